@@ -1,0 +1,54 @@
+# What weft needs: an installed package first. Otherwise a top-level build fetches the release that is pinned here,
+# the one of Debian 12, and a consumer is told what to install.
+list(APPEND CMAKE_MODULE_PATH ${CMAKE_CURRENT_LIST_DIR})
+
+# weft_fetch(<name> DEBIAN <package> GIT <repository> TAG <tag>): the sources alone, in ${<name>_SOURCE}.
+function(weft_fetch name)
+  cmake_parse_arguments(PARSE_ARGV 1 pin "" "DEBIAN;GIT;TAG" "")
+  if(NOT PROJECT_IS_TOP_LEVEL)
+    message(FATAL_ERROR "weft needs ${name}: install Debian's ${pin_DEBIAN}, or name its folder in ${name}_ROOT.")
+  endif()
+  message(STATUS "No ${name} is installed (Debian: ${pin_DEBIAN}): fetching ${pin_TAG}")
+  include(FetchContent)
+  FetchContent_Declare(${name} GIT_REPOSITORY ${pin_GIT} GIT_TAG ${pin_TAG} GIT_SHALLOW ON SOURCE_SUBDIR none)
+  FetchContent_MakeAvailable(${name})
+  FetchContent_GetProperties(${name} SOURCE_DIR source)
+  set(${name}_SOURCE ${source} PARENT_SCOPE)
+endfunction()
+
+# weft_headers(<target> <name> [VERSION <least>] [INCLUDE <folder>] <pin>...): a library of headers.
+function(weft_headers target name)
+  cmake_parse_arguments(PARSE_ARGV 2 needed "" "VERSION;INCLUDE" "")
+  if(NOT TARGET ${target})
+    find_package(${name} ${needed_VERSION} QUIET GLOBAL)
+  endif()
+  if(NOT TARGET ${target})
+    weft_fetch(${name} ${needed_UNPARSED_ARGUMENTS})
+    add_library(${target} INTERFACE IMPORTED GLOBAL)
+    target_include_directories(${target} INTERFACE ${${name}_SOURCE}/${needed_INCLUDE})
+  endif()
+endfunction()
+
+if(NOT TARGET Threads::Threads)
+  find_package(Threads REQUIRED GLOBAL)
+endif()
+weft_headers(Eigen3::Eigen Eigen3 VERSION 3.4
+  DEBIAN libeigen3-dev GIT https://gitlab.com/libeigen/eigen.git TAG 3.4.0)
+weft_headers(nlohmann_json::nlohmann_json nlohmann_json VERSION 3.11 INCLUDE include
+  DEBIAN nlohmann-json3-dev GIT https://github.com/nlohmann/json.git TAG v3.11.2)
+weft_headers(Random123::Random123 Random123 INCLUDE include
+  DEBIAN librandom123-dev GIT https://github.com/DEShawResearch/random123.git TAG v1.14.0)
+
+if(WEFT_BUILD_TESTS)
+  weft_headers(doctest::doctest doctest
+    DEBIAN doctest-dev GIT https://github.com/doctest/doctest.git TAG v2.4.9)
+endif()
+
+if(WEFT_BUILD_EXAMPLES)
+  weft_headers(CLI11::CLI11 CLI11 INCLUDE include
+    DEBIAN libcli11-dev GIT https://github.com/CLIUtils/CLI11.git TAG v2.1.2)
+  find_package(PNG QUIET)
+  if(NOT PNG_FOUND)
+    include(cmake/png.cmake)
+  endif()
+endif()

@@ -1,0 +1,10 @@
+# How weft's own examples and tests are compiled; a consumer sees none of it.
+add_library(weft_development INTERFACE)
+target_link_libraries(weft_development INTERFACE weft::weft)
+target_compile_options(weft_development INTERFACE -Wall -Wextra -Wpedantic -Wshadow)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  target_compile_options(weft_development INTERFACE -Wno-restrict)  # GCC 12 sees overlaps in every std::string
+endif()
+if(WEFT_NATIVE)
+  target_compile_options(weft_development INTERFACE -march=native)
+endif()

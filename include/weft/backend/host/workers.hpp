@@ -1,0 +1,70 @@
+// Workers: the threads that share one rank's operators on the host.
+#pragma once
+
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "weft/core/range.hpp"
+
+namespace weft::host {
+
+class Workers {
+ public:
+  /// `count` workers, the calling thread among them.
+  explicit Workers(int count) {
+    for (int worker = 1; worker < count; ++worker)
+      helpers_.emplace_back([this, worker](std::stop_token stop) { serve(stop, worker); });
+  }
+
+  int count() const { return static_cast<int>(helpers_.size()) + 1; }
+
+  /// Calls body(range) with a part of [0, n) on every worker that gets at least `grain`; returns when all
+  /// are done. The parts depend on n, grain and count() alone. The body must not throw.
+  template <class Body>
+  void split(Index n, Index grain, Body&& body) {
+    const Index parts = std::min<Index>(count(), n / std::max<Index>(grain, 1));
+    if (parts <= 1) return body(Range{0, n});
+    run([&](int worker) {
+      if (worker < parts) body(weft::split(n, parts, worker));
+    });
+  }
+
+ private:
+  template <class Body>
+  void run(Body body) {
+    {
+      std::lock_guard lock(mutex_);
+      call_ = [](void* context, int worker) { (*static_cast<Body*>(context))(worker); };
+      context_ = &body;
+      running_ = helpers_.size();
+      ++round_;
+    }
+    begin_.notify_all();
+    body(0);
+    std::unique_lock lock(mutex_);
+    end_.wait(lock, [&] { return running_ == 0; });
+  }
+
+  void serve(std::stop_token stop, int worker) {
+    std::unique_lock lock(mutex_);
+    for (unsigned done = 0; begin_.wait(lock, stop, [&] { return round_ != done; }); done = round_) {
+      lock.unlock();
+      call_(context_, worker);
+      lock.lock();
+      if (--running_ == 0) end_.notify_one();
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable_any begin_;
+  std::condition_variable end_;
+  void (*call_)(void*, int) = nullptr;
+  void* context_ = nullptr;
+  std::size_t running_ = 0;
+  unsigned round_ = 0;
+  std::vector<std::jthread> helpers_;  // last: ends before what it uses
+};
+
+}  // namespace weft::host

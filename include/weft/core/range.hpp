@@ -1,0 +1,28 @@
+// Half-open index ranges and the one rule by which weft divides anything.
+#pragma once
+
+#include <cstdint>
+
+namespace weft {
+
+using Index = std::int64_t;
+
+struct Range {
+  Index begin = 0;
+  Index end = 0;
+
+  constexpr Index size() const { return end - begin; }
+  constexpr bool empty() const { return end == begin; }
+  constexpr bool contains(Index i) const { return begin <= i && i < end; }
+  constexpr Range operator+(Index offset) const { return {begin + offset, end + offset}; }
+  friend constexpr bool operator==(const Range&, const Range&) = default;
+};
+
+/// Part `i` of `n` things in `parts` parts: [n·i/parts, n·(i+1)/parts). Sizes differ by at most one, and
+/// parts may be empty, so nothing has to be divisible.
+constexpr Range split(Index n, Index parts, Index i) { return {n * i / parts, n * (i + 1) / parts}; }
+
+/// The same inside a range.
+constexpr Range split(Range r, Index parts, Index i) { return split(r.size(), parts, i) + r.begin; }
+
+}  // namespace weft

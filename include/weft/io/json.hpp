@@ -1,0 +1,116 @@
+// A JSON object of settings, read key by key with the type that is needed.
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "weft/core/error.hpp"
+#include "weft/io/json_object.hpp"
+#include "weft/io/mapped_file.hpp"
+
+namespace weft {
+
+template <class T>
+concept Setting =
+    std::same_as<T, bool> || std::same_as<T, int> || std::same_as<T, double> || std::same_as<T, std::string>;
+
+/// Every refusal names the file, the key, what was found and what is needed. A null counts as absent.
+class Config {
+ public:
+  /// `name` stands for the file in refusals. Refused unless `text` is a JSON object.
+  Config(std::string_view text, std::string name)
+      : name_(std::move(name)), object_(json_object(text, name_)) {}
+
+  static Config read(const std::filesystem::path& path) { return {MappedFile(path).text(), path.string()}; }
+
+  const std::string& name() const { return name_; }
+
+  bool has(std::string_view key) const { return find(key) != nullptr; }
+
+  /// Refused if `key` is absent or not a T. A whole number is a double too, but 2.0 is no int.
+  template <Setting T>
+  T required(std::string_view key) const {
+    return converted<T>(key, present(key, needed<T>()));
+  }
+
+  /// `fallback` if `key` is absent; refused if it is there and not a T.
+  template <Setting T>
+  T optional(std::string_view key, T fallback) const {
+    const nlohmann::json* value = find(key);
+    return value ? converted<T>(key, *value) : fallback;
+  }
+
+  /// The object of strings at `key`, as the weight map of a weight index. Refused if it is anything else.
+  std::map<std::string, std::string, std::less<>> required_strings(std::string_view key) const {
+    constexpr auto need = "an object of strings";
+    const nlohmann::json& object = present(key, need);
+    if (!object.is_object()) refuse_type(key, object, need);
+    std::map<std::string, std::string, std::less<>> strings;
+    for (const auto& [inner, value] : object.items()) {
+      if (!value.is_string()) refuse_type(std::string(key) + "." + inner, value, needed<std::string>());
+      strings.emplace(inner, value.get<std::string>());
+    }
+    return strings;
+  }
+
+ private:
+  const nlohmann::json* find(std::string_view key) const {
+    const auto at = object_.find(key);
+    return at == object_.end() || at->is_null() ? nullptr : &*at;
+  }
+
+  const nlohmann::json& present(std::string_view key, std::string_view need) const {
+    const nlohmann::json* value = find(key);
+    if (!value) refuse(name_, ": ", key, " is missing and must be ", need);
+    return *value;
+  }
+
+  template <Setting T>
+  T converted(std::string_view key, const nlohmann::json& value) const {
+    const std::optional<T> result = as<T>(value);
+    if (!result) refuse_type(key, value, needed<T>());
+    return *result;
+  }
+
+  template <Setting T>
+  static std::optional<T> as(const nlohmann::json& value) {
+    if constexpr (std::same_as<T, bool>) {
+      if (value.is_boolean()) return value.get<bool>();
+    } else if constexpr (std::same_as<T, int>) {
+      const bool fits = value.is_number_unsigned()
+                            ? std::in_range<int>(value.get<std::uint64_t>())
+                            : value.is_number_integer() && std::in_range<int>(value.get<std::int64_t>());
+      if (fits) return value.get<int>();
+    } else if constexpr (std::same_as<T, double>) {
+      if (value.is_number()) return value.get<double>();
+    } else {
+      if (value.is_string()) return value.get<std::string>();
+    }
+    return std::nullopt;
+  }
+
+  template <Setting T>
+  static constexpr std::string_view needed() {
+    if constexpr (std::same_as<T, bool>) return "true or false";
+    if constexpr (std::same_as<T, int>) return "a whole number of 32 bits";
+    if constexpr (std::same_as<T, double>) return "a number";
+    return "a string";
+  }
+
+  [[noreturn]] void refuse_type(std::string_view key, const nlohmann::json& value,
+                                std::string_view need) const {
+    refuse(name_, ": ", key, " is ", found(value), " and must be ", need);
+  }
+
+  std::string name_;
+  nlohmann::json object_;
+};
+
+}  // namespace weft

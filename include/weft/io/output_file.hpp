@@ -1,0 +1,115 @@
+// A file that appears whole or not at all.
+#pragma once
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdio>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "weft/core/error.hpp"
+#include "weft/io/descriptor.hpp"
+
+namespace weft {
+
+/// Construct it before the work and commit after: a path that cannot be written is refused while that
+/// costs nothing. Until `commit` succeeds, a file that is already there stays as it is.
+class OutputFile {
+ public:
+  /// Refused unless a file can be created beside `path` and take its place. A symbolic link is followed.
+  explicit OutputFile(std::filesystem::path path) : path_(followed(std::move(path))) {
+    refuse_unless_replaceable();
+    try {
+      Partial proof(path_);
+    } catch (const std::system_error& error) {
+      refuse(error.what());
+    }
+  }
+
+  const std::filesystem::path& path() const { return path_; }
+
+  /// Makes `bytes` the content of the file. Throws std::system_error, and leaves nothing behind, if the
+  /// system fails at that, as with a full disk.
+  void commit(std::span<const std::byte> bytes) const {
+    Partial partial(path_);
+    partial.write(bytes);
+    partial.take_place();
+  }
+
+ private:
+  /// A new file beside its target, gone with this object unless it took the target's place. It lives for
+  /// moments only, so that a process that is killed at work leaves nothing.
+  class Partial {
+   public:
+    explicit Partial(const std::filesystem::path& target) : target_(target) {
+      for (int attempt = 0; file_.get() < 0; ++attempt) {
+        name_ =
+            target.string() + "." + std::to_string(::getpid()) + "-" + std::to_string(attempt) + ".partial";
+        file_ = Descriptor(::open(name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+        if (file_.get() < 0 && errno != EEXIST) fail();
+      }
+    }
+    Partial(const Partial&) = delete;
+    Partial& operator=(const Partial&) = delete;
+    ~Partial() {
+      if (!name_.empty()) ::unlink(name_.c_str());
+    }
+
+    void write(std::span<const std::byte> bytes) {
+      while (!bytes.empty()) {
+        const auto written = ::write(file_.get(), bytes.data(), bytes.size());
+        if (written >= 0) {
+          bytes = bytes.subspan(static_cast<std::size_t>(written));
+        } else if (errno != EINTR) {
+          fail();
+        }
+      }
+    }
+
+    void take_place() {
+      if (!file_.close() || std::rename(name_.c_str(), target_.c_str()) != 0) fail();
+      name_.clear();
+    }
+
+   private:
+    [[noreturn]] void fail() const {
+      throw std::system_error(errno, std::generic_category(), "cannot write " + target_.string());
+    }
+
+    const std::filesystem::path& target_;
+    std::string name_;
+    Descriptor file_;
+  };
+
+  static std::filesystem::path followed(std::filesystem::path path) {
+    std::error_code ignored;
+    if (!std::filesystem::is_symlink(path, ignored)) return path;
+    return std::filesystem::weakly_canonical(path, ignored);
+  }
+
+  void refuse_unless_replaceable() const {
+    std::error_code ignored;
+    if (path_.empty()) refuse("the name of the file to write is empty; give one, such as picture.png");
+    const auto folder = path_.has_parent_path() ? path_.parent_path() : std::filesystem::path(".");
+    if (!std::filesystem::is_directory(folder, ignored))
+      refuse("cannot write ", path_.string(), ": there is no folder ", folder.string(), "; create it first");
+    const auto status = std::filesystem::status(path_, ignored);
+    if (std::filesystem::is_directory(status))
+      refuse("cannot write ", path_.string(), ": it is a folder; name a file in it, such as ",
+             (path_ / "picture.png").string());
+    if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
+      refuse("cannot write ", path_.string(), ": it is not a regular file; name a file in a folder");
+    if (std::filesystem::exists(status) && ::access(path_.c_str(), W_OK) != 0)
+      refuse("cannot write ", path_.string(), ": the file is read-only; make it writable or name another");
+  }
+
+  std::filesystem::path path_;
+};
+
+}  // namespace weft

@@ -1,0 +1,224 @@
+// Reads safetensors: eight bytes of header length, a JSON header, then the numbers of every tensor.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <functional>
+#include <limits>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "weft/core/dtype.hpp"
+#include "weft/core/error.hpp"
+#include "weft/core/tensor.hpp"
+#include "weft/io/json_object.hpp"
+#include "weft/io/mapped_file.hpp"
+#include "weft/io/name_list.hpp"
+
+namespace weft {
+
+/// Tensors by name, checked as a whole when opened: afterwards every entry's bytes are inside the file, fit
+/// its shape and are no other entry's.
+class SafeTensors {
+  static_assert(std::endian::native == std::endian::little,
+                "safetensors are little-endian, and read in place");
+
+ public:
+  struct Entry {
+    Dtype dtype;
+    Shape shape;
+    std::span<const std::byte> bytes;  // row-major, not aligned
+
+    /// As float32.
+    Tensor tensor() const {
+      Tensor out(shape);
+      if (!out.empty()) to_float(dtype, bytes.data(), out.data.size(), out.data.data());
+      return out;
+    }
+  };
+
+  using Entries = std::map<std::string, Entry, std::less<>>;
+  using Metadata = std::map<std::string, std::string, std::less<>>;
+
+  /// Maps the file, for as long as this object lives. Refused if it breaks the format in any way.
+  explicit SafeTensors(const std::filesystem::path& path) : name_(path.string()), file_(path) {
+    read(file_->bytes());
+  }
+
+  /// Over `bytes`, which must outlive this object; `name` stands for the file in refusals.
+  static SafeTensors parse(std::span<const std::byte> bytes, std::string name) {
+    SafeTensors out(std::move(name), std::nullopt);
+    out.read(bytes);
+    return out;
+  }
+
+  const std::string& name() const { return name_; }
+  const Entries& entries() const { return entries_; }
+  const Metadata& metadata() const { return metadata_; }
+
+  /// Null if there is no such tensor. Moving this object keeps the entry where it is.
+  const Entry* find(std::string_view tensor) const {
+    const auto at = entries_.find(tensor);
+    return at == entries_.end() ? nullptr : &at->second;
+  }
+
+  /// As float32. Refused if there is no such tensor.
+  Tensor tensor(std::string_view name) const { return present(name).tensor(); }
+
+  /// The same; refused too if its shape is another.
+  Tensor tensor(std::string_view name, const Shape& shape) const {
+    const Entry& entry = present(name);
+    if (entry.shape != shape)
+      refuse(name_, ": tensor ", name, " is ", to_string(entry.shape), " and should be ", to_string(shape));
+    return entry.tensor();
+  }
+
+ private:
+  SafeTensors(std::string name, std::optional<MappedFile> file)
+      : name_(std::move(name)), file_(std::move(file)) {}
+
+  const Entry& present(std::string_view tensor) const {
+    const Entry* entry = find(tensor);
+    if (!entry) refuse(name_, " has no tensor ", tensor, "; it has ", first_few(keys_of(entries_)));
+    return *entry;
+  }
+
+  void read(std::span<const std::byte> bytes) {
+    const std::string_view header = header_of(bytes);
+    const auto data = bytes.subspan(sizeof(std::uint64_t) + header.size());
+    if (!header.starts_with('{')) refuse("the header of ", name_, " is not a JSON object");
+    const nlohmann::json object = json_object(header, "the header of " + name_);
+    for (const auto& [key, value] : object.items()) {
+      if (key == "__metadata__") {
+        metadata_ = metadata_in(value);
+      } else {
+        entries_.emplace(key, entry_in(value, data, name_ + ": tensor " + key));
+      }
+    }
+    refuse_gaps(data);
+  }
+
+  std::string_view header_of(std::span<const std::byte> bytes) const {
+    constexpr std::uint64_t longest = 100'000'000;
+    std::uint64_t length = 0;
+    if (bytes.size() < sizeof length)
+      refuse(name_, " is ", bytes.size(), " bytes long, and a safetensors file has at least ", sizeof length);
+    std::memcpy(&length, bytes.data(), sizeof length);
+    const auto rest = bytes.subspan(sizeof length);
+    if (length > longest)
+      refuse(name_, " announces a header of ", length, " bytes, and at most ", longest, " are allowed");
+    if (length > rest.size())
+      refuse(name_, " is truncated: it announces a header of ", length, " bytes and ", rest.size(),
+             " follow");
+    return {reinterpret_cast<const char*>(rest.data()), static_cast<std::size_t>(length)};
+  }
+
+  Metadata metadata_in(const nlohmann::json& object) const {
+    if (!object.is_object()) refuse(name_, ": __metadata__ is ", found(object), " and must be an object");
+    Metadata metadata;
+    for (const auto& [key, value] : object.items()) {
+      if (!value.is_string())
+        refuse(name_, ": ", key, " in __metadata__ is ", found(value), " and must be a string");
+      metadata.emplace(key, value.get<std::string>());
+    }
+    return metadata;
+  }
+
+  /// `where` names file and tensor.
+  static Entry entry_in(const nlohmann::json& object, std::span<const std::byte> data,
+                        const std::string& where) {
+    if (!object.is_object()) refuse(where, " is ", found(object), " and must be an object");
+    const Dtype dtype = dtype_in(object, where);
+    Shape shape = whole_numbers(object, "shape", where);
+    const Shape offsets = whole_numbers(object, "data_offsets", where);
+    if (offsets.size() != 2)
+      refuse(where, " has ", offsets.size(), " data_offsets and must have 2, begin and end");
+    const auto begin = static_cast<std::uint64_t>(offsets[0]), end = static_cast<std::uint64_t>(offsets[1]);
+    if (begin > end) refuse(where, " begins at byte ", begin, " and ends before that, at ", end);
+    if (end > data.size()) refuse(where, " ends at byte ", end, ", and the data end at ", data.size());
+    const auto needed = bytes_of(shape, dtype, where);
+    if (end - begin != needed)
+      refuse(where, " has ", end - begin, " bytes, and ", to_string(shape), " of ", name_of(dtype), " needs ",
+             needed);
+    return {dtype, std::move(shape), data.subspan(begin, end - begin)};
+  }
+
+  static const nlohmann::json& field(const nlohmann::json& object, std::string_view key,
+                                     const std::string& where) {
+    const auto at = object.find(key);
+    if (at == object.end()) refuse(where, " has no ", key);
+    return *at;
+  }
+
+  static Dtype dtype_in(const nlohmann::json& object, const std::string& where) {
+    const nlohmann::json& value = field(object, "dtype", where);
+    for (const Dtype dtype : {Dtype::f32, Dtype::f16, Dtype::bf16, Dtype::i64})
+      if (value == name_of(dtype)) return dtype;
+    refuse(where, " has dtype ", found(value), "; F32, F16, BF16 and I64 can be read");
+  }
+
+  static Shape whole_numbers(const nlohmann::json& object, std::string_view key, const std::string& where) {
+    const nlohmann::json& values = field(object, key, where);
+    if (!values.is_array()) refuse(where, " has ", key, " that is ", found(values), " and must be an array");
+    Shape numbers;
+    for (const nlohmann::json& value : values) {
+      if (!value.is_number_unsigned() || !std::in_range<Index>(value.get<std::uint64_t>()))
+        refuse(where, " has ", found(value), " in its ", key,
+               ", and only whole numbers of 63 bits are allowed");
+      numbers.push_back(value.get<Index>());
+    }
+    return numbers;
+  }
+
+  static std::uint64_t bytes_of(const Shape& shape, Dtype dtype, const std::string& where) {
+    auto bytes = static_cast<Index>(size_of(dtype));
+    for (const Index extent : shape) {
+      if (extent > 0 && bytes > std::numeric_limits<Index>::max() / extent)
+        refuse(where, " has shape ", to_string(shape), ", too large for any memory");
+      bytes *= extent;
+    }
+    return static_cast<std::uint64_t>(bytes);
+  }
+
+  /// Tensors may neither overlap nor leave bytes that are nobody's.
+  void refuse_gaps(std::span<const std::byte> data) const {
+    struct Placed {
+      std::size_t begin, end;
+      const std::string* name;
+    };
+    std::vector<Placed> placed;
+    for (const auto& [name, entry] : entries_) {
+      const auto begin = static_cast<std::size_t>(entry.bytes.data() - data.data());
+      placed.push_back({begin, begin + entry.bytes.size(), &name});
+    }
+    std::sort(placed.begin(), placed.end(), [](const Placed& a, const Placed& b) {
+      return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
+    });
+    Placed last{0, 0, nullptr};
+    for (const Placed& next : placed) {
+      if (next.begin < last.end) refuse(name_, ": tensors ", *last.name, " and ", *next.name, " overlap");
+      if (next.begin > last.end)
+        refuse(name_, ": bytes ", last.end, " to ", next.begin, " of the data are no tensor's");
+      last = next;
+    }
+    if (last.end != data.size())
+      refuse(name_, ": bytes ", last.end, " to ", data.size(), " of the data are no tensor's");
+  }
+
+  std::string name_;
+  std::optional<MappedFile> file_;
+  Entries entries_;
+  Metadata metadata_;
+};
+
+}  // namespace weft

@@ -1,0 +1,124 @@
+// The weights of a model folder: one safetensors file, or the shards that an index names.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "weft/core/error.hpp"
+#include "weft/core/tensor.hpp"
+#include "weft/io/json.hpp"
+#include "weft/io/name_list.hpp"
+#include "weft/io/safetensors.hpp"
+
+namespace weft {
+
+class WeightFiles {
+ public:
+  /// Opens `folder`/`stem`.safetensors, or every shard that `folder`/`stem`.safetensors.index.json names.
+  /// Refused if both or neither are there, or if index and shards differ about any tensor.
+  explicit WeightFiles(const std::filesystem::path& folder,
+                       const std::string& stem = "diffusion_pytorch_model")
+      : folder_(folder) {
+    const std::string single = stem + ".safetensors", index = single + ".index.json";
+    std::error_code ignored;
+    if (!std::filesystem::is_directory(folder, ignored)) refuse("there is no folder ", folder.string());
+    const bool has_single = std::filesystem::exists(folder / single, ignored);
+    const bool has_index = std::filesystem::exists(folder / index, ignored);
+    if (has_single == has_index)
+      refuse(folder.string(), " has ", has_single ? "both " : "neither ", single,
+             has_single ? " and " : " nor ", index, "; one of them is needed");
+    has_single ? open_single(folder / single) : open_shards(folder / index);
+  }
+
+  /// Refused if there is no such tensor or its shape is another. Valid as long as this object.
+  const SafeTensors::Entry& get(const std::string& name, const Shape& shape) const {
+    const auto at = entries_.find(name);
+    if (at == entries_.end())
+      refuse(folder_.string(), " has no tensor ", name, "; it has ", first_few(names()));
+    if (at->second->shape != shape)
+      refuse(folder_.string(), ": tensor ", misshapen(name, at->second->shape, shape));
+    return *at->second;
+  }
+
+  /// Sorted.
+  std::vector<std::string> names() const { return keys_of(entries_); }
+
+  /// Refused, naming what is missing, surplus and misshapen, unless the tensors are exactly these.
+  void expect(const std::map<std::string, Shape>& expected) const {
+    std::vector<std::string> missing, surplus, wrong;
+    for (const auto& [name, shape] : expected) {
+      const auto at = entries_.find(name);
+      if (at == entries_.end()) {
+        missing.push_back(name);
+      } else if (at->second->shape != shape) {
+        wrong.push_back(misshapen(name, at->second->shape, shape));
+      }
+    }
+    for (const auto& [name, entry] : entries_)
+      if (!expected.contains(name)) surplus.push_back(name);
+
+    std::string faults;
+    const auto add = [&](const std::vector<std::string>& names, const char* fault) {
+      if (names.empty()) return;
+      const bool one = names.size() == 1;
+      const std::string noun = !faults.empty() ? "" : one ? " tensor" : " tensors";
+      faults += sentence(faults.empty() ? "" : "; ", names.size(), noun, one ? " is " : " are ", fault, ": ",
+                         first_few(names));
+    };
+    add(missing, "missing");
+    add(surplus, "surplus");
+    add(wrong, "misshapen");
+    if (!faults.empty()) refuse(folder_.string(), ": ", faults);
+  }
+
+ private:
+  static std::string misshapen(const std::string& name, const Shape& is, const Shape& should_be) {
+    return name + " is " + to_string(is) + " and should be " + to_string(should_be);
+  }
+
+  void open_single(const std::filesystem::path& path) {
+    const SafeTensors& file = files_.emplace(path.filename().string(), path).first->second;
+    for (const auto& [name, entry] : file.entries()) entries_.emplace(name, &entry);
+  }
+
+  void open_shards(const std::filesystem::path& index_path) {
+    const Config index = Config::read(index_path);
+    const auto shard_of = index.required_strings("weight_map");
+    for (const auto& [name, shard] : shard_of) {
+      if (!files_.contains(shard)) open_shard(shard, index);
+      const SafeTensors::Entry* entry = files_.at(shard).find(name);
+      if (!entry) refuse(index.name(), " places tensor ", name, " in ", shard, ", which does not hold it");
+      entries_.emplace(name, entry);
+    }
+    for (const auto& [shard, file] : files_) {
+      for (const auto& [name, entry] : file.entries()) {
+        const auto at = shard_of.find(name);
+        if (at == shard_of.end())
+          refuse(file.name(), " holds tensor ", name, ", which ", index.name(), " does not list");
+        if (at->second != shard)
+          refuse(file.name(), " holds tensor ", name, ", which ", index.name(), " places in ", at->second);
+      }
+    }
+  }
+
+  void open_shard(const std::string& shard, const Config& index) {
+    const std::filesystem::path file(shard);
+    if (file.filename() != file || shard.empty() || shard == "." || shard == "..")
+      refuse(index.name(), " names the shard ", shard,
+             "; a shard is a plain file name in the folder of the index");
+    std::error_code ignored;
+    if (!std::filesystem::exists(folder_ / file, ignored))
+      refuse(index.name(), " names the shard ", shard, ", which is not in ", folder_.string());
+    files_.emplace(shard, folder_ / file);
+  }
+
+  std::filesystem::path folder_;
+  std::map<std::string, SafeTensors, std::less<>> files_;
+  std::map<std::string, const SafeTensors::Entry*, std::less<>> entries_;
+};
+
+}  // namespace weft

@@ -1,0 +1,114 @@
+#include "weft/io/json.hpp"
+
+#include <doctest/doctest.h>
+
+#include "temporary_folder.hpp"
+
+using doctest::Contains;
+using weft::Config;
+using weft::Refused;
+
+namespace {
+
+const Config& config() {
+  static const Config sample(R"({"flag": true, "layers": 10, "negative": -3, "ratio": 4.5, "class": "DiT",
+    "nothing": null, "list": [1, 2], "object": {}, "map": {"a": "x", "b": "y"}, "mixed": {"a": 1},
+    "int_max": 2147483647, "too_large": 2147483648, "int_min": -2147483648, "too_small": -2147483649,
+    "wraps": 18446744073709551615, "whole_float": 2.0})",
+                             "config.json");
+  return sample;
+}
+
+Config parsed(std::string_view text) { return {text, "c.json"}; }
+
+}  // namespace
+
+TEST_CASE("Config: gives values of the type that is asked for") {
+  CHECK(config().required<bool>("flag"));
+  CHECK(config().required<int>("layers") == 10);
+  CHECK(config().required<int>("negative") == -3);
+  CHECK(config().required<int>("int_max") == 2147483647);
+  CHECK(config().required<int>("int_min") == -2147483647 - 1);
+  CHECK(config().required<double>("ratio") == 4.5);
+  CHECK(config().required<double>("layers") == 10.0);
+  CHECK(config().required<std::string>("class") == "DiT");
+  CHECK(config().required_strings("map").at("b") == "y");
+  CHECK(config().required_strings("object").empty());
+}
+
+TEST_CASE("Config: absent is absent, and null too") {
+  CHECK(config().has("layers"));
+  CHECK_FALSE(config().has("nothing"));
+  CHECK_FALSE(config().has("unheard"));
+  CHECK(config().optional("layers", 3) == 10);
+  CHECK(config().optional("nothing", 3) == 3);
+  CHECK(config().optional("unheard", 0.5) == 0.5);
+  CHECK(config().optional<std::string>("unheard", "x") == "x");
+  CHECK_THROWS_WITH_AS(config().required<int>("unheard"),
+                       "config.json: unheard is missing and must be a whole number of 32 bits", Refused);
+  CHECK_THROWS_WITH_AS(config().required<bool>("nothing"),
+                       "config.json: nothing is missing and must be true or false", Refused);
+  CHECK_THROWS_WITH_AS(config().required_strings("nothing"),
+                       "config.json: nothing is missing and must be an object of strings", Refused);
+}
+
+TEST_CASE("Config: a wrong type is refused with what was found") {
+  CHECK_THROWS_WITH_AS(config().required<int>("ratio"),
+                       "config.json: ratio is 4.5 and must be a whole number of 32 bits", Refused);
+  CHECK_THROWS_WITH_AS(config().required<int>("whole_float"), Contains("whole_float is 2.0"), Refused);
+  CHECK_THROWS_WITH_AS(config().required<int>("too_large"), Contains("too_large is 2147483648"), Refused);
+  CHECK_THROWS_WITH_AS(config().required<int>("too_small"), Contains("too_small is -2147483649"), Refused);
+  CHECK_THROWS_WITH_AS(config().required<int>("wraps"), Contains("wraps is 18446744073709551615"), Refused);
+  CHECK_THROWS_WITH_AS(config().required<int>("flag"), Contains("flag is true"), Refused);
+  CHECK_THROWS_WITH_AS(config().required<bool>("layers"), Contains("layers is 10 and must be true or false"),
+                       Refused);
+  CHECK_THROWS_WITH_AS(config().required<double>("class"), Contains("class is \"DiT\" and must be a number"),
+                       Refused);
+  CHECK_THROWS_WITH_AS(config().required<std::string>("list"),
+                       Contains("list is an array and must be a string"), Refused);
+  CHECK_THROWS_WITH_AS(config().optional("object", 1), Contains("object is an object"), Refused);
+  CHECK_THROWS_WITH_AS(config().required_strings("list"),
+                       Contains("list is an array and must be an object of strings"), Refused);
+  CHECK_THROWS_WITH_AS(config().required_strings("mixed"), Contains("mixed.a is 1 and must be a string"),
+                       Refused);
+}
+
+TEST_CASE("Config: a long string is not repeated in a refusal") {
+  const Config config = parsed("{\"a\": \"" + std::string(1000, 'x') + "\"}");
+  CHECK_THROWS_WITH_AS(config.required<int>("a"), Contains("a is a string of 1000 bytes and"), Refused);
+}
+
+TEST_CASE("Config: what is not JSON is refused with its position") {
+  using namespace std::string_view_literals;
+  CHECK_THROWS_WITH_AS(parsed(""), "c.json is not valid JSON at line 1, column 1", Refused);
+  CHECK_THROWS_WITH_AS(parsed("{\n  \"a\": 1,\n  \"b\": ?\n}"),
+                       "c.json is not valid JSON at line 3, column 8", Refused);
+  CHECK_THROWS_WITH_AS(parsed("{\"a\": 1"), Contains("line 1, column 8"), Refused);
+  CHECK_THROWS_WITH_AS(parsed("{} {}"), Contains("line 1, column 4"), Refused);
+  CHECK_THROWS_WITH_AS(parsed("{}\0{"sv), Contains("line 1, column 3"), Refused);
+  CHECK_THROWS_WITH_AS(parsed("{\"a\": \"\xff\"}"), Contains("not valid JSON"), Refused);
+  CHECK_THROWS_WITH_AS(parsed("{\"a\": 1e999}"), Contains("a number that is too large"), Refused);
+}
+
+TEST_CASE("Config: only an object, no key twice, bounded nesting") {
+  CHECK_THROWS_WITH_AS(parsed("[1]"), "c.json is an array and must be a JSON object", Refused);
+  CHECK_THROWS_WITH_AS(parsed("7"), Contains("c.json is 7 and"), Refused);
+  CHECK_THROWS_WITH_AS(parsed("{\"a\": {\"b\": 1, \"b\": 2}}"), "c.json holds the key \"b\" twice", Refused);
+  CHECK_NOTHROW(parsed("{\"a\": {\"b\": 1}, \"b\": {\"a\": 1}}"));
+  CHECK_NOTHROW(parsed("{\"a\":" + std::string(63, '[') + std::string(63, ']') + "}"));
+  CHECK_THROWS_WITH_AS(parsed("{\"a\":" + std::string(64, '[') + std::string(64, ']') + "}"),
+                       Contains("nests more than 64 levels"), Refused);
+  CHECK_THROWS_WITH_AS(parsed(std::string(1'000'000, '[')), Contains("nests more than 64 levels"), Refused);
+}
+
+TEST_CASE("Config: reads files, and names them") {
+  const TemporaryFolder folder;
+  const auto path = folder.write("config.json", "{\"layers\": 10}");
+  const Config config = Config::read(path);
+  CHECK(config.name() == path.string());
+  CHECK(config.required<int>("layers") == 10);
+  CHECK_THROWS_WITH_AS(Config::read(folder / "no.json"), Contains("no.json: No such file"), Refused);
+  CHECK_THROWS_WITH_AS(Config::read(folder.path()), Contains("it is a folder"), Refused);
+  CHECK_THROWS_WITH_AS(Config::read(folder.write("empty.json", "")), Contains("empty.json is not valid JSON"),
+                       Refused);
+}

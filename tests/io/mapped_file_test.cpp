@@ -1,0 +1,35 @@
+#include "weft/io/mapped_file.hpp"
+
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+
+#include "temporary_folder.hpp"
+
+using doctest::Contains;
+using weft::MappedFile;
+using weft::Refused;
+
+TEST_CASE("MappedFile: holds the bytes, also after a move") {
+  const TemporaryFolder folder;
+  MappedFile first(folder.write("a", "abc"));
+  const MappedFile second = std::move(first);
+  CHECK(second.text() == "abc");
+  CHECK(second.bytes().size() == 3);
+  CHECK(first.bytes().empty());
+  first = MappedFile(folder.write("b", "defg"));
+  CHECK(first.text() == "defg");
+}
+
+TEST_CASE("MappedFile: an empty file has no bytes") {
+  const TemporaryFolder folder;
+  CHECK(MappedFile(folder.write("empty", "")).bytes().empty());
+}
+
+TEST_CASE("MappedFile: what is no file is refused") {
+  const TemporaryFolder folder;
+  REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
+  CHECK_THROWS_WITH_AS(MappedFile(folder / "none"), Contains("none: No such file"), Refused);
+  CHECK_THROWS_WITH_AS(MappedFile(folder.path()), Contains("it is a folder, not a file"), Refused);
+  CHECK_THROWS_WITH_AS(MappedFile(folder / "pipe"), Contains("pipe: it is not a regular file"), Refused);
+  CHECK_THROWS_WITH_AS(MappedFile("/dev/null"), Contains("/dev/null: it is not a regular file"), Refused);
+}

@@ -1,0 +1,89 @@
+#include "weft/io/output_file.hpp"
+
+#include <doctest/doctest.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+#include "temporary_folder.hpp"
+
+using doctest::Contains;
+using weft::OutputFile;
+using weft::Refused;
+
+TEST_CASE("OutputFile: nothing is there before commit, everything after") {
+  const TemporaryFolder folder;
+  const OutputFile file(folder / "a.png");
+  CHECK(folder.count() == 0);
+  file.commit(bytes_of("picture"));
+  CHECK(folder.read("a.png") == "picture");
+  CHECK(folder.count() == 1);
+}
+
+TEST_CASE("OutputFile: an existing file survives until commit") {
+  const TemporaryFolder folder;
+  folder.write("a.png", "old and longer");
+  { const OutputFile never_committed(folder / "a.png"); }
+  const OutputFile file(folder / "a.png");
+  CHECK(folder.read("a.png") == "old and longer");
+  file.commit(bytes_of("new"));
+  CHECK(folder.read("a.png") == "new");
+  CHECK(folder.count() == 1);
+}
+
+TEST_CASE("OutputFile: moves, and writes no bytes at all") {
+  const TemporaryFolder folder;
+  OutputFile first(folder / "empty");
+  const OutputFile second = std::move(first);
+  second.commit({});
+  CHECK(folder.read("empty").empty());
+  CHECK(folder.count() == 1);
+}
+
+TEST_CASE("OutputFile: writes through a symbolic link") {
+  const TemporaryFolder folder;
+  folder.write("target", "old");
+  std::filesystem::create_symlink("target", folder / "link");
+  OutputFile(folder / "link").commit(bytes_of("new"));
+  CHECK(folder.read("target") == "new");
+  CHECK(std::filesystem::is_symlink(folder / "link"));
+}
+
+TEST_CASE("OutputFile: what cannot be written is refused at once") {
+  const TemporaryFolder folder;
+  folder.write("file", "");
+  CHECK_THROWS_WITH_AS(OutputFile(""), Contains("is empty"), Refused);
+  CHECK_THROWS_WITH_AS(OutputFile(folder / "no/a.png"), Contains("no; create it first"), Refused);
+  CHECK_THROWS_WITH_AS(OutputFile(folder / "file/a.png"), Contains("there is no folder"), Refused);
+  CHECK_THROWS_WITH_AS(OutputFile(folder.path()), Contains("it is a folder; name a file in it"), Refused);
+  CHECK_THROWS_WITH_AS(OutputFile("/dev/full"), Contains("/dev/full: it is not a regular file"), Refused);
+  CHECK_THROWS_WITH_AS(OutputFile("/dev/null"), Contains("/dev/null: it is not a regular file"), Refused);
+  CHECK_THROWS_WITH_AS(OutputFile("/proc/a.png"), Contains("cannot write /proc/a.png: "), Refused);
+  CHECK_THROWS_WITH_AS(OutputFile(folder / std::string(300, 'x')), Contains("File name too long"), Refused);
+  CHECK(folder.count() == 1);
+}
+
+TEST_CASE("OutputFile: a full disk is no refusal and leaves the old file alone") {
+  const TemporaryFolder folder;
+  folder.write("a.png", "old");
+  const OutputFile file(folder / "a.png");
+
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
+  const auto handler = ::signal(SIGXFSZ, SIG_IGN);
+  const rlimit four_bytes{4, before.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &four_bytes) == 0);
+  std::string message;
+  try {
+    file.commit(bytes_of("five!"));
+  } catch (const Refused&) {
+    message = "refused";
+  } catch (const std::runtime_error& error) {
+    message = error.what();
+  }
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  ::signal(SIGXFSZ, handler);
+
+  CHECK(message == "cannot write " + (folder / "a.png").string() + ": File too large");
+  CHECK(folder.read("a.png") == "old");
+  CHECK(folder.count() == 1);
+}

@@ -1,0 +1,113 @@
+#include "weft/io/weight_files.hpp"
+
+#include <doctest/doctest.h>
+
+#include "temporary_folder.hpp"
+#include "weft/io/safetensors_writer.hpp"
+
+using doctest::Contains;
+using weft::Refused;
+using weft::Shape;
+using weft::Tensor;
+using weft::WeightFiles;
+
+namespace {
+
+constexpr auto index_name = "w.safetensors.index.json";
+
+/// Tensors a (1) and b (2, 2) in one shard, c (3) in another, under an index with this weight map.
+struct Sharded {
+  TemporaryFolder folder;
+
+  explicit Sharded(std::string_view weight_map) {
+    folder.write("1.safetensors",
+                 weft::to_safetensors({{"a", Tensor({1}, {1})}, {"b", Tensor({2, 2}, {1, 2, 3, 4})}}));
+    folder.write("2.safetensors", weft::to_safetensors({{"c", Tensor({3}, {5, 6, 7})}}));
+    folder.write(index_name, "{\"metadata\": {}, \"weight_map\": " + std::string(weight_map) + "}");
+  }
+
+  WeightFiles open() const { return WeightFiles(folder.path(), "w"); }
+};
+
+constexpr auto correct = R"({"a": "1.safetensors", "b": "1.safetensors", "c": "2.safetensors"})";
+
+}  // namespace
+
+TEST_CASE("WeightFiles: one file") {
+  const TemporaryFolder folder;
+  folder.write("diffusion_pytorch_model.safetensors", weft::to_safetensors({{"a", Tensor({2}, {1, 2})}}));
+  const WeightFiles weights(folder.path());
+  CHECK(weights.names() == std::vector<std::string>{"a"});
+  CHECK(weights.get("a", {2}).tensor().data == std::vector<float>{1, 2});
+}
+
+TEST_CASE("WeightFiles: shards") {
+  const Sharded sharded(correct);
+  WeightFiles opened = sharded.open();
+  const WeightFiles weights = std::move(opened);
+  CHECK(weights.names() == std::vector<std::string>{"a", "b", "c"});
+  CHECK(weights.get("b", {2, 2}).tensor().data == std::vector<float>{1, 2, 3, 4});
+  CHECK(weights.get("c", {3}).tensor().data == std::vector<float>{5, 6, 7});
+  CHECK_THROWS_WITH_AS(weights.get("x", {3}), Contains(" has no tensor x; it has a, b and c"), Refused);
+  CHECK_THROWS_WITH_AS(weights.get("c", {4}), Contains("tensor c is (3) and should be (4)"), Refused);
+}
+
+TEST_CASE("WeightFiles: expect compares everything at once") {
+  const Sharded sharded(correct);
+  const WeightFiles weights = sharded.open();
+  const std::string folder = sharded.folder.path().string();
+  CHECK_NOTHROW(weights.expect({{"a", {1}}, {"b", {2, 2}}, {"c", {3}}}));
+  CHECK_THROWS_WITH_AS(
+      weights.expect({{"b", {2, 4}}, {"c", {3}}, {"m", {1}}, {"n", {1}}}),
+      (folder +
+       ": 2 tensors are missing: m and n; 1 is surplus: a; 1 is misshapen: b is (2, 2) and should be (2, 4)")
+          .c_str(),
+      Refused);
+  CHECK_THROWS_WITH_AS(weights.expect({{"a", {1}}, {"b", {2, 2}}}),
+                       (folder + ": 1 tensor is surplus: c").c_str(), Refused);
+  CHECK_THROWS_WITH_AS(weights.expect({{"a", {1}}, {"b", {4}}, {"c", {1, 3}}}),
+                       Contains(": 2 tensors are misshapen: b is (2, 2) and should be (4) and c is (3) and"),
+                       Refused);
+
+  std::map<std::string, Shape> many{{"a", {1}}, {"b", {2, 2}}, {"c", {3}}};
+  for (int i = 0; i < 9; ++i) many["m" + std::to_string(i)] = {1};
+  CHECK_THROWS_WITH_AS(weights.expect(many), Contains(": 9 tensors are missing: m0, m1, m2, m3 and 5 more"),
+                       Refused);
+}
+
+TEST_CASE("WeightFiles: a folder with none or two of them is refused") {
+  const Sharded sharded(correct);
+  const std::string folder = sharded.folder.path().string();
+  CHECK_THROWS_WITH_AS(
+      WeightFiles{folder},
+      Contains(
+          "neither diffusion_pytorch_model.safetensors nor diffusion_pytorch_model.safetensors.index.json"),
+      Refused);
+  sharded.folder.write("w.safetensors", weft::to_safetensors({}));
+  CHECK_THROWS_WITH_AS(sharded.open(), Contains("has both w.safetensors and w.safetensors.index.json"),
+                       Refused);
+  CHECK_THROWS_WITH_AS(WeightFiles(folder + "/none"), Contains("there is no folder"), Refused);
+}
+
+TEST_CASE("WeightFiles: an index that differs from its shards is refused") {
+  const auto refused = [](std::string_view weight_map, const char* part) {
+    CHECK_THROWS_WITH_AS(Sharded(weight_map).open(), Contains(part), Refused);
+  };
+  refused(R"({"a": "1.safetensors", "b": "1.safetensors", "c": "2.safetensors", "x": "2.safetensors"})",
+          "w.safetensors.index.json places tensor x in 2.safetensors, which does not hold it");
+  refused(R"({"a": "1.safetensors", "c": "2.safetensors"})", "1.safetensors holds tensor b, which ");
+  refused(R"({"a": "1.safetensors", "b": "1.safetensors", "c": "3.safetensors"})",
+          "names the shard 3.safetensors, which is not in ");
+  refused("7", "weight_map is 7 and must be an object of strings");
+  refused("null", "weight_map is missing");
+  refused(R"({"a": 1})", "weight_map.a is 1 and must be a string");
+  for (const char* escape :
+       {"../1.safetensors", "/1.safetensors", "./1.safetensors", "x/../1.safetensors", "..", ".", ""})
+    refused(R"({"a": ")" + std::string(escape) + "\"}", "a shard is a plain file name");
+}
+
+TEST_CASE("WeightFiles: a tensor in two shards is refused") {
+  const Sharded sharded(correct);
+  sharded.folder.write("2.safetensors", weft::to_safetensors({{"a", Tensor({1})}, {"c", Tensor({3})}}));
+  CHECK_THROWS_WITH_AS(sharded.open(), Contains("places in 1.safetensors"), Refused);
+}
