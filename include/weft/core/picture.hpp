@@ -26,6 +26,8 @@ struct PictureShape {
   }
 
   constexpr PictureShape with_channels(Index count) const { return {count, height, width, patch}; }
+
+  friend constexpr bool operator==(const PictureShape&, const PictureShape&) = default;
 };
 
 }  // namespace weft

@@ -1,6 +1,8 @@
 // Tensor: dense float32 on the host that owns its memory; what files and users hand in and get back.
 #pragma once
 
+#include <algorithm>
+#include <functional>
 #include <numeric>
 #include <string>
 #include <vector>

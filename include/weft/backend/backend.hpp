@@ -1,0 +1,90 @@
+// Backend: a device's memory, its queue and the closed list of operators on it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "weft/backend/operators.hpp"
+#include "weft/core/error.hpp"
+#include "weft/core/picture.hpp"
+#include "weft/core/tensor.hpp"
+#include "weft/sampler/step.hpp"
+
+namespace weft {
+
+namespace detail {
+
+template <class E>
+struct OperatorArguments {
+  View<E, 2> matrix;
+  View<E, 3> x;
+  View<E, 4> heads;
+  View<float, 3> state;
+  View<double, 2> moments;
+  View<const double, 3> all_moments;
+  LinearWeights<E> linear;
+  Epilogue<E> epilogue;
+  NormWeights norm;
+  Modulation modulation;
+  Rotation rotation;
+  PictureShape picture;
+  SamplerStep step;
+};
+
+}  // namespace detail
+
+/// Operators are functions beside the queue, found by their first argument. Each is in order with what was
+/// queued before; none makes the caller wait but `download`.
+template <class B>
+concept Backend = requires(typename B::Queue& queue, const Tensor& tensor,
+                           const detail::OperatorArguments<typename B::Element>& a) {
+  typename B::Element;
+  typename B::template Buffer<float>;
+  queue.span("category", "name", Index{});
+  queue.allocations();
+  linear(queue, a.matrix, a.linear, a.matrix, a.epilogue);
+  linear(queue, a.matrix, a.linear, rows_of(a.state));
+  activate(queue, Activation::silu, a.matrix);
+  norm(queue, a.x, a.norm, a.modulation, a.x);
+  norm_pair(queue, a.x, a.x, a.norm, a.x);
+  norm_rotate(queue, a.heads, &a.norm, a.rotation, a.heads);
+  attention(queue, a.heads, a.heads, a.heads, a.heads, a.state);
+  merge(queue, a.heads, a.state, a.heads, a.state);
+  copy(queue, a.heads, a.heads);
+  upload(queue, tensor, a.x);
+  download(queue, a.x);
+  noise(queue, std::uint64_t{}, std::uint32_t{}, a.picture, Index{}, Range{}, a.state);
+  guide(queue, a.state, 1.0f, a.state);
+  moments(queue, a.state, a.moments);
+  rescale(queue, a.all_moments, a.all_moments, Index{}, 1.0f, a.state);
+  denoise(queue, a.step, a.state, a.state, a.state, a.state);
+};
+
+/// The part of a backend's memory that operators of one block share: taken anew for every block, never freed.
+template <class B>
+class Scratch {
+ public:
+  using Element = typename B::Element;
+
+  Scratch() = default;
+  Scratch(typename B::Queue& queue, Index elements) : buffer_(queue, elements) {}
+
+  /// Uninitialised. More than was announced is an error of the model.
+  template <std::size_t Rank>
+  View<Element, static_cast<int>(Rank)> take(const std::array<Index, Rank>& extents) {
+    const View<Element, static_cast<int>(Rank)> out{buffer_.view(std::array{buffer_.size()}).data + used_, extents};
+    used_ += out.size();
+    if (used_ > buffer_.size())
+      throw std::logic_error(sentence("the model takes ", used_, " elements of scratch and announced ",
+                                      buffer_.size(), ": make its scratch(rows) larger"));
+    return out;
+  }
+
+  void reset() { used_ = 0; }
+
+ private:
+  typename B::template Buffer<Element> buffer_;
+  Index used_ = 0;
+};
+
+}  // namespace weft

@@ -1,0 +1,21 @@
+// The Host backend: float32 on the processor, a pool of threads a rank.
+#pragma once
+
+#include "weft/backend/host/attention.hpp"
+#include "weft/backend/host/buffer.hpp"
+#include "weft/backend/host/copy.hpp"
+#include "weft/backend/host/linear.hpp"
+#include "weft/backend/host/norm.hpp"
+#include "weft/backend/host/queue.hpp"
+#include "weft/backend/host/sampler.hpp"
+
+namespace weft {
+
+struct Host {
+  using Element = float;
+  using Queue = host::Queue;
+  template <class T>
+  using Buffer = host::Buffer<T>;
+};
+
+}  // namespace weft

@@ -1,0 +1,35 @@
+// Copies between views on the host, and from and to tensors.
+#pragma once
+
+#include <algorithm>
+
+#include "weft/backend/host/queue.hpp"
+#include "weft/core/tensor.hpp"
+
+namespace weft::host {
+
+/// The same extents, any strides; converts numbers where the types differ.
+template <class From, class To, int Rank>
+void copy(Queue& queue, const View<From, Rank>& from, const View<To, Rank>& to) {
+  if constexpr (Rank == 1) {
+    std::copy_n(from.data, from.extent[0], to.data);
+  } else {
+    for (Index i = 0; i < from.extent[0]; ++i) copy(queue, from[i], to[i]);
+  }
+}
+
+/// A tensor to a dense view of the same size.
+template <int Rank>
+void upload(Queue&, const Tensor& from, View<float, Rank> to) {
+  std::copy(from.data.begin(), from.data.end(), to.data);
+}
+
+/// A view as a tensor, when all that was queued before is done.
+template <class T, int Rank>
+Tensor download(Queue& queue, View<T, Rank> from) {
+  Tensor out(Shape(from.extent.begin(), from.extent.end()));
+  copy(queue, from, out.view<Rank>());
+  return out;
+}
+
+}  // namespace weft::host

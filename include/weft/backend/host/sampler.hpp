@@ -1,0 +1,84 @@
+// The sampler's operators on the host. Everything is (tokens, pictures, features), in float32.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#include "weft/backend/host/linear.hpp"
+#include "weft/core/noise.hpp"
+#include "weft/core/picture.hpp"
+#include "weft/sampler/step.hpp"
+
+namespace weft::host {
+
+/// Normal numbers for `tokens` of pictures `first`, `first` + 1, …: the same for an element wherever it is.
+inline void noise(Queue& queue, std::uint64_t seed, std::uint32_t step, const PictureShape& shape, Index first,
+                  Range tokens, View<float, 3> out) {
+  queue.workers().split(tokens.size(), 1, [&](Range part) {
+    for (Index t = part.begin; t < part.end; ++t)
+      for (Index p = 0; p < out.extent[1]; ++p)
+        for (Index f = 0; f < out.extent[2]; ++f)
+          out[t][p][f] =
+              normal(seed, step, static_cast<std::uint64_t>(shape.element(first + p, tokens.begin + t, f)));
+  });
+}
+
+/// Into positive: negative + scale · (positive − negative).
+inline void guide(Queue&, In<float, 3> negative, float scale, View<float, 3> positive) {
+  for (Index t = 0; t < positive.extent[0]; ++t)
+    for (Index p = 0; p < positive.extent[1]; ++p) {
+      const auto less = detail::mapped(negative[t][p]);
+      auto more = detail::mapped(positive[t][p]);
+      more = less + scale * (more - less);
+    }
+}
+
+/// Every picture's sum and sum of squares: out (pictures, 2).
+inline void moments(Queue&, In<float, 3> x, View<double, 2> out) {
+  for (Index p = 0; p < x.extent[1]; ++p) {
+    double sum = 0, squares = 0;
+    for (Index t = 0; t < x.extent[0]; ++t)
+      for (Index f = 0; f < x.extent[2]; ++f) {
+        const double value = x[t][p][f];
+        sum += value, squares += value * value;
+      }
+    out[p][0] = sum, out[p][1] = squares;
+  }
+}
+
+/// x times what moves its standard deviation over the whole picture towards that of the reference:
+/// rescale · deviation(reference) / deviation(x) + 1 − rescale. The moments (patches, pictures, 2) are of
+/// `count` elements a picture, over all patches.
+/// Lin et al., "Common Diffusion Noise Schedules and Sample Steps are Flawed", 2023, §3.4.
+inline void rescale(Queue&, In<double, 3> x_moments, In<double, 3> reference_moments, Index count,
+                    float rescale, View<float, 3> x) {
+  const auto deviation = [count](In<double, 3> moments, Index picture) {
+    double sum = 0, squares = 0;
+    for (Index patch = 0; patch < moments.extent[0]; ++patch)
+      sum += moments[patch][picture][0], squares += moments[patch][picture][1];
+    const double mean = sum / static_cast<double>(count);
+    return std::sqrt(squares / static_cast<double>(count) - mean * mean);
+  };
+  for (Index p = 0; p < x.extent[1]; ++p) {
+    const double ratio = deviation(reference_moments, p) / deviation(x_moments, p);
+    const auto factor = static_cast<float>(rescale * ratio + 1 - rescale);
+    for (Index t = 0; t < x.extent[0]; ++t) detail::mapped(x[t][p]) *= factor;
+  }
+}
+
+/// One step of the state x; `estimate` holds the estimate of the step before and takes this one's. `noise` may
+/// be empty where the step adds none.
+inline void denoise(Queue&, const SamplerStep& step, In<float, 3> prediction, In<float, 3> noise,
+                    View<float, 3> x, View<float, 3> estimate) {
+  for (Index t = 0; t < x.extent[0]; ++t)
+    for (Index p = 0; p < x.extent[1]; ++p)
+      for (Index f = 0; f < x.extent[2]; ++f) {
+        float& state = x[t][p][f];
+        const float last = estimate[t][p][f];
+        estimate[t][p][f] = step.alpha * state - step.sigma * prediction[t][p][f];
+        state = step.keep * state + step.take * estimate[t][p][f] + step.recall * last;
+        if (!noise.empty()) state += step.noise * noise[t][p][f];
+      }
+}
+
+}  // namespace weft::host

@@ -1,0 +1,82 @@
+// What the operators of every backend take besides views. The operators themselves are functions that a
+// backend declares beside its Queue; host.hpp lists them.
+#pragma once
+
+#include "weft/core/view.hpp"
+
+namespace weft {
+
+enum class Activation { none, gelu_tanh, silu };
+
+/// x · weightᵀ + bias, as torch.nn.Linear stores it.
+template <class Element>
+struct LinearWeights {
+  View<const Element, 2> weight;  // (out, in)
+  View<const float, 1> bias;      // (out), or empty
+
+  /// The outputs of `range` alone.
+  LinearWeights outputs(Range range) const {
+    return {weight.template slice<0>(range), bias.empty() ? bias : bias.template slice<0>(range)};
+  }
+};
+
+/// out = residual + activation(product). The residual may be the output itself.
+template <class Element>
+struct Epilogue {
+  Activation activation = Activation::none;
+  View<const Element, 2> residual{};  // (rows, out), or empty
+};
+
+/// LayerNorm over the last dimension, affine where the vectors are not empty.
+struct NormWeights {
+  View<const float, 1> scale{};  // (features)
+  View<const float, 1> shift{};  // (features)
+  float epsilon = 1e-6f;
+};
+
+/// A picture's own y · (1 + scale) + shift after a norm.
+struct Modulation {
+  View<const float, 2> scale{};  // (pictures, features), or empty
+  View<const float, 2> shift{};  // (pictures, features), or empty
+};
+
+/// Rotary position embedding over interleaved pairs (2i, 2i + 1).
+/// Su et al., "RoFormer: Enhanced Transformer with Rotary Position Embedding", 2021.
+struct Rotation {
+  View<const float, 2> cos{};  // (tokens, head_dim), or empty: no rotation
+  View<const float, 2> sin{};  // (tokens, head_dim)
+
+  Rotation rows(Range range) const {
+    return cos.empty() ? *this : Rotation{cos.slice<0>(range), sin.slice<0>(range)};
+  }
+};
+
+/// What a block hands to attention: projected, not yet normed or rotated, so that whoever places the heads
+/// can norm and rotate on the way.
+template <class Element>
+struct Heads {
+  View<Element, 4> q;        // (tokens, pictures, heads, head_dim)
+  View<Element, 4> k;        // (tokens, pictures, heads, head_dim)
+  View<const Element, 4> v;  // (tokens, pictures, heads, head_dim)
+  NormWeights q_norm{}, k_norm{};
+  bool normed = false;  // whether the two norms apply at all
+  Rotation rotation{};  // of these tokens
+
+  Heads rows(Range range) const {
+    return {q.template slice<0>(range),
+            k.template slice<0>(range),
+            v.template slice<0>(range),
+            q_norm,
+            k_norm,
+            normed,
+            rotation.rows(range)};
+  }
+};
+
+/// (tokens, pictures, features) as the rows of a matrix.
+template <class T>
+constexpr View<T, 2> rows_of(const View<T, 3>& x) {
+  return {x.data, {x.extent[0] * x.extent[1], x.extent[2]}, {x.stride[1], 1}};
+}
+
+}  // namespace weft

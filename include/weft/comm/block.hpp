@@ -1,0 +1,63 @@
+// Block: what a message is made of, rows of bytes at equal distances.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <stdexcept>
+
+#include "weft/core/view.hpp"
+
+namespace weft {
+
+struct Block {
+  std::byte* data = nullptr;
+  Index rows = 0;
+  Index row_bytes = 0;
+  Index stride = 0;  // in bytes
+
+  Block() = default;
+
+  /// Any view whose leading dimensions lie at one distance: a slice of rows, or of the heads of every row.
+  template <class T, int Rank>
+  Block(const View<T, Rank>& view)
+      : data(const_cast<std::byte*>(reinterpret_cast<const std::byte*>(view.data))) {
+    Index run = 1;
+    int d = Rank - 1;
+    for (; d >= 0 && (view.extent[d] == 1 || view.stride[d] == run); --d) run *= view.extent[d];
+    row_bytes = run * static_cast<Index>(sizeof(T));
+    rows = 1, stride = row_bytes;
+    if (view.empty()) {
+      rows = row_bytes = 0;
+      return;
+    }
+    if (d < 0) return;
+    stride = view.stride[d] * static_cast<Index>(sizeof(T));
+    Index distance = stride / static_cast<Index>(sizeof(T));
+    for (; d >= 0; --d) {
+      if (view.extent[d] == 1) continue;
+      if (view.stride[d] != distance) throw std::logic_error("a message's rows must lie at one distance");
+      rows *= view.extent[d], distance *= view.extent[d];
+    }
+  }
+
+  Index bytes() const { return rows * row_bytes; }
+};
+
+/// The bytes of `from` in their order into those of `to`, as many, whatever the rows of either.
+inline void copy_block(const Block& from, const Block& to) {
+  for (Index done = 0, run = 0; done < from.bytes(); done += run) {
+    const Index from_column = done % from.row_bytes, to_column = done % to.row_bytes;
+    run = std::min(from.row_bytes - from_column, to.row_bytes - to_column);
+    std::memcpy(to.data + done / to.row_bytes * to.stride + to_column,
+                from.data + done / from.row_bytes * from.stride + from_column, static_cast<std::size_t>(run));
+  }
+}
+
+/// A block for or from a member of a communicator.
+struct Addressed {
+  int peer;
+  Block block;
+};
+
+}  // namespace weft

@@ -1,0 +1,62 @@
+// One concept a collective. Each is posted on a queue and done when its event is waited for; counts may be
+// uneven, and messages between two members match in the order in which they are posted.
+#pragma once
+
+#include <concepts>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "weft/comm/block.hpp"
+
+namespace weft {
+
+/// Messages and bytes that one rank has sent over the communicators of one name.
+struct Traffic {
+  Index calls = 0;
+  Index bytes = 0;
+};
+
+/// What every communicator has: a numbered place among its members, and waiting.
+template <class C>
+concept Member = requires(C& c, typename C::Queue& queue, typename C::Event& event) {
+  { c.rank() } -> std::same_as<int>;
+  { c.size() } -> std::same_as<int>;
+  { c.wait(queue, event) } -> std::same_as<void>;
+};
+
+/// A block to or from one member.
+template <class C>
+concept SendReceive = Member<C> && requires(C& c, typename C::Queue& queue, const Block& block, int peer) {
+  { c.send(queue, block, peer) } -> std::same_as<typename C::Event>;
+  { c.receive(queue, block, peer) } -> std::same_as<typename C::Event>;
+};
+
+/// Any blocks to any members, and from any. Blocks of two members match in order; none is for oneself.
+template <class C>
+concept AllToAll = Member<C> && requires(C& c, typename C::Queue& queue, std::span<const Addressed> blocks) {
+  { c.all_to_all(queue, blocks, blocks) } -> std::same_as<typename C::Event>;
+};
+
+/// `blocks[i]` is of member i: one's own is sent to all, the others are received.
+template <class C>
+concept AllGather = Member<C> && requires(C& c, typename C::Queue& queue, std::span<const Block> blocks) {
+  { c.all_gather(queue, blocks) } -> std::same_as<typename C::Event>;
+};
+
+/// Sums in place, in the order of the members, so that all get the same bits.
+template <class C>
+concept AllReduce = Member<C> && requires(C& c, typename C::Queue& queue, const View<double, 1>& values) {
+  { c.all_reduce(queue, values) } -> std::same_as<void>;
+};
+
+/// A communicator of some of the members, called together by those, in the same order.
+template <class C>
+concept Split = requires(C& c, std::string_view name, const std::vector<int>& members) {
+  { c.split(name, members) } -> std::same_as<C>;
+};
+
+template <class C>
+concept Communicator = SendReceive<C> && AllToAll<C> && AllGather<C> && AllReduce<C> && Split<C>;
+
+}  // namespace weft

@@ -1,0 +1,84 @@
+// Launch: runs the same body on every rank, here as threads of this process.
+#pragma once
+
+#include <algorithm>
+#include <exception>
+#include <thread>
+#include <vector>
+
+#include "weft/comm/threads.hpp"
+#include "weft/core/error.hpp"
+#include "weft/core/trace.hpp"
+
+namespace weft {
+
+namespace threads {
+
+/// A rank's place in the world: the communicator of all ranks, its share of the processor and its trace.
+class World : public Communicator {
+ public:
+  World(Hub& hub, int ranks, int rank, int workers, Lane* lane)
+      : Communicator(hub, ranks, rank), workers_(workers), lane_(lane) {}
+
+  int workers() const { return workers_; }
+  Lane* lane() const { return lane_; }
+
+ private:
+  int workers_;
+  Lane* lane_;
+};
+
+}  // namespace threads
+
+struct LaunchOptions {
+  int threads = 0;         // that all ranks share; 0: as many as the processor has
+  Trace* trace = nullptr;  // of as many ranks; records every operator and message
+};
+
+/// Calls body(world) on `ranks` threads, as rank 0, 1, …, and returns when all have ended. If a rank throws,
+/// the others end at their next message; then a Refused is thrown on as it is, anything else as a
+/// std::runtime_error that names the rank.
+template <class Body>
+void launch(Index ranks, Body body, const LaunchOptions& options = {}) {
+  constexpr Index most = 1024;
+  if (ranks < 1 || ranks > most)
+    refuse("a world of ", ranks, " ranks cannot be threads of one process; 1 to ", most, " can");
+  const int count = static_cast<int>(ranks);
+  const int available =
+      options.threads > 0 ? options.threads : static_cast<int>(std::thread::hardware_concurrency());
+  threads::Hub hub(count);
+  std::vector<std::exception_ptr> failures(static_cast<std::size_t>(count));
+  const auto run = [&](int rank) {
+    try {
+      threads::World world(hub, count, rank, std::max(1, available / count),
+                           options.trace ? &options.trace->lane(rank) : nullptr);
+      body(world);
+      hub.leave(rank);
+    } catch (const threads::Stopped&) {
+      // another rank has the reason
+    } catch (...) {
+      failures[static_cast<std::size_t>(rank)] = std::current_exception();
+      hub.stop("another rank has failed");
+    }
+  };
+  {
+    std::vector<std::jthread> others;
+    for (int rank = 1; rank < count; ++rank) others.emplace_back(run, rank);
+    run(0);
+  }
+
+  for (int rank = 0; rank < count; ++rank) {
+    if (!failures[static_cast<std::size_t>(rank)]) continue;
+    try {
+      std::rethrow_exception(failures[static_cast<std::size_t>(rank)]);
+    } catch (const Refused&) {
+      throw;
+    } catch (const std::exception& error) {
+      if (count == 1) throw;
+      throw std::runtime_error(sentence("rank ", rank, ": ", error.what()));
+    }
+  }
+  if (const std::string reason = hub.reason(); !reason.empty()) throw std::runtime_error(reason);
+}
+
+}  // namespace weft

@@ -1,0 +1,212 @@
+// Engine: one rank's denoising loop for a model, a stack of policies and a mesh.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "weft/comm/launch.hpp"
+#include "weft/engine/denoiser.hpp"
+#include "weft/engine/evaluator.hpp"
+#include "weft/engine/request.hpp"
+#include "weft/policy/check.hpp"
+#include "weft/policy/local.hpp"
+#include "weft/policy/tokens.hpp"
+
+namespace weft {
+
+/// Every rank of the world makes one, with the same model, mesh and requests. Memory for a request is taken
+/// before its first step.
+template <class Model, class Parallel = Local, class World = threads::World>
+class Engine {
+  static_assert(detail::explain_dit<Model>());
+
+ public:
+  using Backend = typename Model::Backend;
+  using Queue = typename Backend::Queue;
+  using Prompt = typename Model::Prompt;
+  using Policies = typename Parallel::template On<Backend, typename World::Communicator>;
+
+  /// The model must outlive the engine. Refused if the mesh does not fit the world or the model.
+  Engine(const Model& model, const Mesh& mesh, World& world)
+      : model_(model), mesh_(checked(model, mesh, world)), world_(world), queue_(world.workers(), world.lane()),
+        policies_(world, mesh_), evaluator_(model_, policies_) {}
+
+  /// Refused, before any work, if the request does not fit the model, or the mesh the request.
+  static void check(const Model& model, const Mesh& mesh, const Request<Prompt>& request) {
+    const PictureShape picture = detail::picture_of(model.shape(), request.height, request.width);
+    const auto prompts = static_cast<Index>(request.prompts.size());
+    if (prompts == 0) refuse("the request has no prompt; give at least one");
+    if (request.sampler.empty()) refuse("the request's sampler has no steps; make_sampler makes one");
+    if (!request.negatives.empty() && request.negatives.size() != request.prompts.size())
+      refuse("the request has ", prompts, " prompts and ", request.negatives.size(),
+             " negative prompts; give one for each, or none");
+    for (const Prompt& prompt : request.prompts) model.check(prompt);
+    for (const Prompt& prompt : request.negatives) model.check(prompt);
+    Shape shape{prompts, picture.channels, picture.height, picture.width};
+    if (!request.noise.empty()) detail::need_shape("starting noise", request.noise, shape);
+    shape.insert(shape.begin(), static_cast<Index>(request.sampler.size()));
+    if (!request.step_noise.empty()) detail::need_shape("noise of the steps", request.step_noise, shape);
+    check(mesh, model.shape(), {prompts, request.negatives.empty() ? 1 : model.shape().branches, picture.tokens()});
+  }
+
+  static void check(const Model& model, const Mesh& mesh, const Evaluation<Prompt>& evaluation) {
+    const auto prompts = static_cast<Index>(evaluation.prompts.size());
+    if (prompts == 0) refuse("the evaluation has no prompt; give at least one");
+    if (evaluation.latents.shape.size() != 4)
+      refuse("the latents are ", to_string(evaluation.latents.shape),
+             " and must be (pictures, channels, height, width)");
+    const PictureShape picture =
+        detail::picture_of(model.shape(), evaluation.latents.shape[2], evaluation.latents.shape[3]);
+    detail::need_shape("latents", evaluation.latents, {prompts, picture.channels, picture.height, picture.width});
+    detail::need_shape("times", evaluation.times, {prompts});
+    for (const Prompt& prompt : evaluation.prompts) model.check(prompt);
+    // Here cfg splits pictures too, since no branches are told apart.
+    check(mesh, model.shape(), {prompts, std::max<Index>(prompts / std::max(mesh.data, 1), 1), picture.tokens()});
+  }
+
+  /// The final states: on rank 0 (prompts, channels, height, width), on the others empty.
+  Tensor generate(const Request<Prompt>& request) {
+    check(model_, mesh_, request);
+    const PictureShape picture = detail::picture_of(model_.shape(), request.height, request.width);
+    const auto count = static_cast<Index>(request.prompts.size());
+    const int branches = request.negatives.empty() ? 1 : 2;
+    const Range prompts = Policies::prompts(mesh_, world_.rank(), count);
+    const Range here = Policies::branches(mesh_, world_.rank(), branches);
+    const auto steps = static_cast<Index>(request.sampler.size());
+
+    std::vector<Prompt> mine;
+    for (Index branch = here.begin; branch < here.end; ++branch) {
+      const auto& all = branch + 1 == branches ? request.prompts : request.negatives;
+      mine.insert(mine.end(), all.begin() + prompts.begin, all.begin() + prompts.end);
+    }
+    Tensor times({steps, static_cast<Index>(mine.size())});
+    for (Index step = 0; step < steps; ++step)
+      for (float& time : std::span(times.view<2>()[step].data, mine.size()))
+        time = static_cast<float>(request.sampler[static_cast<std::size_t>(step)].timestep);
+
+    const Rows rows = rows_of_rank(world_.rank(), picture);
+    prepare(picture, rows, static_cast<Index>(mine.size()), steps, picture.features());
+    const auto conditioning = model_.condition(queue_, mine, times, share(picture, rows, mine.size()));
+    Denoiser<Backend, Policies> denoiser(queue_, request, picture, prompts, rows, branches);
+
+    const Index before = queue_.allocations();
+    evaluator_.run(
+        queue_, conditioning,
+        [&](Range unit_rows) { denoiser.feed(queue_, unit_rows, evaluator_.latents(unit_rows)); },
+        [&](const Unit& unit, Range unit_rows) {
+          denoiser.step(queue_, policies_, unit, unit_rows, here, evaluator_.prediction(unit_rows));
+          if (world_.rank() == 0 && request.progress && unit.patches.end == rows.patches())
+            request.progress(unit.step + 1);
+        });
+    loop_allocations_ = queue_.allocations() - before;
+
+    return gathered(denoiser.state(), picture, count, [&](int rank) {
+      return mesh_.coordinate(Axis::cfg, rank) == 0 ? Policies::prompts(mesh_, rank, count) : Range{};
+    });
+  }
+
+  /// The model's raw output: on rank 0 (pictures, out_channels, height, width), on the others empty.
+  Tensor forward(const Evaluation<Prompt>& evaluation) {
+    check(model_, mesh_, evaluation);
+    const Shape& shape = evaluation.latents.shape;
+    const PictureShape picture = detail::picture_of(model_.shape(), shape[2], shape[3]);
+    const PictureShape out = picture.with_channels(model_.shape().out_channels);
+    const auto pictures_of = [&](int rank) {
+      const Range prompts = Policies::prompts(mesh_, rank, shape[0]);
+      return Policies::branches(mesh_, rank, prompts.size()) + prompts.begin;
+    };
+    const Range pictures = pictures_of(world_.rank());
+    const std::span<const Prompt> mine(evaluation.prompts.data() + pictures.begin,
+                                       static_cast<std::size_t>(pictures.size()));
+    Tensor times({1, pictures.size()});
+    std::copy_n(evaluation.times.data.begin() + pictures.begin, pictures.size(), times.data.begin());
+
+    const Rows rows = rows_of_rank(world_.rank(), picture);
+    prepare(picture, rows, pictures.size(), 1, out.features());
+    const auto conditioning = model_.condition(queue_, mine, times, share(picture, rows, mine.size()));
+    const Tensor latents = to_tokens(evaluation.latents, picture, pictures, rows);
+    evaluator_.run(
+        queue_, conditioning,
+        [&](Range unit_rows) { upload(queue_, latents, evaluator_.latents(unit_rows)); },
+        [](const Unit&, Range) {});
+    return gathered(evaluator_.prediction({0, rows.size()}), out, shape[0], pictures_of);
+  }
+
+  Queue& queue() { return queue_; }
+  /// How many buffers the last loop has taken: none.
+  Index loop_allocations() const { return loop_allocations_; }
+
+ private:
+  static void check(const Mesh& mesh, const DitShape& model, const Demand& demand) {
+    if (const auto fault = weft::check<Parallel>(mesh, model, demand, mesh.ranks())) refuse(to_string(*fault));
+  }
+
+  static const Mesh& checked(const Model& model, const Mesh& mesh, const World& world) {
+    const Demand most{.prompts = mesh.data, .branches = mesh.cfg, .tokens = mesh.patch_count()};
+    if (const auto fault = weft::check<Parallel>(mesh, model.shape(), most, world.size())) refuse(to_string(*fault));
+    return mesh;
+  }
+
+  Layout layout(const PictureShape& picture) const {
+    return {picture.tokens(), mesh_.patch_count(), mesh_.ring, mesh_.ulysses};
+  }
+
+  Rows rows_of_rank(int rank, const PictureShape& picture) const {
+    return layout(picture).of_rank(mesh_.coordinate(Axis::ring, rank), mesh_.coordinate(Axis::ulysses, rank));
+  }
+
+  Share share(const PictureShape& picture, const Rows& rows, std::size_t pictures) const {
+    return {picture, rows, policies_.blocks(model_.shape()), static_cast<Index>(pictures)};
+  }
+
+  void prepare(const PictureShape& picture, const Rows& rows, Index pictures, Index steps, Index features) {
+    Index layers = 0;
+    for (const Range& range : policies_.blocks(model_.shape())) layers += range.size();
+    const Job job{model_.shape(), layout(picture), pictures, layers, steps, std::max(mesh_.warmup, 1)};
+    if (std::exchange(prepared_, std::pair(job, features)) == std::pair(job, features)) return;
+    evaluator_.prepare(queue_, job, rows, features);
+  }
+
+  /// On rank 0 the pictures of all, whole: of_rank(rank) says whose are with whom.
+  template <class OfRank>
+  Tensor gathered(const View<float, 3>& own, const PictureShape& picture, Index count, OfRank of_rank) {
+    const auto has_any = [&](int rank) {
+      return mesh_.coordinate(Axis::pipe, rank) == 0 && !of_rank(rank).empty();
+    };
+    if (world_.rank() != 0) {
+      if (!has_any(world_.rank())) return {};
+      auto event = world_.send(queue_, own, 0);
+      world_.wait(queue_, event);
+      return {};
+    }
+    Tensor images({count, picture.channels, picture.height, picture.width});
+    for (int rank = 0; rank < world_.size(); ++rank) {
+      if (!has_any(rank)) continue;
+      const Rows rows = rows_of_rank(rank, picture);
+      const typename Backend::template Buffer<float> buffer(
+          queue_, rows.size() * of_rank(rank).size() * picture.features());
+      View<float, 3> tokens = buffer.view(std::array{rows.size(), of_rank(rank).size(), picture.features()});
+      if (rank == 0) {
+        tokens = own;
+      } else {
+        auto event = world_.receive(queue_, tokens, rank);
+        world_.wait(queue_, event);
+      }
+      from_tokens(download(queue_, tokens), picture, of_rank(rank), rows, images);
+    }
+    return images;
+  }
+
+  const Model& model_;
+  Mesh mesh_;
+  World& world_;
+  Queue queue_;
+  Policies policies_;
+  Evaluator<Model, Policies> evaluator_;
+  std::optional<std::pair<Job, Index>> prepared_;
+  Index loop_allocations_ = 0;
+};
+
+}  // namespace weft

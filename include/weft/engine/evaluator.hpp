@@ -1,0 +1,188 @@
+// Evaluator: one rank's share of a model's evaluations, task by task, in memory that is taken once.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "weft/model/dit.hpp"
+#include "weft/policy/job.hpp"
+#include "weft/policy/pipeline.hpp"
+
+namespace weft {
+
+namespace detail {
+
+/// What a model sees of the world; AnyContext says what it may ask.
+template <class Backend, class Policies>
+class Context {
+ public:
+  using Queue = typename Backend::Queue;
+  using Element = typename Backend::Element;
+
+  Context(Queue& queue, Scratch<Backend>& scratch, Policies& policies, const Unit& unit, Range rows, Index layer)
+      : queue_(queue), scratch_(scratch), policies_(policies), unit_(unit), rows_(rows), layer_(layer) {
+    scratch_.reset();
+  }
+
+  Queue& queue() { return queue_; }
+  Scratch<Backend>& scratch() { return scratch_; }
+  Range rows() const { return rows_; }
+  Index step() const { return unit_.step; }
+
+  void attend(const Heads<Element>& heads, const View<Element, 4>& out) {
+    const View<const Element, 4> q = policies_.place(queue_, layer_, unit_, heads);
+    policies_.attend(queue_, layer_, unit_, q, out);
+  }
+
+ private:
+  Queue& queue_;
+  Scratch<Backend>& scratch_;
+  Policies& policies_;
+  Unit unit_;
+  Range rows_;
+  Index layer_;
+};
+
+}  // namespace detail
+
+template <class Model, class Policies>
+class Evaluator {
+ public:
+  using Backend = typename Model::Backend;
+  using Element = typename Backend::Element;
+  using Queue = typename Backend::Queue;
+
+  Evaluator(const Model& model, Policies& policies) : model_(model), policies_(policies) {}
+
+  /// Takes all memory, for predictions of so many features a token.
+  void prepare(Queue& queue, const Job& job, const Rows& rows, Index features) {
+    job_ = job, rows_ = rows, features_ = features;
+    policies_.prepare(queue, job);
+    tasks_ = policies_.tasks(job);
+    const Index n = rows.size(), b = job.pictures, width = job.model.width;
+    const Index in_features = job.model.channels * job.model.patch * job.model.patch;
+    hidden_ = {queue, n * b * width};
+    kept_ = {queue, kept_count() * n * b * width};
+    latents_ = {queue, n * b * in_features};
+    prediction_ = {queue, n * b * features};
+    scratch_ = {queue, model_.scratch(n * b)};
+  }
+
+  /// The model's input for rows of tokens, to be filled by `feed`: (rows, pictures, features).
+  View<Element, 3> latents(Range rows) const { return token_rows(latents_, rows); }
+  /// What it predicts for them, to be read by `take`: (rows, pictures, features).
+  View<float, 3> prediction(Range rows) const { return token_rows(prediction_, rows); }
+
+  /// Runs all tasks. Where this rank embeds, feed(rows) is called first; where it samples, take(unit, rows) last.
+  template <class Feed, class Take>
+  void run(Queue& queue, const typename Model::Conditioning& conditioning, Feed feed, Take take) {
+    std::size_t posted = 0;
+    for (std::size_t i = 0; i < tasks_.size(); ++i) {
+      // What the next task needs may travel while this one computes.
+      for (; posted < std::min(i + 2, tasks_.size()); ++posted) post_input(queue, tasks_[posted]);
+      const Task& task = tasks_[i];
+      const Range rows = rows_.rows(task.unit.patches);
+      policies_.wait_input(queue, task);
+      if (task.embed) {
+        feed(rows);
+        embed(queue, conditioning, task, rows);
+      }
+      const View<Element, 3> x = run_blocks(queue, conditioning, task, rows);
+      if (task.unembed) {
+        unembed(queue, conditioning, task, rows, x);
+        policies_.send_output(queue, task, prediction(rows));
+      } else {
+        policies_.send_output(queue, task, x);
+      }
+      if (task.sample) take(task.unit, rows);
+    }
+    policies_.finish(queue);
+  }
+
+ private:
+  using Context = detail::Context<Backend, Policies>;
+
+  void post_input(Queue& queue, const Task& task) {
+    const Range rows = rows_.rows(task.unit.patches);
+    if (task.blocks.empty()) {
+      policies_.post_input(queue, task, prediction(rows));
+    } else {
+      policies_.post_input(queue, task, token_rows(hidden_, rows));
+    }
+  }
+
+  void embed(Queue& queue, const typename Model::Conditioning& conditioning, const Task& task, Range rows) {
+    const auto span = queue.span("model", "embed", task.unit.patches.begin);
+    Context context(queue, scratch_, policies_, task.unit, rows, 0);
+    model_.embed(context, conditioning, latents(rows), token_rows(hidden_, rows));
+  }
+
+  /// An output that a later block reads again goes to memory of its own; the others to one place.
+  View<Element, 3> run_blocks(Queue& queue, const typename Model::Conditioning& conditioning, const Task& task,
+                              Range rows) {
+    View<Element, 3> x = token_rows(hidden_, rows);  // (rows, pictures, width)
+    for (Index i = task.blocks.begin; i < task.blocks.end; ++i) {
+      const auto span = queue.span("model", "block", i);
+      const View<Element, 3> skip =
+          job_.model.reads_skip(i) ? kept(job_.model.blocks - 1 - i, rows) : View<Element, 3>();
+      const View<Element, 3> out = job_.model.is_kept(i) ? kept(i, rows) : token_rows(hidden_, rows);
+      Context context(queue, scratch_, policies_, task.unit, rows, layer_of(i));
+      model_.block(i, context, conditioning, x, skip, out);
+      x = out;
+    }
+    return x;
+  }
+
+  void unembed(Queue& queue, const typename Model::Conditioning& conditioning, const Task& task, Range rows,
+               const View<Element, 3>& x) {
+    const auto span = queue.span("model", "unembed", task.unit.patches.begin);
+    Context context(queue, scratch_, policies_, task.unit, rows, 0);
+    model_.unembed(context, conditioning, x, prediction(rows));
+  }
+
+  /// The number of block i among this rank's.
+  Index layer_of(Index i) const {
+    Index before = 0;
+    for (const Range& range : policies_.blocks(job_.model)) {
+      if (range.contains(i)) return before + i - range.begin;
+      before += range.size();
+    }
+    return before;
+  }
+
+  /// How many of this rank's blocks have outputs that are read again.
+  Index kept_count() const {
+    Index count = 0;
+    const Range front = policies_.blocks(job_.model).front();
+    for (Index i = front.begin; i < front.end; ++i) count += job_.model.is_kept(i);
+    return count;
+  }
+
+  View<Element, 3> kept(Index i, Range rows) const {
+    const Index first = policies_.blocks(job_.model).front().begin;
+    const View<Element, 4> all =
+        kept_.view(std::array{kept_count(), rows_.size(), job_.pictures, job_.model.width});
+    return all[i - first].template slice<0>(rows);
+  }
+
+  /// Rows of a buffer of (rows, pictures, features).
+  template <class T>
+  View<T, 3> token_rows(const typename Backend::template Buffer<T>& buffer, Range rows) const {
+    const Index features = buffer.size() / std::max<Index>(rows_.size() * job_.pictures, 1);
+    return buffer.view(std::array{rows_.size(), job_.pictures, features}).template slice<0>(rows);
+  }
+
+  const Model& model_;
+  Policies& policies_;
+  Job job_;
+  Rows rows_;
+  Index features_ = 0;
+  std::vector<Task> tasks_;
+  typename Backend::template Buffer<Element> hidden_;   // (rows, pictures, width)
+  typename Backend::template Buffer<Element> kept_;     // (blocks, rows, pictures, width), for long skips
+  typename Backend::template Buffer<Element> latents_;  // (rows, pictures, features)
+  typename Backend::template Buffer<float> prediction_; // (rows, pictures, features)
+  Scratch<Backend> scratch_;
+};
+
+}  // namespace weft

@@ -1,0 +1,113 @@
+// DiT: what a model must offer. A model knows no policy: what is parallel reaches it through its context.
+#pragma once
+
+#include <concepts>
+#include <span>
+#include <type_traits>
+#include <vector>
+
+#include "weft/backend/backend.hpp"
+#include "weft/core/picture.hpp"
+#include "weft/model/shape.hpp"
+#include "weft/policy/layout.hpp"
+
+namespace weft {
+
+/// What of a job one rank evaluates.
+struct Share {
+  PictureShape picture;       // in channels of the state
+  Rows rows;                  // which tokens, numbered
+  std::vector<Range> blocks;  // which blocks
+  Index pictures = 0;         // how many pictures side by side
+};
+
+/// What a block may ask of the world: an archetype, against which models are checked.
+template <class B>
+struct AnyContext {
+  typename B::Queue& queue();
+  /// Memory for this block alone.
+  Scratch<B>& scratch();
+  /// The tokens at hand, as numbered by Share::rows.
+  Range rows() const;
+  /// The denoising step, an index into the times given to `condition`.
+  Index step() const;
+  /// Self-attention over the whole picture, wherever its tokens are: out (tokens, pictures, heads, head_dim).
+  void attend(const Heads<typename B::Element>& heads, const View<typename B::Element, 4>& out);
+};
+
+namespace detail {
+
+// One question a member, so that a model that misses one is told which.
+template <class M>
+concept ModelTypes = requires {
+  typename M::Backend;
+  typename M::Prompt;
+  typename M::Conditioning;
+};
+template <class M>
+concept HasShape = requires(const M& m) {
+  { m.shape() } -> std::same_as<DitShape>;
+};
+template <class M>
+concept HasScratch = requires(const M& m) {
+  { m.scratch(Index{}) } -> std::convertible_to<Index>;
+};
+template <class M>
+concept HasCheck = requires(const M& m, const typename M::Prompt& prompt) { m.check(prompt); };
+template <class M>
+concept HasCondition = requires(const M& m, typename M::Backend::Queue& queue,
+                                std::span<const typename M::Prompt> prompts, const Tensor& times,
+                                const Share& share) {
+  { m.condition(queue, prompts, times, share) } -> std::same_as<typename M::Conditioning>;
+};
+template <class M, class E = typename M::Backend::Element>
+concept HasEmbed = requires(const M& m, AnyContext<typename M::Backend>& context,
+                            const typename M::Conditioning& conditioning, View<const E, 3> latents,
+                            View<E, 3> tokens) { m.embed(context, conditioning, latents, tokens); };
+template <class M, class E = typename M::Backend::Element>
+concept HasBlock = requires(const M& m, AnyContext<typename M::Backend>& context,
+                            const typename M::Conditioning& conditioning, View<const E, 3> x, View<E, 3> out,
+                            View<const E, 3> skip) { m.block(Index{}, context, conditioning, x, skip, out); };
+template <class M, class E = typename M::Backend::Element>
+concept HasUnembed = requires(const M& m, AnyContext<typename M::Backend>& context,
+                              const typename M::Conditioning& conditioning, View<const E, 3> tokens,
+                              View<float, 3> prediction) { m.unembed(context, conditioning, tokens, prediction); };
+
+}  // namespace detail
+
+/// A Diffusion Transformer. Everything is const: ranks that are threads share one model.
+template <class M>
+concept DiT = detail::ModelTypes<M> && Backend<typename M::Backend> && detail::HasShape<M> &&
+              detail::HasScratch<M> && detail::HasCheck<M> && detail::HasCondition<M> && detail::HasEmbed<M> &&
+              detail::HasBlock<M> && detail::HasUnembed<M>;
+
+namespace detail {
+
+/// One sentence for the first member that is missing.
+template <class M>
+constexpr bool explain_dit() {
+  static_assert(ModelTypes<M>, "weft: give the model the member types Backend, Prompt and Conditioning");
+  static_assert(HasShape<M>, "weft: give the model a member DitShape shape() const");
+  static_assert(HasScratch<M>,
+                "weft: give the model a member Index scratch(Index rows) const, the elements of scratch memory that "
+                "a block takes");
+  static_assert(HasCheck<M>,
+                "weft: give the model a member void check(const Prompt&) const, which refuses unfit prompts");
+  static_assert(HasCondition<M>,
+                "weft: give the model a member Conditioning condition(Queue&, span<const Prompt>, const Tensor& "
+                "times, const Share&) const");
+  static_assert(HasEmbed<M>,
+                "weft: give the model a member void embed(auto& context, const Conditioning&, View<const Element, 3> "
+                "latents, View<Element, 3> tokens) const");
+  static_assert(HasBlock<M>,
+                "weft: give the model a member void block(Index i, auto& context, const Conditioning&, View<const "
+                "Element, 3> x, View<const Element, 3> skip, View<Element, 3> out) const");
+  static_assert(HasUnembed<M>,
+                "weft: give the model a member void unembed(auto& context, const Conditioning&, View<const Element, "
+                "3> tokens, View<float, 3> prediction) const");
+  return DiT<M>;
+}
+
+}  // namespace detail
+
+}  // namespace weft

@@ -1,0 +1,165 @@
+// HunyuanDiT's configuration, prompt and tensors, by diffusers' names.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "weft/core/tensor.hpp"
+#include "weft/io/json.hpp"
+#include "weft/model/shape.hpp"
+
+namespace weft {
+
+/// HunyuanDiT2DModel's config.json.
+struct HunyuanConfig {
+  Index blocks, heads, head_dim, patch, channels;
+  Index ffn;                          // width of the feed-forward layer
+  bool learn_sigma;                   // predicts a variance too, which samplers here leave unread
+  Index clip_width, t5_width;         // of the text states
+  Index clip_length, t5_length;       // how many of them
+  Index pooled_width;
+  bool size_and_style;                // v1.1: conditions on the picture's size and a style as well
+  Index rope_base;                    // side of the base grid of the rotary positions
+
+  explicit HunyuanConfig(const Config& config)
+      : blocks(positive(config, "num_layers")),
+        heads(positive(config, "num_attention_heads")),
+        head_dim(positive(config, "attention_head_dim")),
+        patch(positive(config, "patch_size")),
+        channels(positive(config, "in_channels")),
+        ffn(static_cast<Index>(static_cast<double>(heads * head_dim) * config.optional("mlp_ratio", 4.0))),
+        learn_sigma(config.optional("learn_sigma", true)),
+        clip_width(positive(config, "cross_attention_dim")),
+        t5_width(positive(config, "cross_attention_dim_t5")),
+        clip_length(positive(config, "text_len")),
+        t5_length(positive(config, "text_len_t5")),
+        pooled_width(positive(config, "pooled_projection_dim")),
+        size_and_style(config.optional("use_style_cond_and_image_meta_size", true)),
+        rope_base(config.optional("rope_base_size", static_cast<int>(64 / patch))) {
+    const auto& file = config.name();
+    const auto activation = config.optional<std::string>("activation_fn", "gelu-approximate");
+    if (activation != "gelu-approximate")
+      refuse(file, ": activation_fn is ", activation, ", and HunyuanDiT has gelu-approximate");
+    if (blocks % 2 != 0)
+      refuse(file, ": num_layers is ", blocks, " and must be even, since long skips pair the blocks; ", blocks + 1,
+             " would do");
+    if (head_dim % 4 != 0)
+      refuse(file, ": attention_head_dim is ", head_dim,
+             " and must be a multiple of 4, for rotary pairs of rows and of columns; ", (head_dim + 3) / 4 * 4,
+             " would do");
+    if (t5_width % pooler_heads != 0)
+      refuse(file, ": cross_attention_dim_t5 is ", t5_width, " and must be a multiple of the pooler's ",
+             pooler_heads, " heads");
+    if (const Index hidden = positive(config, "hidden_size"); hidden != width())
+      refuse(file, ": hidden_size is ", hidden, " and must be num_attention_heads × attention_head_dim, ", width());
+    if (ffn < 1) refuse(file, ": mlp_ratio leaves the feed-forward layer no feature; 4.0 is usual");
+    if (rope_base < 1) refuse(file, ": rope_base_size is ", rope_base, " and must be at least 1");
+  }
+
+  static constexpr Index pooler_heads = 8;
+  static constexpr Index sinusoids = 256;  // features of a time, or of a number of the picture's size
+  static constexpr Index size_numbers = 6;
+
+  constexpr Index width() const { return heads * head_dim; }
+  constexpr Index text_length() const { return clip_length + t5_length; }
+  constexpr Index features() const { return channels * patch * patch; }  // of a token of the state
+
+  constexpr DitShape shape() const {
+    return {.blocks = blocks,
+            .width = width(),
+            .heads = heads,
+            .head_dim = head_dim,
+            .patch = patch,
+            .channels = channels,
+            .out_channels = channels * (learn_sigma ? 2 : 1),
+            .placement = Placement::folded};
+  }
+
+  /// Every tensor of the weight files.
+  std::map<std::string, Shape> tensors() const {
+    std::map<std::string, Shape> out;
+    const auto linear = [&](const std::string& name, Index outputs, Index inputs) {
+      out[name + ".weight"] = {outputs, inputs};
+      out[name + ".bias"] = {outputs};
+    };
+    const auto norm = [&](const std::string& name, Index features) {
+      out[name + ".weight"] = {features};
+      out[name + ".bias"] = {features};
+    };
+    const Index c = width();
+    out["pos_embed.proj.weight"] = {c, channels, patch, patch};
+    out["pos_embed.proj.bias"] = {c};
+    linear("text_embedder.linear_1", 4 * t5_width, t5_width);
+    linear("text_embedder.linear_2", clip_width, 4 * t5_width);
+    out["text_embedding_padding"] = {text_length(), clip_width};
+    linear("time_extra_emb.timestep_embedder.linear_1", c, sinusoids);
+    linear("time_extra_emb.timestep_embedder.linear_2", c, c);
+    const Index extra = pooled_width + (size_and_style ? size_numbers * sinusoids + c : 0);
+    linear("time_extra_emb.extra_embedder.linear_1", 4 * c, extra);
+    linear("time_extra_emb.extra_embedder.linear_2", c, 4 * c);
+    out["time_extra_emb.pooler.positional_embedding"] = {t5_length + 1, t5_width};
+    for (const char* part : {"q_proj", "k_proj", "v_proj"})
+      linear(std::string("time_extra_emb.pooler.") + part, t5_width, t5_width);
+    linear("time_extra_emb.pooler.c_proj", pooled_width, t5_width);
+    if (size_and_style) out["time_extra_emb.style_embedder.weight"] = {1, c};
+    for (Index i = 0; i < blocks; ++i) {
+      const std::string block = "blocks." + std::to_string(i) + ".";
+      norm(block + "norm1.norm", c);
+      linear(block + "norm1.linear", c, c);
+      norm(block + "norm2", c);
+      norm(block + "norm3", c);
+      for (const char* attention : {"attn1.", "attn2."}) {
+        const bool self = attention[4] == '1';
+        linear(block + attention + "to_q", c, c);
+        linear(block + attention + "to_k", c, self ? c : clip_width);
+        linear(block + attention + "to_v", c, self ? c : clip_width);
+        linear(block + attention + "to_out.0", c, c);
+        norm(block + attention + "norm_q", head_dim);
+        norm(block + attention + "norm_k", head_dim);
+      }
+      linear(block + "ff.net.0.proj", ffn, c);
+      linear(block + "ff.net.2", c, ffn);
+      if (shape().reads_skip(i)) {
+        norm(block + "skip_norm", 2 * c);
+        linear(block + "skip_linear", c, 2 * c);
+      }
+    }
+    linear("norm_out.linear", 2 * c, c);
+    linear("proj_out", patch * patch * shape().out_channels, c);
+    return out;
+  }
+
+ private:
+  static Index positive(const Config& config, std::string_view key) {
+    const int value = config.required<int>(key);
+    if (value < 1) refuse(config.name(), ": ", key, " is ", value, " and must be at least 1");
+    return value;
+  }
+};
+
+/// The text states of one picture, and for v1.1 its size and style.
+struct HunyuanPrompt {
+  Tensor clip;       // (clip_length, clip_width)
+  Tensor clip_mask;  // (clip_length): 1 for a word, 0 for padding
+  Tensor t5;         // (t5_length, t5_width)
+  Tensor t5_mask;    // (t5_length)
+  Tensor size;       // (6): original height and width, target height and width, crop top and left; v1.1 only
+  Index style = 0;
+
+  /// Refused unless the shapes are those of the model.
+  void check(const HunyuanConfig& config) const {
+    const auto need = [](const char* name, const Tensor& tensor, const Shape& shape) {
+      if (tensor.shape != shape)
+        refuse("a prompt's ", name, " is ", to_string(tensor.shape), " and the model needs ", to_string(shape));
+    };
+    need("encoder_hidden_states", clip, {config.clip_length, config.clip_width});
+    need("text_embedding_mask", clip_mask, {config.clip_length});
+    need("encoder_hidden_states_t5", t5, {config.t5_length, config.t5_width});
+    need("text_embedding_mask_t5", t5_mask, {config.t5_length});
+    if (!config.size_and_style) return;
+    need("image_meta_size", size, {HunyuanConfig::size_numbers});
+    if (style != 0) refuse("a prompt's style is ", style, ", and the model has the style 0 alone");
+  }
+};
+
+}  // namespace weft

@@ -1,0 +1,118 @@
+// HunyuanDiT v1.1 and v1.2: Li et al., "Hunyuan-DiT: A Powerful Multi-Resolution Diffusion Transformer with
+// Fine-Grained Chinese Understanding", 2024; weights and names are those of diffusers' HunyuanDiT2DModel.
+#pragma once
+
+#include <algorithm>
+#include <filesystem>
+#include <span>
+#include <vector>
+
+#include "weft/io/weight_files.hpp"
+#include "weft/model/dit.hpp"
+#include "weft/model/hunyuan/conditioning.hpp"
+#include "weft/model/hunyuan/config.hpp"
+#include "weft/model/hunyuan/weights.hpp"
+
+namespace weft {
+
+template <class BackendType>
+class HunyuanDiT {
+ public:
+  using Backend = BackendType;
+  using Element = typename Backend::Element;
+  using Queue = typename Backend::Queue;
+  using Prompt = HunyuanPrompt;
+  using Conditioning = hunyuan::Conditioning<Backend>;
+
+  /// Reads `folder`/config.json and the weights beside it, of all blocks or of some.
+  explicit HunyuanDiT(const std::filesystem::path& folder) : HunyuanDiT(folder, std::vector<Range>()) {}
+  HunyuanDiT(const std::filesystem::path& folder, const std::vector<Range>& blocks)
+      : config_(Config::read(folder / "config.json")) {
+    Queue queue;
+    const WeightFiles files(folder);
+    weights_ = hunyuan::WeightReader<Backend>(queue, config_, files)
+                   .read(blocks.empty() ? std::vector<Range>{{0, config_.blocks}} : blocks);
+  }
+
+  const HunyuanConfig& config() const { return config_; }
+  DitShape shape() const { return config_.shape(); }
+  void check(const Prompt& prompt) const { prompt.check(config_); }
+  Index scratch(Index rows) const { return rows * (config_.width() + wide()); }
+
+  Conditioning condition(Queue& queue, std::span<const Prompt> prompts, const Tensor& times,
+                         const Share& share) const {
+    return {queue, config_, weights_, prompts, times, share};
+  }
+
+  /// latents (tokens, pictures, features) → tokens (tokens, pictures, width).
+  void embed(auto& context, const Conditioning&, View<const Element, 3> latents, View<Element, 3> tokens) const {
+    linear(context.queue(), rows_of(latents), weights_.embed, rows_of(tokens));
+  }
+
+  /// x → out, both (tokens, pictures, width), which may be the same memory; skip likewise, or empty.
+  void block(Index i, auto& context, const Conditioning& conditioning, View<const Element, 3> x,
+             View<const Element, 3> skip, View<Element, 3> out) const {
+    const hunyuan::Block<Backend>& w = weights_.blocks[static_cast<std::size_t>(i)];
+    Queue& queue = context.queue();
+    const Index n = x.extent[0], b = x.extent[1], c = config_.width();
+    const View<Element, 3> narrow = context.scratch().take(std::array{n, b, c});  // (n, b, c)
+    Element* const memory = context.scratch().take(std::array{n * b * wide()}).data;
+    const auto wide_rows = [&](Index features) { return View<Element, 3>(memory, {n, b, features}); };
+
+    if (!skip.empty()) {
+      const View<Element, 3> joined = wide_rows(2 * c);  // (n, b, 2c)
+      norm_pair(queue, x, skip, w.skip_norm, joined);
+      linear(queue, rows_of(joined), w.skip, rows_of(out));
+      x = out;
+    }
+
+    norm(queue, x, w.norm1, conditioning.shift(i, context.step()), narrow);
+    const View<Element, 3> qkv = wide_rows(3 * c);  // (n, b, 3c)
+    linear(queue, rows_of(narrow), w.self.qkv, rows_of(qkv));
+    const auto heads = [&](Index part) {
+      return qkv.template slice<2>({part * c, (part + 1) * c}).unfold(config_.head_dim);  // (n, b, heads, head_dim)
+    };
+    const View<Element, 4> attended = narrow.unfold(config_.head_dim);  // (n, b, heads, head_dim)
+    context.attend({.q = heads(0),
+                    .k = heads(1),
+                    .v = heads(2),
+                    .q_norm = w.self.q_norm,
+                    .k_norm = w.self.k_norm,
+                    .normed = true,
+                    .rotation = conditioning.rotation(context.rows())},
+                   attended);
+    linear(queue, rows_of(narrow), w.self.out, rows_of(out), {Activation::none, rows_of(x)});
+
+    norm(queue, out, w.norm2, {}, narrow);
+    const View<Element, 3> q = wide_rows(c);  // (n, b, c)
+    linear(queue, rows_of(narrow), w.text.q, rows_of(q));
+    const NormWeights q_norm = w.text.q_norm;
+    norm_rotate(queue, q.unfold(config_.head_dim), &q_norm, conditioning.rotation(context.rows()),
+                q.unfold(config_.head_dim));
+    attention(queue, q.unfold(config_.head_dim), conditioning.text_keys(i), conditioning.text_values(i), attended);
+    linear(queue, rows_of(narrow), w.text.out, rows_of(out), {Activation::none, rows_of(out)});
+
+    norm(queue, out, w.norm3, {}, narrow);
+    const View<Element, 3> hidden = wide_rows(config_.ffn);  // (n, b, ffn)
+    linear(queue, rows_of(narrow), w.up, rows_of(hidden), {Activation::gelu_tanh, {}});
+    linear(queue, rows_of(hidden), w.down, rows_of(out), {Activation::none, rows_of(out)});
+  }
+
+  /// tokens (tokens, pictures, width) → prediction (tokens, pictures, features): as many of the features as the
+  /// prediction has room for, channel by channel.
+  void unembed(auto& context, const Conditioning& conditioning, View<const Element, 3> tokens,
+               View<float, 3> prediction) const {
+    const View<Element, 3> normed = context.scratch().take(tokens.extent);  // (tokens, pictures, width)
+    norm(context.queue(), tokens, {}, conditioning.last(context.step()), normed);
+    const LinearWeights<Element> projection = weights_.proj_out;
+    linear(context.queue(), rows_of(normed), projection.outputs({0, prediction.extent[2]}), rows_of(prediction));
+  }
+
+ private:
+  Index wide() const { return std::max(3 * config_.width(), config_.ffn); }
+
+  HunyuanConfig config_;
+  hunyuan::Weights<Backend> weights_;
+};
+
+}  // namespace weft

@@ -1,0 +1,43 @@
+// CfgParallel: ranks evaluate different branches of classifier-free guidance.
+#pragma once
+
+#include <vector>
+
+#include "weft/policy/local.hpp"
+
+namespace weft {
+
+template <class Inner = Local>
+struct CfgParallel : detail::Ordered<Axis::cfg, Inner> {
+  template <class Backend, class Communicator>
+  class On : public Inner::template On<Backend, Communicator> {
+    using Base = typename Inner::template On<Backend, Communicator>;
+
+   public:
+    using typename Base::Queue;
+
+    On(const Communicator& world, const Mesh& mesh)
+        : Base(world, mesh), group_(world.split("cfg", mesh.group(Axis::cfg, world.rank()))) {}
+
+    static Range branches(const Mesh& mesh, int rank, Index count) {
+      return split(count, mesh.cfg, mesh.coordinate(Axis::cfg, rank));
+    }
+
+    void share_branches(Queue& queue, const View<float, 3>& predictions, Index prompts) {
+      if (group_.size() == 1) return;
+      const Index count = predictions.extent[1] / prompts;
+      std::vector<Block> blocks;
+      for (int member = 0; member < group_.size(); ++member) {
+        const Range range = split(count, group_.size(), member);
+        blocks.emplace_back(predictions.template slice<1>({range.begin * prompts, range.end * prompts}));
+      }
+      auto event = group_.all_gather(queue, blocks);
+      group_.wait(queue, event);
+    }
+
+   private:
+    Communicator group_;
+  };
+};
+
+}  // namespace weft

@@ -1,0 +1,23 @@
+// DataParallel: ranks paint different prompts.
+#pragma once
+
+#include "weft/policy/local.hpp"
+
+namespace weft {
+
+template <class Inner = Local>
+struct DataParallel : detail::Ordered<Axis::data, Inner> {
+  template <class Backend, class Communicator>
+  class On : public Inner::template On<Backend, Communicator> {
+    using Base = typename Inner::template On<Backend, Communicator>;
+
+   public:
+    using Base::Base;
+
+    static Range prompts(const Mesh& mesh, int rank, Index count) {
+      return split(count, mesh.data, mesh.coordinate(Axis::data, rank));
+    }
+  };
+};
+
+}  // namespace weft

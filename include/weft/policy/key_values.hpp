@@ -1,0 +1,48 @@
+// KeyValues: the keys and values that attention reads, written in place by the kernels that make them.
+#pragma once
+
+#include <utility>
+
+#include "weft/core/view.hpp"
+#include "weft/policy/layout.hpp"
+
+namespace weft {
+
+template <class Backend>
+class KeyValues {
+ public:
+  using Element = typename Backend::Element;
+
+  KeyValues() = default;
+
+  /// Room for `layers` blocks; more layers than that share the last one's.
+  KeyValues(typename Backend::Queue& queue, Rows rows, Index layers, Index pictures, Index heads, Index head_dim)
+      : rows_(std::move(rows)),
+        extents_{rows_.size(), pictures, heads, head_dim},
+        layers_(layers),
+        layer_size_(rows_.size() * pictures * heads * head_dim),
+        keys_(queue, layers * layer_size_),
+        values_(queue, layers * layer_size_) {}
+
+  /// Whose tokens these are.
+  const Rows& rows() const { return rows_; }
+
+  View<Element, 4> keys(Index layer) const { return of_layer(keys_, layer); }      // (rows, pictures, heads, head_dim)
+  View<Element, 4> values(Index layer) const { return of_layer(values_, layer); }  // (rows, pictures, heads, head_dim)
+
+ private:
+  using Buffer = typename Backend::template Buffer<Element>;
+
+  View<Element, 4> of_layer(const Buffer& buffer, Index layer) const {
+    View<Element, 4> out = buffer.view(extents_);
+    out.data += std::min(layer, layers_ - 1) * layer_size_;
+    return out;
+  }
+
+  Rows rows_;
+  std::array<Index, 4> extents_{};
+  Index layers_ = 0, layer_size_ = 0;
+  Buffer keys_, values_;
+};
+
+}  // namespace weft

@@ -1,0 +1,70 @@
+// Layout: which tokens of a picture a rank holds. The same map serves warm-up and patches, so that a cache of
+// keys and values has one layout for life.
+#pragma once
+
+#include <utility>
+#include <vector>
+
+#include "weft/core/range.hpp"
+
+namespace weft {
+
+/// The tokens that somebody holds: a range of each patch. Rows number them, patch by patch.
+class Rows {
+ public:
+  explicit Rows(std::vector<Range> tokens = {}) : tokens_(std::move(tokens)) {
+    for (const Range& range : tokens_) first_.push_back(first_.back() + range.size());
+  }
+
+  Index size() const { return first_.back(); }
+  Index patches() const { return static_cast<Index>(tokens_.size()); }
+  Range tokens(Index patch) const { return tokens_[static_cast<std::size_t>(patch)]; }
+
+  /// The rows of some patches.
+  Range rows(Range patches) const {
+    return {first_[static_cast<std::size_t>(patches.begin)], first_[static_cast<std::size_t>(patches.end)]};
+  }
+  Range rows(Index patch) const { return rows(Range{patch, patch + 1}); }
+
+  /// The rows of `tokens`, which must lie inside this holder's part of `patch`.
+  Range rows_of_tokens(Index patch, Range range) const {
+    return range + (rows(patch).begin - tokens(patch).begin);
+  }
+
+ private:
+  std::vector<Range> tokens_;
+  std::vector<Index> first_{0};
+};
+
+/// A picture's tokens, row-major, are cut into patches, each patch into ring slices, each of those into ulysses
+/// slices: uneven where they must be, empty where there are too few.
+struct Layout {
+  Index tokens = 0;
+  int patches = 1, ring = 1, ulysses = 1;
+
+  friend bool operator==(const Layout&, const Layout&) = default;
+
+  constexpr Range patch(Index m) const { return split(tokens, patches, m); }
+  constexpr Range ring_slice(Index m, int r) const { return split(patch(m), ring, r); }
+  constexpr Range slice(Index m, int r, int u) const { return split(ring_slice(m, r), ulysses, u); }
+
+  Rows of_picture() const {
+    return gathered([&](Index m) { return patch(m); });
+  }
+  Rows of_ring(int r) const {
+    return gathered([&](Index m) { return ring_slice(m, r); });
+  }
+  Rows of_rank(int r, int u) const {
+    return gathered([&](Index m) { return slice(m, r, u); });
+  }
+
+ private:
+  template <class Part>
+  Rows gathered(Part part) const {
+    std::vector<Range> ranges;
+    for (Index m = 0; m < patches; ++m) ranges.push_back(part(m));
+    return Rows(std::move(ranges));
+  }
+};
+
+}  // namespace weft

@@ -1,0 +1,117 @@
+// Local: everything on one device; what is left when no policy is there.
+#pragma once
+
+#include <vector>
+
+#include "weft/backend/operators.hpp"
+#include "weft/comm/mesh.hpp"
+#include "weft/policy/job.hpp"
+#include "weft/policy/key_values.hpp"
+#include "weft/policy/order.hpp"
+#include "weft/policy/pipeline.hpp"
+
+namespace weft {
+
+/// The innermost of every stack. A policy hides the hooks of its own axis and inherits the rest from here.
+struct Local {
+  template <Axis axis>
+  static constexpr bool has = false;
+  static constexpr int depth = detail::depth_of_local;
+
+  template <class Backend, class Communicator>
+  class On {
+   public:
+    using Queue = typename Backend::Queue;
+    using Element = typename Backend::Element;
+
+    On(const Communicator& world, const Mesh& mesh) : mesh_(mesh), rank_(world.rank()) {}
+
+    /// Takes all memory that the job needs.
+    void prepare(Queue& queue, const Job& job) {
+      job_ = job;
+      const Rows kept = mesh_.copies_ring_cache() ? job.layout.of_picture() : job.layout.of_ring(coordinate(Axis::ring));
+      // Where no stale keys are read again, blocks can share the room of one.
+      const Index layers = job.layout.patches > 1 ? job.layers : 1;
+      store_ = {queue, kept, layers, job.pictures, heads().size(), job.model.head_dim};
+    }
+
+    /// Which of `count` prompts, and which of as many guidance branches, a rank evaluates.
+    static Range prompts(const Mesh&, int, Index count) { return {0, count}; }
+    static Range branches(const Mesh&, int, Index count) { return {0, count}; }
+
+    /// Makes all branches' predictions known to all who hold the state: (tokens, branches · prompts, features).
+    void share_branches(Queue&, const View<float, 3>&, Index) {}
+
+    /// The blocks that this rank runs, and when it runs them on what.
+    std::vector<Range> blocks(const DitShape& model) const { return pipeline_blocks(model, 1, 0); }
+    std::vector<Task> tasks(const Job& job) const { return pipeline_tasks(job, 1, 0); }
+
+    /// Activations from the stage before and to the stage after, where a task has one.
+    template <class T>
+    void post_input(Queue&, const Task&, const View<T, 3>&) {}
+    void wait_input(Queue&, const Task&) {}
+    template <class T>
+    void send_output(Queue&, const Task&, const View<T, 3>&) {}
+    void finish(Queue&) {}
+
+    /// Adds up what all who hold tokens of these pictures have.
+    void sum(Queue&, const View<double, 1>&) {}
+
+    /// Norms and rotates a unit's heads and puts keys and values where attention reads them; returns the
+    /// queries for `attend`. Layers are numbered from 0 on every rank.
+    View<const Element, 4> place(Queue& queue, Index layer, const Unit& unit, const Heads<Element>& heads) {
+      rotate(queue, heads.q, heads.q_norm, heads, heads.q);
+      Index row = 0;
+      for (Index m = unit.patches.begin; m < unit.patches.end; ++m) {
+        const Range tokens = slice(m, coordinate(Axis::ulysses));
+        const Heads<Element> part = heads.rows({row, row + tokens.size()});
+        rotate(queue, part.k, heads.k_norm, part, keys_at(layer, m, tokens));
+        copy(queue, part.v, values_at(layer, m, tokens));
+        row += tokens.size();
+      }
+      return heads.q;
+    }
+
+    /// Attention of placed queries over all keys: q and out (tokens, pictures, heads, head_dim).
+    void attend(Queue& queue, Index layer, const Unit&, const View<const Element, 4>& q,
+                const View<Element, 4>& out) {
+      const auto span = queue.span("attention", "attention", layer);
+      attention(queue, q, store_.keys(layer), store_.values(layer), out);
+    }
+
+   protected:
+    const Job& job() const { return job_; }
+    const Mesh& mesh() const { return mesh_; }
+    int rank() const { return rank_; }
+    int coordinate(Axis axis) const { return mesh_.coordinate(axis, rank_); }
+    KeyValues<Backend>& store() { return store_; }
+
+    /// The heads whose keys this rank keeps, or the ulysses rank u does.
+    Range heads(int u) const { return split(job_.model.heads, mesh_.ulysses, u); }
+    Range heads() const { return heads(coordinate(Axis::ulysses)); }
+
+    /// The tokens of patch m that the ulysses rank u of this ring rank holds.
+    Range slice(Index m, int u) const { return job_.layout.slice(m, coordinate(Axis::ring), u); }
+
+    /// Where keys and values of these tokens of patch m are kept: (tokens, pictures, heads, head_dim).
+    View<Element, 4> keys_at(Index layer, Index m, Range tokens) {
+      return store_.keys(layer).template slice<0>(store_.rows().rows_of_tokens(m, tokens));
+    }
+    View<Element, 4> values_at(Index layer, Index m, Range tokens) {
+      return store_.values(layer).template slice<0>(store_.rows().rows_of_tokens(m, tokens));
+    }
+
+    static void rotate(Queue& queue, const View<const Element, 4>& x, const NormWeights& norm,
+                       const Heads<Element>& heads, const View<Element, 4>& out) {
+      norm_rotate(queue, x, heads.normed ? &norm : nullptr, heads.rotation, out);
+    }
+
+   private:
+    Mesh mesh_;
+    int rank_;
+    Job job_;
+    KeyValues<Backend> store_;
+  };
+};
+
+}  // namespace weft

@@ -1,0 +1,69 @@
+// PipeFusion: stages of the pipeline hold slices of the blocks, patches of the picture flow through them.
+#pragma once
+
+#include <deque>
+#include <utility>
+
+#include "weft/policy/local.hpp"
+
+namespace weft {
+
+/// After the warm-up a patch attends to its own fresh keys and to the newest that its stage has of the others:
+/// pictures differ from those of one device by that staleness alone. pipeline.hpp has the schedule.
+template <class Inner = Local>
+struct PipeFusion : detail::Ordered<Axis::pipe, Inner> {
+  template <class Backend, class Communicator>
+  class On : public Inner::template On<Backend, Communicator> {
+    using Base = typename Inner::template On<Backend, Communicator>;
+
+   public:
+    using typename Base::Queue;
+
+    On(const Communicator& world, const Mesh& mesh)
+        : Base(world, mesh), stages_(world.split("pipe", mesh.group(Axis::pipe, world.rank()))) {}
+
+    std::vector<Range> blocks(const DitShape& model) const {
+      return pipeline_blocks(model, stages_.size(), stages_.rank());
+    }
+
+    std::vector<Task> tasks(const Job& job) const {
+      return pipeline_tasks(job, stages_.size(), stages_.rank());
+    }
+
+    /// Call it a task ahead, in the order of the tasks: x is filled while another task computes. That x may be
+    /// any memory of the unit's own tokens: what was sent from there has been read long before.
+    template <class T>
+    void post_input(Queue& queue, const Task& task, const View<T, 3>& x) {
+      if (task.source >= 0) inputs_.push_back(stages_.receive(queue, x, task.source));
+    }
+
+    void wait_input(Queue& queue, const Task& task) {
+      if (task.source < 0) return;
+      stages_.wait(queue, inputs_.front());
+      inputs_.pop_front();
+    }
+
+    template <class T>
+    void send_output(Queue& queue, const Task& task, const View<T, 3>& x) {
+      if (task.destination < 0) return;
+      outputs_.push_back(stages_.send(queue, x, task.destination));
+      // A unit sends at most twice, and a patch has one unit in flight: older messages have arrived.
+      while (static_cast<int>(outputs_.size()) > 2 * this->job().layout.patches) wait_output(queue);
+    }
+
+    void finish(Queue& queue) {
+      while (!outputs_.empty()) wait_output(queue);
+    }
+
+   private:
+    void wait_output(Queue& queue) {
+      stages_.wait(queue, outputs_.front());
+      outputs_.pop_front();
+    }
+
+    Communicator stages_;
+    std::deque<typename Communicator::Event> inputs_, outputs_;
+  };
+};
+
+}  // namespace weft

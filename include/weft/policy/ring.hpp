@@ -1,0 +1,160 @@
+// Ring: ranks hold different tokens, and keys and values travel round.
+#pragma once
+
+#include <array>
+#include <utility>
+#include <vector>
+
+#include "weft/policy/local.hpp"
+
+namespace weft {
+
+/// Attention over one slice of the keys after another, merged by their log-sum-exp, while the next slice is on
+/// its way. Liu et al., "Ring Attention with Blockwise Transformers for Near-Infinite Context", 2023.
+/// With RingCache::copy every rank keeps the keys of all, and only fresh ones travel.
+template <class Inner = Local>
+struct Ring : detail::Ordered<Axis::ring, Inner> {
+  template <class Backend, class Communicator>
+  class On : public Inner::template On<Backend, Communicator> {
+    using Base = typename Inner::template On<Backend, Communicator>;
+
+   public:
+    using typename Base::Element;
+    using typename Base::Queue;
+
+    On(const Communicator& world, const Mesh& mesh)
+        : Base(world, mesh), group_(world.split("ring", mesh.group(Axis::ring, world.rank()))) {}
+
+    void prepare(Queue& queue, const Job& job) {
+      Base::prepare(queue, job);
+      if (group_.size() == 1) return;
+      const Index heads = this->heads().size(), row = job.pictures * heads * job.model.head_dim;
+      const Index queries = job.layout.of_ring(group_.rank()).size();
+      part_ = {queue, queries * row};
+      lse_ = {queue, 2 * queries * job.pictures * heads};
+      if (this->mesh().copies_ring_cache()) return;
+      Index most = 0;
+      for (int member = 0; member < group_.size(); ++member)
+        most = std::max(most, job.layout.of_ring(member).size());
+      for (Buffer& buffer : travelling_) buffer = {queue, 2 * most * row};
+    }
+
+    void sum(Queue& queue, const View<double, 1>& values) {
+      if (group_.size() > 1) group_.all_reduce(queue, values);
+      Base::sum(queue, values);
+    }
+
+    void attend(Queue& queue, Index layer, const Unit& unit, const View<const Element, 4>& q,
+                const View<Element, 4>& out) {
+      if (group_.size() == 1) return Base::attend(queue, layer, unit, q, out);
+      if (this->mesh().copies_ring_cache()) {
+        attend_copied(queue, layer, unit, q, out);
+      } else {
+        attend_rotating(queue, layer, q, out);
+      }
+    }
+
+   private:
+    using Event = typename Communicator::Event;
+    using Buffer = typename Backend::template Buffer<Element>;
+    struct Slice {
+      View<Element, 4> k, v;  // (rows, pictures, heads, head_dim)
+
+      Slice rows(Range range) const { return {k.template slice<0>(range), v.template slice<0>(range)}; }
+    };
+
+    /// Attention over parts of the keys into `out`, one part after another.
+    class Merged {
+     public:
+      Merged(On& policy, Queue& queue, Index layer, const View<const Element, 4>& q, const View<Element, 4>& out)
+          : queue_(queue),
+            layer_(layer),
+            q_(q),
+            out_(out),
+            part_(policy.part_.view(q.extent)),
+            lse_(policy.lse_.view(std::array{q.extent[0], q.extent[1], q.extent[2]})),
+            part_lse_(lse_.data + lse_.size(), lse_.extent) {}
+
+      void attend(const Slice& keys) {
+        if (keys.k.empty() && !first_) return;
+        const auto span = queue_.span("attention", "attention", layer_);
+        if (std::exchange(first_, false)) {
+          attention(queue_, q_, keys.k, keys.v, out_, lse_);
+        } else {
+          attention(queue_, q_, keys.k, keys.v, part_, part_lse_);
+          merge(queue_, part_, part_lse_, out_, lse_);
+        }
+      }
+
+     private:
+      Queue& queue_;
+      Index layer_;
+      View<const Element, 4> q_;
+      View<Element, 4> out_, part_;    // (tokens, pictures, heads, head_dim)
+      View<float, 3> lse_, part_lse_;  // (tokens, pictures, heads)
+      bool first_ = true;
+    };
+
+    /// Slices go from rank to rank.
+    void attend_rotating(Queue& queue, Index layer, const View<const Element, 4>& q, const View<Element, 4>& out) {
+      const int size = group_.size(), rank = group_.rank();
+      const int next = (rank + 1) % size, previous = (rank + size - 1) % size;
+      Merged merged(*this, queue, layer, q, out);
+      Slice slice{this->store().keys(layer), this->store().values(layer)};
+      for (int hop = 0; hop < size; ++hop) {
+        const int coming = (rank + 2 * size - hop - 1) % size;  // whose slice comes next
+        Slice incoming;
+        std::array<Event, 4> events;
+        if (hop + 1 < size) {
+          incoming = travelling(hop % 2, coming);
+          events = {group_.receive(queue, incoming.k, previous), group_.receive(queue, incoming.v, previous),
+                    group_.send(queue, slice.k, next), group_.send(queue, slice.v, next)};
+        }
+        merged.attend(slice);
+        for (Event& event : events) group_.wait(queue, event);
+        slice = incoming;
+      }
+    }
+
+    /// The unit's fresh keys go to all, while the stale ones of other patches are read.
+    void attend_copied(Queue& queue, Index layer, const Unit& unit, const View<const Element, 4>& q,
+                       const View<Element, 4>& out) {
+      const Slice all{this->store().keys(layer), this->store().values(layer)};
+      std::vector<Addressed> sends, receives;
+      for (Index m = unit.patches.begin; m < unit.patches.end; ++m) {
+        const auto fresh = [&](int member) {
+          const Range tokens = this->job().layout.ring_slice(m, member);
+          return Slice{this->keys_at(layer, m, tokens), this->values_at(layer, m, tokens)};
+        };
+        const Slice own = fresh(group_.rank());
+        for (int peer = 0; peer < group_.size(); ++peer) {
+          if (peer == group_.rank()) continue;
+          const Slice theirs = fresh(peer);
+          sends.insert(sends.end(), {{peer, own.k}, {peer, own.v}});
+          receives.insert(receives.end(), {{peer, theirs.k}, {peer, theirs.v}});
+        }
+      }
+      Event event = group_.all_to_all(queue, sends, receives);
+      const Range fresh = this->store().rows().rows(unit.patches);
+      Merged merged(*this, queue, layer, q, out);
+      if (fresh.begin > 0) merged.attend(all.rows({0, fresh.begin}));
+      if (fresh.end < all.k.extent[0]) merged.attend(all.rows({fresh.end, all.k.extent[0]}));
+      group_.wait(queue, event);
+      merged.attend(all.rows(fresh));
+    }
+
+    Slice travelling(int i, int owner) {
+      const std::array extents{this->job().layout.of_ring(owner).size(), this->job().pictures,
+                               this->heads().size(), this->job().model.head_dim};
+      const View<Element, 4> k = travelling_[static_cast<std::size_t>(i)].view(extents);
+      return {k, {k.data + k.size(), extents}};
+    }
+
+    Communicator group_;
+    std::array<Buffer, 2> travelling_;  // keys, then values
+    Buffer part_;
+    typename Backend::template Buffer<float> lse_;
+  };
+};
+
+}  // namespace weft

@@ -1,0 +1,36 @@
+// weft: parallel methods woven over a Diffusion Transformer at compile time. Includes only, in the order in
+// which data flows.
+#pragma once
+
+#include "weft/core/error.hpp"
+#include "weft/core/picture.hpp"
+#include "weft/core/tensor.hpp"
+#include "weft/core/trace.hpp"
+
+#include "weft/io/json.hpp"
+#include "weft/io/output_file.hpp"
+#include "weft/io/safetensors.hpp"
+#include "weft/io/safetensors_writer.hpp"
+#include "weft/io/weight_files.hpp"
+#include "weft/io/word_table.hpp"
+
+#include "weft/backend/backend.hpp"
+#include "weft/backend/host.hpp"
+
+#include "weft/comm/launch.hpp"
+#include "weft/comm/mesh.hpp"
+
+#include "weft/policy/cfg_parallel.hpp"
+#include "weft/policy/check.hpp"
+#include "weft/policy/data_parallel.hpp"
+#include "weft/policy/local.hpp"
+#include "weft/policy/pipefusion.hpp"
+#include "weft/policy/ring.hpp"
+#include "weft/policy/ulysses.hpp"
+
+#include "weft/model/dit.hpp"
+#include "weft/model/hunyuan_dit.hpp"
+
+#include "weft/sampler/samplers.hpp"
+
+#include "weft/engine.hpp"
