@@ -30,8 +30,12 @@ class Engine {
 
   /// The model must outlive the engine. Refused if the mesh does not fit the world or the model.
   Engine(const Model& model, const Mesh& mesh, World& world)
-      : model_(model), mesh_(checked(model, mesh, world)), world_(world), queue_(world.workers(), world.lane()),
-        policies_(world, mesh_), evaluator_(model_, policies_) {}
+      : model_(model),
+        mesh_(checked(model, mesh, world)),
+        world_(world),
+        queue_(world.workers(), world.lane()),
+        policies_(world, mesh_),
+        evaluator_(model_, policies_) {}
 
   /// Refused, before any work, if the request does not fit the model, or the mesh the request.
   static void check(const Model& model, const Mesh& mesh, const Request<Prompt>& request) {
@@ -48,7 +52,8 @@ class Engine {
     if (!request.noise.empty()) detail::need_shape("starting noise", request.noise, shape);
     shape.insert(shape.begin(), static_cast<Index>(request.sampler.size()));
     if (!request.step_noise.empty()) detail::need_shape("noise of the steps", request.step_noise, shape);
-    check(mesh, model.shape(), {prompts, request.negatives.empty() ? 1 : model.shape().branches, picture.tokens()});
+    check(mesh, model.shape(),
+          {prompts, request.negatives.empty() ? 1 : model.shape().branches, picture.tokens()});
   }
 
   static void check(const Model& model, const Mesh& mesh, const Evaluation<Prompt>& evaluation) {
@@ -59,11 +64,13 @@ class Engine {
              " and must be (pictures, channels, height, width)");
     const PictureShape picture =
         detail::picture_of(model.shape(), evaluation.latents.shape[2], evaluation.latents.shape[3]);
-    detail::need_shape("latents", evaluation.latents, {prompts, picture.channels, picture.height, picture.width});
+    detail::need_shape("latents", evaluation.latents,
+                       {prompts, picture.channels, picture.height, picture.width});
     detail::need_shape("times", evaluation.times, {prompts});
     for (const Prompt& prompt : evaluation.prompts) model.check(prompt);
     // Here cfg splits pictures too, since no branches are told apart.
-    check(mesh, model.shape(), {prompts, std::max<Index>(prompts / std::max(mesh.data, 1), 1), picture.tokens()});
+    check(mesh, model.shape(),
+          {prompts, std::max<Index>(prompts / std::max(mesh.data, 1), 1), picture.tokens()});
   }
 
   /// The final states: on rank 0 (prompts, channels, height, width), on the others empty.
@@ -140,12 +147,14 @@ class Engine {
 
  private:
   static void check(const Mesh& mesh, const DitShape& model, const Demand& demand) {
-    if (const auto fault = weft::check<Parallel>(mesh, model, demand, mesh.ranks())) refuse(to_string(*fault));
+    if (const auto fault = weft::check<Parallel>(mesh, model, demand, mesh.ranks()))
+      refuse(to_string(*fault));
   }
 
   static const Mesh& checked(const Model& model, const Mesh& mesh, const World& world) {
     const Demand most{.prompts = mesh.data, .branches = mesh.cfg, .tokens = mesh.patch_count()};
-    if (const auto fault = weft::check<Parallel>(mesh, model.shape(), most, world.size())) refuse(to_string(*fault));
+    if (const auto fault = weft::check<Parallel>(mesh, model.shape(), most, world.size()))
+      refuse(to_string(*fault));
     return mesh;
   }
 

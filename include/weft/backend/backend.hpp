@@ -72,7 +72,8 @@ class Scratch {
   /// Uninitialised. More than was announced is an error of the model.
   template <std::size_t Rank>
   View<Element, static_cast<int>(Rank)> take(const std::array<Index, Rank>& extents) {
-    const View<Element, static_cast<int>(Rank)> out{buffer_.view(std::array{buffer_.size()}).data + used_, extents};
+    const View<Element, static_cast<int>(Rank)> out{buffer_.view(std::array{buffer_.size()}).data + used_,
+                                                    extents};
     used_ += out.size();
     if (used_ > buffer_.size())
       throw std::logic_error(sentence("the model takes ", used_, " elements of scratch and announced ",

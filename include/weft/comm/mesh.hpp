@@ -26,7 +26,8 @@ enum class RingCache {
   copy,       // the keys of all; only a patch's fresh ones travel
 };
 
-/// Degrees are run-time numbers: users choose them a machine. How PipeFusion cuts time and picture is here too.
+/// Degrees are run-time numbers: users choose them a machine. How PipeFusion cuts time and picture is here
+/// too.
 struct Mesh {
   int data = 1, cfg = 1, pipe = 1, ulysses = 1, ring = 1;
   int patches = 0;  // of PipeFusion; 0: one a stage
@@ -35,11 +36,16 @@ struct Mesh {
 
   constexpr int degree(Axis axis) const {
     switch (axis) {
-      case Axis::data: return data;
-      case Axis::cfg: return cfg;
-      case Axis::pipe: return pipe;
-      case Axis::ring: return ring;
-      default: return ulysses;
+      case Axis::data:
+        return data;
+      case Axis::cfg:
+        return cfg;
+      case Axis::pipe:
+        return pipe;
+      case Axis::ring:
+        return ring;
+      default:
+        return ulysses;
     }
   }
 

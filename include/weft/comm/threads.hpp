@@ -50,7 +50,9 @@ class Communicator {
 
   /// Of the whole world; `rank` is the caller's.
   Communicator(Hub& hub, int ranks, int rank)
-      : hub_(&hub), traffic_(std::make_shared<std::map<std::string, Traffic, std::less<>>>()), name_("world") {
+      : hub_(&hub),
+        traffic_(std::make_shared<std::map<std::string, Traffic, std::less<>>>()),
+        name_("world") {
     for (int r = 0; r < ranks; ++r) members_.push_back(r);
     rank_ = rank;
   }

@@ -92,8 +92,8 @@ class Hub {
     std::lock_guard lock(mutex_);
     gone_[static_cast<std::size_t>(rank)] = true;
     for (const auto& [route, channel] : channels_) {
-      const bool missed = (route.from == rank && !channel.receives.empty()) ||
-                          (route.to == rank && !channel.sends.empty());
+      const bool missed =
+          (route.from == rank && !channel.receives.empty()) || (route.to == rank && !channel.sends.empty());
       if (missed) return stop_locked(ended(rank, route));
     }
   }
@@ -123,9 +123,9 @@ class Hub {
     }
     const Posted other = others.front();
     if (other->block.bytes() != mine->block.bytes())
-      throw std::logic_error(sentence("a message of ", route.communicator, " from rank ", route.from, " to rank ",
-                                      route.to, " has ", mine->block.bytes(), " bytes on one side and ",
-                                      other->block.bytes(), " on the other"));
+      throw std::logic_error(sentence("a message of ", route.communicator, " from rank ", route.from,
+                                      " to rank ", route.to, " has ", mine->block.bytes(),
+                                      " bytes on one side and ", other->block.bytes(), " on the other"));
     others.pop_front();
     return other;
   }

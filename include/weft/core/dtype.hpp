@@ -13,19 +13,26 @@ enum class Dtype { f32, f16, bf16, i64 };
 
 constexpr std::size_t size_of(Dtype type) {
   switch (type) {
-    case Dtype::i64: return 8;
-    case Dtype::f32: return 4;
-    default: return 2;
+    case Dtype::i64:
+      return 8;
+    case Dtype::f32:
+      return 4;
+    default:
+      return 2;
   }
 }
 
 /// The name in a safetensors header.
 constexpr std::string_view name_of(Dtype type) {
   switch (type) {
-    case Dtype::f32: return "F32";
-    case Dtype::f16: return "F16";
-    case Dtype::bf16: return "BF16";
-    default: return "I64";
+    case Dtype::f32:
+      return "F32";
+    case Dtype::f16:
+      return "F16";
+    case Dtype::bf16:
+      return "BF16";
+    default:
+      return "I64";
   }
 }
 
@@ -51,9 +58,15 @@ inline void to_float(Dtype type, const std::byte* source, std::size_t count, flo
     }
   };
   switch (type) {
-    case Dtype::f32: std::memcpy(out, source, count * sizeof(float)); break;
-    case Dtype::f16: convert.template operator()<std::uint16_t>(f16_to_float); break;
-    case Dtype::bf16: convert.template operator()<std::uint16_t>(bf16_to_float); break;
+    case Dtype::f32:
+      std::memcpy(out, source, count * sizeof(float));
+      break;
+    case Dtype::f16:
+      convert.template operator()<std::uint16_t>(f16_to_float);
+      break;
+    case Dtype::bf16:
+      convert.template operator()<std::uint16_t>(bf16_to_float);
+      break;
     case Dtype::i64:
       convert.template operator()<std::int64_t>([](std::int64_t v) { return static_cast<float>(v); });
       break;

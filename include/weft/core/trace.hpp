@@ -63,7 +63,8 @@ class Trace {
   std::string json() const {
     std::string out = "{\"displayTimeUnit\": \"ms\", \"traceEvents\": [\n";
     for (int rank = 0; rank < ranks(); ++rank) {
-      out += event_head("thread_name", "M", rank) + ", \"args\": {\"name\": \"rank " + std::to_string(rank) + "\"}}";
+      out += event_head("thread_name", "M", rank) + ", \"args\": {\"name\": \"rank " + std::to_string(rank) +
+             "\"}}";
       for (const Lane::Slice& slice : lanes_[rank].slices()) out += ",\n" + event(slice, rank);
       out += rank + 1 < ranks() ? ",\n" : "\n";
     }
@@ -72,12 +73,14 @@ class Trace {
 
  private:
   static std::string event_head(const std::string& name, const char* phase, int rank) {
-    return "{\"name\": \"" + name + "\", \"ph\": \"" + phase + "\", \"pid\": 0, \"tid\": " + std::to_string(rank);
+    return "{\"name\": \"" + name + "\", \"ph\": \"" + phase +
+           "\", \"pid\": 0, \"tid\": " + std::to_string(rank);
   }
 
   std::string event(const Lane::Slice& slice, int rank) const {
     std::string out = event_head(slice.name, "X", rank) + ", \"cat\": \"" + slice.category + "\"";
-    out += ", \"ts\": " + microseconds(slice.begin - start_) + ", \"dur\": " + microseconds(slice.end - slice.begin);
+    out += ", \"ts\": " + microseconds(slice.begin - start_) +
+           ", \"dur\": " + microseconds(slice.end - slice.begin);
     if (slice.bytes > 0) out += ", \"args\": {\"bytes\": " + std::to_string(slice.bytes) + "}";
     return out + "}";
   }

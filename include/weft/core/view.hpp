@@ -26,9 +26,7 @@ struct View {
   constexpr View(T* pointer, std::array<Index, Rank> extents, std::array<Index, Rank> strides)
       : data(pointer), extent(extents), stride(strides) {}
 
-  constexpr operator View<const T, Rank>() const
-    requires(!std::is_const_v<T>)
-  {
+  constexpr operator View<const T, Rank>() const requires(!std::is_const_v<T>) {
     return {data, extent, stride};
   }
 
@@ -81,9 +79,7 @@ struct View {
   }
 
   /// (..., h, d) as (..., h · d); the last two dimensions must be dense.
-  constexpr View<T, Rank - 1> fold() const
-    requires(Rank > 1)
-  {
+  constexpr View<T, Rank - 1> fold() const requires(Rank > 1) {
     View<T, Rank - 1> out;
     out.data = data;
     for (int d = 0; d < Rank - 1; ++d) out.extent[d] = extent[d], out.stride[d] = stride[d];

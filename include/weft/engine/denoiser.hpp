@@ -59,7 +59,8 @@ class Denoiser {
             const View<float, 3>& prediction) {
     const auto span = queue.span("sampler", "step", unit.step);
     const View<float, 3> all = predictions(rows);
-    copy(queue, prediction, all.template slice<1>({here.begin * prompts_.size(), here.end * prompts_.size()}));
+    copy(queue, prediction,
+         all.template slice<1>({here.begin * prompts_.size(), here.end * prompts_.size()}));
     if (branches_ > 1) policies.share_branches(queue, all, prompts_.size());
 
     const View<float, 3> result = all.template slice<1>({(branches_ - 1) * prompts_.size(), all.extent[1]});
@@ -80,7 +81,8 @@ class Denoiser {
     } else if (constants.noise != 0) {
       fresh = noise_.view(extents()).template slice<0>(rows);
       for (Index m = unit.patches.begin; m < unit.patches.end; ++m)
-        draw(queue, static_cast<std::uint32_t>(unit.step + 1), m, noise_.view(extents()).template slice<0>(rows_.rows(m)));
+        draw(queue, static_cast<std::uint32_t>(unit.step + 1), m,
+             noise_.view(extents()).template slice<0>(rows_.rows(m)));
     }
     denoise(queue, constants, result, fresh, state(rows), estimate_.view(extents()).template slice<0>(rows));
   }
@@ -113,7 +115,8 @@ class Denoiser {
   }
 
   /// The unit's part of the moments over the whole picture; those of patches in flight are the newest known.
-  void measure(Queue& queue, Policies& policies, const Unit& unit, Index which, const View<float, 3>& result) {
+  void measure(Queue& queue, Policies& policies, const Unit& unit, Index which,
+               const View<float, 3>& result) {
     const Index first = rows_.rows(unit.patches).begin;
     for (Index m = unit.patches.begin; m < unit.patches.end; ++m)
       moments(queue, result.template slice<0>(rows_.rows(m) + -first), picture_moments(which)[m]);

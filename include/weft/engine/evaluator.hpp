@@ -19,7 +19,8 @@ class Context {
   using Queue = typename Backend::Queue;
   using Element = typename Backend::Element;
 
-  Context(Queue& queue, Scratch<Backend>& scratch, Policies& policies, const Unit& unit, Range rows, Index layer)
+  Context(Queue& queue, Scratch<Backend>& scratch, Policies& policies, const Unit& unit, Range rows,
+          Index layer)
       : queue_(queue), scratch_(scratch), policies_(policies), unit_(unit), rows_(rows), layer_(layer) {
     scratch_.reset();
   }
@@ -73,7 +74,8 @@ class Evaluator {
   /// What it predicts for them, to be read by `take`: (rows, pictures, features).
   View<float, 3> prediction(Range rows) const { return token_rows(prediction_, rows); }
 
-  /// Runs all tasks. Where this rank embeds, feed(rows) is called first; where it samples, take(unit, rows) last.
+  /// Runs all tasks. Where this rank embeds, feed(rows) is called first; where it samples, take(unit, rows)
+  /// last.
   template <class Feed, class Take>
   void run(Queue& queue, const typename Model::Conditioning& conditioning, Feed feed, Take take) {
     std::size_t posted = 0;
@@ -118,8 +120,8 @@ class Evaluator {
   }
 
   /// An output that a later block reads again goes to memory of its own; the others to one place.
-  View<Element, 3> run_blocks(Queue& queue, const typename Model::Conditioning& conditioning, const Task& task,
-                              Range rows) {
+  View<Element, 3> run_blocks(Queue& queue, const typename Model::Conditioning& conditioning,
+                              const Task& task, Range rows) {
     View<Element, 3> x = token_rows(hidden_, rows);  // (rows, pictures, width)
     for (Index i = task.blocks.begin; i < task.blocks.end; ++i) {
       const auto span = queue.span("model", "block", i);
@@ -178,10 +180,10 @@ class Evaluator {
   Rows rows_;
   Index features_ = 0;
   std::vector<Task> tasks_;
-  typename Backend::template Buffer<Element> hidden_;   // (rows, pictures, width)
-  typename Backend::template Buffer<Element> kept_;     // (blocks, rows, pictures, width), for long skips
-  typename Backend::template Buffer<Element> latents_;  // (rows, pictures, features)
-  typename Backend::template Buffer<float> prediction_; // (rows, pictures, features)
+  typename Backend::template Buffer<Element> hidden_;    // (rows, pictures, width)
+  typename Backend::template Buffer<Element> kept_;      // (blocks, rows, pictures, width), for long skips
+  typename Backend::template Buffer<Element> latents_;   // (rows, pictures, features)
+  typename Backend::template Buffer<float> prediction_;  // (rows, pictures, features)
   Scratch<Backend> scratch_;
 };
 

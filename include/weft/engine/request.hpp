@@ -20,11 +20,11 @@ struct Request {
   std::vector<Prompt> negatives;  // one a prompt, or none: no guidance
   Index height = 0, width = 0;    // of the state, in its own elements
   Sampler sampler;
-  float guidance = 5;             // scale of classifier-free guidance
-  float guidance_rescale = 0;     // 0 leaves the prediction's deviation as guidance makes it
+  float guidance = 5;          // scale of classifier-free guidance
+  float guidance_rescale = 0;  // 0 leaves the prediction's deviation as guidance makes it
   std::uint64_t seed = 0;
-  Tensor noise;                   // (prompts, channels, height, width) to start from; empty: drawn from the seed
-  Tensor step_noise;              // (steps, prompts, channels, height, width); empty: drawn from the seed
+  Tensor noise;       // (prompts, channels, height, width) to start from; empty: drawn from the seed
+  Tensor step_noise;  // (steps, prompts, channels, height, width); empty: drawn from the seed
   std::function<void(Index)> progress;  // called on rank 0 with the number of finished steps
 };
 
@@ -42,8 +42,8 @@ namespace detail {
 inline PictureShape picture_of(const DitShape& model, Index height, Index width) {
   const auto side = [&](const char* name, Index size) {
     if (size < model.patch || size % model.patch != 0)
-      refuse("the ", name, " of the state is ", size, " and must be a multiple of the patch's ", model.patch, "; ",
-             std::max((size + model.patch / 2) / model.patch, Index{1}) * model.patch, " would do");
+      refuse("the ", name, " of the state is ", size, " and must be a multiple of the patch's ", model.patch,
+             "; ", std::max((size + model.patch / 2) / model.patch, Index{1}) * model.patch, " would do");
   };
   side("height", height);
   side("width", width);

@@ -53,7 +53,9 @@ concept HasScratch = requires(const M& m) {
   { m.scratch(Index{}) } -> std::convertible_to<Index>;
 };
 template <class M>
-concept HasCheck = requires(const M& m, const typename M::Prompt& prompt) { m.check(prompt); };
+concept HasCheck = requires(const M& m, const typename M::Prompt& prompt) {
+  m.check(prompt);
+};
 template <class M>
 concept HasCondition = requires(const M& m, typename M::Backend::Queue& queue,
                                 std::span<const typename M::Prompt> prompts, const Tensor& times,
@@ -63,23 +65,29 @@ concept HasCondition = requires(const M& m, typename M::Backend::Queue& queue,
 template <class M, class E = typename M::Backend::Element>
 concept HasEmbed = requires(const M& m, AnyContext<typename M::Backend>& context,
                             const typename M::Conditioning& conditioning, View<const E, 3> latents,
-                            View<E, 3> tokens) { m.embed(context, conditioning, latents, tokens); };
+                            View<E, 3> tokens) {
+  m.embed(context, conditioning, latents, tokens);
+};
 template <class M, class E = typename M::Backend::Element>
 concept HasBlock = requires(const M& m, AnyContext<typename M::Backend>& context,
                             const typename M::Conditioning& conditioning, View<const E, 3> x, View<E, 3> out,
-                            View<const E, 3> skip) { m.block(Index{}, context, conditioning, x, skip, out); };
+                            View<const E, 3> skip) {
+  m.block(Index{}, context, conditioning, x, skip, out);
+};
 template <class M, class E = typename M::Backend::Element>
 concept HasUnembed = requires(const M& m, AnyContext<typename M::Backend>& context,
                               const typename M::Conditioning& conditioning, View<const E, 3> tokens,
-                              View<float, 3> prediction) { m.unembed(context, conditioning, tokens, prediction); };
+                              View<float, 3> prediction) {
+  m.unembed(context, conditioning, tokens, prediction);
+};
 
 }  // namespace detail
 
 /// A Diffusion Transformer. Everything is const: ranks that are threads share one model.
 template <class M>
 concept DiT = detail::ModelTypes<M> && Backend<typename M::Backend> && detail::HasShape<M> &&
-              detail::HasScratch<M> && detail::HasCheck<M> && detail::HasCondition<M> && detail::HasEmbed<M> &&
-              detail::HasBlock<M> && detail::HasUnembed<M>;
+    detail::HasScratch<M> && detail::HasCheck<M> && detail::HasCondition<M> && detail::HasEmbed<M> &&
+    detail::HasBlock<M> && detail::HasUnembed<M>;
 
 namespace detail {
 
@@ -88,23 +96,28 @@ template <class M>
 constexpr bool explain_dit() {
   static_assert(ModelTypes<M>, "weft: give the model the member types Backend, Prompt and Conditioning");
   static_assert(HasShape<M>, "weft: give the model a member DitShape shape() const");
-  static_assert(HasScratch<M>,
-                "weft: give the model a member Index scratch(Index rows) const, the elements of scratch memory that "
-                "a block takes");
+  static_assert(
+      HasScratch<M>,
+      "weft: give the model a member Index scratch(Index rows) const, the elements of scratch memory that "
+      "a block takes");
   static_assert(HasCheck<M>,
                 "weft: give the model a member void check(const Prompt&) const, which refuses unfit prompts");
-  static_assert(HasCondition<M>,
-                "weft: give the model a member Conditioning condition(Queue&, span<const Prompt>, const Tensor& "
-                "times, const Share&) const");
-  static_assert(HasEmbed<M>,
-                "weft: give the model a member void embed(auto& context, const Conditioning&, View<const Element, 3> "
-                "latents, View<Element, 3> tokens) const");
-  static_assert(HasBlock<M>,
-                "weft: give the model a member void block(Index i, auto& context, const Conditioning&, View<const "
-                "Element, 3> x, View<const Element, 3> skip, View<Element, 3> out) const");
-  static_assert(HasUnembed<M>,
-                "weft: give the model a member void unembed(auto& context, const Conditioning&, View<const Element, "
-                "3> tokens, View<float, 3> prediction) const");
+  static_assert(
+      HasCondition<M>,
+      "weft: give the model a member Conditioning condition(Queue&, span<const Prompt>, const Tensor& "
+      "times, const Share&) const");
+  static_assert(
+      HasEmbed<M>,
+      "weft: give the model a member void embed(auto& context, const Conditioning&, View<const Element, 3> "
+      "latents, View<Element, 3> tokens) const");
+  static_assert(
+      HasBlock<M>,
+      "weft: give the model a member void block(Index i, auto& context, const Conditioning&, View<const "
+      "Element, 3> x, View<const Element, 3> skip, View<Element, 3> out) const");
+  static_assert(
+      HasUnembed<M>,
+      "weft: give the model a member void unembed(auto& context, const Conditioning&, View<const Element, "
+      "3> tokens, View<float, 3> prediction) const");
   return DiT<M>;
 }
 

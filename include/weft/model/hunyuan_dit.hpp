@@ -45,7 +45,8 @@ class HunyuanDiT {
   }
 
   /// latents (tokens, pictures, features) → tokens (tokens, pictures, width).
-  void embed(auto& context, const Conditioning&, View<const Element, 3> latents, View<Element, 3> tokens) const {
+  void embed(auto& context, const Conditioning&, View<const Element, 3> latents,
+             View<Element, 3> tokens) const {
     linear(context.queue(), rows_of(latents), weights_.embed, rows_of(tokens));
   }
 
@@ -70,7 +71,8 @@ class HunyuanDiT {
     const View<Element, 3> qkv = wide_rows(3 * c);  // (n, b, 3c)
     linear(queue, rows_of(narrow), w.self.qkv, rows_of(qkv));
     const auto heads = [&](Index part) {
-      return qkv.template slice<2>({part * c, (part + 1) * c}).unfold(config_.head_dim);  // (n, b, heads, head_dim)
+      return qkv.template slice<2>({part * c, (part + 1) * c})
+          .unfold(config_.head_dim);  // (n, b, heads, head_dim)
     };
     const View<Element, 4> attended = narrow.unfold(config_.head_dim);  // (n, b, heads, head_dim)
     context.attend({.q = heads(0),
@@ -89,7 +91,8 @@ class HunyuanDiT {
     const NormWeights q_norm = w.text.q_norm;
     norm_rotate(queue, q.unfold(config_.head_dim), &q_norm, conditioning.rotation(context.rows()),
                 q.unfold(config_.head_dim));
-    attention(queue, q.unfold(config_.head_dim), conditioning.text_keys(i), conditioning.text_values(i), attended);
+    attention(queue, q.unfold(config_.head_dim), conditioning.text_keys(i), conditioning.text_values(i),
+              attended);
     linear(queue, rows_of(narrow), w.text.out, rows_of(out), {Activation::none, rows_of(out)});
 
     norm(queue, out, w.norm3, {}, narrow);
@@ -98,14 +101,15 @@ class HunyuanDiT {
     linear(queue, rows_of(hidden), w.down, rows_of(out), {Activation::none, rows_of(out)});
   }
 
-  /// tokens (tokens, pictures, width) → prediction (tokens, pictures, features): as many of the features as the
-  /// prediction has room for, channel by channel.
+  /// tokens (tokens, pictures, width) → prediction (tokens, pictures, features): as many of the features as
+  /// the prediction has room for, channel by channel.
   void unembed(auto& context, const Conditioning& conditioning, View<const Element, 3> tokens,
                View<float, 3> prediction) const {
     const View<Element, 3> normed = context.scratch().take(tokens.extent);  // (tokens, pictures, width)
     norm(context.queue(), tokens, {}, conditioning.last(context.step()), normed);
     const LinearWeights<Element> projection = weights_.proj_out;
-    linear(context.queue(), rows_of(normed), projection.outputs({0, prediction.extent[2]}), rows_of(prediction));
+    linear(context.queue(), rows_of(normed), projection.outputs({0, prediction.extent[2]}),
+           rows_of(prediction));
   }
 
  private:

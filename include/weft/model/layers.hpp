@@ -28,7 +28,9 @@ class Linear {
         weight_(constant<Backend, Element>(queue, weight)),
         bias_(constant<Backend>(queue, bias)) {}
 
-  operator LinearWeights<Element>() const { return {weight_.view(extents_), bias_.view(std::array{extents_[0]})}; }
+  operator LinearWeights<Element>() const {
+    return {weight_.view(extents_), bias_.view(std::array{extents_[0]})};
+  }
 
   Index inputs() const { return extents_[1]; }
   Index outputs() const { return extents_[0]; }

@@ -15,7 +15,10 @@ class Rotary {
   /// The grid of (rows, columns) is fitted into a square of `base` and centred there, as by diffusers'
   /// get_resize_crop_region_for_grid; `head_dim` is a multiple of 4.
   Rotary(Index rows, Index columns, Index base, Index head_dim)
-      : columns_(columns), quarter_(head_dim / 4), y_(axis(rows, columns, base)), x_(axis(columns, rows, base)) {}
+      : columns_(columns),
+        quarter_(head_dim / 4),
+        y_(axis(rows, columns, base)),
+        x_(axis(columns, rows, base)) {}
 
   /// cos or sin of `token` at feature `d` of a head.
   template <class Function>

@@ -21,7 +21,18 @@ struct Demand {
 
 /// A rule that a mesh breaks.
 struct MeshFault {
-  enum Rule { degree, missing_policy, world, data, cfg, pipe, ulysses, patches_few, patches_many, warmup } rule;
+  enum Rule {
+    degree,
+    missing_policy,
+    world,
+    data,
+    cfg,
+    pipe,
+    ulysses,
+    patches_few,
+    patches_many,
+    warmup
+  } rule;
   Axis axis = Axis::data;
   Index value = 0;
   Index limit = 0;
@@ -36,10 +47,14 @@ constexpr std::optional<MeshFault> check(const Mesh& mesh, const DitShape& model
   for (Axis axis : all_axes)
     if (mesh.degree(axis) < 1) return MeshFault{MeshFault::degree, axis, mesh.degree(axis), 1};
   const auto missing = [&]<Axis axis>() { return mesh.degree(axis) > 1 && !Parallel::template has<axis>; };
-  if (missing.template operator()<Axis::data>()) return MeshFault{MeshFault::missing_policy, Axis::data, mesh.data};
-  if (missing.template operator()<Axis::cfg>()) return MeshFault{MeshFault::missing_policy, Axis::cfg, mesh.cfg};
-  if (missing.template operator()<Axis::pipe>()) return MeshFault{MeshFault::missing_policy, Axis::pipe, mesh.pipe};
-  if (missing.template operator()<Axis::ring>()) return MeshFault{MeshFault::missing_policy, Axis::ring, mesh.ring};
+  if (missing.template operator()<Axis::data>())
+    return MeshFault{MeshFault::missing_policy, Axis::data, mesh.data};
+  if (missing.template operator()<Axis::cfg>())
+    return MeshFault{MeshFault::missing_policy, Axis::cfg, mesh.cfg};
+  if (missing.template operator()<Axis::pipe>())
+    return MeshFault{MeshFault::missing_policy, Axis::pipe, mesh.pipe};
+  if (missing.template operator()<Axis::ring>())
+    return MeshFault{MeshFault::missing_policy, Axis::ring, mesh.ring};
   if (missing.template operator()<Axis::ulysses>())
     return MeshFault{MeshFault::missing_policy, Axis::ulysses, mesh.ulysses};
   if (mesh.patch_count() > 1 && !Parallel::template has<Axis::pipe>)
@@ -49,31 +64,37 @@ constexpr std::optional<MeshFault> check(const Mesh& mesh, const DitShape& model
   if (mesh.cfg > demand.branches) return MeshFault{MeshFault::cfg, Axis::cfg, mesh.cfg, demand.branches};
   const Index stages = std::max<Index>(model.has_long_skips() ? model.blocks / 2 : model.blocks, 1);
   if (mesh.pipe > stages) return MeshFault{MeshFault::pipe, Axis::pipe, mesh.pipe, stages};
-  if (mesh.ulysses > model.heads) return MeshFault{MeshFault::ulysses, Axis::ulysses, mesh.ulysses, model.heads};
+  if (mesh.ulysses > model.heads)
+    return MeshFault{MeshFault::ulysses, Axis::ulysses, mesh.ulysses, model.heads};
   if (mesh.patch_count() < mesh.pipe)
     return MeshFault{MeshFault::patches_few, Axis::pipe, mesh.patch_count(), mesh.pipe};
   if (mesh.patch_count() > demand.tokens)
     return MeshFault{MeshFault::patches_many, Axis::pipe, mesh.patch_count(), demand.tokens};
-  if (mesh.warmup < (mesh.patch_count() > 1 ? 1 : 0)) return MeshFault{MeshFault::warmup, Axis::pipe, mesh.warmup, 1};
+  if (mesh.warmup < (mesh.patch_count() > 1 ? 1 : 0))
+    return MeshFault{MeshFault::warmup, Axis::pipe, mesh.warmup, 1};
   return std::nullopt;
 }
 
 inline std::string to_string(const MeshFault& fault) {
   const std::string mesh = sentence("the mesh has ", name_of(fault.axis), " ", fault.value);
   switch (fault.rule) {
-    case MeshFault::degree: return mesh + ", and a degree is at least 1; 1 leaves that method out";
+    case MeshFault::degree:
+      return mesh + ", and a degree is at least 1; 1 leaves that method out";
     case MeshFault::missing_policy:
       return sentence("the mesh or its patches need a policy for ", name_of(fault.axis),
                       ", which this stack of policies lacks; add it, or use ", name_of(fault.axis), " 1");
     case MeshFault::world:
       return sentence("the mesh is of ", fault.value, " ranks, and ", fault.limit,
-                      fault.limit == 1 ? " is" : " are", " there; the product of its degrees must be ", fault.limit);
+                      fault.limit == 1 ? " is" : " are", " there; the product of its degrees must be ",
+                      fault.limit);
     case MeshFault::data:
-      return sentence(mesh, ", and there ", fault.limit == 1 ? "is 1 prompt" : "are " + std::to_string(fault.limit) + " prompts",
+      return sentence(mesh, ", and there ",
+                      fault.limit == 1 ? "is 1 prompt" : "are " + std::to_string(fault.limit) + " prompts",
                       "; use data ", fault.limit, " or fewer");
     case MeshFault::cfg:
       return sentence(mesh, ", and there ",
-                      fault.limit == 1 ? "is 1 guidance branch" : "are " + std::to_string(fault.limit) + " guidance branches",
+                      fault.limit == 1 ? "is 1 guidance branch"
+                                       : "are " + std::to_string(fault.limit) + " guidance branches",
                       "; use cfg ", fault.limit, " or fewer");
     case MeshFault::pipe:
       return sentence(mesh, ", and the blocks of this model make at most ", fault.limit, " stages; use pipe ",
@@ -88,7 +109,8 @@ inline std::string to_string(const MeshFault& fault) {
       return sentence("the picture is cut into ", fault.value, " patches, and it has ", fault.limit,
                       " tokens; use that many patches or fewer");
     case MeshFault::warmup:
-      return sentence("there are ", fault.value, " warm-up steps, and the first patches need the keys of at least 1");
+      return sentence("there are ", fault.value,
+                      " warm-up steps, and the first patches need the keys of at least 1");
   }
   return mesh;
 }

@@ -16,7 +16,8 @@ class KeyValues {
   KeyValues() = default;
 
   /// Room for `layers` blocks; more layers than that share the last one's.
-  KeyValues(typename Backend::Queue& queue, Rows rows, Index layers, Index pictures, Index heads, Index head_dim)
+  KeyValues(typename Backend::Queue& queue, Rows rows, Index layers, Index pictures, Index heads,
+            Index head_dim)
       : rows_(std::move(rows)),
         extents_{rows_.size(), pictures, heads, head_dim},
         layers_(layers),
@@ -27,8 +28,12 @@ class KeyValues {
   /// Whose tokens these are.
   const Rows& rows() const { return rows_; }
 
-  View<Element, 4> keys(Index layer) const { return of_layer(keys_, layer); }      // (rows, pictures, heads, head_dim)
-  View<Element, 4> values(Index layer) const { return of_layer(values_, layer); }  // (rows, pictures, heads, head_dim)
+  View<Element, 4> keys(Index layer) const {
+    return of_layer(keys_, layer);
+  }  // (rows, pictures, heads, head_dim)
+  View<Element, 4> values(Index layer) const {
+    return of_layer(values_, layer);
+  }  // (rows, pictures, heads, head_dim)
 
  private:
   using Buffer = typename Backend::template Buffer<Element>;

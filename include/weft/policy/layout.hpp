@@ -36,8 +36,8 @@ class Rows {
   std::vector<Index> first_{0};
 };
 
-/// A picture's tokens, row-major, are cut into patches, each patch into ring slices, each of those into ulysses
-/// slices: uneven where they must be, empty where there are too few.
+/// A picture's tokens, row-major, are cut into patches, each patch into ring slices, each of those into
+/// ulysses slices: uneven where they must be, empty where there are too few.
 struct Layout {
   Index tokens = 0;
   int patches = 1, ring = 1, ulysses = 1;

@@ -29,7 +29,8 @@ struct Local {
     /// Takes all memory that the job needs.
     void prepare(Queue& queue, const Job& job) {
       job_ = job;
-      const Rows kept = mesh_.copies_ring_cache() ? job.layout.of_picture() : job.layout.of_ring(coordinate(Axis::ring));
+      const Rows kept =
+          mesh_.copies_ring_cache() ? job.layout.of_picture() : job.layout.of_ring(coordinate(Axis::ring));
       // Where no stale keys are read again, blocks can share the room of one.
       const Index layers = job.layout.patches > 1 ? job.layers : 1;
       store_ = {queue, kept, layers, job.pictures, heads().size(), job.model.head_dim};
@@ -39,7 +40,8 @@ struct Local {
     static Range prompts(const Mesh&, int, Index count) { return {0, count}; }
     static Range branches(const Mesh&, int, Index count) { return {0, count}; }
 
-    /// Makes all branches' predictions known to all who hold the state: (tokens, branches · prompts, features).
+    /// Makes all branches' predictions known to all who hold the state: (tokens, branches · prompts,
+    /// features).
     void share_branches(Queue&, const View<float, 3>&, Index) {}
 
     /// The blocks that this rank runs, and when it runs them on what.

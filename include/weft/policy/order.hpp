@@ -8,11 +8,16 @@ namespace weft::detail {
 /// From the outermost on.
 constexpr int depth_of(Axis axis) {
   switch (axis) {
-    case Axis::data: return 0;
-    case Axis::cfg: return 1;
-    case Axis::pipe: return 2;
-    case Axis::ulysses: return 3;
-    default: return 4;
+    case Axis::data:
+      return 0;
+    case Axis::cfg:
+      return 1;
+    case Axis::pipe:
+      return 2;
+    case Axis::ulysses:
+      return 3;
+    default:
+      return 4;
   }
 }
 constexpr int depth_of_local = 5;
@@ -22,12 +27,14 @@ template <Axis own, class InnerPolicy>
 struct Ordered {
   static constexpr int depth = depth_of(own);
 
-  static_assert(!InnerPolicy::template has<own>,
-                "weft: use each policy once; write DataParallel<CfgParallel<PipeFusion<Ulysses<Ring<>>>>>, or leave "
-                "out any of them");
-  static_assert(InnerPolicy::template has<own> || depth < InnerPolicy::depth,
-                "weft: put the policies in the order DataParallel<CfgParallel<PipeFusion<Ulysses<Ring<>>>>>; any of "
-                "them may be left out");
+  static_assert(
+      !InnerPolicy::template has<own>,
+      "weft: use each policy once; write DataParallel<CfgParallel<PipeFusion<Ulysses<Ring<>>>>>, or leave "
+      "out any of them");
+  static_assert(
+      InnerPolicy::template has<own> || depth < InnerPolicy::depth,
+      "weft: put the policies in the order DataParallel<CfgParallel<PipeFusion<Ulysses<Ring<>>>>>; any of "
+      "them may be left out");
 
   template <Axis axis>
   static constexpr bool has = axis == own || InnerPolicy::template has<axis>;

@@ -8,8 +8,8 @@
 
 namespace weft {
 
-/// After the warm-up a patch attends to its own fresh keys and to the newest that its stage has of the others:
-/// pictures differ from those of one device by that staleness alone. pipeline.hpp has the schedule.
+/// After the warm-up a patch attends to its own fresh keys and to the newest that its stage has of the
+/// others: pictures differ from those of one device by that staleness alone. pipeline.hpp has the schedule.
 template <class Inner = Local>
 struct PipeFusion : detail::Ordered<Axis::pipe, Inner> {
   template <class Backend, class Communicator>
@@ -30,8 +30,8 @@ struct PipeFusion : detail::Ordered<Axis::pipe, Inner> {
       return pipeline_tasks(job, stages_.size(), stages_.rank());
     }
 
-    /// Call it a task ahead, in the order of the tasks: x is filled while another task computes. That x may be
-    /// any memory of the unit's own tokens: what was sent from there has been read long before.
+    /// Call it a task ahead, in the order of the tasks: x is filled while another task computes. That x may
+    /// be any memory of the unit's own tokens: what was sent from there has been read long before.
     template <class T>
     void post_input(Queue& queue, const Task& task, const View<T, 3>& x) {
       if (task.source >= 0) inputs_.push_back(stages_.receive(queue, x, task.source));

@@ -80,7 +80,8 @@ inline std::vector<Task> pipeline_tasks(const Job& job, int stages, int stage) {
   const auto stage_at = [&](Index hop) { return hops[static_cast<std::size_t>(hop)].stage; };
 
   std::vector<Task> tasks;
-  std::vector<Index> free(static_cast<std::size_t>(job.layout.patches), 0);  // the tick from which a patch may start
+  std::vector<Index> free(static_cast<std::size_t>(job.layout.patches),
+                          0);  // the tick from which a patch may start
   Index start = -spacing;
   for (const Unit& unit : detail::pipeline_units(job)) {
     start += spacing;
@@ -89,7 +90,9 @@ inline std::vector<Task> pipeline_tasks(const Job& job, int stages, int stage) {
     for (Index m = unit.patches.begin; m < unit.patches.end; ++m)
       free[static_cast<std::size_t>(m)] = start + count;
 
-    const auto from = [&](Index hop) { return hop > 0 && stage_at(hop - 1) != stage ? stage_at(hop - 1) : -1; };
+    const auto from = [&](Index hop) {
+      return hop > 0 && stage_at(hop - 1) != stage ? stage_at(hop - 1) : -1;
+    };
     for (Index hop = 0; hop < count; ++hop) {
       if (stage_at(hop) != stage) continue;
       const bool last = hop + 1 == count;

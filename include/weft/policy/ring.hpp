@@ -9,9 +9,9 @@
 
 namespace weft {
 
-/// Attention over one slice of the keys after another, merged by their log-sum-exp, while the next slice is on
-/// its way. Liu et al., "Ring Attention with Blockwise Transformers for Near-Infinite Context", 2023.
-/// With RingCache::copy every rank keeps the keys of all, and only fresh ones travel.
+/// Attention over one slice of the keys after another, merged by their log-sum-exp, while the next slice is
+/// on its way. Liu et al., "Ring Attention with Blockwise Transformers for Near-Infinite Context", 2023. With
+/// RingCache::copy every rank keeps the keys of all, and only fresh ones travel.
 template <class Inner = Local>
 struct Ring : detail::Ordered<Axis::ring, Inner> {
   template <class Backend, class Communicator>
@@ -66,7 +66,8 @@ struct Ring : detail::Ordered<Axis::ring, Inner> {
     /// Attention over parts of the keys into `out`, one part after another.
     class Merged {
      public:
-      Merged(On& policy, Queue& queue, Index layer, const View<const Element, 4>& q, const View<Element, 4>& out)
+      Merged(On& policy, Queue& queue, Index layer, const View<const Element, 4>& q,
+             const View<Element, 4>& out)
           : queue_(queue),
             layer_(layer),
             q_(q),
@@ -96,7 +97,8 @@ struct Ring : detail::Ordered<Axis::ring, Inner> {
     };
 
     /// Slices go from rank to rank.
-    void attend_rotating(Queue& queue, Index layer, const View<const Element, 4>& q, const View<Element, 4>& out) {
+    void attend_rotating(Queue& queue, Index layer, const View<const Element, 4>& q,
+                         const View<Element, 4>& out) {
       const int size = group_.size(), rank = group_.rank();
       const int next = (rank + 1) % size, previous = (rank + size - 1) % size;
       Merged merged(*this, queue, layer, q, out);

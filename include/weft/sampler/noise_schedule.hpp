@@ -13,16 +13,17 @@ namespace weft {
 /// The scaled-linear schedule of a v-prediction model. Numbers are rounded to float32 where torch's are.
 class NoiseSchedule {
  public:
-  explicit NoiseSchedule(const Config& config)
-      : steps_offset_(config.optional("steps_offset", 0)) {
+  explicit NoiseSchedule(const Config& config) : steps_offset_(config.optional("steps_offset", 0)) {
     const int count = config.optional("num_train_timesteps", 1000);
     if (count < 1) refuse(config.name(), ": num_train_timesteps is ", count, " and must be at least 1");
     only(config, "prediction_type", "epsilon", "v_prediction");
     only(config, "beta_schedule", "linear", "scaled_linear");
     only(config, "timestep_spacing", "leading", "leading");
     if (config.optional("clip_sample", true))
-      refuse(config.name(), ": clip_sample is true (its default), and samplers here do not clip; set it to false");
-    if (steps_offset_ < 0) refuse(config.name(), ": steps_offset is ", steps_offset_, " and must be at least 0");
+      refuse(config.name(),
+             ": clip_sample is true (its default), and samplers here do not clip; set it to false");
+    if (steps_offset_ < 0)
+      refuse(config.name(), ": steps_offset is ", steps_offset_, " and must be at least 0");
 
     const auto first = static_cast<float>(std::sqrt(config.optional("beta_start", 0.0001)));
     const auto last = static_cast<float>(std::sqrt(config.optional("beta_end", 0.02)));
@@ -45,7 +46,8 @@ class NoiseSchedule {
   double signal(int t) const { return signal_[static_cast<std::size_t>(t)]; }
 
  private:
-  static void only(const Config& config, const char* key, const char* fallback, const std::string& supported) {
+  static void only(const Config& config, const char* key, const char* fallback,
+                   const std::string& supported) {
     const auto value = config.optional<std::string>(key, fallback);
     if (value != supported)
       refuse(config.name(), ": ", key, " is ", value, ", and samplers here know ", supported, " alone");

@@ -48,13 +48,15 @@ struct Level {
 inline Level level_of(double signal) { return {std::sqrt(signal), std::sqrt(1 - signal)}; }
 
 inline SamplerStep step_at(int timestep, const Level& level) {
-  return {.timestep = timestep, .alpha = static_cast<float>(level.alpha), .sigma = static_cast<float>(level.sigma)};
+  return {.timestep = timestep,
+          .alpha = static_cast<float>(level.alpha),
+          .sigma = static_cast<float>(level.sigma)};
 }
 
 }  // namespace detail
 
-/// Ho et al., "Denoising Diffusion Probabilistic Models", 2020, eq. 6 and 7, with the smaller of the two fixed
-/// variances.
+/// Ho et al., "Denoising Diffusion Probabilistic Models", 2020, eq. 6 and 7, with the smaller of the two
+/// fixed variances.
 inline Sampler ddpm(const NoiseSchedule& schedule, int steps) {
   Sampler out;
   const std::vector<int> timesteps = detail::leading_timesteps(schedule, steps, 0);
@@ -107,7 +109,8 @@ inline Sampler dpmpp(const NoiseSchedule& schedule, int steps) {
       step.take = static_cast<float>(weight);
       if (i > 0) {
         const double before = log_ratio(detail::level_of(schedule.signal(timesteps[i - 1])));
-        const double half = 0.5 * h / (log_ratio(now) - before);  // 1 / (2 r) with r the ratio of the step sizes
+        const double half =
+            0.5 * h / (log_ratio(now) - before);  // 1 / (2 r) with r the ratio of the step sizes
         step.take = static_cast<float>(weight * (1 + half));
         step.recall = static_cast<float>(-weight * half);
       }

@@ -3,7 +3,8 @@
 
 namespace weft {
 
-/// Every sampler here is linear in the state x, the model's v-prediction and the last estimate of the picture:
+/// Every sampler here is linear in the state x, the model's v-prediction and the last estimate of the
+/// picture:
 ///   estimate = alpha · x − sigma · v
 ///   x' = keep · x + take · estimate + recall · (the estimate of the step before) + noise · (a normal number)
 struct SamplerStep {

@@ -10,8 +10,8 @@
 namespace weft::host {
 
 /// out = softmax(q · kᵀ / √head_dim) · v for every picture and head, without a mask.
-/// q, out (n, pictures, heads, head_dim); k, v (keys, pictures, heads, head_dim); lse (n, pictures, heads), the
-/// logarithm of the sum of exponentials, or empty. Without keys out is 0 and lse −∞.
+/// q, out (n, pictures, heads, head_dim); k, v (keys, pictures, heads, head_dim); lse (n, pictures, heads),
+/// the logarithm of the sum of exponentials, or empty. Without keys out is 0 and lse −∞.
 inline void attention(Queue& queue, In<float, 4> q, In<float, 4> k, In<float, 4> v, View<float, 4> out,
                       View<float, 3> lse = {}) {
   constexpr Index tile = 64;
@@ -29,7 +29,8 @@ inline void attention(Queue& queue, In<float, 4> q, In<float, 4> k, In<float, 4>
   queue.workers().split(tiles * pictures * heads, 1, [&](Range items) {
     detail::Matrix weights;
     for (Index item = items.begin; item < items.end; ++item) {
-      const Index head = item % heads, picture = item / heads % pictures, first = item / (heads * pictures) * tile;
+      const Index head = item % heads, picture = item / heads % pictures,
+                  first = item / (heads * pictures) * tile;
       const Range range{first, std::min(first + tile, tokens)};
       auto result = head_of(out, picture, head, range);  // (range, head_dim)
       if (keys == 0) {
@@ -39,8 +40,8 @@ inline void attention(Queue& queue, In<float, 4> q, In<float, 4> k, In<float, 4>
             lse[t][picture][head] = -std::numeric_limits<float>::infinity();
         continue;
       }
-      weights.noalias() =
-          head_of(q, picture, head, range) * head_of(k, picture, head, {0, keys}).transpose();  // (range, keys)
+      weights.noalias() = head_of(q, picture, head, range) *
+                          head_of(k, picture, head, {0, keys}).transpose();  // (range, keys)
       Eigen::VectorXf sums(range.size());
       for (Index r = 0; r < range.size(); ++r) {
         auto row = weights.row(r).array();
@@ -69,7 +70,8 @@ inline void merge(Queue& queue, In<float, 4> part, In<float, 3> part_lse, View<f
       if (highest == -std::numeric_limits<float>::infinity()) continue;
       const float weight = std::exp(sum - highest), part_weight = std::exp(part_sum - highest);
       auto row = detail::mapped(out[token][picture][head]);
-      row = (weight * row + part_weight * detail::mapped(part[token][picture][head])) / (weight + part_weight);
+      row =
+          (weight * row + part_weight * detail::mapped(part[token][picture][head])) / (weight + part_weight);
       sum = highest + std::log(weight + part_weight);
     }
   });

@@ -31,8 +31,11 @@ inline auto mapped(const View<const float, 1>& x) {
 template <class Array>
 void activate(Activation activation, Array&& x) {
   switch (activation) {
-    case Activation::none: return;
-    case Activation::silu: x = x / (1 + (-x).exp()); return;
+    case Activation::none:
+      return;
+    case Activation::silu:
+      x = x / (1 + (-x).exp());
+      return;
     case Activation::gelu_tanh: {
       constexpr float sqrt_2_over_pi = 0.79788456080286536f;
       // 0.5 x (1 + tanh(u)) = x / (1 + exp(-2u))

@@ -72,27 +72,28 @@ inline void norm_pair(Queue& queue, In<float, 3> x, In<float, 3> skip, const Nor
 inline void norm_rotate(Queue& queue, In<float, 4> x, const NormWeights* weights, const Rotation& rotation,
                         View<float, 4> out) {
   const auto [tokens, pictures, heads, head_dim] = out.extent;
-  queue.workers().split(tokens, 16, [&, pictures = pictures, heads = heads, head_dim = head_dim](Range range) {
-    for (Index i = range.begin * pictures * heads; i < range.end * pictures * heads; ++i) {
-      const Index token = i / (pictures * heads), picture = i / heads % pictures, head = i % heads;
-      const auto in = detail::mapped(x[token][picture][head]);
-      const View<float, 1> row = out[token][picture][head];
-      if (weights) {
-        const auto [mean, deviation] = detail::moments(weights->epsilon, in);
-        detail::mapped(row) = (in - mean) / deviation;
-        detail::affine(*weights, {0, head_dim}, row);
-      } else {
-        detail::mapped(row) = in;
-      }
-      if (rotation.cos.empty()) continue;
-      const View<const float, 1> cos = rotation.cos[token], sin = rotation.sin[token];
-      for (Index d = 0; d + 1 < head_dim; d += 2) {
-        const float even = row[d], odd = row[d + 1];
-        row[d] = even * cos[d] - odd * sin[d];
-        row[d + 1] = odd * cos[d + 1] + even * sin[d + 1];
-      }
-    }
-  });
+  queue.workers().split(
+      tokens, 16, [&, pictures = pictures, heads = heads, head_dim = head_dim](Range range) {
+        for (Index i = range.begin * pictures * heads; i < range.end * pictures * heads; ++i) {
+          const Index token = i / (pictures * heads), picture = i / heads % pictures, head = i % heads;
+          const auto in = detail::mapped(x[token][picture][head]);
+          const View<float, 1> row = out[token][picture][head];
+          if (weights) {
+            const auto [mean, deviation] = detail::moments(weights->epsilon, in);
+            detail::mapped(row) = (in - mean) / deviation;
+            detail::affine(*weights, {0, head_dim}, row);
+          } else {
+            detail::mapped(row) = in;
+          }
+          if (rotation.cos.empty()) continue;
+          const View<const float, 1> cos = rotation.cos[token], sin = rotation.sin[token];
+          for (Index d = 0; d + 1 < head_dim; d += 2) {
+            const float even = row[d], odd = row[d + 1];
+            row[d] = even * cos[d] - odd * sin[d];
+            row[d + 1] = odd * cos[d + 1] + even * sin[d + 1];
+          }
+        }
+      });
 }
 
 }  // namespace weft::host

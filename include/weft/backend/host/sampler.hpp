@@ -12,8 +12,8 @@
 namespace weft::host {
 
 /// Normal numbers for `tokens` of pictures `first`, `first` + 1, …: the same for an element wherever it is.
-inline void noise(Queue& queue, std::uint64_t seed, std::uint32_t step, const PictureShape& shape, Index first,
-                  Range tokens, View<float, 3> out) {
+inline void noise(Queue& queue, std::uint64_t seed, std::uint32_t step, const PictureShape& shape,
+                  Index first, Range tokens, View<float, 3> out) {
   queue.workers().split(tokens.size(), 1, [&](Range part) {
     for (Index t = part.begin; t < part.end; ++t)
       for (Index p = 0; p < out.extent[1]; ++p)
@@ -66,8 +66,8 @@ inline void rescale(Queue&, In<double, 3> x_moments, In<double, 3> reference_mom
   }
 }
 
-/// One step of the state x; `estimate` holds the estimate of the step before and takes this one's. `noise` may
-/// be empty where the step adds none.
+/// One step of the state x; `estimate` holds the estimate of the step before and takes this one's. `noise`
+/// may be empty where the step adds none.
 inline void denoise(Queue&, const SamplerStep& step, In<float, 3> prediction, In<float, 3> noise,
                     View<float, 3> x, View<float, 3> estimate) {
   for (Index t = 0; t < x.extent[0]; ++t)

@@ -132,8 +132,9 @@ class Conditioning {
     for (const Range& range : share.blocks)
       for (Index i = range.begin; i < range.end; ++i) {
         const Attention<Backend>& attention = weights.blocks[static_cast<std::size_t>(i)].text;
-        const View<Element, 3> kv = text_.view(
-            std::array{block_count(), length * pictures_, 2 * width})[slots_[static_cast<std::size_t>(i)]]
+        const View<Element, 3> kv = text_
+                                        .view(std::array{block_count(), length * pictures_,
+                                                         2 * width})[slots_[static_cast<std::size_t>(i)]]
                                         .unfold(2 * width);
         linear(queue, text.view(std::array{length * pictures_, c}), attention.kv, rows_of(kv));
         const View<Element, 4> keys =
@@ -186,7 +187,8 @@ class Conditioning {
 
   /// Attention pooling of the T5 states, all of them: the mean asks, mean and states answer.
   Tensor pool(Queue& queue, const Weights<Backend>& weights, std::span<const HunyuanPrompt> prompts) {
-    const Index length = config_.t5_length + 1, d = config_.t5_width, head_dim = d / HunyuanConfig::pooler_heads;
+    const Index length = config_.t5_length + 1, d = config_.t5_width,
+                head_dim = d / HunyuanConfig::pooler_heads;
     Tensor states({length, pictures_, d});
     for (Index p = 0; p < pictures_; ++p) {
       const View<const float, 2> t5 = prompts[static_cast<std::size_t>(p)].t5.template view<2>();
@@ -249,11 +251,11 @@ class Conditioning {
   HunyuanConfig config_;
   Index pictures_, steps_, rows_ = 0;
   std::vector<Index> slots_;
-  Floats cos_, sin_;    // (rows, head_dim)
-  Buffer text_;         // (blocks, text_length, pictures, 2 · width)
-  Buffer temb_;         // (steps, pictures, width)
-  Floats shifts_;       // (blocks, steps, pictures, width)
-  Floats last_;         // (steps, pictures, 2 · width): scale, shift
+  Floats cos_, sin_;  // (rows, head_dim)
+  Buffer text_;       // (blocks, text_length, pictures, 2 · width)
+  Buffer temb_;       // (steps, pictures, width)
+  Floats shifts_;     // (blocks, steps, pictures, width)
+  Floats last_;       // (steps, pictures, 2 · width): scale, shift
 };
 
 }  // namespace weft::hunyuan

@@ -13,13 +13,13 @@ namespace weft {
 /// HunyuanDiT2DModel's config.json.
 struct HunyuanConfig {
   Index blocks, heads, head_dim, patch, channels;
-  Index ffn;                          // width of the feed-forward layer
-  bool learn_sigma;                   // predicts a variance too, which samplers here leave unread
-  Index clip_width, t5_width;         // of the text states
-  Index clip_length, t5_length;       // how many of them
+  Index ffn;                     // width of the feed-forward layer
+  bool learn_sigma;              // predicts a variance too, which samplers here leave unread
+  Index clip_width, t5_width;    // of the text states
+  Index clip_length, t5_length;  // how many of them
   Index pooled_width;
-  bool size_and_style;                // v1.1: conditions on the picture's size and a style as well
-  Index rope_base;                    // side of the base grid of the rotary positions
+  bool size_and_style;  // v1.1: conditions on the picture's size and a style as well
+  Index rope_base;      // side of the base grid of the rotary positions
 
   explicit HunyuanConfig(const Config& config)
       : blocks(positive(config, "num_layers")),
@@ -41,17 +41,18 @@ struct HunyuanConfig {
     if (activation != "gelu-approximate")
       refuse(file, ": activation_fn is ", activation, ", and HunyuanDiT has gelu-approximate");
     if (blocks % 2 != 0)
-      refuse(file, ": num_layers is ", blocks, " and must be even, since long skips pair the blocks; ", blocks + 1,
-             " would do");
+      refuse(file, ": num_layers is ", blocks, " and must be even, since long skips pair the blocks; ",
+             blocks + 1, " would do");
     if (head_dim % 4 != 0)
       refuse(file, ": attention_head_dim is ", head_dim,
-             " and must be a multiple of 4, for rotary pairs of rows and of columns; ", (head_dim + 3) / 4 * 4,
-             " would do");
+             " and must be a multiple of 4, for rotary pairs of rows and of columns; ",
+             (head_dim + 3) / 4 * 4, " would do");
     if (t5_width % pooler_heads != 0)
       refuse(file, ": cross_attention_dim_t5 is ", t5_width, " and must be a multiple of the pooler's ",
              pooler_heads, " heads");
     if (const Index hidden = positive(config, "hidden_size"); hidden != width())
-      refuse(file, ": hidden_size is ", hidden, " and must be num_attention_heads × attention_head_dim, ", width());
+      refuse(file, ": hidden_size is ", hidden, " and must be num_attention_heads × attention_head_dim, ",
+             width());
     if (ffn < 1) refuse(file, ": mlp_ratio leaves the feed-forward layer no feature; 4.0 is usual");
     if (rope_base < 1) refuse(file, ": rope_base_size is ", rope_base, " and must be at least 1");
   }
@@ -143,14 +144,15 @@ struct HunyuanPrompt {
   Tensor clip_mask;  // (clip_length): 1 for a word, 0 for padding
   Tensor t5;         // (t5_length, t5_width)
   Tensor t5_mask;    // (t5_length)
-  Tensor size;       // (6): original height and width, target height and width, crop top and left; v1.1 only
+  Tensor size{};     // (6): original height and width, target height and width, crop top and left; v1.1 only
   Index style = 0;
 
   /// Refused unless the shapes are those of the model.
   void check(const HunyuanConfig& config) const {
     const auto need = [](const char* name, const Tensor& tensor, const Shape& shape) {
       if (tensor.shape != shape)
-        refuse("a prompt's ", name, " is ", to_string(tensor.shape), " and the model needs ", to_string(shape));
+        refuse("a prompt's ", name, " is ", to_string(tensor.shape), " and the model needs ",
+               to_string(shape));
     };
     need("encoder_hidden_states", clip, {config.clip_length, config.clip_width});
     need("text_embedding_mask", clip_mask, {config.clip_length});

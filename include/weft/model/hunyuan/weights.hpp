@@ -88,7 +88,9 @@ class WeightReader {
  private:
   Tensor tensor(const std::string& name) const { return files_.get(name, tensors_.at(name)).tensor(); }
 
-  StoredLinear linear_tensors(const std::string& name) const { return {tensor(name + ".weight"), tensor(name + ".bias")}; }
+  StoredLinear linear_tensors(const std::string& name) const {
+    return {tensor(name + ".weight"), tensor(name + ".bias")};
+  }
 
   Linear<Backend> linear(const std::string& name) const {
     const StoredLinear pair = linear_tensors(name);

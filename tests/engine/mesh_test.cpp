@@ -1,0 +1,137 @@
+// Any mesh against one rank.
+#include <doctest/doctest.h>
+
+#include <random>
+
+#include "worlds.hpp"
+
+namespace {
+
+std::string name_of(const weft::Mesh& mesh) {
+  return weft::sentence("data ", mesh.data, ", cfg ", mesh.cfg, ", pipe ", mesh.pipe, ", patches ",
+                        mesh.patches, ", ulysses ", mesh.ulysses, ", ring ", mesh.ring, ", ring cache ",
+                        static_cast<int>(mesh.ring_cache));
+}
+
+/// Meshes of at most 8 ranks that the model can run on, with every patch fresh in every step.
+class RandomMeshes {
+ public:
+  weft::Mesh operator()(const weft::DitShape& model, weft::Index prompts, int steps) {
+    for (;;) {
+      weft::Mesh mesh{.data = draw(1, static_cast<int>(prompts)),
+                      .cfg = draw(1, 2),
+                      .pipe = draw(1, static_cast<int>(model.blocks / 2)),
+                      .ulysses = draw(1, static_cast<int>(model.heads)),
+                      .ring = draw(1, 5)};
+      mesh.patches = mesh.pipe + draw(0, 5);
+      mesh.warmup = steps;
+      mesh.ring_cache = static_cast<weft::RingCache>(draw(0, 2));
+      if (mesh.ranks() <= 8) return mesh;
+    }
+  }
+
+  int draw(int from, int to) { return std::uniform_int_distribution(from, to)(random_); }
+
+ private:
+  std::mt19937 random_{20261124};
+};
+
+}  // namespace
+
+TEST_CASE("Any mesh with full warm-up equals one rank, also where nothing divides") {
+  RandomMeshes meshes;
+  for (const char* name : {"v12", "v11_hd88"}) {
+    const Golden golden(name);
+    for (int i = 0; i < 12; ++i) {
+      auto request = golden.request("ddpm");
+      const int steps = 2;
+      request.sampler = weft::make_sampler(i % 2 ? "ddpm" : "dpmpp", golden.schedule(), steps);
+      request.noise = request.step_noise = {};
+      request.prompts.push_back(request.negatives[0]);
+      request.negatives.push_back(request.prompts[0]);
+      request.height = 2 * meshes.draw(1, 9), request.width = 2 * meshes.draw(1, 9);
+      request.guidance_rescale = i % 3 ? 0 : 0.5f;
+      request.seed = static_cast<std::uint64_t>(i);
+      const weft::Tensor serial = generate(golden.model, {}, request);
+
+      weft::Mesh mesh = meshes(golden.model.shape(), 2, steps);
+      const auto tokens = static_cast<int>(request.height * request.width / 4);
+      if (mesh.patches > tokens) mesh.patches = mesh.pipe = 1;
+      CAPTURE(name_of(mesh));
+      CAPTURE(request.height);
+      CAPTURE(request.width);
+      CHECK(relative_l2(generate(golden.model, mesh, request), serial) <= 1e-5);
+    }
+  }
+}
+
+TEST_CASE("Any mesh evaluates as one rank does") {
+  RandomMeshes meshes;
+  const Golden golden("v12");
+  const auto evaluation = golden.evaluation();
+  const weft::Tensor serial = forward(golden.model, {}, evaluation);
+  for (int i = 0; i < 12; ++i) {
+    weft::Mesh mesh = meshes(golden.model.shape(), 2, 1);
+    if (mesh.data > 1) mesh.cfg = 1;
+    CAPTURE(name_of(mesh));
+    CHECK(relative_l2(forward(golden.model, mesh, evaluation), serial) <= 1e-5);
+  }
+}
+
+TEST_CASE("Without a step's change the state is the noise, bit for bit on every mesh") {
+  RandomMeshes meshes;
+  const Golden golden("v12");
+  auto request = golden.request("ddim");
+  request.noise = request.step_noise = {};
+  request.height = 10, request.width = 22;
+  request.sampler = {{.timestep = 500, .keep = 1, .take = 0},
+                     {.timestep = 100, .keep = 1, .take = 0, .noise = 1}};
+  const weft::Tensor serial = generate(golden.model, {}, request);
+  for (weft::Index i = 0; i < serial.size(); ++i) {
+    const auto element = static_cast<std::uint64_t>(i);
+    REQUIRE(serial.data[element] == weft::normal(0, 0, element) + weft::normal(0, 2, element));
+  }
+  for (int i = 0; i < 8; ++i) {
+    const weft::Mesh mesh = meshes(golden.model.shape(), 1, 2);
+    CAPTURE(name_of(mesh));
+    CHECK(generate(golden.model, mesh, request).data == serial.data);
+  }
+}
+
+TEST_CASE("A layout gives the same bits in every run, and its ring caches the same picture") {
+  const Golden golden("v12");
+  const auto request = golden.request("ddpm");
+  weft::Mesh mesh{.cfg = 2, .pipe = 2, .ring = 2, .patches = 3, .warmup = 2};
+  const weft::Tensor copied = generate(golden.model, mesh, request);
+  CHECK(generate(golden.model, mesh, request).data == copied.data);
+  mesh.ring_cache = weft::RingCache::rotate;
+  CHECK(relative_l2(generate(golden.model, mesh, request), copied) <= 1e-5);
+}
+
+TEST_CASE("What PipeFusion computes depends on the patches, not on the stages") {
+  const Golden golden("v12");
+  const auto request = golden.request("ddpm_rescale");
+  const weft::Tensor one = generate(golden.model, {.pipe = 1, .patches = 5, .warmup = 2}, request);
+  for (int pipe : {2, 3, 4}) {
+    CAPTURE(pipe);
+    CHECK(relative_l2(generate(golden.model, {.pipe = pipe, .patches = 5, .warmup = 2}, request), one) <=
+          1e-5);
+  }
+  CHECK(relative_l2(
+            generate(golden.model, {.pipe = 2, .ulysses = 2, .ring = 2, .patches = 5, .warmup = 2}, request),
+            one) <= 1e-5);
+}
+
+TEST_CASE("A stack of the policies in use is enough") {
+  using namespace weft;
+  const Golden golden("v12");
+  const auto request = golden.request("ddim");
+  const Tensor serial = generate<Local>(golden.model, {}, request);
+  const auto check = [&]<class Parallel>(const Mesh& mesh) {
+    CHECK(relative_l2(generate<Parallel>(golden.model, mesh, request), serial) <= 1e-5);
+  };
+  check.template operator()<CfgParallel<Ring<>>>({.cfg = 2, .ring = 3});
+  check.template operator()<PipeFusion<Ulysses<>>>({.pipe = 2, .ulysses = 3, .warmup = 8});
+  CHECK_THROWS_WITH_AS(generate<Ring<>>(golden.model, {.ulysses = 2}, request),
+                       doctest::Contains("need a policy for ulysses, which this stack"), Refused);
+}
