@@ -33,7 +33,7 @@ class Engine {
       : model_(model),
         mesh_(checked(model, mesh, world)),
         world_(world),
-        queue_(world.workers(), world.lane()),
+        queue_(Backend::queue(world)),
         policies_(world, mesh_),
         evaluator_(model_, policies_) {}
 

@@ -2,23 +2,33 @@
 #pragma once
 
 #include <array>
+#include <concepts>
 #include <cstdint>
 
 #include "weft/backend/operators.hpp"
 #include "weft/core/error.hpp"
 #include "weft/core/picture.hpp"
 #include "weft/core/tensor.hpp"
+#include "weft/core/trace.hpp"
 #include "weft/sampler/step.hpp"
 
 namespace weft {
 
 namespace detail {
 
+/// What a queue is made from: any world has these.
+struct AnyWorld {
+  int workers() const;
+  Lane* lane() const;
+};
+
 template <class E>
 struct OperatorArguments {
+  AnyWorld world;
   View<E, 2> matrix;
   View<E, 3> x;
   View<E, 4> heads;
+  Heads<E> all_heads;
   View<float, 3> state;
   View<double, 2> moments;
   View<const double, 3> all_moments;
@@ -40,6 +50,7 @@ concept Backend = requires(typename B::Queue& queue, const Tensor& tensor,
                            const detail::OperatorArguments<typename B::Element>& a) {
   typename B::Element;
   typename B::template Buffer<float>;
+  { B::queue(a.world) } -> std::same_as<typename B::Queue>;
   queue.span("category", "name", Index{});
   queue.allocations();
   linear(queue, a.matrix, a.linear, a.matrix, a.epilogue);
@@ -48,6 +59,7 @@ concept Backend = requires(typename B::Queue& queue, const Tensor& tensor,
   norm(queue, a.x, a.norm, a.modulation, a.x);
   norm_pair(queue, a.x, a.x, a.norm, a.x);
   norm_rotate(queue, a.heads, &a.norm, a.rotation, a.heads);
+  place_heads(queue, a.all_heads, a.heads, a.heads, a.heads);
   attention(queue, a.heads, a.heads, a.heads, a.heads, a.state);
   merge(queue, a.heads, a.state, a.heads, a.state);
   copy(queue, a.heads, a.heads);

@@ -16,6 +16,9 @@ struct Host {
   using Queue = host::Queue;
   template <class T>
   using Buffer = host::Buffer<T>;
+
+  /// A rank's queue in its world.
+  static Queue queue(const auto& world) { return Queue(world.workers(), world.lane()); }
 };
 
 }  // namespace weft

@@ -11,11 +11,11 @@ enum class Activation { none, gelu_tanh, silu };
 /// x · weightᵀ + bias, as torch.nn.Linear stores it.
 template <class Element>
 struct LinearWeights {
-  View<const Element, 2> weight;  // (out, in)
-  View<const float, 1> bias;      // (out), or empty
+  View<const Element, 2> weight{};  // (out, in)
+  View<const Element, 1> bias{};    // (out), or empty
 
   /// The outputs of `range` alone.
-  LinearWeights outputs(Range range) const {
+  LinearWeights slice(Range range) const {
     return {weight.template slice<0>(range), bias.empty() ? bias : bias.template slice<0>(range)};
   }
 };
@@ -55,21 +55,17 @@ struct Rotation {
 /// can norm and rotate on the way.
 template <class Element>
 struct Heads {
-  View<Element, 4> q;        // (tokens, pictures, heads, head_dim)
-  View<Element, 4> k;        // (tokens, pictures, heads, head_dim)
-  View<const Element, 4> v;  // (tokens, pictures, heads, head_dim)
-  NormWeights q_norm{}, k_norm{};
-  bool normed = false;  // whether the two norms apply at all
+  View<Element, 4> q;                   // (tokens, pictures, heads, head_dim)
+  View<Element, 4> k;                   // (tokens, pictures, heads, head_dim)
+  View<const Element, 4> v;             // (tokens, pictures, heads, head_dim)
+  const NormWeights* q_norm = nullptr;  // over head_dim; null: none
+  const NormWeights* k_norm = nullptr;
   Rotation rotation{};  // of these tokens
 
   Heads rows(Range range) const {
-    return {q.template slice<0>(range),
-            k.template slice<0>(range),
-            v.template slice<0>(range),
-            q_norm,
-            k_norm,
-            normed,
-            rotation.rows(range)};
+    return {
+        q.template slice<0>(range), k.template slice<0>(range), v.template slice<0>(range), q_norm, k_norm,
+        rotation.rows(range)};
   }
 };
 

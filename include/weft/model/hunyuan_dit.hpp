@@ -78,9 +78,8 @@ class HunyuanDiT {
     context.attend({.q = heads(0),
                     .k = heads(1),
                     .v = heads(2),
-                    .q_norm = w.self.q_norm,
-                    .k_norm = w.self.k_norm,
-                    .normed = true,
+                    .q_norm = &w.self.q_norm,
+                    .k_norm = &w.self.k_norm,
                     .rotation = conditioning.rotation(context.rows())},
                    attended);
     linear(queue, rows_of(narrow), w.self.out, rows_of(out), {Activation::none, rows_of(x)});
@@ -88,8 +87,7 @@ class HunyuanDiT {
     norm(queue, out, w.norm2, {}, narrow);
     const View<Element, 3> q = wide_rows(c);  // (n, b, c)
     linear(queue, rows_of(narrow), w.text.q, rows_of(q));
-    const NormWeights q_norm = w.text.q_norm;
-    norm_rotate(queue, q.unfold(config_.head_dim), &q_norm, conditioning.rotation(context.rows()),
+    norm_rotate(queue, q.unfold(config_.head_dim), &w.text.q_norm, conditioning.rotation(context.rows()),
                 q.unfold(config_.head_dim));
     attention(queue, q.unfold(config_.head_dim), conditioning.text_keys(i), conditioning.text_values(i),
               attended);
@@ -107,8 +105,7 @@ class HunyuanDiT {
                View<float, 3> prediction) const {
     const View<Element, 3> normed = context.scratch().take(tokens.extent);  // (tokens, pictures, width)
     norm(context.queue(), tokens, {}, conditioning.last(context.step()), normed);
-    const LinearWeights<Element> projection = weights_.proj_out;
-    linear(context.queue(), rows_of(normed), projection.outputs({0, prediction.extent[2]}),
+    linear(context.queue(), rows_of(normed), weights_.proj_out.slice({0, prediction.extent[2]}),
            rows_of(prediction));
   }
 

@@ -17,44 +17,39 @@ typename Backend::template Buffer<T> constant(typename Backend::Queue& queue, co
 }
 
 template <class Backend>
-class Linear {
+class Linear : public LinearWeights<typename Backend::Element> {
  public:
   using Element = typename Backend::Element;
 
   Linear() = default;
-  /// weight (out, in), bias (out).
-  Linear(typename Backend::Queue& queue, const Tensor& weight, const Tensor& bias)
-      : extents_{weight.shape[0], weight.shape[1]},
-        weight_(constant<Backend, Element>(queue, weight)),
-        bias_(constant<Backend>(queue, bias)) {}
-
-  operator LinearWeights<Element>() const {
-    return {weight_.view(extents_), bias_.view(std::array{extents_[0]})};
+  /// weights (out, in), biases (out).
+  Linear(typename Backend::Queue& queue, const Tensor& weights, const Tensor& biases)
+      : weights_(constant<Backend, Element>(queue, weights)),
+        biases_(constant<Backend, Element>(queue, biases)) {
+    this->weight = weights_.view(std::array{weights.shape[0], weights.shape[1]});
+    this->bias = biases_.view(std::array{biases.size()});
   }
 
-  Index inputs() const { return extents_[1]; }
-  Index outputs() const { return extents_[0]; }
+  Index inputs() const { return this->weight.extent[1]; }
+  Index outputs() const { return this->weight.extent[0]; }
 
  private:
-  std::array<Index, 2> extents_{};
-  typename Backend::template Buffer<Element> weight_;
-  typename Backend::template Buffer<float> bias_;
+  typename Backend::template Buffer<Element> weights_, biases_;
 };
 
 template <class Backend>
-class LayerNorm {
+class LayerNorm : public NormWeights {
  public:
   LayerNorm() = default;
   /// Both (features).
-  LayerNorm(typename Backend::Queue& queue, const Tensor& scale, const Tensor& shift)
-      : scale_(constant<Backend>(queue, scale)), shift_(constant<Backend>(queue, shift)) {}
-
-  operator NormWeights() const {
-    return {scale_.view(std::array{scale_.size()}), shift_.view(std::array{shift_.size()})};
+  LayerNorm(typename Backend::Queue& queue, const Tensor& scales, const Tensor& shifts)
+      : scales_(constant<Backend>(queue, scales)), shifts_(constant<Backend>(queue, shifts)) {
+    scale = scales_.view(std::array{scales_.size()});
+    shift = shifts_.view(std::array{shifts_.size()});
   }
 
  private:
-  typename Backend::template Buffer<float> scale_, shift_;
+  typename Backend::template Buffer<float> scales_, shifts_;
 };
 
 }  // namespace weft

@@ -62,13 +62,11 @@ struct Local {
     /// Norms and rotates a unit's heads and puts keys and values where attention reads them; returns the
     /// queries for `attend`. Layers are numbered from 0 on every rank.
     View<const Element, 4> place(Queue& queue, Index layer, const Unit& unit, const Heads<Element>& heads) {
-      rotate(queue, heads.q, heads.q_norm, heads, heads.q);
       Index row = 0;
       for (Index m = unit.patches.begin; m < unit.patches.end; ++m) {
         const Range tokens = slice(m, coordinate(Axis::ulysses));
         const Heads<Element> part = heads.rows({row, row + tokens.size()});
-        rotate(queue, part.k, heads.k_norm, part, keys_at(layer, m, tokens));
-        copy(queue, part.v, values_at(layer, m, tokens));
+        place_heads(queue, part, part.q, keys_at(layer, m, tokens), values_at(layer, m, tokens));
         row += tokens.size();
       }
       return heads.q;
@@ -101,11 +99,6 @@ struct Local {
     }
     View<Element, 4> values_at(Index layer, Index m, Range tokens) {
       return store_.values(layer).template slice<0>(store_.rows().rows_of_tokens(m, tokens));
-    }
-
-    static void rotate(Queue& queue, const View<const Element, 4>& x, const NormWeights& norm,
-                       const Heads<Element>& heads, const View<Element, 4>& out) {
-      norm_rotate(queue, x, heads.normed ? &norm : nullptr, heads.rotation, out);
     }
 
    private:

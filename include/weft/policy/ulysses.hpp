@@ -41,8 +41,8 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
 
     View<const Element, 4> place(Queue& queue, Index layer, const Unit& unit, const Heads<Element>& heads) {
       if (group_.size() == 1) return Base::place(queue, layer, unit, heads);
-      Base::rotate(queue, heads.q, heads.q_norm, heads, heads.q);
-      Base::rotate(queue, heads.k, heads.k_norm, heads, heads.k);
+      norm_rotate(queue, heads.q, heads.q_norm, heads.rotation, heads.q);
+      norm_rotate(queue, heads.k, heads.k_norm, heads.rotation, heads.k);
 
       Exchange exchange(*this, queue);
       Index row = 0;

@@ -78,7 +78,7 @@ inline void linear(Queue& queue, In<float, 2> x, const LinearWeights<float>& wei
     queue.workers().split(features, grain, [&](Range part) {
       Epilogue<float> own = epilogue;
       if (!own.residual.empty()) own.residual = own.residual.slice<1>(part);
-      detail::linear_tile(x, weights.outputs(part), out.slice<1>(part), own);
+      detail::linear_tile(x, weights.slice(part), out.slice<1>(part), own);
     });
   }
 }

@@ -140,8 +140,7 @@ class Conditioning {
         const View<Element, 4> keys =
             View<Element, 3>(kv.data, {length, pictures_, width}, {pictures_ * 2 * width, 2 * width, 1})
                 .unfold(config_.head_dim);
-        const NormWeights norm = attention.k_norm;
-        norm_rotate(queue, keys, &norm, {}, keys);
+        norm_rotate(queue, keys, &attention.k_norm, {}, keys);
       }
   }
 
