@@ -28,7 +28,7 @@ inline std::vector<int> leading_timesteps(const NoiseSchedule& schedule, int ste
     return (count - 1 + skipped) * (train / (count + skipped)) + schedule.steps_offset();
   };
   const auto works = [&](int count) {
-    return count >= 1 && train / (count + skipped) > 0 && last_of(count) < train;
+    return 1 <= count && count <= train && train / (count + skipped) > 0 && last_of(count) < train;
   };
   if (!works(steps)) {
     int most = std::clamp(steps, 1, train);

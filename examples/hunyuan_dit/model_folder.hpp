@@ -1,0 +1,41 @@
+// What a model's folder says about it, the weights left aside.
+#pragma once
+
+#include <filesystem>
+
+#include "weft/io/safetensors.hpp"
+#include "weft/io/word_table.hpp"
+#include "weft/model/hunyuan/config.hpp"
+#include "weft/sampler/noise_schedule.hpp"
+
+namespace command {
+
+class ModelFolder {
+ public:
+  /// Refused if there is no fit transformer/config.json.
+  explicit ModelFolder(std::filesystem::path folder);
+
+  const std::filesystem::path& path() const { return folder_; }
+  std::filesystem::path transformer() const { return folder_ / "transformer"; }
+  const weft::HunyuanConfig& config() const { return config_; }
+
+  /// Whether states are pictures: red, green and blue.
+  bool is_of_pixels() const { return config_.channels == 3; }
+  /// Of a side; other states are those of an autoencoder, which makes eight pixels of an element.
+  weft::Index pixels_per_element() const { return is_of_pixels() ? 1 : 8; }
+  /// The side, in elements of the state, of the pictures that the model was made for.
+  weft::Index sample_size() const { return settings_.required<int>("sample_size"); }
+
+  /// Of scheduler/scheduler_config.json, or of metadata `scheduler.KEY` where there are such.
+  weft::NoiseSchedule schedule(const weft::SafeTensors::Metadata& metadata = {}) const;
+
+  /// Refused if the model comes without text/.
+  weft::WordTable words() const;
+
+ private:
+  std::filesystem::path folder_;
+  weft::Config settings_;
+  weft::HunyuanConfig config_;
+};
+
+}  // namespace command

@@ -1,0 +1,170 @@
+#include "options.hpp"
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "weft/core/error.hpp"
+
+namespace command {
+
+namespace {
+
+constexpr auto overview =
+    "Paints with a Hunyuan Diffusion Transformer on many ranks, which are threads of this process.\n"
+    "A model is a folder as diffusers lays it out: transformer/, scheduler/ and, to paint from captions, "
+    "text/.";
+
+constexpr auto examples =
+    "A command's options: hunyuan_dit COMMAND --help\n\n"
+    "Examples:\n"
+    "  hunyuan_dit generate --model share/shapes --prompt 'a red circle left of a blue square on gray' \\\n"
+    "    --out picture.png --scheduler ddim --steps 20\n"
+    "  hunyuan_dit generate --model share/shapes --prompt 'a green ring above a pink cross on white' \\\n"
+    "    --out picture.png --cfg 2 --ulysses 2 --trace trace.json\n"
+    "  hunyuan_dit forward --model tests/goldens/v12/model \\\n"
+    "    --inputs tests/goldens/v12/forward_inputs.safetensors --out sample.safetensors";
+
+constexpr int most_ranks = 1024;
+
+CLI::Validator between(int least, int most) {
+  return CLI::Validator(
+      [=](std::string& text) {
+        int value = 0;
+        if (!CLI::detail::lexical_cast(text, value)) return weft::sentence(text, " is not a whole number");
+        return least <= value && value <= most ? std::string()
+                                               : weft::sentence(value, " is not from ", least, " to ", most);
+      },
+      "");
+}
+
+void add_model(CLI::App& app, Options& options) {
+  app.add_option("--model", options.model, "The model's folder")->type_name("DIR")->required();
+}
+
+void add_mesh(CLI::App& app, Options& options, std::string& ring_cache) {
+  weft::Mesh& mesh = options.mesh;
+  const auto degree = [&](const char* name, int& value, const char* description) {
+    app.add_option(name, value, description)
+        ->type_name("N")
+        ->check(between(1, most_ranks))
+        ->capture_default_str()
+        ->group("Mesh");
+  };
+  degree("--cfg", mesh.cfg, "Ranks that share the branches of guidance, 2 at most");
+  degree("--pipefusion", mesh.pipe, "Stages of blocks that the picture's patches flow through");
+  app.add_option("--patches", mesh.patches,
+                 "Patches of the picture, as many as stages or more (default: one a stage)")
+      ->type_name("N")
+      ->check(between(1, 1 << 30))
+      ->group("Mesh");
+  app.add_option("--warmup", mesh.warmup, "First steps in which every patch sees fresh keys of all")
+      ->type_name("N")
+      ->capture_default_str()
+      ->group("Mesh");
+  degree("--ulysses", mesh.ulysses, "Ranks that share the heads in attention");
+  degree("--ring", mesh.ring, "Ranks round which keys and values travel in attention");
+  degree("--data", mesh.data, "Ranks that paint different pictures");
+  app.add_option("--ranks", options.ranks, "Ranks in all (default: the product of the degrees)")
+      ->type_name("N")
+      ->check(between(1, most_ranks))
+      ->group("Mesh");
+  app.add_option("--ring-cache", ring_cache,
+                 "What a rank of the ring keeps: rotate, its own keys; copy, those of all; automatic")
+      ->type_name("WHAT")
+      ->capture_default_str()
+      ->group("Mesh");
+  app.add_option("--trace", options.trace, "A timeline of every rank for ui.perfetto.dev")
+      ->type_name("F.json")
+      ->group("Output");
+}
+
+void add_captions(CLI::App& app, Options& options) {
+  app.add_option("--prompt", options.prompts, "What to paint; once for every picture")
+      ->type_name("TEXT")
+      ->allow_extra_args(false)
+      ->required();
+  app.add_option("--negative", options.negative, "What not to paint (default: the empty caption)")
+      ->type_name("TEXT");
+  app.add_option("--height", options.height, "Height of a picture (default: the model's)")->type_name("PX");
+  app.add_option("--width", options.width, "Width of a picture (default: the model's)")->type_name("PX");
+}
+
+void add_sampling(CLI::App& app, Options& options) {
+  Sampling& sampling = options.sampling;
+  const auto setting = [&](const char* name, auto& value, const char* type, const char* description) {
+    app.add_option(name, value, description)->type_name(type)->capture_default_str()->group("Sampling");
+  };
+  setting("--scheduler", sampling.scheduler, "NAME", "ddpm, ddim or dpmpp");
+  setting("--steps", sampling.steps, "N", "Denoising steps");
+  setting("--guidance", sampling.guidance, "G", "Scale of classifier-free guidance");
+  setting("--guidance-rescale", sampling.guidance_rescale, "F",
+          "How much of the deviation that guidance adds is taken back, 0 to 1");
+  setting("--seed", sampling.seed, "N", "Seed of the noise");
+  app.add_option("--noise", options.noise,
+                 "Starts from the tensor `noise` (pictures, channels, height, width)")
+      ->type_name("F.safetensors")
+      ->group("Sampling");
+}
+
+void add_pictures(CLI::App& app, Options& options) {
+  app.add_option("--out", options.out, "The picture; several become FILE-0.png, FILE-1.png, …")
+      ->type_name("FILE.png")
+      ->group("Output");
+  app.add_option("--latents-out", options.latents_out, "The final state, as the tensor `latents`")
+      ->type_name("F.safetensors")
+      ->group("Output");
+}
+
+void add_files(CLI::App& app, Options& options, const char* inputs, const char* out) {
+  app.add_option("--inputs", options.inputs, inputs)->type_name("F.safetensors")->required();
+  app.add_option("--out", options.out, out)->type_name("F.safetensors")->required()->group("Output");
+}
+
+weft::RingCache ring_cache_of(const std::string& name) {
+  if (name == "automatic") return weft::RingCache::automatic;
+  if (name == "rotate") return weft::RingCache::rotate;
+  if (name == "copy") return weft::RingCache::copy;
+  weft::refuse("there is no ring cache ", name, "; there are automatic, rotate and copy");
+}
+
+}  // namespace
+
+std::optional<Options> parse(int argc, char** argv) {
+  Options options;
+  std::string ring_cache = "automatic";
+  CLI::App app(overview, "hunyuan_dit");
+  app.footer(examples);
+  app.require_subcommand(1);
+  const auto add = [&](Command command, const char* name, const char* description) -> CLI::App& {
+    CLI::App& sub = *app.add_subcommand(name, description);
+    sub.footer("");
+    sub.callback([&options, command] { options.command = command; });
+    add_model(sub, options);
+    return sub;
+  };
+
+  CLI::App& generate = add(Command::generate, "generate", "Pictures from captions");
+  add_captions(generate, options);
+  add_sampling(generate, options);
+  add_pictures(generate, options);
+  CLI::App& forward = add(Command::forward, "forward", "One evaluation of the model");
+  add_files(forward, options, "The tensors `hidden_states` and `timestep`, and the text's",
+            "The prediction, as the tensor `sample`");
+  CLI::App& denoise = add(Command::denoise, "denoise", "The whole loop from given noise and text");
+  add_files(denoise, options, "The tensor `latents`, the text's, and the settings in the metadata",
+            "The final state, as the tensor `latents`");
+  for (CLI::App* sub : {&generate, &forward, &denoise}) add_mesh(*sub, options, ring_cache);
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp& help) {
+    app.exit(help);
+    return std::nullopt;
+  } catch (const CLI::ParseError& error) {
+    weft::refuse(error.what(), "; hunyuan_dit --help says what there is");
+  }
+  options.mesh.ring_cache = ring_cache_of(ring_cache);
+  return options;
+}
+
+}  // namespace command

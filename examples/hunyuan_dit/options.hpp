@@ -1,0 +1,41 @@
+// What the command line says.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "weft/comm/mesh.hpp"
+
+namespace command {
+
+enum class Command { generate, forward, denoise };
+
+struct Sampling {
+  std::string scheduler = "ddpm";
+  int steps = 50;
+  float guidance = 5;
+  float guidance_rescale = 0;
+  std::uint64_t seed = 0;
+};
+
+struct Options {
+  Command command = Command::generate;
+  std::string model;
+  std::vector<std::string> prompts;
+  std::string negative;
+  Sampling sampling;
+  std::optional<int> height, width;  // in pixels
+  std::optional<std::string> inputs, noise;
+  std::optional<std::string> out, latents_out, trace;
+  weft::Mesh mesh;
+  std::optional<int> ranks;
+
+  weft::Index world() const { return ranks ? *ranks : mesh.ranks(); }
+};
+
+/// Nothing if the line asks for help, which is printed then; refused if it makes no sense.
+std::optional<Options> parse(int argc, char** argv);
+
+}  // namespace command

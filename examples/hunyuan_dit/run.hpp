@@ -1,0 +1,15 @@
+// The model and the work together, on the ranks of a mesh.
+#pragma once
+
+#include "weft/core/trace.hpp"
+#include "work.hpp"
+
+namespace command {
+
+/// Refused if the mesh breaks a rule that needs neither the weights nor the work to be known.
+void check_mesh(const Options& options, const ModelFolder& model);
+
+/// Loads the weights, does the work and says how long both took.
+weft::Tensor run(const Options& options, const ModelFolder& folder, Work work, weft::Trace* trace);
+
+}  // namespace command

@@ -1,0 +1,115 @@
+#include "work.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "tensors.hpp"
+
+namespace command {
+
+namespace {
+
+void set_sampling(Request& request, const Sampling& sampling, const weft::NoiseSchedule& schedule) {
+  if (!std::isfinite(sampling.guidance))
+    weft::refuse("guidance is ", sampling.guidance, " and must be a finite number; 5 is usual");
+  if (!(0 <= sampling.guidance_rescale && sampling.guidance_rescale <= 1))
+    weft::refuse("guidance rescale is ", sampling.guidance_rescale, " and must be from 0 to 1");
+  request.sampler = weft::make_sampler(sampling.scheduler, schedule, sampling.steps);
+  request.guidance = sampling.guidance;
+  request.guidance_rescale = sampling.guidance_rescale;
+  request.seed = sampling.seed;
+}
+
+/// A side in elements of the state.
+weft::Index side(const char* name, const std::optional<int>& pixels, const ModelFolder& model) {
+  constexpr weft::Index longest = 16384;
+  const weft::Index scale = model.pixels_per_element(), unit = scale * model.config().patch;
+  const weft::Index size = pixels ? *pixels : model.sample_size() * scale;
+  const weft::Index nearest = std::clamp((size + unit / 2) / unit, weft::Index{1}, longest / unit) * unit;
+  if (size < unit || size % unit != 0)
+    weft::refuse("the ", name, " is ", size, " pixels and must be a multiple of ", unit, "; ", nearest,
+                 " would do");
+  if (size > longest)
+    weft::refuse("the ", name, " is ", size, " pixels, and at most ", longest, " can be painted");
+  return size / scale;
+}
+
+weft::HunyuanPrompt prompt_of(const weft::WordTable::States& states, const weft::Tensor& size) {
+  return {states.clip, states.mask, states.t5, states.mask, size, 0};
+}
+
+weft::Tensor size_numbers(weft::Index height, weft::Index width) {
+  const auto h = static_cast<float>(height), w = static_cast<float>(width);
+  return {{weft::HunyuanConfig::size_numbers}, {h, w, h, w, 0, 0}};
+}
+
+Sampling sampling_in(const weft::SafeTensors& file) {
+  Sampling sampling;
+  if (const auto at = file.metadata().find("scheduler"); at != file.metadata().end())
+    sampling.scheduler = at->second;
+  sampling.steps = number_in(file, "steps", sampling.steps);
+  sampling.guidance = number_in(file, "guidance_scale", sampling.guidance);
+  sampling.guidance_rescale = number_in(file, "guidance_rescale", sampling.guidance_rescale);
+  sampling.seed = number_in(file, "seed", sampling.seed);
+  return sampling;
+}
+
+}  // namespace
+
+Request request_of_captions(const Options& options, const ModelFolder& model) {
+  Request request;
+  set_sampling(request, options.sampling, model.schedule());
+  request.height = side("height", options.height, model);
+  request.width = side("width", options.width, model);
+  const weft::Index scale = model.pixels_per_element();
+  const weft::Tensor size = size_numbers(request.height * scale, request.width * scale);
+  const weft::WordTable words = model.words();
+  for (const std::string& caption : options.prompts)
+    request.prompts.push_back(prompt_of(words.encode(caption), size));
+  request.negatives.assign(request.prompts.size(), prompt_of(words.encode(options.negative), size));
+  if (options.noise) request.noise = finite_tensor(weft::SafeTensors(*options.noise), "noise");
+  return request;
+}
+
+Request request_in_file(const std::filesystem::path& path, const ModelFolder& model) {
+  const weft::SafeTensors file(path);
+  Request request;
+  set_sampling(request, sampling_in(file), model.schedule(file.metadata()));
+  request.noise = finite_tensor(file, "latents");
+  if (request.noise.shape.size() != 4)
+    weft::refuse(file.name(), ": tensor latents is ", weft::to_string(request.noise.shape),
+                 " and must be (pictures, channels, height, width)");
+  request.height = request.noise.shape[2];
+  request.width = request.noise.shape[3];
+  if (file.find("step_noise")) request.step_noise = finite_tensor(file, "step_noise");
+
+  std::vector<weft::HunyuanPrompt> prompts = prompts_in(file, model.config());
+  if (prompts.size() % 2 != 0)
+    weft::refuse(file.name(), " has ", prompts.size(),
+                 " text states and must have as many negative ones, which come first, as positive ones");
+  const auto middle = prompts.begin() + static_cast<std::ptrdiff_t>(prompts.size() / 2);
+  request.negatives.assign(prompts.begin(), middle);
+  request.prompts.assign(middle, prompts.end());
+  return request;
+}
+
+Evaluation evaluation_in_file(const std::filesystem::path& path, const ModelFolder& model) {
+  const weft::SafeTensors file(path);
+  return {.prompts = prompts_in(file, model.config()),
+          .latents = finite_tensor(file, "hidden_states"),
+          .times = finite_tensor(file, "timestep")};
+}
+
+Work work_of(const Options& options, const ModelFolder& model) {
+  switch (options.command) {
+    case Command::forward:
+      return evaluation_in_file(*options.inputs, model);
+    case Command::denoise:
+      return request_in_file(*options.inputs, model);
+    default:
+      return request_of_captions(options, model);
+  }
+}
+
+}  // namespace command
