@@ -13,8 +13,8 @@ namespace command {
 void obey(const Options& options) {
   const ModelFolder model(options.model);
   check_mesh(options, model);
-  const Outputs outputs(options, model);
   Work work = work_of(options, model);
+  const Outputs outputs(options, model);
   std::optional<weft::Trace> trace;
   if (outputs.has_trace()) trace.emplace(static_cast<int>(options.world()));
 

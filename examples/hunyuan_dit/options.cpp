@@ -1,7 +1,8 @@
 #include "options.hpp"
 
 #include <CLI/CLI.hpp>
-#include <iostream>
+#include <charconv>
+#include <limits>
 
 #include "weft/core/error.hpp"
 
@@ -26,15 +27,16 @@ constexpr auto examples =
 
 constexpr int most_ranks = 1024;
 
-CLI::Validator between(int least, int most) {
-  return CLI::Validator(
-      [=](std::string& text) {
-        int value = 0;
-        if (!CLI::detail::lexical_cast(text, value)) return weft::sentence(text, " is not a whole number");
-        return least <= value && value <= most ? std::string()
-                                               : weft::sentence(value, " is not from ", least, " to ", most);
-      },
-      "");
+template <class Number>
+CLI::Validator between(Number least, Number most) {
+  const auto judge = [=](std::string& text) {
+    Number value{};
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    const bool is_number = error == std::errc() && end == text.data() + text.size();
+    if (is_number && least <= value && value <= most) return std::string();
+    return weft::sentence(text, " is no whole number from ", least, " to ", most);
+  };
+  return CLI::Validator(judge, "");
 }
 
 void add_model(CLI::App& app, Options& options) {
@@ -92,14 +94,18 @@ void add_captions(CLI::App& app, Options& options) {
 void add_sampling(CLI::App& app, Options& options) {
   Sampling& sampling = options.sampling;
   const auto setting = [&](const char* name, auto& value, const char* type, const char* description) {
-    app.add_option(name, value, description)->type_name(type)->capture_default_str()->group("Sampling");
+    return app.add_option(name, value, description)
+        ->type_name(type)
+        ->capture_default_str()
+        ->group("Sampling");
   };
   setting("--scheduler", sampling.scheduler, "NAME", "ddpm, ddim or dpmpp");
   setting("--steps", sampling.steps, "N", "Denoising steps");
   setting("--guidance", sampling.guidance, "G", "Scale of classifier-free guidance");
   setting("--guidance-rescale", sampling.guidance_rescale, "F",
           "How much of the deviation that guidance adds is taken back, 0 to 1");
-  setting("--seed", sampling.seed, "N", "Seed of the noise");
+  setting("--seed", sampling.seed, "N", "Seed of the noise")
+      ->check(between(std::uint64_t{0}, std::numeric_limits<std::uint64_t>::max()));
   app.add_option("--noise", options.noise,
                  "Starts from the tensor `noise` (pictures, channels, height, width)")
       ->type_name("F.safetensors")
@@ -118,6 +124,11 @@ void add_pictures(CLI::App& app, Options& options) {
 void add_files(CLI::App& app, Options& options, const char* inputs, const char* out) {
   app.add_option("--inputs", options.inputs, inputs)->type_name("F.safetensors")->required();
   app.add_option("--out", options.out, out)->type_name("F.safetensors")->required()->group("Output");
+}
+
+[[noreturn]] void refuse_command(const std::vector<std::string>& words) {
+  const std::string fault = words.empty() ? "no command is given" : "there is no command " + words.front();
+  weft::refuse(fault, "; there are generate, forward and denoise, and hunyuan_dit --help says more");
 }
 
 weft::RingCache ring_cache_of(const std::string& name) {
@@ -161,6 +172,7 @@ std::optional<Options> parse(int argc, char** argv) {
     app.exit(help);
     return std::nullopt;
   } catch (const CLI::ParseError& error) {
+    if (app.get_subcommands().empty()) refuse_command(app.remaining());
     weft::refuse(error.what(), "; hunyuan_dit --help says what there is");
   }
   options.mesh.ring_cache = ring_cache_of(ring_cache);

@@ -17,15 +17,15 @@ namespace weft {
 template <class Prompt>
 struct Request {
   std::vector<Prompt> prompts;
-  std::vector<Prompt> negatives;  // one a prompt, or none: no guidance
-  Index height = 0, width = 0;    // of the state, in its own elements
-  Sampler sampler;
+  std::vector<Prompt> negatives{};  // one a prompt, or none: no guidance
+  Index height = 0, width = 0;      // of the state, in its own elements
+  Sampler sampler{};
   float guidance = 5;          // scale of classifier-free guidance
   float guidance_rescale = 0;  // 0 leaves the prediction's deviation as guidance makes it
   std::uint64_t seed = 0;
-  Tensor noise;       // (prompts, channels, height, width) to start from; empty: drawn from the seed
-  Tensor step_noise;  // (steps, prompts, channels, height, width); empty: drawn from the seed
-  std::function<void(Index)> progress;  // called on rank 0 with the number of finished steps
+  Tensor noise{};       // (prompts, channels, height, width) to start from; empty: drawn from the seed
+  Tensor step_noise{};  // (steps, prompts, channels, height, width); empty: drawn from the seed
+  std::function<void(Index)> progress{};  // called on rank 0 with the number of finished steps
 };
 
 /// One evaluation of the model: pictures side by side, each told its own time.

@@ -31,7 +31,7 @@ inline std::vector<int> leading_timesteps(const NoiseSchedule& schedule, int ste
     return 1 <= count && count <= train && train / (count + skipped) > 0 && last_of(count) < train;
   };
   if (!works(steps)) {
-    int most = std::clamp(steps, 1, train);
+    int most = steps < 1 ? train : std::min(steps, train);
     while (most > 1 && !works(most)) --most;
     refuse("steps is ", steps, " and must be from 1 to ", most, " for ", train, " training steps");
   }
