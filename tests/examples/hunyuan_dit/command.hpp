@@ -1,0 +1,57 @@
+// Runs the command and reads what it leaves.
+#pragma once
+
+#include <sys/wait.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "../../io/temporary_folder.hpp"
+#include "weft/io/safetensors.hpp"
+
+using Arguments = std::vector<std::string>;
+
+inline const std::filesystem::path shapes = WEFT_SHAPES_DIR;
+inline const std::filesystem::path goldens = WEFT_GOLDENS_DIR;
+inline const std::string caption = "a red circle left of a blue square on gray";
+
+struct Outcome {
+  int code;
+  std::string out, err;
+};
+
+inline Outcome run(const Arguments& arguments) {
+  const TemporaryFolder said;
+  std::string line = "'" WEFT_COMMAND "'";
+  for (const std::string& argument : arguments) {
+    line += " '";
+    for (const char c : argument) line += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    line += "'";
+  }
+  line += " < /dev/null > " + (said / "out").string() + " 2> " + (said / "err").string();
+  const int status = std::system(line.c_str());
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, said.read("out"), said.read("err")};
+}
+
+inline Arguments operator+(Arguments first, const Arguments& second) {
+  first.insert(first.end(), second.begin(), second.end());
+  return first;
+}
+
+/// √(Σ(a − b)² / Σb²), or infinity where the shapes differ.
+inline double relative_error(const weft::Tensor& a, const weft::Tensor& b) {
+  if (a.shape != b.shape) return INFINITY;
+  double difference = 0, size = 0;
+  for (std::size_t i = 0; i < b.data.size(); ++i) {
+    difference += std::pow(static_cast<double>(a.data[i]) - b.data[i], 2);
+    size += std::pow(static_cast<double>(b.data[i]), 2);
+  }
+  return std::sqrt(difference / size);
+}
+
+inline weft::Tensor tensor_in(const std::filesystem::path& file, const char* name) {
+  return weft::SafeTensors(file).tensor(name);
+}

@@ -1,0 +1,95 @@
+#include <doctest/doctest.h>
+
+#include "model_copy.hpp"
+#include "weft/io/safetensors_writer.hpp"
+
+namespace {
+
+/// Runs `forward` or `denoise` and returns the error of what it writes.
+double error_of(const std::string& command, const std::string& name, const std::string& file,
+                const char* tensor, const Arguments& mesh = {}, const std::filesystem::path& model = {}) {
+  const TemporaryFolder folder;
+  const auto golden = goldens / name;
+  const Outcome outcome =
+      run(Arguments{command, "--model", model.empty() ? golden / "model" : model, "--inputs",
+                    golden / (file + "_inputs.safetensors"), "--out", folder / "out.safetensors"} +
+          mesh);
+  CAPTURE(outcome.err);
+  REQUIRE(outcome.code == 0);
+  CHECK(folder.count() == 1);
+  return relative_error(tensor_in(folder / "out.safetensors", tensor),
+                        tensor_in(golden / (file + "_expected.safetensors"), tensor));
+}
+
+}  // namespace
+
+TEST_CASE("forward is what diffusers computes") {
+  for (const char* name : {"v12", "v11_hd88"}) {
+    CAPTURE(name);
+    CHECK(error_of("forward", name, "forward", "sample") < 1e-5);
+    CHECK(error_of("forward", name, "forward", "sample", {"--ulysses", "2", "--ring", "2"}) < 1e-5);
+    CHECK(error_of("forward", name, "forward", "sample", {"--cfg", "2", "--pipefusion", "2"}) < 1e-5);
+  }
+}
+
+TEST_CASE("denoise is what diffusers computes") {
+  for (const char* loop : {"ddpm", "ddim", "dpmpp", "ddpm_rescale"}) {
+    CAPTURE(loop);
+    CHECK(error_of("denoise", "v12", loop, "latents") < 1e-4);
+    CHECK(error_of("denoise", "v12", loop, "latents", {"--cfg", "2", "--ring", "2"}) < 1e-4);
+  }
+  CHECK(error_of("denoise", "v11_hd88", "ddpm", "latents") < 1e-4);
+  CHECK(error_of("denoise", "v11_hd88", "ddpm", "latents",
+                 {"--pipefusion", "2", "--patches", "3", "--warmup", "4", "--ulysses", "2"}) < 1e-4);
+}
+
+TEST_CASE("a stale pipeline differs from one rank, and a ring that copies does not") {
+  const double stale = error_of("denoise", "v12", "ddim", "latents", {"--pipefusion", "2"});
+  CHECK(stale > 1e-5);
+  CHECK(stale < 0.5);
+  for (const char* cache : {"rotate", "copy"})
+    CHECK(error_of("denoise", "v12", "ddim", "latents", {"--ring", "2", "--ring-cache", cache}) < 1e-4);
+}
+
+TEST_CASE("the schedule in the metadata goes before that of the folder") {
+  const ModelCopy model(goldens / "v12" / "model");
+  model.edit("scheduler/scheduler_config.json", "0.018", "0.03");
+  CHECK(error_of("denoise", "v12", "ddim", "latents", {}, model.path()) < 1e-4);
+}
+
+TEST_CASE("weights in shards") {
+  const ModelCopy model(goldens / "v12" / "model");
+  std::map<std::string, weft::Tensor> shards[2];
+  std::string map;
+  {
+    const weft::SafeTensors whole(model.path() / weights_file);
+    for (const auto& [name, entry] : whole.entries()) {
+      const bool second = name > "blocks.4";
+      shards[second][name] = entry.tensor();
+      map += (map.empty() ? "" : ", ") + ("\"" + name + "\": \"") + (second ? "b" : "a") + ".safetensors\"";
+    }
+  }
+  std::filesystem::remove(model.path() / weights_file);
+  model.replace("transformer/a.safetensors", weft::to_safetensors(shards[0]));
+  model.replace("transformer/b.safetensors", weft::to_safetensors(shards[1]));
+  model.replace("transformer/diffusion_pytorch_model.safetensors.index.json",
+                std::string_view("{\"weight_map\": {" + map + "}}"));
+  CHECK(error_of("forward", "v12", "forward", "sample", {}, model.path()) < 1e-5);
+}
+
+TEST_CASE("what is not finite is a failure and not written") {
+  const TemporaryFolder folder;
+  const ModelCopy model(goldens / "v12" / "model");
+  std::map<std::string, weft::Tensor> weights;
+  {
+    const weft::SafeTensors whole(model.path() / weights_file);
+    for (const auto& [name, entry] : whole.entries()) weights[name] = entry.tensor();
+  }
+  weights.at("proj_out.bias").data.front() = INFINITY;
+  model.replace(weights_file, weft::to_safetensors(weights));
+  const Outcome outcome = run({"forward", "--model", model.path(), "--inputs",
+                               goldens / "v12" / "forward_inputs.safetensors", "--out", folder / "out"});
+  CHECK(outcome.code == 1);
+  CHECK(outcome.err == "the result holds numbers that are not finite, so nothing is written\n");
+  CHECK(folder.count() == 0);
+}

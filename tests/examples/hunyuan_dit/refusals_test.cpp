@@ -1,0 +1,251 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "model_copy.hpp"
+#include "weft/io/safetensors_writer.hpp"
+
+namespace {
+
+/// Exit code 2, one sentence on stderr that says `text`, and nothing written.
+void refused(const TemporaryFolder& folder, const Arguments& arguments, const std::string& text) {
+  const auto files = folder.count();
+  const Outcome outcome = run(arguments);
+  CAPTURE(text);
+  CAPTURE(outcome.err);
+  CHECK(outcome.code == 2);
+  CHECK(outcome.err.find(text) != std::string::npos);
+  CHECK(std::count(outcome.err.begin(), outcome.err.end(), '\n') == 1);
+  CHECK(outcome.err.ends_with('\n'));
+  CHECK(outcome.out.empty());
+  CHECK(folder.count() == files);
+}
+
+struct Refusals {
+  TemporaryFolder folder;
+
+  Arguments paint(const Arguments& more, const std::string& words = caption,
+                  const std::filesystem::path& model = shapes) const {
+    return Arguments{"generate",
+                     "--model",
+                     model.string(),
+                     "--prompt",
+                     words,
+                     "--out",
+                     folder / "picture.png",
+                     "--trace",
+                     folder / "trace.json"} +
+           more;
+  }
+  Arguments evaluate(const std::filesystem::path& inputs, const Arguments& more = {}) const {
+    return Arguments{"forward", "--model", goldens / "v12" / "model", "--inputs",
+                     inputs,    "--out",   folder / "sample"} +
+           more;
+  }
+  Arguments denoise(const std::filesystem::path& inputs) const {
+    return {"denoise", "--model", goldens / "v12" / "model", "--inputs", inputs, "--out", folder / "latents"};
+  }
+
+  void refuse(const Arguments& arguments, const std::string& text) const { refused(folder, arguments, text); }
+  void refuse_paint(const Arguments& more, const std::string& text) const { refuse(paint(more), text); }
+
+  /// The tensors of a golden's file with one changed, and its metadata, in a file of the folder.
+  template <class Change>
+  std::filesystem::path changed(const std::string& golden, Change change) const {
+    const weft::SafeTensors file(goldens / "v12" / golden);
+    std::map<std::string, weft::Tensor> tensors;
+    for (const auto& [name, entry] : file.entries()) tensors[name] = entry.tensor();
+    std::map<std::string, std::string> metadata(file.metadata().begin(), file.metadata().end());
+    change(tensors, metadata);
+    return folder.write("changed.safetensors", weft::to_safetensors(tensors, metadata));
+  }
+};
+
+/// A safetensors file: the length of the header, or another, the header, and zeros.
+std::string safetensors(const std::string& header, std::size_t zeros, std::uint64_t length = 0) {
+  if (length == 0) length = header.size();
+  return std::string(reinterpret_cast<const char*>(&length), sizeof length) + header +
+         std::string(zeros, '\0');
+}
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Refusals, "a mesh that is not of the ranks that are there") {
+  refuse_paint({"--cfg", "2", "--ranks", "3"}, "the mesh is of 2 ranks, and 3 are there");
+  refuse_paint({"--ranks", "2"}, "the product of its degrees must be 2");
+}
+
+TEST_CASE_FIXTURE(Refusals, "a mesh that breaks a rule") {
+  refuse_paint({"--cfg", "3"}, "the mesh has cfg 3");
+  refuse_paint({"--ulysses", "5"}, "the model has 4 heads");
+  refuse_paint({"--pipefusion", "6"}, "at most 5 stages");
+  refuse_paint({"--pipefusion", "2", "--patches", "1"}, "use 2 patches");
+  refuse_paint({"--patches", "257"}, "it has 256 tokens");
+  refuse_paint({"--pipefusion", "2", "--warmup", "0"}, "0 warm-up steps");
+  refuse_paint({"--data", "2"}, "there is 1 prompt");
+  refuse_paint({"--ring", "0"}, "--ring: 0 is no whole number from 1 to 1024");
+  refuse_paint({"--ulysses", "99999999999"}, "--ulysses: 99999999999 is no whole number");
+  refuse_paint({"--ring-cache", "forget"},
+               "there is no ring cache forget; there are automatic, rotate and copy");
+  refuse(evaluate(goldens / "v12" / "forward_inputs.safetensors", {"--cfg", "3"}), "the mesh has cfg 3");
+}
+
+TEST_CASE_FIXTURE(Refusals, "captions that the model cannot read") {
+  refuse(paint({}, "a red mouse on gray"),
+         "\"mouse\" is not a word of the model; the words are a, of, on, red");
+  refuse(paint({}, "<pad>"), "is the padding");
+  refuse(paint({"--negative", "ugly"}), "\"ugly\"");
+  refuse(paint({"--prompt", "a blue mouse"}), "\"mouse\"");
+  refuse(paint({}, "a a a a a a a a a a a a a a a a a"), "has 17 words, and at most 16 fit");
+}
+
+TEST_CASE_FIXTURE(Refusals, "settings of the sampler that make no sense") {
+  refuse_paint({"--scheduler", "euler"}, "there is no scheduler euler; there are ddpm, ddim and dpmpp");
+  refuse_paint({"--steps", "0"}, "steps is 0 and must be from 1 to 999");
+  refuse_paint({"--steps", "1001"}, "steps is 1001 and must be from 1 to 999");
+  refuse_paint({"--steps", "2147483647"}, "must be from 1 to 999");
+  refuse_paint({"--steps", "-3"}, "steps is -3");
+  refuse_paint({"--guidance", "nan"}, "guidance is nan and must be a finite number");
+  refuse_paint({"--guidance-rescale", "2"}, "guidance rescale is 2 and must be from 0 to 1");
+  refuse_paint({"--seed", "-1"}, "--seed: -1 is no whole number");
+}
+
+TEST_CASE_FIXTURE(Refusals, "sizes that are no whole number of patches") {
+  refuse_paint({"--height", "30"}, "the height is 30 pixels and must be a multiple of 4; 32 would do");
+  refuse_paint({"--width", "0"}, "the width is 0 pixels and must be a multiple of 4; 4 would do");
+  refuse_paint({"--width", "-64"}, "the width is -64 pixels");
+  refuse_paint({"--width", "2147483644"}, "at most 16384");
+}
+
+TEST_CASE_FIXTURE(Refusals, "starting noise of another shape") {
+  refuse_paint({"--noise", goldens / "shapes_ddim20.safetensors"},
+               "the starting noise is (2, 3, 64, 64) and must be (1, 3, 64, 64)");
+  refuse_paint({"--noise", folder / "missing"}, "No such file");
+}
+
+TEST_CASE_FIXTURE(Refusals, "models that do not work") {
+  refuse(paint({}, caption, folder / "missing"), "No such file");
+
+  const ModelCopy odd(shapes);
+  odd.edit("transformer/config.json", "\"num_layers\": 10", "\"num_layers\": 9");
+  refuse(paint({}, caption, odd.path()), "num_layers is 9 and must be even");
+
+  const ModelCopy wider(shapes);
+  wider.edit("transformer/config.json", "\"mlp_ratio\": 4.0", "\"mlp_ratio\": 5.0");
+  refuse(paint({}, caption, wider.path()), "misshapen");
+}
+
+TEST_CASE_FIXTURE(Refusals, "JSON that is none") {
+  for (const char* file : {"transformer/config.json", "scheduler/scheduler_config.json"}) {
+    const ModelCopy model(shapes);
+    for (const auto& [text, fault] : std::vector<std::pair<std::string, std::string>>{
+             {"{\"num_layers\": ", "is not valid JSON at line 1"},
+             {"[1, 2]", "must be a JSON object"},
+             {"", "is not valid JSON"}}) {
+      model.replace(file, std::string_view(text));
+      refuse(paint({}, caption, model.path()), fault);
+    }
+  }
+}
+
+TEST_CASE_FIXTURE(Refusals, "safetensors that lie") {
+  const std::string whole = R"({"a":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}})";
+  const std::vector<std::pair<std::string, std::string>> liars{
+      {"short", "7 bytes"},
+      {safetensors(whole, 16, 1000), "is truncated"},
+      {safetensors(whole, 16, std::uint64_t{1} << 62), "announces a header of"},
+      {safetensors(whole, 12), "the data end at 12"},
+      {safetensors(whole, 20), "are no tensor's"},
+      {safetensors(R"({"a":{"dtype":"F32","shape":[5],"data_offsets":[0,16]}})", 16), "needs 20"},
+      {safetensors(R"({"a":{"dtype":"F32","shape":[4],"data_offsets":[0,16]},)"
+                   R"("b":{"dtype":"F32","shape":[4],"data_offsets":[8,24]}})",
+                   24),
+       "overlap"},
+      {safetensors(R"({"a":{"dtype":"F9","shape":[4],"data_offsets":[0,16]}})", 16), "has dtype"},
+      {safetensors("{", 16), "not valid JSON"},
+  };
+  const ModelCopy model(shapes);
+  for (const auto& [content, fault] : liars) {
+    const std::string text = content == "short" ? std::string(7, '\0') : content;
+    model.replace(weights_file, std::string_view(text));
+    refuse(paint({}, caption, model.path()), fault);
+    const auto file = folder.write("liar", std::string_view(text));
+    refuse(evaluate(file), fault);
+    refuse(denoise(file), fault);
+    refuse_paint({"--noise", file}, fault);
+  }
+}
+
+TEST_CASE_FIXTURE(Refusals, "inputs that do not fit") {
+  refuse(evaluate(goldens / "v12" / "ddim_inputs.safetensors"), "has no tensor hidden_states");
+  refuse(denoise(goldens / "v12" / "forward_inputs.safetensors"), "has no tensor latents");
+
+  const auto with = [&](const char* tensor, float value) {
+    return changed("forward_inputs.safetensors",
+                   [&](auto& tensors, auto&) { tensors.at(tensor).data.back() = value; });
+  };
+  refuse(evaluate(with("hidden_states", NAN)), "tensor hidden_states holds nan");
+  refuse(evaluate(with("timestep", INFINITY)), "tensor timestep holds inf");
+  refuse(evaluate(changed("forward_inputs.safetensors",
+                          [](auto& tensors, auto&) { tensors["timestep"] = weft::Tensor({3}); })),
+         "the times is (3) and must be (2)");
+  refuse(evaluate(changed("forward_inputs.safetensors",
+                          [](auto& tensors, auto&) {
+                            tensors["hidden_states"] = weft::Tensor({2, 3, 16, 16});
+                          })),
+         "the latents is (2, 3, 16, 16) and must be (2, 4, 16, 16)");
+
+  const auto setting = [&](const char* key, const char* value) {
+    return changed("ddpm_inputs.safetensors", [&](auto&, auto& metadata) { metadata[key] = value; });
+  };
+  refuse(denoise(setting("steps", "eight")), "the metadata say steps eight");
+  refuse(denoise(setting("steps", "8.5")), "the metadata say steps 8.5");
+  refuse(denoise(setting("steps", "5000")), "steps is 5000");
+  refuse(denoise(setting("steps", "7")), "the noise of the steps is (8, 1, 4, 16, 16)");
+  refuse(denoise(setting("scheduler", "euler")), "there is no scheduler euler");
+  refuse(denoise(setting("scheduler.prediction_type", "epsilon")), "prediction_type is epsilon");
+  refuse(denoise(setting("scheduler.clip_sample", "True")), "clip_sample is true");
+  refuse(denoise(changed("ddpm_inputs.safetensors",
+                         [](auto& tensors, auto&) {
+                           tensors["latents"] = weft::Tensor({4, 16, 16});
+                         })),
+         "must be (pictures, channels, height, width)");
+}
+
+TEST_CASE_FIXTURE(Refusals, "outputs that cannot be written") {
+  const std::string missing = folder / "missing" / "file", taken = folder.path();
+  const Arguments plain{"generate", "--model", shapes, "--prompt", caption};
+  refuse(plain + Arguments{"--out", missing}, "there is no folder");
+  refuse(plain + Arguments{"--out", taken}, "it is a folder");
+  refuse(plain + Arguments{"--latents-out", missing}, "there is no folder");
+  refuse(plain + Arguments{"--out", folder / "picture.png", "--trace", missing}, "there is no folder");
+  refuse(plain + Arguments{"--out", folder / "a", "--latents-out", folder / "a"}, "two outputs");
+  refuse(plain + Arguments{"--out", ""}, "is empty");
+  refuse(plain, "there is nothing to write");
+  refuse(evaluate(goldens / "v12" / "forward_inputs.safetensors", {"--trace", missing}),
+         "there is no folder");
+}
+
+TEST_CASE_FIXTURE(Refusals, "pictures of a model of latents") {
+  const auto latent = goldens / "v12" / "model";
+  refuse(paint({}, caption, latent), "has no text/ and so cannot read captions");
+
+  const ModelCopy with_text(latent);
+  std::filesystem::create_directory_symlink(shapes / "text", with_text.path() / "text");
+  refuse(paint({}, caption, with_text.path()), "leave --out away and keep them with --latents-out");
+  refuse(paint({"--height", "60"}, caption, with_text.path()), "must be a multiple of 16; 64 would do");
+}
+
+TEST_CASE_FIXTURE(Refusals, "lines that make no sense") {
+  refuse({}, "no command is given; there are generate, forward and denoise");
+  refuse({"paint"}, "there is no command paint");
+  refuse({"generate"}, "--model");
+  refuse({"generate", "--model", shapes, "--out", folder / "a.png"}, "--prompt");
+  refuse({"forward", "--model", shapes, "--out", folder / "a"}, "--inputs");
+  refuse_paint({"--colour", "red"}, "--colour");
+  refuse_paint({"--steps"}, "--steps");
+  refuse_paint({"--steps", "many"}, "--steps");
+  refuse_paint({"--steps", "5", "--steps", "6"}, "--steps");
+  refuse({"generate", "--model", shapes, "--out", folder / "a.png", "--prompt", "a", "red"}, "red");
+}
