@@ -34,8 +34,8 @@ class NoiseSchedule {
     const float step = count > 1 ? (last - first) / static_cast<float>(count - 1) : 0;
     double product = 1;
     for (int t = 0; t < count; ++t) {
-      const float root = t < count / 2 ? first + step * static_cast<float>(t)
-                                       : last - step * static_cast<float>(count - 1 - t);
+      const float root = t < count / 2 || count == 1 ? first + step * static_cast<float>(t)
+                                                     : last - step * static_cast<float>(count - 1 - t);
       product *= static_cast<double>(1.0f - root * root);
       const auto signal = static_cast<double>(static_cast<float>(product));
       if (!(0 < signal && signal < (t > 0 ? signal_.back() : 1)))
