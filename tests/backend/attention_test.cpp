@@ -33,21 +33,25 @@ struct Inputs {
     for (const double logit : logits(t, p, h)) sum += std::exp(logit);
     return std::log(sum);
   }
-
-  double at(Index t, Index p, Index h, Index d) const {
-    const auto all = logits(t, p, h);
-    const double total = lse(t, p, h);
-    double sum = 0;
-    for (std::size_t j = 0; j < all.size(); ++j)
-      sum += std::exp(all[j] - total) * v.view()[static_cast<Index>(j)][p][h][d];
-    return sum;
+  auto expected_lse() const {
+    return [this](Index t, Index p, Index h) { return lse(t, p, h); };
   }
 
   auto expected() const {
-    return [this](Index t, Index p, Index h, Index d) { return at(t, p, h, d); };
-  }
-  auto expected_lse() const {
-    return [this](Index t, Index p, Index h) { return lse(t, p, h); };
+    const auto [tokens, pictures, heads, head_dim] = q.view().extent;
+    Strided<4, double> sums(q.view().extent);
+    for (Index t = 0; t < tokens; ++t)
+      for (Index p = 0; p < pictures; ++p)
+        for (Index h = 0; h < heads; ++h) {
+          const std::vector<double> all = logits(t, p, h);
+          const double total = lse(t, p, h);
+          for (Index d = 0; d < head_dim; ++d) {
+            double& sum = sums.view()[t][p][h][d] = 0;
+            for (std::size_t j = 0; j < all.size(); ++j)
+              sum += std::exp(all[j] - total) * v.view()[static_cast<Index>(j)][p][h][d];
+          }
+        }
+    return [sums](Index t, Index p, Index h, Index d) { return sums.view()[t][p][h][d]; };
   }
 };
 
