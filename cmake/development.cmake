@@ -3,7 +3,7 @@ add_library(weft_development INTERFACE)
 target_link_libraries(weft_development INTERFACE weft::weft)
 target_compile_options(weft_development INTERFACE -Wall -Wextra -Wpedantic -Wshadow)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-  # GCC 12 sees overlaps in every std::string, and its own AVX-512 intrinsics as uninitialised.
+  # GCC 12 sees overlaps in every std::string, and uninitialised numbers in its own AVX-512 intrinsics.
   target_compile_options(weft_development INTERFACE -Wno-restrict -Wno-uninitialized -Wno-maybe-uninitialized)
 endif()
 if(WEFT_NATIVE)

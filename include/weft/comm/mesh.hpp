@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <limits>
 #include <string_view>
 #include <vector>
 
@@ -49,9 +50,14 @@ struct Mesh {
     }
   }
 
+  /// 0 where a degree is below 1; the largest Index where there are more than that.
   constexpr Index ranks() const {
+    constexpr Index most = std::numeric_limits<Index>::max();
     Index product = 1;
-    for (Axis axis : all_axes) product *= degree(axis);
+    for (Axis axis : all_axes) {
+      const Index count = degree(axis) < 1 ? 0 : degree(axis);
+      product = count > 0 && product > most / count ? most : product * count;
+    }
     return product;
   }
 

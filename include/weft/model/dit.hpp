@@ -118,6 +118,9 @@ constexpr bool explain_dit() {
       HasUnembed<M>,
       "weft: give the model a member void unembed(auto& context, const Conditioning&, View<const Element, "
       "3> tokens, View<float, 3> prediction) const");
+  static_assert(Backend<typename M::Backend>,
+                "weft: the model's Backend is none; take weft::Host, or give yours every operator of "
+                "weft/backend/backend.hpp");
   return DiT<M>;
 }
 

@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "weft/comm/block.hpp"
 #include "weft/policy/local.hpp"
 
 namespace weft {

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "weft/comm/block.hpp"
 #include "weft/policy/local.hpp"
 
 namespace weft {

@@ -4,6 +4,7 @@
 #include <array>
 #include <vector>
 
+#include "weft/comm/block.hpp"
 #include "weft/policy/local.hpp"
 
 namespace weft {

@@ -15,15 +15,17 @@ class NoiseSchedule {
  public:
   explicit NoiseSchedule(const Config& config) : steps_offset_(config.optional("steps_offset", 0)) {
     const int count = config.optional("num_train_timesteps", 1000);
-    if (count < 1) refuse(config.name(), ": num_train_timesteps is ", count, " and must be at least 1");
+    constexpr int most = 1'000'000;
+    if (count < 1 || count > most)
+      refuse(config.name(), ": num_train_timesteps is ", count, " and must be from 1 to ", most);
     only(config, "prediction_type", "epsilon", "v_prediction");
     only(config, "beta_schedule", "linear", "scaled_linear");
     only(config, "timestep_spacing", "leading", "leading");
     if (config.optional("clip_sample", true))
       refuse(config.name(),
              ": clip_sample is true (its default), and samplers here do not clip; set it to false");
-    if (steps_offset_ < 0)
-      refuse(config.name(), ": steps_offset is ", steps_offset_, " and must be at least 0");
+    if (steps_offset_ < 0 || steps_offset_ >= count)
+      refuse(config.name(), ": steps_offset is ", steps_offset_, " and must be from 0 to ", count - 1);
 
     const auto first = static_cast<float>(std::sqrt(config.optional("beta_start", 0.0001)));
     const auto last = static_cast<float>(std::sqrt(config.optional("beta_end", 0.02)));
@@ -32,10 +34,14 @@ class NoiseSchedule {
     const float step = count > 1 ? (last - first) / static_cast<float>(count - 1) : 0;
     double product = 1;
     for (int t = 0; t < count; ++t) {
-      const float root = t < count / 2 ? first + step * static_cast<float>(t)
-                                       : last - step * static_cast<float>(count - 1 - t);
+      const float root = t < count / 2 || count == 1 ? first + step * static_cast<float>(t)
+                                                     : last - step * static_cast<float>(count - 1 - t);
       product *= static_cast<double>(1.0f - root * root);
-      signal_.push_back(static_cast<double>(static_cast<float>(product)));
+      const auto signal = static_cast<double>(static_cast<float>(product));
+      if (!(0 < signal && signal < (t > 0 ? signal_.back() : 1)))
+        refuse(config.name(), ": beta_start and beta_end are too near to 0 or to 1: training step ", t,
+               " adds too little noise or leaves too little of the picture");
+      signal_.push_back(signal);
     }
   }
 

@@ -28,11 +28,14 @@ inline std::vector<int> leading_timesteps(const NoiseSchedule& schedule, int ste
     return (count - 1 + skipped) * (train / (count + skipped)) + schedule.steps_offset();
   };
   const auto works = [&](int count) {
-    return 1 <= count && count <= train && train / (count + skipped) > 0 && last_of(count) < train;
+    return 1 <= count && count <= train - skipped && last_of(count) < train;
   };
   if (!works(steps)) {
     int most = steps < 1 ? train : std::min(steps, train);
-    while (most > 1 && !works(most)) --most;
+    while (most > 0 && !works(most)) --most;
+    if (most == 0)
+      refuse("no number of steps works with ", train, " training steps and a steps_offset of ",
+             schedule.steps_offset());
     refuse("steps is ", steps, " and must be from 1 to ", most, " for ", train, " training steps");
   }
   std::vector<int> out;

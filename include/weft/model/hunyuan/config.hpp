@@ -27,7 +27,7 @@ struct HunyuanConfig {
         head_dim(positive(config, "attention_head_dim")),
         patch(positive(config, "patch_size")),
         channels(positive(config, "in_channels")),
-        ffn(static_cast<Index>(static_cast<double>(heads * head_dim) * config.optional("mlp_ratio", 4.0))),
+        ffn(static_cast<Index>(static_cast<double>(heads * head_dim) * mlp_ratio(config))),
         learn_sigma(config.optional("learn_sigma", true)),
         clip_width(positive(config, "cross_attention_dim")),
         t5_width(positive(config, "cross_attention_dim_t5")),
@@ -134,8 +134,20 @@ struct HunyuanConfig {
   static Index positive(const Config& config, std::string_view key) {
     const int value = config.required<int>(key);
     if (value < 1) refuse(config.name(), ": ", key, " is ", value, " and must be at least 1");
+    if (value > largest) refuse(config.name(), ": ", key, " is ", value, " and must be at most ", largest);
     return value;
   }
+
+  static double mlp_ratio(const Config& config) {
+    const double ratio = config.optional("mlp_ratio", 4.0);
+    if (!(0 < ratio && ratio <= most_mlp_ratio))
+      refuse(config.name(), ": mlp_ratio is ", ratio, " and must lie between 0 and ", most_mlp_ratio,
+             "; 4.0 is usual");
+    return ratio;
+  }
+
+  static constexpr int largest = 1 << 20;  // so that no product of a few sizes overflows
+  static constexpr int most_mlp_ratio = 1024;
 };
 
 /// The text states of one picture, and for v1.1 its size and style.

@@ -1,0 +1,107 @@
+// The Host backend as a whole: its concept, memory, copies and scratch.
+#include "weft/backend/host.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cstdint>
+
+#include "strided.hpp"
+#include "weft/backend/backend.hpp"
+
+using weft::Backend;
+using weft::Host;
+using weft::Range;
+using weft::Scratch;
+using weft::host::Buffer;
+using weft::host::Queue;
+
+namespace {
+
+/// Whose queue knows no operator.
+struct Idle {
+  using Element = float;
+  struct Queue {
+    void span(const char*, const char*, Index) {}
+    Index allocations() const { return 0; }
+  };
+  template <class T>
+  using Buffer = weft::host::Buffer<T>;
+};
+
+struct WithoutElement {
+  using Queue = weft::host::Queue;
+  template <class T>
+  using Buffer = weft::host::Buffer<T>;
+};
+
+/// Whose operators are of another type.
+struct HalfPrecision : Host {
+  using Element = std::uint16_t;
+};
+
+}  // namespace
+
+static_assert(Backend<Host>);
+static_assert(!Backend<Idle> && !Backend<WithoutElement> && !Backend<HalfPrecision> && !Backend<int>);
+
+TEST_CASE("Buffer: is aligned, zero, and counted") {
+  Queue queue;
+  CHECK(queue.allocations() == 0);
+  const Buffer<float> buffer(queue, 33);
+  const Buffer<double> empty(queue, 0);
+  CHECK(queue.allocations() == 2);
+  CHECK(buffer.size() == 33);
+  const auto view = buffer.view(std::array<Index, 2>{3, 11});
+  CHECK(reinterpret_cast<std::uintptr_t>(view.data) % 64 == 0);
+  CHECK(error(view, [](Index, Index) { return 0; }) == 0);
+  CHECK(empty.view(std::array<Index, 1>{0}).empty());
+}
+
+TEST_CASE("copy: between any strides, and to another type") {
+  Queue queue;
+  const auto from = Strided<4>::random(1, {3, 2, 4, 5}, 2);
+  const auto expected = [&](Index a, Index b, Index c, Index d) { return from.view()[a][b][c][d]; };
+  Strided<4> to({3, 2, 4, 5}, 3);
+  Strided<4, double> wide({3, 2, 4, 5}, 1);
+  copy(queue, from.view(), to.view());
+  copy(queue, from.view(), wide.view());
+  CHECK(error(to.view(), expected) == 0);
+  CHECK(error(wide.view(), expected) == 0);
+  CHECK(to.gaps_untouched());
+  CHECK(wide.gaps_untouched());
+  copy(queue, from.view().slice<0>({1, 1}), to.view().slice<0>({1, 1}));
+}
+
+TEST_CASE("upload and download: a tensor to a view and back") {
+  Queue queue;
+  const weft::Tensor tensor({2, 3}, {0, 1, 2, 3, 4, 5});
+  const Buffer<float> buffer(queue, 6);
+  const auto view = buffer.view(std::array<Index, 2>{2, 3});
+  upload(queue, tensor, view);
+  CHECK(download(queue, view).data == tensor.data);
+  CHECK(download(queue, view).shape == tensor.shape);
+  CHECK(download(queue, view.slice<1>({1, 3})).data == std::vector<float>{1, 2, 4, 5});
+}
+
+TEST_CASE("Queue: records spans in its lane, and works without one") {
+  weft::Lane lane;
+  Queue queue(1, &lane), silent;
+  { const auto span = queue.span("model", "block", 2); }
+  { const auto span = silent.span("model", "block", 2); }
+  CHECK(lane.slices().size() == 1);
+}
+
+TEST_CASE("Scratch: gives memory out until it is reset, and no more than was announced") {
+  Queue queue;
+  Scratch<Host> scratch(queue, 20);
+  const auto first = scratch.take(std::array<Index, 2>{3, 4});
+  const auto second = scratch.take(std::array<Index, 1>{8});
+  CHECK(second.data == first.data + 12);
+  CHECK_THROWS_WITH_AS(
+      scratch.take(std::array<Index, 1>{1}),
+      "the model takes 21 elements of scratch and announced 20: make its scratch(rows) larger",
+      std::logic_error);
+  scratch.reset();
+  CHECK(scratch.take(std::array<Index, 1>{20}).data == first.data);
+  CHECK(queue.allocations() == 1);
+}

@@ -1,0 +1,86 @@
+// Views with gaps between their rows, and how far they are from what they should be.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <random>
+#include <vector>
+
+#include "weft/core/view.hpp"
+
+using weft::Index;
+using weft::View;
+
+/// Numbers with `gap` others after each row, and after each row of rows.
+template <int Rank, class T = float>
+class Strided {
+ public:
+  explicit Strided(const std::array<Index, Rank>& extents, Index gap = 0) : extents_(extents) {
+    Index step = 1;
+    for (std::size_t d = Rank; d-- > 0;) strides_[d] = step, step = step * extents[d] + gap;
+    data_.assign(static_cast<std::size_t>(step), sentinel);
+  }
+
+  /// Normal numbers; another seed, other numbers.
+  static Strided random(unsigned seed, const std::array<Index, Rank>& extents, Index gap = 0) {
+    Strided out(extents, gap);
+    std::mt19937 generator(seed);
+    std::normal_distribution<double> number;
+    out.for_each([&](T& x) { x = static_cast<T>(number(generator)); });
+    return out;
+  }
+
+  View<T, Rank> view() { return {data_.data(), extents_, strides_}; }
+  View<const T, Rank> view() const { return {data_.data(), extents_, strides_}; }
+  operator View<T, Rank>() { return view(); }
+
+  bool gaps_untouched() const {
+    Strided copy = *this;
+    copy.for_each([](T& x) { x = sentinel; });
+    return std::count(copy.data_.begin(), copy.data_.end(), sentinel) == static_cast<Index>(data_.size());
+  }
+
+ private:
+  static constexpr T sentinel = 12345;
+
+  template <class Body>
+  void for_each(Body body) {
+    visit(view(), body);
+  }
+  template <int R, class Body>
+  static void visit(const View<T, R>& x, Body& body) {
+    for (Index i = 0; i < x.extent[0]; ++i) {
+      if constexpr (R == 1) {
+        body(x[i]);
+      } else {
+        visit(x[i], body);
+      }
+    }
+  }
+
+  std::array<Index, Rank> extents_, strides_{};
+  std::vector<T> data_;
+};
+
+/// The largest |x − expected(indices...)| / (1 + |expected|); infinite where there is a NaN.
+template <class T, int Rank, class Expected, class... Indices>
+double error(const View<T, Rank>& x, const Expected& expected, Indices... at) {
+  double worst = 0;
+  for (Index i = 0; i < x.extent[0]; ++i) {
+    if constexpr (Rank == 1) {
+      const double wanted = expected(at..., i), is = static_cast<double>(x[i]);
+      if (is == wanted) continue;
+      const double off = std::abs(is - wanted) / (1 + std::abs(wanted));
+      worst = std::max(worst, std::isnan(off) ? std::numeric_limits<double>::infinity() : off);
+    } else {
+      worst = std::max(worst, error(x[i], expected, at..., i));
+    }
+  }
+  return worst;
+}
+
+constexpr double rounding = 1e-5;
+constexpr int worker_counts[] = {1, 3};

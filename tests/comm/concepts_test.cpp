@@ -1,0 +1,61 @@
+// Every concept of communicator.hpp has a model and something that is none for one fault.
+#include <doctest/doctest.h>
+
+#include "weft/comm/communicator.hpp"
+#include "weft/comm/threads.hpp"
+
+namespace {
+
+using Model = weft::threads::Communicator;
+using Queue = Model::Queue;
+using Event = Model::Event;
+
+struct NoRank : Model {
+  void rank();
+};
+struct NoWait : Model {
+  void wait();
+};
+struct NoSend : Model {
+  void send();
+};
+struct ReceivesWithoutEvent : Model {
+  void receive(Queue&, const weft::Block&, int);
+};
+struct SendsToAllTheSame : Model {
+  Event all_to_all(Queue&, std::span<const weft::Block>, std::span<const weft::Block>);
+};
+struct GathersOneBlock : Model {
+  Event all_gather(Queue&, const weft::Block&);
+};
+struct ReducesLater : Model {
+  Event all_reduce(Queue&, const weft::View<double, 1>&);
+};
+struct SplitsOffSomethingElse : Model {};  // a plain Model
+
+}  // namespace
+
+static_assert(weft::Communicator<Model>);
+
+static_assert(weft::Member<Model>);
+static_assert(!weft::Member<NoRank> && !weft::Member<NoWait> && !weft::Member<int>);
+
+static_assert(weft::SendReceive<Model>);
+static_assert(!weft::SendReceive<NoSend> && !weft::SendReceive<ReceivesWithoutEvent>);
+static_assert(weft::Member<NoSend> && weft::AllToAll<NoSend>);
+
+static_assert(weft::AllToAll<Model>);
+static_assert(!weft::AllToAll<SendsToAllTheSame>);
+static_assert(weft::SendReceive<SendsToAllTheSame> && weft::AllGather<SendsToAllTheSame>);
+
+static_assert(weft::AllGather<Model>);
+static_assert(!weft::AllGather<GathersOneBlock>);
+static_assert(weft::SendReceive<GathersOneBlock> && weft::AllReduce<GathersOneBlock>);
+
+static_assert(weft::AllReduce<Model>);
+static_assert(!weft::AllReduce<ReducesLater>);
+static_assert(weft::AllGather<ReducesLater>);
+
+static_assert(weft::Split<Model>);
+static_assert(!weft::Split<SplitsOffSomethingElse>);
+static_assert(weft::AllReduce<SplitsOffSomethingElse> && !weft::Communicator<SplitsOffSomethingElse>);

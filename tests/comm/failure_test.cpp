@@ -1,0 +1,204 @@
+// Whatever goes wrong in one rank ends all of them, with its message and soon.
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "weft/comm/launch.hpp"
+
+using doctest::Contains;
+using weft::launch;
+using weft::Refused;
+using weft::View;
+using weft::threads::World;
+using Queue = weft::host::Queue;
+using Event = weft::threads::Event;
+
+namespace {
+
+constexpr int worlds[] = {2, 3, 5, 8};
+
+weft::Block block_of(int& number) { return View<int, 1>(&number, {1}); }
+
+/// Of all ranks.
+void meet(World& world, const char* name = "meet") {
+  Queue queue;
+  std::vector<int> all;
+  for (int rank = 0; rank < world.size(); ++rank) all.push_back(rank);
+  double nothing = 0;
+  world.split(name, all).all_reduce(queue, View<double, 1>(&nothing, {1}));
+}
+
+void receive_from(World& world, int peer) {
+  Queue queue;
+  int number = 0;
+  Event event = world.receive(queue, block_of(number), peer);
+  world.wait(queue, event);
+}
+
+/// Fails the test if the body takes a second or more.
+template <class Body>
+void soon(Body body) {
+  const auto begin = std::chrono::steady_clock::now();
+  body();
+  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(1));
+}
+
+}  // namespace
+
+TEST_CASE("launch: an exception in one rank ends those that wait for it, and names the rank") {
+  for (const int ranks : worlds)
+    for (const int culprit : {0, ranks - 1})
+      soon([&] {
+        const auto body = [&](World& world) {
+          meet(world);
+          if (world.rank() == culprit) throw std::runtime_error("boom");
+          receive_from(world, culprit);
+        };
+        CHECK_THROWS_WITH_AS(launch(ranks, body), ("rank " + std::to_string(culprit) + ": boom").c_str(),
+                             std::runtime_error);
+      });
+}
+
+TEST_CASE("launch: it also ends those that wait for someone else, and those that come later") {
+  soon([] {
+    const auto body = [](World& world) {
+      if (world.rank() == 0) throw std::runtime_error("boom");
+      world.rank() == 3 ? meet(world) : receive_from(world, world.rank() % 2 + 1);
+    };
+    CHECK_THROWS_WITH_AS(launch(4, body), "rank 0: boom", std::runtime_error);
+  });
+}
+
+TEST_CASE("launch: a Refused stays one, and its sentence stays as it is") {
+  for (const int ranks : {1, 2, 5})
+    soon([&] {
+      const auto body = [&](World& world) {
+        if (world.rank() == ranks - 1) weft::refuse("steps is ", 0);
+        receive_from(world, ranks - 1);
+      };
+      CHECK_THROWS_WITH_AS(launch(ranks, body), "steps is 0", Refused);
+    });
+}
+
+TEST_CASE("launch: a single rank's exception comes through as it is") {
+  CHECK_THROWS_WITH_AS(launch(1, [](World&) { throw std::out_of_range("far"); }), "far", std::out_of_range);
+  CHECK_THROWS_AS(launch(2, [](World&) { throw 7; }), int);
+}
+
+TEST_CASE("launch: a rank that ends while another waits for it is an error, whoever comes first") {
+  for (const int ranks : worlds)
+    for (const bool late : {false, true})
+      soon([&] {
+        const auto body = [&](World& world) {
+          if (world.rank() == 0) return;
+          if (late) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+          if (world.rank() == 1) receive_from(world, 0);
+        };
+        CHECK_THROWS_WITH_AS(
+            launch(ranks, body),
+            Contains("rank 0 has ended, and rank 1 still has a message of world for it or from it"),
+            std::runtime_error);
+      });
+}
+
+TEST_CASE("launch: a message that nobody takes is an error") {
+  soon([] {
+    const auto body = [](World& world) {
+      if (world.rank() != 0) return;
+      Queue queue;
+      int number = 0;
+      Event event = world.send(queue, block_of(number), 1);
+      world.wait(queue, event);
+    };
+    CHECK_THROWS_WITH_AS(launch(2, body), Contains("rank 1 has ended, and rank 0"), std::runtime_error);
+  });
+}
+
+TEST_CASE("launch: two sides of a message that differ in size are an error") {
+  for (const int first : {0, 1})
+    soon([&] {
+      const auto body = [&](World& world) {
+        Queue queue;
+        std::vector<int> numbers(3);
+        if (world.rank() != first) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        Event event = world.rank() == 0 ? world.send(queue, View<int, 1>(numbers.data(), {2}), 1)
+                                        : world.receive(queue, View<int, 1>(numbers.data(), {3}), 0);
+        world.wait(queue, event);
+      };
+      const std::string sizes = first == 0 ? "has 12 bytes on one side and 8 on the other"
+                                           : "has 8 bytes on one side and 12 on the other";
+      CHECK_THROWS_WITH_AS(launch(2, body),
+                           Contains(("a message of world from rank 0 to rank 1 " + sizes).c_str()),
+                           std::runtime_error);
+    });
+}
+
+TEST_CASE("launch: worlds that cannot be threads are refused") {
+  const auto nothing = [](World&) {};
+  CHECK_THROWS_WITH_AS(launch(0, nothing), Contains("a world of 0 ranks"), Refused);
+  CHECK_THROWS_WITH_AS(launch(1025, nothing), Contains("1 to 1024 can"), Refused);
+}
+
+TEST_CASE("split: a rank that is not in the group is an error") {
+  CHECK_THROWS_WITH_AS(launch(1, [](World& world) { (void)world.split("none", {}); }),
+                       "a rank can only split off a group that it is in", std::logic_error);
+}
+
+TEST_CASE("Event: dropped, it takes its post back") {
+  launch(2, [](World& world) {
+    Queue queue;
+    int dropped = -1, kept = -1, number = 7;
+    if (world.rank() == 0) {
+      { const Event event = world.receive(queue, block_of(dropped), 1); }
+      meet(world);
+      Event event = world.receive(queue, block_of(kept), 1);
+      world.wait(queue, event);
+      CHECK(dropped == -1);
+      CHECK(kept == 7);
+    } else {
+      meet(world);
+      Event event = world.send(queue, block_of(number), 0);
+      world.wait(queue, event);
+    }
+  });
+}
+
+TEST_CASE("Event: replaced, it takes its post back as well, and moved, it keeps it") {
+  launch(2, [](World& world) {
+    Queue queue;
+    int first = -1, second = -1, number = 7;
+    if (world.rank() == 0) {
+      Event event = world.receive(queue, block_of(first), 1);
+      event = world.receive(queue, block_of(second), 1);
+      Event moved = std::move(event);
+      meet(world);
+      world.wait(queue, moved);
+      CHECK(first == -1);
+      CHECK(second == 7);
+    } else {
+      meet(world);
+      Event event = world.send(queue, block_of(number), 0);
+      world.wait(queue, event);
+    }
+  });
+}
+
+TEST_CASE("Event: a rank that fails takes its posts back before its memory goes") {
+  soon([] {
+    const auto body = [](World& world) {
+      Queue queue;
+      if (world.rank() == 0) {
+        std::vector<int> short_lived(1000);
+        const Event event = world.receive(queue, View<int, 1>(short_lived.data(), {1000}), 1);
+        throw std::runtime_error("boom");
+      }
+      std::vector<int> numbers(1000, 1);
+      Event event = world.send(queue, View<int, 1>(numbers.data(), {1000}), 0);
+      world.wait(queue, event);
+    };
+    for (int i = 0; i < 20; ++i) CHECK_THROWS_WITH_AS(launch(2, body), "rank 0: boom", std::runtime_error);
+  });
+}

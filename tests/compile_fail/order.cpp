@@ -1,0 +1,6 @@
+// expect: weft: put the policies in the order DataParallel<CfgParallel<PipeFusion<Ulysses<Ring<>>>>>;
+#include "weft/policy/ring.hpp"
+#include "weft/policy/ulysses.hpp"
+
+using Stack = weft::Ring<weft::Ulysses<>>;
+constexpr int depth = Stack::depth;

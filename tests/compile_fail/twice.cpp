@@ -1,0 +1,5 @@
+// expect: weft: use each policy once; write DataParallel<CfgParallel<PipeFusion<Ulysses<Ring<>>>>>
+#include "weft/policy/ulysses.hpp"
+
+using Stack = weft::Ulysses<weft::Ulysses<>>;
+constexpr int depth = Stack::depth;

@@ -1,0 +1,39 @@
+#include "weft/core/picture.hpp"
+
+#include <doctest/doctest.h>
+
+#include <vector>
+
+using weft::Index;
+using weft::PictureShape;
+
+TEST_CASE("PictureShape: counts tokens and features") {
+  constexpr PictureShape shape{4, 16, 24, 2};
+  static_assert(shape.rows() == 8 && shape.columns() == 12 && shape.tokens() == 96);
+  static_assert(shape.features() == 16 && shape.elements() == 4 * 16 * 24);
+  static_assert(shape.with_channels(8) == PictureShape{8, 16, 24, 2});
+}
+
+TEST_CASE("PictureShape: every element is one feature of one token") {
+  for (const PictureShape& shape : {PictureShape{4, 16, 24, 2}, PictureShape{3, 5, 7, 1},
+                                    PictureShape{2, 9, 6, 3}, PictureShape{1, 2, 2, 2}}) {
+    constexpr Index pictures = 3;
+    std::vector<int> hits(static_cast<std::size_t>(pictures * shape.elements()));
+    for (Index p = 0; p < pictures; ++p)
+      for (Index t = 0; t < shape.tokens(); ++t)
+        for (Index f = 0; f < shape.features(); ++f)
+          ++hits.at(static_cast<std::size_t>(shape.element(p, t, f)));
+    CHECK(hits == std::vector<int>(hits.size(), 1));
+  }
+}
+
+TEST_CASE("PictureShape: tokens run along rows, features by channel, then row, then column") {
+  constexpr PictureShape shape{2, 4, 6, 2};
+  static_assert(shape.element(0, 0, 0) == 0);
+  static_assert(shape.element(0, 0, 1) == 1);
+  static_assert(shape.element(0, 0, 2) == 6);
+  static_assert(shape.element(0, 0, 4) == 24);
+  static_assert(shape.element(0, 1, 0) == 2);
+  static_assert(shape.element(0, 3, 0) == 12);
+  static_assert(shape.element(1, 0, 0) == 48);
+}

@@ -1,0 +1,39 @@
+#include "weft/core/range.hpp"
+
+#include <doctest/doctest.h>
+
+using weft::Index;
+using weft::Range;
+using weft::split;
+
+static_assert(Range{}.empty() && Range{2, 5}.size() == 3);
+static_assert(Range{2, 5}.contains(2) && !Range{2, 5}.contains(5) && !Range{2, 5}.contains(1));
+static_assert(Range{2, 5} + -2 == Range{0, 3});
+
+TEST_CASE("split: the parts follow each other, and sizes differ by one at most") {
+  for (Index n = 0; n < 40; ++n)
+    for (Index parts = 1; parts < 12; ++parts) {
+      Index end = 0;
+      for (Index i = 0; i < parts; ++i) {
+        const Range part = split(n, parts, i);
+        CHECK(part.begin == end);
+        CHECK(part.size() >= n / parts);
+        CHECK(part.size() <= (n + parts - 1) / parts);
+        end = part.end;
+      }
+      CHECK(end == n);
+    }
+}
+
+TEST_CASE("split: fewer things than parts leave some empty") {
+  static_assert(split(2, 5, 0).empty());
+  static_assert(split(2, 5, 2) == Range{0, 1});
+  static_assert(split(2, 5, 4) == Range{1, 2});
+  static_assert(split(0, 3, 1) == Range{0, 0});
+}
+
+TEST_CASE("split: inside a range") {
+  static_assert(split(Range{10, 17}, 3, 0) == Range{10, 12});
+  static_assert(split(Range{10, 17}, 3, 1) == Range{12, 14});
+  static_assert(split(Range{10, 17}, 3, 2) == Range{14, 17});
+}

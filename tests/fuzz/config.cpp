@@ -1,0 +1,44 @@
+// Any text is the configuration of a model or of a schedule, or refused.
+#include "weft/model/hunyuan/config.hpp"
+#include "weft/sampler/samplers.hpp"
+
+namespace {
+
+template <class Body>
+void may_refuse(Body body) {
+  try {
+    body();
+  } catch (const weft::Refused&) {
+  }
+}
+
+bool finite(const weft::SamplerStep& step) {
+  return std::isfinite(step.alpha + step.sigma + step.keep + step.take + step.recall + step.noise);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  may_refuse([&] {
+    const weft::Config config({reinterpret_cast<const char*>(data), size}, "config.json");
+    may_refuse([&] {
+      const weft::HunyuanConfig model(config);
+      if (model.shape().width != model.width() || model.features() < 1 || model.ffn < 1) __builtin_trap();
+      if (model.blocks <= 64)
+        for (const auto& [name, shape] : model.tensors())
+          for (const weft::Index extent : shape)
+            if (extent < 1) __builtin_trap();
+    });
+    may_refuse([&] {
+      const weft::NoiseSchedule schedule(config);
+      for (const auto name : weft::sampler_names)
+        for (const int steps : {-1, 0, 1, 3, 50, 2'000, 2'147'483'647})
+          may_refuse([&] {
+            for (const auto& step : make_sampler(name, schedule, steps))
+              if (step.timestep < 0 || step.timestep >= schedule.train_steps() || !finite(step))
+                __builtin_trap();
+          });
+    });
+  });
+  return 0;
+}

@@ -1,0 +1,113 @@
+#include <doctest/doctest.h>
+
+#include "golden.hpp"
+#include "weft/io/weight_files.hpp"
+#include "weft/model/hunyuan/config.hpp"
+
+using doctest::Contains;
+using weft::HunyuanConfig;
+using weft::HunyuanPrompt;
+using weft::Refused;
+using weft::Shape;
+using weft::Tensor;
+
+TEST_CASE("HunyuanConfig: the goldens' settings") {
+  const HunyuanConfig v12 = config_with("v12"), v11 = config_with("v11_hd88");
+  CHECK(v12.shape() == weft::DitShape{.blocks = 8,
+                                      .width = 64,
+                                      .heads = 4,
+                                      .head_dim = 16,
+                                      .patch = 2,
+                                      .channels = 4,
+                                      .out_channels = 8,
+                                      .branches = 2,
+                                      .placement = weft::Placement::folded});
+  CHECK(v12.ffn == 256);
+  CHECK(v12.text_length() == 16);
+  CHECK(v12.features() == 16);
+  CHECK(v12.rope_base == 4);
+  CHECK(!v12.size_and_style);
+  CHECK(v11.size_and_style);
+  CHECK(v11.head_dim == 88);
+}
+
+TEST_CASE("HunyuanConfig: the real model's feed-forward width is rounded down, and its base grid is 32") {
+  const HunyuanConfig real(weft::Config(
+      R"({"num_layers": 40, "num_attention_heads": 16, "attention_head_dim": 88, "hidden_size": 1408, "patch_size": 2,
+          "in_channels": 4, "mlp_ratio": 4.3637, "cross_attention_dim": 1024, "cross_attention_dim_t5": 2048,
+          "pooled_projection_dim": 1024, "text_len": 77, "text_len_t5": 256,
+          "use_style_cond_and_image_meta_size": false})",
+      "c.json"));
+  CHECK(real.ffn == 6144);
+  CHECK(real.rope_base == 32);
+  weft::Index parameters = 0;
+  for (const auto& [name, shape] : real.tensors()) parameters += weft::element_count(shape);
+  CHECK(parameters == 1'499'952'032);
+  CHECK(real.tensors().size() == 1544);
+}
+
+TEST_CASE("HunyuanConfig: its tensors are exactly those of the goldens' weight files") {
+  for (const char* golden : {"v12", "v11_hd88"}) {
+    const weft::SafeTensors file(golden_folder(golden) / "diffusion_pytorch_model.safetensors");
+    std::map<std::string, Shape> found;
+    for (const auto& [name, entry] : file.entries()) found.emplace(name, entry.shape);
+    CHECK(config_with(golden).tensors() == found);
+  }
+}
+
+TEST_CASE("HunyuanConfig: what the model cannot be is refused, with what would do") {
+  const auto refused = [](const char* key, const nlohmann::json& value, const char* part) {
+    CHECK_THROWS_WITH_AS(config_with("v12", key, value), Contains(part), Refused);
+  };
+  refused("num_layers", 7,
+          "c.json: num_layers is 7 and must be even, since long skips pair the blocks; 8 would do");
+  refused("num_layers", 0, "num_layers is 0 and must be at least 1");
+  refused("num_layers", nullptr, "num_layers is missing");
+  refused("num_layers", 8.5, "num_layers is 8.5 and must be a whole number");
+  refused("hidden_size", 65, "hidden_size is 65 and must be num_attention_heads × attention_head_dim, 64");
+  refused("attention_head_dim", 18, "attention_head_dim is 18 and must be a multiple of 4");
+  refused("attention_head_dim", 18, "20 would do");
+  refused("num_attention_heads", -4, "num_attention_heads is -4 and must be at least 1");
+  refused("cross_attention_dim_t5", 20,
+          "cross_attention_dim_t5 is 20 and must be a multiple of the pooler's 8 heads");
+  refused("activation_fn", "geglu", "activation_fn is geglu, and HunyuanDiT has gelu-approximate");
+  refused("rope_base_size", 0, "rope_base_size is 0 and must be at least 1");
+  refused("mlp_ratio", 0, "mlp_ratio is 0 and must lie between 0 and 1024");
+  refused("mlp_ratio", 1e300, "mlp_ratio is 1e+300 and must lie between 0 and 1024; 4.0 is usual");
+  refused("mlp_ratio", 0.001, "mlp_ratio leaves the feed-forward layer no feature");
+  refused("in_channels", 2'147'483'647, "in_channels is 2147483647 and must be at most");
+  refused("learn_sigma", 1, "learn_sigma is 1 and must be true or false");
+}
+
+TEST_CASE("HunyuanPrompt: states of another shape are refused by name") {
+  HunyuanPrompt fitting{Tensor({7, 32}), Tensor({7}), Tensor({9, 48}), Tensor({9}), Tensor({6})};
+  const HunyuanConfig v12 = config_with("v12"), v11 = config_with("v11_hd88");
+  CHECK_NOTHROW(fitting.check(v12));
+  CHECK_NOTHROW(fitting.check(v11));
+  const auto refused = [&](auto change, const char* sentence) {
+    HunyuanPrompt prompt = fitting;
+    change(prompt);
+    CHECK_THROWS_WITH_AS(prompt.check(v11), sentence, Refused);
+  };
+  refused(
+      [](auto& p) {
+        p.clip = Tensor({8, 32});
+      },
+      "a prompt's encoder_hidden_states is (8, 32) and the model needs (7, 32)");
+  refused([](auto& p) { p.clip_mask = Tensor(); },
+          "a prompt's text_embedding_mask is () and the model needs (7)");
+  refused(
+      [](auto& p) {
+        p.t5 = Tensor({9, 32});
+      },
+      "a prompt's encoder_hidden_states_t5 is (9, 32) and the model needs (9, 48)");
+  refused(
+      [](auto& p) {
+        p.t5_mask = Tensor({1, 9});
+      },
+      "a prompt's text_embedding_mask_t5 is (1, 9) and the model needs (9)");
+  refused([](auto& p) { p.size = Tensor({4}); }, "a prompt's image_meta_size is (4) and the model needs (6)");
+  refused([](auto& p) { p.style = 1; }, "a prompt's style is 1, and the model has the style 0 alone");
+  fitting.size = Tensor(), fitting.style = 3;
+  CHECK_NOTHROW(fitting.check(v12));
+}

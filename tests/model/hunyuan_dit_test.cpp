@@ -1,0 +1,245 @@
+// The model alone, without engine and policies: against the goldens, and from every form of weight file.
+#include "weft/model/hunyuan_dit.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cstring>
+
+#include "../io/temporary_folder.hpp"
+#include "golden.hpp"
+#include "weft/backend/host.hpp"
+#include "weft/policy/tokens.hpp"
+
+using doctest::Contains;
+using weft::Dtype;
+using weft::Host;
+using weft::HunyuanDiT;
+using weft::HunyuanPrompt;
+using weft::Index;
+using weft::Range;
+using weft::Refused;
+using weft::Shape;
+using weft::Tensor;
+using weft::View;
+
+static_assert(weft::DiT<HunyuanDiT<Host>>);
+
+namespace {
+
+/// A world of one, without a cache.
+struct Alone {
+  Host::Queue& queue_;
+  weft::Scratch<Host>& scratch_;
+  Range rows_;
+
+  Host::Queue& queue() { return queue_; }
+  weft::Scratch<Host>& scratch() { return scratch_; }
+  Range rows() const { return rows_; }
+  Index step() const { return 0; }
+  void attend(const weft::Heads<float>& heads, const View<float, 4>& out) {
+    norm_rotate(queue_, heads.q, &heads.q_norm, heads.rotation, heads.q);
+    norm_rotate(queue_, heads.k, &heads.k_norm, heads.rotation, heads.k);
+    attention(queue_, heads.q, heads.k, heads.v, out);
+  }
+};
+
+struct Inputs {
+  Tensor latents, times;
+  std::vector<HunyuanPrompt> prompts;
+
+  explicit Inputs(const std::string& golden) {
+    const weft::SafeTensors file(std::string(WEFT_GOLDENS_DIR "/") + golden + "/forward_inputs.safetensors");
+    latents = file.tensor("hidden_states");
+    times = file.tensor("timestep");
+    for (Index i = 0; i < latents.shape[0]; ++i) {
+      const auto part = [&](const char* name) {
+        return file.find(name) ? file.tensor(name).at(i) : Tensor();
+      };
+      prompts.push_back({part("encoder_hidden_states"), part("text_embedding_mask"),
+                         part("encoder_hidden_states_t5"), part("text_embedding_mask_t5"),
+                         part("image_meta_size")});
+    }
+    times.shape = {1, times.size()};
+  }
+};
+
+/// By the goldens' names, every picture's tokens after one another: (pictures, tokens, width).
+std::map<std::string, Tensor> forward(const HunyuanDiT<Host>& model, const Inputs& inputs) {
+  const weft::DitShape shape = model.shape();
+  const weft::PictureShape picture{shape.channels, inputs.latents.shape[2], inputs.latents.shape[3],
+                                   shape.patch};
+  const Index n = picture.tokens(), b = inputs.latents.shape[0], width = shape.width;
+  const weft::Rows rows(std::vector<Range>{{0, n}});
+  Host::Queue queue;
+  const auto conditioning =
+      model.condition(queue, inputs.prompts, inputs.times, {picture, rows, {{0, shape.blocks}}, b});
+  weft::Scratch<Host> scratch(queue, model.scratch(n * b));
+  const auto alone = [&] {
+    scratch.reset();
+    return Alone{queue, scratch, {0, n}};
+  };
+
+  std::map<std::string, Tensor> out;
+  const auto keep = [&](const std::string& name, const View<float, 3>& x) {
+    Tensor& by_picture = out[name] = Tensor({b, n, width});
+    for (Index t = 0; t < n; ++t)
+      for (Index p = 0; p < b; ++p) std::copy_n(x[t][p].data, width, by_picture.view<3>()[p][t].data);
+  };
+  // In buffers, since sums of numbers that lie elsewhere may be rounded differently.
+  const auto memory_of = [&](Index features) { return Host::Buffer<float>(queue, n * b * features); };
+  const auto view_of = [&](const Host::Buffer<float>& memory) {
+    return memory.view(std::array<Index, 3>{n, b, memory.size() / (n * b)});
+  };
+  const weft::PictureShape predicted = picture.with_channels(shape.out_channels);
+  const auto latents = memory_of(picture.features()), prediction = memory_of(predicted.features());
+  upload(queue, to_tokens(inputs.latents, picture, {0, b}, rows), view_of(latents));
+  std::vector<Host::Buffer<float>> outputs;
+  outputs.push_back(memory_of(width));
+  Alone embedding = alone();
+  model.embed(embedding, conditioning, view_of(latents), view_of(outputs.back()));
+  keep("patch_embed", view_of(outputs.back()));
+  for (Index i = 0; i < shape.blocks; ++i) {
+    outputs.push_back(memory_of(width));
+    const View<float, 3> x = view_of(outputs[static_cast<std::size_t>(i)]), y = view_of(outputs.back());
+    const View<float, 3> skip =
+        shape.reads_skip(i) ? view_of(outputs[static_cast<std::size_t>(shape.blocks - i)]) : View<float, 3>();
+    Alone context = alone();
+    model.block(i, context, conditioning, x, skip, y);
+    keep("block." + std::to_string(i), y);
+  }
+  Alone last = alone();
+  model.unembed(last, conditioning, view_of(outputs.back()), view_of(prediction));
+  out["sample"] = Tensor({b, predicted.channels, predicted.height, predicted.width});
+  from_tokens(download(queue, view_of(prediction)), predicted, {0, b}, rows, out["sample"]);
+  out["temb"] = conditioning.time_embedding(queue, 0);
+  return out;
+}
+
+/// A tensor as a file holds it.
+struct Stored {
+  std::string dtype;
+  Shape shape;
+  std::vector<std::byte> bytes;
+};
+using StoredTensors = std::map<std::string, Stored>;
+
+std::string to_file(const StoredTensors& tensors) {
+  nlohmann::json header = nlohmann::json::object();
+  std::string data;
+  for (const auto& [name, stored] : tensors) {
+    const std::size_t begin = data.size();
+    data.append(reinterpret_cast<const char*>(stored.bytes.data()), stored.bytes.size());
+    header[name] = {{"dtype", stored.dtype}, {"shape", stored.shape}, {"data_offsets", {begin, data.size()}}};
+  }
+  const std::string text = header.dump();
+  const std::uint64_t length = text.size();
+  return std::string(reinterpret_cast<const char*>(&length), sizeof length) + text + data;
+}
+
+/// The golden's fp16 weights, cut to the 8 bits of bf16 so that every type can hold them, in one type.
+StoredTensors weights_as(Dtype type, const std::string& golden = "v12") {
+  const weft::SafeTensors file(golden_folder(golden) / "diffusion_pytorch_model.safetensors");
+  StoredTensors out;
+  for (const auto& [name, entry] : file.entries()) {
+    Stored stored{std::string(name_of(type)), entry.shape, {}};
+    for (std::size_t at = 0; at < entry.bytes.size(); at += 2) {
+      std::uint16_t half;
+      std::memcpy(&half, &entry.bytes[at], sizeof half);
+      half &= 0xfff8;
+      const auto word = std::bit_cast<std::uint32_t>(weft::f16_to_float(half));
+      const std::uint32_t bits = type == Dtype::f16 ? half : type == Dtype::bf16 ? word >> 16 : word;
+      const auto* bytes = reinterpret_cast<const std::byte*>(&bits);
+      stored.bytes.insert(stored.bytes.end(), bytes, bytes + size_of(type));
+    }
+    out.emplace(name, std::move(stored));
+  }
+  return out;
+}
+
+/// A model folder.
+struct Folder : TemporaryFolder {
+  Folder() { std::filesystem::copy(golden_folder("v12") / "config.json", path() / "config.json"); }
+  explicit Folder(const StoredTensors& tensors) : Folder() {
+    write("diffusion_pytorch_model.safetensors", to_file(tensors));
+  }
+  std::map<std::string, Tensor> forward() const { return ::forward(HunyuanDiT<Host>(path()), Inputs("v12")); }
+};
+
+bool same_bits(const std::map<std::string, Tensor>& a, const std::map<std::string, Tensor>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto& x, const auto& y) {
+    return x.first == y.first && x.second.data == y.second.data;
+  });
+}
+
+}  // namespace
+
+TEST_CASE("HunyuanDiT: every block of the goldens, v1.2 and v1.1") {
+  for (const char* golden : {"v12", "v11_hd88"}) {
+    const auto found = forward(HunyuanDiT<Host>(golden_folder(golden)), Inputs(golden));
+    const weft::SafeTensors expected(std::string(WEFT_GOLDENS_DIR "/") + golden +
+                                     "/forward_expected.safetensors");
+    for (const auto& [name, tensor] : found) {
+      CAPTURE(name);
+      const Tensor wanted = expected.tensor(name, tensor.shape);
+      double worst = 0;
+      for (std::size_t i = 0; i < wanted.data.size(); ++i)
+        worst = std::max<double>(worst,
+                                 std::abs(tensor.data[i] - wanted.data[i]) / (1 + std::abs(wanted.data[i])));
+      CHECK(worst < 1e-4);
+    }
+  }
+}
+
+TEST_CASE("HunyuanDiT: fp16, bf16 and fp32 weights of the same numbers are the same model") {
+  const auto half = Folder(weights_as(Dtype::f16)).forward();
+  CHECK(half.size() == 11);
+  CHECK(same_bits(half, Folder(weights_as(Dtype::bf16)).forward()));
+  CHECK(same_bits(half, Folder(weights_as(Dtype::f32)).forward()));
+}
+
+TEST_CASE("HunyuanDiT: shards with an index are the same model as one file") {
+  const StoredTensors all = weights_as(Dtype::bf16);
+  StoredTensors shards[2];
+  nlohmann::json places;
+  for (const auto& [name, stored] : all) {
+    const bool second = places.size() > all.size() / 3;
+    shards[second].emplace(name, stored);
+    places[name] = second ? "2.safetensors" : "1.safetensors";
+  }
+  const Folder folder;
+  folder.write("1.safetensors", to_file(shards[0]));
+  folder.write("2.safetensors", to_file(shards[1]));
+  folder.write("diffusion_pytorch_model.safetensors.index.json",
+               nlohmann::json{{"weight_map", places}}.dump());
+  CHECK(same_bits(folder.forward(), Folder(all).forward()));
+}
+
+TEST_CASE("HunyuanDiT: missing, surplus and misshapen weights are refused, all at once and by name") {
+  StoredTensors weights = weights_as(Dtype::f16);
+  weights.erase("blocks.3.norm2.bias");
+  weights["blocks.3.norm2.beta"] = {"F16", {1}, std::vector<std::byte>(2)};
+  weights["proj_out.bias"].shape = {8, 4};
+  CHECK_THROWS_WITH_AS(
+      Folder(weights).forward(),
+      Contains("1 tensor is missing: blocks.3.norm2.bias; 1 is surplus: blocks.3.norm2.beta; 1 is "
+               "misshapen: proj_out.bias is (8, 4) and should be (32)"),
+      Refused);
+}
+
+TEST_CASE("HunyuanDiT: a folder without settings or weights is refused") {
+  CHECK_THROWS_WITH_AS(HunyuanDiT<Host>(TemporaryFolder().path()), Contains("config.json: No such file"),
+                       Refused);
+  CHECK_THROWS_WITH_AS(HunyuanDiT<Host>(Folder().path()),
+                       Contains("has neither diffusion_pytorch_model.safetensors"), Refused);
+}
+
+TEST_CASE("HunyuanDiT: a rank loads its own blocks alone") {
+  const weft::HunyuanConfig config = config_with("v12");
+  const weft::WeightFiles files(golden_folder("v12"));
+  Host::Queue queue;
+  const auto weights =
+      weft::hunyuan::WeightReader<Host>(queue, config, files).read(std::vector<Range>{{1, 3}, {5, 7}});
+  for (Index i = 0; i < 8; ++i)
+    CHECK((weights.blocks[static_cast<std::size_t>(i)].up.outputs() > 0) ==
+          (i == 1 || i == 2 || i == 5 || i == 6));
+}

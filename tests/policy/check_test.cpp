@@ -1,0 +1,122 @@
+#include "weft/policy/check.hpp"
+
+#include <doctest/doctest.h>
+
+#include <limits>
+#include <vector>
+
+#include "weft/policy/cfg_parallel.hpp"
+#include "weft/policy/data_parallel.hpp"
+#include "weft/policy/pipefusion.hpp"
+#include "weft/policy/ring.hpp"
+#include "weft/policy/ulysses.hpp"
+
+using weft::Axis;
+using weft::check;
+using weft::Demand;
+using weft::DitShape;
+using weft::Mesh;
+using weft::MeshFault;
+
+namespace {
+
+using All = weft::DataParallel<weft::CfgParallel<weft::PipeFusion<weft::Ulysses<weft::Ring<>>>>>;
+
+constexpr DitShape folded{.blocks = 40, .heads = 16, .placement = weft::Placement::folded};
+constexpr DitShape contiguous{.blocks = 5, .heads = 6};
+constexpr Demand demand{.prompts = 4, .branches = 2, .tokens = 1024, .steps = 50};
+
+template <class Parallel = All>
+constexpr std::optional<MeshFault> fault_of(const Mesh& mesh, const DitShape& model = folded,
+                                            const Demand& asked = demand) {
+  return check<Parallel>(mesh, model, asked, mesh.ranks());
+}
+
+struct Row {
+  MeshFault fault;
+  const char* sentence;
+};
+
+}  // namespace
+
+static_assert(!fault_of<weft::Local>(Mesh{}));
+static_assert(!fault_of(Mesh{.data = 4, .cfg = 2, .pipe = 20, .ulysses = 16, .ring = 7}));
+static_assert(!fault_of(Mesh{.pipe = 3, .ulysses = 5, .ring = 3, .patches = 11, .warmup = 4}));
+static_assert(!fault_of(Mesh{.pipe = 5, .ulysses = 6}, contiguous));
+static_assert(!fault_of(Mesh{.patches = 1024}));
+static_assert(!fault_of(Mesh{.warmup = 0}));
+
+static_assert(fault_of(Mesh{.data = 0}) == MeshFault{MeshFault::degree, Axis::data, 0, 1});
+static_assert(fault_of(Mesh{.cfg = -1}) == MeshFault{MeshFault::degree, Axis::cfg, -1, 1});
+static_assert(fault_of(Mesh{.pipe = 0}) == MeshFault{MeshFault::degree, Axis::pipe, 0, 1});
+static_assert(fault_of(Mesh{.ulysses = 0}) == MeshFault{MeshFault::degree, Axis::ulysses, 0, 1});
+static_assert(fault_of(Mesh{.ring = -3}) == MeshFault{MeshFault::degree, Axis::ring, -3, 1});
+
+static_assert(fault_of<weft::CfgParallel<>>(Mesh{.data = 2}) ==
+              MeshFault{MeshFault::missing_policy, Axis::data, 2});
+static_assert(fault_of<weft::Ulysses<>>(Mesh{.cfg = 2}) ==
+              MeshFault{MeshFault::missing_policy, Axis::cfg, 2});
+static_assert(fault_of<weft::Ulysses<>>(Mesh{.pipe = 3}) ==
+              MeshFault{MeshFault::missing_policy, Axis::pipe, 3});
+static_assert(fault_of<weft::Ulysses<>>(Mesh{.ring = 4}) ==
+              MeshFault{MeshFault::missing_policy, Axis::ring, 4});
+static_assert(fault_of<weft::Ring<>>(Mesh{.ulysses = 5}) ==
+              MeshFault{MeshFault::missing_policy, Axis::ulysses, 5});
+static_assert(fault_of<weft::Ring<>>(Mesh{.patches = 6}) ==
+              MeshFault{MeshFault::missing_policy, Axis::pipe, 6});
+
+static_assert(check<All>(Mesh{.cfg = 2, .ring = 2}, folded, demand, 8) ==
+              MeshFault{MeshFault::world, Axis::data, 4, 8});
+static_assert(fault_of(Mesh{.data = 5}) == MeshFault{MeshFault::data, Axis::data, 5, 4});
+static_assert(fault_of(Mesh{.cfg = 3}) == MeshFault{MeshFault::cfg, Axis::cfg, 3, 2});
+static_assert(fault_of(Mesh{.pipe = 21}) == MeshFault{MeshFault::pipe, Axis::pipe, 21, 20});
+static_assert(fault_of(Mesh{.pipe = 6}, contiguous) == MeshFault{MeshFault::pipe, Axis::pipe, 6, 5});
+static_assert(fault_of(Mesh{.ulysses = 17}) == MeshFault{MeshFault::ulysses, Axis::ulysses, 17, 16});
+static_assert(fault_of(Mesh{.pipe = 4, .patches = 3}) == MeshFault{MeshFault::patches_few, Axis::pipe, 3, 4});
+static_assert(fault_of(Mesh{.patches = 1025}) == MeshFault{MeshFault::patches_many, Axis::pipe, 1025, 1024});
+static_assert(fault_of(Mesh{.pipe = 2, .warmup = 0}) == MeshFault{MeshFault::warmup, Axis::pipe, 0, 1});
+
+TEST_CASE("check: the largest degrees do not overflow") {
+  constexpr int most = std::numeric_limits<int>::max();
+  constexpr Mesh mesh{.data = most, .cfg = most, .pipe = most, .ulysses = most, .ring = most};
+  static_assert(check<All>(mesh, folded, demand, 8)->rule == MeshFault::world);
+}
+
+TEST_CASE("check: the rules hold in their order, so that the first thing to mend is named") {
+  CHECK(fault_of<weft::Ring<>>(Mesh{.data = 0, .cfg = 2})->rule == MeshFault::degree);
+  CHECK(check<weft::Ring<>>(Mesh{.cfg = 2}, folded, demand, 7)->rule == MeshFault::missing_policy);
+  CHECK(check<All>(Mesh{.data = 5}, folded, demand, 7)->rule == MeshFault::world);
+}
+
+TEST_CASE("to_string: every fault is a sentence with its value, its limit and what works") {
+  const std::vector<Row> rows{
+      {{MeshFault::degree, Axis::ring, 0, 1},
+       "the mesh has ring 0, and a degree is at least 1; 1 leaves that method out"},
+      {{MeshFault::missing_policy, Axis::cfg, 2, 0},
+       "the mesh or its patches need a policy for cfg, which this stack of policies lacks; add it, or use "
+       "cfg 1"},
+      {{MeshFault::world, Axis::data, 4, 8},
+       "the mesh is of 4 ranks, and 8 are there; the product of its degrees must be 8"},
+      {{MeshFault::world, Axis::data, 4, 1},
+       "the mesh is of 4 ranks, and 1 is there; the product of its degrees must be 1"},
+      {{MeshFault::data, Axis::data, 5, 4},
+       "the mesh has data 5, and there are 4 prompts; use data 4 or fewer"},
+      {{MeshFault::data, Axis::data, 5, 1},
+       "the mesh has data 5, and there is 1 prompt; use data 1 or fewer"},
+      {{MeshFault::cfg, Axis::cfg, 3, 2},
+       "the mesh has cfg 3, and there are 2 guidance branches; use cfg 2 or fewer"},
+      {{MeshFault::cfg, Axis::cfg, 2, 1},
+       "the mesh has cfg 2, and there is 1 guidance branch; use cfg 1 or fewer"},
+      {{MeshFault::pipe, Axis::pipe, 21, 20},
+       "the mesh has pipe 21, and the blocks of this model make at most 20 stages; use pipe 20 or fewer"},
+      {{MeshFault::ulysses, Axis::ulysses, 17, 16},
+       "the mesh has ulysses 17, and the model has 16 heads; use ulysses 16 or fewer, and ring for the rest"},
+      {{MeshFault::patches_few, Axis::pipe, 3, 4},
+       "the picture is cut into 3 patches, and 4 stages need as many or more; use 4 patches"},
+      {{MeshFault::patches_many, Axis::pipe, 2000, 1024},
+       "the picture is cut into 2000 patches, and it has 1024 tokens; use that many patches or fewer"},
+      {{MeshFault::warmup, Axis::pipe, 0, 1},
+       "there are 0 warm-up steps, and the first patches need the keys of at least 1"},
+  };
+  for (const Row& row : rows) CHECK(to_string(row.fault) == row.sentence);
+}

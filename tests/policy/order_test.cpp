@@ -1,0 +1,32 @@
+// Which stacks of policies there are. Those that do not compile are in compile_fail.
+#include "weft/policy/order.hpp"
+
+#include <doctest/doctest.h>
+
+#include "weft/policy/cfg_parallel.hpp"
+#include "weft/policy/data_parallel.hpp"
+#include "weft/policy/pipefusion.hpp"
+#include "weft/policy/ring.hpp"
+#include "weft/policy/ulysses.hpp"
+
+using weft::Axis;
+using weft::CfgParallel;
+using weft::DataParallel;
+using weft::Local;
+using weft::PipeFusion;
+using weft::Ring;
+using weft::Ulysses;
+
+using All = DataParallel<CfgParallel<PipeFusion<Ulysses<Ring<>>>>>;
+using Some = CfgParallel<Ulysses<>>;
+
+static_assert(All::has<Axis::data> && All::has<Axis::cfg> && All::has<Axis::pipe> && All::has<Axis::ulysses>);
+static_assert(All::has<Axis::ring>);
+static_assert(Some::has<Axis::cfg> && Some::has<Axis::ulysses>);
+static_assert(!Some::has<Axis::data> && !Some::has<Axis::pipe> && !Some::has<Axis::ring>);
+static_assert(!Local::has<Axis::data> && !Local::has<Axis::ring>);
+
+static_assert(DataParallel<>::depth < CfgParallel<>::depth && CfgParallel<>::depth < PipeFusion<>::depth);
+static_assert(PipeFusion<>::depth < Ulysses<>::depth && Ulysses<>::depth < Ring<>::depth);
+static_assert(Ring<>::depth < Local::depth);
+static_assert(All::depth == DataParallel<>::depth && Some::depth == CfgParallel<>::depth);
