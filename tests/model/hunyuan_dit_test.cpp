@@ -37,8 +37,8 @@ struct Alone {
   Range rows() const { return rows_; }
   Index step() const { return 0; }
   void attend(const weft::Heads<float>& heads, const View<float, 4>& out) {
-    norm_rotate(queue_, heads.q, &heads.q_norm, heads.rotation, heads.q);
-    norm_rotate(queue_, heads.k, &heads.k_norm, heads.rotation, heads.k);
+    norm_rotate(queue_, heads.q, heads.q_norm, heads.rotation, heads.q);
+    norm_rotate(queue_, heads.k, heads.k_norm, heads.rotation, heads.k);
     attention(queue_, heads.q, heads.k, heads.v, out);
   }
 };

@@ -145,8 +145,8 @@ TEST_CASE("make_sampler: an unknown name is refused, with those that there are")
 TEST_CASE("make_sampler: steps that do not fit are refused, with the nearest that do") {
   const NoiseSchedule schedule = schedule_with();
   for (const auto name : weft::sampler_names) {
-    CHECK_THROWS_WITH_AS(make_sampler(name, schedule, 0),
-                         "steps is 0 and must be from 1 to 1 for 1000 training steps", Refused);
+    CHECK_THROWS_WITH_AS(make_sampler(name, schedule, 0), Contains("steps is 0 and must be from 1 to 99"),
+                         Refused);
     CHECK_THROWS_WITH_AS(make_sampler(name, schedule, -5), Contains("steps is -5 and must be from 1 to"),
                          Refused);
     const int most = name == "dpmpp" ? 998 : 999;
