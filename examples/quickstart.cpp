@@ -9,11 +9,6 @@ using Parallel = weft::CfgParallel<weft::Ulysses<>>;
 
 namespace {
 
-weft::HunyuanPrompt encoded(const weft::WordTable& words, const char* caption) {
-  const auto [clip, t5, mask] = words.encode(caption);
-  return {.clip = clip, .clip_mask = mask, .t5 = t5, .t5_mask = mask, .size = {}};
-}
-
 /// Two pixels a character, in 24-bit colours.
 void show(const weft::Tensor& picture) {
   const auto state = picture.view<3>();
@@ -39,8 +34,8 @@ int main(int argc, char** argv) try {
   const weft::NoiseSchedule schedule(weft::Config::read(folder / "scheduler" / "scheduler_config.json"));
 
   weft::Request<Model::Prompt> request;
-  request.prompts = {encoded(words, "a red circle left of a blue square on gray")};
-  request.negatives = {encoded(words, "")};
+  request.prompts = {prompt_of(words, "a red circle left of a blue square on gray")};
+  request.negatives = {prompt_of(words, "")};
   request.height = request.width = 64;
   request.sampler = weft::make_sampler("ddim", schedule, 10);
   request.guidance = 4;

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "weft/io/safetensors.hpp"
-#include "weft/model/hunyuan/config.hpp"
+#include "weft/model/hunyuan/prompt.hpp"
 
 namespace command {
 

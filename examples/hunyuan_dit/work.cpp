@@ -35,10 +35,6 @@ weft::Index side(const char* name, const std::optional<int>& pixels, const Model
   return size / scale;
 }
 
-weft::HunyuanPrompt prompt_of(const weft::WordTable::States& states, const weft::Tensor& size) {
-  return {states.clip, states.mask, states.t5, states.mask, size, 0};
-}
-
 weft::Tensor size_numbers(weft::Index height, weft::Index width) {
   const auto h = static_cast<float>(height), w = static_cast<float>(width);
   return {{weft::HunyuanConfig::size_numbers}, {h, w, h, w, 0, 0}};
@@ -66,8 +62,8 @@ Request request_of_captions(const Options& options, const ModelFolder& model) {
   const weft::Tensor size = size_numbers(request.height * scale, request.width * scale);
   const weft::WordTable words = model.words();
   for (const std::string& caption : options.prompts)
-    request.prompts.push_back(prompt_of(words.encode(caption), size));
-  request.negatives.assign(request.prompts.size(), prompt_of(words.encode(options.negative), size));
+    request.prompts.push_back(prompt_of(words, caption, size));
+  request.negatives.assign(request.prompts.size(), prompt_of(words, options.negative, size));
   if (options.noise) request.noise = finite_tensor(weft::SafeTensors(*options.noise), "noise");
   return request;
 }

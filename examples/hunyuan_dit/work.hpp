@@ -6,6 +6,7 @@
 #include "model_folder.hpp"
 #include "options.hpp"
 #include "weft/engine/request.hpp"
+#include "weft/model/hunyuan/prompt.hpp"
 
 namespace command {
 

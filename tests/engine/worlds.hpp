@@ -84,16 +84,11 @@ struct Shapes {
   Model model{folder / "transformer"};
   weft::WordTable words{folder / "text"};
 
-  Prompt prompt(const std::string& caption) const {
-    const weft::WordTable::States states = words.encode(caption);
-    return {states.clip, states.mask, states.t5, states.mask};
-  }
-
   weft::Request<Prompt> request(const std::vector<std::string>& captions, int steps) const {
     weft::Request<Prompt> request;
     for (const std::string& caption : captions) {
-      request.prompts.push_back(prompt(caption));
-      request.negatives.push_back(prompt(""));
+      request.prompts.push_back(prompt_of(words, caption));
+      request.negatives.push_back(prompt_of(words, ""));
     }
     request.height = request.width = 64;
     const auto config = weft::Config::read(folder / "scheduler/scheduler_config.json");

@@ -2,7 +2,7 @@
 
 #include "golden.hpp"
 #include "weft/io/weight_files.hpp"
-#include "weft/model/hunyuan/config.hpp"
+#include "weft/model/hunyuan/prompt.hpp"
 
 using doctest::Contains;
 using weft::HunyuanConfig;

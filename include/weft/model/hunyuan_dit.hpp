@@ -11,6 +11,7 @@
 #include "weft/model/dit.hpp"
 #include "weft/model/hunyuan/conditioning.hpp"
 #include "weft/model/hunyuan/config.hpp"
+#include "weft/model/hunyuan/prompt.hpp"
 #include "weft/model/hunyuan/weights.hpp"
 
 namespace weft {

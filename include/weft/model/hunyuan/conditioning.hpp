@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "weft/model/dit.hpp"
+#include "weft/model/hunyuan/prompt.hpp"
 #include "weft/model/hunyuan/weights.hpp"
 #include "weft/model/rotary.hpp"
 

@@ -1,4 +1,4 @@
-// HunyuanDiT's configuration, prompt and tensors, by diffusers' names.
+// HunyuanDiT's configuration and tensors, by diffusers' names.
 #pragma once
 
 #include <map>
@@ -148,32 +148,6 @@ struct HunyuanConfig {
 
   static constexpr int largest = 1 << 20;  // so that no product of a few sizes overflows
   static constexpr int most_mlp_ratio = 1024;
-};
-
-/// The text states of one picture, and for v1.1 its size and style.
-struct HunyuanPrompt {
-  Tensor clip;       // (clip_length, clip_width)
-  Tensor clip_mask;  // (clip_length): 1 for a word, 0 for padding
-  Tensor t5;         // (t5_length, t5_width)
-  Tensor t5_mask;    // (t5_length)
-  Tensor size{};     // (6): original height and width, target height and width, crop top and left; v1.1 only
-  Index style = 0;
-
-  /// Refused unless the shapes are those of the model.
-  void check(const HunyuanConfig& config) const {
-    const auto need = [](const char* name, const Tensor& tensor, const Shape& shape) {
-      if (tensor.shape != shape)
-        refuse("a prompt's ", name, " is ", to_string(tensor.shape), " and the model needs ",
-               to_string(shape));
-    };
-    need("encoder_hidden_states", clip, {config.clip_length, config.clip_width});
-    need("text_embedding_mask", clip_mask, {config.clip_length});
-    need("encoder_hidden_states_t5", t5, {config.t5_length, config.t5_width});
-    need("text_embedding_mask_t5", t5_mask, {config.t5_length});
-    if (!config.size_and_style) return;
-    need("image_meta_size", size, {HunyuanConfig::size_numbers});
-    if (style != 0) refuse("a prompt's style is ", style, ", and the model has the style 0 alone");
-  }
 };
 
 }  // namespace weft

@@ -1,7 +1,7 @@
 // What PipeFusion's staleness costs on the trained model.
 #include <doctest/doctest.h>
 
-#include "worlds.hpp"
+#include "../engine/worlds.hpp"
 
 namespace {
 
