@@ -21,6 +21,14 @@ struct Tiling {
   static constexpr int stages = 3;
   static constexpr bool turns = true;
   static constexpr int box_columns = 64;
+  static constexpr int cluster = 2;
+};
+
+struct BoxMaps {
+  CUtensorMap full, rest;
+};
+struct Maps {
+  BoxMaps q, k, v;
 };
 
 template <class E>
@@ -46,11 +54,13 @@ struct Attention {
   static constexpr int rows = 64 * consumers;
   static constexpr int box_columns = Tiles::box_columns, box_steps = box_columns / 16;
   static constexpr int boxes = (HeadDim + box_columns - 1) / box_columns;  // side by side
+  static constexpr int full_boxes = HeadDim / box_columns, rest = HeadDim % box_columns;
+  static constexpr int cluster = Tiles::cluster;
   static constexpr int k_steps = (HeadDim + 15) / 16;
   static constexpr int threads = 128 * (consumers + 1);
   static constexpr int producer_registers = consumers == 2 ? 24 : 32;
   static constexpr int consumer_registers = consumers == 2 ? 240 : 160;
-  static_assert(keys % 16 == 0 && consumers >= 2 && consumers <= 3);
+  static_assert(keys % (16 * cluster) == 0 && consumers >= 2 && consumers <= 3);
 
   struct Shared {
     alignas(1024) E q[boxes][rows][box_columns];
@@ -67,36 +77,48 @@ struct Attention {
     if (threadIdx.x == 0) {
       s.q_full.init(1), s.q_free.init(4 * consumers);
       for (int i = 0; i < stages; ++i) {
-        s.k_full[i].init(1), s.k_free[i].init(4 * consumers);
-        s.v_full[i].init(1), s.v_free[i].init(4 * consumers);
+        s.k_full[i].init(1), s.k_free[i].init(4 * consumers * cluster);
+        s.v_full[i].init(1), s.v_free[i].init(4 * consumers * cluster);
       }
       fence_barrier_init();
     }
-    __syncthreads();
+    if constexpr (HeadDim % 16 != 0) {
+      // The copies leave out the padding of q and k, which must be zero.
+      auto* word = reinterpret_cast<uint4*>(&s.q);
+      for (int i = threadIdx.x; i < int((sizeof s.q + sizeof s.k) / sizeof(uint4)); i += threads) word[i] = {};
+      fence_shared_writes();
+    }
+    if constexpr (cluster > 1) {
+      cluster_sync();
+    } else {
+      __syncthreads();
+    }
   }
 
   // ---- the producer: one thread ----
 
-  static __device__ void load(const CUtensorMap& map, E (*to)[keys][box_columns], Barrier& full, int token, Place at) {
-    full.expect(boxes * keys * box_columns * sizeof(E));
-    for (int c = 0; c < boxes; ++c) copy_box(map, to[c], full, token, at.batch, at.head, c * box_columns);
+  template <int Cluster, int Rows>
+  static __device__ void load(const BoxMaps& map, E (*to)[Rows][box_columns], int row, Barrier& full, int token, Place at) {
+    full.expect(Rows * HeadDim * sizeof(E));
+#pragma unroll
+    for (int c = 0; c < full_boxes; ++c) copy_box<Cluster>(map.full, to[c][row], full, token, at.batch, at.head, c * box_columns);
+    if constexpr (rest > 0) copy_box<Cluster>(map.rest, to[full_boxes][row], full, token, at.batch, at.head, full_boxes * box_columns);
   }
 
-  static __device__ void produce(const CUtensorMap& q, const CUtensorMap& k, const CUtensorMap& v, Shared& s,
-                                 const Problem<E>& problem) {
+  static __device__ void produce(const Maps& maps, Shared& s, const Problem<E>& problem) {
     const int key_tiles = (problem.keys + keys - 1) / keys;
+    const int row = cluster > 1 ? cluster_rank() * (keys / cluster) : 0;
     Ring<stages> ring;
     std::uint32_t q_parity = 0;
     for (int tile = blockIdx.x; tile < problem.tiles; tile += gridDim.x, q_parity ^= 1) {
       const Place at(problem, tile, rows);
       s.q_free.wait(q_parity ^ 1);
-      s.q_full.expect(sizeof s.q);
-      for (int c = 0; c < boxes; ++c) copy_box(q, s.q[c], s.q_full, at.token, at.batch, at.head, c * box_columns);
+      load<1>(maps.q, s.q, 0, s.q_full, at.token, at);
       for (int j = key_tiles - 1; j >= 0; --j, ring.advance()) {
         s.k_free[ring.stage].wait(ring.parity ^ 1);
-        load(k, s.k[ring.stage], s.k_full[ring.stage], j * keys, at);
+        load<cluster>(maps.k, s.k[ring.stage], row, s.k_full[ring.stage], j * keys + row, at);
         s.v_free[ring.stage].wait(ring.parity ^ 1);
-        load(v, s.v[ring.stage], s.v_full[ring.stage], j * keys, at);
+        load<cluster>(maps.v, s.v[ring.stage], row, s.v_full[ring.stage], j * keys + row, at);
       }
     }
   }
@@ -145,7 +167,11 @@ struct Attention {
   }
 
   static __device__ void release(Barrier& free) {
-    if (threadIdx.x % 32 == 0) free.arrive();
+    if constexpr (cluster > 1) {
+      if (threadIdx.x % 32 < cluster) free.arrive_at(threadIdx.x % 32);
+    } else {
+      if (threadIdx.x % 32 == 0) free.arrive();
+    }
   }
 
   /// Consumers begin their products one after the other, so that their exponentials fall apart.
@@ -191,9 +217,9 @@ struct Attention {
       softmax.begin(logits);
       softmax.exponentiate(logits);
       pack_weights(weights, logits);
+      if (key_tiles > 1) s.k_full[k.stage].wait(k.parity);
 
       for (int j = key_tiles - 1; j > 0; --j) {
-        s.k_full[k.stage].wait(k.parity);
         await_turn(consumer);
         multiply_keys(logits, s, consumer, k.stage);
         s.v_full[v.stage].wait(v.parity);
@@ -206,6 +232,8 @@ struct Attention {
         float factor[2];
         const bool rescale = softmax.follow(logits, factor);
         softmax.exponentiate(logits);
+        settle(logits);
+        if (j > 1) s.k_full[k.stage].wait(k.parity);
         products_wait<0>();
         settle(output);
         release(s.v_free[v.stage]);
@@ -216,7 +244,7 @@ struct Attention {
         }
         pack_weights(weights, logits);
       }
-      release(s.q_free);
+      if (threadIdx.x % 32 == 0) s.q_free.arrive();
 
       s.v_full[v.stage].wait(v.parity);
       multiply_values(output, weights, s, v.stage);
@@ -232,8 +260,7 @@ struct Attention {
 
 template <class E, int HeadDim, class Tiles>
 __global__ __launch_bounds__(Attention<E, HeadDim, Tiles>::threads, 1) void attend(
-    const __grid_constant__ CUtensorMap q, const __grid_constant__ CUtensorMap k, const __grid_constant__ CUtensorMap v,
-    const __grid_constant__ Problem<E> problem) {
+    const __grid_constant__ Maps maps, const __grid_constant__ Problem<E> problem) {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
   using Kernel = Attention<E, HeadDim, Tiles>;
   extern __shared__ __align__(1024) unsigned char memory[];
@@ -241,12 +268,21 @@ __global__ __launch_bounds__(Attention<E, HeadDim, Tiles>::threads, 1) void atte
   Kernel::init(shared);
   if (threadIdx.x < 128) {
     shrink_registers<Kernel::producer_registers>();
-    if (threadIdx.x == 0) Kernel::produce(q, k, v, shared, problem);
+    if (threadIdx.x == 0) Kernel::produce(maps, shared, problem);
   } else {
     grow_registers<Kernel::consumer_registers>();
     Kernel::consume(shared, problem, __shfl_sync(~0u, threadIdx.x / 128 - 1, 0));
   }
+  if constexpr (Tiles::cluster > 1) cluster_sync();
 #endif
+}
+
+template <int HeadDim, int BoxColumns, int Tokens, class E>
+BoxMaps box_maps(View<const E, 4> view, const char* name) {
+  BoxMaps maps{};
+  if constexpr (HeadDim >= BoxColumns) maps.full = box_map<Tokens, BoxColumns>(view, name);
+  if constexpr (HeadDim % BoxColumns > 0) maps.rest = box_map<Tokens, HeadDim % BoxColumns>(view, name);
+  return maps;
 }
 
 template <int HeadDim, class Tiles = Tiling<HeadDim>, class E>
@@ -254,16 +290,26 @@ void launch_attention(cudaStream_t stream, View<const E, 4> q, View<const E, 4> 
                       View<float, 3> lse, int multiprocessors) {
   using Kernel = Attention<E, HeadDim, Tiles>;
   const int queries = q.extent[0], keys = k.extent[0], heads = q.extent[2];
-  const int row_tiles = (queries + Kernel::rows - 1) / Kernel::rows;
+  const int row_tiles = (queries + Kernel::rows * Kernel::cluster - 1) / (Kernel::rows * Kernel::cluster) * Kernel::cluster;
   const int tiles = row_tiles * q.extent[1] * heads;
   const float scale = 1.44269504089f / std::sqrt(float(HeadDim));
   const Problem<E> problem{{out, lse}, queries, keys, heads, row_tiles, tiles, scale};
   const auto kernel = attend<E, HeadDim, Tiles>;
   check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, sizeof(typename Kernel::Shared)),
         "Reserving attention's shared memory");
-  kernel<<<std::min(tiles, multiprocessors), Kernel::threads, sizeof(typename Kernel::Shared), stream>>>(
-      box_map<Kernel::rows, Kernel::box_columns>(q, "q"), box_map<Kernel::keys, Kernel::box_columns>(k, "k"), box_map<Kernel::keys, Kernel::box_columns>(v, "v"), problem);
-  check(cudaGetLastError(), "Launching attention");
+  const Maps maps{box_maps<HeadDim, Kernel::box_columns, Kernel::rows>(q, "q"),
+                  box_maps<HeadDim, Kernel::box_columns, Kernel::keys / Kernel::cluster>(k, "k"),
+                  box_maps<HeadDim, Kernel::box_columns, Kernel::keys / Kernel::cluster>(v, "v")};
+  cudaLaunchConfig_t config{};
+  config.gridDim = std::min(tiles, multiprocessors / Kernel::cluster * Kernel::cluster);
+  config.blockDim = Kernel::threads;
+  config.dynamicSmemBytes = sizeof(typename Kernel::Shared);
+  config.stream = stream;
+  cudaLaunchAttribute attribute{};
+  attribute.id = cudaLaunchAttributeClusterDimension;
+  attribute.val.clusterDim = {Kernel::cluster, 1, 1};
+  config.attrs = &attribute, config.numAttrs = 1;
+  check(cudaLaunchKernelEx(&config, kernel, maps, problem), "Launching attention");
 }
 
 }  // namespace weft::kernels::sm90

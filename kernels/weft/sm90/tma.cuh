@@ -16,7 +16,7 @@ namespace weft::kernels::sm90 {
 /// What the copy engine must know of `view` to fetch boxes of (Tokens, 1, 1, Columns), swizzled over their rows.
 template <int Tokens, int Columns, class E>
 CUtensorMap box_map(View<const E, 4> view, const char* name) {
-  static_assert(sizeof(E) == 2 && (Columns == 32 || Columns == 64) && Tokens <= 256);
+  static_assert(sizeof(E) == 2 && Columns % 8 == 0 && Columns <= 64 && Tokens <= 256);
   static const auto encode = [] {
     void* entry = nullptr;
     cudaDriverEntryPointQueryResult found{};
@@ -39,7 +39,7 @@ CUtensorMap box_map(View<const E, 4> view, const char* name) {
   CUtensorMap map;
   const CUresult status =
       encode(&map, type, 4, const_cast<E*>(view.data), extent, stride + 1, box, step, CU_TENSOR_MAP_INTERLEAVE_NONE,
-             Columns == 32 ? CU_TENSOR_MAP_SWIZZLE_64B : CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+             Columns <= 0 ? CU_TENSOR_MAP_SWIZZLE_64B : CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
   if (status != CUDA_SUCCESS) refuse("Attention cannot read ", name, ": its strides must be positive and below 2^39.");
   return map;
 }
@@ -48,13 +48,25 @@ __device__ inline void prefetch_map(const CUtensorMap& map) {
   asm volatile("prefetch.tensormap [%0];" ::"l"(&map) : "memory");
 }
 
-/// Starts the copy of the box at (token, batch, head, column) to `to`; `done` counts its bytes.
+/// Starts the copy of the box at (token, batch, head, column) to `to`; `done` counts its bytes. With a cluster of
+/// `Cluster` blocks the box goes to the same place in all of them, and so do its bytes.
+template <int Cluster = 1>
 __device__ inline void copy_box(const CUtensorMap& map, void* to, Barrier& done, int token, int batch, int head,
                                 int column) {
-  asm volatile(
-      "cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5, %6}], [%2];"
-      ::"r"(shared_address(to)), "l"(&map), "r"(shared_address(&done)), "r"(column), "r"(token), "r"(head), "r"(batch)
-      : "memory");
+  if constexpr (Cluster == 1) {
+    asm volatile(
+        "cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes"
+        " [%0], [%1, {%3, %4, %5, %6}], [%2];" ::"r"(shared_address(to)),
+        "l"(&map), "r"(shared_address(&done)), "r"(column), "r"(token), "r"(head), "r"(batch)
+        : "memory");
+  } else {
+    asm volatile(
+        "cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster"
+        " [%0], [%1, {%3, %4, %5, %6}], [%2], %7;" ::"r"(shared_address(to)),
+        "l"(&map), "r"(shared_address(&done)), "r"(column), "r"(token), "r"(head), "r"(batch),
+        "h"(std::uint16_t((1 << Cluster) - 1))
+        : "memory");
+  }
 }
 
 }  // namespace weft::kernels::sm90
