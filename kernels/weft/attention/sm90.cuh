@@ -22,6 +22,8 @@ struct Tiling {
   static constexpr bool turns = true;
   static constexpr int box_columns = 64;
   static constexpr int cluster = 2;
+  static constexpr int early = 1;
+  static constexpr bool qreg = true;
 };
 
 struct BoxMaps {
@@ -58,8 +60,8 @@ struct Attention {
   static constexpr int cluster = Tiles::cluster;
   static constexpr int k_steps = (HeadDim + 15) / 16;
   static constexpr int threads = 128 * (consumers + 1);
-  static constexpr int producer_registers = consumers == 2 ? 24 : 32;
-  static constexpr int consumer_registers = consumers == 2 ? 240 : 160;
+  static constexpr int producer_registers = consumers == 2 ? 40 : 32;
+  static constexpr int consumer_registers = consumers == 2 ? 232 : 160;
   static_assert(keys % (16 * cluster) == 0 && consumers >= 2 && consumers <= 3);
 
   struct Shared {
@@ -71,6 +73,7 @@ struct Attention {
 
   using Logits = float[keys / 2];            // (64, keys) of the warpgroup
   using Weights = std::uint32_t[keys / 4];   // (64, keys), two a register
+  using Queries = std::uint32_t[4 * k_steps];  // (64, D)
   using Output = float[HeadDim / 2];         // (64, D)
 
   static __device__ void init(Shared& s) {
@@ -114,6 +117,7 @@ struct Attention {
       const Place at(problem, tile, rows);
       s.q_free.wait(q_parity ^ 1);
       load<1>(maps.q, s.q, 0, s.q_full, at.token, at);
+#pragma unroll 1
       for (int j = key_tiles - 1; j >= 0; --j, ring.advance()) {
         s.k_free[ring.stage].wait(ring.parity ^ 1);
         load<cluster>(maps.k, s.k[ring.stage], row, s.k_full[ring.stage], j * keys + row, at);
@@ -125,17 +129,35 @@ struct Attention {
 
   // ---- a consumer: one warpgroup ----
 
+  /// The warp's 16 rows of queries as the left operands of matrix products.
+  static __device__ void load_queries(Queries& queries, const Shared& s, int consumer) {
+    const int lane = threadIdx.x % 32, row = 64 * consumer + threadIdx.x / 32 % 4 * 16 + lane % 16;
+#pragma unroll
+    for (int i = 0; i < k_steps; ++i) {
+      const int column = (2 * i % 8 + lane / 16) ^ (row % 8);  // of 16 bytes, swizzled
+      load_matrices(queries + 4 * i, shared_address(&s.q[i / box_steps][row][8 * column]));
+    }
+  }
+
   /// Begins logits = q · kᵀ, over the head dimension padded to a multiple of 16.
-  static __device__ void multiply_keys(Logits& logits, const Shared& s, int consumer, int stage) {
+  static __device__ void multiply_keys(Logits& logits, const Queries& queries, const Shared& s, int consumer, int stage) {
     products_begin();
 #pragma unroll
     for (int i = 0; i < k_steps; ++i) {
-      const std::uint64_t a = matrix<box_columns>(&s.q[i / box_steps][64 * consumer][i % box_steps * 16]);
       const std::uint64_t b = matrix<box_columns>(&s.k[stage][i / box_steps][0][i % box_steps * 16]);
-      if (i == 0) {
-        Product<keys>::template abt<E, false>(logits, a, b);
+      if constexpr (Tiles::qreg) {
+        if (i == 0) {
+          Product<keys>::template ab<E, false, true>(logits, queries + 4 * i, b);
+        } else {
+          Product<keys>::template ab<E, true, true>(logits, queries + 4 * i, b);
+        }
       } else {
-        Product<keys>::template abt<E, true>(logits, a, b);
+        const std::uint64_t a = matrix<box_columns>(&s.q[i / box_steps][64 * consumer][i % box_steps * 16]);
+        if (i == 0) {
+          Product<keys>::template abt<E, false>(logits, a, b);
+        } else {
+          Product<keys>::template abt<E, true>(logits, a, b);
+        }
       }
     }
     products_end();
@@ -147,7 +169,7 @@ struct Attention {
 #pragma unroll
     for (int i = 0; i < keys / 16; ++i) {
       const std::uint64_t b = matrix<box_columns>(&s.v[stage][0][16 * i][0], keys * box_columns * sizeof(E));
-      Product<HeadDim>::template ab<E>(output, weights + 4 * i, b);
+      Product<HeadDim>::template ab<E, true, false>(output, weights + 4 * i, b);
     }
     products_end();
   }
@@ -207,8 +229,14 @@ struct Attention {
       RunningSoftmax softmax{problem.scale};
 
       s.q_full.wait(q_parity);
+      Queries queries;
+      if constexpr (Tiles::qreg) {
+        load_queries(queries, s, consumer);
+        __syncwarp();
+        if (threadIdx.x % 32 == 0) s.q_free.arrive();
+      }
       s.k_full[k.stage].wait(k.parity);
-      multiply_keys(logits, s, consumer, k.stage);
+      multiply_keys(logits, queries, s, consumer, k.stage);
       products_wait<0>();
       settle(logits);
       release(s.k_free[k.stage]);
@@ -221,7 +249,7 @@ struct Attention {
 
       for (int j = key_tiles - 1; j > 0; --j) {
         await_turn(consumer);
-        multiply_keys(logits, s, consumer, k.stage);
+        multiply_keys(logits, queries, s, consumer, k.stage);
         s.v_full[v.stage].wait(v.parity);
         multiply_values(output, weights, s, v.stage);
         pass_turn(consumer);
@@ -231,20 +259,28 @@ struct Attention {
         k.advance();
         float factor[2];
         const bool rescale = softmax.follow(logits, factor);
+        if constexpr (Tiles::early == 0) {
+          products_wait<0>();
+          settle(output);
+          release(s.v_free[v.stage]);
+          v.advance();
+        }
         softmax.exponentiate(logits);
         settle(logits);
         if (j > 1) s.k_full[k.stage].wait(k.parity);
+        if constexpr (Tiles::early == 1) {
         products_wait<0>();
         settle(output);
         release(s.v_free[v.stage]);
         v.advance();
+        }
         if (rescale) {
 #pragma unroll
           for (int i = 0; i < HeadDim / 2; ++i) output[i] *= factor[i / 2 % 2];
         }
         pack_weights(weights, logits);
       }
-      if (threadIdx.x % 32 == 0) s.q_free.arrive();
+      if (!Tiles::qreg && threadIdx.x % 32 == 0) s.q_free.arrive();
 
       s.v_full[v.stage].wait(v.parity);
       multiply_values(output, weights, s, v.stage);

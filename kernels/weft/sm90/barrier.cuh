@@ -27,7 +27,7 @@ struct Barrier {
         "{\n"
         ".reg .b32 there;\n"
         "mapa.shared::cluster.u32 there, %0, %1;\n"
-        "mbarrier.arrive.release.cluster.shared::cluster.b64 _, [there];\n"
+        "mbarrier.arrive.relaxed.cluster.shared::cluster.b64 _, [there];\n"
         "}\n" ::"r"(shared_address(this)),
         "r"(rank)
         : "memory");

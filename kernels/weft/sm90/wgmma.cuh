@@ -37,6 +37,14 @@ __device__ void settle(float (&d)[Count]) {
   for (int i = 0; i < Count; ++i) asm volatile("" : "+f"(d[i])::"memory");
 }
 
+/// Four 8 × 8 matrices of 16-bit numbers from the rows of shared memory whose addresses the 32 threads give.
+__device__ inline void load_matrices(std::uint32_t* to, std::uint32_t row) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
+               : "r"(row)
+               : "memory");
+}
+
 template <int N>
 struct Product {
   static_assert(N < 0, "There is no matrix product of this width yet; add its line in weft/sm90/wgmma.cuh.");
@@ -47,7 +55,8 @@ struct Product {
 #define WEFT_D16 WEFT_D12 ",%12,%13,%14,%15"
 #define WEFT_D24 WEFT_D16 ",%16,%17,%18,%19,%20,%21,%22,%23"
 #define WEFT_D32 WEFT_D24 ",%24,%25,%26,%27,%28,%29,%30,%31"
-#define WEFT_D44 WEFT_D32 ",%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43"
+#define WEFT_D40 WEFT_D32 ",%32,%33,%34,%35,%36,%37,%38,%39"
+#define WEFT_D44 WEFT_D40 ",%40,%41,%42,%43"
 #define WEFT_D48 WEFT_D44 ",%44,%45,%46,%47"
 #define WEFT_D56 WEFT_D48 ",%48,%49,%50,%51,%52,%53,%54,%55"
 #define WEFT_D64 WEFT_D56 ",%56,%57,%58,%59,%60,%61,%62,%63"
@@ -60,7 +69,8 @@ struct Product {
 #define WEFT_C16 WEFT_C12, WEFT_4(12)
 #define WEFT_C24 WEFT_C16, WEFT_4(16), WEFT_4(20)
 #define WEFT_C32 WEFT_C24, WEFT_4(24), WEFT_4(28)
-#define WEFT_C44 WEFT_C32, WEFT_4(32), WEFT_4(36), WEFT_4(40)
+#define WEFT_C40 WEFT_C32, WEFT_4(32), WEFT_4(36)
+#define WEFT_C44 WEFT_C40, WEFT_4(40)
 #define WEFT_C48 WEFT_C44, WEFT_4(44)
 #define WEFT_C56 WEFT_C48, WEFT_4(48), WEFT_4(52)
 #define WEFT_C64 WEFT_C56, WEFT_4(56), WEFT_4(60)
@@ -74,12 +84,13 @@ struct Product {
                "k16.f32." TYPE "." TYPE " {" WEFT_D##R "}, " I0 ", " I1 ", sum, 1, 1, 0, 0;\n}\n"         \
                : WEFT_C##R                                                                               \
                : "l"(a), "l"(b), "n"(int{Accumulate}))
-#define WEFT_REGISTERS(N, R, TYPE, I0, I1, I2, I3, I4)                                                    \
-  asm volatile("wgmma.mma_async.sync.aligned.m64n" #N "k16.f32." TYPE "." TYPE " {" WEFT_D##R "}, {" I0   \
-               "," I1 "," I2 "," I3 "}, " I4 ", 1, 1, 1, 1;\n"                                           \
+#define WEFT_REGISTERS(N, R, TYPE, I0, I1, I2, I3, I4, I5, I6)                                            \
+  asm volatile("{\n.reg .pred sum;\nsetp.ne.b32 sum, " I5 ", 0;\nwgmma.mma_async.sync.aligned.m64n" #N  \
+               "k16.f32." TYPE "." TYPE " {" WEFT_D##R "}, {" I0 "," I1 "," I2 "," I3 "}, " I4              \
+               ", sum, 1, 1, " I6 ";\n}\n"                                                               \
                : WEFT_C##R                                                                               \
-               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b))
-#define WEFT_PRODUCT(N, R, I0, I1, I2, I3, I4)                                              \
+               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "n"(int{Accumulate}), "n"(int{!Transposed}))
+#define WEFT_PRODUCT(N, R, I0, I1, I2, I3, I4, I5, I6)                                              \
   template <>                                                                               \
   struct Product<N> {                                                                       \
     template <class E, bool Accumulate>                                                     \
@@ -90,27 +101,28 @@ struct Product {
         WEFT_SHARED(N, R, "bf16", I0, I1, I2);                                              \
       }                                                                                     \
     }                                                                                       \
-    template <class E>                                                                      \
+    template <class E, bool Accumulate, bool Transposed>                                     \
     static __device__ void ab(float (&d)[R], const std::uint32_t* a, std::uint64_t b) {     \
       if constexpr (std::is_same_v<E, __half>) {                                            \
-        WEFT_REGISTERS(N, R, "f16", I0, I1, I2, I3, I4);                                    \
+        WEFT_REGISTERS(N, R, "f16", I0, I1, I2, I3, I4, I5, I6);                                    \
       } else {                                                                              \
-        WEFT_REGISTERS(N, R, "bf16", I0, I1, I2, I3, I4);                                   \
+        WEFT_REGISTERS(N, R, "bf16", I0, I1, I2, I3, I4, I5, I6);                                   \
       }                                                                                     \
     }                                                                                       \
   };
 
-WEFT_PRODUCT(24, 12, "%12", "%13", "%14", "%15", "%16")
-WEFT_PRODUCT(32, 16, "%16", "%17", "%18", "%19", "%20")
-WEFT_PRODUCT(48, 24, "%24", "%25", "%26", "%27", "%28")
-WEFT_PRODUCT(64, 32, "%32", "%33", "%34", "%35", "%36")
-WEFT_PRODUCT(88, 44, "%44", "%45", "%46", "%47", "%48")
-WEFT_PRODUCT(96, 48, "%48", "%49", "%50", "%51", "%52")
-WEFT_PRODUCT(112, 56, "%56", "%57", "%58", "%59", "%60")
-WEFT_PRODUCT(128, 64, "%64", "%65", "%66", "%67", "%68")
-WEFT_PRODUCT(144, 72, "%72", "%73", "%74", "%75", "%76")
-WEFT_PRODUCT(160, 80, "%80", "%81", "%82", "%83", "%84")
-WEFT_PRODUCT(176, 88, "%88", "%89", "%90", "%91", "%92")
-WEFT_PRODUCT(192, 96, "%96", "%97", "%98", "%99", "%100")
+WEFT_PRODUCT(24, 12, "%12", "%13", "%14", "%15", "%16", "%17", "%18")
+WEFT_PRODUCT(32, 16, "%16", "%17", "%18", "%19", "%20", "%21", "%22")
+WEFT_PRODUCT(48, 24, "%24", "%25", "%26", "%27", "%28", "%29", "%30")
+WEFT_PRODUCT(64, 32, "%32", "%33", "%34", "%35", "%36", "%37", "%38")
+WEFT_PRODUCT(88, 44, "%44", "%45", "%46", "%47", "%48", "%49", "%50")
+WEFT_PRODUCT(80, 40, "%40", "%41", "%42", "%43", "%44", "%45", "%46")
+WEFT_PRODUCT(96, 48, "%48", "%49", "%50", "%51", "%52", "%53", "%54")
+WEFT_PRODUCT(112, 56, "%56", "%57", "%58", "%59", "%60", "%61", "%62")
+WEFT_PRODUCT(128, 64, "%64", "%65", "%66", "%67", "%68", "%69", "%70")
+WEFT_PRODUCT(144, 72, "%72", "%73", "%74", "%75", "%76", "%77", "%78")
+WEFT_PRODUCT(160, 80, "%80", "%81", "%82", "%83", "%84", "%85", "%86")
+WEFT_PRODUCT(176, 88, "%88", "%89", "%90", "%91", "%92", "%93", "%94")
+WEFT_PRODUCT(192, 96, "%96", "%97", "%98", "%99", "%100", "%101", "%102")
 
 }  // namespace weft::kernels::sm90
