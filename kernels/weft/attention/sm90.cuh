@@ -62,7 +62,7 @@ struct Attention {
   static constexpr int threads = 128 * (consumers + 1);
   static constexpr int producer_registers = consumers == 2 ? 40 : 32;
   static constexpr int consumer_registers = consumers == 2 ? 232 : 160;
-  static_assert(keys % (16 * cluster) == 0 && consumers >= 2 && consumers <= 3);
+  static_assert(keys % 16 == 0 && keys % (8 * cluster) == 0 && consumers >= 2 && consumers <= 3);
 
   struct Shared {
     alignas(1024) E q[boxes][rows][box_columns];
@@ -243,8 +243,7 @@ struct Attention {
       k.advance();
       mask(logits, problem.keys - (key_tiles - 1) * keys);
       softmax.begin(logits);
-      softmax.exponentiate(logits);
-      pack_weights(weights, logits);
+      softmax.template exponentiate<E>(logits, weights);
       if (key_tiles > 1) s.k_full[k.stage].wait(k.parity);
 
       for (int j = key_tiles - 1; j > 0; --j) {
@@ -259,26 +258,16 @@ struct Attention {
         k.advance();
         float factor[2];
         const bool rescale = softmax.follow(logits, factor);
-        if constexpr (Tiles::early == 0) {
-          products_wait<0>();
-          settle(output);
-          release(s.v_free[v.stage]);
-          v.advance();
-        }
-        softmax.exponentiate(logits);
-        settle(logits);
-        if (j > 1) s.k_full[k.stage].wait(k.parity);
-        if constexpr (Tiles::early == 1) {
         products_wait<0>();
         settle(output);
         release(s.v_free[v.stage]);
         v.advance();
-        }
+        softmax.template exponentiate<E>(logits, weights);
         if (rescale) {
 #pragma unroll
           for (int i = 0; i < HeadDim / 2; ++i) output[i] *= factor[i / 2 % 2];
         }
-        pack_weights(weights, logits);
+        if (j > 1) s.k_full[k.stage].wait(k.parity);
       }
       if (!Tiles::qreg && threadIdx.x % 32 == 0) s.q_free.arrive();
 

@@ -78,15 +78,18 @@ struct RunningSoftmax {
     return __any_sync(~0u, moves);
   }
 
-  /// Logits to exponentials, in place.
-  template <int Count>
-  __device__ void exponentiate(float (&s)[Count]) {
+  /// Exponentials of the logits, two to a register.
+  template <class E, int Count>
+  __device__ void exponentiate(const float (&s)[Count], std::uint32_t (&weights)[Count / 2]) {
     const float offset[2] = {scale * reference[0], scale * reference[1]};
     float part[4] = {};
 #pragma unroll
-    for (int i = 0; i < Count; ++i) {
-      s[i] = exp2_fast(fmaf(scale, s[i], -offset[i / 2 % 2]));
-      part[i % 4] += s[i];
+    for (int i = 0; i < Count; i += 2) {
+      const float low = exp2_fast(fmaf(scale, s[i], -offset[i / 2 % 2]));
+      const float high = exp2_fast(fmaf(scale, s[i + 1], -offset[i / 2 % 2]));
+      part[i % 4] += low;
+      part[i % 4 + 1] += high;
+      weights[i / 2] = pack<E>(low, high);
     }
     sum[0] += part[0] + part[1];
     sum[1] += part[2] + part[3];
