@@ -12,7 +12,7 @@ namespace weft::kernels {
 
 __device__ inline float exp2_fast(float x) {
   float y;
-  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  asm volatile("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
   return y;
 }
 
@@ -21,9 +21,9 @@ template <class E>
 __device__ std::uint32_t pack(float low, float high) {
   std::uint32_t out;
   if constexpr (std::is_same_v<E, __half>) {
-    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(out) : "f"(high), "f"(low));
+    asm volatile("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(out) : "f"(high), "f"(low));
   } else {
-    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(out) : "f"(high), "f"(low));
+    asm volatile("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(out) : "f"(high), "f"(low));
   }
   return out;
 }
@@ -35,11 +35,11 @@ __device__ float over_row(float x, Op op) {
   return op(x, __shfl_xor_sync(~0u, x, 2));
 }
 
-/// State of the two rows of this thread. Exponentials are taken of scale · (logit − reference), where the reference
-/// follows the maximum of the row only once that has grown by more than `slack` powers of two: so the output is
-/// hardly ever rescaled, and no exponential exceeds 2^slack.
+/// State of the two rows of this thread. Exponentials are taken of scale · (logit − reference). The reference is the
+/// maximum of the first tile and moves only where exponentials grow out of bounds, which shows in their sum: so the
+/// maxima of later tiles are hardly ever needed.
 struct RunningSoftmax {
-  static constexpr float slack = 8;
+  static constexpr float limit = 4096;
 
   float scale;         // logits to powers of two
   float reference[2];  // a logit
@@ -61,26 +61,24 @@ struct RunningSoftmax {
     row_maxima(s, reference);
   }
 
-  /// Whether the references move for `s`; `factor` is then what older sums and outputs shrink by.
+  /// Raises the references to the maxima of `s`; older sums, and outputs, shrink by `factor`.
   template <int Count>
-  __device__ bool follow(const float (&s)[Count], float (&factor)[2]) {
+  __device__ void follow(const float (&s)[Count], float (&factor)[2]) {
     float top[2];
     row_maxima(s, top);
-    bool moves = false;
 #pragma unroll
     for (int r = 0; r < 2; ++r) {
-      const bool grew = scale * (top[r] - reference[r]) > slack;
-      factor[r] = grew ? exp2_fast(scale * (reference[r] - top[r])) : 1.f;
-      reference[r] = grew ? top[r] : reference[r];
+      top[r] = fmaxf(top[r], reference[r]);
+      factor[r] = exp2_fast(scale * (reference[r] - top[r]));
+      reference[r] = top[r];
       sum[r] *= factor[r];
-      moves |= grew;
     }
-    return __any_sync(~0u, moves);
   }
 
-  /// Exponentials of the logits, two to a register.
+  /// Exponentials of the logits, two to a register. Where they are out of bounds in any row of the warp, the sums stay as
+  /// they were and the result is false.
   template <class E, int Count>
-  __device__ void exponentiate(const float (&s)[Count], std::uint32_t (&weights)[Count / 2]) {
+  __device__ bool exponentiate(const float (&s)[Count], std::uint32_t (&weights)[Count / 2]) {
     const float offset[2] = {scale * reference[0], scale * reference[1]};
     float part[4] = {};
 #pragma unroll
@@ -91,8 +89,11 @@ struct RunningSoftmax {
       part[i % 4 + 1] += high;
       weights[i / 2] = pack<E>(low, high);
     }
-    sum[0] += part[0] + part[1];
-    sum[1] += part[2] + part[3];
+    const float added[2] = {part[0] + part[1], part[2] + part[3]};
+    if (!__all_sync(~0u, added[0] < limit && added[1] < limit)) return false;
+    sum[0] += added[0];
+    sum[1] += added[1];
+    return true;
   }
 
   /// The sums of the whole rows.

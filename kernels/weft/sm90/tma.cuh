@@ -13,10 +13,13 @@
 
 namespace weft::kernels::sm90 {
 
+/// Columns of 16-bit numbers in shared memory: rows of 128 bytes under the 128-byte swizzle.
+inline constexpr int box_columns = 64;
+
 /// What the copy engine must know of `view` to fetch boxes of (Tokens, 1, 1, Columns), swizzled over their rows.
 template <int Tokens, int Columns, class E>
 CUtensorMap box_map(View<const E, 4> view, const char* name) {
-  static_assert(sizeof(E) == 2 && Columns % 8 == 0 && Columns <= 64 && Tokens <= 256);
+  static_assert(sizeof(E) == 2 && Columns % 8 == 0 && Columns <= box_columns && Tokens <= 256);
   static const auto encode = [] {
     void* entry = nullptr;
     cudaDriverEntryPointQueryResult found{};
@@ -39,7 +42,7 @@ CUtensorMap box_map(View<const E, 4> view, const char* name) {
   CUtensorMap map;
   const CUresult status =
       encode(&map, type, 4, const_cast<E*>(view.data), extent, stride + 1, box, step, CU_TENSOR_MAP_INTERLEAVE_NONE,
-             Columns <= 0 ? CU_TENSOR_MAP_SWIZZLE_64B : CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+             CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
   if (status != CUDA_SUCCESS) refuse("Attention cannot read ", name, ": its strides must be positive and below 2^39.");
   return map;
 }

@@ -11,13 +11,17 @@
 
 namespace weft::kernels::sm90 {
 
-/// Describes a matrix in shared memory that lies there in boxes of `Columns` 16-bit numbers a row, swizzled as the copy
-/// engine does. `box_bytes` is the distance between boxes, where the product runs over several of them.
-template <int Columns>
-__device__ std::uint64_t matrix(const void* data, int box_bytes = 16) {
-  constexpr std::uint64_t swizzle = Columns == 32 ? 2 : 1, eight_rows = 8 * Columns * 2;
-  return std::uint64_t{(shared_address(data) & 0x3ffff) >> 4} | std::uint64_t(box_bytes >> 4) << 16 |
-         eight_rows >> 4 << 32 | swizzle << 62;
+/// The address of a matrix in shared memory as matrix products take it: in boxes of 64 16-bit numbers a row, swizzled
+/// as the copy engine does. `box_bytes` is the distance between boxes, where the product runs over several of them.
+/// In a cluster the upper bits of an address tell the block, and must not spill into that distance.
+__device__ inline std::uint32_t matrix(const void* data, int box_bytes = 16) {
+  return (shared_address(data) & 0x3ffff) >> 4 | box_bytes >> 4 << 16;
+}
+
+/// The part of that matrix that begins `bytes` further on.
+__device__ inline std::uint64_t matrix_at(std::uint32_t matrix, int bytes) {
+  constexpr std::uint32_t swizzle = 1u << 30, eight_rows = 8 * 128;
+  return std::uint64_t{swizzle | eight_rows >> 4} << 32 | (matrix + bytes / 16);
 }
 
 /// Orders register accesses before the products that follow.
@@ -38,10 +42,10 @@ __device__ void settle(float (&d)[Count]) {
 }
 
 /// Four 8 × 8 matrices of 16-bit numbers from the rows of shared memory whose addresses the 32 threads give.
-__device__ inline void load_matrices(std::uint32_t* to, std::uint32_t row) {
+__device__ inline void load_matrices(std::uint32_t* to, const void* row) {
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
                : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
-               : "r"(row)
+               : "r"(shared_address(row))
                : "memory");
 }
 
@@ -79,36 +83,23 @@ struct Product {
 #define WEFT_C88 WEFT_C80, WEFT_4(80), WEFT_4(84)
 #define WEFT_C96 WEFT_C88, WEFT_4(88), WEFT_4(92)
 
-#define WEFT_SHARED(N, R, TYPE, I0, I1, I2)                                                              \
-  asm volatile("{\n.reg .pred sum;\nsetp.ne.b32 sum, " I2 ", 0;\nwgmma.mma_async.sync.aligned.m64n" #N  \
-               "k16.f32." TYPE "." TYPE " {" WEFT_D##R "}, " I0 ", " I1 ", sum, 1, 1, 0, 0;\n}\n"         \
-               : WEFT_C##R                                                                               \
-               : "l"(a), "l"(b), "n"(int{Accumulate}))
 #define WEFT_REGISTERS(N, R, TYPE, I0, I1, I2, I3, I4, I5, I6)                                            \
   asm volatile("{\n.reg .pred sum;\nsetp.ne.b32 sum, " I5 ", 0;\nwgmma.mma_async.sync.aligned.m64n" #N  \
                "k16.f32." TYPE "." TYPE " {" WEFT_D##R "}, {" I0 "," I1 "," I2 "," I3 "}, " I4              \
                ", sum, 1, 1, " I6 ";\n}\n"                                                               \
                : WEFT_C##R                                                                               \
                : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "n"(int{Accumulate}), "n"(int{!Transposed}))
-#define WEFT_PRODUCT(N, R, I0, I1, I2, I3, I4, I5, I6)                                              \
-  template <>                                                                               \
-  struct Product<N> {                                                                       \
-    template <class E, bool Accumulate>                                                     \
-    static __device__ void abt(float (&d)[R], std::uint64_t a, std::uint64_t b) {           \
-      if constexpr (std::is_same_v<E, __half>) {                                            \
-        WEFT_SHARED(N, R, "f16", I0, I1, I2);                                               \
-      } else {                                                                              \
-        WEFT_SHARED(N, R, "bf16", I0, I1, I2);                                              \
-      }                                                                                     \
-    }                                                                                       \
-    template <class E, bool Accumulate, bool Transposed>                                     \
-    static __device__ void ab(float (&d)[R], const std::uint32_t* a, std::uint64_t b) {     \
-      if constexpr (std::is_same_v<E, __half>) {                                            \
-        WEFT_REGISTERS(N, R, "f16", I0, I1, I2, I3, I4, I5, I6);                                    \
-      } else {                                                                              \
-        WEFT_REGISTERS(N, R, "bf16", I0, I1, I2, I3, I4, I5, I6);                                   \
-      }                                                                                     \
-    }                                                                                       \
+#define WEFT_PRODUCT(N, R, I0, I1, I2, I3, I4, I5, I6)                                          \
+  template <>                                                                                  \
+  struct Product<N> {                                                                          \
+    template <class E, bool Accumulate, bool Transposed>                                       \
+    static __device__ void multiply(float (&d)[R], const std::uint32_t* a, std::uint64_t b) {  \
+      if constexpr (std::is_same_v<E, __half>) {                                               \
+        WEFT_REGISTERS(N, R, "f16", I0, I1, I2, I3, I4, I5, I6);                               \
+      } else {                                                                                 \
+        WEFT_REGISTERS(N, R, "bf16", I0, I1, I2, I3, I4, I5, I6);                              \
+      }                                                                                        \
+    }                                                                                          \
   };
 
 WEFT_PRODUCT(24, 12, "%12", "%13", "%14", "%15", "%16", "%17", "%18")
