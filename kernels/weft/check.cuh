@@ -10,7 +10,8 @@
 namespace weft::kernels {
 
 inline void check(cudaError_t status, const char* what) {
-  if (status != cudaSuccess) throw std::runtime_error(sentence(what, " failed: ", cudaGetErrorString(status), "."));
+  if (status != cudaSuccess)
+    throw std::runtime_error(sentence(what, " failed: ", cudaGetErrorString(status), "."));
 }
 
 }  // namespace weft::kernels

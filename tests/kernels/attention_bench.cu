@@ -60,12 +60,12 @@ double time(Launch&& launch) {
 
 int main() {
   std::printf("%7s %7s %10s %16s\n", "n", "S", "us", "useful TFLOP/s");
-  constexpr Index shapes[][2] = {{1024, 1024}, {4096, 4096},  {16384, 16384}, {1024, 333},
+  constexpr Index shapes[][2] = {{1024, 1024}, {4096, 4096}, {16384, 16384}, {1024, 333},
                                  {4096, 333},  {16384, 333}, {512, 4096},    {256, 4096}};
   for (const auto& [n, keys] : shapes) {
     const Operand q(n, 1), k(keys, 2), v(keys, 3), out(n, 4);
-    const double us =
-        time([&] { kernels::attention<head_dim>(nullptr, q.view, k.view, v.view, out.view); });
-    std::printf("%7d %7d %10.1f %16.1f\n", int(n), int(keys), us, 4e-6 * n * keys * batch * heads * head_dim / us);
+    const double us = time([&] { kernels::attention<head_dim>(nullptr, q.view, k.view, v.view, out.view); });
+    std::printf("%7d %7d %10.1f %16.1f\n", int(n), int(keys), us,
+                4e-6 * n * keys * batch * heads * head_dim / us);
   }
 }

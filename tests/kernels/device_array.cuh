@@ -13,7 +13,9 @@ namespace weft::kernels::test {
 template <class T>
 class DeviceArray {
  public:
-  explicit DeviceArray(Index size) : size_(size) { check(cudaMalloc(&data_, size * sizeof(T)), "cudaMalloc"); }
+  explicit DeviceArray(Index size) : size_(size) {
+    check(cudaMalloc(&data_, size * sizeof(T)), "cudaMalloc");
+  }
   ~DeviceArray() { cudaFree(data_); }
   DeviceArray(const DeviceArray&) = delete;
   DeviceArray& operator=(const DeviceArray&) = delete;

@@ -27,8 +27,7 @@ struct View {
       : data(pointer), extent(extents), stride(strides) {}
 
   template <class Mutable = T>
-    requires(!std::is_const_v<Mutable>)
-  constexpr operator View<const Mutable, Rank>() const {
+  requires(!std::is_const_v<Mutable>) constexpr operator View<const Mutable, Rank>() const {
     return {data, extent, stride};
   }
 

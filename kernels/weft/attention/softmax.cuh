@@ -1,5 +1,6 @@
-// The running softmax of a warpgroup's 64 rows of logits, in the registers that the matrix product leaves them in:
-// thread t of a warp holds element i of row t / 4 + 8 · (i / 2 % 2), column 8 · (i / 4) + 2 · (t % 4) + i % 2.
+// The running softmax of a warpgroup's 64 rows of logits, in the registers that the matrix product leaves
+// them in: thread t of a warp holds element i of row t / 4 + 8 · (i / 2 % 2), column 8 · (i / 4) + 2 · (t %
+// 4) + i % 2.
 #pragma once
 
 #include <cuda_bf16.h>
@@ -35,9 +36,9 @@ __device__ float over_row(float x, Op op) {
   return op(x, __shfl_xor_sync(~0u, x, 2));
 }
 
-/// State of the two rows of this thread. Exponentials are taken of scale · (logit − reference). The reference is the
-/// maximum of the first tile and moves only where exponentials grow out of bounds, which shows in their sum: so the
-/// maxima of later tiles are hardly ever needed.
+/// State of the two rows of this thread. Exponentials are taken of scale · (logit − reference). The reference
+/// is the maximum of the first tile and moves only where exponentials grow out of bounds, which shows in
+/// their sum: so the maxima of later tiles are hardly ever needed.
 struct RunningSoftmax {
   static constexpr float limit = 4096;
 
@@ -75,8 +76,8 @@ struct RunningSoftmax {
     }
   }
 
-  /// Exponentials of the logits, two to a register. Where they are out of bounds in any row of the warp, the sums stay as
-  /// they were and the result is false.
+  /// Exponentials of the logits, two to a register. Where they are out of bounds in any row of the warp, the
+  /// sums stay as they were and the result is false.
   template <class E, int Count>
   __device__ bool exponentiate(const float (&s)[Count], std::uint32_t (&weights)[Count / 2]) {
     const float offset[2] = {scale * reference[0], scale * reference[1]};

@@ -14,14 +14,16 @@ struct Barrier {
   std::uint64_t state;
 
   __device__ void init(int arrivals) {
-    asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(shared_address(this)), "r"(arrivals) : "memory");
+    asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(shared_address(this)), "r"(arrivals)
+                 : "memory");
   }
 
   __device__ void arrive() {
     asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(shared_address(this)) : "memory");
   }
 
-  /// Arrives at the barrier in the same place of the cluster's block `rank`.
+  /// Arrives at the barrier in the same place of the cluster's block `rank`. Orders nothing: for buffers that
+  /// were read.
   __device__ void arrive_at(int rank) {
     asm volatile(
         "{\n"
@@ -35,11 +37,12 @@ struct Barrier {
 
   /// Arrives, and holds the phase open until `bytes` were copied in.
   __device__ void expect(int bytes) {
-    asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(shared_address(this)), "r"(bytes)
+    asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(shared_address(this)),
+                 "r"(bytes)
                  : "memory");
   }
 
-  /// Returns once the phase of `parity` is over.
+  /// Returns once a phase of `parity` is over.
   __device__ void wait(std::uint32_t parity) {
     asm volatile(
         "{\n"
@@ -54,7 +57,9 @@ struct Barrier {
 };
 
 /// Makes initialised barriers visible to the copy engine.
-__device__ inline void fence_barrier_init() { asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory"); }
+__device__ inline void fence_barrier_init() {
+  asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+}
 
 /// Makes ordinary writes to shared memory visible to the copy engine and the matrix units.
 __device__ inline void fence_shared_writes() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cuda.h>
+#include <cuda_fp16.h>
 #include <cuda_runtime.h>
 
 #include <cstdint>
+#include <type_traits>
 
 #include "weft/check.cuh"
 #include "weft/core/error.hpp"
@@ -16,16 +18,19 @@ namespace weft::kernels::sm90 {
 /// Columns of 16-bit numbers in shared memory: rows of 128 bytes under the 128-byte swizzle.
 inline constexpr int box_columns = 64;
 
-/// What the copy engine must know of `view` to fetch boxes of (Tokens, 1, 1, Columns), swizzled over their rows.
+/// What the copy engine must know of `view` to fetch boxes of (Tokens, 1, 1, Columns), swizzled over their
+/// rows.
 template <int Tokens, int Columns, class E>
 CUtensorMap box_map(View<const E, 4> view, const char* name) {
   static_assert(sizeof(E) == 2 && Columns % 8 == 0 && Columns <= box_columns && Tokens <= 256);
   static const auto encode = [] {
     void* entry = nullptr;
     cudaDriverEntryPointQueryResult found{};
-    check(cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &entry, 12000, cudaEnableDefault, &found),
-          "Looking up cuTensorMapEncodeTiled");
-    if (found != cudaDriverEntryPointSuccess) refuse("The CUDA driver is older than 12.0; attention needs 12.0 or newer.");
+    check(
+        cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &entry, 12000, cudaEnableDefault, &found),
+        "Looking up cuTensorMapEncodeTiled");
+    if (found != cudaDriverEntryPointSuccess)
+      refuse("The CUDA driver is older than 12.0; attention needs 12.0 or newer.");
     return reinterpret_cast<decltype(&cuTensorMapEncodeTiled)>(entry);
   }();
 
@@ -37,25 +42,23 @@ CUtensorMap box_map(View<const E, 4> view, const char* name) {
     stride[d] = extent[d] == 1 ? 16 : view.stride[order[d]] * sizeof(E);  // nobody steps along an extent of 1
   }
   const cuuint32_t box[] = {Columns, Tokens, 1, 1};
-  const cuuint32_t step[] = {1, 1, 1, 1};
-  const auto type = std::is_same_v<E, __half> ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16 : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16;
+  const cuuint32_t every[] = {1, 1, 1, 1};
+  const auto type =
+      std::is_same_v<E, __half> ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16 : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16;
   CUtensorMap map;
-  const CUresult status =
-      encode(&map, type, 4, const_cast<E*>(view.data), extent, stride + 1, box, step, CU_TENSOR_MAP_INTERLEAVE_NONE,
-             CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
-  if (status != CUDA_SUCCESS) refuse("Attention cannot read ", name, ": its strides must be positive and below 2^39.");
+  const CUresult status = encode(&map, type, 4, const_cast<E*>(view.data), extent, stride + 1, box, every,
+                                 CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
+                                 CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+  if (status != CUDA_SUCCESS)
+    refuse("Attention cannot read ", name, ": its strides must be positive and below 2^39.");
   return map;
 }
 
-__device__ inline void prefetch_map(const CUtensorMap& map) {
-  asm volatile("prefetch.tensormap [%0];" ::"l"(&map) : "memory");
-}
-
-/// Starts the copy of the box at (token, batch, head, column) to `to`; `done` counts its bytes. With a cluster of
-/// `Cluster` blocks the box goes to the same place in all of them, and so do its bytes.
-template <int Cluster = 1>
-__device__ inline void copy_box(const CUtensorMap& map, void* to, Barrier& done, int token, int batch, int head,
-                                int column) {
+/// Starts the copy of the box at (token, batch, head, column) to `to`; `done` counts its bytes. With a
+/// cluster of `Cluster` blocks the box goes to the same place in all of them, and so do its bytes.
+template <int Cluster>
+__device__ void copy_box(const CUtensorMap& map, void* to, Barrier& done, int token, int batch, int head,
+                         int column) {
   if constexpr (Cluster == 1) {
     asm volatile(
         "cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes"

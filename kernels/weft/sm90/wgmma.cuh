@@ -1,4 +1,4 @@
-// Matrix products of a warpgroup on sm_90a: d (64, N) float32 += a (64, 16) · b (16, N), asynchronous.
+// Matrix products of a warpgroup on sm_90a, asynchronous, with float32 sums in registers.
 #pragma once
 
 #include <cuda_bf16.h>
@@ -11,9 +11,10 @@
 
 namespace weft::kernels::sm90 {
 
-/// The address of a matrix in shared memory as matrix products take it: in boxes of 64 16-bit numbers a row, swizzled
-/// as the copy engine does. `box_bytes` is the distance between boxes, where the product runs over several of them.
-/// In a cluster the upper bits of an address tell the block, and must not spill into that distance.
+/// The address of a matrix in shared memory as matrix products take it: in boxes of 64 16-bit numbers a row,
+/// swizzled as the copy engine does. `box_bytes` is the distance between boxes, where the product runs over
+/// several of them. In a cluster the upper bits of an address tell the block, and must not spill into that
+/// distance.
 __device__ inline std::uint32_t matrix(const void* data, int box_bytes = 16) {
   return (shared_address(data) & 0x3ffff) >> 4 | box_bytes >> 4 << 16;
 }
@@ -28,7 +29,8 @@ __device__ inline std::uint64_t matrix_at(std::uint32_t matrix, int bytes) {
 __device__ inline void products_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 __device__ inline void products_end() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 
-/// Waits until at most `Pending` of the begun groups of products run. Their accumulators are then to be `settle`d.
+/// Waits until at most `Pending` of the begun groups of products run. Their accumulators are then to be
+/// `settle`d.
 template <int Pending>
 __device__ void products_wait() {
   asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(Pending) : "memory");
@@ -49,6 +51,7 @@ __device__ inline void load_matrices(std::uint32_t* to, const void* row) {
                : "memory");
 }
 
+/// d (64, N) [+]= a (64, 16) · b (16, N): a in registers, b in shared memory, there as it is or `Transposed`.
 template <int N>
 struct Product {
   static_assert(N < 0, "There is no matrix product of this width yet; add its line in weft/sm90/wgmma.cuh.");
@@ -59,47 +62,35 @@ struct Product {
 #define WEFT_D16 WEFT_D12 ",%12,%13,%14,%15"
 #define WEFT_D24 WEFT_D16 ",%16,%17,%18,%19,%20,%21,%22,%23"
 #define WEFT_D32 WEFT_D24 ",%24,%25,%26,%27,%28,%29,%30,%31"
-#define WEFT_D40 WEFT_D32 ",%32,%33,%34,%35,%36,%37,%38,%39"
-#define WEFT_D44 WEFT_D40 ",%40,%41,%42,%43"
+#define WEFT_D44 WEFT_D32 ",%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43"
 #define WEFT_D48 WEFT_D44 ",%44,%45,%46,%47"
-#define WEFT_D56 WEFT_D48 ",%48,%49,%50,%51,%52,%53,%54,%55"
-#define WEFT_D64 WEFT_D56 ",%56,%57,%58,%59,%60,%61,%62,%63"
-#define WEFT_D72 WEFT_D64 ",%64,%65,%66,%67,%68,%69,%70,%71"
-#define WEFT_D80 WEFT_D72 ",%72,%73,%74,%75,%76,%77,%78,%79"
-#define WEFT_D88 WEFT_D80 ",%80,%81,%82,%83,%84,%85,%86,%87"
-#define WEFT_D96 WEFT_D88 ",%88,%89,%90,%91,%92,%93,%94,%95"
+#define WEFT_D64 WEFT_D48 ",%48,%49,%50,%51,%52,%53,%54,%55,%56,%57,%58,%59,%60,%61,%62,%63"
 #define WEFT_4(i) "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3])
 #define WEFT_C12 WEFT_4(0), WEFT_4(4), WEFT_4(8)
 #define WEFT_C16 WEFT_C12, WEFT_4(12)
 #define WEFT_C24 WEFT_C16, WEFT_4(16), WEFT_4(20)
 #define WEFT_C32 WEFT_C24, WEFT_4(24), WEFT_4(28)
-#define WEFT_C40 WEFT_C32, WEFT_4(32), WEFT_4(36)
-#define WEFT_C44 WEFT_C40, WEFT_4(40)
+#define WEFT_C44 WEFT_C32, WEFT_4(32), WEFT_4(36), WEFT_4(40)
 #define WEFT_C48 WEFT_C44, WEFT_4(44)
-#define WEFT_C56 WEFT_C48, WEFT_4(48), WEFT_4(52)
-#define WEFT_C64 WEFT_C56, WEFT_4(56), WEFT_4(60)
-#define WEFT_C72 WEFT_C64, WEFT_4(64), WEFT_4(68)
-#define WEFT_C80 WEFT_C72, WEFT_4(72), WEFT_4(76)
-#define WEFT_C88 WEFT_C80, WEFT_4(80), WEFT_4(84)
-#define WEFT_C96 WEFT_C88, WEFT_4(88), WEFT_4(92)
-
-#define WEFT_REGISTERS(N, R, TYPE, I0, I1, I2, I3, I4, I5, I6)                                            \
-  asm volatile("{\n.reg .pred sum;\nsetp.ne.b32 sum, " I5 ", 0;\nwgmma.mma_async.sync.aligned.m64n" #N  \
-               "k16.f32." TYPE "." TYPE " {" WEFT_D##R "}, {" I0 "," I1 "," I2 "," I3 "}, " I4              \
-               ", sum, 1, 1, " I6 ";\n}\n"                                                               \
-               : WEFT_C##R                                                                               \
-               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "n"(int{Accumulate}), "n"(int{!Transposed}))
-#define WEFT_PRODUCT(N, R, I0, I1, I2, I3, I4, I5, I6)                                          \
-  template <>                                                                                  \
-  struct Product<N> {                                                                          \
-    template <class E, bool Accumulate, bool Transposed>                                       \
-    static __device__ void multiply(float (&d)[R], const std::uint32_t* a, std::uint64_t b) {  \
-      if constexpr (std::is_same_v<E, __half>) {                                               \
-        WEFT_REGISTERS(N, R, "f16", I0, I1, I2, I3, I4, I5, I6);                               \
-      } else {                                                                                 \
-        WEFT_REGISTERS(N, R, "bf16", I0, I1, I2, I3, I4, I5, I6);                              \
-      }                                                                                        \
-    }                                                                                          \
+#define WEFT_C64 WEFT_C48, WEFT_4(48), WEFT_4(52), WEFT_4(56), WEFT_4(60)
+#define WEFT_REGISTERS(N, R, TYPE, I0, I1, I2, I3, I4, I5, I6)                                         \
+  asm volatile("{\n.reg .pred sum;\nsetp.ne.b32 sum, " I5 ", 0;\nwgmma.mma_async.sync.aligned.m64n" #N \
+               "k16.f32." TYPE "." TYPE " {" WEFT_D##R "}, {" I0 "," I1 "," I2 "," I3 "}, " I4         \
+                                                       ", sum, 1, 1, " I6 ";\n}\n"                     \
+               : WEFT_C##R                                                                             \
+               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "n"(int{Accumulate}),             \
+                 "n"(int{!Transposed}))
+#define WEFT_PRODUCT(N, R, I0, I1, I2, I3, I4, I5, I6)                                        \
+  template <>                                                                                 \
+  struct Product<N> {                                                                         \
+    template <class E, bool Accumulate, bool Transposed>                                      \
+    static __device__ void multiply(float (&d)[R], const std::uint32_t* a, std::uint64_t b) { \
+      if constexpr (std::is_same_v<E, __half>) {                                              \
+        WEFT_REGISTERS(N, R, "f16", I0, I1, I2, I3, I4, I5, I6);                              \
+      } else {                                                                                \
+        WEFT_REGISTERS(N, R, "bf16", I0, I1, I2, I3, I4, I5, I6);                             \
+      }                                                                                       \
+    }                                                                                         \
   };
 
 WEFT_PRODUCT(24, 12, "%12", "%13", "%14", "%15", "%16", "%17", "%18")
@@ -107,13 +98,25 @@ WEFT_PRODUCT(32, 16, "%16", "%17", "%18", "%19", "%20", "%21", "%22")
 WEFT_PRODUCT(48, 24, "%24", "%25", "%26", "%27", "%28", "%29", "%30")
 WEFT_PRODUCT(64, 32, "%32", "%33", "%34", "%35", "%36", "%37", "%38")
 WEFT_PRODUCT(88, 44, "%44", "%45", "%46", "%47", "%48", "%49", "%50")
-WEFT_PRODUCT(80, 40, "%40", "%41", "%42", "%43", "%44", "%45", "%46")
 WEFT_PRODUCT(96, 48, "%48", "%49", "%50", "%51", "%52", "%53", "%54")
-WEFT_PRODUCT(112, 56, "%56", "%57", "%58", "%59", "%60", "%61", "%62")
 WEFT_PRODUCT(128, 64, "%64", "%65", "%66", "%67", "%68", "%69", "%70")
-WEFT_PRODUCT(144, 72, "%72", "%73", "%74", "%75", "%76", "%77", "%78")
-WEFT_PRODUCT(160, 80, "%80", "%81", "%82", "%83", "%84", "%85", "%86")
-WEFT_PRODUCT(176, 88, "%88", "%89", "%90", "%91", "%92", "%93", "%94")
-WEFT_PRODUCT(192, 96, "%96", "%97", "%98", "%99", "%100", "%101", "%102")
+
+#undef WEFT_PRODUCT
+#undef WEFT_REGISTERS
+#undef WEFT_4
+#undef WEFT_C12
+#undef WEFT_D12
+#undef WEFT_C16
+#undef WEFT_D16
+#undef WEFT_C24
+#undef WEFT_D24
+#undef WEFT_C32
+#undef WEFT_D32
+#undef WEFT_C44
+#undef WEFT_D44
+#undef WEFT_C48
+#undef WEFT_D48
+#undef WEFT_C64
+#undef WEFT_D64
 
 }  // namespace weft::kernels::sm90

@@ -7,9 +7,9 @@
 
 namespace weft::kernels::sm90 {
 
-/// In each round the matrix units take the logits of one tile of keys and the output of the one before, and the warps
-/// take exponentials of the new logits while the output is still at work. Consumers begin their rounds one after the
-/// other, so that the exponentials of one fall into the products of another.
+/// In each round the matrix units take the logits of one tile of keys and the output of the one before, and
+/// the warps take exponentials of the new logits while the output is still at work. Consumers begin their
+/// rounds one after the other, so that the exponentials of one fall into the products of another.
 template <class E, int HeadDim, class Tiles>
 struct Consumer : Layout<E, HeadDim, Tiles> {
   using L = Layout<E, HeadDim, Tiles>;
@@ -27,14 +27,11 @@ struct Consumer : Layout<E, HeadDim, Tiles> {
   float output[HeadDim / 2];           // (64, D)
   RunningSoftmax softmax;
 
-  __device__ Consumer(typename L::Shared& s, const Problem<E>& p, int index) : shared(s), problem(p), consumer(index) {}
+  __device__ Consumer(typename L::Shared& s, const Problem<E>& p, int index)
+      : shared(s), problem(p), consumer(index) {}
 
-  __device__ void await_turn() {
-    if (Tiles::turns) named_wait(1 + consumer, 256);
-  }
-  __device__ void pass_turn() {
-    if (Tiles::turns) named_arrive(1 + (consumer + 1) % L::consumers, 256);
-  }
+  __device__ void await_turn() { named_wait(1 + consumer, 256); }
+  __device__ void pass_turn() { named_arrive(1 + (consumer + 1) % L::consumers, 256); }
 
   /// Tells all who wrote into it that this warp is done with a buffer.
   static __device__ void release(Barrier& free) {
@@ -62,8 +59,8 @@ struct Consumer : Layout<E, HeadDim, Tiles> {
     products_begin();
 #pragma unroll
     for (int i = 0; i < k_steps; ++i) {
-      const std::uint64_t b = matrix_at(k_low + k.stage * (sizeof shared.k[0] / 16),
-                                        i / 4 * sizeof shared.k[0][0] + i % 4 * 32);
+      const std::uint64_t b =
+          matrix_at(k_low + k.stage * (sizeof shared.k[0] / 16), i / 4 * sizeof shared.k[0][0] + i % 4 * 32);
       if (i == 0) {
         Product<keys>::template multiply<E, false, true>(logits, queries + 4 * i, b);
       } else {
@@ -78,7 +75,8 @@ struct Consumer : Layout<E, HeadDim, Tiles> {
     products_begin();
 #pragma unroll
     for (int i = 0; i < keys / 16; ++i) {
-      const std::uint64_t b = matrix_at(v_low + v.stage * (sizeof shared.v[0] / 16), i * 16 * box_columns * sizeof(E));
+      const std::uint64_t b =
+          matrix_at(v_low + v.stage * (sizeof shared.v[0] / 16), i * 16 * box_columns * sizeof(E));
       Product<HeadDim>::template multiply<E, true, false>(output, weights + 4 * i, b);
     }
     products_end();

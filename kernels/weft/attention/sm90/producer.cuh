@@ -5,7 +5,8 @@
 
 namespace weft::kernels::sm90 {
 
-/// What the copy engine must know of q, k and v: boxes of 64 columns, and of those that remain of the head dimension.
+/// What the copy engine must know of q, k and v: boxes of 64 columns, and of those that remain of the head
+/// dimension.
 struct BoxMaps {
   CUtensorMap full, rest;
 };
@@ -25,9 +26,11 @@ template <class E, int HeadDim, class Tiles>
 struct Producer : Layout<E, HeadDim, Tiles> {
   using L = Layout<E, HeadDim, Tiles>;
 
-  /// Fetches the rows of `to` from `row` on; `full` waits for all `Rows`, from whichever block of the cluster they come.
+  /// Fetches the rows of `to` from `row` on; `full` waits for all `Rows`, from whichever block of the cluster
+  /// they come.
   template <int Cluster, int Rows>
-  static __device__ void load(const BoxMaps& map, E (*to)[Rows][box_columns], int row, Barrier& full, int token, Place at) {
+  static __device__ void load(const BoxMaps& map, E (*to)[Rows][box_columns], int row, Barrier& full,
+                              int token, Place at) {
     constexpr int full_boxes = HeadDim / box_columns;
     full.expect(Rows * HeadDim * sizeof(E));
 #pragma unroll
@@ -35,7 +38,8 @@ struct Producer : Layout<E, HeadDim, Tiles> {
       copy_box<Cluster>(map.full, to[c][row], full, token, at.batch, at.head, c * box_columns);
     }
     if constexpr (HeadDim % box_columns > 0) {
-      copy_box<Cluster>(map.rest, to[full_boxes][row], full, token, at.batch, at.head, full_boxes * box_columns);
+      copy_box<Cluster>(map.rest, to[full_boxes][row], full, token, at.batch, at.head,
+                        full_boxes * box_columns);
     }
   }
 

@@ -9,11 +9,19 @@ namespace weft::kernels::sm90 {
 /// Found by measurement, see NOTES.md.
 template <int HeadDim>
 struct Tiling {
-  static constexpr int consumers = 2;     // warpgroups, each with 64 queries
+  static constexpr int consumers = 2;  // warpgroups, each with 64 queries
   static constexpr int keys = HeadDim <= 96 ? 128 : 96;
-  static constexpr int stages = 3;        // of the rings of keys and values
-  static constexpr int cluster = 2;       // blocks that fetch keys and values for each other
-  static constexpr bool turns = true;
+  static constexpr int stages = 3;   // of the rings of keys and values
+  static constexpr int cluster = 2;  // blocks that fetch keys and values for each other
+};
+
+/// More queries a block: faster where there are so many that the coarser tiles still spread evenly.
+template <int HeadDim>
+struct TallTiling {
+  static constexpr int consumers = 3;
+  static constexpr int keys = 64;
+  static constexpr int stages = 3;
+  static constexpr int cluster = 2;
 };
 
 template <class E>
@@ -30,13 +38,16 @@ struct Place {
 
   template <class E>
   __device__ Place(const Problem<E>& p, int tile, int rows)
-      : token(tile % p.row_tiles * rows), batch(tile / p.row_tiles / p.heads), head(tile / p.row_tiles % p.heads) {}
+      : token(tile % p.row_tiles * rows),
+        batch(tile / p.row_tiles / p.heads),
+        head(tile / p.row_tiles % p.heads) {}
 };
 
 /// The sizes that follow from a tiling.
 template <class E, int HeadDim, class Tiles>
 struct Layout {
-  static constexpr int consumers = Tiles::consumers, keys = Tiles::keys, stages = Tiles::stages, cluster = Tiles::cluster;
+  static constexpr int consumers = Tiles::consumers, keys = Tiles::keys, stages = Tiles::stages,
+                       cluster = Tiles::cluster;
   static constexpr int rows = 64 * consumers;
   static constexpr int boxes = (HeadDim + box_columns - 1) / box_columns;  // side by side
   static constexpr int k_steps = (HeadDim + 15) / 16;
@@ -66,7 +77,8 @@ struct Layout {
     if constexpr (HeadDim % 16 != 0) {
       // The copies leave out the padding of q and k, which must be zero.
       auto* word = reinterpret_cast<uint4*>(&s.q);
-      for (int i = threadIdx.x; i < int((sizeof s.q + sizeof s.k) / sizeof(uint4)); i += threads) word[i] = {};
+      for (int i = threadIdx.x; i < int((sizeof s.q + sizeof s.k) / sizeof(uint4)); i += threads)
+        word[i] = {};
       fence_shared_writes();
     }
     cluster_sync();
