@@ -151,10 +151,16 @@ void compare(Shape shape, bool gaps, unsigned seed) {
 }
 
 const std::vector<Shape> small = {
-    {1, 1, 1, 1},           {128, 128, 1, 2}, {64, 333, 2, 3},    {200, 77, 1, 3}, {129, 257, 2, 1},
-    {333, 640, 1, 2},       {5, 1000, 1, 1},  {70, 511, 1, 2, 4},  // logits that outgrow those of the first
-                                                                   // tile
-    {30, 700, 1, 2, 2, 20},                                        // and that outgrow float32's exponents
+    {1, 1, 1, 1},
+    {128, 128, 1, 2},
+    {64, 333, 2, 3},
+    {200, 77, 1, 3},
+    {129, 257, 2, 1},
+    {333, 640, 1, 2},
+    {5, 1000, 1, 1},
+    {70, 511, 1, 2, 4},      // logits that outgrow those of the first
+                             // tile
+    {30, 700, 1, 2, 2, 20},  // and that outgrow float32's exponents
 };
 const std::vector<Shape> large = {
     {1024, 700, 2, 16, 2},  // several tiles of queries a block

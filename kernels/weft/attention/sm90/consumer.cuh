@@ -114,7 +114,7 @@ struct Consumer : Layout<E, HeadDim, Tiles> {
     if (count < keys) mask(count);
     softmax = {problem.scale};
     softmax.begin(logits);
-    softmax.exponentiate<E>(logits, weights);
+    softmax.template exponentiate<E>(logits, weights);
 #pragma unroll
     for (float& o : output) o = 0;
   }
@@ -129,16 +129,18 @@ struct Consumer : Layout<E, HeadDim, Tiles> {
     pass_turn();
     products_wait<1>();
     end_logits();
-    if (!softmax.exponentiate<E>(logits, weights)) {
-      products_wait<0>();
-      settle(output);
-      float factor[2];
+    // The warps decide this each for itself, so no operation of the whole warpgroup may depend on it.
+    const bool out_of_bounds = !softmax.template exponentiate<E>(logits, weights);
+    float factor[2];
+    if (out_of_bounds) {
       softmax.follow(logits, factor);
-#pragma unroll
-      for (int i = 0; i < HeadDim / 2; ++i) output[i] *= factor[i / 2 % 2];
-      softmax.exponentiate<E>(logits, weights);
+      softmax.template exponentiate<E>(logits, weights);
     }
     end_output();
+    if (out_of_bounds) {
+#pragma unroll
+      for (int i = 0; i < HeadDim / 2; ++i) output[i] *= factor[i / 2 % 2];
+    }
   }
 
   __device__ void last_output(const Weights& weights) {
