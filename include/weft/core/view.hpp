@@ -26,7 +26,8 @@ struct View {
   constexpr View(T* pointer, std::array<Index, Rank> extents, std::array<Index, Rank> strides)
       : data(pointer), extent(extents), stride(strides) {}
 
-  constexpr operator View<const T, Rank>() const requires(!std::is_const_v<T>) {
+  template <class Mutable = T>
+  requires(!std::is_const_v<Mutable>) constexpr operator View<const Mutable, Rank>() const {
     return {data, extent, stride};
   }
 

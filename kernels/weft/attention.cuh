@@ -1,0 +1,75 @@
+// Attention: out = softmax(q · kᵀ / √D) · v, with the log-sum-exp that merges parts of it.
+#pragma once
+
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+#include <cuda_runtime.h>
+
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+
+#include "weft/attention/sm90.cuh"
+#include "weft/check.cuh"
+#include "weft/core/error.hpp"
+#include "weft/core/view.hpp"
+
+namespace weft::kernels {
+
+template <class E>
+void check_attention(In<E, 4> q, In<E, 4> k, In<E, 4> v, In<E, 4> out, In<float, 3> lse, Index head_dim) {
+  const View<const E, 4>* views[] = {&q, &k, &v, &out};
+  const char* names[] = {"q", "k", "v", "out"};
+  for (int i = 0; i < 4; ++i) {
+    const auto& [data, extent, stride] = *views[i];
+    const Index tokens = i == 1 || i == 2 ? k.extent[0] : q.extent[0];
+    if (extent != std::array{tokens, q.extent[1], q.extent[2], head_dim}) {
+      refuse("Attention was given ", names[i], " of (", extent[0], ", ", extent[1], ", ", extent[2], ", ",
+             extent[3], "); it needs (", tokens, ", ", q.extent[1], ", ", q.extent[2], ", ", head_dim, ").");
+    }
+    bool aligned = reinterpret_cast<std::uintptr_t>(data) % 16 == 0;
+    for (int d = 0; d < 3; ++d) aligned &= extent[d] == 1 || stride[d] % 8 == 0;
+    if (!aligned)
+      refuse("Attention was given ", names[i],
+             " out of line; rows of heads must begin at multiples of 16 bytes.");
+    if (extent[0] > std::numeric_limits<int>::max() / 2) refuse("Attention takes at most 2^30 tokens.");
+  }
+  if (lse.data && lse.extent != std::array{q.extent[0], q.extent[1], q.extent[2]}) {
+    refuse("Attention's log-sum-exp must be of (", q.extent[0], ", ", q.extent[1], ", ", q.extent[2], ").");
+  }
+}
+
+/// q (n, B, H, D) over k, v (S, B, H, D) into out (n, B, H, D) and, if given, lse (n, B, H): the natural
+/// logarithm of the sum of exponentials. The last dimension is dense and every row begins at a multiple of 16
+/// bytes.
+template <int HeadDim, class E>
+void attention(cudaStream_t stream, In<E, 4> q, In<E, 4> k, In<E, 4> v, View<E, 4> out,
+               View<float, 3> lse = {}) {
+  static_assert(std::is_same_v<E, __nv_bfloat16> || std::is_same_v<E, __half>,
+                "Attention computes in __nv_bfloat16 or __half.");
+  static_assert(HeadDim % 8 == 0 && HeadDim <= 128,
+                "Attention takes head dimensions up to 128 that are multiples of 8.");
+  check_attention<E>(q, k, v, out, lse, HeadDim);
+  if (out.empty()) return;
+
+  int device, major, minor, multiprocessors;
+  check(cudaGetDevice(&device), "Asking for the current device");
+  check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device),
+        "Asking for the compute capability");
+  check(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device),
+        "Asking for the compute capability");
+  check(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device),
+        "Counting multiprocessors");
+  if (major != 9 || minor != 0) {
+    refuse("Attention needs a GPU of compute capability 9.0 (H100, H200); this one has ", major, ".", minor,
+           ".");
+  }
+  if (k.extent[0] == 0) {
+    const dim3 heads(q.extent[0], q.extent[1], q.extent[2]);
+    attend_nothing<<<heads, 32, 0, stream>>>(AttentionResult<E>(out, lse), HeadDim);
+    return check(cudaGetLastError(), "Launching attention");
+  }
+  sm90::launch_attention<HeadDim>(stream, q, k, v, out, lse, multiprocessors);
+}
+
+}  // namespace weft::kernels

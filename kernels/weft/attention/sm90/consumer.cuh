@@ -1,0 +1,193 @@
+// A warpgroup that computes attention for 64 queries at a time on sm_90a.
+#pragma once
+
+#include "weft/attention/sm90/tiling.cuh"
+#include "weft/attention/softmax.cuh"
+#include "weft/sm90/wgmma.cuh"
+
+namespace weft::kernels::sm90 {
+
+/// In each round the matrix units take the logits of one tile of keys and the output of the one before, and
+/// the warps take exponentials of the new logits while the output is still at work. Consumers begin their
+/// rounds one after the other, so that the exponentials of one fall into the products of another.
+template <class E, int HeadDim, class Tiles>
+struct Consumer : Layout<E, HeadDim, Tiles> {
+  using L = Layout<E, HeadDim, Tiles>;
+  using L::keys, L::stages, L::cluster, L::k_steps;
+
+  using Weights = std::uint32_t[keys / 4];  // (64, keys), two a register
+
+  typename L::Shared& shared;
+  const Problem<E>& problem;
+  const int consumer;
+  const std::uint32_t k_low = matrix(&shared.k), v_low = matrix(&shared.v, sizeof shared.v[0][0]);
+  Ring<stages> k, v;
+  std::uint32_t queries[4 * k_steps];  // (64, D)
+  float logits[keys / 2];              // (64, keys)
+  float output[HeadDim / 2];           // (64, D)
+  RunningSoftmax softmax;
+
+  __device__ Consumer(typename L::Shared& s, const Problem<E>& p, int index)
+      : shared(s), problem(p), consumer(index) {}
+
+  __device__ void await_turn() { named_wait(1 + consumer, 256); }
+  __device__ void pass_turn() { named_arrive(1 + (consumer + 1) % L::consumers, 256); }
+
+  /// Tells all who wrote into it that this warp is done with a buffer.
+  static __device__ void release(Barrier& free) {
+    if constexpr (cluster > 1) {
+      if (threadIdx.x % 32 < cluster) free.arrive_at(threadIdx.x % 32);
+    } else {
+      if (threadIdx.x % 32 == 0) free.arrive();
+    }
+  }
+
+  /// The warp's 16 rows of queries as left operands.
+  __device__ void load_queries() {
+    const int lane = threadIdx.x % 32, row = 64 * consumer + threadIdx.x / 32 % 4 * 16 + lane % 16;
+#pragma unroll
+    for (int i = 0; i < k_steps; ++i) {
+      const int chunk = (i % 4 * 2 + lane / 16) ^ (row % 8);  // of 16 bytes, swizzled
+      load_matrices(queries + 4 * i, &shared.q[i / 4][row][8 * chunk]);
+    }
+    __syncwarp();
+    if (lane == 0) shared.q_free.arrive();
+  }
+
+  /// Begins logits = q · kᵀ.
+  __device__ void multiply_keys() {
+    products_begin();
+#pragma unroll
+    for (int i = 0; i < k_steps; ++i) {
+      const std::uint64_t b =
+          matrix_at(k_low + k.stage * (sizeof shared.k[0] / 16), i / 4 * sizeof shared.k[0][0] + i % 4 * 32);
+      if (i == 0) {
+        Product<keys>::template multiply<E, false, true>(logits, queries + 4 * i, b);
+      } else {
+        Product<keys>::template multiply<E, true, true>(logits, queries + 4 * i, b);
+      }
+    }
+    products_end();
+  }
+
+  /// Begins output += weights · v.
+  __device__ void multiply_values(const Weights& weights) {
+    products_begin();
+#pragma unroll
+    for (int i = 0; i < keys / 16; ++i) {
+      const std::uint64_t b =
+          matrix_at(v_low + v.stage * (sizeof shared.v[0] / 16), i * 16 * box_columns * sizeof(E));
+      Product<HeadDim>::template multiply<E, true, false>(output, weights + 4 * i, b);
+    }
+    products_end();
+  }
+
+  __device__ void end_logits() {
+    settle(logits);
+    release(shared.k_free[k.stage]);
+    k.advance();
+  }
+
+  __device__ void end_output() {
+    products_wait<0>();
+    settle(output);
+    release(shared.v_free[v.stage]);
+    v.advance();
+  }
+
+  /// Takes keys from `count` on out of the row.
+  __device__ void mask(int count) {
+    const int column = threadIdx.x % 4 * 2;
+#pragma unroll
+    for (int i = 0; i < keys / 2; ++i) {
+      if (i / 4 * 8 + column + i % 2 >= count) logits[i] = -INFINITY;
+    }
+  }
+
+  /// The first tile of keys, which may be a part.
+  __device__ void first_round(Weights& weights) {
+    shared.k_full[k.stage].wait(k.parity);
+    multiply_keys();
+    products_wait<0>();
+    end_logits();
+    const int count = problem.keys - (L::key_tiles(problem) - 1) * keys;
+    if (count < keys) mask(count);
+    softmax = {problem.scale};
+    softmax.begin(logits);
+    softmax.template exponentiate<E>(logits, weights);
+#pragma unroll
+    for (float& o : output) o = 0;
+  }
+
+  /// Another tile of keys, together with the output of the tile before.
+  __device__ void round(const Weights& before, Weights& weights) {
+    shared.k_full[k.stage].wait(k.parity);
+    shared.v_full[v.stage].wait(v.parity);
+    await_turn();
+    multiply_keys();
+    multiply_values(before);
+    pass_turn();
+    products_wait<1>();
+    end_logits();
+    // The warps decide this each for itself, so no operation of the whole warpgroup may depend on it.
+    const bool out_of_bounds = !softmax.template exponentiate<E>(logits, weights);
+    float factor[2];
+    if (out_of_bounds) {
+      softmax.follow(logits, factor);
+      softmax.template exponentiate<E>(logits, weights);
+    }
+    end_output();
+    if (out_of_bounds) {
+#pragma unroll
+      for (int i = 0; i < HeadDim / 2; ++i) output[i] *= factor[i / 2 % 2];
+    }
+  }
+
+  __device__ void last_output(const Weights& weights) {
+    shared.v_full[v.stage].wait(v.parity);
+    multiply_values(weights);
+    end_output();
+  }
+
+  __device__ void store(Place at) {
+    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4;
+    softmax.finish();
+#pragma unroll
+    for (int r = 0; r < 2; ++r) {
+      const int token = at.token + 64 * consumer + 16 * warp + lane / 4 + 8 * r;
+      if (token >= problem.queries) continue;
+      const float share = __frcp_rn(softmax.sum[r]);
+      auto* to = reinterpret_cast<std::uint32_t*>(problem.result.row(token, at.batch, at.head)) + lane % 4;
+#pragma unroll
+      for (int i = 0; i < HeadDim / 8; ++i) {
+        to[4 * i] = pack<E>(output[4 * i + 2 * r] * share, output[4 * i + 2 * r + 1] * share);
+      }
+      if (lane % 4 == 0) problem.result.put_lse(token, at.batch, at.head, softmax.log_sum(r));
+    }
+  }
+
+  __device__ void run() {
+    std::uint32_t q_parity = 0;
+    if (consumer == L::consumers - 1) pass_turn();
+    for (int tile = blockIdx.x; tile < problem.tiles; tile += gridDim.x, q_parity ^= 1) {
+      Weights even, odd;
+      shared.q_full.wait(q_parity);
+      load_queries();
+      first_round(even);
+      int left = L::key_tiles(problem) - 1;
+      for (; left >= 2; left -= 2) {
+        round(even, odd);
+        round(odd, even);
+      }
+      if (left == 1) {
+        round(even, odd);
+        last_output(odd);
+      } else {
+        last_output(even);
+      }
+      store(Place(problem, tile, L::rows));
+    }
+  }
+};
+
+}  // namespace weft::kernels::sm90

@@ -1,0 +1,88 @@
+// How attention on sm_90a is cut into tiles, and what its warpgroups share.
+#pragma once
+
+#include "weft/attention/result.cuh"
+#include "weft/sm90/tma.cuh"
+
+namespace weft::kernels::sm90 {
+
+/// Found by measurement, see NOTES.md.
+template <int HeadDim>
+struct Tiling {
+  static constexpr int consumers = 2;  // warpgroups, each with 64 queries
+  static constexpr int keys = HeadDim <= 96 ? 128 : 96;
+  static constexpr int stages = 3;   // of the rings of keys and values
+  static constexpr int cluster = 2;  // blocks that fetch keys and values for each other
+};
+
+/// More queries a block: faster where there are so many that the coarser tiles still spread evenly.
+template <int HeadDim>
+struct TallTiling {
+  static constexpr int consumers = 3;
+  static constexpr int keys = 64;
+  static constexpr int stages = 3;
+  static constexpr int cluster = 2;
+};
+
+template <class E>
+struct Problem {
+  AttentionResult<E> result;
+  int queries, keys, heads;
+  int row_tiles, tiles;  // of one head, of all
+  float scale;           // logits to powers of two
+};
+
+/// Where a tile of queries begins.
+struct Place {
+  int token, batch, head;
+
+  template <class E>
+  __device__ Place(const Problem<E>& p, int tile, int rows)
+      : token(tile % p.row_tiles * rows),
+        batch(tile / p.row_tiles / p.heads),
+        head(tile / p.row_tiles % p.heads) {}
+};
+
+/// The sizes that follow from a tiling.
+template <class E, int HeadDim, class Tiles>
+struct Layout {
+  static constexpr int consumers = Tiles::consumers, keys = Tiles::keys, stages = Tiles::stages,
+                       cluster = Tiles::cluster;
+  static constexpr int rows = 64 * consumers;
+  static constexpr int boxes = (HeadDim + box_columns - 1) / box_columns;  // side by side
+  static constexpr int k_steps = (HeadDim + 15) / 16;
+  static constexpr int threads = 128 * (consumers + 1);
+  static_assert(keys % 16 == 0 && keys % (8 * cluster) == 0);
+  static_assert(consumers == 2 || consumers == 3);
+
+  struct Shared {
+    alignas(1024) E q[boxes][rows][box_columns];
+    alignas(1024) E k[stages][boxes][keys][box_columns];
+    alignas(1024) E v[stages][boxes][keys][box_columns];
+    Barrier q_full, q_free, k_full[stages], k_free[stages], v_full[stages], v_free[stages];
+  };
+
+  static __device__ int key_tiles(const Problem<E>& problem) { return (problem.keys + keys - 1) / keys; }
+
+  static __device__ void init(Shared& s) {
+    constexpr int warps = 4 * consumers;
+    if (threadIdx.x == 0) {
+      s.q_full.init(1), s.q_free.init(warps);
+      for (int i = 0; i < stages; ++i) {
+        s.k_full[i].init(1), s.k_free[i].init(warps * cluster);
+        s.v_full[i].init(1), s.v_free[i].init(warps * cluster);
+      }
+      fence_barrier_init();
+    }
+    if constexpr (HeadDim % 16 != 0) {
+      // The copies leave out the padding of q and k, which must be zero.
+      auto* word = reinterpret_cast<uint4*>(&s.q);
+      for (int i = threadIdx.x; i < int((sizeof s.q + sizeof s.k) / sizeof(uint4)); i += threads)
+        word[i] = {};
+      fence_shared_writes();
+    }
+    cluster_sync();
+  }
+};
+
+}  // namespace weft::kernels::sm90

@@ -1,0 +1,17 @@
+// CUDA's return codes as exceptions.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <stdexcept>
+
+#include "weft/core/error.hpp"
+
+namespace weft::kernels {
+
+inline void check(cudaError_t status, const char* what) {
+  if (status != cudaSuccess)
+    throw std::runtime_error(sentence(what, " failed: ", cudaGetErrorString(status), "."));
+}
+
+}  // namespace weft::kernels

@@ -1,0 +1,122 @@
+// Matrix products of a warpgroup on sm_90a, asynchronous, with float32 sums in registers.
+#pragma once
+
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+
+#include <cstdint>
+#include <type_traits>
+
+#include "weft/sm90/barrier.cuh"
+
+namespace weft::kernels::sm90 {
+
+/// The address of a matrix in shared memory as matrix products take it: in boxes of 64 16-bit numbers a row,
+/// swizzled as the copy engine does. `box_bytes` is the distance between boxes, where the product runs over
+/// several of them. In a cluster the upper bits of an address tell the block, and must not spill into that
+/// distance.
+__device__ inline std::uint32_t matrix(const void* data, int box_bytes = 16) {
+  return (shared_address(data) & 0x3ffff) >> 4 | box_bytes >> 4 << 16;
+}
+
+/// The part of that matrix that begins `bytes` further on.
+__device__ inline std::uint64_t matrix_at(std::uint32_t matrix, int bytes) {
+  constexpr std::uint32_t swizzle = 1u << 30, eight_rows = 8 * 128;
+  return std::uint64_t{swizzle | eight_rows >> 4} << 32 | (matrix + bytes / 16);
+}
+
+/// Orders register accesses before the products that follow.
+__device__ inline void products_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
+__device__ inline void products_end() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
+
+/// Waits until at most `Pending` of the begun groups of products run. Their accumulators are then to be
+/// `settle`d.
+template <int Pending>
+__device__ void products_wait() {
+  asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(Pending) : "memory");
+}
+
+/// Keeps the compiler from moving uses of `d` across this point.
+template <int Count>
+__device__ void settle(float (&d)[Count]) {
+#pragma unroll
+  for (int i = 0; i < Count; ++i) asm volatile("" : "+f"(d[i])::"memory");
+}
+
+/// Four 8 × 8 matrices of 16-bit numbers from the rows of shared memory whose addresses the 32 threads give.
+__device__ inline void load_matrices(std::uint32_t* to, const void* row) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
+               : "r"(shared_address(row))
+               : "memory");
+}
+
+/// d (64, N) [+]= a (64, 16) · b (16, N): a in registers, b in shared memory, there as it is or `Transposed`.
+template <int N>
+struct Product {
+  static_assert(N < 0, "There is no matrix product of this width yet; add its line in weft/sm90/wgmma.cuh.");
+};
+
+// Operand lists: WEFT_Dn names n accumulators in the text, WEFT_Cn binds them.
+#define WEFT_D12 "%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11"
+#define WEFT_D16 WEFT_D12 ",%12,%13,%14,%15"
+#define WEFT_D24 WEFT_D16 ",%16,%17,%18,%19,%20,%21,%22,%23"
+#define WEFT_D32 WEFT_D24 ",%24,%25,%26,%27,%28,%29,%30,%31"
+#define WEFT_D44 WEFT_D32 ",%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43"
+#define WEFT_D48 WEFT_D44 ",%44,%45,%46,%47"
+#define WEFT_D64 WEFT_D48 ",%48,%49,%50,%51,%52,%53,%54,%55,%56,%57,%58,%59,%60,%61,%62,%63"
+#define WEFT_4(i) "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3])
+#define WEFT_C12 WEFT_4(0), WEFT_4(4), WEFT_4(8)
+#define WEFT_C16 WEFT_C12, WEFT_4(12)
+#define WEFT_C24 WEFT_C16, WEFT_4(16), WEFT_4(20)
+#define WEFT_C32 WEFT_C24, WEFT_4(24), WEFT_4(28)
+#define WEFT_C44 WEFT_C32, WEFT_4(32), WEFT_4(36), WEFT_4(40)
+#define WEFT_C48 WEFT_C44, WEFT_4(44)
+#define WEFT_C64 WEFT_C48, WEFT_4(48), WEFT_4(52), WEFT_4(56), WEFT_4(60)
+#define WEFT_REGISTERS(N, R, TYPE, I0, I1, I2, I3, I4, I5, I6)                                         \
+  asm volatile("{\n.reg .pred sum;\nsetp.ne.b32 sum, " I5 ", 0;\nwgmma.mma_async.sync.aligned.m64n" #N \
+               "k16.f32." TYPE "." TYPE " {" WEFT_D##R "}, {" I0 "," I1 "," I2 "," I3 "}, " I4         \
+                                                       ", sum, 1, 1, " I6 ";\n}\n"                     \
+               : WEFT_C##R                                                                             \
+               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "n"(int{Accumulate}),             \
+                 "n"(int{!Transposed}))
+#define WEFT_PRODUCT(N, R, I0, I1, I2, I3, I4, I5, I6)                                        \
+  template <>                                                                                 \
+  struct Product<N> {                                                                         \
+    template <class E, bool Accumulate, bool Transposed>                                      \
+    static __device__ void multiply(float (&d)[R], const std::uint32_t* a, std::uint64_t b) { \
+      if constexpr (std::is_same_v<E, __half>) {                                              \
+        WEFT_REGISTERS(N, R, "f16", I0, I1, I2, I3, I4, I5, I6);                              \
+      } else {                                                                                \
+        WEFT_REGISTERS(N, R, "bf16", I0, I1, I2, I3, I4, I5, I6);                             \
+      }                                                                                       \
+    }                                                                                         \
+  };
+
+WEFT_PRODUCT(24, 12, "%12", "%13", "%14", "%15", "%16", "%17", "%18")
+WEFT_PRODUCT(32, 16, "%16", "%17", "%18", "%19", "%20", "%21", "%22")
+WEFT_PRODUCT(48, 24, "%24", "%25", "%26", "%27", "%28", "%29", "%30")
+WEFT_PRODUCT(64, 32, "%32", "%33", "%34", "%35", "%36", "%37", "%38")
+WEFT_PRODUCT(88, 44, "%44", "%45", "%46", "%47", "%48", "%49", "%50")
+WEFT_PRODUCT(96, 48, "%48", "%49", "%50", "%51", "%52", "%53", "%54")
+WEFT_PRODUCT(128, 64, "%64", "%65", "%66", "%67", "%68", "%69", "%70")
+
+#undef WEFT_PRODUCT
+#undef WEFT_REGISTERS
+#undef WEFT_4
+#undef WEFT_C12
+#undef WEFT_D12
+#undef WEFT_C16
+#undef WEFT_D16
+#undef WEFT_C24
+#undef WEFT_D24
+#undef WEFT_C32
+#undef WEFT_D32
+#undef WEFT_C44
+#undef WEFT_D44
+#undef WEFT_C48
+#undef WEFT_D48
+#undef WEFT_C64
+#undef WEFT_D64
+
+}  // namespace weft::kernels::sm90
