@@ -6,21 +6,23 @@
 
 #include <cmath>
 #include <cstdint>
-#include <numbers>
+
+#include "weft/core/host_device.hpp"
 
 namespace weft {
 
 /// A standard normal number. `step` 0 is the starting noise, step i + 1 belongs to denoising step i;
 /// `element` is the flat index into (pictures, channels, height, width).
-inline float normal(std::uint64_t seed, std::uint32_t step, std::uint64_t element) {
+WEFT_HOST_DEVICE inline float normal(std::uint64_t seed, std::uint32_t step, std::uint64_t element) {
   const r123::Philox4x32::ctr_type counter{
       {static_cast<std::uint32_t>(element), static_cast<std::uint32_t>(element >> 32), step, 0}};
   const r123::Philox4x32::key_type key{
       {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)}};
+  constexpr double pi = 3.14159265358979323846;
   const auto bits = r123::Philox4x32{}(counter, key);
   const double radius = (bits[0] + 0.5) * 0x1p-32;  // in (0, 1)
   const double angle = bits[1] * 0x1p-32;           // in [0, 1)
-  return static_cast<float>(std::sqrt(-2 * std::log(radius)) * std::cos(2 * std::numbers::pi * angle));
+  return static_cast<float>(std::sqrt(-2 * std::log(radius)) * std::cos(2 * pi * angle));
 }
 
 }  // namespace weft

@@ -1,6 +1,7 @@
 // Pictures as tokens: which element of (pictures, channels, height, width) a token's feature is.
 #pragma once
 
+#include "weft/core/host_device.hpp"
 #include "weft/core/range.hpp"
 
 namespace weft {
@@ -11,14 +12,14 @@ struct PictureShape {
   Index channels = 0, height = 0, width = 0;
   Index patch = 1;
 
-  constexpr Index rows() const { return height / patch; }
-  constexpr Index columns() const { return width / patch; }
+  WEFT_HOST_DEVICE constexpr Index rows() const { return height / patch; }
+  WEFT_HOST_DEVICE constexpr Index columns() const { return width / patch; }
   constexpr Index tokens() const { return rows() * columns(); }
   constexpr Index features() const { return channels * patch * patch; }
   constexpr Index elements() const { return channels * height * width; }
 
   /// The flat index of feature `f` of token `t` in picture `p`.
-  constexpr Index element(Index p, Index t, Index f) const {
+  WEFT_HOST_DEVICE constexpr Index element(Index p, Index t, Index f) const {
     const Index channel = f / (patch * patch);
     const Index y = t / columns() * patch + f / patch % patch;
     const Index x = t % columns() * patch + f % patch;

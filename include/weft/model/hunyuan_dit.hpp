@@ -24,16 +24,20 @@ class HunyuanDiT {
   using Queue = typename Backend::Queue;
   using Prompt = HunyuanPrompt;
   using Conditioning = hunyuan::Conditioning<Backend>;
+  using Source = typename hunyuan::WeightReader<Backend>::Source;
 
   /// Reads `folder`/config.json and the weights beside it, of all blocks or of some.
   explicit HunyuanDiT(const std::filesystem::path& folder) : HunyuanDiT(folder, std::vector<Range>()) {}
   HunyuanDiT(const std::filesystem::path& folder, const std::vector<Range>& blocks)
       : config_(Config::read(folder / "config.json")) {
-    Queue queue;
     const WeightFiles files(folder);
-    weights_ = hunyuan::WeightReader<Backend>(queue, config_, files)
-                   .read(blocks.empty() ? std::vector<Range>{{0, config_.blocks}} : blocks);
+    files.expect(config_.tensors());
+    read([&](const std::string& name, const Shape& shape) { return files.get(name, shape).tensor(); },
+         blocks);
   }
+
+  /// Tensors from any source, which is called with the name and the shape of each.
+  HunyuanDiT(const HunyuanConfig& config, const Source& source) : config_(config) { read(source, {}); }
 
   const HunyuanConfig& config() const { return config_; }
   DitShape shape() const { return config_.shape(); }
@@ -111,6 +115,12 @@ class HunyuanDiT {
   }
 
  private:
+  void read(const Source& source, const std::vector<Range>& blocks) {
+    Queue queue;
+    const std::vector<Range> all{{0, config_.blocks}};
+    weights_ = hunyuan::WeightReader<Backend>(queue, config_, source).read(blocks.empty() ? all : blocks);
+  }
+
   Index wide() const { return std::max(3 * config_.width(), config_.ffn); }
 
   HunyuanConfig config_;

@@ -33,7 +33,7 @@ struct Local {
           mesh_.copies_ring_cache() ? job.layout.of_picture() : job.layout.of_ring(coordinate(Axis::ring));
       // Where no stale keys are read again, blocks can share the room of one.
       const Index layers = job.layout.patches > 1 ? job.layers : 1;
-      store_ = {queue, kept, layers, job.pictures, heads().size(), job.model.head_dim};
+      store_ = KeyValues<Backend>(queue, kept, layers, job.pictures, heads().size(), job.model.head_dim);
     }
 
     /// Which of `count` prompts, and which of as many guidance branches, a rank evaluates.

@@ -2,12 +2,13 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <initializer_list>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "weft/io/weight_files.hpp"
 #include "weft/model/hunyuan/config.hpp"
 #include "weft/model/layers.hpp"
 
@@ -53,11 +54,11 @@ class WeightReader {
  public:
   using Queue = typename Backend::Queue;
 
-  /// Refused, naming them, if tensors are missing, surplus or misshapen.
-  WeightReader(Queue& queue, const HunyuanConfig& config, const WeightFiles& files)
-      : queue_(queue), config_(config), files_(files), tensors_(config.tensors()) {
-    files.expect(tensors_);
-  }
+  /// Gives the tensor of a name, in a shape.
+  using Source = std::function<Tensor(const std::string& name, const Shape& shape)>;
+
+  WeightReader(Queue& queue, const HunyuanConfig& config, Source source)
+      : queue_(queue), config_(config), source_(std::move(source)), tensors_(config.tensors()) {}
 
   /// What all blocks share, and the blocks of `wanted`.
   Weights<Backend> read(const std::vector<Range>& wanted) const {
@@ -86,7 +87,7 @@ class WeightReader {
   }
 
  private:
-  Tensor tensor(const std::string& name) const { return files_.get(name, tensors_.at(name)).tensor(); }
+  Tensor tensor(const std::string& name) const { return source_(name, tensors_.at(name)); }
 
   StoredLinear linear_tensors(const std::string& name) const {
     return {tensor(name + ".weight"), tensor(name + ".bias")};
@@ -168,7 +169,7 @@ class WeightReader {
 
   Queue& queue_;
   const HunyuanConfig& config_;
-  const WeightFiles& files_;
+  Source source_;
   std::map<std::string, Shape> tensors_;
 };
 

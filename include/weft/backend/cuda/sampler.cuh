@@ -1,0 +1,62 @@
+// The sampler's operators on a CUDA device. Everything is (tokens, pictures, features), in float32.
+#pragma once
+
+#include <cstdint>
+
+#include "weft/backend/cuda/queue.cuh"
+#include "weft/sampler.cuh"
+#include "weft/sampler/step.hpp"
+
+namespace weft::cuda {
+
+namespace detail {
+
+template <class Body>
+void for_each_number(Queue& queue, const View<float, 3>& like, const Body& body) {
+  kernels::for_each_number(queue.stream(), like.extent[0] * like.extent[1], like.extent[2], body);
+}
+
+inline kernels::PatchMoments patch_moments(const View<const double, 3>& moments) {
+  return {moments.data, moments.extent[0], moments.stride[0], moments.stride[1]};
+}
+
+}  // namespace detail
+
+/// Normal numbers for `tokens` of pictures `first`, `first` + 1, …: the same for an element wherever it is.
+inline void noise(Queue& queue, std::uint64_t seed, std::uint32_t step, const PictureShape& shape,
+                  Index first, Range tokens, const View<float, 3>& out) {
+  detail::for_each_number(queue, out, kernels::Noise{seed, step, shape, first, tokens.begin, out});
+}
+
+/// Into positive: negative + scale · (positive − negative).
+inline void guide(Queue& queue, In<float, 3> negative, float scale, const View<float, 3>& positive) {
+  detail::for_each_number(queue, positive, kernels::Guide{negative, scale, positive});
+}
+
+/// Every picture's sum and sum of squares: out (pictures, 2).
+inline void moments(Queue& queue, In<float, 3> x, const View<double, 2>& out) {
+  if (x.extent[1] == 0) return;
+  kernels::picture_moments<<<static_cast<unsigned>(x.extent[1]), 1024, 0, queue.stream()>>>(x, out.data,
+                                                                                            out.stride[0]);
+  check(cudaGetLastError(), "Launching moments");
+}
+
+/// x times what moves its standard deviation over the whole picture towards that of the reference:
+/// rescale · deviation(reference) / deviation(x) + 1 − rescale. The moments (patches, pictures, 2) are of
+/// `count` elements a picture, over all patches.
+inline void rescale(Queue& queue, In<double, 3> x_moments, In<double, 3> reference_moments, Index count,
+                    float rescale, const View<float, 3>& x) {
+  detail::for_each_number(
+      queue, x,
+      kernels::Rescale{detail::patch_moments(x_moments), detail::patch_moments(reference_moments),
+                       static_cast<double>(count), rescale, x});
+}
+
+/// One step of the state x; `estimate` holds the estimate of the step before and takes this one's. `noise`
+/// may be empty where the step adds none.
+inline void denoise(Queue& queue, const SamplerStep& step, In<float, 3> prediction, In<float, 3> noise,
+                    const View<float, 3>& x, const View<float, 3>& estimate) {
+  detail::for_each_number(queue, x, kernels::Denoise<SamplerStep>{step, prediction, noise, x, estimate});
+}
+
+}  // namespace weft::cuda

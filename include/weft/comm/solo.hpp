@@ -1,0 +1,50 @@
+// Solo: a world of one rank, for one device without threads.
+#pragma once
+
+#include <map>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "weft/comm/communicator.hpp"
+#include "weft/core/trace.hpp"
+
+namespace weft {
+
+/// Satisfies every concept of communicator.hpp for the queue of any backend: there is nobody to send to.
+template <class QueueType>
+class Solo {
+ public:
+  using Queue = QueueType;
+  using Communicator = Solo;
+  struct Event {};
+
+  /// `workers` threads share an operator of the Host backend; `lane`, if any, records the trace.
+  explicit Solo(int workers = 1, Lane* lane = nullptr) : workers_(workers), lane_(lane) {}
+
+  int rank() const { return 0; }
+  int size() const { return 1; }
+  int workers() const { return workers_; }
+  Lane* lane() const { return lane_; }
+
+  Event send(Queue&, const Block&, int) { alone(); }
+  Event receive(Queue&, const Block&, int) { alone(); }
+  Event all_to_all(Queue&, std::span<const Addressed> sends, std::span<const Addressed> receives) {
+    if (!sends.empty() || !receives.empty()) alone();
+    return {};
+  }
+  Event all_gather(Queue&, std::span<const Block>) { return {}; }
+  void all_reduce(Queue&, const View<double, 1>&) {}
+  Solo split(std::string_view, const std::vector<int>&) const { return *this; }
+  void wait(Queue&, Event&) {}
+
+ private:
+  [[noreturn]] static void alone() { throw std::logic_error("a world of one rank has nobody to send to"); }
+
+  int workers_;
+  Lane* lane_;
+};
+
+}  // namespace weft

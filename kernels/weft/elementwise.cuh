@@ -1,0 +1,96 @@
+// Kernels that go through tensors number by number. The bodies are structs, since lambdas would need a flag
+// of nvcc's in every program that includes this.
+#pragma once
+
+#include <cmath>
+
+#include "weft/check.cuh"
+#include "weft/rows.cuh"
+
+namespace weft::kernels {
+
+template <class Body>
+__global__ void each_number(Index rows, int width, Body body) {
+  const Index i = static_cast<Index>(blockIdx.x) * blockDim.x + threadIdx.x;
+  if (i < rows * width) body(i / width, static_cast<int>(i % width));
+}
+
+/// body(row, column) for every number of `rows` rows of `width`.
+template <class Body>
+void for_each_number(cudaStream_t stream, Index rows, Index width, const Body& body) {
+  if (rows * width == 0) return;
+  constexpr int threads = 256;
+  each_number<<<blocks_for(rows * width, threads), threads, 0, stream>>>(rows, static_cast<int>(width), body);
+  check(cudaGetLastError(), "Launching an elementwise kernel");
+}
+
+/// to = from, converted.
+template <class From, class To, int Rank>
+struct Copy {
+  RowsOf<From, Rank> from;
+  RowsOf<To, Rank> to;
+
+  __device__ void operator()(Index row, int column) const {
+    to.row(row)[column] = static_cast<To>(static_cast<float>(from.row(row)[column]));
+  }
+};
+
+template <class E>
+struct Silu {
+  RowsOf<E, 2> x;
+
+  __device__ void operator()(Index row, int column) const {
+    E& number = x.row(row)[column];
+    const float value = static_cast<float>(number);
+    number = static_cast<E>(value / (1 + expf(-value)));
+  }
+};
+
+/// x += bias, (rows, width) and (width).
+template <class E, class Out>
+struct AddBias {
+  const E* bias;
+  RowsOf<Out, 2> x;
+
+  __device__ void operator()(Index row, int column) const {
+    Out& number = x.row(row)[column];
+    number = static_cast<Out>(static_cast<float>(number) + static_cast<float>(bias[column]));
+  }
+};
+
+/// How much an attention over some keys and one over others weigh in that over all, from their log-sum-exps.
+struct MergeWeights {
+  float out, part, lse;
+
+  __device__ MergeWeights(float out_lse, float part_lse) {
+    const float highest = fmaxf(out_lse, part_lse);
+    const bool none = highest == -INFINITY;
+    const float a = none ? 1 : expf(out_lse - highest), b = none ? 0 : expf(part_lse - highest);
+    out = a / (a + b), part = b / (a + b), lse = none ? highest : highest + logf(a + b);
+  }
+};
+
+/// The attention over further keys, `part`, into that so far: (tokens, pictures, heads, head_dim); lse a row.
+template <class E>
+struct Merge {
+  RowsOf<const E, 4> part;
+  const float* part_lse;
+  RowsOf<E, 4> out;
+  const float* lse;
+
+  __device__ void operator()(Index row, int column) const {
+    const MergeWeights weights(lse[row], part_lse[row]);
+    E& number = out.row(row)[column];
+    number = static_cast<E>(weights.out * static_cast<float>(number) +
+                            weights.part * static_cast<float>(part.row(row)[column]));
+  }
+};
+
+struct MergeLse {
+  const float* part_lse;
+  float* lse;
+
+  __device__ void operator()(Index row, int) const { lse[row] = MergeWeights(lse[row], part_lse[row]).lse; }
+};
+
+}  // namespace weft::kernels

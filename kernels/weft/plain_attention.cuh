@@ -1,0 +1,63 @@
+// Attention without tensor cores, in float32 arithmetic and for any head: a warp a query.
+#pragma once
+
+#include <cmath>
+
+#include "weft/check.cuh"
+#include "weft/rows.cuh"
+
+namespace weft::kernels {
+
+/// `Chunks` · 32 ≥ head_dim.
+template <int Chunks, class E>
+__global__ void plain_attention_rows(RowsOf<const E, 4> q, RowsOf<const E, 4> k, RowsOf<const E, 4> v,
+                                     RowsOf<E, 4> out, float* lse, Index rows, float scale) {
+  const Index row = static_cast<Index>(blockIdx.x) * blockDim.y + threadIdx.y;
+  if (row >= rows) return;
+  const int lane = static_cast<int>(threadIdx.x), width = out.width, heads = out.extent[1] * out.extent[2];
+  const E* const query = q.row(row);
+  float x[Chunks], sum[Chunks] = {};
+#pragma unroll
+  for (int c = 0; c < Chunks; ++c)
+    x[c] = c * 32 + lane < width ? static_cast<float>(query[c * 32 + lane]) * scale : 0;
+  float highest = -INFINITY, total = 0;
+  for (int key = 0; key < k.extent[0]; ++key) {
+    const Index head = static_cast<Index>(key) * heads + row % heads;
+    const E *const key_row = k.row(head), *const value_row = v.row(head);
+    float logit = 0;
+#pragma unroll
+    for (int c = 0; c < Chunks; ++c)
+      if (c * 32 + lane < width) logit += x[c] * static_cast<float>(key_row[c * 32 + lane]);
+    logit = sum_over_lanes<32>(logit);
+    const float next = fmaxf(highest, logit), kept = expf(highest - next), weight = expf(logit - next);
+    total = total * kept + weight, highest = next;
+#pragma unroll
+    for (int c = 0; c < Chunks; ++c)
+      if (c * 32 + lane < width)
+        sum[c] = sum[c] * kept + weight * static_cast<float>(value_row[c * 32 + lane]);
+  }
+#pragma unroll
+  for (int c = 0; c < Chunks; ++c)
+    if (c * 32 + lane < width) out.row(row)[c * 32 + lane] = static_cast<E>(total > 0 ? sum[c] / total : 0);
+  if (lse && lane == 0) lse[row] = total > 0 ? highest + logf(total) : -INFINITY;
+}
+
+/// q, out (n, B, H, D); k, v (S, B, H, D); lse (n, B, H), dense, or null.
+template <class E>
+void plain_attention(cudaStream_t stream, RowsOf<const E, 4> q, RowsOf<const E, 4> k, RowsOf<const E, 4> v,
+                     RowsOf<E, 4> out, float* lse) {
+  const Index rows = out.count();
+  if (rows == 0) return;
+  if (out.width > 512) refuse("Attention has heads of ", out.width, " features; up to 512 are possible.");
+  constexpr int warps = 4;
+  const dim3 block(32, warps);
+  const float scale = 1 / std::sqrt(static_cast<float>(out.width));
+  if (out.width <= 128) {
+    plain_attention_rows<4><<<blocks_for(rows, warps), block, 0, stream>>>(q, k, v, out, lse, rows, scale);
+  } else {
+    plain_attention_rows<16><<<blocks_for(rows, warps), block, 0, stream>>>(q, k, v, out, lse, rows, scale);
+  }
+  check(cudaGetLastError(), "Launching attention");
+}
+
+}  // namespace weft::kernels

@@ -1,0 +1,104 @@
+// The sampler's kernels. Everything is (tokens, pictures, features), in float32.
+#pragma once
+
+#include <cstdint>
+
+#include "weft/core/noise.hpp"
+#include "weft/core/picture.hpp"
+#include "weft/elementwise.cuh"
+
+namespace weft::kernels {
+
+/// Normal numbers for tokens from `first_token` on of pictures from `first_picture` on.
+struct Noise {
+  std::uint64_t seed;
+  std::uint32_t step;
+  PictureShape shape;
+  Index first_picture, first_token;
+  RowsOf<float, 3> out;
+
+  __device__ void operator()(Index row, int f) const {
+    const Index token = first_token + row / out.extent[1], picture = first_picture + row % out.extent[1];
+    out.row(row)[f] = normal(seed, step, static_cast<std::uint64_t>(shape.element(picture, token, f)));
+  }
+};
+
+/// positive = negative + scale · (positive − negative).
+struct Guide {
+  RowsOf<const float, 3> negative;
+  float scale;
+  RowsOf<float, 3> positive;
+
+  __device__ void operator()(Index row, int f) const {
+    const float less = negative.row(row)[f];
+    float& more = positive.row(row)[f];
+    more = less + scale * (more - less);
+  }
+};
+
+/// A block a picture: its sum and sum of squares, always in the same order: out (pictures, 2).
+static __global__ void picture_moments(RowsOf<const float, 3> x, double* out, Index stride) {
+  constexpr int threads = 1024;
+  const Index numbers = static_cast<Index>(x.extent[0]) * x.width;
+  double sum = 0, squares = 0;
+  for (Index i = threadIdx.x; i < numbers; i += threads) {
+    const double value = x.row(i / x.width * x.extent[1] + blockIdx.x)[i % x.width];
+    sum += value, squares += value * value;
+  }
+  __shared__ double sums[threads], more[threads];
+  sums[threadIdx.x] = sum, more[threadIdx.x] = squares;
+  for (int half = threads / 2; half > 0; half /= 2) {
+    __syncthreads();
+    if (threadIdx.x < half)
+      sums[threadIdx.x] += sums[threadIdx.x + half], more[threadIdx.x] += more[threadIdx.x + half];
+  }
+  if (threadIdx.x == 0) out[blockIdx.x * stride] = sums[0], out[blockIdx.x * stride + 1] = more[0];
+}
+
+/// Moments (patches, pictures, 2), over all patches those of `count` numbers a picture.
+struct PatchMoments {
+  const double* data;
+  Index patches, patch_stride, picture_stride;
+
+  __device__ double deviation(Index picture, double count) const {
+    double sum = 0, squares = 0;
+    for (Index m = 0; m < patches; ++m) {
+      const double* const own = data + m * patch_stride + picture * picture_stride;
+      sum += own[0], squares += own[1];
+    }
+    const double mean = sum / count;
+    return sqrt(squares / count - mean * mean);
+  }
+};
+
+struct Rescale {
+  PatchMoments own, reference;
+  double count;
+  float rescale;
+  RowsOf<float, 3> x;
+
+  __device__ void operator()(Index row, int f) const {
+    const Index picture = row % x.extent[1];
+    const double ratio = reference.deviation(picture, count) / own.deviation(picture, count);
+    x.row(row)[f] *= static_cast<float>(rescale * ratio + 1 - rescale);
+  }
+};
+
+/// One step of the state x and of the estimate; `noise` may be null.
+template <class Step>
+struct Denoise {
+  Step step;
+  RowsOf<const float, 3> prediction, noise;
+  RowsOf<float, 3> x, estimate;
+
+  __device__ void operator()(Index row, int f) const {
+    float& state = x.row(row)[f];
+    float& guess = estimate.row(row)[f];
+    const float last = guess;
+    guess = step.alpha * state - step.sigma * prediction.row(row)[f];
+    state = step.keep * state + step.take * guess + step.recall * last;
+    if (noise.data) state += step.noise * noise.row(row)[f];
+  }
+};
+
+}  // namespace weft::kernels
