@@ -125,7 +125,8 @@ class SafeTensors {
   }
 
   Metadata metadata_in(const JsonValue& object) const {
-    if (!object.is(JsonKind::object)) refuse(name_, ": __metadata__ is ", found(object), " and must be an object");
+    if (!object.is(JsonKind::object))
+      refuse(name_, ": __metadata__ is ", found(object), " and must be an object");
     Metadata metadata;
     for (const auto& [key, index] : object.members) {
       const JsonValue& value = object.items[index];
@@ -137,8 +138,7 @@ class SafeTensors {
   }
 
   /// `where` names file and tensor.
-  static Entry entry_in(const JsonValue& object, std::span<const std::byte> data,
-                        const std::string& where) {
+  static Entry entry_in(const JsonValue& object, std::span<const std::byte> data, const std::string& where) {
     if (!object.is(JsonKind::object)) refuse(where, " is ", found(object), " and must be an object");
     const Dtype dtype = dtype_in(object, where);
     Shape shape = whole_numbers(object, "shape", where);
@@ -155,8 +155,7 @@ class SafeTensors {
     return {dtype, std::move(shape), data.subspan(begin, end - begin)};
   }
 
-  static const JsonValue& field(const JsonValue& object, std::string_view key,
-                                     const std::string& where) {
+  static const JsonValue& field(const JsonValue& object, std::string_view key, const std::string& where) {
     const JsonValue* value = object.find(key);
     if (!value) refuse(where, " has no ", key);
     return *value;
@@ -171,7 +170,8 @@ class SafeTensors {
 
   static Shape whole_numbers(const JsonValue& object, std::string_view key, const std::string& where) {
     const JsonValue& values = field(object, key, where);
-    if (!values.is(JsonKind::array)) refuse(where, " has ", key, " that is ", found(values), " and must be an array");
+    if (!values.is(JsonKind::array))
+      refuse(where, " has ", key, " that is ", found(values), " and must be an array");
     Shape numbers;
     for (const JsonValue& value : values.items) {
       if (!value.is(JsonKind::natural) || !std::in_range<Index>(value.natural))
