@@ -16,27 +16,33 @@ using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMa
 
 inline View<float, 2> view_of(Matrix& x) { return {x.data(), {x.rows(), x.cols()}}; }
 
-inline auto mapped(const View<float, 2>& x) {
-  return Eigen::Map<Matrix, 0, Eigen::OuterStride<>>(x.data, x.extent[0], x.extent[1],
-                                                     Eigen::OuterStride<>(x.stride[0]));
-}
-inline auto mapped(const View<const float, 2>& x) {
-  return Eigen::Map<const Matrix, 0, Eigen::OuterStride<>>(x.data, x.extent[0], x.extent[1],
-                                                           Eigen::OuterStride<>(x.stride[0]));
-}
 inline auto mapped(const View<float, 1>& x) {
   return Eigen::Map<Eigen::Array<float, 1, Eigen::Dynamic>>(x.data, x.extent[0]);
 }
 
+/// x (n, k) · y (k, m) → out (n, m), where y is stored row by row, or column by column `y_stride` apart.
+/// Eigen's kernel as its own BLAS calls it: the product of two maps would bring a dozen more kernels along.
+template <int YOrder>
+[[gnu::noinline]] void multiply(View<const float, 2> x, const float* y, Index y_stride, View<float, 2> out) {
+  using Eigen::RowMajor;
+  const Index rows = out.extent[0], columns = out.extent[1], depth = x.extent[1];
+  for (Index r = 0; r < rows; ++r) std::fill_n(out[r].data, columns, 0.0f);
+  Eigen::internal::gemm_blocking_space<RowMajor, float, float, Eigen::Dynamic, Eigen::Dynamic, Eigen::Dynamic>
+      blocking(rows, columns, depth, 1, true);
+  Eigen::internal::general_matrix_matrix_product<Eigen::Index, float, RowMajor, false, float, YOrder, false,
+                                                 RowMajor, 1>::run(rows, columns, depth, x.data, x.stride[0],
+                                                                   y, y_stride, out.data, 1, out.stride[0], 1,
+                                                                   blocking, nullptr);
+}
+
 /// x (n, k) · y (k, m) → out (n, m).
-[[gnu::noinline]] inline void multiply(View<const float, 2> x, View<const float, 2> y, View<float, 2> out) {
-  mapped(out).noalias() = mapped(x) * mapped(y);
+inline void multiply(View<const float, 2> x, View<const float, 2> y, View<float, 2> out) {
+  multiply<Eigen::RowMajor>(x, y.data, y.stride[0], out);
 }
 
 /// x (n, k) · y (m, k) transposed → out (n, m).
-[[gnu::noinline]] inline void multiply_transposed(View<const float, 2> x, View<const float, 2> y,
-                                                  View<float, 2> out) {
-  mapped(out).noalias() = mapped(x) * mapped(y).transpose();
+inline void multiply_transposed(View<const float, 2> x, View<const float, 2> y, View<float, 2> out) {
+  multiply<Eigen::ColMajor>(x, y.data, y.stride[0], out);
 }
 
 [[gnu::noinline]] inline float sum(View<float, 1> x) { return mapped(x).sum(); }

@@ -8,6 +8,7 @@
 #include "weft/backend/host/queue.hpp"
 #include "weft/core/noise.hpp"
 #include "weft/core/picture.hpp"
+#include "weft/core/view.hpp"
 #include "weft/sampler/step.hpp"
 
 namespace weft::host {
