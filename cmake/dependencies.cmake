@@ -34,10 +34,15 @@ if(NOT TARGET Threads::Threads)
 endif()
 weft_headers(Eigen3::Eigen Eigen3 VERSION 3.4
   DEBIAN libeigen3-dev GIT https://gitlab.com/libeigen/eigen.git TAG 3.4.0)
-weft_headers(nlohmann_json::nlohmann_json nlohmann_json VERSION 3.11 INCLUDE include
-  DEBIAN nlohmann-json3-dev GIT https://github.com/nlohmann/json.git TAG v3.11.2)
 weft_headers(Random123::Random123 Random123 INCLUDE include
   DEBIAN librandom123-dev GIT https://github.com/DEShawResearch/random123.git TAG v1.14.0)
+weft_headers(RapidJSON::RapidJSON RapidJSON INCLUDE include
+  DEBIAN rapidjson-dev GIT https://github.com/Tencent/rapidjson.git TAG v1.1.0)
+
+if(WEFT_BUILD_TESTS OR WEFT_BUILD_EXAMPLES)
+  weft_headers(nlohmann_json::nlohmann_json nlohmann_json VERSION 3.11 INCLUDE include
+    DEBIAN nlohmann-json3-dev GIT https://github.com/nlohmann/json.git TAG v3.11.2)
+endif()
 
 if(WEFT_BUILD_TESTS)
   weft_headers(doctest::doctest doctest

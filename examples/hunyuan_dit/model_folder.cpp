@@ -1,5 +1,6 @@
 #include "model_folder.hpp"
 
+#include <nlohmann/json.hpp>
 #include <utility>
 
 namespace command {
@@ -24,8 +25,9 @@ ModelFolder::ModelFolder(std::filesystem::path folder)
 
 weft::NoiseSchedule ModelFolder::schedule(const weft::SafeTensors::Metadata& metadata) const {
   const std::filesystem::path file = folder_ / "scheduler" / "scheduler_config.json";
-  nlohmann::json settings = weft::json_object(weft::MappedFile(file).text(), file.string());
   std::string name = file.string();
+  weft::Config::read(file);  // refuses what is not an object of settings
+  nlohmann::json settings = nlohmann::json::parse(weft::MappedFile(file).text());
   const std::string prefix = "scheduler.";
   for (const auto& [key, value] : metadata) {
     if (!key.starts_with(prefix)) continue;

@@ -1,9 +1,12 @@
 // Errors: what weft refuses before work starts, and sentences built from values.
 #pragma once
 
-#include <sstream>
+#include <concepts>
+#include <cstdio>
+#include <initializer_list>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 namespace weft {
 
@@ -14,17 +17,69 @@ class Refused : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// The printed parts, joined: `sentence("steps is ", 0)`.
+namespace detail {
+
+/// A text or a number of a sentence; the text must outlive it.
+class Part {
+ public:
+  constexpr Part(const char* text) : kind_(Kind::text), text_(text) {}
+  constexpr Part(std::string_view text) : kind_(Kind::text), text_(text) {}
+  constexpr Part(const std::string& text) : kind_(Kind::text), text_(text) {}
+  constexpr Part(const char& letter) : kind_(Kind::text), text_(&letter, 1) {}
+  constexpr Part(std::signed_integral auto number) : kind_(Kind::whole), whole_(number) {}
+  constexpr Part(std::unsigned_integral auto number) : kind_(Kind::natural), natural_(number) {}
+  constexpr Part(double number) : kind_(Kind::real), real_(number) {}
+
+  void append_to(std::string& out) const {
+    char digits[32];
+    switch (kind_) {
+      case Kind::text:
+        out += text_;
+        return;
+      case Kind::whole:
+        std::snprintf(digits, sizeof digits, "%lld", whole_);
+        break;
+      case Kind::natural:
+        std::snprintf(digits, sizeof digits, "%llu", natural_);
+        break;
+      case Kind::real:
+        std::snprintf(digits, sizeof digits, "%g", real_);
+        break;
+    }
+    out += digits;
+  }
+
+ private:
+  enum class Kind { text, whole, natural, real } kind_;
+  union {
+    std::string_view text_;
+    long long whole_;
+    unsigned long long natural_;
+    double real_;
+  };
+};
+
+[[gnu::noinline]] inline std::string joined(std::initializer_list<Part> parts) {
+  std::string out;
+  for (const Part& part : parts) part.append_to(out);
+  return out;
+}
+
+[[noreturn, gnu::noinline, gnu::cold]] inline void refuse_joined(std::initializer_list<Part> parts) {
+  throw Refused(joined(parts));
+}
+
+}  // namespace detail
+
+/// The parts, texts and numbers, joined: `sentence("steps is ", 0)`.
 template <class... Parts>
 std::string sentence(const Parts&... parts) {
-  std::ostringstream out;
-  (out << ... << parts);
-  return out.str();
+  return detail::joined({detail::Part(parts)...});
 }
 
 template <class... Parts>
 [[noreturn]] void refuse(const Parts&... parts) {
-  throw Refused(sentence(parts...));
+  detail::refuse_joined({detail::Part(parts)...});
 }
 
 /// "a, b and c", for lists inside sentences.

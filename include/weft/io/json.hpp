@@ -43,55 +43,59 @@ class Config {
   /// `fallback` if `key` is absent; refused if it is there and not a T.
   template <Setting T>
   T optional(std::string_view key, T fallback) const {
-    const nlohmann::json* value = find(key);
+    const JsonValue* value = find(key);
     return value ? converted<T>(key, *value) : fallback;
   }
 
   /// The object of strings at `key`, as the weight map of a weight index. Refused if it is anything else.
   std::map<std::string, std::string, std::less<>> required_strings(std::string_view key) const {
     constexpr auto need = "an object of strings";
-    const nlohmann::json& object = present(key, need);
-    if (!object.is_object()) refuse_type(key, object, need);
+    const JsonValue& object = present(key, need);
+    if (!object.is(JsonKind::object)) refuse_type(key, object, need);
     std::map<std::string, std::string, std::less<>> strings;
-    for (const auto& [inner, value] : object.items()) {
-      if (!value.is_string()) refuse_type(std::string(key) + "." + inner, value, needed<std::string>());
-      strings.emplace(inner, value.get<std::string>());
+    for (const auto& [inner, index] : object.members) {
+      const JsonValue& value = object.items[index];
+      if (!value.is(JsonKind::string))
+        refuse_type(std::string(key) + "." + inner, value, needed<std::string>());
+      strings.emplace(inner, value.text);
     }
     return strings;
   }
 
  private:
-  const nlohmann::json* find(std::string_view key) const {
-    const auto at = object_.find(key);
-    return at == object_.end() || at->is_null() ? nullptr : &*at;
+  const JsonValue* find(std::string_view key) const {
+    const JsonValue* value = object_.find(key);
+    return value && !value->is(JsonKind::null) ? value : nullptr;
   }
 
-  const nlohmann::json& present(std::string_view key, std::string_view need) const {
-    const nlohmann::json* value = find(key);
+  const JsonValue& present(std::string_view key, std::string_view need) const {
+    const JsonValue* value = find(key);
     if (!value) refuse(name_, ": ", key, " is missing and must be ", need);
     return *value;
   }
 
   template <Setting T>
-  T converted(std::string_view key, const nlohmann::json& value) const {
+  T converted(std::string_view key, const JsonValue& value) const {
     const std::optional<T> result = as<T>(value);
     if (!result) refuse_type(key, value, needed<T>());
     return *result;
   }
 
   template <Setting T>
-  static std::optional<T> as(const nlohmann::json& value) {
+  static std::optional<T> as(const JsonValue& value) {
     if constexpr (std::same_as<T, bool>) {
-      if (value.is_boolean()) return value.get<bool>();
+      if (value.is(JsonKind::boolean)) return value.truth;
     } else if constexpr (std::same_as<T, int>) {
-      const bool fits = value.is_number_unsigned()
-                            ? std::in_range<int>(value.get<std::uint64_t>())
-                            : value.is_number_integer() && std::in_range<int>(value.get<std::int64_t>());
-      if (fits) return value.get<int>();
+      if (value.is(JsonKind::natural) && std::in_range<int>(value.natural))
+        return static_cast<int>(value.natural);
+      if (value.is(JsonKind::negative) && std::in_range<int>(value.negative))
+        return static_cast<int>(value.negative);
     } else if constexpr (std::same_as<T, double>) {
-      if (value.is_number()) return value.get<double>();
+      if (value.is(JsonKind::natural)) return static_cast<double>(value.natural);
+      if (value.is(JsonKind::negative)) return static_cast<double>(value.negative);
+      if (value.is(JsonKind::real)) return value.real;
     } else {
-      if (value.is_string()) return value.get<std::string>();
+      if (value.is(JsonKind::string)) return value.text;
     }
     return std::nullopt;
   }
@@ -104,13 +108,12 @@ class Config {
     return "a string";
   }
 
-  [[noreturn]] void refuse_type(std::string_view key, const nlohmann::json& value,
-                                std::string_view need) const {
+  [[noreturn]] void refuse_type(std::string_view key, const JsonValue& value, std::string_view need) const {
     refuse(name_, ": ", key, " is ", found(value), " and must be ", need);
   }
 
   std::string name_;
-  nlohmann::json object_;
+  JsonValue object_;
 };
 
 }  // namespace weft

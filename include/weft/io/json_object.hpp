@@ -1,15 +1,19 @@
 // JSON text as one object: no key twice, bounded nesting, refusals that name file and position.
 #pragma once
 
+#include <rapidjson/memorystream.h>
+#include <rapidjson/reader.h>
+
 #include <algorithm>
 #include <cstddef>
-#include <nlohmann/json.hpp>
-#include <set>
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "weft/core/error.hpp"
+#include "weft/io/json_value.hpp"
 
 namespace weft {
 
@@ -23,48 +27,85 @@ inline std::string position_in(std::string_view text, std::size_t offset) {
   return sentence("line ", line, ", column ", before.size() - line_start + 1);
 }
 
-}  // namespace detail
+/// Builds a value from what RapidJSON's reader tells it.
+class JsonBuilder {
+ public:
+  explicit JsonBuilder(const std::string& name) : name_(name) {}
 
-/// What `value` is, for refusals: itself, or its kind where that would be long.
-inline std::string found(const nlohmann::json& value) {
-  if (value.is_object()) return "an object";
-  if (value.is_array()) return "an array";
-  constexpr std::size_t longest = 60;
-  if (!value.is_string() || value.get_ref<const std::string&>().size() <= longest) return value.dump();
-  return "a string of " + std::to_string(value.get_ref<const std::string&>().size()) + " bytes";
-}
+  JsonValue take() { return std::move(root_); }
+
+  bool Null() { return add({}); }
+  bool Bool(bool truth) { return add({.kind = JsonKind::boolean, .truth = truth}); }
+  bool Uint(unsigned number) { return Uint64(number); }
+  bool Uint64(std::uint64_t number) { return add({.kind = JsonKind::natural, .natural = number}); }
+  bool Int(int number) { return Int64(number); }
+  bool Int64(std::int64_t number) { return add({.kind = JsonKind::negative, .negative = number}); }
+  bool Double(double number) { return add({.kind = JsonKind::real, .real = number}); }
+  bool RawNumber(const char*, std::size_t, bool) { return false; }
+  bool String(const char* text, std::size_t length, bool) {
+    return add({.kind = JsonKind::string, .text = std::string(text, length)});
+  }
+  bool StartArray() { return open(JsonKind::array); }
+  bool StartObject() { return open(JsonKind::object); }
+  bool Key(const char* text, std::size_t length, bool) {
+    JsonValue& object = *open_.back();
+    std::string key(text, length);
+    if (!object.members.emplace(key, object.items.size()).second)
+      refuse(name_, " holds the key ", *json_string(key), " twice");
+    return true;
+  }
+  bool EndArray(std::size_t) { return close(); }
+  bool EndObject(std::size_t) { return close(); }
+
+ private:
+  bool add(JsonValue value) {
+    place(std::move(value));
+    return true;
+  }
+
+  JsonValue& place(JsonValue value) {
+    if (open_.empty()) return root_ = std::move(value);
+    return open_.back()->items.emplace_back(std::move(value));
+  }
+
+  /// An item of what is open stays where it is as long as it is open itself.
+  bool open(JsonKind kind) {
+    constexpr std::size_t deepest = 64;
+    if (open_.size() == deepest) refuse(name_, " is JSON that nests more than ", deepest, " levels");
+    open_.push_back(&place({.kind = kind}));
+    return true;
+  }
+
+  bool close() {
+    open_.pop_back();
+    return true;
+  }
+
+  const std::string& name_;
+  JsonValue root_;
+  std::vector<JsonValue*> open_;
+};
+
+}  // namespace detail
 
 /// The object that `text` is; `name` is the file that refusals name. Refused if it is not JSON, not an
 /// object, holds a key twice or nests more than 64 levels.
-inline nlohmann::json json_object(std::string_view text, const std::string& name) {
-  constexpr int deepest = 64;
-  std::vector<std::set<std::string>> keys;  // of every object that is open
-  const auto check = [&](int depth, nlohmann::json::parse_event_t event, const nlohmann::json& parsed) {
-    using Event = nlohmann::json::parse_event_t;
-    if (depth >= deepest && (event == Event::object_start || event == Event::array_start))
-      refuse(name, " is JSON that nests more than ", deepest, " levels");
-    if (event == Event::object_start) keys.emplace_back();
-    if (event == Event::object_end) keys.pop_back();
-    if (event == Event::key && !keys.back().insert(parsed.get<std::string>()).second)
-      refuse(name, " holds the key ", parsed.dump(), " twice");
-    return true;
-  };
+inline JsonValue json_object(std::string_view text, const std::string& name) {
+  constexpr unsigned exact = rapidjson::kParseFullPrecisionFlag | rapidjson::kParseValidateEncodingFlag;
   const auto refuse_at = [&](std::size_t offset) {
     refuse(name, " is not valid JSON at ", detail::position_in(text, offset));
   };
-
-  // The parser would take a NUL for the end of the text.
+  // The reader would take a NUL for the end of the text.
   if (const auto nul = text.find('\0'); nul != text.npos) refuse_at(nul);
-  nlohmann::json parsed;
-  try {
-    parsed = nlohmann::json::parse(text, check);
-  } catch (const nlohmann::json::parse_error& error) {
-    refuse_at(error.byte - 1);
-  } catch (const nlohmann::json::out_of_range&) {
+  rapidjson::MemoryStream stream(text.data(), text.size());
+  detail::JsonBuilder builder(name);
+  const rapidjson::ParseResult result = rapidjson::Reader().Parse<exact>(stream, builder);
+  if (result.Code() == rapidjson::kParseErrorNumberTooBig)
     refuse(name, " holds a number that is too large for a double");
-  }
-  if (!parsed.is_object()) refuse(name, " is ", found(parsed), " and must be a JSON object");
-  return parsed;
+  if (result.IsError()) refuse_at(result.Offset());
+  JsonValue value = builder.take();
+  if (!value.is(JsonKind::object)) refuse(name, " is ", found(value), " and must be a JSON object");
+  return value;
 }
 
 }  // namespace weft

@@ -97,8 +97,9 @@ class SafeTensors {
     const std::string_view header = header_of(bytes);
     const auto data = bytes.subspan(sizeof(std::uint64_t) + header.size());
     if (!header.starts_with('{')) refuse("the header of ", name_, " is not a JSON object");
-    const nlohmann::json object = json_object(header, "the header of " + name_);
-    for (const auto& [key, value] : object.items()) {
+    const JsonValue object = json_object(header, "the header of " + name_);
+    for (const auto& [key, index] : object.members) {
+      const JsonValue& value = object.items[index];
       if (key == "__metadata__") {
         metadata_ = metadata_in(value);
       } else {
@@ -123,21 +124,22 @@ class SafeTensors {
     return {reinterpret_cast<const char*>(rest.data()), static_cast<std::size_t>(length)};
   }
 
-  Metadata metadata_in(const nlohmann::json& object) const {
-    if (!object.is_object()) refuse(name_, ": __metadata__ is ", found(object), " and must be an object");
+  Metadata metadata_in(const JsonValue& object) const {
+    if (!object.is(JsonKind::object))
+      refuse(name_, ": __metadata__ is ", found(object), " and must be an object");
     Metadata metadata;
-    for (const auto& [key, value] : object.items()) {
-      if (!value.is_string())
+    for (const auto& [key, index] : object.members) {
+      const JsonValue& value = object.items[index];
+      if (!value.is(JsonKind::string))
         refuse(name_, ": ", key, " in __metadata__ is ", found(value), " and must be a string");
-      metadata.emplace(key, value.get<std::string>());
+      metadata.emplace(key, value.text);
     }
     return metadata;
   }
 
   /// `where` names file and tensor.
-  static Entry entry_in(const nlohmann::json& object, std::span<const std::byte> data,
-                        const std::string& where) {
-    if (!object.is_object()) refuse(where, " is ", found(object), " and must be an object");
+  static Entry entry_in(const JsonValue& object, std::span<const std::byte> data, const std::string& where) {
+    if (!object.is(JsonKind::object)) refuse(where, " is ", found(object), " and must be an object");
     const Dtype dtype = dtype_in(object, where);
     Shape shape = whole_numbers(object, "shape", where);
     const Shape offsets = whole_numbers(object, "data_offsets", where);
@@ -153,29 +155,29 @@ class SafeTensors {
     return {dtype, std::move(shape), data.subspan(begin, end - begin)};
   }
 
-  static const nlohmann::json& field(const nlohmann::json& object, std::string_view key,
-                                     const std::string& where) {
-    const auto at = object.find(key);
-    if (at == object.end()) refuse(where, " has no ", key);
-    return *at;
+  static const JsonValue& field(const JsonValue& object, std::string_view key, const std::string& where) {
+    const JsonValue* value = object.find(key);
+    if (!value) refuse(where, " has no ", key);
+    return *value;
   }
 
-  static Dtype dtype_in(const nlohmann::json& object, const std::string& where) {
-    const nlohmann::json& value = field(object, "dtype", where);
+  static Dtype dtype_in(const JsonValue& object, const std::string& where) {
+    const JsonValue& value = field(object, "dtype", where);
     for (const Dtype dtype : {Dtype::f32, Dtype::f16, Dtype::bf16, Dtype::i64})
-      if (value == name_of(dtype)) return dtype;
+      if (value.is(JsonKind::string) && value.text == name_of(dtype)) return dtype;
     refuse(where, " has dtype ", found(value), "; F32, F16, BF16 and I64 can be read");
   }
 
-  static Shape whole_numbers(const nlohmann::json& object, std::string_view key, const std::string& where) {
-    const nlohmann::json& values = field(object, key, where);
-    if (!values.is_array()) refuse(where, " has ", key, " that is ", found(values), " and must be an array");
+  static Shape whole_numbers(const JsonValue& object, std::string_view key, const std::string& where) {
+    const JsonValue& values = field(object, key, where);
+    if (!values.is(JsonKind::array))
+      refuse(where, " has ", key, " that is ", found(values), " and must be an array");
     Shape numbers;
-    for (const nlohmann::json& value : values) {
-      if (!value.is_number_unsigned() || !std::in_range<Index>(value.get<std::uint64_t>()))
+    for (const JsonValue& value : values.items) {
+      if (!value.is(JsonKind::natural) || !std::in_range<Index>(value.natural))
         refuse(where, " has ", found(value), " in its ", key,
                ", and only whole numbers of 63 bits are allowed");
-      numbers.push_back(value.get<Index>());
+      numbers.push_back(static_cast<Index>(value.natural));
     }
     return numbers;
   }

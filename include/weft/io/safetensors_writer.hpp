@@ -6,16 +6,44 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <nlohmann/json.hpp>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "weft/core/dtype.hpp"
 #include "weft/core/error.hpp"
 #include "weft/core/tensor.hpp"
+#include "weft/io/json_value.hpp"
 
 namespace weft {
+
+namespace detail {
+
+/// A JSON string; refused if `text` is not UTF-8.
+inline std::string utf8_string(std::string_view text) {
+  std::optional<std::string> string = json_string(text);
+  if (!string) refuse("the names of tensors and the metadata of safetensors must be UTF-8");
+  return *std::move(string);
+}
+
+/// The JSON object of members whose values are JSON text.
+inline std::string object_text(const std::map<std::string, std::string>& members) {
+  std::string out;
+  for (const auto& [key, value] : members) out += (out.empty() ? "{" : ",") + utf8_string(key) + ":" + value;
+  return out.empty() ? "{}" : out + "}";
+}
+
+inline std::string entry_text(const Shape& shape, std::uint64_t begin, std::uint64_t end) {
+  std::string extents;
+  for (const Index extent : shape) extents += (extents.empty() ? "" : ",") + std::to_string(extent);
+  return object_text({{"data_offsets", sentence("[", begin, ",", end, "]")},
+                      {"dtype", sentence('"', name_of(Dtype::f32), '"')},
+                      {"shape", "[" + extents + "]"}});
+}
+
+}  // namespace detail
 
 /// The bytes of a file of float32 tensors: the same tensors, the same bytes. Refused if a name is taken
 /// by the format or is not UTF-8, or if a tensor has not as many numbers as its shape.
@@ -23,8 +51,12 @@ inline std::vector<std::byte> to_safetensors(const std::map<std::string, Tensor>
                                              const std::map<std::string, std::string>& metadata = {}) {
   static_assert(std::endian::native == std::endian::little, "safetensors are little-endian");
   constexpr auto reserved = "__metadata__";
-  auto object = nlohmann::json::object();
-  if (!metadata.empty()) object[reserved] = metadata;
+  std::map<std::string, std::string> members;  // JSON text
+  if (!metadata.empty()) {
+    std::map<std::string, std::string> strings;
+    for (const auto& [key, value] : metadata) strings.emplace(key, detail::utf8_string(value));
+    members.emplace(reserved, detail::object_text(strings));
+  }
   std::uint64_t end = 0;
   for (const auto& [name, tensor] : tensors) {
     if (name == reserved)
@@ -33,15 +65,10 @@ inline std::vector<std::byte> to_safetensors(const std::map<std::string, Tensor>
       refuse("tensor ", name, " has ", tensor.size(), " numbers and the shape ", to_string(tensor.shape));
     const auto begin = end;
     end += std::as_bytes(std::span(tensor.data)).size();
-    object[name] = {{"dtype", name_of(Dtype::f32)}, {"shape", tensor.shape}, {"data_offsets", {begin, end}}};
+    members.emplace(name, detail::entry_text(tensor.shape, begin, end));
   }
 
-  std::string header;
-  try {
-    header = object.dump();
-  } catch (const nlohmann::json::type_error&) {
-    refuse("the names of tensors and the metadata of safetensors must be UTF-8");
-  }
+  std::string header = detail::object_text(members);
   header.resize((header.size() + 7) / 8 * 8, ' ');  // so that the numbers are aligned
 
   const std::uint64_t length = header.size();

@@ -11,7 +11,7 @@ endfunction()
 
 targets_below(${CMAKE_CURRENT_SOURCE_DIR} targets)
 list(REMOVE_ITEM targets consumer weft)
-foreach(target doctest::doctest CLI11::CLI11 PNG::PNG)
+foreach(target doctest::doctest nlohmann_json::nlohmann_json CLI11::CLI11 PNG::PNG)
   if(TARGET ${target})
     list(APPEND targets ${target})
   endif()

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -19,39 +20,41 @@ inline void attention(Queue& queue, In<float, 4> q, In<float, 4> k, In<float, 4>
   const Index tiles = (tokens + tile - 1) / tile;
   const float scale = 1 / std::sqrt(static_cast<float>(q.extent[3]));
 
-  const auto head_of = [](const auto& x, Index picture, Index head, Range range) {
-    auto y = x.template slice<0>(range);  // (range, pictures, heads, head_dim)
-    y.data += picture * y.stride[1] + head * y.stride[2];
-    return detail::mapped(View<std::remove_pointer_t<decltype(y.data)>, 2>(
-        y.data, {y.extent[0], y.extent[3]}, {y.stride[0], 1}));  // (range, head_dim)
+  const auto head_of = []<class T>(const View<T, 4>& x, Index picture, Index head, Range range) {
+    return View<T, 2>(x.data + range.begin * x.stride[0] + picture * x.stride[1] + head * x.stride[2],
+                      {range.size(), x.extent[3]}, {x.stride[0], 1});  // (range, head_dim)
   };
 
   queue.workers().split(tiles * pictures * heads, 1, [&](Range items) {
-    detail::Matrix weights;
+    detail::Matrix memory(std::min(tile, tokens), keys);
     for (Index item = items.begin; item < items.end; ++item) {
       const Index head = item % heads, picture = item / heads % pictures,
                   first = item / (heads * pictures) * tile;
       const Range range{first, std::min(first + tile, tokens)};
-      auto result = head_of(out, picture, head, range);  // (range, head_dim)
+      const View<float, 2> result = head_of(out, picture, head, range);  // (range, head_dim)
       if (keys == 0) {
-        result.setZero();
-        if (!lse.empty())
-          for (Index t = range.begin; t < range.end; ++t)
-            lse[t][picture][head] = -std::numeric_limits<float>::infinity();
+        for (Index r = 0; r < range.size(); ++r) {
+          std::fill_n(result[r].data, result.extent[1], 0.0f);
+          if (!lse.empty()) lse[first + r][picture][head] = -std::numeric_limits<float>::infinity();
+        }
         continue;
       }
-      weights.noalias() = head_of(q, picture, head, range) *
-                          head_of(k, picture, head, {0, keys}).transpose();  // (range, keys)
-      Eigen::VectorXf sums(range.size());
+      const View<float, 2> weights(memory.data(), {range.size(), keys});
+      detail::multiply_transposed(head_of(q, picture, head, range), head_of(k, picture, head, {0, keys}),
+                                  weights);
+      std::array<float, tile> sums;
       for (Index r = 0; r < range.size(); ++r) {
-        auto row = weights.row(r).array();
-        const float highest = row.maxCoeff();
-        row = ((row - highest) * scale).exp();
-        sums[r] = row.sum();
-        if (!lse.empty()) lse[first + r][picture][head] = highest * scale + std::log(sums[r]);
+        const View<float, 1> row = weights[r];
+        const float highest = detail::highest(row);
+        for (Index i = 0; i < keys; ++i) row[i] = (row[i] - highest) * scale;
+        detail::exponentiate(row);
+        sums[static_cast<std::size_t>(r)] = detail::sum(row);
+        if (!lse.empty())
+          lse[first + r][picture][head] = highest * scale + std::log(sums[static_cast<std::size_t>(r)]);
       }
-      result.noalias() = weights * head_of(v, picture, head, {0, keys});
-      result.array().colwise() /= sums.array();
+      detail::multiply(weights, head_of(v, picture, head, {0, keys}), result);
+      for (Index r = 0; r < range.size(); ++r)
+        for (Index d = 0; d < result.extent[1]; ++d) result[r][d] /= sums[static_cast<std::size_t>(r)];
     }
   });
 }
@@ -69,9 +72,10 @@ inline void merge(Queue& queue, In<float, 4> part, In<float, 3> part_lse, View<f
       const float highest = std::max(sum, part_sum);
       if (highest == -std::numeric_limits<float>::infinity()) continue;
       const float weight = std::exp(sum - highest), part_weight = std::exp(part_sum - highest);
-      auto row = detail::mapped(out[token][picture][head]);
-      row =
-          (weight * row + part_weight * detail::mapped(part[token][picture][head])) / (weight + part_weight);
+      const View<float, 1> row = out[token][picture][head];
+      const View<const float, 1> added = part[token][picture][head];
+      for (Index d = 0; d < row.size(); ++d)
+        row[d] = (weight * row[d] + part_weight * added[d]) / (weight + part_weight);
       sum = highest + std::log(weight + part_weight);
     }
   });

@@ -1,8 +1,9 @@
-// Matrix products on the host, by Eigen.
+// Matrix products and activations on the host, by Eigen. Whatever Eigen computes is in one place each, since
+// its templates are slow to compile.
 #pragma once
 
 #include <Eigen/Core>
-#include <cmath>
+#include <algorithm>
 
 #include "weft/backend/host/queue.hpp"
 #include "weft/backend/operators.hpp"
@@ -12,52 +13,80 @@ namespace weft::host {
 namespace detail {
 
 using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-using Stride = Eigen::OuterStride<>;
 
-inline auto mapped(const View<float, 2>& x) {
-  return Eigen::Map<Matrix, 0, Stride>(x.data, x.extent[0], x.extent[1], Stride(x.stride[0]));
-}
-inline auto mapped(const View<const float, 2>& x) {
-  return Eigen::Map<const Matrix, 0, Stride>(x.data, x.extent[0], x.extent[1], Stride(x.stride[0]));
-}
+inline View<float, 2> view_of(Matrix& x) { return {x.data(), {x.rows(), x.cols()}}; }
+
 inline auto mapped(const View<float, 1>& x) {
   return Eigen::Map<Eigen::Array<float, 1, Eigen::Dynamic>>(x.data, x.extent[0]);
 }
-inline auto mapped(const View<const float, 1>& x) {
-  return Eigen::Map<const Eigen::Array<float, 1, Eigen::Dynamic>>(x.data, x.extent[0]);
+
+/// x (n, k) · y (k, m) → out (n, m), where y is stored row by row, or column by column `y_stride` apart.
+/// Eigen's kernel as its own BLAS calls it: the product of two maps would bring a dozen more kernels along.
+template <int YOrder>
+[[gnu::noinline]] void multiply(View<const float, 2> x, const float* y, Index y_stride, View<float, 2> out) {
+  using Eigen::RowMajor;
+  const Index rows = out.extent[0], columns = out.extent[1], depth = x.extent[1];
+  for (Index r = 0; r < rows; ++r) std::fill_n(out[r].data, columns, 0.0f);
+  Eigen::internal::gemm_blocking_space<RowMajor, float, float, Eigen::Dynamic, Eigen::Dynamic, Eigen::Dynamic>
+      blocking(rows, columns, depth, 1, true);
+  Eigen::internal::general_matrix_matrix_product<Eigen::Index, float, RowMajor, false, float, YOrder, false,
+                                                 RowMajor, 1>::run(rows, columns, depth, x.data, x.stride[0],
+                                                                   y, y_stride, out.data, 1, out.stride[0], 1,
+                                                                   blocking, nullptr);
 }
 
+/// x (n, k) · y (k, m) → out (n, m).
+inline void multiply(View<const float, 2> x, View<const float, 2> y, View<float, 2> out) {
+  multiply<Eigen::RowMajor>(x, y.data, y.stride[0], out);
+}
+
+/// x (n, k) · y (m, k) transposed → out (n, m).
+inline void multiply_transposed(View<const float, 2> x, View<const float, 2> y, View<float, 2> out) {
+  multiply<Eigen::ColMajor>(x, y.data, y.stride[0], out);
+}
+
+[[gnu::noinline]] inline float sum(View<float, 1> x) { return mapped(x).sum(); }
+[[gnu::noinline]] inline float sum_of_squares(View<float, 1> x) { return mapped(x).square().sum(); }
+[[gnu::noinline]] inline float highest(View<float, 1> x) { return mapped(x).maxCoeff(); }
+
+/// Every number's exponential, in place.
+[[gnu::noinline]] inline void exponentiate(View<float, 1> x) { mapped(x) = mapped(x).exp(); }
+
 /// x in place.
-template <class Array>
-void activate(Activation activation, Array&& x) {
-  switch (activation) {
-    case Activation::none:
-      return;
-    case Activation::silu:
-      x = x / (1 + (-x).exp());
-      return;
-    case Activation::gelu_tanh: {
-      constexpr float sqrt_2_over_pi = 0.79788456080286536f;
+inline void activate(Activation activation, View<float, 1> x) {
+  if (activation == Activation::none) return;
+  constexpr float sqrt_2_over_pi = 0.79788456080286536f;
+  constexpr Index most = 256;
+  alignas(64) float powers[most];
+  for (Index begin = 0; begin < x.size(); begin += most) {
+    const Index count = std::min(most, x.size() - begin);
+    float* const part = x.data + begin;
+    if (activation == Activation::silu) {
+      for (Index i = 0; i < count; ++i) powers[i] = -part[i];
+    } else {
       // 0.5 x (1 + tanh(u)) = x / (1 + exp(-2u))
-      x = x / (1 + (-2 * sqrt_2_over_pi * (x + 0.044715f * x.cube())).exp());
-      return;
+      for (Index i = 0; i < count; ++i)
+        powers[i] = -2 * sqrt_2_over_pi * (part[i] + 0.044715f * (part[i] * part[i] * part[i]));
     }
+    exponentiate({powers, {count}});
+    for (Index i = 0; i < count; ++i) part[i] = part[i] / (1 + powers[i]);
   }
 }
 
 inline void linear_tile(View<const float, 2> x, const LinearWeights<float>& weights, View<float, 2> out,
                         const Epilogue<float>& epilogue) {
-  Matrix product(out.extent[0], out.extent[1]);
-  product.noalias() = mapped(x) * mapped(weights.weight).transpose();
+  Matrix memory(out.extent[0], out.extent[1]);
+  const View<float, 2> product = view_of(memory);
+  multiply_transposed(x, weights.weight, product);
+  const Index features = out.extent[1];
   for (Index r = 0; r < out.extent[0]; ++r) {
-    auto row = product.row(r).array();
-    if (!weights.bias.empty()) row += mapped(weights.bias);
+    const View<float, 1> row = product[r];
+    if (!weights.bias.empty())
+      for (Index f = 0; f < features; ++f) row[f] += weights.bias[f];
     activate(epilogue.activation, row);
-    if (epilogue.residual.empty()) {
-      mapped(out[r]) = row;
-    } else {
-      mapped(out[r]) = row + mapped(epilogue.residual[r]);
-    }
+    if (!epilogue.residual.empty())
+      for (Index f = 0; f < features; ++f) row[f] += epilogue.residual[r][f];
+    std::copy_n(row.data, features, out[r].data);
   }
 }
 
@@ -86,7 +115,7 @@ inline void linear(Queue& queue, In<float, 2> x, const LinearWeights<float>& wei
 /// x in place: (rows, features).
 inline void activate(Queue& queue, Activation activation, View<float, 2> x) {
   queue.workers().split(x.extent[0], 16, [&](Range rows) {
-    for (Index r = rows.begin; r < rows.end; ++r) detail::activate(activation, detail::mapped(x[r]));
+    for (Index r = rows.begin; r < rows.end; ++r) detail::activate(activation, x[r]);
   });
 }
 

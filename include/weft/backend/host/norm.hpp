@@ -1,6 +1,7 @@
 // Norms on the host: over features, over the features of two tensors, over heads with rotation.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 
 #include "weft/backend/host/copy.hpp"
@@ -10,23 +11,17 @@ namespace weft::host {
 
 namespace detail {
 
-struct Moments {
-  float mean, deviation;
-};
-
-/// Of all numbers of the given arrays together.
-template <class... Arrays>
-Moments moments(float epsilon, const Arrays&... x) {
-  const auto count = static_cast<float>((x.size() + ...));
-  const float mean = (x.sum() + ...) / count;
-  const float variance = ((x - mean).square().sum() + ...) / count;
-  return {mean, std::sqrt(variance + epsilon)};
-}
-
-inline void affine(const NormWeights& norm, Range features, View<float, 1> row) {
-  auto out = mapped(row);
-  if (!norm.scale.empty()) out *= mapped(norm.scale.slice<0>(features));
-  if (!norm.shift.empty()) out += mapped(norm.shift.slice<0>(features));
+/// LayerNorm of a row in place.
+[[gnu::noinline]] inline void normalize(View<float, 1> row, const NormWeights& weights) {
+  const Index features = row.size();
+  const float mean = sum(row) / static_cast<float>(features);
+  for (Index f = 0; f < features; ++f) row[f] -= mean;
+  const float deviation = std::sqrt(sum_of_squares(row) / static_cast<float>(features) + weights.epsilon);
+  for (Index f = 0; f < features; ++f) row[f] /= deviation;
+  if (!weights.scale.empty())
+    for (Index f = 0; f < features; ++f) row[f] *= weights.scale[f];
+  if (!weights.shift.empty())
+    for (Index f = 0; f < features; ++f) row[f] += weights.shift[f];
 }
 
 }  // namespace detail
@@ -38,14 +33,17 @@ inline void norm(Queue& queue, In<float, 3> x, const NormWeights& weights, const
   queue.workers().split(out.extent[0], 16, [&](Range tokens) {
     for (Index i = tokens.begin * pictures; i < tokens.end * pictures; ++i) {
       const Index token = i / pictures, picture = i % pictures;
-      const auto in = detail::mapped(x[token][picture]);
-      const auto [mean, deviation] = detail::moments(weights.epsilon, in);
       const View<float, 1> row = out[token][picture];
-      auto result = detail::mapped(row);
-      result = (in - mean) / deviation;
-      detail::affine(weights, {0, row.size()}, row);
-      if (!modulation.scale.empty()) result *= 1 + detail::mapped(modulation.scale[picture]);
-      if (!modulation.shift.empty()) result += detail::mapped(modulation.shift[picture]);
+      if (x.data != out.data) std::copy_n(x[token][picture].data, row.size(), row.data);
+      detail::normalize(row, weights);
+      if (!modulation.scale.empty()) {
+        const View<const float, 1> scale = modulation.scale[picture];
+        for (Index f = 0; f < row.size(); ++f) row[f] *= 1 + scale[f];
+      }
+      if (!modulation.shift.empty()) {
+        const View<const float, 1> shift = modulation.shift[picture];
+        for (Index f = 0; f < row.size(); ++f) row[f] += shift[f];
+      }
     }
   });
 }
@@ -58,12 +56,10 @@ inline void norm_pair(Queue& queue, In<float, 3> x, In<float, 3> skip, const Nor
   queue.workers().split(out.extent[0], 16, [&](Range tokens) {
     for (Index i = tokens.begin * pictures; i < tokens.end * pictures; ++i) {
       const Index token = i / pictures, picture = i % pictures;
-      const auto first = detail::mapped(x[token][picture]), second = detail::mapped(skip[token][picture]);
-      const auto [mean, deviation] = detail::moments(weights.epsilon, first, second);
       const View<float, 1> row = out[token][picture];
-      detail::mapped(row.slice<0>({0, features})) = (first - mean) / deviation;
-      detail::mapped(row.slice<0>({features, 2 * features})) = (second - mean) / deviation;
-      detail::affine(weights, {0, row.size()}, row);
+      std::copy_n(x[token][picture].data, features, row.data);
+      std::copy_n(skip[token][picture].data, features, row.data + features);
+      detail::normalize(row, weights);
     }
   });
 }
@@ -77,15 +73,10 @@ inline void norm_rotate(Queue& queue, In<float, 4> x, const NormWeights* weights
       tokens, 16, [&, pictures = pictures, heads = heads, head_dim = head_dim](Range range) {
         for (Index i = range.begin * pictures * heads; i < range.end * pictures * heads; ++i) {
           const Index token = i / (pictures * heads), picture = i / heads % pictures, head = i % heads;
-          const auto in = detail::mapped(x[token][picture][head]);
+          const View<const float, 1> in = x[token][picture][head];
           const View<float, 1> row = out[token][picture][head];
-          if (weights) {
-            const auto [mean, deviation] = detail::moments(weights->epsilon, in);
-            detail::mapped(row) = (in - mean) / deviation;
-            detail::affine(*weights, {0, head_dim}, row);
-          } else {
-            detail::mapped(row) = in;
-          }
+          if (in.data != row.data) std::copy_n(in.data, head_dim, row.data);
+          if (weights) detail::normalize(row, *weights);
           if (rotation.cos.empty()) continue;
           const View<const float, 1> cos = rotation.cos[token], sin = rotation.sin[token];
           for (Index d = 0; d + 1 < head_dim; d += 2) {

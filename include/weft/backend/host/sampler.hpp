@@ -3,10 +3,12 @@
 
 #include <cmath>
 #include <cstdint>
+#include <span>
 
-#include "weft/backend/host/linear.hpp"
+#include "weft/backend/host/queue.hpp"
 #include "weft/core/noise.hpp"
 #include "weft/core/picture.hpp"
+#include "weft/core/view.hpp"
 #include "weft/sampler/step.hpp"
 
 namespace weft::host {
@@ -27,9 +29,9 @@ inline void noise(Queue& queue, std::uint64_t seed, std::uint32_t step, const Pi
 inline void guide(Queue&, In<float, 3> negative, float scale, View<float, 3> positive) {
   for (Index t = 0; t < positive.extent[0]; ++t)
     for (Index p = 0; p < positive.extent[1]; ++p) {
-      const auto less = detail::mapped(negative[t][p]);
-      auto more = detail::mapped(positive[t][p]);
-      more = less + scale * (more - less);
+      const View<const float, 1> less = negative[t][p];
+      const View<float, 1> more = positive[t][p];
+      for (Index f = 0; f < more.size(); ++f) more[f] = less[f] + scale * (more[f] - less[f]);
     }
 }
 
@@ -62,7 +64,8 @@ inline void rescale(Queue&, In<double, 3> x_moments, In<double, 3> reference_mom
   for (Index p = 0; p < x.extent[1]; ++p) {
     const double ratio = deviation(reference_moments, p) / deviation(x_moments, p);
     const auto factor = static_cast<float>(rescale * ratio + 1 - rescale);
-    for (Index t = 0; t < x.extent[0]; ++t) detail::mapped(x[t][p]) *= factor;
+    for (Index t = 0; t < x.extent[0]; ++t)
+      for (float& value : std::span(x[t][p].data, static_cast<std::size_t>(x.extent[2]))) value *= factor;
   }
 }
 

@@ -1,0 +1,86 @@
+// A JSON value as it was read, and the text of values.
+#pragma once
+
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weft {
+
+enum class JsonKind { null, boolean, natural, negative, real, string, array, object };
+
+/// Its kind says which of the other fields count. Whole numbers of 64 bits are exact, others are real.
+struct JsonValue {
+  JsonKind kind = JsonKind::null;
+  bool truth = false;
+  std::uint64_t natural = 0;
+  std::int64_t negative = 0;
+  double real = 0;
+  std::string text{};                                         // of a string
+  std::vector<JsonValue> items{};                             // of an array, or of an object's members
+  std::map<std::string, std::size_t, std::less<>> members{};  // of an object: where its items are
+
+  bool is(JsonKind expected) const { return kind == expected; }
+
+  /// Null if this is no object with such a member.
+  const JsonValue* find(std::string_view member) const {
+    const auto at = members.find(member);
+    return at == members.end() ? nullptr : &items[at->second];
+  }
+};
+
+namespace detail {
+
+/// What write(writer) writes, or nothing if it fails.
+template <class Write>
+std::optional<std::string> json_text(Write write) {
+  rapidjson::StringBuffer out;
+  rapidjson::Writer<rapidjson::StringBuffer, rapidjson::UTF8<>, rapidjson::UTF8<>, rapidjson::CrtAllocator,
+                    rapidjson::kWriteValidateEncodingFlag>
+      writer(out);
+  if (!write(writer)) return std::nullopt;
+  return std::string(out.GetString(), out.GetSize());
+}
+
+}  // namespace detail
+
+/// `text` as a JSON string, or nothing if it is not UTF-8.
+inline std::optional<std::string> json_string(std::string_view text) {
+  return detail::json_text([&](auto& writer) {
+    return writer.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
+  });
+}
+
+/// What `value` is, for refusals: itself, or its kind where that would be long.
+inline std::string found(const JsonValue& value) {
+  constexpr std::size_t longest = 60;
+  switch (value.kind) {
+    case JsonKind::null:
+      return "null";
+    case JsonKind::boolean:
+      return value.truth ? "true" : "false";
+    case JsonKind::natural:
+      return std::to_string(value.natural);
+    case JsonKind::negative:
+      return std::to_string(value.negative);
+    case JsonKind::real:
+      return *detail::json_text([&](auto& writer) { return writer.Double(value.real); });
+    case JsonKind::string:
+      return value.text.size() <= longest ? *json_string(value.text)
+                                          : "a string of " + std::to_string(value.text.size()) + " bytes";
+    case JsonKind::array:
+      return "an array";
+    default:
+      return "an object";
+  }
+}
+
+}  // namespace weft
