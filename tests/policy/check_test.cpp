@@ -73,6 +73,7 @@ static_assert(fault_of(Mesh{.pipe = 21}) == MeshFault{MeshFault::pipe, Axis::pip
 static_assert(fault_of(Mesh{.pipe = 6}, contiguous) == MeshFault{MeshFault::pipe, Axis::pipe, 6, 5});
 static_assert(fault_of(Mesh{.ulysses = 17}) == MeshFault{MeshFault::ulysses, Axis::ulysses, 17, 16});
 static_assert(fault_of(Mesh{.pipe = 4, .patches = 3}) == MeshFault{MeshFault::patches_few, Axis::pipe, 3, 4});
+static_assert(fault_of(Mesh{.patches = -1}) == MeshFault{MeshFault::patches_few, Axis::pipe, -1, 1});
 static_assert(fault_of(Mesh{.patches = 1025}) == MeshFault{MeshFault::patches_many, Axis::pipe, 1025, 1024});
 static_assert(fault_of(Mesh{.pipe = 2, .warmup = 0}) == MeshFault{MeshFault::warmup, Axis::pipe, 0, 1});
 
@@ -96,9 +97,9 @@ TEST_CASE("to_string: every fault is a sentence with its value, its limit and wh
        "the mesh or its patches need a policy for cfg, which this stack of policies lacks; add it, or use "
        "cfg 1"},
       {{MeshFault::world, Axis::data, 4, 8},
-       "the mesh is of 4 ranks, and 8 are there; the product of its degrees must be 8"},
+       "the degrees of the mesh multiply to 4, and there are 8 ranks; they must multiply to 8"},
       {{MeshFault::world, Axis::data, 4, 1},
-       "the mesh is of 4 ranks, and 1 is there; the product of its degrees must be 1"},
+       "the degrees of the mesh multiply to 4, and there is 1 rank; they must multiply to 1"},
       {{MeshFault::data, Axis::data, 5, 4},
        "the mesh has data 5, and there are 4 prompts; use data 4 or fewer"},
       {{MeshFault::data, Axis::data, 5, 1},

@@ -66,6 +66,7 @@ constexpr std::optional<MeshFault> check(const Mesh& mesh, const DitShape& model
   if (mesh.pipe > stages) return MeshFault{MeshFault::pipe, Axis::pipe, mesh.pipe, stages};
   if (mesh.ulysses > model.heads)
     return MeshFault{MeshFault::ulysses, Axis::ulysses, mesh.ulysses, model.heads};
+  if (mesh.patches < 0) return MeshFault{MeshFault::patches_few, Axis::pipe, mesh.patches, mesh.pipe};
   if (mesh.patch_count() < mesh.pipe)
     return MeshFault{MeshFault::patches_few, Axis::pipe, mesh.patch_count(), mesh.pipe};
   if (mesh.patch_count() > demand.tokens)
@@ -84,9 +85,9 @@ inline std::string to_string(const MeshFault& fault) {
       return sentence("the mesh or its patches need a policy for ", name_of(fault.axis),
                       ", which this stack of policies lacks; add it, or use ", name_of(fault.axis), " 1");
     case MeshFault::world:
-      return sentence("the mesh is of ", fault.value, " ranks, and ", fault.limit,
-                      fault.limit == 1 ? " is" : " are", " there; the product of its degrees must be ",
-                      fault.limit);
+      return sentence("the degrees of the mesh multiply to ", fault.value, ", and there ",
+                      fault.limit == 1 ? "is 1 rank" : "are " + std::to_string(fault.limit) + " ranks",
+                      "; they must multiply to ", fault.limit);
     case MeshFault::data:
       return sentence(mesh, ", and there ",
                       fault.limit == 1 ? "is 1 prompt" : "are " + std::to_string(fault.limit) + " prompts",

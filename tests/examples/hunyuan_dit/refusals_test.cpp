@@ -72,7 +72,8 @@ std::string safetensors(const std::string& header, std::size_t zeros, std::uint6
 }  // namespace
 
 TEST_CASE_FIXTURE(Refusals, "a mesh that is not of the ranks that are there") {
-  refuse_paint({"--cfg", "2", "--ranks", "3"}, "the mesh is of 2 ranks, and 3 are there");
+  refuse_paint({"--cfg", "2", "--ranks", "3"},
+               "the degrees of the mesh multiply to 2, and there are 3 ranks");
   refuse_paint({"--ranks", "2"}, "the product of its degrees must be 2");
 }
 
