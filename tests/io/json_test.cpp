@@ -112,3 +112,20 @@ TEST_CASE("Config: reads files, and names them") {
   CHECK_THROWS_WITH_AS(Config::read(folder.write("empty.json", "")), Contains("empty.json is not valid JSON"),
                        Refused);
 }
+
+TEST_CASE("Config: escapes that are no character can be refused too") {
+  CHECK_THROWS_WITH_AS(parsed(R"({"\udddd": 1, "\udddd": 2})"),
+                       "c.json holds the key that is not Unicode twice", Refused);
+  CHECK_THROWS_WITH_AS(parsed(R"({"a": "\udddd"})").required<int>("a"),
+                       Contains("a is a string of 3 bytes and"), Refused);
+}
+
+TEST_CASE("Config: numbers at the ends of what a double holds") {
+  const Config config =
+      parsed(R"({"tiny": 1e-999, "zero": 0.000e-5, "whole": 18446744073709551616, "minus": -0})");
+  CHECK(config.required<double>("tiny") == 0);
+  CHECK(config.required<double>("zero") == 0);
+  CHECK(config.required<double>("whole") == 0x1p64);
+  CHECK(config.required<int>("minus") == 0);
+  CHECK_THROWS_WITH_AS(parsed("{\"a\": -1e999}"), Contains("a number that is too large"), Refused);
+}

@@ -5,10 +5,14 @@
 #include <rapidjson/reader.h>
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -36,12 +40,13 @@ class JsonBuilder {
 
   bool Null() { return add({}); }
   bool Bool(bool truth) { return add({.kind = JsonKind::boolean, .truth = truth}); }
-  bool Uint(unsigned number) { return Uint64(number); }
-  bool Uint64(std::uint64_t number) { return add({.kind = JsonKind::natural, .natural = number}); }
-  bool Int(int number) { return Int64(number); }
-  bool Int64(std::int64_t number) { return add({.kind = JsonKind::negative, .negative = number}); }
-  bool Double(double number) { return add({.kind = JsonKind::real, .real = number}); }
-  bool RawNumber(const char*, std::size_t, bool) { return false; }
+  // Never called: numbers come as they are written.
+  bool Uint(unsigned) { return false; }
+  bool Uint64(std::uint64_t) { return false; }
+  bool Int(int) { return false; }
+  bool Int64(std::int64_t) { return false; }
+  bool Double(double) { return false; }
+  bool RawNumber(const char* text, std::size_t length, bool) { return add(number({text, length})); }
   bool String(const char* text, std::size_t length, bool) {
     return add({.kind = JsonKind::string, .text = std::string(text, length)});
   }
@@ -51,13 +56,33 @@ class JsonBuilder {
     JsonValue& object = *open_.back();
     std::string key(text, length);
     if (!object.members.emplace(key, object.items.size()).second)
-      refuse(name_, " holds the key ", *json_string(key), " twice");
+      refuse(name_, " holds the key ", json_string(key).value_or("that is not Unicode"), " twice");
     return true;
   }
   bool EndArray(std::size_t) { return close(); }
   bool EndObject(std::size_t) { return close(); }
 
  private:
+  /// The reader has checked how it is written.
+  JsonValue number(std::string_view text) const {
+    const auto whole = [&](auto& out) {
+      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+      return error == std::errc() && end == text.data() + text.size();
+    };
+    JsonValue value;
+    if (text.front() == '-' && whole(value.negative)) {
+      value.kind = JsonKind::negative;
+    } else if (text.front() != '-' && whole(value.natural)) {
+      value.kind = JsonKind::natural;
+    } else {
+      value.kind = JsonKind::real;
+      // Out of range is also what is too small; there std::strtod tells the two apart.
+      if (!whole(value.real)) value.real = std::strtod(std::string(text).c_str(), nullptr);
+      if (std::isinf(value.real)) refuse(name_, " holds a number that is too large for a double");
+    }
+    return value;
+  }
+
   bool add(JsonValue value) {
     place(std::move(value));
     return true;
@@ -91,7 +116,7 @@ class JsonBuilder {
 /// The object that `text` is; `name` is the file that refusals name. Refused if it is not JSON, not an
 /// object, holds a key twice or nests more than 64 levels.
 inline JsonValue json_object(std::string_view text, const std::string& name) {
-  constexpr unsigned exact = rapidjson::kParseFullPrecisionFlag | rapidjson::kParseValidateEncodingFlag;
+  constexpr unsigned flags = rapidjson::kParseNumbersAsStringsFlag | rapidjson::kParseValidateEncodingFlag;
   const auto refuse_at = [&](std::size_t offset) {
     refuse(name, " is not valid JSON at ", detail::position_in(text, offset));
   };
@@ -99,7 +124,7 @@ inline JsonValue json_object(std::string_view text, const std::string& name) {
   if (const auto nul = text.find('\0'); nul != text.npos) refuse_at(nul);
   rapidjson::MemoryStream stream(text.data(), text.size());
   detail::JsonBuilder builder(name);
-  const rapidjson::ParseResult result = rapidjson::Reader().Parse<exact>(stream, builder);
+  const rapidjson::ParseResult result = rapidjson::Reader().Parse<flags>(stream, builder);
   if (result.Code() == rapidjson::kParseErrorNumberTooBig)
     refuse(name, " holds a number that is too large for a double");
   if (result.IsError()) refuse_at(result.Offset());

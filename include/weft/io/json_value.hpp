@@ -74,8 +74,8 @@ inline std::string found(const JsonValue& value) {
     case JsonKind::real:
       return *detail::json_text([&](auto& writer) { return writer.Double(value.real); });
     case JsonKind::string:
-      return value.text.size() <= longest ? *json_string(value.text)
-                                          : "a string of " + std::to_string(value.text.size()) + " bytes";
+      if (const auto text = json_string(value.text); text && value.text.size() <= longest) return *text;
+      return "a string of " + std::to_string(value.text.size()) + " bytes";
     case JsonKind::array:
       return "an array";
     default:
