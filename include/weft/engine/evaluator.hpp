@@ -57,7 +57,7 @@ class Evaluator {
 
   /// Takes all memory, for predictions of so many features a token.
   void prepare(Queue& queue, const Job& job, const Rows& rows, Index features) {
-    job_ = job, rows_ = rows, features_ = features;
+    job_ = job, rows_ = rows, blocks_ = policies_.blocks(job.model);
     policies_.prepare(queue, job);
     tasks_ = policies_.tasks(job);
     const Index n = rows.size(), b = job.pictures, width = job.model.width;
@@ -145,7 +145,7 @@ class Evaluator {
   /// The number of block i among this rank's.
   Index layer_of(Index i) const {
     Index before = 0;
-    for (const Range& range : policies_.blocks(job_.model)) {
+    for (const Range& range : blocks_) {
       if (range.contains(i)) return before + i - range.begin;
       before += range.size();
     }
@@ -155,13 +155,13 @@ class Evaluator {
   /// How many of this rank's blocks have outputs that are read again.
   Index kept_count() const {
     Index count = 0;
-    const Range front = policies_.blocks(job_.model).front();
+    const Range front = blocks_.front();
     for (Index i = front.begin; i < front.end; ++i) count += job_.model.is_kept(i);
     return count;
   }
 
   View<Element, 3> kept(Index i, Range rows) const {
-    const Index first = policies_.blocks(job_.model).front().begin;
+    const Index first = blocks_.front().begin;
     const View<Element, 4> all =
         kept_.view(std::array{kept_count(), rows_.size(), job_.pictures, job_.model.width});
     return all[i - first].template slice<0>(rows);
@@ -178,7 +178,7 @@ class Evaluator {
   Policies& policies_;
   Job job_;
   Rows rows_;
-  Index features_ = 0;
+  std::vector<Range> blocks_;  // of this rank
   std::vector<Task> tasks_;
   typename Backend::template Buffer<Element> hidden_;    // (rows, pictures, width)
   typename Backend::template Buffer<Element> kept_;      // (blocks, rows, pictures, width), for long skips
