@@ -12,10 +12,12 @@
 namespace weft {
 
 /// `E` is float, __nv_bfloat16 or __half: what weights and activations are. The sampler's state is float32.
-template <class E>
+/// Attention runs on tensor cores for the head dimensions that are named, 88 for HunyuanDiT; each takes a
+/// while to compile.
+template <class E, int... HeadDims>
 struct Cuda {
   using Element = E;
-  using Queue = cuda::Queue;
+  using Queue = cuda::QueueFor<HeadDims...>;
   template <class T>
   using Buffer = cuda::Buffer<T>;
 

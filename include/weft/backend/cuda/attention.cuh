@@ -1,4 +1,4 @@
-// Attention on a CUDA device: tensor cores for the usual heads in half precision, else without.
+// Attention on a CUDA device: on tensor cores for the head dimensions of the queue, in half precision.
 #pragma once
 
 #include "weft/attention.cuh"
@@ -11,30 +11,18 @@ namespace weft::cuda {
 /// out = softmax(q · kᵀ / √head_dim) · v for every picture and head, without a mask.
 /// q, out (n, pictures, heads, head_dim); k, v (keys, pictures, heads, head_dim); lse (n, pictures, heads),
 /// the logarithm of the sum of exponentials, or empty. Without keys out is 0 and lse −∞.
-template <class E>
-void attention(Queue& queue, In<E, 4> q, In<E, 4> k, In<E, 4> v, const View<E, 4>& out,
+template <class E, int... HeadDims>
+void attention(QueueFor<HeadDims...>& queue, In<E, 4> q, In<E, 4> k, In<E, 4> v, const View<E, 4>& out,
                const View<float, 3>& lse = {}) {
-  if constexpr (!std::is_same_v<E, float>) {
-    const auto run = [&]<int head_dim>() {
+  const auto try_tensor_cores = [&]<int head_dim>() {
+    if constexpr (!std::is_same_v<E, float>) {
+      if (q.extent[3] != head_dim) return false;
       kernels::attention<head_dim, E>(queue.stream(), q, k, v, out, lse);
-    };
-    switch (q.extent[3]) {
-      case 24:
-        return run.template operator()<24>();
-      case 32:
-        return run.template operator()<32>();
-      case 48:
-        return run.template operator()<48>();
-      case 64:
-        return run.template operator()<64>();
-      case 88:
-        return run.template operator()<88>();
-      case 96:
-        return run.template operator()<96>();
-      case 128:
-        return run.template operator()<128>();
+      return true;
     }
-  }
+    return false;
+  };
+  if ((try_tensor_cores.template operator()<HeadDims>() || ...)) return;
   kernels::plain_attention<E>(queue.stream(), q, k, v, out, lse.data);
 }
 

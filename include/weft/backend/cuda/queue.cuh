@@ -90,4 +90,11 @@ class Queue {
   Index allocations_ = 0;
 };
 
+/// A queue whose attention is compiled for these head dimensions.
+template <int... HeadDims>
+class QueueFor : public Queue {
+ public:
+  using Queue::Queue;
+};
+
 }  // namespace weft::cuda
