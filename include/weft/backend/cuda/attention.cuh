@@ -1,4 +1,4 @@
-// Attention on a CUDA device: on tensor cores for the head dimensions of the queue, in half precision.
+// Attention on a CUDA device: in half precision on tensor cores, for the head dimensions of the queue.
 #pragma once
 
 #include "weft/attention.cuh"
@@ -14,16 +14,17 @@ namespace weft::cuda {
 template <class E, int... HeadDims>
 void attention(QueueFor<HeadDims...>& queue, In<E, 4> q, In<E, 4> k, In<E, 4> v, const View<E, 4>& out,
                const View<float, 3>& lse = {}) {
-  const auto try_tensor_cores = [&]<int head_dim>() {
-    if constexpr (!std::is_same_v<E, float>) {
+  if constexpr (std::is_same_v<E, float>) {
+    kernels::plain_attention<E>(queue.stream(), q, k, v, out, lse.data);
+  } else {
+    const auto run_if = [&]<int head_dim>() {
       if (q.extent[3] != head_dim) return false;
       kernels::attention<head_dim, E>(queue.stream(), q, k, v, out, lse);
       return true;
-    }
-    return false;
-  };
-  if ((try_tensor_cores.template operator()<HeadDims>() || ...)) return;
-  kernels::plain_attention<E>(queue.stream(), q, k, v, out, lse.data);
+    };
+    if (!(run_if.template operator()<HeadDims>() || ...))
+      throw std::logic_error("attention is not compiled for this head dimension");
+  }
 }
 
 /// Takes the attention over further keys into the one so far: (part, part_lse) into (out, lse).

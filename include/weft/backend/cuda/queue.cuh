@@ -12,6 +12,7 @@
 
 #include "weft/check.cuh"
 #include "weft/core/trace.hpp"
+#include "weft/tier.cuh"
 
 namespace weft::cuda {
 
@@ -44,11 +45,12 @@ struct Algorithm {
 
 class Queue {
  public:
-  /// On the current device; refused if there is none.
+  /// On the current device; refused if there is none, or no code for it.
   explicit Queue(Lane* lane = nullptr) : lane_(lane) {
     int devices = 0;
     if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0)
       refuse("There is no CUDA device here; use the Host backend.");
+    kernels::current_tier();
     check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "Creating a stream");
     check(cublasLtCreate(&products_), "Starting cuBLASLt");
     check(cudaMalloc(&workspace_, workspace_bytes), "Taking cuBLASLt's workspace");
