@@ -9,6 +9,8 @@
 #include <limits>
 #include <type_traits>
 
+#include "weft/attention/sm70.cuh"
+#include "weft/attention/sm80.cuh"
 #include "weft/attention/sm90.cuh"
 #include "weft/check.cuh"
 #include "weft/core/error.hpp"
@@ -61,8 +63,12 @@ void attention(cudaStream_t stream, In<E, 4> q, In<E, 4> k, In<E, 4> v, View<E, 
   switch (current_tier()) {
     case Tier::sm90a:
       return sm90::launch_attention<HeadDim>(stream, q, k, v, out, lse);
-    default:
-      refuse("attention has no kernel for this GPU yet");
+    case Tier::sm80:
+      return sm80::launch_attention<HeadDim>(stream, AttentionOperands<E>(q, k, v, out, lse));
+    case Tier::sm70:
+      if constexpr (std::is_same_v<E, __half>)
+        return sm70::launch_attention<HeadDim>(stream, AttentionOperands<E>(q, k, v, out, lse));
+      refuse("bfloat16 needs code for a GPU of compute capability 8.0 or newer; use __half here");
   }
 }
 

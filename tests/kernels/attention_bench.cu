@@ -1,4 +1,5 @@
-// Times attention at the shapes of HunyuanDiT: 16 heads of 88, a guidance batch of 2, bfloat16.
+// Times attention at the shapes of HunyuanDiT: 16 heads, of 88 unless HEAD_DIM says otherwise, a guidance
+// batch of 2, bfloat16 where the GPU has it.
 #include "weft/attention.cuh"
 
 #include <algorithm>
@@ -10,14 +11,18 @@
 using namespace weft;
 using kernels::check;
 using kernels::test::DeviceArray;
-using E = __nv_bfloat16;
 
 namespace {
 
 constexpr Index batch = 2, heads = 16;
+#ifdef HEAD_DIM
+constexpr int head_dim = HEAD_DIM;
+#else
 constexpr int head_dim = 88;
+#endif
 
 /// (tokens, B, H, D) of random numbers.
+template <class E>
 struct Operand {
   DeviceArray<E> data;
   View<E, 4> view;
@@ -56,16 +61,25 @@ double time(Launch&& launch) {
   return 1e3 * times[samples / 2];
 }
 
-}  // namespace
-
-int main() {
+template <class E>
+void time_all() {
   std::printf("%7s %7s %10s %16s\n", "n", "S", "us", "useful TFLOP/s");
   constexpr Index shapes[][2] = {{1024, 1024}, {4096, 4096}, {16384, 16384}, {1024, 333},
                                  {4096, 333},  {16384, 333}, {512, 4096},    {256, 4096}};
   for (const auto& [n, keys] : shapes) {
-    const Operand q(n, 1), k(keys, 2), v(keys, 3), out(n, 4);
+    const Operand<E> q(n, 1), k(keys, 2), v(keys, 3), out(n, 4);
     const double us = time([&] { kernels::attention<head_dim>(nullptr, q.view, k.view, v.view, out.view); });
     std::printf("%7d %7d %10.1f %16.1f\n", int(n), int(keys), us,
                 4e-6 * n * keys * batch * heads * head_dim / us);
+  }
+}
+
+}  // namespace
+
+int main() {
+  if (kernels::current_tier() == kernels::Tier::sm70) {
+    time_all<__half>();
+  } else {
+    time_all<__nv_bfloat16>();
   }
 }

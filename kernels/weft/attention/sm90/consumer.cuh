@@ -48,7 +48,7 @@ struct Consumer : Layout<E, HeadDim, Tiles> {
 #pragma unroll
     for (int i = 0; i < k_steps; ++i) {
       const int chunk = (i % 4 * 2 + lane / 16) ^ (row % 8);  // of 16 bytes, swizzled
-      load_matrices(queries + 4 * i, &shared.q[i / 4][row][8 * chunk]);
+      load_matrices<4>(queries + 4 * i, shared_address(&shared.q[i / 4][row][8 * chunk]));
     }
     __syncwarp();
     if (lane == 0) shared.q_free.arrive();
@@ -149,23 +149,6 @@ struct Consumer : Layout<E, HeadDim, Tiles> {
     end_output();
   }
 
-  __device__ void store(Place at) {
-    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4;
-    softmax.finish();
-#pragma unroll
-    for (int r = 0; r < 2; ++r) {
-      const int token = at.token + 64 * consumer + 16 * warp + lane / 4 + 8 * r;
-      if (token >= problem.queries) continue;
-      const float share = __frcp_rn(softmax.sum[r]);
-      auto* to = reinterpret_cast<std::uint32_t*>(problem.result.row(token, at.batch, at.head)) + lane % 4;
-#pragma unroll
-      for (int i = 0; i < HeadDim / 8; ++i) {
-        to[4 * i] = pack<E>(output[4 * i + 2 * r] * share, output[4 * i + 2 * r + 1] * share);
-      }
-      if (lane % 4 == 0) problem.result.put_lse(token, at.batch, at.head, softmax.log_sum(r));
-    }
-  }
-
   __device__ void run() {
     std::uint32_t q_parity = 0;
     if (consumer == L::consumers - 1) pass_turn();
@@ -185,7 +168,9 @@ struct Consumer : Layout<E, HeadDim, Tiles> {
       } else {
         last_output(even);
       }
-      store(Place(problem, tile, L::rows));
+      const Place at(problem, tile, L::rows);
+      store_rows(problem.result, softmax, output, at.token + 64 * consumer + threadIdx.x / 32 % 4 * 16,
+                 problem.queries, at.batch, at.head);
     }
   }
 };
