@@ -30,7 +30,7 @@ void check_half_precision(Index head_dim) {
   std::string named;
   ((named += sentence(HeadDims, ", ")), ...);
   refuse("the model's heads have ", head_dim, " features, and half precision is compiled for ",
-         named.empty() ? "no" : "other", " head dimensions; name them all: weft::Cuda<",
+         named.empty() ? "none" : "others", "; name it too: weft::Cuda<",
          bfloat16 ? "__nv_bfloat16" : "__half", ", ", named, head_dim, ">");
 }
 

@@ -1,0 +1,48 @@
+// What the Cuda backend refuses before any work.
+#include <doctest/doctest.h>
+
+#include "weft/backend/backend.hpp"
+#include "weft/backend/cuda.cuh"
+
+using weft::Cuda;
+using weft::Refused;
+
+namespace {
+
+constexpr weft::DitShape with_heads_of(weft::Index head_dim) { return {.head_dim = head_dim}; }
+
+}  // namespace
+
+TEST_CASE("Float takes every multiple of 8 up to 128") {
+  CHECK_NOTHROW(Cuda<float>::check(with_heads_of(72)));
+  for (const weft::Index head_dim : {12, 136}) {
+    const std::string message = weft::sentence("the model's heads have ", head_dim,
+                                               " features; on CUDA devices they are a multiple of 8 and at "
+                                               "most 128, and the Host backend takes any");
+    CHECK_THROWS_WITH_AS(Cuda<float>::check(with_heads_of(head_dim)), message.c_str(), Refused);
+  }
+}
+
+TEST_CASE("Half precision takes the head dimensions that are named, and says how to name one more") {
+  CHECK_NOTHROW(Cuda<__half, 16, 88>::check(with_heads_of(88)));
+  CHECK_THROWS_WITH_AS((Cuda<__half, 16, 88>::check(with_heads_of(64))),
+                       "the model's heads have 64 features, and half precision is compiled for "
+                       "others; name it too: weft::Cuda<__half, 16, 88, 64>",
+                       Refused);
+  CHECK_THROWS_WITH_AS(Cuda<__half>::check(with_heads_of(64)),
+                       "the model's heads have 64 features, and half precision is compiled for none; "
+                       "name it too: weft::Cuda<__half, 64>",
+                       Refused);
+}
+
+TEST_CASE("bfloat16 needs the hardware") {
+  using Backend = Cuda<__nv_bfloat16, 88>;
+  if (weft::kernels::current_tier() != weft::kernels::Tier::sm70) {
+    CHECK_NOTHROW(Backend::check(with_heads_of(88)));
+  } else {
+    CHECK_THROWS_WITH_AS(
+        Backend::check(with_heads_of(88)),
+        "bfloat16 needs a GPU of compute capability 8.0 or newer, and code compiled for it; use __half here",
+        Refused);
+  }
+}
