@@ -4,10 +4,13 @@
 #include <array>
 #include <concepts>
 #include <cstdint>
+#include <functional>
 
+#include "weft/backend/counts.hpp"
 #include "weft/backend/operators.hpp"
 #include "weft/core/error.hpp"
 #include "weft/core/picture.hpp"
+#include "weft/core/step.hpp"
 #include "weft/core/tensor.hpp"
 #include "weft/core/trace.hpp"
 #include "weft/sampler/step.hpp"
@@ -38,7 +41,9 @@ struct OperatorArguments {
   Modulation modulation;
   Rotation rotation;
   PictureShape picture;
-  SamplerStep step;
+  void (*body)(Index);
+  View<float, 2> constants;
+  View<float, 4> noise;
 };
 
 }  // namespace detail
@@ -52,7 +57,10 @@ concept Backend = requires(typename B::Queue& queue, const Tensor& tensor,
   typename B::template Buffer<float>;
   { B::queue(a.world) } -> std::same_as<typename B::Queue>;
   queue.span("category", "name", Index{});
-  queue.allocations();
+  { queue.counts() } -> std::same_as<const QueueCounts&>;
+  { queue.step(Index{}) } -> std::same_as<Step>;
+  queue.replay(queue.record(a.body, Index{}), Index{});
+  requires std::constructible_from<typename B::Queue::Milestones, Index, std::function<void(Index)>>;
   linear(queue, a.matrix, a.linear, a.matrix, a.epilogue);
   linear(queue, a.matrix, a.linear, rows_of(a.state));
   activate(queue, Activation::silu, a.matrix);
@@ -65,11 +73,11 @@ concept Backend = requires(typename B::Queue& queue, const Tensor& tensor,
   copy(queue, a.heads, a.heads);
   upload(queue, tensor, a.x);
   download(queue, a.x);
-  noise(queue, std::uint64_t{}, std::uint32_t{}, a.picture, Index{}, Range{}, a.state);
+  noise(queue, std::uint64_t{}, Step{}, a.picture, Index{}, Range{}, a.state);
   guide(queue, a.state, 1.0f, a.state);
   moments(queue, a.state, a.moments);
   rescale(queue, a.all_moments, a.all_moments, Index{}, 1.0f, a.state);
-  denoise(queue, a.step, a.state, a.state, a.state, a.state);
+  denoise(queue, a.constants, Step{}, a.state, a.noise, a.state, a.state);
 };
 
 /// The part of a backend's memory that operators of one block share: taken anew for every block, never freed.

@@ -5,6 +5,7 @@
 #include "weft/backend/cuda/buffer.cuh"
 #include "weft/backend/cuda/copy.cuh"
 #include "weft/backend/cuda/linear.cuh"
+#include "weft/backend/cuda/milestones.cuh"
 #include "weft/backend/cuda/norm.cuh"
 #include "weft/backend/cuda/queue.cuh"
 #include "weft/backend/cuda/sampler.cuh"

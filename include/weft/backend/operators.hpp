@@ -2,6 +2,7 @@
 // backend declares beside its Queue; host.hpp lists them.
 #pragma once
 
+#include "weft/core/step.hpp"
 #include "weft/core/view.hpp"
 
 namespace weft {
@@ -34,10 +35,11 @@ struct NormWeights {
   float epsilon = 1e-6f;
 };
 
-/// A picture's own y · (1 + scale) + shift after a norm.
+/// A picture's own y · (1 + scale) + shift after a norm, at a step.
 struct Modulation {
-  View<const float, 2> scale{};  // (pictures, features), or empty
-  View<const float, 2> shift{};  // (pictures, features), or empty
+  View<const float, 3> scale{};  // (steps, pictures, features), or empty
+  View<const float, 3> shift{};  // (steps, pictures, features), or empty
+  Step step{};
 };
 
 /// Rotary position embedding over interleaved pairs (2i, 2i + 1).

@@ -21,6 +21,7 @@ void copy(Queue& queue, const View<From, Rank>& from, const View<To, Rank>& to) 
 template <class T, int Rank>
 void upload(Queue& queue, const Tensor& from, const View<T, Rank>& to) {
   std::vector<T> numbers(from.data.begin(), from.data.end());
+  queue.count_upload();
   check(cudaMemcpyAsync(to.data, numbers.data(), numbers.size() * sizeof(T), cudaMemcpyHostToDevice,
                         queue.stream()),
         "Copying to the device");

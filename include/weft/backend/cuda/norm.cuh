@@ -12,8 +12,8 @@ namespace detail {
 
 inline kernels::NormConstants norm_constants(const NormWeights& weights, const Modulation& modulation = {}) {
   const auto& more = modulation.scale.empty() ? modulation.shift : modulation.scale;
-  return {weights.scale.data,    weights.shift.data, modulation.scale.data,
-          modulation.shift.data, more.stride[0],     weights.epsilon};
+  return {weights.scale.data, weights.shift.data, modulation.scale.data, modulation.shift.data,
+          more.stride[0],     more.stride[1],     modulation.step,       weights.epsilon};
 }
 
 template <class E>

@@ -23,8 +23,8 @@ inline kernels::PatchMoments patch_moments(const View<const double, 3>& moments)
 }  // namespace detail
 
 /// Normal numbers for `tokens` of pictures `first`, `first` + 1, …: the same for an element wherever it is.
-inline void noise(Queue& queue, std::uint64_t seed, std::uint32_t step, const PictureShape& shape,
-                  Index first, Range tokens, const View<float, 3>& out) {
+inline void noise(Queue& queue, std::uint64_t seed, Step step, const PictureShape& shape, Index first,
+                  Range tokens, const View<float, 3>& out) {
   detail::for_each_number(queue, out, kernels::Noise{seed, step, shape, first, tokens.begin, out});
 }
 
@@ -52,11 +52,13 @@ inline void rescale(Queue& queue, In<double, 3> x_moments, In<double, 3> referen
                        static_cast<double>(count), rescale, x});
 }
 
-/// One step of the state x; `estimate` holds the estimate of the step before and takes this one's. `noise`
-/// may be empty where the step adds none.
-inline void denoise(Queue& queue, const SamplerStep& step, In<float, 3> prediction, In<float, 3> noise,
-                    const View<float, 3>& x, const View<float, 3>& estimate) {
-  detail::for_each_number(queue, x, kernels::Denoise<SamplerStep>{step, prediction, noise, x, estimate});
+/// One step of the state x; `estimate` holds the estimate of the step before and takes this one's.
+/// `constants` (steps, SamplerStep::constants); `noise` (tokens, pictures, features), or empty if no step
+/// adds any, or (steps, tokens, pictures, features).
+inline void denoise(Queue& queue, In<float, 2> constants, Step step, In<float, 3> prediction,
+                    In<float, 4> noise, const View<float, 3>& x, const View<float, 3>& estimate) {
+  detail::for_each_number(queue, x,
+                          kernels::Denoise<SamplerStep>{constants, step, prediction, noise, x, estimate});
 }
 
 }  // namespace weft::cuda

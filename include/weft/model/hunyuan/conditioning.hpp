@@ -33,17 +33,18 @@ class Conditioning {
   View<const Element, 4> text_values(Index i) const { return text_heads(i, 1); }
 
   /// Of block i's first norm at a step.
-  Modulation shift(Index i, Index step) const {
+  Modulation shift(Index i, Step step) const {
     const Index block = slots_[static_cast<std::size_t>(i)];
     const View<float, 4> all = shifts_.view(std::array{block_count(), steps_, pictures_, config_.width()});
-    return {.shift = all[block][step]};
+    return {.shift = all[block], .step = step};
   }
 
   /// Of the last norm at a step.
-  Modulation last(Index step) const {
-    const View<float, 2> both = last_.view(std::array{steps_, pictures_, 2 * config_.width()})[step];
-    return {.scale = both.template slice<1>({0, config_.width()}),
-            .shift = both.template slice<1>({config_.width(), 2 * config_.width()})};
+  Modulation last(Step step) const {
+    const View<float, 3> both = last_.view(std::array{steps_, pictures_, 2 * config_.width()});
+    return {.scale = both.template slice<2>({0, config_.width()}),
+            .shift = both.template slice<2>({config_.width(), 2 * config_.width()}),
+            .step = step};
   }
 
   /// Of rows of the share.
