@@ -14,6 +14,11 @@ namespace weft::cuda {
 template <class E, int... HeadDims>
 void attention(QueueFor<HeadDims...>& queue, In<E, 4> q, In<E, 4> k, In<E, 4> v, const View<E, 4>& out,
                const View<float, 3>& lse = {}) {
+  const Index keys = k.extent[0];
+  const auto span = queue.span(Work{"attention",
+                                    {q.extent[0], keys, q.extent[1] * q.extent[2], q.extent[3]},
+                                    4.0 * static_cast<double>(q.size()) * static_cast<double>(keys),
+                                    (2 * q.size() + 2 * k.size()) * bytes_of<E>});
   const auto try_tensor_cores = [&]<int head_dim>() {
     if constexpr (!std::is_same_v<E, float>) {
       if (q.extent[3] != head_dim) return false;
@@ -31,6 +36,10 @@ void attention(QueueFor<HeadDims...>& queue, In<E, 4> q, In<E, 4> k, In<E, 4> v,
 template <class E>
 void merge(Queue& queue, In<E, 4> part, In<float, 3> part_lse, const View<E, 4>& out,
            const View<float, 3>& lse) {
+  const auto span = queue.span(Work{"merge",
+                                    {out.extent[0], out.extent[1] * out.extent[2], out.extent[3]},
+                                    0,
+                                    3 * out.size() * bytes_of<E>});
   const kernels::RowsOf<E, 4> rows = out;
   kernels::for_each_number(queue.stream(), rows.count(), rows.width,
                            kernels::Merge<E>{part, part_lse.data, out, lse.data});

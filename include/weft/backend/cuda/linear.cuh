@@ -132,6 +132,12 @@ void linear(Queue& queue, In<E, 2> x, const LinearWeights<E>& weights, const Vie
             const std::type_identity_t<Epilogue<E>>& epilogue = {}) {
   const Index rows = out.extent[0], outputs = out.extent[1], inputs = x.extent[1];
   if (rows == 0) return;
+  const auto span = queue.span(Work{
+      "linear",
+      {rows, inputs, outputs},
+      2.0 * static_cast<double>(rows * inputs * outputs),
+      (rows * inputs + inputs * outputs + (epilogue.residual.empty() ? 0 : rows * outputs)) * bytes_of<E> +
+          rows * outputs * bytes_of<Out>});
   const bool fused = std::is_same_v<E, Out>;  // otherwise cuBLASLt may lack the bias
   const bool adds = !epilogue.residual.empty();
   cublasLtEpilogue_t kind = CUBLASLT_EPILOGUE_DEFAULT;
@@ -180,6 +186,7 @@ void linear(Queue& queue, In<E, 2> x, const LinearWeights<E>& weights, const Vie
 /// x in place: (rows, features).
 template <class E>
 void activate(Queue& queue, Activation activation, const View<E, 2>& x) {
+  const auto span = queue.span(Work{"activate", {x.extent[0], x.extent[1]}, 0, 2 * x.size() * bytes_of<E>});
   if (activation == Activation::none) return;
   if (activation != Activation::silu) throw std::logic_error("of activations alone, only SiLU has a kernel");
   kernels::for_each_number(queue.stream(), x.extent[0], x.extent[1], kernels::Silu<E>{x});

@@ -52,6 +52,9 @@ class Queue {
     return {timeline_ ? &*timeline_ : nullptr, category, name, number, bytes};
   }
 
+  /// The same for an operator.
+  Span span(const Work& work) { return {timeline_ ? &*timeline_ : nullptr, work}; }
+
   /// The denoising step `number`, for operators.
   Step step(Index number) const {
     return recorded_ ? Step{step_, number - *recorded_} : Step{.ahead = number};

@@ -4,6 +4,7 @@
 #include <cuda_runtime.h>
 #include <nvtx3/nvToolsExt.h>
 
+#include <initializer_list>
 #include <string>
 #include <utility>
 #include <vector>
@@ -66,13 +67,29 @@ class Timeline {
   std::vector<Marked> marked_;
 };
 
+template <class T>
+constexpr Index bytes_of = sizeof(T);
+
+/// What an operator does, in extents of its own, floating-point operations and bytes read and written.
+struct Work {
+  const char* name;
+  std::initializer_list<Index> extents;
+  double flop;
+  Index bytes;
+};
+
 class Span {
  public:
   Span(Timeline* timeline, const char* category, const char* name, Index number, Index bytes)
       : timeline_(timeline), slice_{name, category, {}, {}, bytes} {
     if (number >= 0) slice_.name += ' ' + std::to_string(number);
-    nvtxRangePushA(slice_.name.c_str());
-    if (timeline_) begin_ = timeline_->now();
+    begin();
+  }
+  Span(Timeline* timeline, const Work& work)
+      : timeline_(timeline), slice_{work.name, "operator", {}, {}, work.bytes, work.flop} {
+    char separator = ' ';
+    for (Index extent : work.extents) slice_.name += std::exchange(separator, 'x') + std::to_string(extent);
+    begin();
   }
   ~Span() {
     if (timeline_) timeline_->add(std::move(slice_), begin_);
@@ -82,6 +99,11 @@ class Span {
   Span& operator=(const Span&) = delete;
 
  private:
+  void begin() {
+    nvtxRangePushA(slice_.name.c_str());
+    if (timeline_) begin_ = timeline_->now();
+  }
+
   Timeline* timeline_;
   Lane::Slice slice_;
   cudaEvent_t begin_ = nullptr;
