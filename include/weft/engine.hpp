@@ -28,7 +28,8 @@ class Engine {
   using Prompt = typename Model::Prompt;
   using Policies = typename Parallel::template On<Backend, typename World::Communicator>;
 
-  /// The model must outlive the engine. Refused if the mesh does not fit the world or the model.
+  /// The model must outlive the engine. Refused if the backend cannot run the model, or the mesh
+  /// does not fit the world or the model.
   Engine(const Model& model, const Mesh& mesh, World& world)
       : model_(model),
         mesh_(checked(model, mesh, world)),
@@ -151,6 +152,7 @@ class Engine {
   }
 
   static const Mesh& checked(const Model& model, const Mesh& mesh, const World& world) {
+    Backend::check(model.shape());
     const Demand most{.prompts = mesh.data, .branches = mesh.cfg, .tokens = mesh.patch_count()};
     if (const auto fault = weft::check<Parallel>(mesh, model.shape(), most, world.size()))
       refuse(to_string(*fault));

@@ -13,6 +13,7 @@
 #include "weft/check.cuh"
 #include "weft/core/error.hpp"
 #include "weft/core/view.hpp"
+#include "weft/tier.cuh"
 
 namespace weft::kernels {
 
@@ -47,29 +48,22 @@ void attention(cudaStream_t stream, In<E, 4> q, In<E, 4> k, In<E, 4> v, View<E, 
                View<float, 3> lse = {}) {
   static_assert(std::is_same_v<E, __nv_bfloat16> || std::is_same_v<E, __half>,
                 "Attention computes in __nv_bfloat16 or __half.");
-  static_assert(HeadDim % 8 == 0 && HeadDim <= 128,
+  static_assert(HeadDim > 0 && HeadDim % 8 == 0 && HeadDim <= 128,
                 "Attention takes head dimensions up to 128 that are multiples of 8.");
   check_attention<E>(q, k, v, out, lse, HeadDim);
   if (out.empty()) return;
 
-  int device, major, minor, multiprocessors;
-  check(cudaGetDevice(&device), "Asking for the current device");
-  check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device),
-        "Asking for the compute capability");
-  check(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device),
-        "Asking for the compute capability");
-  check(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device),
-        "Counting multiprocessors");
-  if (major != 9 || minor != 0) {
-    refuse("Attention needs a GPU of compute capability 9.0 (H100, H200); this one has ", major, ".", minor,
-           ".");
-  }
   if (k.extent[0] == 0) {
     const dim3 heads(q.extent[0], q.extent[1], q.extent[2]);
     attend_nothing<<<heads, 32, 0, stream>>>(AttentionResult<E>(out, lse), HeadDim);
     return check(cudaGetLastError(), "Launching attention");
   }
-  sm90::launch_attention<HeadDim>(stream, q, k, v, out, lse, multiprocessors);
+  switch (current_tier()) {
+    case Tier::sm90a:
+      return sm90::launch_attention<HeadDim>(stream, q, k, v, out, lse);
+    default:
+      refuse("attention has no kernel for this GPU yet");
+  }
 }
 
 }  // namespace weft::kernels

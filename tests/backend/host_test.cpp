@@ -35,6 +35,11 @@ struct WithoutElement {
   using Buffer = weft::host::Buffer<T>;
 };
 
+/// Which cannot tell whether it runs a model.
+struct WithoutCheck : Host {
+  static void check() {}
+};
+
 /// Whose operators are of another type.
 struct HalfPrecision : Host {
   using Element = std::uint16_t;
@@ -43,7 +48,8 @@ struct HalfPrecision : Host {
 }  // namespace
 
 static_assert(Backend<Host>);
-static_assert(!Backend<Idle> && !Backend<WithoutElement> && !Backend<HalfPrecision> && !Backend<int>);
+static_assert(!Backend<Idle> && !Backend<WithoutElement> && !Backend<WithoutCheck> &&
+              !Backend<HalfPrecision> && !Backend<int>);
 
 TEST_CASE("Buffer: is aligned, zero, and counted") {
   Queue queue;

@@ -12,7 +12,7 @@ using World = weft::Solo<weft::cuda::Queue>;
 /// A golden's model on the device, with an engine.
 template <class Element>
 struct OnDevice {
-  using Model = weft::HunyuanDiT<weft::Cuda<Element, 88>>;
+  using Model = weft::HunyuanDiT<weft::Cuda<Element, 16, 88>>;
 
   explicit OnDevice(const Golden& golden) : model(golden.folder / "model/transformer") {}
 
@@ -42,7 +42,7 @@ double loop_error(const Golden& golden, const std::string& loop) {
 }  // namespace
 
 static_assert(weft::Backend<weft::Cuda<float>>);
-static_assert(weft::Backend<weft::Cuda<__nv_bfloat16, 88>>);
+static_assert(weft::Backend<weft::Cuda<__nv_bfloat16, 16, 88>>);
 static_assert(weft::Communicator<World>);
 
 TEST_CASE("One evaluation equals diffusers, with the same bits every time") {

@@ -13,6 +13,7 @@
 #include "weft/core/step.hpp"
 #include "weft/core/tensor.hpp"
 #include "weft/core/trace.hpp"
+#include "weft/model/shape.hpp"
 #include "weft/sampler/step.hpp"
 
 namespace weft {
@@ -28,6 +29,7 @@ struct AnyWorld {
 template <class E>
 struct OperatorArguments {
   AnyWorld world;
+  DitShape shape;
   View<E, 2> matrix;
   View<E, 3> x;
   View<E, 4> heads;
@@ -50,12 +52,14 @@ struct OperatorArguments {
 
 /// Operators are functions beside the queue, found by their first argument. Each is in order with what was
 /// queued before; none makes the caller wait but `download`.
+/// `check` refuses, before any work, a model that the backend cannot run here.
 template <class B>
 concept Backend = requires(typename B::Queue& queue, const Tensor& tensor,
                            const detail::OperatorArguments<typename B::Element>& a) {
   typename B::Element;
   typename B::template Buffer<float>;
   { B::queue(a.world) } -> std::same_as<typename B::Queue>;
+  B::check(a.shape);
   queue.span("category", "name", Index{});
   { queue.counts() } -> std::same_as<const QueueCounts&>;
   { queue.step(Index{}) } -> std::same_as<Step>;

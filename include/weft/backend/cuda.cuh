@@ -3,18 +3,20 @@
 
 #include "weft/backend/cuda/attention.cuh"
 #include "weft/backend/cuda/buffer.cuh"
+#include "weft/backend/cuda/check.cuh"
 #include "weft/backend/cuda/copy.cuh"
 #include "weft/backend/cuda/linear.cuh"
 #include "weft/backend/cuda/milestones.cuh"
 #include "weft/backend/cuda/norm.cuh"
 #include "weft/backend/cuda/queue.cuh"
 #include "weft/backend/cuda/sampler.cuh"
+#include "weft/model/shape.hpp"
 
 namespace weft {
 
 /// `E` is float, __nv_bfloat16 or __half: what weights and activations are. The sampler's state is float32.
-/// Attention runs on tensor cores for the head dimensions that are named, 88 for HunyuanDiT; each takes a
-/// while to compile.
+/// In half precision attention is compiled for the head dimensions that are named, 88 for HunyuanDiT; each
+/// takes a while.
 template <class E, int... HeadDims>
 struct Cuda {
   using Element = E;
@@ -23,6 +25,12 @@ struct Cuda {
   using Buffer = cuda::Buffer<T>;
 
   static Queue queue(const auto& world) { return Queue(world.lane()); }
+
+  /// Refused if the current device or this backend cannot run the model.
+  static void check(const DitShape& model) {
+    cuda::check_head_dim(model.head_dim);
+    if constexpr (!std::is_same_v<E, float>) cuda::check_half_precision<E, HeadDims...>(model.head_dim);
+  }
 };
 
 }  // namespace weft

@@ -8,6 +8,7 @@
 #include "weft/backend/host/norm.hpp"
 #include "weft/backend/host/queue.hpp"
 #include "weft/backend/host/sampler.hpp"
+#include "weft/model/shape.hpp"
 
 namespace weft {
 
@@ -19,6 +20,9 @@ struct Host {
 
   /// A rank's queue in its world.
   static Queue queue(const auto& world) { return Queue(world.workers(), world.lane()); }
+
+  /// Runs every model.
+  static void check(const DitShape&) {}
 };
 
 }  // namespace weft

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
 #include "weft/attention/sm90/consumer.cuh"
 #include "weft/attention/sm90/producer.cuh"
+#include "weft/tier.cuh"
 
 namespace weft::kernels::sm90 {
 
@@ -15,24 +15,20 @@ template <class E, int HeadDim, class Tiles>
 __global__ __launch_bounds__(Layout<E, HeadDim, Tiles>::threads,
                              1) void attend(const __grid_constant__ Maps maps,
                                             const __grid_constant__ Problem<E> problem) {
-#ifdef __CUDA_ARCH_FEAT_SM90_ALL
-  using L = Layout<E, HeadDim, Tiles>;
-  extern __shared__ __align__(1024) unsigned char memory[];
-  auto& shared = *reinterpret_cast<typename L::Shared*>(memory);
-  L::init(shared);
-  if (threadIdx.x < 128) {
-    shrink_registers<L::consumers == 2 ? 24 : 32>();
-    if (threadIdx.x == 0) Producer<E, HeadDim, Tiles>::run(maps, shared, problem);
-  } else {
-    grow_registers<L::consumers == 2 ? 240 : 160>();
-    Consumer<E, HeadDim, Tiles>(shared, problem, __shfl_sync(~0u, threadIdx.x / 128 - 1, 0)).run();
+  if constexpr (compiled_tier == Tier::sm90a) {
+    using L = Layout<E, HeadDim, Tiles>;
+    extern __shared__ __align__(1024) unsigned char memory[];
+    auto& shared = *reinterpret_cast<typename L::Shared*>(memory);
+    L::init(shared);
+    if (threadIdx.x < 128) {
+      shrink_registers<L::consumers == 2 ? 24 : 32>();
+      if (threadIdx.x == 0) Producer<E, HeadDim, Tiles>::run(maps, shared, problem);
+    } else {
+      grow_registers<L::consumers == 2 ? 240 : 160>();
+      Consumer<E, HeadDim, Tiles>(shared, problem, __shfl_sync(~0u, threadIdx.x / 128 - 1, 0)).run();
+    }
+    cluster_sync();  // nobody leaves while another block may still write here
   }
-  cluster_sync();  // nobody leaves while another block may still write here
-#else
-  if (threadIdx.x == 0)
-    printf("This attention was not compiled for sm_90a (-gencode arch=compute_90a,code=sm_90a).\n");
-  __trap();
-#endif
 }
 
 /// How many times as long a multiprocessor works as it would for one row of queries.
@@ -74,7 +70,11 @@ void launch_tiled(cudaStream_t stream, View<const E, 4> q, View<const E, 4> k, V
 
 template <int HeadDim, class E>
 void launch_attention(cudaStream_t stream, View<const E, 4> q, View<const E, 4> k, View<const E, 4> v,
-                      View<E, 4> out, View<float, 3> lse, int multiprocessors) {
+                      View<E, 4> out, View<float, 3> lse) {
+  int device, multiprocessors;
+  check(cudaGetDevice(&device), "Asking for the current device");
+  check(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device),
+        "Counting multiprocessors");
   using Tall = TallTiling<HeadDim>;
   if constexpr (HeadDim <= 88) {  // above, the registers do not suffice
     constexpr double tall_row = 0.945;

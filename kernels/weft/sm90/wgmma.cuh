@@ -54,25 +54,43 @@ __device__ inline void load_matrices(std::uint32_t* to, const void* row) {
 /// d (64, N) [+]= a (64, 16) · b (16, N): a in registers, b in shared memory, there as it is or `Transposed`.
 template <int N>
 struct Product {
-  static_assert(N < 0, "There is no matrix product of this width yet; add its line in weft/sm90/wgmma.cuh.");
+  static_assert(N < 0, "A matrix product is a multiple of 8 wide, up to 128.");
 };
 
 // Operand lists: WEFT_Dn names n accumulators in the text, WEFT_Cn binds them.
-#define WEFT_D12 "%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11"
+#define WEFT_D4 "%0,%1,%2,%3"
+#define WEFT_D8 WEFT_D4 ",%4,%5,%6,%7"
+#define WEFT_D12 WEFT_D8 ",%8,%9,%10,%11"
 #define WEFT_D16 WEFT_D12 ",%12,%13,%14,%15"
-#define WEFT_D24 WEFT_D16 ",%16,%17,%18,%19,%20,%21,%22,%23"
-#define WEFT_D32 WEFT_D24 ",%24,%25,%26,%27,%28,%29,%30,%31"
-#define WEFT_D44 WEFT_D32 ",%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43"
+#define WEFT_D20 WEFT_D16 ",%16,%17,%18,%19"
+#define WEFT_D24 WEFT_D20 ",%20,%21,%22,%23"
+#define WEFT_D28 WEFT_D24 ",%24,%25,%26,%27"
+#define WEFT_D32 WEFT_D28 ",%28,%29,%30,%31"
+#define WEFT_D36 WEFT_D32 ",%32,%33,%34,%35"
+#define WEFT_D40 WEFT_D36 ",%36,%37,%38,%39"
+#define WEFT_D44 WEFT_D40 ",%40,%41,%42,%43"
 #define WEFT_D48 WEFT_D44 ",%44,%45,%46,%47"
-#define WEFT_D64 WEFT_D48 ",%48,%49,%50,%51,%52,%53,%54,%55,%56,%57,%58,%59,%60,%61,%62,%63"
+#define WEFT_D52 WEFT_D48 ",%48,%49,%50,%51"
+#define WEFT_D56 WEFT_D52 ",%52,%53,%54,%55"
+#define WEFT_D60 WEFT_D56 ",%56,%57,%58,%59"
+#define WEFT_D64 WEFT_D60 ",%60,%61,%62,%63"
 #define WEFT_4(i) "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3])
-#define WEFT_C12 WEFT_4(0), WEFT_4(4), WEFT_4(8)
+#define WEFT_C4 WEFT_4(0)
+#define WEFT_C8 WEFT_C4, WEFT_4(4)
+#define WEFT_C12 WEFT_C8, WEFT_4(8)
 #define WEFT_C16 WEFT_C12, WEFT_4(12)
-#define WEFT_C24 WEFT_C16, WEFT_4(16), WEFT_4(20)
-#define WEFT_C32 WEFT_C24, WEFT_4(24), WEFT_4(28)
-#define WEFT_C44 WEFT_C32, WEFT_4(32), WEFT_4(36), WEFT_4(40)
+#define WEFT_C20 WEFT_C16, WEFT_4(16)
+#define WEFT_C24 WEFT_C20, WEFT_4(20)
+#define WEFT_C28 WEFT_C24, WEFT_4(24)
+#define WEFT_C32 WEFT_C28, WEFT_4(28)
+#define WEFT_C36 WEFT_C32, WEFT_4(32)
+#define WEFT_C40 WEFT_C36, WEFT_4(36)
+#define WEFT_C44 WEFT_C40, WEFT_4(40)
 #define WEFT_C48 WEFT_C44, WEFT_4(44)
-#define WEFT_C64 WEFT_C48, WEFT_4(48), WEFT_4(52), WEFT_4(56), WEFT_4(60)
+#define WEFT_C52 WEFT_C48, WEFT_4(48)
+#define WEFT_C56 WEFT_C52, WEFT_4(52)
+#define WEFT_C60 WEFT_C56, WEFT_4(56)
+#define WEFT_C64 WEFT_C60, WEFT_4(60)
 #define WEFT_REGISTERS(N, R, TYPE, I0, I1, I2, I3, I4, I5, I6)                                         \
   asm volatile("{\n.reg .pred sum;\nsetp.ne.b32 sum, " I5 ", 0;\nwgmma.mma_async.sync.aligned.m64n" #N \
                "k16.f32." TYPE "." TYPE " {" WEFT_D##R "}, {" I0 "," I1 "," I2 "," I3 "}, " I4         \
@@ -93,30 +111,57 @@ struct Product {
     }                                                                                         \
   };
 
+WEFT_PRODUCT(8, 4, "%4", "%5", "%6", "%7", "%8", "%9", "%10")
+WEFT_PRODUCT(16, 8, "%8", "%9", "%10", "%11", "%12", "%13", "%14")
 WEFT_PRODUCT(24, 12, "%12", "%13", "%14", "%15", "%16", "%17", "%18")
 WEFT_PRODUCT(32, 16, "%16", "%17", "%18", "%19", "%20", "%21", "%22")
+WEFT_PRODUCT(40, 20, "%20", "%21", "%22", "%23", "%24", "%25", "%26")
 WEFT_PRODUCT(48, 24, "%24", "%25", "%26", "%27", "%28", "%29", "%30")
+WEFT_PRODUCT(56, 28, "%28", "%29", "%30", "%31", "%32", "%33", "%34")
 WEFT_PRODUCT(64, 32, "%32", "%33", "%34", "%35", "%36", "%37", "%38")
+WEFT_PRODUCT(72, 36, "%36", "%37", "%38", "%39", "%40", "%41", "%42")
+WEFT_PRODUCT(80, 40, "%40", "%41", "%42", "%43", "%44", "%45", "%46")
 WEFT_PRODUCT(88, 44, "%44", "%45", "%46", "%47", "%48", "%49", "%50")
 WEFT_PRODUCT(96, 48, "%48", "%49", "%50", "%51", "%52", "%53", "%54")
+WEFT_PRODUCT(104, 52, "%52", "%53", "%54", "%55", "%56", "%57", "%58")
+WEFT_PRODUCT(112, 56, "%56", "%57", "%58", "%59", "%60", "%61", "%62")
+WEFT_PRODUCT(120, 60, "%60", "%61", "%62", "%63", "%64", "%65", "%66")
 WEFT_PRODUCT(128, 64, "%64", "%65", "%66", "%67", "%68", "%69", "%70")
 
 #undef WEFT_PRODUCT
 #undef WEFT_REGISTERS
 #undef WEFT_4
-#undef WEFT_C12
+#undef WEFT_D4
+#undef WEFT_C4
+#undef WEFT_D8
+#undef WEFT_C8
 #undef WEFT_D12
-#undef WEFT_C16
+#undef WEFT_C12
 #undef WEFT_D16
-#undef WEFT_C24
+#undef WEFT_C16
+#undef WEFT_D20
+#undef WEFT_C20
 #undef WEFT_D24
-#undef WEFT_C32
+#undef WEFT_C24
+#undef WEFT_D28
+#undef WEFT_C28
 #undef WEFT_D32
-#undef WEFT_C44
+#undef WEFT_C32
+#undef WEFT_D36
+#undef WEFT_C36
+#undef WEFT_D40
+#undef WEFT_C40
 #undef WEFT_D44
-#undef WEFT_C48
+#undef WEFT_C44
 #undef WEFT_D48
-#undef WEFT_C64
+#undef WEFT_C48
+#undef WEFT_D52
+#undef WEFT_C52
+#undef WEFT_D56
+#undef WEFT_C56
+#undef WEFT_D60
+#undef WEFT_C60
 #undef WEFT_D64
+#undef WEFT_C64
 
 }  // namespace weft::kernels::sm90

@@ -1,4 +1,4 @@
-// Attention on a CUDA device: on tensor cores for the head dimensions of the queue, in half precision.
+// Attention on a CUDA device: in half precision on tensor cores, for the head dimensions of the queue.
 #pragma once
 
 #include "weft/attention.cuh"
@@ -19,7 +19,7 @@ void attention(QueueFor<HeadDims...>& queue, In<E, 4> q, In<E, 4> k, In<E, 4> v,
                                     {q.extent[0], keys, q.extent[1] * q.extent[2], q.extent[3]},
                                     4.0 * static_cast<double>(q.size()) * static_cast<double>(keys),
                                     (2 * q.size() + 2 * k.size()) * bytes_of<E>});
-  const auto try_tensor_cores = [&]<int head_dim>() {
+  const auto run_if = [&]<int head_dim>() {
     if constexpr (!std::is_same_v<E, float>) {
       if (q.extent[3] != head_dim) return false;
       kernels::attention<head_dim, E>(queue.stream(), q, k, v, out, lse);
@@ -27,7 +27,7 @@ void attention(QueueFor<HeadDims...>& queue, In<E, 4> q, In<E, 4> k, In<E, 4> v,
     }
     return false;
   };
-  if ((try_tensor_cores.template operator()<HeadDims>() || ...)) return;
+  if ((run_if.template operator()<HeadDims>() || ...)) return;
   kernels::plain_attention<E>(queue.stream(), q, k, v, out, lse.data);
 }
 

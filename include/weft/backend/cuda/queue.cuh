@@ -14,6 +14,7 @@
 #include "weft/check.cuh"
 #include "weft/core/step.hpp"
 #include "weft/elementwise.cuh"
+#include "weft/tier.cuh"
 
 namespace weft::cuda {
 
@@ -23,11 +24,12 @@ class Queue {
   template <class Body>
   class Recording;
 
-  /// On the current device; refused if there is none. `lane`, if any, records the spans.
+  /// On the current device; refused if there is none, or no code for it. `lane`, if any, records the spans.
   explicit Queue(Lane* lane = nullptr) {
     int devices = 0;
     if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0)
       refuse("There is no CUDA device here; use the Host backend.");
+    kernels::current_tier();
     check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "Creating a stream");
     check(cudaMalloc(&step_, sizeof *step_), "Taking memory on the device");
     if (lane) timeline_.emplace(*lane, stream_);

@@ -1,0 +1,50 @@
+// Tiers of GPUs: a kernel is written for one of them, and a program holds the tiers it was compiled for.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include "weft/check.cuh"
+
+namespace weft::kernels {
+
+enum class Tier {
+  sm70 = 1,  // 7.0 and 7.5: V100, T4
+  sm80,      // 8.0 on, and what has no tier of its own: A100, L40, B200
+  sm90a,     // 9.0 with its own instructions: H100, H200
+};
+
+/// That of the code at hand.
+#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
+inline constexpr Tier compiled_tier = Tier::sm90a;
+#elif defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
+inline constexpr Tier compiled_tier = Tier::sm70;
+#else
+inline constexpr Tier compiled_tier = Tier::sm80;
+#endif
+
+/// Never launched: its bounds tell the host what the code that the driver has chosen was compiled for.
+template <class = void>
+__global__ __launch_bounds__(32 * static_cast<int>(compiled_tier)) void tell_tier() {}
+
+/// The tier that runs on the current device. Refused if the program holds no code for it.
+inline Tier current_tier() {
+  cudaFuncAttributes attributes;
+  const cudaError_t status = cudaFuncGetAttributes(&attributes, tell_tier<>);
+  if (status == cudaErrorNoKernelImageForDevice || status == cudaErrorInvalidDeviceFunction) {
+    cudaGetLastError();
+    int device;
+    cudaDeviceProp gpu;
+    check(cudaGetDevice(&device), "Asking for the current device");
+    check(cudaGetDeviceProperties(&gpu, device), "Asking for the device's properties");
+    if (gpu.major < 7)
+      refuse("weft needs a GPU of compute capability 7.0 or newer; this one (", gpu.name, ") has ", gpu.major,
+             ".", gpu.minor);
+    const std::string number = sentence(gpu.major, gpu.minor, gpu.major == 9 ? "a" : "");
+    refuse("this program holds no code for the GPU at hand (", gpu.name,
+           "); compile it with -gencode arch=compute_", number, ",code=sm_", number);
+  }
+  check(status, "Asking what the program was compiled for");
+  return static_cast<Tier>(attributes.maxThreadsPerBlock / 32);
+}
+
+}  // namespace weft::kernels
