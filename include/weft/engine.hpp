@@ -134,10 +134,9 @@ class Engine {
     prepare(picture, rows, pictures.size(), 1, out.features());
     const auto conditioning = model_.condition(queue_, mine, times, share(picture, rows, mine.size()));
     const Tensor latents = to_tokens(evaluation.latents, picture, pictures, rows);
+    upload(queue_, latents, evaluator_.latents({0, rows.size()}));
     evaluator_.run(
-        queue_, conditioning,
-        [&](Range unit_rows) { upload(queue_, latents, evaluator_.latents(unit_rows)); },
-        [](const Unit&, Range) {}, [] {});
+        queue_, conditioning, [](Range) {}, [](const Unit&, Range) {}, [] {});
     return gathered(evaluator_.prediction({0, rows.size()}), out, shape[0], pictures_of);
   }
 

@@ -25,12 +25,7 @@ class Queue {
   class Recording;
 
   /// On the current device; refused if there is none, or no code for it. `lane`, if any, records the spans.
-  explicit Queue(Lane* lane = nullptr) {
-    int devices = 0;
-    if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0)
-      refuse("There is no CUDA device here; use the Host backend.");
-    kernels::current_tier();
-    check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "Creating a stream");
+  explicit Queue(Lane* lane = nullptr) : stream_(stream_here()) {
     check(cudaMalloc(&step_, sizeof *step_), "Taking memory on the device");
     if (lane) timeline_.emplace(*lane, stream_);
   }
@@ -80,7 +75,17 @@ class Queue {
   Products& products() { return products_; }
 
  private:
-  cudaStream_t stream_ = nullptr;
+  static cudaStream_t stream_here() {
+    int devices = 0;
+    if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0)
+      refuse("There is no CUDA device here; use the Host backend.");
+    kernels::current_tier();
+    cudaStream_t stream;
+    check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "Creating a stream");
+    return stream;
+  }
+
+  cudaStream_t stream_;
   std::int32_t* step_ = nullptr;   // of a replay; raised by one at its end
   Index next_step_ = -1;           // what *step_ will be when all that is queued is done; −1: nobody knows
   std::optional<Index> recorded_;  // the first step of the body that is being recorded
