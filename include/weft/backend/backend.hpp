@@ -7,6 +7,7 @@
 
 #include "weft/backend/operators.hpp"
 #include "weft/core/error.hpp"
+#include "weft/core/numbers.hpp"
 #include "weft/core/picture.hpp"
 #include "weft/core/tensor.hpp"
 #include "weft/core/trace.hpp"
@@ -39,6 +40,8 @@ struct OperatorArguments {
   Rotation rotation;
   PictureShape picture;
   SamplerStep step;
+  StoredNumbers stored;
+  RandomNumbers random;
 };
 
 }  // namespace detail
@@ -46,7 +49,7 @@ struct OperatorArguments {
 /// Operators are functions beside the queue, found by their first argument. Each is in order with what was
 /// queued before; none makes the caller wait but `download`.
 template <class B>
-concept Backend = requires(typename B::Queue& queue, const Tensor& tensor,
+concept Backend = requires(typename B::Queue& queue, typename B::Loader& loader, const Tensor& tensor,
                            const detail::OperatorArguments<typename B::Element>& a) {
   typename B::Element;
   typename B::template Buffer<float>;
@@ -70,6 +73,10 @@ concept Backend = requires(typename B::Queue& queue, const Tensor& tensor,
   moments(queue, a.state, a.moments);
   rescale(queue, a.all_moments, a.all_moments, Index{}, 1.0f, a.state);
   denoise(queue, a.step, a.state, a.state, a.state, a.state);
+  requires std::constructible_from<typename B::Loader, typename B::Queue&>;
+  loader.fill(a.stored, a.x);
+  loader.fill(a.random, a.state);
+  loader.finish();
 };
 
 /// The part of a backend's memory that operators of one block share: taken anew for every block, never freed.

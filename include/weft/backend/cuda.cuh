@@ -5,6 +5,7 @@
 #include "weft/backend/cuda/buffer.cuh"
 #include "weft/backend/cuda/copy.cuh"
 #include "weft/backend/cuda/linear.cuh"
+#include "weft/backend/cuda/loader.cuh"
 #include "weft/backend/cuda/norm.cuh"
 #include "weft/backend/cuda/queue.cuh"
 #include "weft/backend/cuda/sampler.cuh"
@@ -20,6 +21,7 @@ struct Cuda {
   using Queue = cuda::QueueFor<HeadDims...>;
   template <class T>
   using Buffer = cuda::Buffer<T>;
+  using Loader = cuda::Loader;
 
   static Queue queue(const auto& world) { return Queue(world.lane()); }
 };
