@@ -9,6 +9,7 @@
 #include "weft/backend/counts.hpp"
 #include "weft/backend/operators.hpp"
 #include "weft/core/error.hpp"
+#include "weft/core/numbers.hpp"
 #include "weft/core/picture.hpp"
 #include "weft/core/step.hpp"
 #include "weft/core/tensor.hpp"
@@ -46,6 +47,8 @@ struct OperatorArguments {
   void (*body)(Index);
   View<float, 2> constants;
   View<float, 4> noise;
+  StoredNumbers stored;
+  RandomNumbers random;
 };
 
 }  // namespace detail
@@ -54,7 +57,7 @@ struct OperatorArguments {
 /// queued before; none makes the caller wait but `download`.
 /// `check` refuses, before any work, a model that the backend cannot run here.
 template <class B>
-concept Backend = requires(typename B::Queue& queue, const Tensor& tensor,
+concept Backend = requires(typename B::Queue& queue, typename B::Loader& loader, const Tensor& tensor,
                            const detail::OperatorArguments<typename B::Element>& a) {
   typename B::Element;
   typename B::template Buffer<float>;
@@ -82,6 +85,10 @@ concept Backend = requires(typename B::Queue& queue, const Tensor& tensor,
   moments(queue, a.state, a.moments);
   rescale(queue, a.all_moments, a.all_moments, Index{}, 1.0f, a.state);
   denoise(queue, a.constants, Step{}, a.state, a.noise, a.state, a.state);
+  requires std::constructible_from<typename B::Loader, typename B::Queue&>;
+  loader.fill(a.stored, a.x);
+  loader.fill(a.random, a.state);
+  loader.finish();
 };
 
 /// The part of a backend's memory that operators of one block share: taken anew for every block, never freed.

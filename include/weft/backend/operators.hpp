@@ -15,6 +15,9 @@ struct LinearWeights {
   View<const Element, 2> weight{};  // (out, in)
   View<const Element, 1> bias{};    // (out), or empty
 
+  Index inputs() const { return weight.extent[1]; }
+  Index outputs() const { return weight.extent[0]; }
+
   /// The outputs of `range` alone.
   LinearWeights slice(Range range) const {
     return {weight.template slice<0>(range), bias.empty() ? bias : bias.template slice<0>(range)};
