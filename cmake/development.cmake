@@ -1,11 +1,12 @@
 # How weft's own examples and tests are compiled; a consumer sees none of it.
 add_library(weft_development INTERFACE)
 target_link_libraries(weft_development INTERFACE weft::weft)
-target_compile_options(weft_development INTERFACE -Wall -Wextra -Wpedantic -Wshadow)
+set(options -Wall -Wextra -Wpedantic -Wshadow)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   # GCC 12 sees overlaps in every std::string, and uninitialised numbers in its own AVX-512 intrinsics.
-  target_compile_options(weft_development INTERFACE -Wno-restrict -Wno-uninitialized -Wno-maybe-uninitialized)
+  list(APPEND options -Wno-restrict -Wno-uninitialized -Wno-maybe-uninitialized)
 endif()
 if(WEFT_NATIVE)
-  target_compile_options(weft_development INTERFACE -march=native)
+  list(APPEND options -march=native)
 endif()
+target_compile_options(weft_development INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:${options}>")

@@ -41,7 +41,7 @@ struct DigitDiT {  // would paint digits, had it been trained
     const View<float, 3> narrow = context.scratch().take(x.extent);  // (tokens, pictures, width)
     const View<float, 3> wide = context.scratch().take(std::array{x.extent[0], x.extent[1], ffn});
     const auto part = [&](Index i) { return wide.slice<2>({i * width, (i + 1) * width}).unfold(head); };
-    norm(queue, x, {}, {.shift = shifts.view<3>()[context.step()]}, narrow);
+    norm(queue, x, {}, {.shift = shifts.view<3>(), .step = context.step()}, narrow);
     linear(queue, rows_of(narrow), qkv, rows_of(wide.slice<2>({0, 3 * width})));
     context.attend({.q = part(0), .k = part(1), .v = part(2)}, narrow.unfold(head));
     linear(queue, rows_of(narrow), join, rows_of(y), {weft::Activation::none, rows_of(x)});

@@ -11,7 +11,9 @@ namespace command {
 namespace {
 
 constexpr auto overview =
-    "Paints with a Hunyuan Diffusion Transformer on many ranks, which are threads of this process.\n"
+    "Paints with a Hunyuan Diffusion Transformer: on the host on many ranks, which are threads of this "
+    "process,\n"
+    "or on a CUDA device.\n"
     "A model is a folder as diffusers lays it out: transformer/, scheduler/ and, to paint from captions, "
     "text/.";
 
@@ -41,6 +43,21 @@ CLI::Validator between(Number least, Number most) {
 
 void add_model(CLI::App& app, Options& options) {
   app.add_option("--model", options.model, "The model's folder")->type_name("DIR")->required();
+}
+
+/// What options say in words.
+struct Words {
+  std::string ring_cache = "automatic", backend = "host", dtype;
+};
+
+void add_device(CLI::App& app, Words& words) {
+  app.add_option("--backend", words.backend, "Where to compute: host, or cuda, one GPU")
+      ->type_name("WHERE")
+      ->capture_default_str()
+      ->group("Device");
+  app.add_option("--dtype", words.dtype, "Numbers to compute in: fp32; on cuda also bf16 (default) and fp16")
+      ->type_name("TYPE")
+      ->group("Device");
 }
 
 void add_mesh(CLI::App& app, Options& options, std::string& ring_cache) {
@@ -131,18 +148,37 @@ void add_files(CLI::App& app, Options& options, const char* inputs, const char* 
   weft::refuse(fault, "; there are generate, forward and denoise, and hunyuan_dit --help says more");
 }
 
-weft::RingCache ring_cache_of(const std::string& name) {
-  if (name == "automatic") return weft::RingCache::automatic;
-  if (name == "rotate") return weft::RingCache::rotate;
-  if (name == "copy") return weft::RingCache::copy;
-  weft::refuse("there is no ring cache ", name, "; there are automatic, rotate and copy");
+template <class Value, std::size_t Count>
+Value value_of(const char* what, const std::string& name,
+               const std::pair<const char*, Value> (&values)[Count]) {
+  std::vector<std::string> names;
+  for (const auto& [known, value] : values) {
+    if (name == known) return value;
+    names.push_back(known);
+  }
+  weft::refuse("there is no ", what, " ", name, "; there are ", weft::listed(names));
+}
+
+void set_words(Options& options, const Words& words) {
+  options.mesh.ring_cache = value_of<weft::RingCache>("ring cache", words.ring_cache,
+                                                      {{"automatic", weft::RingCache::automatic},
+                                                       {"rotate", weft::RingCache::rotate},
+                                                       {"copy", weft::RingCache::copy}});
+  options.backend =
+      value_of<Backend>("backend", words.backend, {{"host", Backend::host}, {"cuda", Backend::cuda}});
+  const bool is_host = options.backend == Backend::host;
+  const std::string dtype = !words.dtype.empty() ? words.dtype : is_host ? "fp32" : "bf16";
+  options.dtype =
+      value_of<Dtype>("dtype", dtype, {{"fp32", Dtype::fp32}, {"bf16", Dtype::bf16}, {"fp16", Dtype::fp16}});
+  if (is_host && options.dtype != Dtype::fp32)
+    weft::refuse("the host computes in fp32 alone; leave --dtype ", dtype, " away, or use --backend cuda");
 }
 
 }  // namespace
 
 std::optional<Options> parse(int argc, char** argv) {
   Options options;
-  std::string ring_cache = "automatic";
+  Words words;
   CLI::App app(overview, "hunyuan_dit");
   app.footer(examples);
   app.require_subcommand(1);
@@ -164,7 +200,10 @@ std::optional<Options> parse(int argc, char** argv) {
   CLI::App& denoise = add(Command::denoise, "denoise", "The whole loop from given noise and text");
   add_files(denoise, options, "The tensor `latents`, the text's, and the settings in the metadata",
             "The final state, as the tensor `latents`");
-  for (CLI::App* sub : {&generate, &forward, &denoise}) add_mesh(*sub, options, ring_cache);
+  for (CLI::App* sub : {&generate, &forward, &denoise}) {
+    add_device(*sub, words);
+    add_mesh(*sub, options, words.ring_cache);
+  }
 
   try {
     app.parse(argc, argv);
@@ -175,7 +214,7 @@ std::optional<Options> parse(int argc, char** argv) {
     if (app.get_subcommands().empty()) refuse_command(app.remaining());
     weft::refuse(error.what(), "; hunyuan_dit --help says what there is");
   }
-  options.mesh.ring_cache = ring_cache_of(ring_cache);
+  set_words(options, words);
   return options;
 }
 

@@ -11,6 +11,8 @@
 namespace command {
 
 enum class Command { generate, forward, denoise };
+enum class Backend { host, cuda };
+enum class Dtype { fp32, bf16, fp16 };
 
 struct Sampling {
   std::string scheduler = "ddpm";
@@ -29,6 +31,8 @@ struct Options {
   std::optional<int> height, width;  // in pixels
   std::optional<std::string> inputs, noise;
   std::optional<std::string> out, latents_out, trace;
+  Backend backend = Backend::host;
+  Dtype dtype = Dtype::fp32;
   weft::Mesh mesh;
   std::optional<int> ranks;
 

@@ -1,6 +1,8 @@
 // The model and the work together, on the ranks of a mesh.
 #pragma once
 
+#include <string>
+
 #include "weft/core/trace.hpp"
 #include "work.hpp"
 
@@ -11,5 +13,8 @@ void check_mesh(const Options& options, const ModelFolder& model);
 
 /// Loads the weights, does the work and says how long both took.
 weft::Tensor run(const Options& options, const ModelFolder& folder, Work work, weft::Trace* trace);
+
+/// How much work it is, in words.
+std::string extent_of(const Options& options, const Work& work);
 
 }  // namespace command

@@ -99,16 +99,15 @@ class Engine {
     const auto conditioning = model_.condition(queue_, mine, times, share(picture, rows, mine.size()));
     Denoiser<Backend, Policies> denoiser(queue_, request, picture, prompts, rows, branches);
 
-    const Index before = queue_.allocations();
-    evaluator_.run(
+    typename Queue::Milestones finished(steps, world_.rank() == 0 ? request.progress : nullptr);
+    loop_counts_ = evaluator_.run(
         queue_, conditioning,
         [&](Range unit_rows) { denoiser.feed(queue_, unit_rows, evaluator_.latents(unit_rows)); },
         [&](const Unit& unit, Range unit_rows) {
           denoiser.step(queue_, policies_, unit, unit_rows, here, evaluator_.prediction(unit_rows));
-          if (world_.rank() == 0 && request.progress && unit.patches.end == rows.patches())
-            request.progress(unit.step + 1);
-        });
-    loop_allocations_ = queue_.allocations() - before;
+        },
+        [&] { finished.pass(queue_); });
+    finished.watch();
 
     return gathered(denoiser.state(), picture, count, [&](int rank) {
       return mesh_.coordinate(Axis::cfg, rank) == 0 ? Policies::prompts(mesh_, rank, count) : Range{};
@@ -135,16 +134,15 @@ class Engine {
     prepare(picture, rows, pictures.size(), 1, out.features());
     const auto conditioning = model_.condition(queue_, mine, times, share(picture, rows, mine.size()));
     const Tensor latents = to_tokens(evaluation.latents, picture, pictures, rows);
+    upload(queue_, latents, evaluator_.latents({0, rows.size()}));
     evaluator_.run(
-        queue_, conditioning,
-        [&](Range unit_rows) { upload(queue_, latents, evaluator_.latents(unit_rows)); },
-        [](const Unit&, Range) {});
+        queue_, conditioning, [](Range) {}, [](const Unit&, Range) {}, [] {});
     return gathered(evaluator_.prediction({0, rows.size()}), out, shape[0], pictures_of);
   }
 
   Queue& queue() { return queue_; }
-  /// How many buffers the last loop has taken: none.
-  Index loop_allocations() const { return loop_allocations_; }
+  /// What the last loop has taken, waited for and copied from the host: nothing.
+  const QueueCounts& loop_counts() const { return loop_counts_; }
 
  private:
   static void check(const Mesh& mesh, const DitShape& model, const Demand& demand) {
@@ -217,7 +215,7 @@ class Engine {
   Policies policies_;
   Evaluator<Model, Policies> evaluator_;
   std::optional<std::pair<Job, Index>> prepared_;
-  Index loop_allocations_ = 0;
+  QueueCounts loop_counts_;
 };
 
 }  // namespace weft

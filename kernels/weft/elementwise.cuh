@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cmath>
+#include <cstdint>
 
 #include "weft/check.cuh"
 #include "weft/rows.cuh"
@@ -33,6 +34,19 @@ struct Copy {
   __device__ void operator()(Index row, int column) const {
     to.row(row)[column] = static_cast<To>(static_cast<float>(from.row(row)[column]));
   }
+};
+
+struct SetStep {
+  std::int32_t* step;
+  std::int32_t value;
+
+  __device__ void operator()(Index, int) const { *step = value; }
+};
+
+struct AddToStep {
+  std::int32_t* step;
+
+  __device__ void operator()(Index, int) const { ++*step; }
 };
 
 template <class E>

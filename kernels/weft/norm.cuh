@@ -2,18 +2,20 @@
 #pragma once
 
 #include "weft/check.cuh"
+#include "weft/core/step.hpp"
 #include "weft/rows.cuh"
 
 namespace weft::kernels {
 
-/// y = (x − mean) / deviation · scale + shift, then · (1 + more_scale) + more_shift of the row's picture.
-/// Null pointers leave their part out.
+/// y = (x − mean) / deviation · scale + shift, then · (1 + more_scale) + more_shift of the step and the row's
+/// picture. Null pointers leave their part out.
 struct NormConstants {
   const float* scale = nullptr;  // (features)
   const float* shift = nullptr;
-  const float* more_scale = nullptr;  // (pictures, features), rows at `more_stride`
+  const float* more_scale = nullptr;  // (steps, pictures, features)
   const float* more_shift = nullptr;
-  Index more_stride = 0;
+  Index step_stride = 0, picture_stride = 0;
+  Step step{};
   float epsilon = 1e-6f;
 };
 
@@ -49,7 +51,8 @@ __global__ void norm_rows(RowsOf<const E, 3> x, RowsOf<const E, 3> second, NormC
   }
   const float inverse = rsqrtf(sum_over_lanes<32>(squares) / static_cast<float>(width) + constants.epsilon);
 
-  const Index picture = row % out.extent[1] * constants.more_stride;
+  const Index picture =
+      constants.step.index() * constants.step_stride + row % out.extent[1] * constants.picture_stride;
   E* const to = out.row(row);
 #pragma unroll
   for (int c = 0; c < Chunks; ++c) {

@@ -5,6 +5,7 @@
 
 #include "weft/core/noise.hpp"
 #include "weft/core/picture.hpp"
+#include "weft/core/step.hpp"
 #include "weft/elementwise.cuh"
 
 namespace weft::kernels {
@@ -12,14 +13,15 @@ namespace weft::kernels {
 /// Normal numbers for tokens from `first_token` on of pictures from `first_picture` on.
 struct Noise {
   std::uint64_t seed;
-  std::uint32_t step;
+  Step step;
   PictureShape shape;
   Index first_picture, first_token;
   RowsOf<float, 3> out;
 
   __device__ void operator()(Index row, int f) const {
     const Index token = first_token + row / out.extent[1], picture = first_picture + row % out.extent[1];
-    out.row(row)[f] = normal(seed, step, static_cast<std::uint64_t>(shape.element(picture, token, f)));
+    out.row(row)[f] = normal(seed, static_cast<std::uint32_t>(step.index()),
+                             static_cast<std::uint64_t>(shape.element(picture, token, f)));
   }
 };
 
@@ -84,20 +86,26 @@ struct Rescale {
   }
 };
 
-/// One step of the state x and of the estimate; `noise` may be null.
-template <class Step>
+/// One step of the state x and of the estimate. `Constants::of` reads a row of `constants`; `noise` may be
+/// null, else it is (1 or steps, tokens, pictures, features).
+template <class Constants>
 struct Denoise {
-  Step step;
-  RowsOf<const float, 3> prediction, noise;
+  RowsOf<const float, 2> constants;
+  Step number;
+  RowsOf<const float, 3> prediction;
+  RowsOf<const float, 4> noise;
   RowsOf<float, 3> x, estimate;
 
   __device__ void operator()(Index row, int f) const {
+    const Constants step = Constants::of(constants.row(number.index()));
     float& state = x.row(row)[f];
     float& guess = estimate.row(row)[f];
     const float last = guess;
     guess = step.alpha * state - step.sigma * prediction.row(row)[f];
     state = step.keep * state + step.take * guess + step.recall * last;
-    if (noise.data) state += step.noise * noise.row(row)[f];
+    if (!noise.data) return;
+    const Index before = noise.extent[0] > 1 ? number.index() * x.extent[0] * x.extent[1] : 0;
+    state += step.noise * noise.row(before + row)[f];
   }
 };
 

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <cstdint>
+#include <vector>
 
 #include "strided.hpp"
 #include "weft/backend/backend.hpp"
@@ -22,7 +23,7 @@ struct Idle {
   using Element = float;
   struct Queue {
     void span(const char*, const char*, Index) {}
-    Index allocations() const { return 0; }
+    weft::QueueCounts counts() const { return {}; }
   };
   template <class T>
   using Buffer = weft::host::Buffer<T>;
@@ -52,10 +53,10 @@ static_assert(!Backend<Idle> && !Backend<WithoutElement> && !Backend<WithoutChec
 
 TEST_CASE("Buffer: is aligned, zero, and counted") {
   Queue queue;
-  CHECK(queue.allocations() == 0);
+  CHECK(queue.counts().allocations == 0);
   const Buffer<float> buffer(queue, 33);
   const Buffer<double> empty(queue, 0);
-  CHECK(queue.allocations() == 2);
+  CHECK(queue.counts().allocations == 2);
   CHECK(buffer.size() == 33);
   const auto view = buffer.view(std::array<Index, 2>{3, 11});
   CHECK(reinterpret_cast<std::uintptr_t>(view.data) % 64 == 0);
@@ -97,6 +98,23 @@ TEST_CASE("Queue: records spans in its lane, and works without one") {
   CHECK(lane.slices().size() == 1);
 }
 
+TEST_CASE("Queue: replays what was recorded as any other step") {
+  Queue queue;
+  std::vector<Index> steps;
+  const auto recording = queue.record([&](Index step) { steps.push_back(queue.step(step).index()); }, 3);
+  queue.replay(recording, 3);
+  queue.replay(recording, 4);
+  CHECK(steps == std::vector<Index>{3, 4});
+}
+
+TEST_CASE("Milestones: tell how often they were passed, or nobody") {
+  Queue queue;
+  Index told = 0;
+  Queue::Milestones milestones(2, [&](Index count) { told = count; }), silent(2, nullptr);
+  for (Queue::Milestones* passed : {&milestones, &milestones, &silent}) passed->pass(queue);
+  CHECK(told == 2);
+}
+
 TEST_CASE("Scratch: gives memory out until it is reset, and no more than was announced") {
   Queue queue;
   Scratch<Host> scratch(queue, 20);
@@ -109,5 +127,5 @@ TEST_CASE("Scratch: gives memory out until it is reset, and no more than was ann
       std::logic_error);
   scratch.reset();
   CHECK(scratch.take(std::array<Index, 1>{20}).data == first.data);
-  CHECK(queue.allocations() == 1);
+  CHECK(queue.counts().allocations == 1);
 }

@@ -51,8 +51,9 @@ struct Affine {
 
 TEST_CASE("norm: LayerNorm, affine or not, then each picture's own modulation") {
   const Affine affines(13);
-  const auto scales = Strided<2>::random(3, {2, 13}, 4), shifts = Strided<2>::random(4, {2, 13}, 4);
-  const Modulation modulations[] = {{}, {.shift = shifts.view()}, {scales.view(), shifts.view()}};
+  const auto scales = Strided<3>::random(3, {3, 2, 13}, 4), shifts = Strided<3>::random(4, {3, 2, 13}, 4);
+  const Modulation modulations[] = {
+      {}, {.shift = shifts.view(), .step = {.ahead = 2}}, {scales.view(), shifts.view(), {.ahead = 1}}};
   for (const int workers : worker_counts)
     for (const Index tokens : {0, 1, 70})
       for (const NormWeights& weights : {affines.none, affines.scaled, affines.both})
@@ -65,8 +66,8 @@ TEST_CASE("norm: LayerNorm, affine or not, then each picture's own modulation") 
             CHECK(error(out.view(), [&](Index t, Index p, Index f) {
                     double y = normed(joined(x.view()[t][p]), weights.epsilon)[static_cast<std::size_t>(f)];
                     y = affine(weights, y, f);
-                    if (!modulation.scale.empty()) y *= 1 + modulation.scale[p][f];
-                    return modulation.shift.empty() ? y : y + modulation.shift[p][f];
+                    if (!modulation.scale.empty()) y *= 1 + modulation.scale[modulation.step.index()][p][f];
+                    return modulation.shift.empty() ? y : y + modulation.shift[modulation.step.index()][p][f];
                   }) < rounding);
             CHECK(out.gaps_untouched());
           }

@@ -3,6 +3,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <iterator>
+#include <vector>
+
 #include "strided.hpp"
 
 using weft::PictureShape;
@@ -34,7 +38,7 @@ TEST_CASE("noise: is that of the elements, wherever they are") {
     for (const weft::Range tokens : {weft::Range{0, 24}, weft::Range{5, 13}, weft::Range{7, 7}}) {
       Queue queue(workers);
       Strided<3> out({tokens.size(), 2, 16}, 3);
-      noise(queue, 42, 7, shape, 1, tokens, out.view());
+      noise(queue, 42, weft::Step{.ahead = 7}, shape, 1, tokens, out.view());
       CHECK(error(out.view(), [&](Index t, Index p, Index f) {
               return weft::normal(42, 7,
                                   static_cast<std::uint64_t>(shape.element(1 + p, tokens.begin + t, f)));
@@ -98,13 +102,20 @@ TEST_CASE("rescale: moves the deviation over all patches towards the reference's
 TEST_CASE("denoise: one linear step, with noise or without, that keeps its estimate") {
   constexpr SamplerStep step{
       .alpha = 0.9f, .sigma = 0.4f, .keep = 0.3f, .take = 0.6f, .recall = -0.2f, .noise = 0.1f};
+  std::vector<float> constants(SamplerStep::constants, 9);  // of another step
+  std::ranges::copy(step.numbers(), std::back_inserter(constants));
   for (const bool noisy : {true, false}) {
     Queue queue;
     const auto before = Strided<3>::random(6, extents, 1), last = Strided<3>::random(7, extents, 2);
     const auto prediction = Strided<3>::random(8, extents, 3), noise = Strided<3>::random(9, extents, 4);
     auto x = before, estimate = last;
-    denoise(queue, step, prediction.view(), noisy ? noise.view() : View<const float, 3>(), x.view(),
-            estimate.view());
+    const View<const float, 3> added = noise.view();
+    denoise(queue, View<const float, 2>(constants.data(), {2, SamplerStep::constants}), {.ahead = 1},
+            prediction.view(),
+            noisy ? View<const float, 4>(added.data, {1, added.extent[0], added.extent[1], added.extent[2]},
+                                         {0, added.stride[0], added.stride[1], 1})
+                  : View<const float, 4>(),
+            x.view(), estimate.view());
     const auto estimated = [&](Index t, Index p, Index f) {
       return 0.9 * before.view()[t][p][f] - 0.4 * prediction.view()[t][p][f];
     };

@@ -34,7 +34,7 @@ template <class Element>
 double loop_error(const Golden& golden, const std::string& loop) {
   OnDevice<Element> device(golden);
   const weft::Tensor latents = device.engine.generate(golden.request(loop));
-  CHECK(device.engine.loop_allocations() == 0);
+  CHECK(device.engine.loop_counts() == weft::QueueCounts());
   CHECK(device.engine.generate(golden.request(loop)).data == latents.data);
   return relative_l2(latents, golden.file(loop + "_expected").tensor("latents"));
 }

@@ -37,7 +37,7 @@ struct Loop {
     weft::launch(mesh.ranks(), [&](weft::threads::World& world) {
       weft::Engine<Model, Full> engine(golden.model, mesh, world);
       engine.generate(request);
-      CHECK(engine.loop_allocations() == 0);
+      CHECK(engine.loop_counts() == weft::QueueCounts());
       sent.ranks[static_cast<std::size_t>(world.rank())] = world.traffic();
     });
     return sent;

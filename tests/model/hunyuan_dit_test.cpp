@@ -35,7 +35,7 @@ struct Alone {
   Host::Queue& queue() { return queue_; }
   weft::Scratch<Host>& scratch() { return scratch_; }
   Range rows() const { return rows_; }
-  Index step() const { return 0; }
+  weft::Step step() const { return {}; }
   void attend(const weft::Heads<float>& heads, const View<float, 4>& out) {
     norm_rotate(queue_, heads.q, heads.q_norm, heads.rotation, heads.q);
     norm_rotate(queue_, heads.k, heads.k_norm, heads.rotation, heads.k);
@@ -237,11 +237,31 @@ TEST_CASE("HunyuanDiT: a rank loads its own blocks alone") {
   const weft::HunyuanConfig config = config_with("v12");
   const weft::WeightFiles files(golden_folder("v12"));
   Host::Queue queue;
-  const weft::hunyuan::WeightReader<Host> reader(
-      queue, config,
-      [&](const std::string& name, const Shape& shape) { return files.get(name, shape).tensor(); });
-  const auto weights = reader.read(std::vector<Range>{{1, 3}, {5, 7}});
+  const auto own = weft::hunyuan::WeightReader<Host, weft::WeightFiles>(queue, config, files)
+                       .read(std::vector<Range>{{1, 3}, {5, 7}});
   for (Index i = 0; i < 8; ++i)
-    CHECK((weights.blocks[static_cast<std::size_t>(i)].up.outputs() > 0) ==
+    CHECK((own.blocks[static_cast<std::size_t>(i)].up.outputs() > 0) ==
           (i == 1 || i == 2 || i == 5 || i == 6));
+}
+
+TEST_CASE("HunyuanDiT: random weights are the same for a seed, whoever loads them") {
+  const weft::HunyuanConfig config = config_with("v12");
+  const weft::RandomWeights source{.seed = 7};
+  Host::Queue queue;
+  const auto read = [&](const std::vector<Range>& blocks) {
+    return weft::hunyuan::WeightReader<Host, weft::RandomWeights>(queue, config, source).read(blocks);
+  };
+  const auto all = read({{0, 8}}), part = read({{6, 7}});
+  const auto &whole = all.blocks[6], &own = part.blocks[6];
+  CHECK(download(queue, own.up.weight).data == download(queue, whole.up.weight).data);
+  CHECK(download(queue, own.up.bias).data != download(queue, all.blocks[5].up.bias).data);
+  CHECK(whole.norm1.scale[3] == 1);
+
+  const Tensor weight = download(queue, whole.down.weight);
+  double squares = 0;
+  for (const float number : weight.data) squares += number * number;
+  CHECK(squares / static_cast<double>(whole.down.outputs()) == doctest::Approx(1).epsilon(0.05));
+
+  const auto found = forward(HunyuanDiT<Host>(config, source), Inputs("v12")).at("sample");
+  for (const float number : found.data) CHECK(std::abs(number) < 100);
 }

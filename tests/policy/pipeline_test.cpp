@@ -216,3 +216,27 @@ TEST_CASE("pipeline: a single stage runs unit after unit and sends nothing") {
     CHECK(task.destination == -1);
   }
 }
+
+TEST_CASE("pipeline: groups are all tasks in order, and the steady state is one of them") {
+  for (const Schedule& schedule : random_schedules())
+    for (const std::vector<Task>& tasks : schedule.tasks) {
+      Index next = 0;
+      for (const auto& [group, times] : task_groups(tasks)) {
+        CHECK(group.begin == next);
+        for (Index i = group.begin; i < group.end; ++i)
+          for (Index time = 1; time < times; ++time) {
+            const Task& first = tasks[static_cast<std::size_t>(i)];
+            const Task& later = tasks[static_cast<std::size_t>(i + time * group.size())];
+            CHECK(later.unit.step == first.unit.step + time);
+            CHECK(later.unit.patches == first.unit.patches);
+            CHECK(later.blocks == first.blocks);
+          }
+        next += group.size() * times;
+      }
+      CHECK(next == static_cast<Index>(tasks.size()));
+    }
+  const Schedule serial(job_of(Placement::folded, 40, 1, 50, 1), 1);
+  CHECK(task_groups(serial.tasks[0]).size() == 1);
+  const Schedule staged(job_of(Placement::folded, 40, 8, 50, 1), 4);
+  for (const std::vector<Task>& tasks : staged.tasks) CHECK(task_groups(tasks).size() <= 3);
+}

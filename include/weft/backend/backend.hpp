@@ -4,10 +4,14 @@
 #include <array>
 #include <concepts>
 #include <cstdint>
+#include <functional>
 
+#include "weft/backend/counts.hpp"
 #include "weft/backend/operators.hpp"
 #include "weft/core/error.hpp"
+#include "weft/core/numbers.hpp"
 #include "weft/core/picture.hpp"
+#include "weft/core/step.hpp"
 #include "weft/core/tensor.hpp"
 #include "weft/core/trace.hpp"
 #include "weft/model/shape.hpp"
@@ -40,7 +44,11 @@ struct OperatorArguments {
   Modulation modulation;
   Rotation rotation;
   PictureShape picture;
-  SamplerStep step;
+  void (*body)(Index);
+  View<float, 2> constants;
+  View<float, 4> noise;
+  StoredNumbers stored;
+  RandomNumbers random;
 };
 
 }  // namespace detail
@@ -49,14 +57,17 @@ struct OperatorArguments {
 /// queued before; none makes the caller wait but `download`.
 /// `check` refuses, before any work, a model that the backend cannot run here.
 template <class B>
-concept Backend = requires(typename B::Queue& queue, const Tensor& tensor,
+concept Backend = requires(typename B::Queue& queue, typename B::Loader& loader, const Tensor& tensor,
                            const detail::OperatorArguments<typename B::Element>& a) {
   typename B::Element;
   typename B::template Buffer<float>;
   { B::queue(a.world) } -> std::same_as<typename B::Queue>;
   B::check(a.shape);
   queue.span("category", "name", Index{});
-  queue.allocations();
+  { queue.counts() } -> std::same_as<const QueueCounts&>;
+  { queue.step(Index{}) } -> std::same_as<Step>;
+  queue.replay(queue.record(a.body, Index{}), Index{});
+  requires std::constructible_from<typename B::Queue::Milestones, Index, std::function<void(Index)>>;
   linear(queue, a.matrix, a.linear, a.matrix, a.epilogue);
   linear(queue, a.matrix, a.linear, rows_of(a.state));
   activate(queue, Activation::silu, a.matrix);
@@ -69,11 +80,15 @@ concept Backend = requires(typename B::Queue& queue, const Tensor& tensor,
   copy(queue, a.heads, a.heads);
   upload(queue, tensor, a.x);
   download(queue, a.x);
-  noise(queue, std::uint64_t{}, std::uint32_t{}, a.picture, Index{}, Range{}, a.state);
+  noise(queue, std::uint64_t{}, Step{}, a.picture, Index{}, Range{}, a.state);
   guide(queue, a.state, 1.0f, a.state);
   moments(queue, a.state, a.moments);
   rescale(queue, a.all_moments, a.all_moments, Index{}, 1.0f, a.state);
-  denoise(queue, a.step, a.state, a.state, a.state, a.state);
+  denoise(queue, a.constants, Step{}, a.state, a.noise, a.state, a.state);
+  requires std::constructible_from<typename B::Loader, typename B::Queue&>;
+  loader.fill(a.stored, a.x);
+  loader.fill(a.random, a.state);
+  loader.finish();
 };
 
 /// The part of a backend's memory that operators of one block share: taken anew for every block, never freed.

@@ -6,6 +6,8 @@
 #include "weft/backend/cuda/check.cuh"
 #include "weft/backend/cuda/copy.cuh"
 #include "weft/backend/cuda/linear.cuh"
+#include "weft/backend/cuda/loader.cuh"
+#include "weft/backend/cuda/milestones.cuh"
 #include "weft/backend/cuda/norm.cuh"
 #include "weft/backend/cuda/queue.cuh"
 #include "weft/backend/cuda/sampler.cuh"
@@ -22,6 +24,7 @@ struct Cuda {
   using Queue = cuda::QueueFor<HeadDims...>;
   template <class T>
   using Buffer = cuda::Buffer<T>;
+  using Loader = cuda::Loader;
 
   static Queue queue(const auto& world) { return Queue(world.lane()); }
 

@@ -5,6 +5,7 @@
 #include "weft/backend/host/buffer.hpp"
 #include "weft/backend/host/copy.hpp"
 #include "weft/backend/host/linear.hpp"
+#include "weft/backend/host/loader.hpp"
 #include "weft/backend/host/norm.hpp"
 #include "weft/backend/host/queue.hpp"
 #include "weft/backend/host/sampler.hpp"
@@ -17,6 +18,7 @@ struct Host {
   using Queue = host::Queue;
   template <class T>
   using Buffer = host::Buffer<T>;
+  using Loader = host::Loader;
 
   /// A rank's queue in its world.
   static Queue queue(const auto& world) { return Queue(world.workers(), world.lane()); }

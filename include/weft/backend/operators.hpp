@@ -2,6 +2,7 @@
 // backend declares beside its Queue; host.hpp lists them.
 #pragma once
 
+#include "weft/core/step.hpp"
 #include "weft/core/view.hpp"
 
 namespace weft {
@@ -13,6 +14,9 @@ template <class Element>
 struct LinearWeights {
   View<const Element, 2> weight{};  // (out, in)
   View<const Element, 1> bias{};    // (out), or empty
+
+  Index inputs() const { return weight.extent[1]; }
+  Index outputs() const { return weight.extent[0]; }
 
   /// The outputs of `range` alone.
   LinearWeights slice(Range range) const {
@@ -34,10 +38,11 @@ struct NormWeights {
   float epsilon = 1e-6f;
 };
 
-/// A picture's own y · (1 + scale) + shift after a norm.
+/// A picture's own y · (1 + scale) + shift after a norm, at a step.
 struct Modulation {
-  View<const float, 2> scale{};  // (pictures, features), or empty
-  View<const float, 2> shift{};  // (pictures, features), or empty
+  View<const float, 3> scale{};  // (steps, pictures, features), or empty
+  View<const float, 3> shift{};  // (steps, pictures, features), or empty
+  Step step{};
 };
 
 /// Rotary position embedding over interleaved pairs (2i, 2i + 1).

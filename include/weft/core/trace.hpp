@@ -20,7 +20,8 @@ class Lane {
     std::string name;
     const char* category;
     Clock::time_point begin, end;
-    Index bytes;  // of a transfer, otherwise 0
+    Index bytes = 0;  // of a transfer, or that an operator reads and writes
+    double flop = 0;  // of an operator
   };
 
   void add(Slice slice) { slices_.push_back(std::move(slice)); }

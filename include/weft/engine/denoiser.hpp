@@ -1,6 +1,7 @@
 // Denoiser: the state of the pictures that one rank samples, from noise to the end.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <vector>
@@ -25,24 +26,27 @@ class Denoiser {
         prompts_(prompts),
         rows_(rows),
         branches_(branches),
-        sampler_(request.sampler),
+        steps_(static_cast<Index>(request.sampler.size())),
+        is_noisy_(std::ranges::any_of(request.sampler, [](const SamplerStep& s) { return s.noise != 0; })),
         seed_(request.seed),
         guidance_(request.guidance),
         rescale_(request.guidance_rescale),
         state_(queue, elements()),
         estimate_(queue, elements()),
         noise_(queue, elements()),
-        given_noise_(queue, request.step_noise.empty() ? 0 : steps() * elements()),
+        given_noise_(queue, request.step_noise.empty() ? 0 : steps_ * elements()),
+        constants_(queue, steps_ * SamplerStep::constants),
         predictions_(queue, branches * elements()),
         moments_(queue, 2 * rows.patches() * prompts.size() * 2) {
+    upload(queue, constants_of(request.sampler), constants());
     if (request.noise.empty()) {
-      for (Index m = 0; m < rows.patches(); ++m) draw(queue, 0, m, state(rows.rows(m)));
+      for (Index m = 0; m < rows.patches(); ++m) draw(queue, {}, m, state(rows.rows(m)));
     } else {
       upload(queue, to_tokens(request.noise, picture, prompts, rows), state());
     }
     if (request.step_noise.empty()) return;
-    for (Index step = 0; step < steps(); ++step)
-      upload(queue, to_tokens(request.step_noise.at(step), picture, prompts, rows), given_noise(step));
+    for (Index step = 0; step < steps_; ++step)
+      upload(queue, to_tokens(request.step_noise.at(step), picture, prompts, rows), given_noise()[step]);
   }
 
   /// The state of rows into every branch of the model's input: (rows, branches here · prompts, features).
@@ -74,17 +78,17 @@ class Denoiser {
       }
     }
 
-    const SamplerStep& constants = sampler_[static_cast<std::size_t>(unit.step)];
-    View<float, 3> fresh;  // (rows, prompts, features), or empty
-    if (constants.noise != 0 && given_noise_.size() > 0) {
-      fresh = given_noise(unit.step).template slice<0>(rows);
-    } else if (constants.noise != 0) {
-      fresh = noise_.view(extents()).template slice<0>(rows);
+    const Step step = queue.step(unit.step);
+    View<float, 4> fresh;  // (steps or 1, rows, prompts, features), or empty
+    if (is_noisy_ && given_noise_.size() > 0) {
+      fresh = given_noise().template slice<1>(rows);
+    } else if (is_noisy_) {
+      fresh = drawn_noise().template slice<1>(rows);
       for (Index m = unit.patches.begin; m < unit.patches.end; ++m)
-        draw(queue, static_cast<std::uint32_t>(unit.step + 1), m,
-             noise_.view(extents()).template slice<0>(rows_.rows(m)));
+        draw(queue, step + 1, m, drawn_noise()[0].template slice<0>(rows_.rows(m)));
     }
-    denoise(queue, constants, result, fresh, state(rows), estimate_.view(extents()).template slice<0>(rows));
+    denoise(queue, constants(), step, result, fresh, state(rows),
+            estimate_.view(extents()).template slice<0>(rows));
   }
 
   /// (rows, prompts, features).
@@ -94,7 +98,16 @@ class Denoiser {
  private:
   using Floats = typename Backend::template Buffer<float>;
 
-  Index steps() const { return static_cast<Index>(sampler_.size()); }
+  static Tensor constants_of(const Sampler& sampler) {
+    Tensor out({static_cast<Index>(sampler.size()), SamplerStep::constants});
+    float* next = out.data.data();
+    for (const SamplerStep& step : sampler) next = std::ranges::copy(step.numbers(), next).out;
+    return out;
+  }
+  View<float, 2> constants() const {
+    return constants_.view(std::array{steps_, Index{SamplerStep::constants}});
+  }
+
   std::array<Index, 3> extents() const { return {rows_.size(), prompts_.size(), picture_.features()}; }
   Index elements() const { return rows_.size() * prompts_.size() * picture_.features(); }
 
@@ -102,15 +115,18 @@ class Denoiser {
     const std::array<Index, 3> all{rows_.size(), branches_ * prompts_.size(), picture_.features()};
     return predictions_.view(all).template slice<0>(rows);
   }
-  View<float, 3> given_noise(Index step) const {
-    return given_noise_.view(std::array{steps(), rows_.size(), prompts_.size(), picture_.features()})[step];
+  View<float, 4> given_noise() const {
+    return given_noise_.view(std::array{steps_, rows_.size(), prompts_.size(), picture_.features()});
+  }
+  View<float, 4> drawn_noise() const {
+    return noise_.view(std::array{Index{1}, rows_.size(), prompts_.size(), picture_.features()});
   }
   /// Of the branch with the prompt, or of the guided prediction: (patches, prompts, 2).
   View<double, 3> picture_moments(Index which) const {
     return moments_.view(std::array{Index{2}, rows_.patches(), prompts_.size(), Index{2}})[which];
   }
 
-  void draw(Queue& queue, std::uint32_t step, Index m, const View<float, 3>& out) const {
+  void draw(Queue& queue, Step step, Index m, const View<float, 3>& out) const {
     noise(queue, seed_, step, picture_, prompts_.begin, rows_.tokens(m), out);
   }
 
@@ -128,11 +144,13 @@ class Denoiser {
   Range prompts_;
   Rows rows_;
   Index branches_;
-  Sampler sampler_;
+  Index steps_;
+  bool is_noisy_;
   std::uint64_t seed_;
   float guidance_, rescale_;
   Floats state_, estimate_, noise_;  // (rows, prompts, features)
   Floats given_noise_;               // (steps, rows, prompts, features)
+  Floats constants_;                 // (steps, SamplerStep::constants)
   Floats predictions_;               // (rows, branches · prompts, features)
   typename Backend::template Buffer<double> moments_;
 };

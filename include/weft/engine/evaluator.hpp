@@ -28,7 +28,7 @@ class Context {
   Queue& queue() { return queue_; }
   Scratch<Backend>& scratch() { return scratch_; }
   Range rows() const { return rows_; }
-  Index step() const { return unit_.step; }
+  Step step() const { return queue_.step(unit_.step); }
 
   void attend(const Heads<Element>& heads, const View<Element, 4>& out) {
     const View<const Element, 4> q = policies_.place(queue_, layer_, unit_, heads);
@@ -59,7 +59,7 @@ class Evaluator {
   void prepare(Queue& queue, const Job& job, const Rows& rows, Index features) {
     job_ = job, rows_ = rows, blocks_ = policies_.blocks(job.model);
     policies_.prepare(queue, job);
-    tasks_ = policies_.tasks(job);
+    tasks_ = policies_.tasks(job), groups_ = task_groups(tasks_);
     const Index n = rows.size(), b = job.pictures, width = job.model.width;
     const Index in_features = job.model.channels * job.model.patch * job.model.patch;
     hidden_ = {queue, n * b * width};
@@ -75,34 +75,63 @@ class Evaluator {
   View<float, 3> prediction(Range rows) const { return token_rows(prediction_, rows); }
 
   /// Runs all tasks. Where this rank embeds, feed(rows) is called first; where it samples, take(unit, rows)
-  /// last.
-  template <class Feed, class Take>
-  void run(Queue& queue, const typename Model::Conditioning& conditioning, Feed feed, Take take) {
-    std::size_t posted = 0;
-    for (std::size_t i = 0; i < tasks_.size(); ++i) {
-      // What the next task needs may travel while this one computes.
-      for (; posted < std::min(i + 2, tasks_.size()); ++posted) post_input(queue, tasks_[posted]);
-      const Task& task = tasks_[i];
-      const Range rows = rows_.rows(task.unit.patches);
-      policies_.wait_input(queue, task);
-      if (task.embed) {
-        feed(rows);
-        embed(queue, conditioning, task, rows);
+  /// last, and passed() when a step of all patches is queued. First everything is recorded, and all waits for
+  /// that; returns what the queue counted from then on.
+  template <class Feed, class Take, class Passed>
+  QueueCounts run(Queue& queue, const typename Model::Conditioning& conditioning, Feed feed, Take take,
+                  Passed passed) {
+    const auto body_of = [this, &queue, &conditioning, &feed, &take](const TaskGroup& group) {
+      return [this, &queue, &conditioning, &feed, &take, tasks = group.tasks](Index step) {
+        for (Index i = tasks.begin; i < tasks.end; ++i) {
+          if (i + 1 < task_count()) post_input(queue, task_at(i + 1));  // travels while this one computes
+          Task task = task_at(i);
+          task.unit.step += step - task_at(tasks.begin).unit.step;
+          run_task(queue, conditioning, task, feed, take);
+        }
+      };
+    };
+    std::vector<decltype(queue.record(body_of(groups_.front()), 0))> recorded;
+    for (const TaskGroup& group : groups_)
+      recorded.push_back(queue.record(body_of(group), task_at(group.tasks.begin).unit.step));
+
+    const QueueCounts before = queue.counts();
+    post_input(queue, tasks_.front());
+    for (std::size_t g = 0; g < groups_.size(); ++g) {
+      const auto& [tasks, times] = groups_[g];
+      for (Index time = 0; time < times; ++time) {
+        queue.replay(recorded[g], task_at(tasks.begin).unit.step + time);
+        for (Index i = tasks.begin; i < tasks.end; ++i)
+          if (task_at(i).sample && task_at(i).unit.patches.end == rows_.patches()) passed();
       }
-      const View<Element, 3> x = run_blocks(queue, conditioning, task, rows);
-      if (task.unembed) {
-        unembed(queue, conditioning, task, rows, x);
-        policies_.send_output(queue, task, prediction(rows));
-      } else {
-        policies_.send_output(queue, task, x);
-      }
-      if (task.sample) take(task.unit, rows);
     }
     policies_.finish(queue);
+    return queue.counts() - before;
   }
 
  private:
   using Context = detail::Context<Backend, Policies>;
+
+  Index task_count() const { return static_cast<Index>(tasks_.size()); }
+  const Task& task_at(Index i) const { return tasks_[static_cast<std::size_t>(i)]; }
+
+  template <class Feed, class Take>
+  void run_task(Queue& queue, const typename Model::Conditioning& conditioning, const Task& task,
+                const Feed& feed, const Take& take) {
+    const Range rows = rows_.rows(task.unit.patches);
+    policies_.wait_input(queue, task);
+    if (task.embed) {
+      feed(rows);
+      embed(queue, conditioning, task, rows);
+    }
+    const View<Element, 3> x = run_blocks(queue, conditioning, task, rows);
+    if (task.unembed) {
+      unembed(queue, conditioning, task, rows, x);
+      policies_.send_output(queue, task, prediction(rows));
+    } else {
+      policies_.send_output(queue, task, x);
+    }
+    if (task.sample) take(task.unit, rows);
+  }
 
   void post_input(Queue& queue, const Task& task) {
     const Range rows = rows_.rows(task.unit.patches);
@@ -180,6 +209,7 @@ class Evaluator {
   Rows rows_;
   std::vector<Range> blocks_;  // of this rank
   std::vector<Task> tasks_;
+  std::vector<TaskGroup> groups_;
   typename Backend::template Buffer<Element> hidden_;    // (rows, pictures, width)
   typename Backend::template Buffer<Element> kept_;      // (blocks, rows, pictures, width), for long skips
   typename Backend::template Buffer<Element> latents_;   // (rows, pictures, features)

@@ -20,6 +20,7 @@
 
 #include "weft/core/dtype.hpp"
 #include "weft/core/error.hpp"
+#include "weft/core/numbers.hpp"
 #include "weft/core/tensor.hpp"
 #include "weft/io/json_object.hpp"
 #include "weft/io/mapped_file.hpp"
@@ -34,10 +35,8 @@ class SafeTensors {
                 "safetensors are little-endian, and read in place");
 
  public:
-  struct Entry {
-    Dtype dtype;
+  struct Entry : StoredNumbers {
     Shape shape;
-    std::span<const std::byte> bytes;  // row-major, not aligned
 
     /// As float32.
     Tensor tensor() const {
@@ -152,7 +151,7 @@ class SafeTensors {
     if (end - begin != needed)
       refuse(where, " has ", end - begin, " bytes, and ", to_string(shape), " of ", name_of(dtype), " needs ",
              needed);
-    return {dtype, std::move(shape), data.subspan(begin, end - begin)};
+    return {{dtype, data.subspan(begin, end - begin)}, std::move(shape)};
   }
 
   static const JsonValue& field(const JsonValue& object, std::string_view key, const std::string& where) {

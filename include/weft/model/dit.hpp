@@ -30,7 +30,7 @@ struct AnyContext {
   /// The tokens at hand, as numbered by Share::rows.
   Range rows() const;
   /// The denoising step, an index into the times given to `condition`.
-  Index step() const;
+  Step step() const;
   /// Self-attention over the whole picture, wherever its tokens are: out (tokens, pictures, heads, head_dim).
   void attend(const Heads<typename B::Element>& heads, const View<typename B::Element, 4>& out);
 };

@@ -24,20 +24,19 @@ class HunyuanDiT {
   using Queue = typename Backend::Queue;
   using Prompt = HunyuanPrompt;
   using Conditioning = hunyuan::Conditioning<Backend>;
-  using Source = typename hunyuan::WeightReader<Backend>::Source;
 
   /// Reads `folder`/config.json and the weights beside it, of all blocks or of some.
-  explicit HunyuanDiT(const std::filesystem::path& folder) : HunyuanDiT(folder, std::vector<Range>()) {}
-  HunyuanDiT(const std::filesystem::path& folder, const std::vector<Range>& blocks)
+  explicit HunyuanDiT(const std::filesystem::path& folder, const std::vector<Range>& blocks = {})
       : config_(Config::read(folder / "config.json")) {
-    const WeightFiles files(folder);
-    files.expect(config_.tensors());
-    read([&](const std::string& name, const Shape& shape) { return files.get(name, shape).tensor(); },
-         blocks);
+    load(WeightFiles(folder), blocks);
   }
 
-  /// Tensors from any source, which is called with the name and the shape of each.
-  HunyuanDiT(const HunyuanConfig& config, const Source& source) : config_(config) { read(source, {}); }
+  /// Weights from any source. Refused, before any is read, if they are not those of the settings.
+  template <WeightSource Source>
+  HunyuanDiT(const HunyuanConfig& config, const Source& source, const std::vector<Range>& blocks = {})
+      : config_(config) {
+    load(source, blocks);
+  }
 
   const HunyuanConfig& config() const { return config_; }
   DitShape shape() const { return config_.shape(); }
@@ -58,7 +57,7 @@ class HunyuanDiT {
   /// x → out, both (tokens, pictures, width), which may be the same memory; skip likewise, or empty.
   void block(Index i, auto& context, const Conditioning& conditioning, View<const Element, 3> x,
              View<const Element, 3> skip, View<Element, 3> out) const {
-    const hunyuan::Block<Backend>& w = weights_.blocks[static_cast<std::size_t>(i)];
+    const hunyuan::Block<Element>& w = weights_.blocks[static_cast<std::size_t>(i)];
     Queue& queue = context.queue();
     const Index n = x.extent[0], b = x.extent[1], c = config_.width();
     const View<Element, 3> narrow = context.scratch().take(std::array{n, b, c});  // (n, b, c)
@@ -115,10 +114,13 @@ class HunyuanDiT {
   }
 
  private:
-  void read(const Source& source, const std::vector<Range>& blocks) {
+  template <class Source>
+  void load(const Source& source, const std::vector<Range>& blocks) {
+    source.expect(config_.tensors());
     Queue queue;
     const std::vector<Range> all{{0, config_.blocks}};
-    weights_ = hunyuan::WeightReader<Backend>(queue, config_, source).read(blocks.empty() ? all : blocks);
+    weights_ =
+        hunyuan::WeightReader<Backend, Source>(queue, config_, source).read(blocks.empty() ? all : blocks);
   }
 
   Index wide() const { return std::max(3 * config_.width(), config_.ffn); }

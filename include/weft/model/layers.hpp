@@ -1,4 +1,4 @@
-// Layers that own their weights in a backend's memory.
+// Constants and layers that own their memory on a backend.
 #pragma once
 
 #include <utility>
@@ -30,26 +30,8 @@ class Linear : public LinearWeights<typename Backend::Element> {
     this->bias = biases_.view(std::array{biases.size()});
   }
 
-  Index inputs() const { return this->weight.extent[1]; }
-  Index outputs() const { return this->weight.extent[0]; }
-
  private:
   typename Backend::template Buffer<Element> weights_, biases_;
-};
-
-template <class Backend>
-class LayerNorm : public NormWeights {
- public:
-  LayerNorm() = default;
-  /// Both (features).
-  LayerNorm(typename Backend::Queue& queue, const Tensor& scales, const Tensor& shifts)
-      : scales_(constant<Backend>(queue, scales)), shifts_(constant<Backend>(queue, shifts)) {
-    scale = scales_.view(std::array{scales_.size()});
-    shift = shifts_.view(std::array{shifts_.size()});
-  }
-
- private:
-  typename Backend::template Buffer<float> scales_, shifts_;
 };
 
 }  // namespace weft

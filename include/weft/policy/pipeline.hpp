@@ -16,6 +16,20 @@ struct Task {
   int source = -1;       // the stage whose result this needs; -1: none, or what this stage did just before
   int destination = -1;  // the stage that needs the result
   bool embed = false, unembed = false, sample = false;
+
+  /// Whether `later` is the same in the step after.
+  friend bool repeats(const Task& task, const Task& later) {
+    return later.unit.step == task.unit.step + 1 && later.unit.patches == task.unit.patches &&
+           later.blocks == task.blocks && later.source == task.source &&
+           later.destination == task.destination && later.embed == task.embed &&
+           later.unembed == task.unembed && later.sample == task.sample;
+  }
+};
+
+/// Neighbouring tasks that are done `times` times, each time a step later.
+struct TaskGroup {
+  Range tasks;  // of the first time
+  Index times = 1;
 };
 
 namespace detail {
@@ -112,6 +126,40 @@ inline std::vector<Task> pipeline_tasks(const Job& job, int stages, int stage) {
   }
   std::stable_sort(tasks.begin(), tasks.end(), [](const Task& a, const Task& b) { return a.tick < b.tick; });
   return tasks;
+}
+
+/// A stage's tasks in order, those of its steady state as repetitions. What is needed next is the same after
+/// each.
+inline std::vector<TaskGroup> task_groups(const std::vector<Task>& tasks) {
+  const auto count = static_cast<Index>(tasks.size());
+  const auto at = [&tasks](Index i) -> const Task& { return tasks[static_cast<std::size_t>(i)]; };
+  const auto needs_input = [&at, count](Index i) { return i < count && at(i).source >= 0; };
+  const auto recurs = [&](Index begin, Index period) {
+    const Index later = begin + period, end = later + period;
+    if (end > count) return false;
+    for (Index i = begin; i < later; ++i)
+      if (!repeats(at(i), at(i + period))) return false;
+    return needs_input(later) == needs_input(end) && (!needs_input(end) || repeats(at(later), at(end)));
+  };
+
+  std::vector<TaskGroup> groups;
+  Index grouped = 0;
+  for (Index i = 0; i < count;) {
+    const Index step = at(i).unit.step;
+    const Index period = std::count_if(tasks.begin(), tasks.end(),
+                                       [step](const Task& task) { return task.unit.step == step; });
+    Index times = 1;
+    while (recurs(i + (times - 1) * period, period)) ++times;
+    if (times == 1) {
+      ++i;
+      continue;
+    }
+    if (grouped < i) groups.push_back({{grouped, i}});
+    groups.push_back({{i, i + period}, times});
+    grouped = i = i + period * times;
+  }
+  if (grouped < count) groups.push_back({{grouped, count}});
+  return groups;
 }
 
 }  // namespace weft

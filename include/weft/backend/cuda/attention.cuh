@@ -14,17 +14,21 @@ namespace weft::cuda {
 template <class E, int... HeadDims>
 void attention(QueueFor<HeadDims...>& queue, In<E, 4> q, In<E, 4> k, In<E, 4> v, const View<E, 4>& out,
                const View<float, 3>& lse = {}) {
-  if constexpr (std::is_same_v<E, float>) {
-    kernels::plain_attention<E>(queue.stream(), q, k, v, out, lse.data);
-  } else {
-    const auto run_if = [&]<int head_dim>() {
+  const Index keys = k.extent[0];
+  const auto span = queue.span(Work{"attention",
+                                    {q.extent[0], keys, q.extent[1] * q.extent[2], q.extent[3]},
+                                    4.0 * static_cast<double>(q.size()) * static_cast<double>(keys),
+                                    (2 * q.size() + 2 * k.size()) * bytes_of<E>});
+  const auto run_if = [&]<int head_dim>() {
+    if constexpr (!std::is_same_v<E, float>) {
       if (q.extent[3] != head_dim) return false;
       kernels::attention<head_dim, E>(queue.stream(), q, k, v, out, lse);
       return true;
-    };
-    if (!(run_if.template operator()<HeadDims>() || ...))
-      throw std::logic_error("attention is not compiled for this head dimension");
-  }
+    }
+    return false;
+  };
+  if ((run_if.template operator()<HeadDims>() || ...)) return;
+  kernels::plain_attention<E>(queue.stream(), q, k, v, out, lse.data);
 }
 
 /// Takes the attention over further keys into the one so far: (part, part_lse) into (out, lse).
@@ -32,6 +36,10 @@ void attention(QueueFor<HeadDims...>& queue, In<E, 4> q, In<E, 4> k, In<E, 4> v,
 template <class E>
 void merge(Queue& queue, In<E, 4> part, In<float, 3> part_lse, const View<E, 4>& out,
            const View<float, 3>& lse) {
+  const auto span = queue.span(Work{"merge",
+                                    {out.extent[0], out.extent[1] * out.extent[2], out.extent[3]},
+                                    0,
+                                    3 * out.size() * bytes_of<E>});
   const kernels::RowsOf<E, 4> rows = out;
   kernels::for_each_number(queue.stream(), rows.count(), rows.width,
                            kernels::Merge<E>{part, part_lse.data, out, lse.data});

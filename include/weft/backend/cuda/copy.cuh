@@ -13,6 +13,7 @@ namespace weft::cuda {
 /// The same extents, any strides; converts numbers where the types differ.
 template <class From, class To, int Rank>
 void copy(Queue& queue, const View<From, Rank>& from, const View<To, Rank>& to) {
+  const auto span = queue.span(Work{"copy", {to.size()}, 0, to.size() * (bytes_of<From> + bytes_of<To>)});
   const kernels::RowsOf<To, Rank> rows = to;
   kernels::for_each_number(queue.stream(), rows.count(), rows.width, kernels::Copy<From, To, Rank>{from, to});
 }
@@ -21,6 +22,7 @@ void copy(Queue& queue, const View<From, Rank>& from, const View<To, Rank>& to) 
 template <class T, int Rank>
 void upload(Queue& queue, const Tensor& from, const View<T, Rank>& to) {
   std::vector<T> numbers(from.data.begin(), from.data.end());
+  queue.count_upload();
   check(cudaMemcpyAsync(to.data, numbers.data(), numbers.size() * sizeof(T), cudaMemcpyHostToDevice,
                         queue.stream()),
         "Copying to the device");

@@ -49,26 +49,27 @@ class Matmul {
           "Describing a product");
   }
 
-  cublasStatus_t run(Queue& queue, const void* weight, const void* x, const void* residual, void* out,
-                     const Algorithm& algorithm) const {
+  /// out = weight · x + residual, which may be null.
+  cublasStatus_t run(cublasLtHandle_t handle, cudaStream_t stream, void* workspace, const void* weight,
+                     const void* x, const void* residual, void* out, const Algorithm& algorithm) const {
     const float one = 1, beta = residual ? 1 : 0;
-    return cublasLtMatmul(queue.products(), description_, &one, weight, weight_, x, x_, &beta,
-                          residual ? residual : out, out_, out, out_, &algorithm.value, queue.workspace(),
-                          Queue::workspace_bytes, queue.stream());
+    return cublasLtMatmul(handle, description_, &one, weight, weight_, x, x_, &beta,
+                          residual ? residual : out, out_, out, out_, &algorithm.value, workspace,
+                          Products::workspace_bytes, stream);
   }
 
   /// The likeliest first.
-  std::vector<Algorithm> candidates(Queue& queue) const {
+  std::vector<Algorithm> candidates(cublasLtHandle_t handle) const {
     constexpr int most = 8;
     cublasLtMatmulPreference_t preference = nullptr;
     check(cublasLtMatmulPreferenceCreate(&preference), "Asking for algorithms");
-    const std::size_t bytes = Queue::workspace_bytes;
+    const std::size_t bytes = Products::workspace_bytes;
     cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &bytes,
                                          sizeof bytes);
     cublasLtMatmulHeuristicResult_t results[most];
     int found = 0;
-    const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(
-        queue.products(), description_, weight_, x_, out_, out_, preference, most, results, &found);
+    const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(handle, description_, weight_, x_, out_,
+                                                                 out_, preference, most, results, &found);
     cublasLtMatmulPreferenceDestroy(preference);
     check(status, "Asking for algorithms");
     std::vector<Algorithm> out;
@@ -88,24 +89,30 @@ class Matmul {
   cublasLtMatrixLayout_t weight_ = nullptr, x_ = nullptr, out_ = nullptr;
 };
 
-/// Runs the product with each algorithm that cuBLASLt proposes and keeps the fastest. The output is
-/// overwritten, so a residual must not lie there: it is added once all is decided.
-template <class Run>
-Algorithm fastest(Queue& queue, const Matmul& matmul, Run run) {
-  const auto candidates = matmul.candidates(queue);
+/// Runs the product with each algorithm that cuBLASLt proposes and returns the fastest. It does so on a
+/// stream and in memory of its own, since the queue may be recording.
+inline Algorithm fastest(cublasLtHandle_t handle, const Matmul& matmul, const void* weight, const void* x,
+                         const void* residual, std::size_t out_bytes) {
+  const auto candidates = matmul.candidates(handle);
   if (candidates.empty()) throw std::runtime_error("cuBLASLt has no algorithm for a product.");
   if (candidates.size() == 1) return candidates.front();
+  const Block workspace(Products::workspace_bytes), out(out_bytes);
+  cudaStream_t stream;
   cudaEvent_t begin, end;
+  check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "Timing a product");
   check(cudaEventCreate(&begin), "Timing a product");
   check(cudaEventCreate(&end), "Timing a product");
   float best = 0;
   Algorithm choice = candidates.front();
   for (const Algorithm& candidate : candidates) {
     constexpr int repeats = 3;
-    if (run(candidate) != CUBLAS_STATUS_SUCCESS) continue;
-    check(cudaEventRecord(begin, queue.stream()), "Timing a product");
-    for (int i = 0; i < repeats; ++i) run(candidate);
-    check(cudaEventRecord(end, queue.stream()), "Timing a product");
+    const auto run = [&] {
+      return matmul.run(handle, stream, workspace.data(), weight, x, residual, out.data(), candidate);
+    };
+    if (run() != CUBLAS_STATUS_SUCCESS) continue;
+    check(cudaEventRecord(begin, stream), "Timing a product");
+    for (int i = 0; i < repeats; ++i) run();
+    check(cudaEventRecord(end, stream), "Timing a product");
     check(cudaEventSynchronize(end), "Timing a product");
     float milliseconds = 0;
     check(cudaEventElapsedTime(&milliseconds, begin, end), "Timing a product");
@@ -113,6 +120,7 @@ Algorithm fastest(Queue& queue, const Matmul& matmul, Run run) {
   }
   cudaEventDestroy(begin);
   cudaEventDestroy(end);
+  cudaStreamDestroy(stream);
   return choice;
 }
 
@@ -124,6 +132,12 @@ void linear(Queue& queue, In<E, 2> x, const LinearWeights<E>& weights, const Vie
             const std::type_identity_t<Epilogue<E>>& epilogue = {}) {
   const Index rows = out.extent[0], outputs = out.extent[1], inputs = x.extent[1];
   if (rows == 0) return;
+  const auto span = queue.span(Work{
+      "linear",
+      {rows, inputs, outputs},
+      2.0 * static_cast<double>(rows * inputs * outputs),
+      (rows * inputs + inputs * outputs + (epilogue.residual.empty() ? 0 : rows * outputs)) * bytes_of<E> +
+          rows * outputs * bytes_of<Out>});
   const bool fused = std::is_same_v<E, Out>;  // otherwise cuBLASLt may lack the bias
   const bool adds = !epilogue.residual.empty();
   cublasLtEpilogue_t kind = CUBLASLT_EPILOGUE_DEFAULT;
@@ -144,31 +158,24 @@ void linear(Queue& queue, In<E, 2> x, const LinearWeights<E>& weights, const Vie
     matmul.set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
     matmul.set(CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, static_cast<std::int32_t>(detail::data_type<E>()));
   }
-  const Queue::Product key{detail::data_type<E>(),
-                           detail::data_type<Out>(),
-                           rows,
-                           inputs,
-                           outputs,
-                           x.stride[0],
-                           weights.weight.stride[0],
-                           out.stride[0],
-                           kind,
-                           adds};
-  auto known = queue.algorithms().find(key);
-  if (known == queue.algorithms().end()) {
-    const void* const residual = adds ? epilogue.residual.data : nullptr;
-    void* trial = out.data;  // a residual in place must survive the trials
-    if (residual == out.data)
-      check(cudaMalloc(&trial, static_cast<std::size_t>(rows * out.stride[0]) * sizeof(Out)),
-            "Taking memory for trials");
-    const auto algorithm = detail::fastest(queue, matmul, [&](const Algorithm& candidate) {
-      return matmul.run(queue, weights.weight.data, x.data, residual, trial, candidate);
-    });
-    if (trial != out.data) check(cudaFree(trial), "Freeing memory of trials");
-    known = queue.algorithms().emplace(key, algorithm).first;
-  }
-  check(matmul.run(queue, weights.weight.data, x.data, adds ? epilogue.residual.data : nullptr, out.data,
-                   known->second),
+  const Products::Key key{detail::data_type<E>(),
+                          detail::data_type<Out>(),
+                          rows,
+                          inputs,
+                          outputs,
+                          x.stride[0],
+                          weights.weight.stride[0],
+                          out.stride[0],
+                          kind,
+                          adds};
+  Products& products = queue.products();
+  const void* const residual = adds ? epilogue.residual.data : nullptr;
+  const Algorithm& algorithm = products.algorithm(key, [&] {
+    return detail::fastest(products.handle(), matmul, weights.weight.data, x.data, residual,
+                           static_cast<std::size_t>(rows * out.stride[0]) * sizeof(Out));
+  });
+  check(matmul.run(products.handle(), queue.stream(), products.workspace(), weights.weight.data, x.data,
+                   residual, out.data, algorithm),
         "Running a product");
   if (!fused && !weights.bias.empty())
     kernels::for_each_number(queue.stream(), rows, outputs, kernels::AddBias<E, Out>{weights.bias.data, out});
@@ -179,6 +186,7 @@ void linear(Queue& queue, In<E, 2> x, const LinearWeights<E>& weights, const Vie
 /// x in place: (rows, features).
 template <class E>
 void activate(Queue& queue, Activation activation, const View<E, 2>& x) {
+  const auto span = queue.span(Work{"activate", {x.extent[0], x.extent[1]}, 0, 2 * x.size() * bytes_of<E>});
   if (activation == Activation::none) return;
   if (activation != Activation::silu) throw std::logic_error("of activations alone, only SiLU has a kernel");
   kernels::for_each_number(queue.stream(), x.extent[0], x.extent[1], kernels::Silu<E>{x});

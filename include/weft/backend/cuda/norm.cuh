@@ -12,8 +12,8 @@ namespace detail {
 
 inline kernels::NormConstants norm_constants(const NormWeights& weights, const Modulation& modulation = {}) {
   const auto& more = modulation.scale.empty() ? modulation.shift : modulation.scale;
-  return {weights.scale.data,    weights.shift.data, modulation.scale.data,
-          modulation.shift.data, more.stride[0],     weights.epsilon};
+  return {weights.scale.data, weights.shift.data, modulation.scale.data, modulation.shift.data,
+          more.stride[0],     more.stride[1],     modulation.step,       weights.epsilon};
 }
 
 template <class E>
@@ -35,6 +35,8 @@ inline kernels::Angles angles(const Rotation& rotation) {
 template <class E>
 void norm(Queue& queue, In<E, 3> x, const NormWeights& weights, const Modulation& modulation,
           const View<E, 3>& out) {
+  const auto span = queue.span(
+      Work{"norm", {out.extent[0] * out.extent[1], out.extent[2]}, 0, 2 * out.size() * bytes_of<E>});
   kernels::norm<E>(queue.stream(), x, {}, detail::norm_constants(weights, modulation), out);
 }
 
@@ -42,6 +44,8 @@ void norm(Queue& queue, In<E, 3> x, const NormWeights& weights, const Modulation
 /// (tokens, pictures, features) → out (tokens, pictures, 2 · features).
 template <class E>
 void norm_pair(Queue& queue, In<E, 3> x, In<E, 3> skip, const NormWeights& weights, const View<E, 3>& out) {
+  const auto span = queue.span(
+      Work{"norm_pair", {out.extent[0] * out.extent[1], out.extent[2]}, 0, 2 * out.size() * bytes_of<E>});
   kernels::norm<E>(queue.stream(), x, skip, detail::norm_constants(weights), out);
 }
 
@@ -50,6 +54,10 @@ void norm_pair(Queue& queue, In<E, 3> x, In<E, 3> skip, const NormWeights& weigh
 template <class E>
 void norm_rotate(Queue& queue, In<E, 4> x, const NormWeights* weights, const Rotation& rotation,
                  const View<E, 4>& out) {
+  const auto span = queue.span(Work{"norm_rotate",
+                                    {out.extent[0] * out.extent[1], out.extent[2], out.extent[3]},
+                                    0,
+                                    2 * out.size() * bytes_of<E>});
   const bool rotates = !rotation.cos.empty();
   kernels::launch_head_moves<E>(
       queue.stream(), {{detail::head_move<E>(x, weights, rotates, out), {}, {}}, detail::angles(rotation)},
@@ -61,6 +69,8 @@ void norm_rotate(Queue& queue, In<E, 4> x, const NormWeights* weights, const Rot
 template <class E>
 void place_heads(Queue& queue, const Heads<E>& heads, const View<E, 4>& q, const View<E, 4>& k,
                  const View<E, 4>& v) {
+  const auto span = queue.span(Work{
+      "place_heads", {q.extent[0] * q.extent[1], q.extent[2], q.extent[3]}, 0, 6 * q.size() * bytes_of<E>});
   const bool rotates = !heads.rotation.cos.empty();
   kernels::launch_head_moves<E>(queue.stream(),
                                 {{detail::head_move<E>(heads.q, heads.q_norm, rotates, q),

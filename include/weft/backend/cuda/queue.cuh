@@ -1,95 +1,132 @@
 // The CUDA queue: one stream, and what its operators keep between calls.
 #pragma once
 
-#include <cublasLt.h>
 #include <cuda_runtime.h>
-#include <nvtx3/nvToolsExt.h>
 
-#include <map>
-#include <string>
-#include <tuple>
+#include <cstdint>
+#include <optional>
 #include <utility>
 
+#include "weft/backend/counts.hpp"
+#include "weft/backend/cuda/graph.cuh"
+#include "weft/backend/cuda/products.cuh"
+#include "weft/backend/cuda/span.cuh"
 #include "weft/check.cuh"
-#include "weft/core/trace.hpp"
+#include "weft/core/step.hpp"
+#include "weft/elementwise.cuh"
 #include "weft/tier.cuh"
 
 namespace weft::cuda {
 
-using kernels::check;
-
-inline void check(cublasStatus_t status, const char* what) {
-  if (status != CUBLAS_STATUS_SUCCESS)
-    throw std::runtime_error(sentence(what, " failed: ", cublasLtGetStatusString(status), "."));
-}
-
-/// A range of the profiler, and a slice of the trace on the host's clock: when work was queued.
-class Span {
- public:
-  Span(Lane* lane, const char* category, const char* name, Index number, Index bytes)
-      : slice_(lane, category, name, number, bytes) {
-    nvtxRangePushA(number < 0 ? name : (std::string(name) + ' ' + std::to_string(number)).c_str());
-  }
-  ~Span() { nvtxRangePop(); }
-  Span(const Span&) = delete;
-  Span& operator=(const Span&) = delete;
-
- private:
-  weft::Span slice_;
-};
-
-/// A named type for what cuBLASLt leaves unnamed, since nvcc's standard library fails on that.
-struct Algorithm {
-  cublasLtMatmulAlgo_t value;
-};
-
 class Queue {
  public:
-  /// On the current device; refused if there is none, or no code for it.
-  explicit Queue(Lane* lane = nullptr) : lane_(lane) {
-    int devices = 0;
-    if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0)
-      refuse("There is no CUDA device here; use the Host backend.");
-    kernels::current_tier();
-    check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "Creating a stream");
-    check(cublasLtCreate(&products_), "Starting cuBLASLt");
-    check(cudaMalloc(&workspace_, workspace_bytes), "Taking cuBLASLt's workspace");
+  class Milestones;
+  template <class Body>
+  class Recording;
+
+  /// On the current device; refused if there is none, or no code for it. `lane`, if any, records the spans.
+  explicit Queue(Lane* lane = nullptr) : stream_(stream_here()) {
+    check(cudaMalloc(&step_, sizeof *step_), "Taking memory on the device");
+    if (lane) timeline_.emplace(*lane, stream_);
   }
   Queue(const Queue&) = delete;
   Queue& operator=(const Queue&) = delete;
   ~Queue() {
+    timeline_.reset();
     cudaStreamSynchronize(stream_);
-    cudaFree(workspace_);
-    cublasLtDestroy(products_);
+    cudaFree(step_);
     cudaStreamDestroy(stream_);
   }
 
   cudaStream_t stream() const { return stream_; }
-  void synchronize() { check(cudaStreamSynchronize(stream_), "Running the queue"); }
-
-  Span span(const char* category, const char* name, Index number = -1, Index bytes = 0) {
-    return {lane_, category, name, number, bytes};
+  void synchronize() {
+    ++counts_.synchronizations;
+    check(cudaStreamSynchronize(stream_), "Running the queue");
   }
 
-  Index allocations() const { return allocations_; }
-  void count_allocation() { ++allocations_; }
+  /// A range of the profiler and, on the device's clock, a slice of the trace.
+  Span span(const char* category, const char* name, Index number = -1, Index bytes = 0) {
+    return {timeline_ ? &*timeline_ : nullptr, category, name, number, bytes};
+  }
 
-  /// What tells one matrix product from another: types, extents, leading dimensions, epilogue.
-  using Product = std::tuple<int, int, Index, Index, Index, Index, Index, Index, int, bool>;
+  /// The same for an operator.
+  Span span(const Work& work) { return {timeline_ ? &*timeline_ : nullptr, work}; }
 
-  static constexpr std::size_t workspace_bytes = 64 << 20;
-  cublasLtHandle_t products() const { return products_; }
-  void* workspace() const { return workspace_; }
-  /// The algorithms that were fastest, by product.
-  std::map<Product, Algorithm>& algorithms() { return algorithms_; }
+  /// The denoising step `number`, for operators.
+  Step step(Index number) const {
+    return recorded_ ? Step{step_, number - *recorded_} : Step{.ahead = number};
+  }
+
+  /// What body(first) queues, to be replayed as that of any other step. With a trace, which shows the parts,
+  /// the body is called again.
+  template <class Body>
+  Recording<Body> record(Body body, Index first) {
+    return {*this, std::move(body), first};
+  }
+  template <class Body>
+  void replay(const Recording<Body>& recording, Index step) {
+    recording.replay(*this, step);
+  }
+
+  const QueueCounts& counts() const { return counts_; }
+  void count_allocation() { ++counts_.allocations; }
+  void count_upload() { ++counts_.uploads; }
+
+  Products& products() { return products_; }
 
  private:
-  Lane* lane_;
-  cudaStream_t stream_ = nullptr;
-  cublasLtHandle_t products_ = nullptr;
-  void* workspace_ = nullptr;
-  std::map<Product, Algorithm> algorithms_;
-  Index allocations_ = 0;
+  static cudaStream_t stream_here() {
+    int devices = 0;
+    if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0)
+      refuse("There is no CUDA device here; use the Host backend.");
+    kernels::current_tier();
+    cudaStream_t stream;
+    check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "Creating a stream");
+    return stream;
+  }
+
+  cudaStream_t stream_;
+  std::int32_t* step_ = nullptr;   // of a replay; raised by one at its end
+  Index next_step_ = -1;           // what *step_ will be when all that is queued is done; −1: nobody knows
+  std::optional<Index> recorded_;  // the first step of the body that is being recorded
+  Products products_;
+  std::optional<Timeline> timeline_;
+  QueueCounts counts_;
+};
+
+/// One graph; one launch a replay.
+template <class Body>
+class Queue::Recording {
+ public:
+  Recording(Queue& queue, Body body, Index first) : body_(std::move(body)) {
+    if (queue.timeline_) return;
+    queue.synchronize();  // so that products can be timed
+    queue.recorded_ = first;
+    const auto queue_work = [this, &queue, first] {
+      body_(first);
+      kernels::for_each_number(queue.stream_, 1, 1, kernels::AddToStep{queue.step_});
+    };
+    try {
+      graph_ = Graph::capture(queue.stream_, queue_work);
+    } catch (...) {
+      queue.recorded_.reset();
+      throw;
+    }
+    queue.recorded_.reset();
+  }
+
+  void replay(Queue& queue, Index step) const {
+    if (queue.timeline_) return body_(step);
+    if (queue.next_step_ != step)
+      kernels::for_each_number(queue.stream_, 1, 1,
+                               kernels::SetStep{queue.step_, static_cast<std::int32_t>(step)});
+    graph_.launch(queue.stream_);
+    queue.next_step_ = step + 1;
+  }
+
+ private:
+  Body body_;
+  Graph graph_;
 };
 
 /// A queue whose attention is compiled for these head dimensions.

@@ -11,8 +11,12 @@ namespace weft::cuda {
 
 namespace detail {
 
+/// `moves` is how many numbers are read or written for each.
 template <class Body>
-void for_each_number(Queue& queue, const View<float, 3>& like, const Body& body) {
+void for_each_number(Queue& queue, const char* name, Index moves, const View<float, 3>& like,
+                     const Body& body) {
+  const auto span = queue.span(Work{
+      name, {like.extent[0] * like.extent[1], like.extent[2]}, 0, moves * like.size() * bytes_of<float>});
   kernels::for_each_number(queue.stream(), like.extent[0] * like.extent[1], like.extent[2], body);
 }
 
@@ -23,19 +27,22 @@ inline kernels::PatchMoments patch_moments(const View<const double, 3>& moments)
 }  // namespace detail
 
 /// Normal numbers for `tokens` of pictures `first`, `first` + 1, …: the same for an element wherever it is.
-inline void noise(Queue& queue, std::uint64_t seed, std::uint32_t step, const PictureShape& shape,
-                  Index first, Range tokens, const View<float, 3>& out) {
-  detail::for_each_number(queue, out, kernels::Noise{seed, step, shape, first, tokens.begin, out});
+inline void noise(Queue& queue, std::uint64_t seed, Step step, const PictureShape& shape, Index first,
+                  Range tokens, const View<float, 3>& out) {
+  detail::for_each_number(queue, "noise", 1, out,
+                          kernels::Noise{seed, step, shape, first, tokens.begin, out});
 }
 
 /// Into positive: negative + scale · (positive − negative).
 inline void guide(Queue& queue, In<float, 3> negative, float scale, const View<float, 3>& positive) {
-  detail::for_each_number(queue, positive, kernels::Guide{negative, scale, positive});
+  detail::for_each_number(queue, "guide", 3, positive, kernels::Guide{negative, scale, positive});
 }
 
 /// Every picture's sum and sum of squares: out (pictures, 2).
 inline void moments(Queue& queue, In<float, 3> x, const View<double, 2>& out) {
   if (x.extent[1] == 0) return;
+  const auto span =
+      queue.span(Work{"moments", {x.extent[0] * x.extent[1], x.extent[2]}, 0, x.size() * bytes_of<float>});
   kernels::picture_moments<<<static_cast<unsigned>(x.extent[1]), 1024, 0, queue.stream()>>>(x, out.data,
                                                                                             out.stride[0]);
   check(cudaGetLastError(), "Launching moments");
@@ -47,16 +54,18 @@ inline void moments(Queue& queue, In<float, 3> x, const View<double, 2>& out) {
 inline void rescale(Queue& queue, In<double, 3> x_moments, In<double, 3> reference_moments, Index count,
                     float rescale, const View<float, 3>& x) {
   detail::for_each_number(
-      queue, x,
+      queue, "rescale", 2, x,
       kernels::Rescale{detail::patch_moments(x_moments), detail::patch_moments(reference_moments),
                        static_cast<double>(count), rescale, x});
 }
 
-/// One step of the state x; `estimate` holds the estimate of the step before and takes this one's. `noise`
-/// may be empty where the step adds none.
-inline void denoise(Queue& queue, const SamplerStep& step, In<float, 3> prediction, In<float, 3> noise,
-                    const View<float, 3>& x, const View<float, 3>& estimate) {
-  detail::for_each_number(queue, x, kernels::Denoise<SamplerStep>{step, prediction, noise, x, estimate});
+/// One step of the state x; `estimate` holds the estimate of the step before and takes this one's.
+/// `constants` (steps, SamplerStep::constants); `noise` (tokens, pictures, features), or empty if no step
+/// adds any, or (steps, tokens, pictures, features).
+inline void denoise(Queue& queue, In<float, 2> constants, Step step, In<float, 3> prediction,
+                    In<float, 4> noise, const View<float, 3>& x, const View<float, 3>& estimate) {
+  detail::for_each_number(queue, "denoise", 5, x,
+                          kernels::Denoise<SamplerStep>{constants, step, prediction, noise, x, estimate});
 }
 
 }  // namespace weft::cuda

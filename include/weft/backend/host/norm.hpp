@@ -37,11 +37,11 @@ inline void norm(Queue& queue, In<float, 3> x, const NormWeights& weights, const
       if (x.data != out.data) std::copy_n(x[token][picture].data, row.size(), row.data);
       detail::normalize(row, weights);
       if (!modulation.scale.empty()) {
-        const View<const float, 1> scale = modulation.scale[picture];
+        const View<const float, 1> scale = modulation.scale[modulation.step.index()][picture];
         for (Index f = 0; f < row.size(); ++f) row[f] *= 1 + scale[f];
       }
       if (!modulation.shift.empty()) {
-        const View<const float, 1> shift = modulation.shift[picture];
+        const View<const float, 1> shift = modulation.shift[modulation.step.index()][picture];
         for (Index f = 0; f < row.size(); ++f) row[f] += shift[f];
       }
     }

@@ -1,13 +1,20 @@
 // The host's queue: operators run in the calling thread and are done when they return.
 #pragma once
 
+#include <functional>
+#include <utility>
+
+#include "weft/backend/counts.hpp"
 #include "weft/backend/host/workers.hpp"
+#include "weft/core/step.hpp"
 #include "weft/core/trace.hpp"
 
 namespace weft::host {
 
 class Queue {
  public:
+  class Milestones;
+
   /// `workers` threads share an operator; `lane`, if any, records the spans.
   explicit Queue(int workers = 1, Lane* lane = nullptr) : workers_(workers), lane_(lane) {}
 
@@ -18,14 +25,42 @@ class Queue {
     return {lane_, category, name, number, bytes};
   }
 
-  /// How many buffers have been taken so far: a loop that takes none leaves it as it is.
-  Index allocations() const { return allocations_; }
-  void count_allocation() { ++allocations_; }
+  /// The denoising step `number`, for operators.
+  Step step(Index number) const { return {.ahead = number}; }
+
+  /// What body(first) queues, to be replayed as that of any other step; here it is called again.
+  template <class Body>
+  Body record(Body body, Index) {
+    return body;
+  }
+  template <class Body>
+  void replay(const Body& body, Index step) {
+    body(step);
+  }
+
+  const QueueCounts& counts() const { return counts_; }
+  void count_allocation() { ++counts_.allocations; }
 
  private:
   Workers workers_;
   Lane* lane_;
-  Index allocations_ = 0;
+  QueueCounts counts_;
+};
+
+/// Tells how often it was passed: told(1), told(2), …, when all that was queued before is done.
+class Queue::Milestones {
+ public:
+  Milestones(Index, std::function<void(Index)> told) : told_(std::move(told)) {}
+
+  void pass(Queue&) {
+    if (told_) told_(++passed_);
+  }
+  /// Returns when all has been told.
+  void watch() {}
+
+ private:
+  std::function<void(Index)> told_;
+  Index passed_ = 0;
 };
 
 }  // namespace weft::host

@@ -8,20 +8,22 @@
 #include "weft/backend/host/queue.hpp"
 #include "weft/core/noise.hpp"
 #include "weft/core/picture.hpp"
+#include "weft/core/step.hpp"
 #include "weft/core/view.hpp"
 #include "weft/sampler/step.hpp"
 
 namespace weft::host {
 
 /// Normal numbers for `tokens` of pictures `first`, `first` + 1, …: the same for an element wherever it is.
-inline void noise(Queue& queue, std::uint64_t seed, std::uint32_t step, const PictureShape& shape,
-                  Index first, Range tokens, View<float, 3> out) {
+inline void noise(Queue& queue, std::uint64_t seed, Step step, const PictureShape& shape, Index first,
+                  Range tokens, View<float, 3> out) {
+  const auto number = static_cast<std::uint32_t>(step.index());
   queue.workers().split(tokens.size(), 1, [&](Range part) {
     for (Index t = part.begin; t < part.end; ++t)
       for (Index p = 0; p < out.extent[1]; ++p)
         for (Index f = 0; f < out.extent[2]; ++f)
           out[t][p][f] =
-              normal(seed, step, static_cast<std::uint64_t>(shape.element(first + p, tokens.begin + t, f)));
+              normal(seed, number, static_cast<std::uint64_t>(shape.element(first + p, tokens.begin + t, f)));
   });
 }
 
@@ -69,10 +71,14 @@ inline void rescale(Queue&, In<double, 3> x_moments, In<double, 3> reference_mom
   }
 }
 
-/// One step of the state x; `estimate` holds the estimate of the step before and takes this one's. `noise`
-/// may be empty where the step adds none.
-inline void denoise(Queue&, const SamplerStep& step, In<float, 3> prediction, In<float, 3> noise,
+/// One step of the state x; `estimate` holds the estimate of the step before and takes this one's.
+/// `constants` (steps, SamplerStep::constants); `noise` (tokens, pictures, features), or empty if no step
+/// adds any, or (steps, tokens, pictures, features).
+inline void denoise(Queue&, In<float, 2> constants, Step number, In<float, 3> prediction, In<float, 4> noises,
                     View<float, 3> x, View<float, 3> estimate) {
+  const SamplerStep step = SamplerStep::of(constants[number.index()].data);
+  const View<const float, 3> noise =
+      noises.empty() ? View<const float, 3>() : noises[noises.extent[0] > 1 ? number.index() : 0];
   for (Index t = 0; t < x.extent[0]; ++t)
     for (Index p = 0; p < x.extent[1]; ++p)
       for (Index f = 0; f < x.extent[2]; ++f) {

@@ -9,6 +9,7 @@
 #include "weft/model/dit.hpp"
 #include "weft/model/hunyuan/prompt.hpp"
 #include "weft/model/hunyuan/weights.hpp"
+#include "weft/model/layers.hpp"
 #include "weft/model/rotary.hpp"
 
 namespace weft::hunyuan {
@@ -33,17 +34,18 @@ class Conditioning {
   View<const Element, 4> text_values(Index i) const { return text_heads(i, 1); }
 
   /// Of block i's first norm at a step.
-  Modulation shift(Index i, Index step) const {
+  Modulation shift(Index i, Step step) const {
     const Index block = slots_[static_cast<std::size_t>(i)];
     const View<float, 4> all = shifts_.view(std::array{block_count(), steps_, pictures_, config_.width()});
-    return {.shift = all[block][step]};
+    return {.shift = all[block], .step = step};
   }
 
   /// Of the last norm at a step.
-  Modulation last(Index step) const {
-    const View<float, 2> both = last_.view(std::array{steps_, pictures_, 2 * config_.width()})[step];
-    return {.scale = both.template slice<1>({0, config_.width()}),
-            .shift = both.template slice<1>({config_.width(), 2 * config_.width()})};
+  Modulation last(Step step) const {
+    const View<float, 3> both = last_.view(std::array{steps_, pictures_, 2 * config_.width()});
+    return {.scale = both.template slice<2>({0, config_.width()}),
+            .shift = both.template slice<2>({config_.width(), 2 * config_.width()}),
+            .step = step};
   }
 
   /// Of rows of the share.
@@ -114,6 +116,7 @@ class Conditioning {
     linear(queue, hidden_rows, weights.text_2, projected.view(std::array{t5_rows, c}));
 
     Tensor states({length, pictures_, c});
+    const Tensor padding = download(queue, weights.text_padding);
     const Tensor from_t5 = download(queue, projected.view(std::array{config_.t5_length, pictures_, c}));
     for (Index p = 0; p < pictures_; ++p) {
       const HunyuanPrompt& prompt = prompts[static_cast<std::size_t>(p)];
@@ -121,7 +124,7 @@ class Conditioning {
         const Index j = i - config_.clip_length;  // of T5
         const bool is_clip = j < 0;
         const float mask = is_clip ? prompt.clip_mask.view<1>()[i] : prompt.t5_mask.view<1>()[j];
-        const View<const float, 1> state = mask == 0 ? weights.text_padding.template view<2>()[i]
+        const View<const float, 1> state = mask == 0 ? padding.view<2>()[i]
                                            : is_clip ? prompt.clip.view<2>()[i]
                                                      : from_t5.view<3>()[j][p];
         std::copy_n(state.data, c, states.view<3>()[i][p].data);
@@ -132,7 +135,7 @@ class Conditioning {
     text_ = {queue, block_count() * length * pictures_ * 2 * width};
     for (const Range& range : share.blocks)
       for (Index i = range.begin; i < range.end; ++i) {
-        const Attention<Backend>& attention = weights.blocks[static_cast<std::size_t>(i)].text;
+        const Attention<Element>& attention = weights.blocks[static_cast<std::size_t>(i)].text;
         const View<Element, 3> kv = text_
                                         .view(std::array{block_count(), length * pictures_,
                                                          2 * width})[slots_[static_cast<std::size_t>(i)]]
@@ -164,6 +167,7 @@ class Conditioning {
 
   Buffer embed_extra(Queue& queue, const Weights<Backend>& weights, std::span<const HunyuanPrompt> prompts) {
     const Tensor pooled = pool(queue, weights, prompts);  // (pictures, pooled_width)
+    const Tensor style = download(queue, weights.style);
     Tensor extra({pictures_, weights.extra_1.inputs()});
     for (Index p = 0; p < pictures_; ++p) {
       const auto row = extra.view<2>()[p];
@@ -172,7 +176,7 @@ class Conditioning {
       const HunyuanPrompt& prompt = prompts[static_cast<std::size_t>(p)];
       const Tensor size = sinusoids_of(prompt.size.data);
       out = std::copy(size.data.begin(), size.data.end(), out);
-      std::copy_n(weights.style.template view<2>()[prompt.style].data, config_.width(), out);
+      std::copy_n(style.view<2>()[prompt.style].data, config_.width(), out);
     }
     const Index c = config_.width();
     const Buffer in = constant<Backend, Element>(queue, extra);
@@ -189,6 +193,7 @@ class Conditioning {
   Tensor pool(Queue& queue, const Weights<Backend>& weights, std::span<const HunyuanPrompt> prompts) {
     const Index length = config_.t5_length + 1, d = config_.t5_width,
                 head_dim = d / HunyuanConfig::pooler_heads;
+    const Tensor positions = download(queue, weights.pool_positions);
     Tensor states({length, pictures_, d});
     for (Index p = 0; p < pictures_; ++p) {
       const View<const float, 2> t5 = prompts[static_cast<std::size_t>(p)].t5.template view<2>();
@@ -197,12 +202,12 @@ class Conditioning {
         for (Index i = 0; i < config_.t5_length; ++i) sum += t5[i][f];
         for (Index i = 0; i < length; ++i)
           states.view<3>()[i][p][f] = (i == 0 ? sum / static_cast<float>(config_.t5_length) : t5[i - 1][f]) +
-                                      weights.pool_positions.template view<2>()[i][f];
+                                      positions.view<2>()[i][f];
       }
     }
     const Buffer x = constant<Backend, Element>(queue, states);
     const View<Element, 2> rows = x.view(std::array{length * pictures_, d});
-    const auto projected = [&](const View<const Element, 2>& in, const Linear<Backend>& layer) {
+    const auto projected = [&](const View<const Element, 2>& in, const LinearWeights<Element>& layer) {
       Buffer out(queue, in.extent[0] * layer.outputs());
       linear(queue, in, layer, out.view(std::array{in.extent[0], layer.outputs()}));
       return out;

@@ -1,70 +1,77 @@
-// HunyuanDiT's weights in a backend's memory, read from diffusers' files.
+// HunyuanDiT's weights in a backend's memory, by diffusers' names.
 #pragma once
 
-#include <algorithm>
-#include <functional>
+#include <array>
+#include <cstddef>
 #include <initializer_list>
 #include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "weft/backend/operators.hpp"
 #include "weft/model/hunyuan/config.hpp"
-#include "weft/model/layers.hpp"
+#include "weft/model/weight_source.hpp"
 
 namespace weft::hunyuan {
 
-template <class Backend>
+template <class Element>
 struct Attention {
-  Linear<Backend> qkv, q, kv, out;  // qkv for self-attention; q and kv for attention to the text
-  LayerNorm<Backend> q_norm, k_norm;
+  LinearWeights<Element> qkv, q, kv, out;  // qkv for self-attention; q and kv for attention to the text
+  NormWeights q_norm, k_norm;
 };
 
-template <class Backend>
+template <class Element>
 struct Block {
-  LayerNorm<Backend> norm1, norm2, norm3;
-  Linear<Backend> shift;  // of norm1, from the conditioning
-  Attention<Backend> self, text;
-  Linear<Backend> up, down;  // feed-forward
-  LayerNorm<Backend> skip_norm;
-  Linear<Backend> skip;  // of blocks that read a long skip
+  NormWeights norm1, norm2, norm3;
+  LinearWeights<Element> shift;  // of norm1, from the conditioning
+  Attention<Element> self, text;
+  LinearWeights<Element> up, down;  // feed-forward
+  NormWeights skip_norm;
+  LinearWeights<Element> skip;  // of blocks that read a long skip
 };
 
-template <class Backend>
+template <class Backend, class Element = typename Backend::Element>
 struct Weights {
-  Linear<Backend> embed, proj_out;  // token features are (channel, row, column)
-  Linear<Backend> norm_out;
-  Linear<Backend> text_1, text_2;
-  Linear<Backend> time_1, time_2;
-  Linear<Backend> extra_1, extra_2;
-  Linear<Backend> pool_q, pool_k, pool_v, pool_out;
-  Tensor text_padding;                 // (text_length, clip_width)
-  Tensor pool_positions;               // (t5_length + 1, t5_width)
-  Tensor style;                        // (1, width), v1.1 only
-  std::vector<Block<Backend>> blocks;  // those that were not asked for are empty
+  LinearWeights<Element> embed, proj_out;  // token features are (channel, row, column)
+  LinearWeights<Element> norm_out;
+  LinearWeights<Element> text_1, text_2;
+  LinearWeights<Element> time_1, time_2;
+  LinearWeights<Element> extra_1, extra_2;
+  LinearWeights<Element> pool_q, pool_k, pool_v, pool_out;
+  View<const float, 2> text_padding;                      // (text_length, clip_width)
+  View<const float, 2> pool_positions;                    // (t5_length + 1, t5_width)
+  View<const float, 2> style{};                           // (1, width), v1.1 only
+  std::vector<Block<Element>> blocks;                     // those that were not asked for are empty
+  typename Backend::template Buffer<std::byte> memory{};  // of all
 };
 
-/// A linear layer as it is stored.
-struct StoredLinear {
-  Tensor weight, bias;
-};
-
-template <class Backend>
+template <class Backend, WeightSource Source>
 class WeightReader {
  public:
+  using Element = typename Backend::Element;
   using Queue = typename Backend::Queue;
 
-  /// Gives the tensor of a name, in a shape.
-  using Source = std::function<Tensor(const std::string& name, const Shape& shape)>;
-
-  WeightReader(Queue& queue, const HunyuanConfig& config, Source source)
-      : queue_(queue), config_(config), source_(std::move(source)), tensors_(config.tensors()) {}
+  WeightReader(Queue& queue, const HunyuanConfig& config, const Source& source)
+      : queue_(queue), loader_(queue), config_(config), source_(source), tensors_(config.tensors()) {}
 
   /// What all blocks share, and the blocks of `wanted`.
-  Weights<Backend> read(const std::vector<Range>& wanted) const {
+  Weights<Backend> read(const std::vector<Range>& wanted) {
+    place(wanted);  // measures
+    memory_ = {queue_, std::exchange(used_, 0)};
+    Weights<Backend> out = place(wanted);
+    loader_.finish();
+    out.memory = std::move(memory_);
+    return out;
+  }
+
+ private:
+  using Linear = LinearWeights<Element>;
+
+  Weights<Backend> place(const std::vector<Range>& wanted) {
     Weights<Backend> out{
-        .embed = linear_as("pos_embed.proj", {config_.width(), config_.features()}),
-        .proj_out = picture_major(linear_tensors("proj_out")),
+        .embed = linear("pos_embed.proj"),
+        .proj_out = picture_major("proj_out"),
         .norm_out = linear("norm_out.linear"),
         .text_1 = linear("text_embedder.linear_1"),
         .text_2 = linear("text_embedder.linear_2"),
@@ -76,67 +83,92 @@ class WeightReader {
         .pool_k = linear("time_extra_emb.pooler.k_proj"),
         .pool_v = linear("time_extra_emb.pooler.v_proj"),
         .pool_out = linear("time_extra_emb.pooler.c_proj"),
-        .text_padding = tensor("text_embedding_padding"),
-        .pool_positions = tensor("time_extra_emb.pooler.positional_embedding"),
-        .style = config_.size_and_style ? tensor("time_extra_emb.style_embedder.weight") : Tensor(),
-        .blocks = std::vector<Block<Backend>>(static_cast<std::size_t>(config_.blocks)),
+        .text_padding = table("text_embedding_padding"),
+        .pool_positions = table("time_extra_emb.pooler.positional_embedding"),
+        .blocks = std::vector<Block<Element>>(static_cast<std::size_t>(config_.blocks)),
     };
+    if (config_.size_and_style) out.style = table("time_extra_emb.style_embedder.weight");
     for (const Range& range : wanted)
       for (Index i = range.begin; i < range.end; ++i) out.blocks[static_cast<std::size_t>(i)] = block(i);
     return out;
   }
 
- private:
-  Tensor tensor(const std::string& name) const { return source_(name, tensors_.at(name)); }
+  /// The next part of the memory, or of none while that is being measured.
+  template <class T, std::size_t Rank>
+  View<T, static_cast<int>(Rank)> take(const std::array<Index, Rank>& extents) {
+    constexpr Index alignment = 128;
+    View<T, static_cast<int>(Rank)> out(nullptr, extents);
+    if (has_memory()) out.data = reinterpret_cast<T*>(memory_.view(std::array{memory_.size()}).data + used_);
+    used_ += (out.size() * static_cast<Index>(sizeof(T)) + alignment - 1) / alignment * alignment;
+    return out;
+  }
+  bool has_memory() const { return memory_.size() > 0; }
 
-  StoredLinear linear_tensors(const std::string& name) const {
-    return {tensor(name + ".weight"), tensor(name + ".bias")};
+  /// The tensor's numbers, in row-major order.
+  template <class T>
+  void fill(const std::string& name, const View<T, 3>& to) {
+    if (has_memory()) loader_.fill(source_.get(name, tensors_.at(name)), to);
+  }
+  template <class T>
+  void fill(const std::string& name, const View<T, 2>& to) {
+    fill(name, View<T, 3>(to.data, {1, to.extent[0], to.extent[1]}, {0, to.stride[0], 1}));
+  }
+  template <class T>
+  void fill(const std::string& name, const View<T, 1>& to) {
+    fill(name, View<T, 3>(to.data, {1, 1, to.extent[0]}));
   }
 
-  Linear<Backend> linear(const std::string& name) const {
-    const StoredLinear pair = linear_tensors(name);
-    return {queue_, pair.weight, pair.bias};
+  View<const float, 2> table(const std::string& name) {
+    const Shape& shape = tensors_.at(name);
+    const auto out = take<float>(std::array{shape[0], shape[1]});
+    fill(name, out);
+    return out;
   }
 
-  Linear<Backend> linear_as(const std::string& name, const Shape& shape) const {
-    StoredLinear pair = linear_tensors(name);
-    pair.weight.shape = shape;
-    return {queue_, pair.weight, pair.bias};
+  NormWeights norm(const std::string& name) {
+    const auto features = std::array{tensors_.at(name + ".weight")[0]};
+    const auto scale = take<float>(features), shift = take<float>(features);
+    fill(name + ".weight", scale);
+    fill(name + ".bias", shift);
+    return {.scale = scale, .shift = shift};
   }
+
+  Linear linear(const std::string& name) { return stacked("", {name}); }
 
   /// Several layers of the same inputs as one.
-  Linear<Backend> stacked(const std::string& prefix, std::initializer_list<const char*> names) const {
-    StoredLinear all;
-    for (const char* name : names) {
-      const StoredLinear pair = linear_tensors(prefix + name);
-      all.weight.data.insert(all.weight.data.end(), pair.weight.data.begin(), pair.weight.data.end());
-      all.bias.data.insert(all.bias.data.end(), pair.bias.data.begin(), pair.bias.data.end());
-      all.weight.shape = {all.bias.size(), pair.weight.shape[1]};
+  Linear stacked(const std::string& prefix, std::initializer_list<std::string> names) {
+    Index outputs = 0;
+    for (const std::string& name : names) outputs += outputs_of(prefix + name);
+    const auto weight = take<Element>(std::array{outputs, inputs_of(prefix + *names.begin())});
+    const auto bias = take<Element>(std::array{outputs});
+    Range rows;
+    for (const std::string& name : names) {
+      rows = {rows.end, rows.end + outputs_of(prefix + name)};
+      fill(prefix + name + ".weight", weight.template slice<0>(rows));
+      fill(prefix + name + ".bias", bias.template slice<0>(rows));
     }
-    all.bias.shape = {all.bias.size()};
-    return {queue_, all.weight, all.bias};
+    return {weight, bias};
   }
-
-  LayerNorm<Backend> norm(const std::string& name) const {
-    return {queue_, tensor(name + ".weight"), tensor(name + ".bias")};
+  Index outputs_of(const std::string& layer) const { return tensors_.at(layer + ".weight")[0]; }
+  Index inputs_of(const std::string& layer) const {
+    return element_count(tensors_.at(layer + ".weight")) / outputs_of(layer);
   }
 
   /// diffusers' outputs are (row, column, channel) of a token; these are (channel, row, column), as embed's
   /// inputs, so that the state and the prediction have one layout.
-  Linear<Backend> picture_major(const StoredLinear& pair) const {
+  Linear picture_major(const std::string& name) {
     const Index channels = config_.shape().out_channels, area = config_.patch * config_.patch;
-    StoredLinear out{Tensor(pair.weight.shape), Tensor(pair.bias.shape)};
-    for (Index c = 0; c < channels; ++c)
-      for (Index i = 0; i < area; ++i) {
-        const auto from = pair.weight.view<2>()[i * channels + c];
-        std::copy_n(from.data, from.size(), out.weight.view<2>()[c * area + i].data);
-        out.bias.view<1>()[c * area + i] = pair.bias.view<1>()[i * channels + c];
-      }
-    return {queue_, out.weight, out.bias};
+    const Index inputs = inputs_of(name);
+    const auto weight = take<Element>(std::array{channels * area, inputs});
+    const auto bias = take<Element>(std::array{channels * area});
+    fill(name + ".weight",
+         View<Element, 3>(weight.data, {area, channels, inputs}, {inputs, area * inputs, 1}));
+    fill(name + ".bias", View<Element, 3>(bias.data, {area, channels, 1}, {1, area, 1}));
+    return {weight, bias};
   }
 
-  Attention<Backend> attention(const std::string& name, bool self) const {
-    Attention<Backend> out;
+  Attention<Element> attention(const std::string& name, bool self) {
+    Attention<Element> out;
     if (self) {
       out.qkv = stacked(name, {"to_q", "to_k", "to_v"});
     } else {
@@ -149,9 +181,9 @@ class WeightReader {
     return out;
   }
 
-  Block<Backend> block(Index i) const {
+  Block<Element> block(Index i) {
     const std::string name = "blocks." + std::to_string(i) + ".";
-    Block<Backend> out;
+    Block<Element> out;
     out.norm1 = norm(name + "norm1.norm");
     out.norm2 = norm(name + "norm2");
     out.norm3 = norm(name + "norm3");
@@ -168,9 +200,12 @@ class WeightReader {
   }
 
   Queue& queue_;
+  typename Backend::Loader loader_;
   const HunyuanConfig& config_;
-  Source source_;
+  const Source& source_;
   std::map<std::string, Shape> tensors_;
+  typename Backend::template Buffer<std::byte> memory_;
+  Index used_ = 0;
 };
 
 }  // namespace weft::hunyuan

@@ -1,0 +1,12 @@
+#include "run.hpp"
+#include "weft/core/error.hpp"
+
+namespace command {
+
+weft::Tensor run_on_cuda(const Options&, const ModelFolder&, Work, weft::Trace*) {
+  weft::refuse(
+      "this hunyuan_dit was built without nvcc and has no CUDA; build it again with nvcc on the PATH, "
+      "or use --backend host");
+}
+
+}  // namespace command

@@ -1,0 +1,13 @@
+// One CUDA device in numbers of type `E`; each type is compiled in a file of its own.
+#pragma once
+
+#include "run.hpp"
+
+namespace command {
+
+template <class E>
+struct OnDevice {
+  static weft::Tensor run(const Options& options, const ModelFolder& folder, Work work, weft::Trace* trace);
+};
+
+}  // namespace command

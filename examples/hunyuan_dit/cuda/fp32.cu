@@ -1,0 +1,3 @@
+#include "device_run.cuh"
+
+template struct command::OnDevice<float>;

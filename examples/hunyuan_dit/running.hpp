@@ -1,0 +1,53 @@
+// A model and its work on the ranks of a mesh, whatever the backend.
+#pragma once
+
+#include <cmath>
+#include <stdexcept>
+#include <utility>
+#include <variant>
+
+#include "progress.hpp"
+#include "run.hpp"
+#include "stopwatch.hpp"
+#include "weft/engine.hpp"
+#include "weft/model/hunyuan_dit.hpp"
+
+namespace command {
+
+template <class Engine>
+weft::Tensor evaluated(Engine& engine, const Request& request) {
+  return engine.generate(request);
+}
+template <class Engine>
+weft::Tensor evaluated(Engine& engine, const Evaluation& evaluation) {
+  return engine.forward(evaluation);
+}
+
+/// As `run` in run.hpp. `on_ranks(body)` calls body(world) on every rank.
+template <class Backend, class Parallel, class World, class OnRanks>
+weft::Tensor run_on(const Options& options, const ModelFolder& folder, Work work, const OnRanks& on_ranks) {
+  using Engine = weft::Engine<weft::HunyuanDiT<Backend>, Parallel, World>;
+  Stopwatch watch;
+  const weft::HunyuanDiT<Backend> model(folder.transformer());
+  std::visit([&](const auto& asked) { Engine::check(model, options.mesh, asked); }, work);
+  watch.lap("load");
+
+  weft::Tensor result;
+  {
+    auto* request = std::get_if<Request>(&work);
+    Progress progress(request ? static_cast<weft::Index>(request->sampler.size()) : 1);
+    if (request) request->progress = [&](weft::Index done) { progress.show(done); };
+    on_ranks([&](World& world) {
+      Engine engine(model, options.mesh, world);
+      weft::Tensor own = std::visit([&](const auto& asked) { return evaluated(engine, asked); }, work);
+      if (world.rank() == 0) result = std::move(own);
+    });
+  }
+  for (const float value : result.data)
+    if (!std::isfinite(value))
+      throw std::runtime_error("the result holds numbers that are not finite, so nothing is written");
+  watch.lap((options.command == Command::generate ? "paint, " : "evaluate, ") + extent_of(options, work));
+  return result;
+}
+
+}  // namespace command

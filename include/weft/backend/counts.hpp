@@ -1,0 +1,19 @@
+// What a queue counts, so that a loop can be held to none of it.
+#pragma once
+
+#include "weft/core/range.hpp"
+
+namespace weft {
+
+struct QueueCounts {
+  Index allocations = 0;       // buffers taken
+  Index synchronizations = 0;  // waits of the host for the device
+  Index uploads = 0;           // copies from the host to the device
+
+  friend constexpr bool operator==(const QueueCounts&, const QueueCounts&) = default;
+  friend constexpr QueueCounts operator-(const QueueCounts& a, const QueueCounts& b) {
+    return {a.allocations - b.allocations, a.synchronizations - b.synchronizations, a.uploads - b.uploads};
+  }
+};
+
+}  // namespace weft

@@ -1,0 +1,115 @@
+// Weights into a device's memory: several threads copy from mapped files to pinned memory, from where the
+// bytes travel as they are, to be converted on the device.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstring>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "weft/backend/cuda/queue.cuh"
+#include "weft/core/numbers.hpp"
+#include "weft/core/share_out.hpp"
+#include "weft/weights.cuh"
+
+namespace weft::cuda {
+
+/// A thread's own stream, with memory where pieces of a file pass through: while one travels, the next is
+/// copied.
+class Conveyor {
+ public:
+  static constexpr Index piece_bytes = 4 << 20;
+
+  explicit Conveyor(int device) {
+    check(cudaSetDevice(device), "Choosing the device");
+    check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "Creating a stream");
+    check(cudaMalloc(&on_device_, piece_bytes), "Taking memory on the device");
+    for (Piece& piece : pieces_) {
+      check(cudaMallocHost(&piece.pinned, piece_bytes), "Taking pinned memory");
+      check(cudaEventCreateWithFlags(&piece.gone, cudaEventDisableTiming), "Creating an event");
+    }
+  }
+  Conveyor(const Conveyor&) = delete;
+  Conveyor& operator=(const Conveyor&) = delete;
+  ~Conveyor() {
+    cudaStreamSynchronize(stream_);
+    for (const Piece& piece : pieces_) {
+      cudaEventDestroy(piece.gone);
+      cudaFreeHost(piece.pinned);
+    }
+    cudaFree(on_device_);
+    cudaStreamDestroy(stream_);
+  }
+
+  cudaStream_t stream() const { return stream_; }
+  void synchronize() { check(cudaStreamSynchronize(stream_), "Loading weights"); }
+
+  /// The bytes on the device, for what is queued on the stream before the next call.
+  const void* carry(std::span<const std::byte> bytes) {
+    const Piece& piece = pieces_[turn_++ % pieces_.size()];
+    check(cudaEventSynchronize(piece.gone), "Loading weights");
+    std::memcpy(piece.pinned, bytes.data(), bytes.size());
+    check(cudaMemcpyAsync(on_device_, piece.pinned, bytes.size(), cudaMemcpyHostToDevice, stream_),
+          "Copying weights to the device");
+    check(cudaEventRecord(piece.gone, stream_), "Copying weights to the device");
+    return on_device_;
+  }
+
+ private:
+  struct Piece {
+    void* pinned = nullptr;
+    cudaEvent_t gone = nullptr;
+  };
+
+  cudaStream_t stream_ = nullptr;
+  void* on_device_ = nullptr;
+  std::array<Piece, 2> pieces_;
+  std::size_t turn_ = 0;
+};
+
+/// Fills are gathered, and done at `finish`.
+class Loader {
+ public:
+  explicit Loader(Queue& queue) : queue_(queue) {}
+
+  /// The numbers in row-major order; those of a file must be as many, and stay mapped until `finish`.
+  template <class T>
+  void fill(const StoredNumbers& numbers, const View<T, 3>& to) {
+    const auto size = static_cast<Index>(size_of(numbers.dtype)), most = Conveyor::piece_bytes / size;
+    for (Index first = 0; first < to.size(); first += most) {
+      const Index count = std::min(most, to.size() - first);
+      fills_.push_back([numbers, size, to, first, count](Conveyor& conveyor) {
+        const auto piece = numbers.bytes.subspan(static_cast<std::size_t>(first * size),
+                                                 static_cast<std::size_t>(count * size));
+        kernels::unpack(conveyor.stream(), numbers.dtype, conveyor.carry(piece), count, first, to);
+      });
+    }
+  }
+  template <class T>
+  void fill(const RandomNumbers& numbers, const View<T, 3>& to) {
+    kernels::for_each_number(queue_.stream(), to.extent[0] * to.extent[1], to.extent[2],
+                             kernels::Draw<T>{numbers, to});
+  }
+
+  void finish() {
+    constexpr int threads = 8;
+    int device = 0;
+    check(cudaGetDevice(&device), "Asking for the current device");
+    queue_.synchronize();  // what is being filled may still be being zeroed
+    share_out(static_cast<Index>(fills_.size()), threads, [this, device](const auto& next) {
+      Conveyor conveyor(device);
+      while (const auto i = next()) fills_[static_cast<std::size_t>(*i)](conveyor);
+      conveyor.synchronize();
+    });
+    fills_.clear();
+  }
+
+ private:
+  Queue& queue_;
+  std::vector<std::function<void(Conveyor&)>> fills_;
+};
+
+}  // namespace weft::cuda

@@ -1,0 +1,70 @@
+// What matrix products by cuBLASLt keep between calls: its handle, its workspace, the algorithms found.
+#pragma once
+
+#include <cublasLt.h>
+#include <cuda_runtime.h>
+
+#include <map>
+#include <stdexcept>
+#include <tuple>
+
+#include "weft/check.cuh"
+#include "weft/core/range.hpp"
+
+namespace weft::cuda {
+
+using kernels::check;
+
+inline void check(cublasStatus_t status, const char* what) {
+  if (status != CUBLAS_STATUS_SUCCESS)
+    throw std::runtime_error(sentence(what, " failed: ", cublasLtGetStatusString(status), "."));
+}
+
+/// Memory on the device, freed at the end of its life.
+class Block {
+ public:
+  explicit Block(std::size_t bytes) { check(cudaMalloc(&data_, bytes), "Taking memory on the device"); }
+  Block(const Block&) = delete;
+  Block& operator=(const Block&) = delete;
+  ~Block() { cudaFree(data_); }
+
+  void* data() const { return data_; }
+
+ private:
+  void* data_ = nullptr;
+};
+
+/// A named type for what cuBLASLt leaves unnamed, since nvcc's standard library fails on that.
+struct Algorithm {
+  cublasLtMatmulAlgo_t value;
+};
+
+class Products {
+ public:
+  static constexpr std::size_t workspace_bytes = 64 << 20;
+
+  /// What tells one product from another: types, extents, leading dimensions, epilogue.
+  using Key = std::tuple<int, int, Index, Index, Index, Index, Index, Index, int, bool>;
+
+  Products() : workspace_(workspace_bytes) { check(cublasLtCreate(&handle_), "Starting cuBLASLt"); }
+  Products(const Products&) = delete;
+  Products& operator=(const Products&) = delete;
+  ~Products() { cublasLtDestroy(handle_); }
+
+  cublasLtHandle_t handle() const { return handle_; }
+  void* workspace() const { return workspace_.data(); }
+
+  /// The algorithm of a product, which `choose` finds when it is asked for first.
+  template <class Choose>
+  const Algorithm& algorithm(const Key& key, const Choose& choose) {
+    const auto known = algorithms_.find(key);
+    return known != algorithms_.end() ? known->second : algorithms_.emplace(key, choose()).first->second;
+  }
+
+ private:
+  cublasLtHandle_t handle_ = nullptr;
+  Block workspace_;
+  std::map<Key, Algorithm> algorithms_;
+};
+
+}  // namespace weft::cuda

@@ -1,0 +1,112 @@
+// Spans on a CUDA device: ranges of the profiler, and slices of the trace on the device's clock.
+#pragma once
+
+#include <cuda_runtime.h>
+#include <nvtx3/nvToolsExt.h>
+
+#include <initializer_list>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "weft/check.cuh"
+#include "weft/core/trace.hpp"
+
+namespace weft::cuda {
+
+using kernels::check;
+
+/// The slices of one stream. They reach the lane when the timeline ends, which waits for the device.
+class Timeline {
+ public:
+  Timeline(Lane& lane, cudaStream_t stream) : lane_(lane), stream_(stream) {
+    start_ = now();
+    check(cudaEventSynchronize(start_), "Starting a timeline");
+    start_on_host_ = Lane::Clock::now();
+  }
+  Timeline(const Timeline&) = delete;
+  Timeline& operator=(const Timeline&) = delete;
+  ~Timeline() {
+    cudaStreamSynchronize(stream_);
+    for (auto& [slice, begin, end] : marked_) {
+      slice.begin = on_host(begin), slice.end = on_host(end);
+      lane_.add(std::move(slice));
+      cudaEventDestroy(begin);
+      cudaEventDestroy(end);
+    }
+    cudaEventDestroy(start_);
+  }
+
+  /// An event behind what is queued.
+  cudaEvent_t now() const {
+    cudaEvent_t event = nullptr;
+    check(cudaEventCreate(&event), "Timing work");
+    check(cudaEventRecord(event, stream_), "Timing work");
+    return event;
+  }
+
+  void add(Lane::Slice slice, cudaEvent_t begin) { marked_.push_back({std::move(slice), begin, now()}); }
+
+ private:
+  struct Marked {
+    Lane::Slice slice;
+    cudaEvent_t begin, end;
+  };
+
+  Lane::Clock::time_point on_host(cudaEvent_t event) const {
+    float milliseconds = 0;
+    cudaEventElapsedTime(&milliseconds, start_, event);
+    return start_on_host_ + std::chrono::duration_cast<Lane::Clock::duration>(
+                                std::chrono::duration<double, std::milli>(milliseconds));
+  }
+
+  Lane& lane_;
+  cudaStream_t stream_;
+  cudaEvent_t start_;
+  Lane::Clock::time_point start_on_host_;
+  std::vector<Marked> marked_;
+};
+
+template <class T>
+constexpr Index bytes_of = sizeof(T);
+
+/// What an operator does, in extents of its own, floating-point operations and bytes read and written.
+struct Work {
+  const char* name;
+  std::initializer_list<Index> extents;
+  double flop;
+  Index bytes;
+};
+
+class Span {
+ public:
+  Span(Timeline* timeline, const char* category, const char* name, Index number, Index bytes)
+      : timeline_(timeline), slice_{name, category, {}, {}, bytes} {
+    if (number >= 0) slice_.name += ' ' + std::to_string(number);
+    begin();
+  }
+  Span(Timeline* timeline, const Work& work)
+      : timeline_(timeline), slice_{work.name, "operator", {}, {}, work.bytes, work.flop} {
+    char separator = ' ';
+    for (Index extent : work.extents) slice_.name += std::exchange(separator, 'x') + std::to_string(extent);
+    begin();
+  }
+  ~Span() {
+    if (timeline_) timeline_->add(std::move(slice_), begin_);
+    nvtxRangePop();
+  }
+  Span(const Span&) = delete;
+  Span& operator=(const Span&) = delete;
+
+ private:
+  void begin() {
+    nvtxRangePushA(slice_.name.c_str());
+    if (timeline_) begin_ = timeline_->now();
+  }
+
+  Timeline* timeline_;
+  Lane::Slice slice_;
+  cudaEvent_t begin_ = nullptr;
+};
+
+}  // namespace weft::cuda

@@ -1,0 +1,58 @@
+// Weights into the host's memory, converted by several threads.
+#pragma once
+
+#include <algorithm>
+#include <functional>
+#include <utility>
+#include <vector>
+
+#include "weft/backend/host/queue.hpp"
+#include "weft/core/numbers.hpp"
+#include "weft/core/share_out.hpp"
+#include "weft/core/view.hpp"
+
+namespace weft::host {
+
+/// Fills are gathered, and done at `finish`.
+class Loader {
+ public:
+  explicit Loader(Queue&) {}
+
+  /// The numbers in row-major order; those of a file must be as many, and stay mapped until `finish`.
+  void fill(const StoredNumbers& numbers, const View<float, 3>& to) {
+    add_rows(to, [numbers, width = to.extent[2]](Index first, float* row) {
+      const std::size_t size = size_of(numbers.dtype);
+      to_float(numbers.dtype, numbers.bytes.data() + static_cast<std::size_t>(first) * size,
+               static_cast<std::size_t>(width), row);
+    });
+  }
+  void fill(const RandomNumbers& numbers, const View<float, 3>& to) {
+    add_rows(to, [numbers, width = to.extent[2]](Index first, float* row) {
+      for (Index i = 0; i < width; ++i) row[i] = numbers[static_cast<std::uint64_t>(first + i)];
+    });
+  }
+
+  void finish() {
+    share_out(static_cast<Index>(fills_.size()), 64, [this](const auto& next) {
+      while (const auto i = next()) fills_[static_cast<std::size_t>(*i)]();
+    });
+    fills_.clear();
+  }
+
+ private:
+  /// make(first, row) for every row, which begins at number `first`; about a million numbers at a time.
+  template <class Make>
+  void add_rows(const View<float, 3>& to, const Make& make) {
+    const Index rows = to.extent[0] * to.extent[1], width = to.extent[2];
+    const Index most = std::max<Index>(1, (1 << 20) / std::max<Index>(width, 1));
+    for (Index begin = 0; begin < rows; begin += most)
+      fills_.push_back([to, make, width, begin, end = std::min(begin + most, rows)] {
+        for (Index row = begin; row < end; ++row)
+          make(row * width, to[row / to.extent[1]][row % to.extent[1]].data);
+      });
+  }
+
+  std::vector<std::function<void()>> fills_;
+};
+
+}  // namespace weft::host

@@ -1,0 +1,46 @@
+// Work that several threads share, each taking the next piece when it is done with the last.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "weft/core/range.hpp"
+
+namespace weft {
+
+/// Calls work(next) in each of `threads` threads, or of as many as the processor runs at once, where next()
+/// is a number below `count` that nobody else gets, or nothing when all are taken. Returns when all are done
+/// and throws the first of their errors, after which nobody gets any more.
+template <class Work>
+void share_out(Index count, int threads, const Work& work) {
+  if (count == 0) return;
+  std::atomic<Index> taken = 0;
+  std::exception_ptr error;
+  std::mutex mutex;
+  const auto next = [&taken, count]() -> std::optional<Index> {
+    const Index i = taken++;
+    return i < count ? std::optional(i) : std::nullopt;
+  };
+  const auto guarded = [&taken, &error, &mutex, &next, &work, count] {
+    try {
+      work(next);
+    } catch (...) {
+      const std::lock_guard lock(mutex);
+      if (!error) error = std::current_exception();
+      taken = count;
+    }
+  };
+  const int possible = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  std::vector<std::jthread> helpers;
+  for (int i = 1; i < std::min(threads, possible); ++i) helpers.emplace_back(guarded);
+  guarded();
+  helpers.clear();
+  if (error) std::rethrow_exception(error);
+}
+
+}  // namespace weft

@@ -1,0 +1,22 @@
+// Step: which denoising step it is, as operators read it.
+#pragma once
+
+#include <cstdint>
+
+#include "weft/core/host_device.hpp"
+#include "weft/core/range.hpp"
+
+namespace weft {
+
+/// A number that is known when an operator runs, not when it is queued: so that work that was recorded once
+/// can be replayed as that of any other step.
+struct Step {
+  const std::int32_t* base = nullptr;  // in the backend's memory; null: 0
+  Index ahead = 0;
+
+  WEFT_HOST_DEVICE Index index() const { return (base ? *base : 0) + ahead; }
+
+  friend constexpr Step operator+(Step step, Index more) { return {step.base, step.ahead + more}; }
+};
+
+}  // namespace weft

@@ -1,0 +1,88 @@
+// Weights on their way to a CUDA device.
+#include <doctest/doctest.h>
+
+#include <cstring>
+
+#include "weft/backend/cuda/buffer.cuh"
+#include "weft/backend/cuda/copy.cuh"
+#include "weft/backend/cuda/loader.cuh"
+
+using weft::Dtype;
+using weft::Index;
+using weft::Shape;
+using weft::Tensor;
+using weft::View;
+using weft::cuda::Buffer;
+using weft::cuda::Loader;
+using weft::cuda::Queue;
+
+namespace {
+
+/// `count` numbers as a file holds them, behind a byte of something else.
+std::vector<std::byte> stored_as(Dtype dtype, Index count) {
+  const std::size_t size = size_of(dtype);
+  std::vector<std::byte> out(1 + static_cast<std::size_t>(count) * size);
+  for (Index i = 0; i < count; ++i) {
+    const float number = static_cast<float>(i % 251) - 100;
+    const auto put = [&](const auto& value) {
+      std::memcpy(&out[1 + static_cast<std::size_t>(i) * size], &value, sizeof value);
+    };
+    if (dtype == Dtype::f32) put(number);
+    if (dtype == Dtype::f16) put(__half(number));
+    if (dtype == Dtype::bf16) put(__nv_bfloat16(number));
+    if (dtype == Dtype::i64) put(static_cast<std::int64_t>(number));
+  }
+  return out;
+}
+
+template <class T>
+void check_fill(Queue& queue, Dtype dtype) {
+  constexpr Index rows = 5003, width = 1003;  // several pieces, of which the last is short
+  const std::vector<std::byte> bytes = stored_as(dtype, rows * width);
+  const Buffer<T> buffer(queue, rows * width);
+  Loader loader(queue);
+  loader.fill({dtype, std::span(bytes).subspan(1)}, buffer.view(std::array{Index{1}, rows, width}));
+  loader.finish();
+  const Tensor found = download(queue, buffer.view(std::array{rows * width}));
+  Index wrong = 0;
+  for (Index i = 0; i < found.size(); ++i)
+    wrong += found.data[static_cast<std::size_t>(i)] != static_cast<float>(i % 251) - 100;
+  CHECK(wrong == 0);
+}
+
+}  // namespace
+
+TEST_CASE("Stored numbers of every format arrive as elements and as float32") {
+  Queue queue;
+  for (const Dtype dtype : {Dtype::f32, Dtype::f16, Dtype::bf16, Dtype::i64}) {
+    CAPTURE(name_of(dtype));
+    check_fill<float>(queue, dtype);
+    check_fill<__half>(queue, dtype);
+    check_fill<__nv_bfloat16>(queue, dtype);
+  }
+}
+
+TEST_CASE("Stored numbers go where the view's strides say") {
+  Queue queue;
+  const std::vector<std::byte> bytes = stored_as(Dtype::f16, 6);
+  const Buffer<float> buffer(queue, 6);
+  Loader loader(queue);
+  loader.fill({Dtype::f16, std::span(bytes).subspan(1)},
+              View<float, 3>(buffer.view(std::array{Index{6}}).data, {3, 2, 1}, {1, 3, 1}));
+  loader.finish();
+  CHECK(download(queue, buffer.view(std::array{Index{6}})).data ==
+        std::vector<float>{-100, -98, -96, -99, -97, -95});
+}
+
+TEST_CASE("Random numbers are those of the host") {
+  Queue queue;
+  const weft::RandomNumbers numbers{.seed = 1, .stream = 2, .mean = 3, .deviation = 0.5f};
+  constexpr Index rows = 300, width = 500;
+  const Buffer<float> buffer(queue, rows * width);
+  Loader loader(queue);
+  loader.fill(numbers, buffer.view(std::array{Index{1}, rows, width}));
+  loader.finish();
+  const Tensor found = download(queue, buffer.view(std::array{rows * width}));
+  for (Index i = 0; i < found.size(); ++i)
+    CHECK(std::abs(found.data[static_cast<std::size_t>(i)] - numbers[static_cast<std::uint64_t>(i)]) < 1e-5f);
+}
