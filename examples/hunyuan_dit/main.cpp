@@ -4,6 +4,7 @@
 #include <iostream>
 #include <new>
 
+#include "bench.hpp"
 #include "outputs.hpp"
 #include "run.hpp"
 #include "stopwatch.hpp"
@@ -28,7 +29,8 @@ void obey(const Options& options) {
 
 int main(int argc, char** argv) {
   try {
-    if (const auto options = command::parse(argc, argv)) command::obey(*options);
+    if (const auto options = command::parse(argc, argv))
+      options->command == command::Command::bench ? command::bench(*options) : command::obey(*options);
     return 0;
   } catch (const weft::Refused& refusal) {
     std::cerr << refusal.what() << '\n';

@@ -47,13 +47,12 @@ void add_model(CLI::App& app, Options& options) {
 
 /// What options say in words.
 struct Words {
-  std::string ring_cache = "automatic", backend = "host", dtype;
+  std::string ring_cache = "automatic", backend, dtype;
 };
 
 void add_device(CLI::App& app, Words& words) {
-  app.add_option("--backend", words.backend, "Where to compute: host, or cuda, one GPU")
+  app.add_option("--backend", words.backend, "Where to compute: host (default), or cuda, one GPU")
       ->type_name("WHERE")
-      ->capture_default_str()
       ->group("Device");
   app.add_option("--dtype", words.dtype, "Numbers to compute in: fp32; on cuda also bf16 (default) and fp16")
       ->type_name("TYPE")
@@ -143,9 +142,25 @@ void add_files(CLI::App& app, Options& options, const char* inputs, const char* 
   app.add_option("--out", options.out, out)->type_name("F.safetensors")->required()->group("Output");
 }
 
+void add_bench(CLI::App& app, Options& options) {
+  app.add_option("--px", options.px, "Sides of the pictures")
+      ->type_name("PX...")
+      ->check(between(16, 16384))
+      ->capture_default_str();
+  app.add_option("--pictures", options.pictures, "Pictures side by side, each with two branches of guidance")
+      ->type_name("N")
+      ->check(between(1, 64))
+      ->capture_default_str();
+  app.add_option("--steps", options.timed_steps, "Timed steps")
+      ->type_name("N")
+      ->check(between(1, 1000))
+      ->capture_default_str();
+  app.add_option("--json", options.json, "The figures for machines")->type_name("F.json")->group("Output");
+}
+
 [[noreturn]] void refuse_command(const std::vector<std::string>& words) {
   const std::string fault = words.empty() ? "no command is given" : "there is no command " + words.front();
-  weft::refuse(fault, "; there are generate, forward and denoise, and hunyuan_dit --help says more");
+  weft::refuse(fault, "; there are generate, forward, denoise and bench, and hunyuan_dit --help says more");
 }
 
 template <class Value, std::size_t Count>
@@ -164,10 +179,16 @@ void set_words(Options& options, const Words& words) {
                                                       {{"automatic", weft::RingCache::automatic},
                                                        {"rotate", weft::RingCache::rotate},
                                                        {"copy", weft::RingCache::copy}});
-  options.backend =
-      value_of<Backend>("backend", words.backend, {{"host", Backend::host}, {"cuda", Backend::cuda}});
+  options.backend = value_of<Backend>("backend", words.backend.empty() ? "host" : words.backend,
+                                      {{"host", Backend::host}, {"cuda", Backend::cuda}});
+  if (options.command == Command::bench) {
+    if (!words.backend.empty() && options.backend == Backend::host)
+      weft::refuse("bench measures a CUDA device; leave --backend host away");
+    options.backend = Backend::cuda;
+  }
   const bool is_host = options.backend == Backend::host;
   const std::string dtype = !words.dtype.empty() ? words.dtype : is_host ? "fp32" : "bf16";
+  options.dtype_name = dtype;
   options.dtype =
       value_of<Dtype>("dtype", dtype, {{"fp32", Dtype::fp32}, {"bf16", Dtype::bf16}, {"fp16", Dtype::fp16}});
   if (is_host && options.dtype != Dtype::fp32)
@@ -186,20 +207,26 @@ std::optional<Options> parse(int argc, char** argv) {
     CLI::App& sub = *app.add_subcommand(name, description);
     sub.footer("");
     sub.callback([&options, command] { options.command = command; });
-    add_model(sub, options);
     return sub;
   };
 
   CLI::App& generate = add(Command::generate, "generate", "Pictures from captions");
+  add_model(generate, options);
   add_captions(generate, options);
   add_sampling(generate, options);
   add_pictures(generate, options);
   CLI::App& forward = add(Command::forward, "forward", "One evaluation of the model");
+  add_model(forward, options);
   add_files(forward, options, "The tensors `hidden_states` and `timestep`, and the text's",
             "The prediction, as the tensor `sample`");
   CLI::App& denoise = add(Command::denoise, "denoise", "The whole loop from given noise and text");
+  add_model(denoise, options);
   add_files(denoise, options, "The tensor `latents`, the text's, and the settings in the metadata",
             "The final state, as the tensor `latents`");
+  CLI::App& bench =
+      add(Command::bench, "bench", "Times HunyuanDiT v1.2's steps on a CUDA device, with random weights");
+  add_bench(bench, options);
+  add_device(bench, words);
   for (CLI::App* sub : {&generate, &forward, &denoise}) {
     add_device(*sub, words);
     add_mesh(*sub, options, words.ring_cache);

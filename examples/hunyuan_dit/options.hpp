@@ -1,6 +1,7 @@
 // What the command line says.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -10,7 +11,7 @@
 
 namespace command {
 
-enum class Command { generate, forward, denoise };
+enum class Command { generate, forward, denoise, bench };
 enum class Backend { host, cuda };
 enum class Dtype { fp32, bf16, fp16 };
 
@@ -33,8 +34,14 @@ struct Options {
   std::optional<std::string> out, latents_out, trace;
   Backend backend = Backend::host;
   Dtype dtype = Dtype::fp32;
+  std::string dtype_name;
   weft::Mesh mesh;
   std::optional<int> ranks;
+  std::vector<int> px{512, 1024, 2048};  // sides of bench's pictures
+  int timed_steps = 10;
+  int pictures = 1;  // side by side in bench
+  std::optional<std::string> json;
+  std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();  // the program
 
   weft::Index world() const { return ranks ? *ranks : mesh.ranks(); }
 };

@@ -36,6 +36,16 @@ struct Copy {
   }
 };
 
+/// Sets `differs` if any of the words does.
+struct Differ {
+  const std::uint32_t *a, *b;
+  int* differs;
+
+  __device__ void operator()(Index i, int) const {
+    if (a[i] != b[i]) *differs = 1;
+  }
+};
+
 struct SetStep {
   std::int32_t* step;
   std::int32_t value;

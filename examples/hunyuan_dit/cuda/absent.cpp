@@ -3,10 +3,17 @@
 
 namespace command {
 
-weft::Tensor run_on_cuda(const Options&, const ModelFolder&, Work, weft::Trace*) {
+namespace {
+
+[[noreturn]] void refuse_cuda() {
   weft::refuse(
-      "this hunyuan_dit was built without nvcc and has no CUDA; build it again with nvcc on the PATH, "
-      "or use --backend host");
+      "this hunyuan_dit was built without nvcc and has no CUDA; build it again with nvcc on the PATH, or use "
+      "--backend host");
 }
+
+}  // namespace
+
+weft::Tensor run_on_cuda(const Options&, const ModelFolder&, Work, weft::Trace*) { refuse_cuda(); }
+BenchReport bench_on_cuda(const Options&) { refuse_cuda(); }
 
 }  // namespace command

@@ -8,6 +8,7 @@ namespace command {
 template <class E>
 struct OnDevice {
   static weft::Tensor run(const Options& options, const ModelFolder& folder, Work work, weft::Trace* trace);
+  static BenchReport bench(const Options& options);
 };
 
 }  // namespace command

@@ -1,3 +1,3 @@
-#include "device_run.cuh"
+#include "on_device.cuh"
 
 template struct command::OnDevice<__half>;

@@ -9,15 +9,31 @@
 
 namespace command {
 
-weft::Tensor run_on_cuda(const Options& options, const ModelFolder& folder, Work work, weft::Trace* trace) {
-  switch (options.dtype) {
+namespace {
+
+/// act(OnDevice<E>()) for the type that the options name.
+template <class Act>
+auto in_dtype(Dtype dtype, const Act& act) {
+  switch (dtype) {
     case Dtype::bf16:
-      return OnDevice<__nv_bfloat16>::run(options, folder, std::move(work), trace);
+      return act(OnDevice<__nv_bfloat16>());
     case Dtype::fp16:
-      return OnDevice<__half>::run(options, folder, std::move(work), trace);
+      return act(OnDevice<__half>());
     default:
-      return OnDevice<float>::run(options, folder, std::move(work), trace);
+      return act(OnDevice<float>());
   }
+}
+
+}  // namespace
+
+weft::Tensor run_on_cuda(const Options& options, const ModelFolder& folder, Work work, weft::Trace* trace) {
+  return in_dtype(options.dtype, [&options, &folder, &work, trace](auto device) {
+    return device.run(options, folder, std::move(work), trace);
+  });
+}
+
+BenchReport bench_on_cuda(const Options& options) {
+  return in_dtype(options.dtype, [&options](auto device) { return device.bench(options); });
 }
 
 }  // namespace command

@@ -1,11 +1,15 @@
 // What runs on a CUDA device. Without nvcc absent.cpp stands in, and refuses.
 #pragma once
 
+#include "../bench.hpp"
 #include "../run.hpp"
 
 namespace command {
 
 /// As `run`, on the current device, in the numbers of options.dtype.
 weft::Tensor run_on_cuda(const Options& options, const ModelFolder& folder, Work work, weft::Trace* trace);
+
+/// Measures what `bench` reports, likewise.
+BenchReport bench_on_cuda(const Options& options);
 
 }  // namespace command

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "weft/core/picture.hpp"
+#include "weft/core/step.hpp"
 #include "weft/engine/request.hpp"
 #include "weft/policy/job.hpp"
 #include "weft/policy/tokens.hpp"

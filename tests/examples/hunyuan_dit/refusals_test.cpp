@@ -239,7 +239,7 @@ TEST_CASE_FIXTURE(Refusals, "pictures of a model of latents") {
 }
 
 TEST_CASE_FIXTURE(Refusals, "lines that make no sense") {
-  refuse({}, "no command is given; there are generate, forward and denoise");
+  refuse({}, "no command is given; there are generate, forward, denoise and bench");
   refuse({"paint"}, "there is no command paint");
   refuse({"generate"}, "--model");
   refuse({"generate", "--model", shapes, "--out", folder / "a.png"}, "--prompt");

@@ -5,12 +5,13 @@
 
 #include "../running.hpp"
 #include "device.cuh"
+#include "measure.cuh"
 #include "weft/backend/cuda.cuh"
 #include "weft/comm/solo.hpp"
 
 namespace command {
 
-/// Attention for HunyuanDiT's heads and for those of share/shapes.
+/// Attention for HunyuanDiT's heads, and for those of share/shapes.
 template <class E>
 using Cuda = weft::Cuda<E, 48, 88>;
 
@@ -18,10 +19,15 @@ template <class E>
 weft::Tensor OnDevice<E>::run(const Options& options, const ModelFolder& folder, Work work,
                               weft::Trace* trace) {
   using World = weft::Solo<typename Cuda<E>::Queue>;
-  return run_on<Cuda<E>, weft::Local, World>(options, folder, std::move(work), [&](const auto& body) {
+  return run_on<Cuda<E>, weft::Local, World>(options, folder, std::move(work), [trace](const auto& body) {
     World world(1, trace ? &trace->lane(0) : nullptr);
     body(world);
   });
+}
+
+template <class E>
+BenchReport OnDevice<E>::bench(const Options& options) {
+  return measure<Cuda<E>>(options);
 }
 
 }  // namespace command

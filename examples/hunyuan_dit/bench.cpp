@@ -1,0 +1,115 @@
+#include "bench.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <span>
+
+#include "cuda/run.hpp"
+#include "weft/io/output_file.hpp"
+
+namespace command {
+
+namespace {
+
+/// All calls of an operator on the same extents, in one step.
+struct Row {
+  std::string name;
+  double calls = 0, ms = 0, flop = 0, bytes = 0;
+
+  /// The time that the roofline allows, of the time taken.
+  double of_roofline(const Roofline& roofline) const {
+    return std::max(flop / roofline.flop_rate, bytes / roofline.memory_rate) / (ms * 1e-3);
+  }
+};
+
+std::vector<Row> rows_of(const SizeReport& size) {
+  std::map<std::string, Row> by_name;
+  for (const weft::Lane::Slice& slice : size.slices) {
+    Row& row = by_name[slice.name];
+    const double once = 1.0 / size.traced_steps;
+    row.name = slice.name;
+    row.calls += once;
+    row.ms += once * std::chrono::duration<double, std::milli>(slice.end - slice.begin).count();
+    row.flop += once * slice.flop;
+    row.bytes += once * static_cast<double>(slice.bytes);
+  }
+  std::vector<Row> rows;
+  for (const auto& [name, row] : by_name) rows.push_back(row);
+  std::ranges::sort(rows, std::greater(), &Row::ms);
+  return rows;
+}
+
+double median(std::vector<double> numbers) {
+  std::ranges::sort(numbers);
+  return numbers[numbers.size() / 2];
+}
+
+void print(const SizeReport& size, const Roofline& roofline) {
+  const double step = median(size.step_ms);
+  const auto [least, most] = std::ranges::minmax(size.step_ms);
+  std::printf("\n%d px: %.2f ms a step (%.2f to %.2f), the first finished %.2f s after the start\n", size.px,
+              step, least, most, size.first_step_s);
+  std::printf("%-36s %6s %9s %8s %7s %9s %7s %9s\n", "operator", "calls", "us each", "ms", "share", "TFLOP/s",
+              "GB/s", "roofline");
+  double sum = 0;
+  for (const Row& row : rows_of(size)) {
+    sum += row.ms;
+    std::printf("%-36s %6.0f %9.1f %8.3f %6.1f%% %9.1f %7.0f %8.0f%%\n", row.name.c_str(), row.calls,
+                1e3 * row.ms / row.calls, row.ms, 100 * row.ms / step, row.flop / row.ms * 1e-9,
+                row.bytes / row.ms * 1e-6, 100 * row.of_roofline(roofline));
+  }
+  std::printf("%-36s %6s %9s %8.3f %6.1f%%\n", "all, launched one by one", "", "", sum, 100 * sum / step);
+}
+
+nlohmann::json json_of(const BenchReport& report, const Options& options) {
+  nlohmann::json out = {{"device", report.device},
+                        {"dtype", options.dtype_name},
+                        {"flop_rate", report.roofline.flop_rate},
+                        {"memory_rate", report.roofline.memory_rate},
+                        {"sizes", nlohmann::json::array()}};
+  for (const SizeReport& size : report.sizes) {
+    nlohmann::json operators = nlohmann::json::array();
+    for (const Row& row : rows_of(size))
+      operators.push_back({{"name", row.name},
+                           {"calls", row.calls},
+                           {"ms", row.ms},
+                           {"flop", row.flop},
+                           {"bytes", row.bytes},
+                           {"of_roofline", row.of_roofline(report.roofline)}});
+    out["sizes"].push_back({{"px", size.px},
+                            {"ms", median(size.step_ms)},
+                            {"step_ms", size.step_ms},
+                            {"first_step_s", size.first_step_s},
+                            {"operators", operators}});
+  }
+  return out;
+}
+
+}  // namespace
+
+weft::HunyuanConfig bench_config() {
+  return weft::HunyuanConfig(weft::Config(
+      R"({"num_layers": 40, "num_attention_heads": 16, "attention_head_dim": 88, "hidden_size": 1408,
+          "mlp_ratio": 4.3637, "patch_size": 2, "in_channels": 4, "learn_sigma": true,
+          "cross_attention_dim": 1024, "cross_attention_dim_t5": 2048, "text_len": 77, "text_len_t5": 256,
+          "pooled_projection_dim": 1024, "use_style_cond_and_image_meta_size": false})",
+      "HunyuanDiT v1.2"));
+}
+
+void bench(const Options& options) {
+  std::optional<weft::OutputFile> json;
+  if (options.json) json.emplace(*options.json);
+  const BenchReport report = bench_on_cuda(options);
+  std::printf(
+      "%s, %s, a guidance step of %d picture%s: %.0f TFLOP/s in a product of 8192^3, %.2f TB/s in a copy\n",
+      report.device.c_str(), options.dtype_name.c_str(), options.pictures, options.pictures == 1 ? "" : "s",
+      report.roofline.flop_rate * 1e-12, report.roofline.memory_rate * 1e-12);
+  for (const SizeReport& size : report.sizes) print(size, report.roofline);
+  if (!json) return;
+  const std::string text = json_of(report, options).dump(1) + "\n";
+  json->commit(std::as_bytes(std::span(text)));
+}
+
+}  // namespace command

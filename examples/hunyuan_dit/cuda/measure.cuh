@@ -1,0 +1,138 @@
+// The measurements of `bench`.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <string_view>
+#include <vector>
+
+#include "../bench.hpp"
+#include "weft/backend/cuda.cuh"
+#include "weft/comm/solo.hpp"
+#include "weft/core/noise.hpp"
+#include "weft/engine.hpp"
+#include "weft/model/hunyuan_dit.hpp"
+#include "weft/model/weight_source.hpp"
+
+namespace command {
+
+/// Seconds for one `work()` on the queue, the best of three after one to warm up.
+template <class Queue, class Work>
+double seconds_of(Queue& queue, const Work& work) {
+  double best = 0;
+  for (int time = 0; time < 4; ++time) {
+    queue.synchronize();
+    const auto begin = std::chrono::steady_clock::now();
+    constexpr int repeats = 10;
+    for (int i = 0; i < repeats; ++i) work();
+    queue.synchronize();
+    const std::chrono::duration<double> all = std::chrono::steady_clock::now() - begin;
+    if (time == 1 || (time > 1 && all.count() / repeats < best)) best = all.count() / repeats;
+  }
+  return best;
+}
+
+template <class Backend>
+Roofline measured_roofline() {
+  using Element = typename Backend::Element;
+  using Numbers = typename Backend::template Buffer<Element>;
+  typename Backend::Queue queue;
+  constexpr weft::Index side = 8192, gib = weft::Index{1} << 30;
+  const Numbers a(queue, side * side), b(queue, side * side), c(queue, side * side);
+  for (const Numbers* numbers : {&a, &b}) {
+    typename Backend::Loader loader(queue);
+    loader.fill(weft::RandomNumbers{1, 0, 0, 1}, numbers->view(std::array{weft::Index{1}, side, side}));
+  }
+  const auto square = [](const Numbers& numbers) { return numbers.view(std::array{side, side}); };
+  const double product = seconds_of(queue, [&queue, &square, &a, &b, &c] {
+    linear(queue, square(a), weft::LinearWeights<Element>{.weight = square(b)}, square(c));
+  });
+  const typename Backend::template Buffer<char> from(queue, gib), to(queue, gib);
+  const double copied = seconds_of(queue, [&queue, &from, &to] {
+    weft::cuda::check(cudaMemcpyAsync(to.view(std::array{gib}).data, from.view(std::array{gib}).data, gib,
+                                      cudaMemcpyDeviceToDevice, queue.stream()),
+                      "Copying");
+  });
+  return {.flop_rate = 2.0 * side * side * side / product, .memory_rate = 2.0 * gib / copied};
+}
+
+inline weft::Tensor random_tensor(weft::Shape shape, std::uint64_t seed) {
+  weft::Tensor out(std::move(shape));
+  for (std::size_t i = 0; i < out.data.size(); ++i) out.data[i] = weft::normal(seed, 0, i);
+  return out;
+}
+
+inline weft::HunyuanPrompt random_prompt(const weft::HunyuanConfig& config, std::uint64_t seed) {
+  weft::Tensor clip_mask({config.clip_length}), t5_mask({config.t5_length});
+  for (weft::Tensor* mask : {&clip_mask, &t5_mask}) std::fill(mask->data.begin(), mask->data.end(), 1.0f);
+  return {.clip = random_tensor({config.clip_length, config.clip_width}, seed),
+          .clip_mask = clip_mask,
+          .t5 = random_tensor({config.t5_length, config.t5_width}, seed + 1),
+          .t5_mask = t5_mask};
+}
+
+template <class Backend>
+SizeReport measure_size(const Options& options, const weft::HunyuanDiT<Backend>& model, int px) {
+  using World = weft::Solo<typename Backend::Queue>;
+  using Engine = weft::Engine<weft::HunyuanDiT<Backend>, weft::Local, World>;
+  using Clock = std::chrono::steady_clock;
+
+  constexpr weft::Index pixels_per_element = 8;
+  weft::Request<weft::HunyuanPrompt> request;
+  for (int i = 0; i < options.pictures; ++i) {
+    request.prompts.push_back(random_prompt(model.config(), 2));
+    request.negatives.push_back(random_prompt(model.config(), 4));
+  }
+  request.height = request.width = px / pixels_per_element;
+  const auto with_steps = [&request](int steps) {
+    request.sampler.clear();
+    for (int i = 0; i < steps; ++i)
+      request.sampler.push_back(
+          {.timestep = 999 - i, .alpha = 0.9f, .sigma = 0.4f, .keep = 0.5f, .take = 0.5f, .noise = 0.1f});
+  };
+
+  SizeReport report;
+  report.px = px, report.traced_steps = 2;
+  constexpr int warmup = 2;
+  with_steps(options.timed_steps + warmup);
+  std::vector<Clock::time_point> finished;
+  request.progress = [&finished](weft::Index) { finished.push_back(Clock::now()); };
+  World world;
+  Engine(model, {}, world).generate(request);
+  for (std::size_t i = warmup; i < finished.size(); ++i)
+    report.step_ms.push_back(
+        std::chrono::duration<double, std::milli>(finished[i] - finished[i - 1]).count());
+  report.first_step_s = std::chrono::duration<double>(finished.front() - options.started).count();
+
+  request.progress = nullptr;
+  with_steps(report.traced_steps + 1);  // the first finds the products' algorithms
+  weft::Lane lane;
+  World traced(1, &lane);
+  Engine(model, {}, traced).generate(request);
+  int embeds = 0;  // one a step
+  auto slices = lane.slices();
+  std::ranges::sort(slices, {}, &weft::Lane::Slice::begin);
+  for (const weft::Lane::Slice& slice : slices) {
+    embeds += slice.name.starts_with("embed");
+    if (embeds > 1 && std::string_view(slice.category) == "operator") report.slices.push_back(slice);
+  }
+  return report;
+}
+
+template <class Backend>
+BenchReport measure(const Options& options) {
+  cudaDeviceProp gpu;
+  int device;
+  weft::cuda::check(cudaGetDevice(&device), "Asking for the current device");
+  weft::cuda::check(cudaGetDeviceProperties(&gpu, device), "Asking for the device's properties");
+  BenchReport report;
+  report.device = gpu.name;
+  {
+    const weft::HunyuanDiT<Backend> model(bench_config(), weft::RandomWeights{});
+    for (const int px : options.px) report.sizes.push_back(measure_size<Backend>(options, model, px));
+  }
+  report.roofline = measured_roofline<Backend>();
+  return report;
+}
+
+}  // namespace command

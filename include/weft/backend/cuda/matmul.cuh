@@ -1,0 +1,87 @@
+// A matrix product by cuBLASLt.
+#pragma once
+
+#include <cublasLt.h>
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+
+#include <cstdint>
+#include <type_traits>
+#include <vector>
+
+#include "weft/backend/cuda/products.cuh"
+
+namespace weft::cuda {
+
+template <class E>
+constexpr cudaDataType_t data_type() {
+  if constexpr (std::is_same_v<E, __nv_bfloat16>) return CUDA_R_16BF;
+  if constexpr (std::is_same_v<E, __half>) return CUDA_R_16F;
+  return CUDA_R_32F;
+}
+
+/// A product as cuBLASLt sees it: columns are rows here, so it computes outᵀ = weight · xᵀ.
+class Matmul {
+ public:
+  Matmul(cudaDataType_t in, cudaDataType_t out, Index rows, Index inputs, Index outputs, Index x_stride,
+         Index weight_stride, Index out_stride) {
+    check(cublasLtMatmulDescCreate(&description_, CUBLAS_COMPUTE_32F, CUDA_R_32F), "Describing a product");
+    set(CUBLASLT_MATMUL_DESC_TRANSA, CUBLAS_OP_T);
+    layout(weight_, in, inputs, outputs, weight_stride);
+    layout(x_, in, inputs, rows, x_stride);
+    layout(out_, out, outputs, rows, out_stride);
+  }
+  Matmul(const Matmul&) = delete;
+  Matmul& operator=(const Matmul&) = delete;
+  ~Matmul() {
+    for (cublasLtMatrixLayout_t layout : {weight_, x_, out_}) cublasLtMatrixLayoutDestroy(layout);
+    cublasLtMatmulDescDestroy(description_);
+  }
+
+  template <class Value>
+  void set(cublasLtMatmulDescAttributes_t attribute, const Value& value) {
+    check(cublasLtMatmulDescSetAttribute(description_, attribute, &value, sizeof value),
+          "Describing a product");
+  }
+
+  /// out = weight · x + residual, which may be null.
+  cublasStatus_t run(cublasLtHandle_t handle, cudaStream_t stream, void* workspace, const void* weight,
+                     const void* x, const void* residual, void* out, const Algorithm& algorithm) const {
+    const float one = 1, beta = residual ? 1 : 0;
+    return cublasLtMatmul(handle, description_, &one, weight, weight_, x, x_, &beta,
+                          residual ? residual : out, out_, out, out_, &algorithm.value, workspace,
+                          Products::workspace_bytes, stream);
+  }
+
+  /// The likeliest first.
+  std::vector<Algorithm> candidates(cublasLtHandle_t handle) const {
+    constexpr int most = 8;
+    cublasLtMatmulPreference_t preference = nullptr;
+    check(cublasLtMatmulPreferenceCreate(&preference), "Asking for algorithms");
+    const std::size_t bytes = Products::workspace_bytes;
+    cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &bytes,
+                                         sizeof bytes);
+    cublasLtMatmulHeuristicResult_t results[most];
+    int found = 0;
+    const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(handle, description_, weight_, x_, out_,
+                                                                 out_, preference, most, results, &found);
+    cublasLtMatmulPreferenceDestroy(preference);
+    check(status, "Asking for algorithms");
+    std::vector<Algorithm> out;
+    for (int i = 0; i < found; ++i) out.push_back({results[i].algo});
+    return out;
+  }
+
+ private:
+  static void layout(cublasLtMatrixLayout_t& layout, cudaDataType_t type, Index rows, Index columns,
+                     Index stride) {
+    check(cublasLtMatrixLayoutCreate(&layout, type, static_cast<std::uint64_t>(rows),
+                                     static_cast<std::uint64_t>(columns), stride),
+          "Describing a matrix");
+  }
+
+  cublasLtMatmulDesc_t description_ = nullptr;
+  cublasLtMatrixLayout_t weight_ = nullptr, x_ = nullptr, out_ = nullptr;
+};
+
+}  // namespace weft::cuda
