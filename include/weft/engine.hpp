@@ -102,14 +102,16 @@ class Engine {
     typename Queue::Milestones finished(steps, world_.rank() == 0 ? request.progress : nullptr);
     loop_counts_ = evaluator_.run(
         queue_, conditioning,
-        [&](Range unit_rows) { denoiser.feed(queue_, unit_rows, evaluator_.latents(unit_rows)); },
-        [&](const Unit& unit, Range unit_rows) {
+        [this, &denoiser](Range unit_rows) {
+          denoiser.feed(queue_, unit_rows, evaluator_.latents(unit_rows));
+        },
+        [this, &denoiser, here](const Unit& unit, Range unit_rows) {
           denoiser.step(queue_, policies_, unit, unit_rows, here, evaluator_.prediction(unit_rows));
         },
-        [&] { finished.pass(queue_); });
+        [this, &finished] { finished.pass(queue_); });
     finished.watch();
 
-    return gathered(denoiser.state(), picture, count, [&](int rank) {
+    return gathered(denoiser.state(), picture, count, [this, count](int rank) {
       return mesh_.coordinate(Axis::cfg, rank) == 0 ? Policies::prompts(mesh_, rank, count) : Range{};
     });
   }
@@ -120,7 +122,7 @@ class Engine {
     const Shape& shape = evaluation.latents.shape;
     const PictureShape picture = detail::picture_of(model_.shape(), shape[2], shape[3]);
     const PictureShape out = picture.with_channels(model_.shape().out_channels);
-    const auto pictures_of = [&](int rank) {
+    const auto pictures_of = [this, &shape](int rank) {
       const Range prompts = Policies::prompts(mesh_, rank, shape[0]);
       return Policies::branches(mesh_, rank, prompts.size()) + prompts.begin;
     };
@@ -181,7 +183,7 @@ class Engine {
   /// On rank 0 the pictures of all, whole: of_rank(rank) says whose are with whom.
   template <class OfRank>
   Tensor gathered(const View<float, 3>& own, const PictureShape& picture, Index count, OfRank of_rank) {
-    const auto has_any = [&](int rank) {
+    const auto has_any = [this, &of_rank](int rank) {
       return mesh_.coordinate(Axis::pipe, rank) == 0 && !of_rank(rank).empty();
     };
     if (world_.rank() != 0) {

@@ -142,6 +142,11 @@ TEST_CASE("launch: worlds that cannot be threads are refused") {
   CHECK_THROWS_WITH_AS(launch(1025, nothing), Contains("1 to 1024 can"), Refused);
 }
 
+TEST_CASE("launch: a trace with fewer lanes than ranks is refused") {
+  weft::Trace trace(2);
+  CHECK_THROWS_WITH_AS(launch(3, [](World&) {}, {.trace = &trace}), Contains("lanes for 2 ranks"), Refused);
+}
+
 TEST_CASE("split: a rank that is not in the group is an error") {
   CHECK_THROWS_WITH_AS(launch(1, [](World& world) { (void)world.split("none", {}); }),
                        "a rank can only split off a group that it is in", std::logic_error);

@@ -64,3 +64,12 @@ TEST_CASE("Trace: of ranks that did nothing, or of none, is JSON too") {
   CHECK(nlohmann::json::parse(Trace(2).json()).at("traceEvents").size() == 2);
   CHECK(nlohmann::json::parse(Trace(0).json()).at("traceEvents").empty());
 }
+
+TEST_CASE("Trace: names are escaped") {
+  const std::string name = "a \"quoted\" \\ name\n\twith \x01";
+  Trace trace(1);
+  { const Span span(&trace.lane(0), name.c_str(), name.c_str()); }
+  const auto slice = nlohmann::json::parse(trace.json()).at("traceEvents").at(1);
+  CHECK(slice.at("name") == name);
+  CHECK(slice.at("cat") == name);
+}

@@ -46,9 +46,12 @@ void launch(Index ranks, Body body, const LaunchOptions& options = {}) {
   const int count = static_cast<int>(ranks);
   const int available =
       options.threads > 0 ? options.threads : static_cast<int>(std::thread::hardware_concurrency());
+  if (options.trace && options.trace->ranks() < count)
+    refuse("the trace has lanes for ", options.trace->ranks(), " ranks and must have one for each of the ",
+           count);
   threads::Hub hub(count);
   std::vector<std::exception_ptr> failures(static_cast<std::size_t>(count));
-  const auto run = [&](int rank) {
+  const auto run = [&hub, &body, &options, &failures, count, available](int rank) {
     try {
       threads::World world(hub, count, rank, std::max(1, available / count),
                            options.trace ? &options.trace->lane(rank) : nullptr);

@@ -50,7 +50,7 @@ constexpr float f16_to_float(std::uint16_t bits) {
 
 /// `count` numbers of `type` at `source` (no alignment needed) as float32.
 inline void to_float(Dtype type, const std::byte* source, std::size_t count, float* out) {
-  const auto convert = [&]<class Stored>(auto&& number) {
+  const auto convert = [source, count, out]<class Stored>(auto&& number) {
     for (std::size_t i = 0; i < count; ++i) {
       Stored value;
       std::memcpy(&value, source + i * sizeof value, sizeof value);

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <deque>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "weft/core/range.hpp"
@@ -74,16 +75,28 @@ class Trace {
 
  private:
   static std::string event_head(const std::string& name, const char* phase, int rank) {
-    return "{\"name\": \"" + name + "\", \"ph\": \"" + phase +
+    return "{\"name\": " + quoted(name) + ", \"ph\": \"" + phase +
            "\", \"pid\": 0, \"tid\": " + std::to_string(rank);
   }
 
   std::string event(const Lane::Slice& slice, int rank) const {
-    std::string out = event_head(slice.name, "X", rank) + ", \"cat\": \"" + slice.category + "\"";
+    std::string out = event_head(slice.name, "X", rank) + ", \"cat\": " + quoted(slice.category);
     out += ", \"ts\": " + microseconds(slice.begin - start_) +
            ", \"dur\": " + microseconds(slice.end - slice.begin);
     if (slice.bytes > 0) out += ", \"args\": {\"bytes\": " + std::to_string(slice.bytes) + "}";
     return out + "}";
+  }
+
+  /// As a JSON string.
+  static std::string quoted(std::string_view text) {
+    std::string out = "\"";
+    for (const char letter : text) {
+      char escaped[8] = {letter};
+      if (letter == '"' || letter == '\\') std::snprintf(escaped, sizeof escaped, "\\%c", letter);
+      if (0 <= letter && letter < ' ') std::snprintf(escaped, sizeof escaped, "\\u%04x", letter);
+      out += escaped;
+    }
+    return out + '"';
   }
 
   static std::string microseconds(Lane::Clock::duration time) {

@@ -40,7 +40,7 @@ namespace detail {
 
 /// Refused unless the sides are whole numbers of patches.
 inline PictureShape picture_of(const DitShape& model, Index height, Index width) {
-  const auto side = [&](const char* name, Index size) {
+  const auto side = [&model](const char* name, Index size) {
     if (size < model.patch || size % model.patch != 0)
       refuse("the ", name, " of the state is ", size, " and must be a multiple of the patch's ", model.patch,
              "; ", std::max((size + model.patch / 2) / model.patch, Index{1}) * model.patch, " would do");

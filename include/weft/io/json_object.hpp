@@ -65,11 +65,11 @@ class JsonBuilder {
  private:
   /// The reader has checked how it is written.
   JsonValue number(std::string_view text) const {
-    const auto whole = [&](auto& out) {
+    const auto whole = [text](auto& out) {
       const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
       return error == std::errc() && end == text.data() + text.size();
     };
-    JsonValue value;
+    JsonValue value{.text = std::string(text)};
     if (text.front() == '-' && whole(value.negative)) {
       value.kind = JsonKind::negative;
     } else if (text.front() != '-' && whole(value.natural)) {
@@ -77,7 +77,7 @@ class JsonBuilder {
     } else {
       value.kind = JsonKind::real;
       // Out of range is also what is too small; there std::strtod tells the two apart.
-      if (!whole(value.real)) value.real = std::strtod(std::string(text).c_str(), nullptr);
+      if (!whole(value.real)) value.real = std::strtod(value.text.c_str(), nullptr);
       if (std::isinf(value.real)) refuse(name_, " holds a number that is too large for a double");
     }
     return value;
@@ -117,7 +117,7 @@ class JsonBuilder {
 /// object, holds a key twice or nests more than 64 levels.
 inline JsonValue json_object(std::string_view text, const std::string& name) {
   constexpr unsigned flags = rapidjson::kParseNumbersAsStringsFlag | rapidjson::kParseValidateEncodingFlag;
-  const auto refuse_at = [&](std::size_t offset) {
+  const auto refuse_at = [text, &name](std::size_t offset) {
     refuse(name, " is not valid JSON at ", detail::position_in(text, offset));
   };
   // The reader would take a NUL for the end of the text.

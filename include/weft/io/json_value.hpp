@@ -24,7 +24,7 @@ struct JsonValue {
   std::uint64_t natural = 0;
   std::int64_t negative = 0;
   double real = 0;
-  std::string text{};                                         // of a string
+  std::string text{};                                         // of a string, or a number as it is written
   std::vector<JsonValue> items{};                             // of an array, or of an object's members
   std::map<std::string, std::size_t, std::less<>> members{};  // of an object: where its items are
 
@@ -37,26 +37,14 @@ struct JsonValue {
   }
 };
 
-namespace detail {
-
-/// What write(writer) writes, or nothing if it fails.
-template <class Write>
-std::optional<std::string> json_text(Write write) {
+/// `text` as a JSON string, or nothing if it is not UTF-8.
+inline std::optional<std::string> json_string(std::string_view text) {
   rapidjson::StringBuffer out;
   rapidjson::Writer<rapidjson::StringBuffer, rapidjson::UTF8<>, rapidjson::UTF8<>, rapidjson::CrtAllocator,
                     rapidjson::kWriteValidateEncodingFlag>
       writer(out);
-  if (!write(writer)) return std::nullopt;
+  if (!writer.String(text.data(), static_cast<rapidjson::SizeType>(text.size()))) return std::nullopt;
   return std::string(out.GetString(), out.GetSize());
-}
-
-}  // namespace detail
-
-/// `text` as a JSON string, or nothing if it is not UTF-8.
-inline std::optional<std::string> json_string(std::string_view text) {
-  return detail::json_text([&](auto& writer) {
-    return writer.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
-  });
 }
 
 /// What `value` is, for refusals: itself, or its kind where that would be long.
@@ -68,11 +56,10 @@ inline std::string found(const JsonValue& value) {
     case JsonKind::boolean:
       return value.truth ? "true" : "false";
     case JsonKind::natural:
-      return std::to_string(value.natural);
     case JsonKind::negative:
-      return std::to_string(value.negative);
     case JsonKind::real:
-      return *detail::json_text([&](auto& writer) { return writer.Double(value.real); });
+      if (value.text.size() <= longest) return value.text;
+      return "a number of " + std::to_string(value.text.size()) + " characters";
     case JsonKind::string:
       if (const auto text = json_string(value.text); text && value.text.size() <= longest) return *text;
       return "a string of " + std::to_string(value.text.size()) + " bytes";

@@ -74,7 +74,7 @@ inline std::vector<std::byte> to_safetensors(const std::map<std::string, Tensor>
   const std::uint64_t length = header.size();
   std::vector<std::byte> out(sizeof length + length + end);
   auto at = out.begin();
-  const auto append = [&](std::span<const std::byte> bytes) {
+  const auto append = [&at](std::span<const std::byte> bytes) {
     at = std::copy(bytes.begin(), bytes.end(), at);
   };
   append(std::as_bytes(std::span(&length, 1)));

@@ -62,7 +62,7 @@ class WeightFiles {
       if (!expected.contains(name)) surplus.push_back(name);
 
     std::string faults;
-    const auto add = [&](const std::vector<std::string>& names, const char* fault) {
+    const auto add = [&faults](const std::vector<std::string>& names, const char* fault) {
       if (names.empty()) return;
       const bool one = names.size() == 1;
       const std::string noun = !faults.empty() ? "" : one ? " tensor" : " tensors";

@@ -73,7 +73,7 @@ class WordTable {
       refuse(path.string(), ": tensor position is ", to_string(position_.shape),
              " and should be (length, features)");
     const Shape shape{static_cast<Index>(vocabulary_.size()), position_.shape[1]};
-    const auto table = [&](const char* name) {
+    const auto table = [&file, &shape, &path](const char* name) {
       Tensor words = file.tensor(name);
       if (words.shape != shape)
         refuse(path.string(), ": tensor ", name, " is ", to_string(words.shape), " and should be ",

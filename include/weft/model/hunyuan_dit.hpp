@@ -62,7 +62,9 @@ class HunyuanDiT {
     const Index n = x.extent[0], b = x.extent[1], c = config_.width();
     const View<Element, 3> narrow = context.scratch().take(std::array{n, b, c});  // (n, b, c)
     Element* const memory = context.scratch().take(std::array{n * b * wide()}).data;
-    const auto wide_rows = [&](Index features) { return View<Element, 3>(memory, {n, b, features}); };
+    const auto wide_rows = [memory, n, b](Index features) {
+      return View<Element, 3>(memory, {n, b, features});
+    };
 
     if (!skip.empty()) {
       const View<Element, 3> joined = wide_rows(2 * c);  // (n, b, 2c)
@@ -74,7 +76,7 @@ class HunyuanDiT {
     norm(queue, x, w.norm1, conditioning.shift(i, context.step()), narrow);
     const View<Element, 3> qkv = wide_rows(3 * c);  // (n, b, 3c)
     linear(queue, rows_of(narrow), w.self.qkv, rows_of(qkv));
-    const auto heads = [&](Index part) {
+    const auto heads = [this, &qkv, c](Index part) {
       return qkv.template slice<2>({part * c, (part + 1) * c})
           .unfold(config_.head_dim);  // (n, b, heads, head_dim)
     };

@@ -46,7 +46,9 @@ constexpr std::optional<MeshFault> check(const Mesh& mesh, const DitShape& model
                                          Index ranks) {
   for (Axis axis : all_axes)
     if (mesh.degree(axis) < 1) return MeshFault{MeshFault::degree, axis, mesh.degree(axis), 1};
-  const auto missing = [&]<Axis axis>() { return mesh.degree(axis) > 1 && !Parallel::template has<axis>; };
+  const auto missing = [&mesh]<Axis axis>() {
+    return mesh.degree(axis) > 1 && !Parallel::template has<axis>;
+  };
   if (missing.template operator()<Axis::data>())
     return MeshFault{MeshFault::missing_policy, Axis::data, mesh.data};
   if (missing.template operator()<Axis::cfg>())

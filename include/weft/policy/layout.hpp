@@ -49,13 +49,13 @@ struct Layout {
   constexpr Range slice(Index m, int r, int u) const { return split(ring_slice(m, r), ulysses, u); }
 
   Rows of_picture() const {
-    return gathered([&](Index m) { return patch(m); });
+    return gathered([this](Index m) { return patch(m); });
   }
   Rows of_ring(int r) const {
-    return gathered([&](Index m) { return ring_slice(m, r); });
+    return gathered([this, r](Index m) { return ring_slice(m, r); });
   }
   Rows of_rank(int r, int u) const {
-    return gathered([&](Index m) { return slice(m, r, u); });
+    return gathered([this, r, u](Index m) { return slice(m, r, u); });
   }
 
  private:

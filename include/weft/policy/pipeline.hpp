@@ -91,7 +91,7 @@ inline std::vector<Task> pipeline_tasks(const Job& job, int stages, int stage) {
   const std::vector<detail::Hop> hops = detail::pipeline_hops(job.model, stages);
   const auto count = static_cast<Index>(hops.size());
   const Index spacing = job.model.placement == Placement::folded ? 2 : 1;
-  const auto stage_at = [&](Index hop) { return hops[static_cast<std::size_t>(hop)].stage; };
+  const auto stage_at = [&hops](Index hop) { return hops[static_cast<std::size_t>(hop)].stage; };
 
   std::vector<Task> tasks;
   std::vector<Index> free(static_cast<std::size_t>(job.layout.patches),
@@ -104,7 +104,7 @@ inline std::vector<Task> pipeline_tasks(const Job& job, int stages, int stage) {
     for (Index m = unit.patches.begin; m < unit.patches.end; ++m)
       free[static_cast<std::size_t>(m)] = start + count;
 
-    const auto from = [&](Index hop) {
+    const auto from = [&stage_at, stage](Index hop) {
       return hop > 0 && stage_at(hop - 1) != stage ? stage_at(hop - 1) : -1;
     };
     for (Index hop = 0; hop < count; ++hop) {
@@ -134,7 +134,7 @@ inline std::vector<TaskGroup> task_groups(const std::vector<Task>& tasks) {
   const auto count = static_cast<Index>(tasks.size());
   const auto at = [&tasks](Index i) -> const Task& { return tasks[static_cast<std::size_t>(i)]; };
   const auto needs_input = [&at, count](Index i) { return i < count && at(i).source >= 0; };
-  const auto recurs = [&](Index begin, Index period) {
+  const auto recurs = [&at, &needs_input, count](Index begin, Index period) {
     const Index later = begin + period, end = later + period;
     if (end > count) return false;
     for (Index i = begin; i < later; ++i)

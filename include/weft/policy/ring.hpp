@@ -125,7 +125,7 @@ struct Ring : detail::Ordered<Axis::ring, Inner> {
       const Slice all{this->store().keys(layer), this->store().values(layer)};
       std::vector<Addressed> sends, receives;
       for (Index m = unit.patches.begin; m < unit.patches.end; ++m) {
-        const auto fresh = [&](int member) {
+        const auto fresh = [this, layer, m](int member) {
           const Range tokens = this->job().layout.ring_slice(m, member);
           return Slice{this->keys_at(layer, m, tokens), this->values_at(layer, m, tokens)};
         };

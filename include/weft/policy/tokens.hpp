@@ -24,7 +24,7 @@ void for_each_element(const PictureShape& shape, Range pictures, const Rows& row
 /// (all pictures, channels, height, width) → (rows, pictures, features).
 inline Tensor to_tokens(const Tensor& images, const PictureShape& shape, Range pictures, const Rows& rows) {
   Tensor out({rows.size(), pictures.size(), shape.features()});
-  detail::for_each_element(shape, pictures, rows, [&](Index image, Index token) {
+  detail::for_each_element(shape, pictures, rows, [&out, &images](Index image, Index token) {
     out.data[static_cast<std::size_t>(token)] = images.data[static_cast<std::size_t>(image)];
   });
   return out;
@@ -33,7 +33,7 @@ inline Tensor to_tokens(const Tensor& images, const PictureShape& shape, Range p
 /// (rows, pictures, features) into their places of (all pictures, channels, height, width).
 inline void from_tokens(const Tensor& tokens, const PictureShape& shape, Range pictures, const Rows& rows,
                         Tensor& images) {
-  detail::for_each_element(shape, pictures, rows, [&](Index image, Index token) {
+  detail::for_each_element(shape, pictures, rows, [&tokens, &images](Index image, Index token) {
     images.data[static_cast<std::size_t>(image)] = tokens.data[static_cast<std::size_t>(token)];
   });
 }

@@ -24,10 +24,10 @@ namespace detail {
 /// Training steps for `steps` of `parts` equal parts, the noisiest first, skipping the first `skipped` parts.
 inline std::vector<int> leading_timesteps(const NoiseSchedule& schedule, int steps, int skipped) {
   const int train = schedule.train_steps();
-  const auto last_of = [&](int count) {
+  const auto last_of = [&schedule, train, skipped](int count) {
     return (count - 1 + skipped) * (train / (count + skipped)) + schedule.steps_offset();
   };
-  const auto works = [&](int count) {
+  const auto works = [&last_of, train, skipped](int count) {
     return 1 <= count && count <= train - skipped && last_of(count) < train;
   };
   if (!works(steps)) {

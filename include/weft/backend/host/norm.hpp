@@ -30,7 +30,7 @@ namespace detail {
 inline void norm(Queue& queue, In<float, 3> x, const NormWeights& weights, const Modulation& modulation,
                  View<float, 3> out) {
   const Index pictures = out.extent[1];
-  queue.workers().split(out.extent[0], 16, [&](Range tokens) {
+  queue.workers().split(out.extent[0], 16, [&x, &weights, &modulation, &out, pictures](Range tokens) {
     for (Index i = tokens.begin * pictures; i < tokens.end * pictures; ++i) {
       const Index token = i / pictures, picture = i % pictures;
       const View<float, 1> row = out[token][picture];
@@ -53,7 +53,7 @@ inline void norm(Queue& queue, In<float, 3> x, const NormWeights& weights, const
 inline void norm_pair(Queue& queue, In<float, 3> x, In<float, 3> skip, const NormWeights& weights,
                       View<float, 3> out) {
   const Index pictures = out.extent[1], features = x.extent[2];
-  queue.workers().split(out.extent[0], 16, [&](Range tokens) {
+  queue.workers().split(out.extent[0], 16, [&x, &skip, &weights, &out, pictures, features](Range tokens) {
     for (Index i = tokens.begin * pictures; i < tokens.end * pictures; ++i) {
       const Index token = i / pictures, picture = i % pictures;
       const View<float, 1> row = out[token][picture];
@@ -70,7 +70,8 @@ inline void norm_rotate(Queue& queue, In<float, 4> x, const NormWeights* weights
                         View<float, 4> out) {
   const auto [tokens, pictures, heads, head_dim] = out.extent;
   queue.workers().split(
-      tokens, 16, [&, pictures = pictures, heads = heads, head_dim = head_dim](Range range) {
+      tokens, 16,
+      [&x, weights, &rotation, &out, pictures = pictures, heads = heads, head_dim = head_dim](Range range) {
         for (Index i = range.begin * pictures * heads; i < range.end * pictures * heads; ++i) {
           const Index token = i / (pictures * heads), picture = i / heads % pictures, head = i % heads;
           const View<const float, 1> in = x[token][picture][head];

@@ -18,7 +18,7 @@ namespace weft::host {
 inline void noise(Queue& queue, std::uint64_t seed, Step step, const PictureShape& shape, Index first,
                   Range tokens, View<float, 3> out) {
   const auto number = static_cast<std::uint32_t>(step.index());
-  queue.workers().split(tokens.size(), 1, [&](Range part) {
+  queue.workers().split(tokens.size(), 1, [seed, number, &shape, first, tokens, &out](Range part) {
     for (Index t = part.begin; t < part.end; ++t)
       for (Index p = 0; p < out.extent[1]; ++p)
         for (Index f = 0; f < out.extent[2]; ++f)

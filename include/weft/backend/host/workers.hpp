@@ -26,7 +26,7 @@ class Workers {
   void split(Index n, Index grain, Body&& body) {
     const Index parts = std::min<Index>(count(), n / std::max<Index>(grain, 1));
     if (parts <= 1) return body(Range{0, n});
-    run([&](int worker) {
+    run([&body, n, parts](int worker) {
       if (worker < parts) body(weft::split(n, parts, worker));
     });
   }
@@ -44,12 +44,12 @@ class Workers {
     begin_.notify_all();
     body(0);
     std::unique_lock lock(mutex_);
-    end_.wait(lock, [&] { return running_ == 0; });
+    end_.wait(lock, [this] { return running_ == 0; });
   }
 
   void serve(std::stop_token stop, int worker) {
     std::unique_lock lock(mutex_);
-    for (unsigned done = 0; begin_.wait(lock, stop, [&] { return round_ != done; }); done = round_) {
+    for (unsigned done = 0; begin_.wait(lock, stop, [this, done] { return round_ != done; }); done = round_) {
       lock.unlock();
       call_(context_, worker);
       lock.lock();

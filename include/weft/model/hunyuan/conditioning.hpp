@@ -207,12 +207,12 @@ class Conditioning {
     }
     const Buffer x = constant<Backend, Element>(queue, states);
     const View<Element, 2> rows = x.view(std::array{length * pictures_, d});
-    const auto projected = [&](const View<const Element, 2>& in, const LinearWeights<Element>& layer) {
+    const auto projected = [&queue](const View<const Element, 2>& in, const LinearWeights<Element>& layer) {
       Buffer out(queue, in.extent[0] * layer.outputs());
       linear(queue, in, layer, out.view(std::array{in.extent[0], layer.outputs()}));
       return out;
     };
-    const auto heads = [&](const Buffer& buffer, Index tokens) {
+    const auto heads = [this, head_dim](const Buffer& buffer, Index tokens) {
       return buffer.view(std::array{tokens, pictures_, HunyuanConfig::pooler_heads, head_dim});
     };
     const Buffer q = projected(rows.template slice<0>({0, pictures_}), weights.pool_q);

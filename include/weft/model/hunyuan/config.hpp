@@ -79,11 +79,11 @@ struct HunyuanConfig {
   /// Every tensor of the weight files.
   std::map<std::string, Shape> tensors() const {
     std::map<std::string, Shape> out;
-    const auto linear = [&](const std::string& name, Index outputs, Index inputs) {
+    const auto linear = [&out](const std::string& name, Index outputs, Index inputs) {
       out[name + ".weight"] = {outputs, inputs};
       out[name + ".bias"] = {outputs};
     };
-    const auto norm = [&](const std::string& name, Index features) {
+    const auto norm = [&out](const std::string& name, Index features) {
       out[name + ".weight"] = {features};
       out[name + ".bias"] = {features};
     };
