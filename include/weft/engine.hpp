@@ -109,7 +109,7 @@ class Engine {
           denoiser.step(queue_, policies_, unit, unit_rows, here, evaluator_.prediction(unit_rows));
         },
         [this, &finished] { finished.pass(queue_); });
-    finished.watch();
+    step_seconds_ = finished.watch();
 
     return gathered(denoiser.state(), picture, count, [this, count](int rank) {
       return mesh_.coordinate(Axis::cfg, rank) == 0 ? Policies::prompts(mesh_, rank, count) : Range{};
@@ -145,6 +145,8 @@ class Engine {
   Queue& queue() { return queue_; }
   /// What the last loop has taken, waited for and copied from the host: nothing.
   const QueueCounts& loop_counts() const { return loop_counts_; }
+  /// How long each step of the last loop took on this rank, after the first.
+  const std::vector<double>& step_seconds() const { return step_seconds_; }
 
  private:
   static void check(const Mesh& mesh, const DitShape& model, const Demand& demand) {
@@ -218,6 +220,7 @@ class Engine {
   Evaluator<Model, Policies> evaluator_;
   std::optional<std::pair<Job, Index>> prepared_;
   QueueCounts loop_counts_;
+  std::vector<double> step_seconds_;
 };
 
 }  // namespace weft

@@ -31,63 +31,107 @@ struct HeadMoves {
   Angles angles;
 };
 
-template <class E>
-__global__ void move_heads(const __grid_constant__ HeadMoves<E> moves, Index rows) {
-  constexpr int lanes = 16, N = 8;
-  const HeadMove<E>& move = moves.move[blockIdx.y];
-  const Index row = (static_cast<Index>(blockIdx.x) * blockDim.x + threadIdx.x) / lanes;
-  const int width = move.to.width, column = static_cast<int>(threadIdx.x) % lanes * N;
-  const bool active = row < rows && column < width;  // the others take part in sums alone
+/// LayerNorm over a head and the rotation of its token, for the 8 of its features that one of 16 lanes holds:
+/// y = factor · x + partner_factor · (the other of x's pair) + addend, of x without its mean and deviation.
+struct HeadTransform {
+  static constexpr int lanes = 16, N = 8;
 
-  float x[N] = {};
-  if (active) load(move.from.row(row) + column, x);
-  if (move.norms) {
-    float sum = 0, squares = 0;
+  bool active, norms;
+  float one_of_width, epsilon;
+  float factor[N], partner_factor[N], addend[N];
+
+  template <class E>
+  __device__ HeadTransform(const HeadMove<E>& move, const Angles& angles, int token, int column)
+      : active(column < move.to.width),
+        norms(move.norms),
+        one_of_width(1 / static_cast<float>(move.to.width)),
+        epsilon(move.epsilon) {
+    float scale[N], shift[N], cos[N], sin[N];
 #pragma unroll
-    for (int i = 0; i < N; ++i) sum += x[i];
-    const float mean = sum_over_lanes<lanes>(sum) / static_cast<float>(width);
-#pragma unroll
-    for (int i = 0; i < N; ++i) {
-      x[i] = active ? x[i] - mean : 0;
-      squares += x[i] * x[i];
+    for (int i = 0; i < N; ++i) scale[i] = cos[i] = 1, shift[i] = sin[i] = 0;
+    if (active && move.scale) load(move.scale + column, scale);
+    if (active && move.shift) load(move.shift + column, shift);
+    if (active && move.rotates) {
+      load(angles.cos + token * angles.stride + column, cos);
+      load(angles.sin + token * angles.stride + column, sin);
     }
-    const float inverse = rsqrtf(sum_over_lanes<lanes>(squares) / static_cast<float>(width) + move.epsilon);
 #pragma unroll
     for (int i = 0; i < N; ++i) {
-      x[i] *= inverse;
-      if (active && move.scale) x[i] *= move.scale[column + i];
-      if (active && move.shift) x[i] += move.shift[column + i];
+      const int partner = i ^ 1;
+      const float turn = i % 2 == 0 ? -sin[i] : sin[i];
+      factor[i] = scale[i] * cos[i], partner_factor[i] = scale[partner] * turn;
+      addend[i] = shift[i] * cos[i] + shift[partner] * turn;
     }
   }
-  if (!active) return;
-  if (move.rotates) {
-    const Index token = row / (move.to.extent[1] * move.to.extent[2]);
-    float cos[N], sin[N];
-    load(moves.angles.cos + token * moves.angles.stride + column, cos);
-    load(moves.angles.sin + token * moves.angles.stride + column, sin);
+
+  /// All lanes take part, with zeros where they hold nothing.
+  __device__ void apply(float (&x)[N]) const {
+    float inverse = 1;
+    if (norms) {
+      float sum = 0, squares = 0;
+#pragma unroll
+      for (int i = 0; i < N; ++i) sum += x[i];
+      const float mean = sum_over_lanes<lanes>(sum) * one_of_width;
+#pragma unroll
+      for (int i = 0; i < N; ++i) x[i] -= mean, squares += x[i] * x[i];
+      inverse = rsqrtf(sum_over_lanes<lanes>(active ? squares : 0) * one_of_width + epsilon);
+    }
 #pragma unroll
     for (int i = 0; i < N; i += 2) {
       const float even = x[i], odd = x[i + 1];
-      x[i] = even * cos[i] - odd * sin[i];
-      x[i + 1] = odd * cos[i + 1] + even * sin[i + 1];
+      x[i] = inverse * (factor[i] * even + partner_factor[i] * odd) + addend[i];
+      x[i + 1] = inverse * (factor[i + 1] * odd + partner_factor[i + 1] * even) + addend[i + 1];
     }
   }
-  store(x, move.to.row(row) + column);
+};
+
+/// A warp takes all heads of a token of a picture, a few at a time, so that what is the same for them is
+/// loaded once.
+template <class E>
+__global__ void move_heads(const __grid_constant__ HeadMoves<E> moves) {
+  constexpr int lanes = HeadTransform::lanes, N = HeadTransform::N, heads_a_warp = 32 / lanes, at_once = 4;
+  const HeadMove<E>& move = moves.move[blockIdx.y];
+  const int place = static_cast<int>(blockIdx.x * blockDim.y + threadIdx.y), pictures = move.to.extent[1];
+  const int token = place / pictures, picture = place % pictures, heads = move.to.extent[2];
+  if (token >= move.to.extent[0]) return;
+  const int lane = static_cast<int>(threadIdx.x), column = lane % lanes * N;
+  const HeadTransform transform(move, moves.angles, token, column);
+  const E* const from = move.from.data + token * move.from.stride[0] + picture * move.from.stride[1] + column;
+  E* const to = move.to.data + token * move.to.stride[0] + picture * move.to.stride[1] + column;
+
+  for (int first = lane / lanes; first - lane / lanes < heads; first += heads_a_warp * at_once) {
+    Packed<N, E> packed[at_once];
+#pragma unroll
+    for (int i = 0; i < at_once; ++i) {
+      const int head = first + i * heads_a_warp;
+      if (transform.active && head < heads) packed[i].load(from + head * move.from.stride[2]);
+    }
+#pragma unroll
+    for (int i = 0; i < at_once; ++i) {
+      const int head = first + i * heads_a_warp;
+      float x[N];
+      packed[i].widen(x);
+      transform.apply(x);
+      packed[i].narrow(x);
+      if (transform.active && head < heads) packed[i].store(to + head * move.to.stride[2]);
+    }
+  }
 }
 
-/// The first `count` of the moves, which have the same extents. Heads are up to 128 long and a multiple of 8.
+/// The first `count` of the moves, which have as many tokens and pictures. Heads are up to 128 long and a
+/// multiple of 8.
 template <class E>
 void launch_head_moves(cudaStream_t stream, const HeadMoves<E>& moves, int count) {
-  const Index rows = moves.move[0].to.count();
-  if (rows == 0) return;
+  const auto& [tokens, pictures, heads] = moves.move[0].to.extent;
+  if (moves.move[0].to.count() == 0) return;
   for (int i = 0; i < count; ++i)
     if (moves.move[i].to.width > 128 || !moves.move[i].from.moves_by(8) || !moves.move[i].to.moves_by(8))
       refuse("Heads of ", moves.move[i].to.width,
              " features cannot be moved: up to 128 can, in multiples of 8 that "
              "begin at multiples of 16 bytes.");
-  constexpr int threads = 256;
-  const dim3 grid(blocks_for(rows * 16, threads), static_cast<unsigned>(count));
-  move_heads<<<grid, threads, 0, stream>>>(moves, rows);
+  constexpr int warps = 4;
+  const dim3 grid(blocks_for(Index{tokens} * pictures, warps), static_cast<unsigned>(count));
+  move_heads<<<grid, dim3(32, warps), 0, stream>>>(moves);
   check(cudaGetLastError(), "Launching heads");
 }
 

@@ -45,31 +45,78 @@ struct RowsOf {
   }
 };
 
-/// `N` numbers, as many as make whole 16-byte moves, or one.
+/// Two numbers of a register as float32, and back.
+template <class T>
+struct Pair;
+template <>
+struct Pair<__nv_bfloat16> {
+  using Type = __nv_bfloat162;
+  static __device__ float2 widen(Type pair) { return __bfloat1622float2(pair); }
+  static __device__ Type narrow(float a, float b) { return __floats2bfloat162_rn(a, b); }
+};
+template <>
+struct Pair<__half> {
+  using Type = __half2;
+  static __device__ float2 widen(Type pair) { return __half22float2(pair); }
+  static __device__ Type narrow(float a, float b) { return __floats2half2_rn(a, b); }
+};
+template <>
+struct Pair<float> {
+  using Type = float2;
+  static __device__ float2 widen(Type pair) { return pair; }
+  static __device__ Type narrow(float a, float b) { return {a, b}; }
+};
+
+/// `N` numbers as they lie in memory: as many as make whole 16-byte moves, or one.
+template <int N, class T>
+struct Packed {
+  static constexpr int moves = N * static_cast<int>(sizeof(T)) / 16;
+  uint4 bits[moves] = {};
+
+  __device__ void load(const T* from) {
+#pragma unroll
+    for (int i = 0; i < moves; ++i) bits[i] = reinterpret_cast<const uint4*>(from)[i];
+  }
+  __device__ void store(T* to) const {
+#pragma unroll
+    for (int i = 0; i < moves; ++i) reinterpret_cast<uint4*>(to)[i] = bits[i];
+  }
+  __device__ void widen(float (&to)[N]) const {
+    const auto* pairs = reinterpret_cast<const typename Pair<T>::Type*>(bits);
+#pragma unroll
+    for (int i = 0; i < N / 2; ++i) {
+      const float2 both = Pair<T>::widen(pairs[i]);
+      to[2 * i] = both.x, to[2 * i + 1] = both.y;
+    }
+  }
+  __device__ void narrow(const float (&from)[N]) {
+    auto* pairs = reinterpret_cast<typename Pair<T>::Type*>(bits);
+#pragma unroll
+    for (int i = 0; i < N / 2; ++i) pairs[i] = Pair<T>::narrow(from[2 * i], from[2 * i + 1]);
+  }
+};
+template <class T>
+struct Packed<1, T> {
+  T number{};
+
+  __device__ void load(const T* from) { number = *from; }
+  __device__ void store(T* to) const { *to = number; }
+  __device__ void widen(float (&to)[1]) const { to[0] = static_cast<float>(number); }
+  __device__ void narrow(const float (&from)[1]) { number = static_cast<T>(from[0]); }
+};
+
 template <int N, class T>
 __device__ void load(const T* from, float (&to)[N]) {
-  if constexpr (N == 1) {
-    to[0] = static_cast<float>(from[0]);
-  } else {
-    alignas(16) T numbers[N];
-    for (int i = 0; i < N * static_cast<int>(sizeof(T)) / 16; ++i)
-      reinterpret_cast<uint4*>(numbers)[i] = reinterpret_cast<const uint4*>(from)[i];
-#pragma unroll
-    for (int i = 0; i < N; ++i) to[i] = static_cast<float>(numbers[i]);
-  }
+  Packed<N, T> packed;
+  packed.load(from);
+  packed.widen(to);
 }
 
 template <int N, class T>
 __device__ void store(const float (&from)[N], T* to) {
-  if constexpr (N == 1) {
-    to[0] = static_cast<T>(from[0]);
-  } else {
-    alignas(16) T numbers[N];
-#pragma unroll
-    for (int i = 0; i < N; ++i) numbers[i] = static_cast<T>(from[i]);
-    for (int i = 0; i < N * static_cast<int>(sizeof(T)) / 16; ++i)
-      reinterpret_cast<uint4*>(to)[i] = reinterpret_cast<const uint4*>(numbers)[i];
-  }
+  Packed<N, T> packed;
+  packed.narrow(from);
+  packed.store(to);
 }
 
 /// Over `Lanes` neighbouring lanes of a warp, the same in each.

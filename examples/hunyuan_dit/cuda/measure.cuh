@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -95,14 +96,15 @@ SizeReport measure_size(const Options& options, const weft::HunyuanDiT<Backend>&
   report.px = px, report.traced_steps = 2;
   constexpr int warmup = 2;
   with_steps(options.timed_steps + warmup);
-  std::vector<Clock::time_point> finished;
-  request.progress = [&finished](weft::Index) { finished.push_back(Clock::now()); };
+  request.progress = [&report, &options](weft::Index done) {
+    if (done == 1)
+      report.first_step_s = std::chrono::duration<double>(Clock::now() - options.started).count();
+  };
   World world;
-  Engine(model, {}, world).generate(request);
-  for (std::size_t i = warmup; i < finished.size(); ++i)
-    report.step_ms.push_back(
-        std::chrono::duration<double, std::milli>(finished[i] - finished[i - 1]).count());
-  report.first_step_s = std::chrono::duration<double>(finished.front() - options.started).count();
+  Engine engine(model, {}, world);
+  engine.generate(request);
+  for (const double seconds : std::span(engine.step_seconds()).subspan(warmup - 1))
+    report.step_ms.push_back(1e3 * seconds);
 
   request.progress = nullptr;
   with_steps(report.traced_steps + 1);  // the first finds the products' algorithms

@@ -57,12 +57,12 @@ struct Rotation {
 };
 
 /// What a block hands to attention: projected, not yet normed or rotated, so that whoever places the heads
-/// can norm and rotate on the way.
+/// can norm and rotate on the way. Attention may read them where they are, and write there.
 template <class Element>
 struct Heads {
   View<Element, 4> q;                   // (tokens, pictures, heads, head_dim)
   View<Element, 4> k;                   // (tokens, pictures, heads, head_dim)
-  View<const Element, 4> v;             // (tokens, pictures, heads, head_dim)
+  View<Element, 4> v;                   // (tokens, pictures, heads, head_dim)
   const NormWeights* q_norm = nullptr;  // over head_dim; null: none
   const NormWeights* k_norm = nullptr;
   Rotation rotation{};  // of these tokens

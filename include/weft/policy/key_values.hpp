@@ -15,6 +15,9 @@ class KeyValues {
 
   KeyValues() = default;
 
+  /// Room for none: `hold` tells where they are.
+  explicit KeyValues(Rows rows) : rows_(std::move(rows)) {}
+
   /// Room for `layers` blocks; more layers than that share the last one's.
   KeyValues(typename Backend::Queue& queue, Rows rows, Index layers, Index pictures, Index heads,
             Index head_dim)
@@ -25,14 +28,21 @@ class KeyValues {
         keys_(queue, layers * layer_size_),
         values_(queue, layers * layer_size_) {}
 
+  bool has_room() const { return layers_ > 0; }
+
+  /// The keys and values of all layers from now on: (rows, pictures, heads, head_dim).
+  void hold(const View<Element, 4>& keys, const View<Element, 4>& values) {
+    held_keys_ = keys, held_values_ = values;
+  }
+
   /// Whose tokens these are.
   const Rows& rows() const { return rows_; }
 
   View<Element, 4> keys(Index layer) const {
-    return of_layer(keys_, layer);
+    return has_room() ? of_layer(keys_, layer) : held_keys_;
   }  // (rows, pictures, heads, head_dim)
   View<Element, 4> values(Index layer) const {
-    return of_layer(values_, layer);
+    return has_room() ? of_layer(values_, layer) : held_values_;
   }  // (rows, pictures, heads, head_dim)
 
  private:
@@ -48,6 +58,7 @@ class KeyValues {
   std::array<Index, 4> extents_{};
   Index layers_ = 0, layer_size_ = 0;
   Buffer keys_, values_;
+  View<Element, 4> held_keys_, held_values_;
 };
 
 }  // namespace weft

@@ -31,6 +31,11 @@ struct Local {
       job_ = job;
       const Rows kept =
           mesh_.copies_ring_cache() ? job.layout.of_picture() : job.layout.of_ring(coordinate(Axis::ring));
+      // Where all that is kept are the keys of one unit on this rank, they stay where the model made them.
+      if (mesh_.ulysses == 1 && !mesh_.copies_ring_cache() && job.layout.patches == 1) {
+        store_ = KeyValues<Backend>(kept);
+        return;
+      }
       // Where no stale keys are read again, blocks can share the room of one.
       const Index layers = job.layout.patches > 1 ? job.layers : 1;
       store_ = KeyValues<Backend>(queue, kept, layers, job.pictures, heads().size(), job.model.head_dim);
@@ -62,6 +67,11 @@ struct Local {
     /// Norms and rotates a unit's heads and puts keys and values where attention reads them; returns the
     /// queries for `attend`. Layers are numbered from 0 on every rank.
     View<const Element, 4> place(Queue& queue, Index layer, const Unit& unit, const Heads<Element>& heads) {
+      if (!store_.has_room()) {
+        place_heads(queue, heads, heads.q, heads.k, heads.v);
+        store_.hold(heads.k, heads.v);
+        return heads.q;
+      }
       Index row = 0;
       for (Index m = unit.patches.begin; m < unit.patches.end; ++m) {
         const Range tokens = slice(m, coordinate(Axis::ulysses));

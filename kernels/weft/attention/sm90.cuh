@@ -7,6 +7,7 @@
 
 #include "weft/attention/sm90/consumer.cuh"
 #include "weft/attention/sm90/producer.cuh"
+#include "weft/device.cuh"
 #include "weft/tier.cuh"
 
 namespace weft::kernels::sm90 {
@@ -71,20 +72,17 @@ void launch_tiled(cudaStream_t stream, View<const E, 4> q, View<const E, 4> k, V
 template <int HeadDim, class E>
 void launch_attention(cudaStream_t stream, View<const E, 4> q, View<const E, 4> k, View<const E, 4> v,
                       View<E, 4> out, View<float, 3> lse) {
-  int device, multiprocessors;
-  check(cudaGetDevice(&device), "Asking for the current device");
-  check(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device),
-        "Counting multiprocessors");
+  const int processors = multiprocessors();
   using Tall = TallTiling<HeadDim>;
   if constexpr (HeadDim <= 88) {  // above, the registers do not suffice
     constexpr double tall_row = 0.945;
     const Index sequences = q.extent[1] * q.extent[2];
-    if (tall_row * row_rounds<Tall>(q.extent[0], sequences, multiprocessors) <
-        row_rounds<Tiling<HeadDim>>(q.extent[0], sequences, multiprocessors)) {
-      return launch_tiled<HeadDim, Tall>(stream, q, k, v, out, lse, multiprocessors);
+    if (tall_row * row_rounds<Tall>(q.extent[0], sequences, processors) <
+        row_rounds<Tiling<HeadDim>>(q.extent[0], sequences, processors)) {
+      return launch_tiled<HeadDim, Tall>(stream, q, k, v, out, lse, processors);
     }
   }
-  launch_tiled<HeadDim, Tiling<HeadDim>>(stream, q, k, v, out, lse, multiprocessors);
+  launch_tiled<HeadDim, Tiling<HeadDim>>(stream, q, k, v, out, lse, processors);
 }
 
 }  // namespace weft::kernels::sm90

@@ -64,20 +64,23 @@ void norm_rotate(Queue& queue, In<E, 4> x, const NormWeights* weights, const Rot
       1);
 }
 
-/// Every head of a unit's tokens to where attention reads it: q and k normed and rotated, v as it is.
-/// All (tokens, pictures, heads, head_dim).
+/// Every head of a unit's tokens to where attention reads it: q and k normed and rotated, v as it is. Each
+/// may be there already. All (tokens, pictures, heads, head_dim).
 template <class E>
 void place_heads(Queue& queue, const Heads<E>& heads, const View<E, 4>& q, const View<E, 4>& k,
                  const View<E, 4>& v) {
-  const auto span = queue.span(Work{
-      "place_heads", {q.extent[0] * q.extent[1], q.extent[2], q.extent[3]}, 0, 6 * q.size() * bytes_of<E>});
+  const int count = v.data == heads.v.data ? 2 : 3;
+  const auto span = queue.span(Work{"place_heads",
+                                    {q.extent[0] * q.extent[1], q.extent[2], q.extent[3]},
+                                    0,
+                                    2 * count * q.size() * bytes_of<E>});
   const bool rotates = !heads.rotation.cos.empty();
   kernels::launch_head_moves<E>(queue.stream(),
                                 {{detail::head_move<E>(heads.q, heads.q_norm, rotates, q),
                                   detail::head_move<E>(heads.k, heads.k_norm, rotates, k),
                                   detail::head_move<E>(heads.v, nullptr, false, v)},
                                  detail::angles(heads.rotation)},
-                                3);
+                                count);
 }
 
 }  // namespace weft::cuda

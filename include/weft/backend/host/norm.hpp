@@ -89,13 +89,13 @@ inline void norm_rotate(Queue& queue, In<float, 4> x, const NormWeights* weights
       });
 }
 
-/// Every head of a unit's tokens to where attention reads it: q and k normed and rotated, v as it is.
-/// All (tokens, pictures, heads, head_dim).
+/// Every head of a unit's tokens to where attention reads it: q and k normed and rotated, v as it is. Each
+/// may be there already. All (tokens, pictures, heads, head_dim).
 inline void place_heads(Queue& queue, const Heads<float>& heads, View<float, 4> q, View<float, 4> k,
                         View<float, 4> v) {
   norm_rotate(queue, heads.q, heads.q_norm, heads.rotation, q);
   norm_rotate(queue, heads.k, heads.k_norm, heads.rotation, k);
-  copy(queue, heads.v, v);
+  if (v.data != heads.v.data) copy(queue, heads.v, v);
 }
 
 }  // namespace weft::host

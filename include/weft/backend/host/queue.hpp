@@ -1,8 +1,10 @@
 // The host's queue: operators run in the calling thread and are done when they return.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <utility>
+#include <vector>
 
 #include "weft/backend/counts.hpp"
 #include "weft/backend/host/workers.hpp"
@@ -53,14 +55,21 @@ class Queue::Milestones {
   Milestones(Index, std::function<void(Index)> told) : told_(std::move(told)) {}
 
   void pass(Queue&) {
-    if (told_) told_(++passed_);
+    passed_.push_back(Lane::Clock::now());
+    if (told_) told_(static_cast<Index>(passed_.size()));
   }
-  /// Returns when all has been told.
-  void watch() {}
+
+  /// Returns when all has been told: the seconds from each passing to the next.
+  std::vector<double> watch() {
+    std::vector<double> seconds;
+    for (std::size_t i = 1; i < passed_.size(); ++i)
+      seconds.push_back(std::chrono::duration<double>(passed_[i] - passed_[i - 1]).count());
+    return seconds;
+  }
 
  private:
   std::function<void(Index)> told_;
-  Index passed_ = 0;
+  std::vector<Lane::Clock::time_point> passed_;
 };
 
 }  // namespace weft::host

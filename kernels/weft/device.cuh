@@ -1,0 +1,17 @@
+// Numbers of the current device.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include "weft/check.cuh"
+
+namespace weft::kernels {
+
+inline int multiprocessors() {
+  int device, count;
+  check(cudaGetDevice(&device), "Asking for the current device");
+  check(cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device), "Counting multiprocessors");
+  return count;
+}
+
+}  // namespace weft::kernels
