@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <map>
 #include <random>
 #include <set>
@@ -20,9 +21,10 @@ namespace {
 struct Schedule {
   Job job;
   int stages;
+  std::vector<weft::Window> windows;
   std::vector<std::vector<Task>> tasks;  // of every stage
 
-  Schedule(const Job& what, int count) : job(what), stages(count) {
+  Schedule(const Job& what, int count) : job(what), stages(count), windows(pipeline_windows(job, stages)) {
     for (int stage = 0; stage < stages; ++stage) tasks.push_back(pipeline_tasks(job, stages, stage));
   }
 
@@ -217,26 +219,40 @@ TEST_CASE("pipeline: a single stage runs unit after unit and sends nothing") {
   }
 }
 
-TEST_CASE("pipeline: groups are all tasks in order, and the steady state is one of them") {
+TEST_CASE("pipeline: windows are the whole run, and the steady state is one of them") {
   for (const Schedule& schedule : random_schedules())
     for (const std::vector<Task>& tasks : schedule.tasks) {
-      Index next = 0;
-      for (const auto& [group, times] : task_groups(tasks)) {
+      Index next = 0, tick = 0;
+      for (const auto& [window, group] : task_groups(tasks, schedule.windows)) {
+        CHECK(window.ticks.begin == tick);
         CHECK(group.begin == next);
         for (Index i = group.begin; i < group.end; ++i)
-          for (Index time = 1; time < times; ++time) {
+          for (Index time = 1; time < window.times; ++time) {
             const Task& first = tasks[static_cast<std::size_t>(i)];
             const Task& later = tasks[static_cast<std::size_t>(i + time * group.size())];
+            CHECK(later.tick == first.tick + time * window.ticks.size());
             CHECK(later.unit.step == first.unit.step + time);
             CHECK(later.unit.patches == first.unit.patches);
             CHECK(later.blocks == first.blocks);
           }
-        next += group.size() * times;
+        next += group.size() * window.times;
+        tick += window.ticks.size() * window.times;
       }
       CHECK(next == static_cast<Index>(tasks.size()));
     }
-  const Schedule serial(job_of(Placement::folded, 40, 1, 50, 1), 1);
-  CHECK(task_groups(serial.tasks[0]).size() == 1);
-  const Schedule staged(job_of(Placement::folded, 40, 8, 50, 1), 4);
-  for (const std::vector<Task>& tasks : staged.tasks) CHECK(task_groups(tasks).size() <= 3);
+  CHECK(Schedule(job_of(Placement::folded, 40, 1, 50, 1), 1).windows.size() == 1);
+  CHECK(Schedule(job_of(Placement::folded, 40, 8, 50, 1), 4).windows.size() <= 4);
+}
+
+TEST_CASE("pipeline: a result is needed at the next tick, so what is sent in a window arrives in it") {
+  for (const Schedule& schedule : random_schedules()) {
+    std::multiset<std::array<Index, 5>> made, needed;  // tick, from, to, step, first patch
+    for (int stage = 0; stage < static_cast<int>(schedule.tasks.size()); ++stage)
+      for (const Task& task : schedule.tasks[static_cast<std::size_t>(stage)]) {
+        const Index step = task.unit.step, patch = task.unit.patches.begin;
+        if (task.destination >= 0) made.insert({task.tick, stage, task.destination, step, patch});
+        if (task.source >= 0) needed.insert({task.tick - 1, task.source, stage, step, patch});
+      }
+    CHECK(made == needed);
+  }
 }

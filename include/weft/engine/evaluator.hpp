@@ -59,7 +59,7 @@ class Evaluator {
   void prepare(Queue& queue, const Job& job, const Rows& rows, Index features) {
     job_ = job, rows_ = rows, blocks_ = policies_.blocks(job.model);
     policies_.prepare(queue, job);
-    tasks_ = policies_.tasks(job), groups_ = task_groups(tasks_);
+    tasks_ = policies_.tasks(job), groups_ = task_groups(tasks_, policies_.windows(job));
     const Index n = rows.size(), b = job.pictures, width = job.model.width;
     const Index in_features = job.model.channels * job.model.patch * job.model.patch;
     hidden_ = {queue, n * b * width};
@@ -81,30 +81,22 @@ class Evaluator {
   QueueCounts run(Queue& queue, const typename Model::Conditioning& conditioning, Feed feed, Take take,
                   Passed passed) {
     const auto body_of = [this, &queue, &conditioning, &feed, &take](const TaskGroup& group) {
-      return [this, &queue, &conditioning, &feed, &take, tasks = group.tasks](Index step) {
-        for (Index i = tasks.begin; i < tasks.end; ++i) {
-          if (i + 1 < task_count()) post_input(queue, task_at(i + 1));  // travels while this one computes
-          Task task = task_at(i);
-          task.unit.step += step - task_at(tasks.begin).unit.step;
-          run_task(queue, conditioning, task, feed, take);
-        }
+      return [this, &queue, &conditioning, &feed, &take, &group](Index step) {
+        run_group(queue, conditioning, group, step, feed, take);
       };
     };
     std::vector<decltype(queue.record(body_of(groups_.front()), 0))> recorded;
-    for (const TaskGroup& group : groups_)
-      recorded.push_back(queue.record(body_of(group), task_at(group.tasks.begin).unit.step));
+    for (const TaskGroup& group : groups_) recorded.push_back(queue.record(body_of(group), step_of(group)));
 
     const QueueCounts before = queue.counts();
-    post_input(queue, tasks_.front());
     for (std::size_t g = 0; g < groups_.size(); ++g) {
-      const auto& [tasks, times] = groups_[g];
-      for (Index time = 0; time < times; ++time) {
-        queue.replay(recorded[g], task_at(tasks.begin).unit.step + time);
+      const auto& [window, tasks] = groups_[g];
+      for (Index time = 0; time < window.times; ++time) {
+        queue.replay(recorded[g], step_of(groups_[g]) + time);
         for (Index i = tasks.begin; i < tasks.end; ++i)
           if (task_at(i).sample && task_at(i).unit.patches.end == rows_.patches()) passed();
       }
     }
-    policies_.finish(queue);
     return queue.counts() - before;
   }
 
@@ -113,6 +105,30 @@ class Evaluator {
 
   Index task_count() const { return static_cast<Index>(tasks_.size()); }
   const Task& task_at(Index i) const { return tasks_[static_cast<std::size_t>(i)]; }
+
+  /// The step of the group's first task, at its first time.
+  Index step_of(const TaskGroup& group) const {
+    return group.tasks.empty() ? 0 : task_at(group.tasks.begin).unit.step;
+  }
+
+  /// The group as that of `step`. A task's input is made at the tick before, so it is posted in the window of
+  /// that tick, and there a task ahead: it travels while another task computes.
+  template <class Feed, class Take>
+  void run_group(Queue& queue, const typename Model::Conditioning& conditioning, const TaskGroup& group,
+                 Index step, const Feed& feed, const Take& take) {
+    const auto& [window, tasks] = group;
+    const auto post = [this, &queue, &window](Index i) {
+      if (i < task_count() && window.ticks.contains(task_at(i).tick - 1)) post_input(queue, task_at(i));
+    };
+    post(tasks.begin);
+    for (Index i = tasks.begin; i < tasks.end; ++i) {
+      post(i + 1);
+      Task task = task_at(i);
+      task.unit.step += step - step_of(group);
+      run_task(queue, conditioning, task, feed, take);
+    }
+    policies_.finish(queue);
+  }
 
   template <class Feed, class Take>
   void run_task(Queue& queue, const typename Model::Conditioning& conditioning, const Task& task,

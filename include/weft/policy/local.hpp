@@ -52,6 +52,8 @@ struct Local {
     /// The blocks that this rank runs, and when it runs them on what.
     std::vector<Range> blocks(const DitShape& model) const { return pipeline_blocks(model, 1, 0); }
     std::vector<Task> tasks(const Job& job) const { return pipeline_tasks(job, 1, 0); }
+    /// The run in windows, the same for all stages.
+    std::vector<Window> windows(const Job& job) const { return pipeline_windows(job, 1); }
 
     /// Activations from the stage before and to the stage after, where a task has one.
     template <class T>
@@ -59,6 +61,7 @@ struct Local {
     void wait_input(Queue&, const Task&) {}
     template <class T>
     void send_output(Queue&, const Task&, const View<T, 3>&) {}
+    /// Whatever was sent in this window has left.
     void finish(Queue&) {}
 
     /// Adds up what all who hold tokens of these pictures have.

@@ -29,6 +29,7 @@ struct PipeFusion : detail::Ordered<Axis::pipe, Inner> {
     std::vector<Task> tasks(const Job& job) const {
       return pipeline_tasks(job, stages_.size(), stages_.rank());
     }
+    std::vector<Window> windows(const Job& job) const { return pipeline_windows(job, stages_.size()); }
 
     /// Call it a task ahead, in the order of the tasks: x is filled while another task computes. That x may
     /// be any memory of the unit's own tokens: what was sent from there has been read long before.
@@ -47,22 +48,17 @@ struct PipeFusion : detail::Ordered<Axis::pipe, Inner> {
     void send_output(Queue& queue, const Task& task, const View<T, 3>& x) {
       if (task.destination < 0) return;
       outputs_.push_back(stages_.send(queue, x, task.destination));
-      // A unit sends at most twice, and a patch has one unit in flight: older messages have arrived.
-      while (static_cast<int>(outputs_.size()) > 2 * this->job().layout.patches) wait_output(queue);
     }
 
     void finish(Queue& queue) {
-      while (!outputs_.empty()) wait_output(queue);
+      for (auto& output : outputs_) stages_.wait(queue, output);
+      outputs_.clear();
     }
 
    private:
-    void wait_output(Queue& queue) {
-      stages_.wait(queue, outputs_.front());
-      outputs_.pop_front();
-    }
-
     Communicator stages_;
-    std::deque<typename Communicator::Event> inputs_, outputs_;
+    std::deque<typename Communicator::Event> inputs_;
+    std::vector<typename Communicator::Event> outputs_;
   };
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
 #include "weft/policy/job.hpp"
@@ -16,20 +17,19 @@ struct Task {
   int source = -1;       // the stage whose result this needs; -1: none, or what this stage did just before
   int destination = -1;  // the stage that needs the result
   bool embed = false, unembed = false, sample = false;
-
-  /// Whether `later` is the same in the step after.
-  friend bool repeats(const Task& task, const Task& later) {
-    return later.unit.step == task.unit.step + 1 && later.unit.patches == task.unit.patches &&
-           later.blocks == task.blocks && later.source == task.source &&
-           later.destination == task.destination && later.embed == task.embed &&
-           later.unembed == task.unembed && later.sample == task.sample;
-  }
 };
 
-/// Neighbouring tasks that are done `times` times, each time a step later.
-struct TaskGroup {
-  Range tasks;  // of the first time
+/// A stretch of the schedule that all stages go through together, `times` times, each time a step later.
+/// Whatever is sent in it arrives in it.
+struct Window {
+  Range ticks;  // of the first time
   Index times = 1;
+};
+
+/// A stage's tasks in a window.
+struct TaskGroup {
+  Window window;
+  Range tasks;  // of the first time
 };
 
 namespace detail {
@@ -70,6 +70,32 @@ inline std::vector<Unit> pipeline_units(const Job& job) {
   return units;
 }
 
+/// A unit and the tick of its first hop.
+struct Start {
+  Unit unit;
+  Index tick;
+};
+
+/// A unit starts as soon as the one before leaves it room and its own tokens have been through the step
+/// before.
+inline std::vector<Start> pipeline_starts(const Job& job, int stages) {
+  const auto hops = static_cast<Index>(pipeline_hops(job.model, stages).size());
+  const Index spacing = job.model.placement == Placement::folded ? 2 : 1;
+  std::vector<Index> free(static_cast<std::size_t>(job.layout.patches),
+                          0);  // the tick from which a patch may
+  std::vector<Start> starts;
+  Index tick = -spacing;
+  for (const Unit& unit : pipeline_units(job)) {
+    tick += spacing;
+    for (Index m = unit.patches.begin; m < unit.patches.end; ++m)
+      tick = std::max(tick, free[static_cast<std::size_t>(m)]);
+    for (Index m = unit.patches.begin; m < unit.patches.end; ++m)
+      free[static_cast<std::size_t>(m)] = tick + hops;
+    starts.push_back({unit, tick});
+  }
+  return starts;
+}
+
 }  // namespace detail
 
 /// The blocks of one stage.
@@ -80,30 +106,19 @@ inline std::vector<Range> pipeline_blocks(const DitShape& model, int stages, int
   return blocks;
 }
 
-/// The whole run of one stage. A unit starts as soon as the one before leaves it room and its own tokens have
-/// been through the step before; stage 0 embeds and samples. Folded, units start two ticks apart, so that a
+/// The whole run of one stage. Stage 0 embeds and samples. Folded, units start two ticks apart, so that a
 /// stage's fronts fall on ticks of one parity and its backs on the other; with as many patches as stages, or
-/// more, a stage is then never idle. Every result is needed at a later tick than that at which it is made.
+/// more, a stage is then never idle. Every result is needed at the tick after that at which it is made.
 ///
 /// PipeFusion: Fang et al., "PipeFusion: Patch-level Pipeline Parallelism for Diffusion Transformers
 /// Inference", 2024. The fold is weft's own.
 inline std::vector<Task> pipeline_tasks(const Job& job, int stages, int stage) {
   const std::vector<detail::Hop> hops = detail::pipeline_hops(job.model, stages);
   const auto count = static_cast<Index>(hops.size());
-  const Index spacing = job.model.placement == Placement::folded ? 2 : 1;
   const auto stage_at = [&hops](Index hop) { return hops[static_cast<std::size_t>(hop)].stage; };
 
   std::vector<Task> tasks;
-  std::vector<Index> free(static_cast<std::size_t>(job.layout.patches),
-                          0);  // the tick from which a patch may start
-  Index start = -spacing;
-  for (const Unit& unit : detail::pipeline_units(job)) {
-    start += spacing;
-    for (Index m = unit.patches.begin; m < unit.patches.end; ++m)
-      start = std::max(start, free[static_cast<std::size_t>(m)]);
-    for (Index m = unit.patches.begin; m < unit.patches.end; ++m)
-      free[static_cast<std::size_t>(m)] = start + count;
-
+  for (const auto& [unit, start] : detail::pipeline_starts(job, stages)) {
     const auto from = [&stage_at, stage](Index hop) {
       return hop > 0 && stage_at(hop - 1) != stage ? stage_at(hop - 1) : -1;
     };
@@ -128,37 +143,57 @@ inline std::vector<Task> pipeline_tasks(const Job& job, int stages, int stage) {
   return tasks;
 }
 
-/// A stage's tasks in order, those of its steady state as repetitions. What is needed next is the same after
-/// each.
-inline std::vector<TaskGroup> task_groups(const std::vector<Task>& tasks) {
-  const auto count = static_cast<Index>(tasks.size());
-  const auto at = [&tasks](Index i) -> const Task& { return tasks[static_cast<std::size_t>(i)]; };
-  const auto needs_input = [&at, count](Index i) { return i < count && at(i).source >= 0; };
-  const auto recurs = [&at, &needs_input, count](Index begin, Index period) {
-    const Index later = begin + period, end = later + period;
-    if (end > count) return false;
-    for (Index i = begin; i < later; ++i)
-      if (!repeats(at(i), at(i + period))) return false;
-    return needs_input(later) == needs_input(end) && (!needs_input(end) || repeats(at(later), at(end)));
+/// The run in windows: a step's is from its first unit's start to that of the next, and steps whose windows
+/// hold the same, but for the step, are one window.
+inline std::vector<Window> pipeline_windows(const Job& job, int stages) {
+  const std::vector<detail::Start> starts = detail::pipeline_starts(job, stages);
+  if (starts.empty()) return {};
+  const std::vector<detail::Hop> hops = detail::pipeline_hops(job.model, stages);
+  const Index last_hop =
+      static_cast<Index>(hops.size()) - (hops.back().stage == 0);  // or the sample after it
+  const Index end = starts.back().tick + last_hop + 1;
+  std::vector<Index> begin(static_cast<std::size_t>(job.steps) + 1, end);  // of every step
+  for (const auto& [unit, tick] : starts) {
+    Index& first = begin[static_cast<std::size_t>(unit.step)];
+    first = std::min(first, tick);
+  }
+  const auto begin_of = [&begin](Index step) { return begin[static_cast<std::size_t>(step)]; };
+  const auto same = [&starts, &begin_of, last_hop](Index step, Index later, Index ticks) {
+    const auto contents = [&starts, &begin_of, last_hop, ticks](Index of) {
+      std::vector<std::array<Index, 4>> out;
+      for (const auto& [unit, tick] : starts)
+        if (tick < begin_of(of) + ticks && tick + last_hop >= begin_of(of))
+          out.push_back({unit.step - of, unit.patches.begin, unit.patches.end, tick - begin_of(of)});
+      return out;
+    };
+    return contents(step) == contents(later);
   };
 
-  std::vector<TaskGroup> groups;
-  Index grouped = 0;
-  for (Index i = 0; i < count;) {
-    const Index step = at(i).unit.step;
-    const Index period = std::count_if(tasks.begin(), tasks.end(),
-                                       [step](const Task& task) { return task.unit.step == step; });
+  std::vector<Window> windows;
+  Index step = 0, covered = 0;
+  while (step < job.steps) {
+    const Index ticks = begin_of(step + 1) - begin_of(step);
     Index times = 1;
-    while (recurs(i + (times - 1) * period, period)) ++times;
-    if (times == 1) {
-      ++i;
-      continue;
-    }
-    if (grouped < i) groups.push_back({{grouped, i}});
-    groups.push_back({{i, i + period}, times});
-    grouped = i = i + period * times;
+    while (step + times < job.steps && begin_of(step + times) == begin_of(step) + times * ticks &&
+           same(step, step + times, ticks))
+      ++times;
+    covered = begin_of(step) + times * ticks;
+    windows.push_back({{begin_of(step), begin_of(step) + ticks}, times});
+    step += times;
   }
-  if (grouped < count) groups.push_back({{grouped, count}});
+  if (covered < end) windows.push_back({{covered, end}});
+  return windows;
+}
+
+/// A stage's tasks, which are in order, by windows.
+inline std::vector<TaskGroup> task_groups(const std::vector<Task>& tasks,
+                                          const std::vector<Window>& windows) {
+  const auto first_from = [&tasks](Index tick) {
+    return std::ranges::lower_bound(tasks, tick, {}, &Task::tick) - tasks.begin();
+  };
+  std::vector<TaskGroup> groups;
+  for (const Window& window : windows)
+    groups.push_back({window, {first_from(window.ticks.begin), first_from(window.ticks.end)}});
   return groups;
 }
 

@@ -107,14 +107,15 @@ struct Ring : detail::Ordered<Axis::ring, Inner> {
       for (int hop = 0; hop < size; ++hop) {
         const int coming = (rank + 2 * size - hop - 1) % size;  // whose slice comes next
         Slice incoming;
-        std::array<Event, 4> events;
+        Event event;
         if (hop + 1 < size) {
           incoming = travelling(hop % 2, coming);
-          events = {group_.receive(queue, incoming.k, previous), group_.receive(queue, incoming.v, previous),
-                    group_.send(queue, slice.k, next), group_.send(queue, slice.v, next)};
+          const std::array<Addressed, 2> sends{{{next, slice.k}, {next, slice.v}}};
+          const std::array<Addressed, 2> receives{{{previous, incoming.k}, {previous, incoming.v}}};
+          event = group_.all_to_all(queue, sends, receives);
         }
         merged.attend(slice);
-        for (Event& event : events) group_.wait(queue, event);
+        group_.wait(queue, event);
         slice = incoming;
       }
     }
