@@ -1,10 +1,20 @@
 // LayerNorm over heads and rotary positions, written to where attention reads them: 16 lanes a head.
 #pragma once
 
+#include <algorithm>
+#include <span>
+
 #include "weft/check.cuh"
 #include "weft/rows.cuh"
 
 namespace weft::kernels {
+
+/// Rotations by token: cos and sin (tokens, head_dim).
+struct Angles {
+  const float* cos = nullptr;
+  const float* sin = nullptr;
+  Index stride = 0;
+};
 
 /// What happens to the heads (tokens, pictures, heads, head_dim) of one tensor on the way.
 template <class E>
@@ -15,21 +25,16 @@ struct HeadMove {
   const float* scale = nullptr;  // (head_dim), or null
   const float* shift = nullptr;
   float epsilon = 1e-6f;
+  Angles angles{};
 };
 
-/// Rotations by token: cos and sin (tokens, head_dim).
-struct Angles {
-  const float* cos = nullptr;
-  const float* sin = nullptr;
-  Index stride = 0;
-};
-
-/// Up to three tensors in one launch, one a blockIdx.y.
+/// Several tensors in one launch, one a blockIdx.y: as many as fit a kernel's parameters.
 template <class E>
 struct HeadMoves {
-  HeadMove<E> move[3];
-  Angles angles;
+  static constexpr int most = 24;
+  HeadMove<E> move[most];
 };
+static_assert(sizeof(HeadMoves<float>) <= 4096);
 
 /// LayerNorm over a head and the rotation of its token, for the 8 of its features that one of 16 lanes holds:
 /// y = factor · x + partner_factor · (the other of x's pair) + addend, of x without its mean and deviation.
@@ -41,7 +46,7 @@ struct HeadTransform {
   float factor[N], partner_factor[N], addend[N];
 
   template <class E>
-  __device__ HeadTransform(const HeadMove<E>& move, const Angles& angles, int token, int column)
+  __device__ HeadTransform(const HeadMove<E>& move, int token, int column)
       : active(column < move.to.width),
         norms(move.norms),
         one_of_width(1 / static_cast<float>(move.to.width)),
@@ -52,8 +57,8 @@ struct HeadTransform {
     if (active && move.scale) load(move.scale + column, scale);
     if (active && move.shift) load(move.shift + column, shift);
     if (active && move.rotates) {
-      load(angles.cos + token * angles.stride + column, cos);
-      load(angles.sin + token * angles.stride + column, sin);
+      load(move.angles.cos + token * move.angles.stride + column, cos);
+      load(move.angles.sin + token * move.angles.stride + column, sin);
     }
 #pragma unroll
     for (int i = 0; i < N; ++i) {
@@ -95,7 +100,7 @@ __global__ void move_heads(const __grid_constant__ HeadMoves<E> moves) {
   const int token = place / pictures, picture = place % pictures, heads = move.to.extent[2];
   if (token >= move.to.extent[0]) return;
   const int lane = static_cast<int>(threadIdx.x), column = lane % lanes * N;
-  const HeadTransform transform(move, moves.angles, token, column);
+  const HeadTransform transform(move, token, column);
   const E* const from = move.from.data + token * move.from.stride[0] + picture * move.from.stride[1] + column;
   E* const to = move.to.data + token * move.to.stride[0] + picture * move.to.stride[1] + column;
 
@@ -118,19 +123,20 @@ __global__ void move_heads(const __grid_constant__ HeadMoves<E> moves) {
   }
 }
 
-/// The first `count` of the moves, which have as many tokens and pictures. Heads are up to 128 long and a
-/// multiple of 8.
+/// The first `count` of the moves, of the same pictures. Heads are up to 128 long and a multiple of 8.
 template <class E>
 void launch_head_moves(cudaStream_t stream, const HeadMoves<E>& moves, int count) {
-  const auto& [tokens, pictures, heads] = moves.move[0].to.extent;
-  if (moves.move[0].to.count() == 0) return;
-  for (int i = 0; i < count; ++i)
-    if (moves.move[i].to.width > 128 || !moves.move[i].from.moves_by(8) || !moves.move[i].to.moves_by(8))
-      refuse("Heads of ", moves.move[i].to.width,
-             " features cannot be moved: up to 128 can, in multiples of 8 that "
-             "begin at multiples of 16 bytes.");
+  Index places = 0;  // tokens of pictures
+  for (const HeadMove<E>& move : std::span(moves.move, static_cast<std::size_t>(count))) {
+    places = std::max(places, Index{move.to.extent[0]} * move.to.extent[1]);
+    if (move.to.width > 128 || !move.from.moves_by(8) || !move.to.moves_by(8))
+      refuse(
+          "Heads of ", move.to.width,
+          " features cannot be moved: up to 128 can, in multiples of 8 that begin at multiples of 16 bytes.");
+  }
+  if (places == 0) return;
   constexpr int warps = 4;
-  const dim3 grid(blocks_for(Index{tokens} * pictures, warps), static_cast<unsigned>(count));
+  const dim3 grid(blocks_for(places, warps), static_cast<unsigned>(count));
   move_heads<<<grid, dim3(32, warps), 0, stream>>>(moves);
   check(cudaGetLastError(), "Launching heads");
 }

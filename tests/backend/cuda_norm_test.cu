@@ -99,7 +99,7 @@ TEST_CASE("norm_pair: two tensors as one row") {
   }
 }
 
-TEST_CASE("place_heads: q and k normed and rotated, v copied unless it is there already") {
+TEST_CASE("move_heads: q normed and rotated, k rotated, v copied, elsewhere or in place") {
   Device::Queue queue;
   weft::host::Queue host;
   for (const Index head_dim : {8, 48, 88, 128})
@@ -119,12 +119,15 @@ TEST_CASE("place_heads: q and k normed and rotated, v copied unless it is there 
                                             &host_norm,  nullptr,     {cos.on_host(), sin.on_host()}};
         const weft::Heads<float> heads_here{q.on_device(), k.on_device(), v.on_device(),
                                             &norm,         nullptr,       {cos.on_device(), sin.on_device()}};
-        place_heads(host, host_heads, placed_q.on_host(), placed_k.on_host(), placed_v.on_host());
-        place_heads(queue, heads_here, placed_q.on_device(), placed_k.on_device(), placed_v.on_device());
+        move_heads(host, {host_heads.move_q(placed_q.on_host()), host_heads.move_k(placed_k.on_host()),
+                          host_heads.move_v(placed_v.on_host())});
+        move_heads<float>(queue,
+                          {heads_here.move_q(placed_q.on_device()), heads_here.move_k(placed_k.on_device()),
+                           heads_here.move_v(placed_v.on_device())});
         for (Both<4>* placed : {&placed_q, &placed_k, &placed_v}) CHECK(placed->error(queue) <= tolerance);
 
-        place_heads(host, host_heads, q.on_host(), k.on_host(), v.on_host());
-        place_heads(queue, heads_here, q.on_device(), k.on_device(), v.on_device());
+        move_heads(host, {host_heads.move_q(q.on_host()), host_heads.move_k(k.on_host())});
+        move_heads<float>(queue, {heads_here.move_q(q.on_device()), heads_here.move_k(k.on_device())});
         for (Both<4>* in_place : {&q, &k, &v}) CHECK(in_place->error(queue) <= tolerance);
       }
 }

@@ -5,6 +5,7 @@
 #include <concepts>
 #include <cstdint>
 #include <functional>
+#include <vector>
 
 #include "weft/backend/counts.hpp"
 #include "weft/backend/operators.hpp"
@@ -34,7 +35,7 @@ struct OperatorArguments {
   View<E, 2> matrix;
   View<E, 3> x;
   View<E, 4> heads;
-  Heads<E> all_heads;
+  std::vector<HeadMove<E>> head_moves;
   View<float, 3> state;
   View<double, 2> moments;
   View<const double, 3> all_moments;
@@ -74,7 +75,7 @@ concept Backend = requires(typename B::Queue& queue, typename B::Loader& loader,
   norm(queue, a.x, a.norm, a.modulation, a.x);
   norm_pair(queue, a.x, a.x, a.norm, a.x);
   norm_rotate(queue, a.heads, &a.norm, a.rotation, a.heads);
-  place_heads(queue, a.all_heads, a.heads, a.heads, a.heads);
+  move_heads(queue, a.head_moves);
   attention(queue, a.heads, a.heads, a.heads, a.heads, a.state);
   merge(queue, a.heads, a.state, a.heads, a.state);
   copy(queue, a.heads, a.heads);

@@ -2,6 +2,8 @@
 // backend declares beside its Queue; host.hpp lists them.
 #pragma once
 
+#include <span>
+
 #include "weft/core/step.hpp"
 #include "weft/core/view.hpp"
 
@@ -56,6 +58,15 @@ struct Rotation {
   }
 };
 
+/// Heads on their way: normed over head_dim unless `norm` is null, then rotated. `to` may be `from`.
+template <class Element>
+struct HeadMove {
+  View<const Element, 4> from{};  // (tokens, pictures, heads, head_dim)
+  View<Element, 4> to{};          // (tokens, pictures, heads, head_dim)
+  const NormWeights* norm = nullptr;
+  Rotation rotation{};  // of these tokens
+};
+
 /// What a block hands to attention: projected, not yet normed or rotated, so that whoever places the heads
 /// can norm and rotate on the way. Attention may read them where they are, and write there.
 template <class Element>
@@ -66,6 +77,10 @@ struct Heads {
   const NormWeights* q_norm = nullptr;  // over head_dim; null: none
   const NormWeights* k_norm = nullptr;
   Rotation rotation{};  // of these tokens
+
+  HeadMove<Element> move_q(const View<Element, 4>& to) const { return {q, to, q_norm, rotation}; }
+  HeadMove<Element> move_k(const View<Element, 4>& to) const { return {k, to, k_norm, rotation}; }
+  HeadMove<Element> move_v(const View<Element, 4>& to) const { return {v, to}; }
 
   Heads rows(Range range) const {
     return {

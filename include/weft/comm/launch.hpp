@@ -35,29 +35,20 @@ struct LaunchOptions {
   Trace* trace = nullptr;  // of as many ranks; records every operator and message
 };
 
-/// Calls body(world) on `ranks` threads, as rank 0, 1, …, and returns when all have ended. If a rank throws,
-/// the others end at their next message; then a Refused is thrown on as it is, anything else as a
+namespace detail {
+
+/// Calls on_rank(rank) on a thread for each of the hub's ranks and returns when all have ended. If one
+/// throws, the others end at their next message; then a Refused is thrown on as it is, anything else as a
 /// std::runtime_error that names the rank.
-template <class Body>
-void launch(Index ranks, Body body, const LaunchOptions& options = {}) {
-  constexpr Index most = 1024;
-  if (ranks < 1 || ranks > most)
-    refuse("a world of ", ranks, " ranks cannot be threads of one process; 1 to ", most, " can");
-  const int count = static_cast<int>(ranks);
-  const int available =
-      options.threads > 0 ? options.threads : static_cast<int>(std::thread::hardware_concurrency());
-  if (options.trace && options.trace->ranks() < count)
-    refuse("the trace has lanes for ", options.trace->ranks(), " ranks and must have one for each of the ",
-           count);
-  threads::Hub hub(count);
+template <class HubType, class OnRank>
+void run_ranks(HubType& hub, const OnRank& on_rank) {
+  const int count = hub.ranks();
   std::vector<std::exception_ptr> failures(static_cast<std::size_t>(count));
-  const auto run = [&hub, &body, &options, &failures, count, available](int rank) {
+  const auto run = [&hub, &on_rank, &failures](int rank) {
     try {
-      threads::World world(hub, count, rank, std::max(1, available / count),
-                           options.trace ? &options.trace->lane(rank) : nullptr);
-      body(world);
+      on_rank(rank);
       hub.leave(rank);
-    } catch (const threads::Stopped&) {
+    } catch (const Stopped&) {
       // another rank has the reason
     } catch (...) {
       failures[static_cast<std::size_t>(rank)] = std::current_exception();
@@ -82,6 +73,33 @@ void launch(Index ranks, Body body, const LaunchOptions& options = {}) {
     }
   }
   if (const std::string reason = hub.reason(); !reason.empty()) throw std::runtime_error(reason);
+}
+
+/// Refused if so many ranks cannot be threads of one process, or the trace has no lanes for them.
+inline int checked_ranks(Index ranks, const Trace* trace) {
+  constexpr Index most = 1024;
+  if (ranks < 1 || ranks > most)
+    refuse("a world of ", ranks, " ranks cannot be threads of one process; 1 to ", most, " can");
+  if (trace && trace->ranks() < ranks)
+    refuse("the trace has lanes for ", trace->ranks(), " ranks and must have one for each of the ", ranks);
+  return static_cast<int>(ranks);
+}
+
+}  // namespace detail
+
+/// Calls body(world) on `ranks` threads, as rank 0, 1, …, and returns when all have ended, or one has failed
+/// and the others have ended for that: then its error is thrown.
+template <class Body>
+void launch(Index ranks, Body body, const LaunchOptions& options = {}) {
+  const int count = detail::checked_ranks(ranks, options.trace);
+  const int available =
+      options.threads > 0 ? options.threads : static_cast<int>(std::thread::hardware_concurrency());
+  threads::Hub hub(count);
+  detail::run_ranks(hub, [&hub, &body, &options, count, available](int rank) {
+    threads::World world(hub, count, rank, std::max(1, available / count),
+                         options.trace ? &options.trace->lane(rank) : nullptr);
+    body(world);
+  });
 }
 
 }  // namespace weft

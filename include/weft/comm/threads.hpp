@@ -11,9 +11,16 @@
 
 #include "weft/backend/host/queue.hpp"
 #include "weft/comm/communicator.hpp"
-#include "weft/comm/threads_hub.hpp"
+#include "weft/comm/hub.hpp"
 
 namespace weft::threads {
+
+struct Message {
+  Block block;
+
+  static void deliver(const Message& from, const Message& to) { copy_block(from.block, to.block); }
+};
+using Hub = weft::Hub<Message>;
 
 /// What a rank waits for. Dropped before that, it takes back what was posted.
 class Event {
@@ -145,7 +152,7 @@ class Communicator {
   }
 
   void post(Event& event, const Hub::Route& route, Hub::Side side, const Block& block) {
-    const auto mine = std::make_shared<Hub::Post>(block);
+    const auto mine = std::make_shared<Hub::Post>(Message{block});
     if (!hub_->post(route, side, mine)) event.posts_.push_back(mine);
   }
 

@@ -70,18 +70,20 @@ struct Local {
     /// Norms and rotates a unit's heads and puts keys and values where attention reads them; returns the
     /// queries for `attend`. Layers are numbered from 0 on every rank.
     View<const Element, 4> place(Queue& queue, Index layer, const Unit& unit, const Heads<Element>& heads) {
+      std::vector<HeadMove<Element>> moves;
       if (!store_.has_room()) {
-        place_heads(queue, heads, heads.q, heads.k, heads.v);
+        moves = {heads.move_q(heads.q), heads.move_k(heads.k)};
         store_.hold(heads.k, heads.v);
-        return heads.q;
       }
       Index row = 0;
-      for (Index m = unit.patches.begin; m < unit.patches.end; ++m) {
+      for (Index m = unit.patches.begin; m < unit.patches.end && store_.has_room(); ++m) {
         const Range tokens = slice(m, coordinate(Axis::ulysses));
         const Heads<Element> part = heads.rows({row, row + tokens.size()});
-        place_heads(queue, part, part.q, keys_at(layer, m, tokens), values_at(layer, m, tokens));
+        moves.insert(moves.end(), {part.move_q(part.q), part.move_k(keys_at(layer, m, tokens)),
+                                   part.move_v(values_at(layer, m, tokens))});
         row += tokens.size();
       }
+      move_heads(queue, moves);
       return heads.q;
     }
 

@@ -1,6 +1,9 @@
 // Norms on a CUDA device, and heads on their way to attention.
 #pragma once
 
+#include <algorithm>
+#include <vector>
+
 #include "weft/backend/cuda/queue.cuh"
 #include "weft/backend/operators.hpp"
 #include "weft/heads.cuh"
@@ -17,16 +20,13 @@ inline kernels::NormConstants norm_constants(const NormWeights& weights, const M
 }
 
 template <class E>
-kernels::HeadMove<E> head_move(const View<const E, 4>& from, const NormWeights* weights, bool rotates,
-                               const View<E, 4>& to) {
-  kernels::HeadMove<E> move{from, to, weights != nullptr, rotates};
-  if (weights)
-    move.scale = weights->scale.data, move.shift = weights->shift.data, move.epsilon = weights->epsilon;
-  return move;
-}
-
-inline kernels::Angles angles(const Rotation& rotation) {
-  return {rotation.cos.data, rotation.sin.data, rotation.cos.stride[0]};
+kernels::HeadMove<E> head_move(const HeadMove<E>& move) {
+  const bool rotates = !move.rotation.cos.empty();
+  kernels::HeadMove<E> out{move.from, move.to, move.norm != nullptr, rotates};
+  if (move.norm)
+    out.scale = move.norm->scale.data, out.shift = move.norm->shift.data, out.epsilon = move.norm->epsilon;
+  if (rotates) out.angles = {move.rotation.cos.data, move.rotation.sin.data, move.rotation.cos.stride[0]};
+  return out;
 }
 
 }  // namespace detail
@@ -49,38 +49,29 @@ void norm_pair(Queue& queue, In<E, 3> x, In<E, 3> skip, const NormWeights& weigh
   kernels::norm<E>(queue.stream(), x, skip, detail::norm_constants(weights), out);
 }
 
+/// Any heads to any places, all of the same pictures and head_dim.
+template <class E>
+void move_heads(Queue& queue, const std::vector<HeadMove<E>>& moves) {
+  if (moves.empty()) return;
+  Index heads = 0;  // of all tokens and pictures
+  for (const HeadMove<E>& move : moves) heads += move.to.extent[0] * move.to.extent[1] * move.to.extent[2];
+  const Index head_dim = moves.front().to.extent[3];
+  const auto span = queue.span(Work{"move_heads", {heads, head_dim}, 0, 2 * heads * head_dim * bytes_of<E>});
+  using Batch = kernels::HeadMoves<E>;
+  for (std::size_t first = 0; first < moves.size(); first += Batch::most) {
+    Batch batch{};
+    const std::size_t count = std::min<std::size_t>(Batch::most, moves.size() - first);
+    for (std::size_t i = 0; i < count; ++i) batch.move[i] = detail::head_move(moves[first + i]);
+    kernels::launch_head_moves<E>(queue.stream(), batch, static_cast<int>(count));
+  }
+}
+
 /// LayerNorm over every head, unless `weights` is null, then the rotation of its token: x → out, both
 /// (tokens, pictures, heads, head_dim). May be in place.
 template <class E>
 void norm_rotate(Queue& queue, In<E, 4> x, const NormWeights* weights, const Rotation& rotation,
                  const View<E, 4>& out) {
-  const auto span = queue.span(Work{"norm_rotate",
-                                    {out.extent[0] * out.extent[1], out.extent[2], out.extent[3]},
-                                    0,
-                                    2 * out.size() * bytes_of<E>});
-  const bool rotates = !rotation.cos.empty();
-  kernels::launch_head_moves<E>(
-      queue.stream(), {{detail::head_move<E>(x, weights, rotates, out), {}, {}}, detail::angles(rotation)},
-      1);
-}
-
-/// Every head of a unit's tokens to where attention reads it: q and k normed and rotated, v as it is. Each
-/// may be there already. All (tokens, pictures, heads, head_dim).
-template <class E>
-void place_heads(Queue& queue, const Heads<E>& heads, const View<E, 4>& q, const View<E, 4>& k,
-                 const View<E, 4>& v) {
-  const int count = v.data == heads.v.data ? 2 : 3;
-  const auto span = queue.span(Work{"place_heads",
-                                    {q.extent[0] * q.extent[1], q.extent[2], q.extent[3]},
-                                    0,
-                                    2 * count * q.size() * bytes_of<E>});
-  const bool rotates = !heads.rotation.cos.empty();
-  kernels::launch_head_moves<E>(queue.stream(),
-                                {{detail::head_move<E>(heads.q, heads.q_norm, rotates, q),
-                                  detail::head_move<E>(heads.k, heads.k_norm, rotates, k),
-                                  detail::head_move<E>(heads.v, nullptr, false, v)},
-                                 detail::angles(heads.rotation)},
-                                count);
+  move_heads<E>(queue, {{x, out, weights, rotation}});
 }
 
 }  // namespace weft::cuda

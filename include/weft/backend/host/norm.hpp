@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "weft/backend/host/copy.hpp"
 #include "weft/backend/host/linear.hpp"
@@ -89,13 +90,9 @@ inline void norm_rotate(Queue& queue, In<float, 4> x, const NormWeights* weights
       });
 }
 
-/// Every head of a unit's tokens to where attention reads it: q and k normed and rotated, v as it is. Each
-/// may be there already. All (tokens, pictures, heads, head_dim).
-inline void place_heads(Queue& queue, const Heads<float>& heads, View<float, 4> q, View<float, 4> k,
-                        View<float, 4> v) {
-  norm_rotate(queue, heads.q, heads.q_norm, heads.rotation, q);
-  norm_rotate(queue, heads.k, heads.k_norm, heads.rotation, k);
-  if (v.data != heads.v.data) copy(queue, heads.v, v);
+/// Any heads to any places, all of the same pictures and head_dim.
+inline void move_heads(Queue& queue, const std::vector<HeadMove<float>>& moves) {
+  for (const HeadMove<float>& move : moves) norm_rotate(queue, move.from, move.norm, move.rotation, move.to);
 }
 
 }  // namespace weft::host

@@ -1,8 +1,10 @@
-// Where the ranks of one process meet: posted sends and receives, matched and copied by whoever comes second.
+// Where the ranks of one process meet: posted sends and receives, matched and delivered by whoever comes
+// second.
 #pragma once
 
 #include <algorithm>
 #include <atomic>
+#include <concepts>
 #include <deque>
 #include <map>
 #include <memory>
@@ -16,7 +18,7 @@
 #include "weft/comm/block.hpp"
 #include "weft/core/error.hpp"
 
-namespace weft::threads {
+namespace weft {
 
 /// Thrown in the ranks that wait when another has failed.
 class Stopped : public std::runtime_error {
@@ -24,15 +26,23 @@ class Stopped : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// One side of a message: its block, and how `deliver(from, to)` brings the one to the other.
+template <class M>
+concept Message = requires(M& from, M& to) {
+  { from.block } -> std::convertible_to<Block>;
+  M::deliver(from, to);
+};
+
+template <Message MessageType>
 class Hub {
  public:
-  /// One side of a message. Its memory must stay until `finished`, or until `cancel` has returned.
+  /// Its memory must stay until `finished`, or until `cancel` has returned.
   struct Post {
     enum State { pending, finished, stopped };
 
-    explicit Post(const Block& memory) : block(memory) {}
+    explicit Post(MessageType what) : message(std::move(what)) {}
 
-    Block block;
+    MessageType message;
     std::atomic<int> state = pending;
 
     void become(State next) {
@@ -52,11 +62,14 @@ class Hub {
 
   explicit Hub(int ranks) : gone_(static_cast<std::size_t>(ranks), false) {}
 
-  /// True if the other side was there and the message has been copied.
+  int ranks() const { return static_cast<int>(gone_.size()); }
+
+  /// True if the other side was there and the message has been delivered.
   bool post(const Route& route, Side side, const Posted& mine) {
     const Posted other = match(route, side, mine);
     if (!other) return false;
-    side == Side::send ? copy_block(mine->block, other->block) : copy_block(other->block, mine->block);
+    side == Side::send ? MessageType::deliver(mine->message, other->message)
+                       : MessageType::deliver(other->message, mine->message);
     mine->become(Post::finished);
     other->become(Post::finished);
     return true;
@@ -67,7 +80,7 @@ class Hub {
     if (post.state.load(std::memory_order_acquire) == Post::stopped) throw Stopped(reason());
   }
 
-  /// Takes back what nobody has matched; waits for a copy that has begun.
+  /// Takes back what nobody has matched; waits for a delivery that has begun.
   void cancel(const Posted& post) {
     {
       std::lock_guard lock(mutex_);
@@ -122,10 +135,11 @@ class Hub {
       return nullptr;
     }
     const Posted other = others.front();
-    if (other->block.bytes() != mine->block.bytes())
+    if (other->message.block.bytes() != mine->message.block.bytes())
       throw std::logic_error(sentence("a message of ", route.communicator, " from rank ", route.from,
-                                      " to rank ", route.to, " has ", mine->block.bytes(),
-                                      " bytes on one side and ", other->block.bytes(), " on the other"));
+                                      " to rank ", route.to, " has ", mine->message.block.bytes(),
+                                      " bytes on one side and ", other->message.block.bytes(),
+                                      " on the other"));
     others.pop_front();
     return other;
   }
@@ -152,4 +166,4 @@ class Hub {
   std::string reason_;
 };
 
-}  // namespace weft::threads
+}  // namespace weft
