@@ -26,7 +26,12 @@ struct Cuda {
   using Buffer = cuda::Buffer<T>;
   using Loader = cuda::Loader;
 
-  static Queue queue(const auto& world) { return Queue(world.lane()); }
+  static Queue queue(const auto& world) {
+    if constexpr (requires { world.crew(); })
+      return Queue(world.lane(), world.crew(), world.rank());
+    else
+      return Queue(world.lane());
+  }
 
   /// Refused if the current device or this backend cannot run the model.
   static void check(const DitShape& model) {

@@ -82,6 +82,15 @@ struct Heads {
   HeadMove<Element> move_k(const View<Element, 4>& to) const { return {k, to, k_norm, rotation}; }
   HeadMove<Element> move_v(const View<Element, 4>& to) const { return {v, to}; }
 
+  /// Those of the heads in `range`.
+  Heads heads(Range range) const {
+    return {q.template slice<2>(range),
+            k.template slice<2>(range),
+            v.template slice<2>(range),
+            q_norm,
+            k_norm,
+            rotation};
+  }
   Heads rows(Range range) const {
     return {
         q.template slice<0>(range), k.template slice<0>(range), v.template slice<0>(range), q_norm, k_norm,

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstring>
 #include <stdexcept>
+#include <utility>
 
 #include "weft/core/view.hpp"
 
@@ -52,6 +53,19 @@ inline void copy_block(const Block& from, const Block& to) {
     std::memcpy(to.data + done / to.row_bytes * to.stride + to_column,
                 from.data + done / from.row_bytes * from.stride + from_column, static_cast<std::size_t>(run));
   }
+}
+
+/// Both in rows of the same length, for copies of whole rows: dense blocks are cut as the other is.
+inline std::pair<Block, Block> in_equal_rows(Block a, Block b) {
+  const auto cut = [](Block& block, Index row_bytes) {
+    if (block.rows == 1 && row_bytes < block.row_bytes)
+      block.rows = block.row_bytes / row_bytes, block.row_bytes = block.stride = row_bytes;
+  };
+  cut(a, b.row_bytes);
+  cut(b, a.row_bytes);
+  if (a.rows != b.rows || a.row_bytes != b.row_bytes)
+    throw std::logic_error("a message's rows differ between sender and receiver, and neither is dense");
+  return {a, b};
 }
 
 /// A block for or from a member of a communicator.

@@ -56,6 +56,15 @@ concept Split = requires(C& c, std::string_view name, const std::vector<int>& me
   { c.split(name, members) } -> std::same_as<C>;
 };
 
+/// Beyond that, where members can write into each other's memory: `reach` tells every member's memory and
+/// lets what is queued next write there; after `pushed`, what all have written is there.
+template <class C>
+concept Push = Member<C> &&
+    requires(C& c, typename C::Queue& queue, const std::vector<void*>& memory, const Traffic& sent) {
+  { c.reach(queue, memory) } -> std::same_as<std::vector<std::vector<void*>>>;
+  { c.pushed(queue, sent) } -> std::same_as<void>;
+};
+
 template <class C>
 concept Communicator = SendReceive<C> && AllToAll<C> && AllGather<C> && AllReduce<C> && Split<C>;
 

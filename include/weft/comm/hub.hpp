@@ -20,12 +20,6 @@
 
 namespace weft {
 
-/// Thrown in the ranks that wait when another has failed.
-class Stopped : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
-
 /// One side of a message: its block, and how `deliver(from, to)` brings the one to the other.
 template <class M>
 concept Message = requires(M& from, M& to) {

@@ -17,6 +17,12 @@ class Refused : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// Thrown in the ranks that wait when another has failed.
+class Stopped : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
 namespace detail {
 
 /// A text or a number of a sentence; the text must outlive it.

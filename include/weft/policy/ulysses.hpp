@@ -42,6 +42,83 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
 
     View<const Element, 4> place(Queue& queue, Index layer, const Unit& unit, const Heads<Element>& heads) {
       if (group_.size() == 1) return Base::place(queue, layer, unit, heads);
+      if constexpr (Push<Communicator>) {
+        push_heads(queue, layer, unit, heads);
+      } else {
+        exchange_heads(queue, layer, unit, heads);
+      }
+      return q_.view(extents_).template slice<0>(rows_.rows(unit.patches));
+    }
+
+    void attend(Queue& queue, Index layer, const Unit& unit, const View<const Element, 4>& q,
+                const View<Element, 4>& out) {
+      if (group_.size() == 1) return Base::attend(queue, layer, unit, q, out);
+      Base::attend(queue, layer, unit, q, out_.view(extents_).template slice<0>(rows_.rows(unit.patches)));
+      if constexpr (Push<Communicator>) {
+        push_back(queue, unit, out);
+      } else {
+        exchange_back(queue, unit, out);
+      }
+    }
+
+   private:
+    using Buffer = typename Backend::template Buffer<Element>;
+
+    /// The kernel that norms and rotates writes every head where its owner attends to it.
+    void push_heads(Queue& queue, Index layer, const Unit& unit, const Heads<Element>& heads) {
+      const auto memory = group_.reach(
+          queue, {q_.view(extents_).data, this->store().keys(layer).data, this->store().values(layer).data});
+      std::vector<HeadMove<Element>> moves;
+      Traffic sent;
+      Index row = 0;
+      for (Index m = unit.patches.begin; m < unit.patches.end; ++m) {
+        const Range own = this->slice(m, group_.rank());
+        for (int peer = 0; peer < group_.size(); ++peer) {
+          const Range theirs = this->heads(peer);
+          const auto part = heads.rows({row, row + own.size()}).heads(theirs);
+          const auto at = [&memory, &theirs, &part, peer](std::size_t which, const Rows& rows, Range range) {
+            return View<Element, 4>(static_cast<Element*>(memory[static_cast<std::size_t>(peer)][which]),
+                                    {rows.size(), part.q.extent[1], theirs.size(), part.q.extent[3]})
+                .template slice<0>(range);
+          };
+          const Rows& kept = this->store().rows();
+          moves.insert(moves.end(), {part.move_q(at(0, rows_, rows_.rows_of_tokens(m, own))),
+                                     part.move_k(at(1, kept, kept.rows_of_tokens(m, own))),
+                                     part.move_v(at(2, kept, kept.rows_of_tokens(m, own)))});
+          if (peer != group_.rank())
+            sent.calls += 3, sent.bytes += 3 * part.q.size() * static_cast<Index>(sizeof(Element));
+        }
+        row += own.size();
+      }
+      move_heads(queue, moves);
+      group_.pushed(queue, sent);
+    }
+
+    /// Of every head's result the rows of each rank's tokens go back there.
+    void push_back(Queue& queue, const Unit& unit, const View<Element, 4>& out) {
+      const auto memory = group_.reach(queue, {out.data});
+      std::vector<HeadMove<Element>> moves;
+      Traffic sent;
+      for (int peer = 0; peer < group_.size(); ++peer) {
+        Index row = 0;
+        for (Index m = unit.patches.begin; m < unit.patches.end; ++m) {
+          const Range tokens = this->slice(m, peer);
+          View<Element, 4> theirs = out;
+          theirs.data = static_cast<Element*>(memory[static_cast<std::size_t>(peer)].front());
+          theirs.extent[0] = row + tokens.size();
+          const View<Element, 4> from = gathered(out_, m, tokens);
+          moves.push_back(
+              {from, theirs.template slice<0>({row, row + tokens.size()}).template slice<2>(this->heads())});
+          row += tokens.size();
+          if (peer != group_.rank())
+            sent.calls += 1, sent.bytes += from.size() * static_cast<Index>(sizeof(Element));
+        }
+      }
+      move_heads(queue, moves);
+      group_.pushed(queue, sent);
+    }
+
+    void exchange_heads(Queue& queue, Index layer, const Unit& unit, const Heads<Element>& heads) {
       norm_rotate(queue, heads.q, heads.q_norm, heads.rotation, heads.q);
       norm_rotate(queue, heads.k, heads.k_norm, heads.rotation, heads.k);
 
@@ -59,14 +136,9 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
         row += own.size();
       }
       exchange.run();
-      return q_.view(extents_).template slice<0>(rows_.rows(unit.patches));
     }
 
-    void attend(Queue& queue, Index layer, const Unit& unit, const View<const Element, 4>& q,
-                const View<Element, 4>& out) {
-      if (group_.size() == 1) return Base::attend(queue, layer, unit, q, out);
-      Base::attend(queue, layer, unit, q, out_.view(extents_).template slice<0>(rows_.rows(unit.patches)));
-
+    void exchange_back(Queue& queue, const Unit& unit, const View<Element, 4>& out) {
       Exchange exchange(*this, queue);
       Index row = 0;
       for (Index m = unit.patches.begin; m < unit.patches.end; ++m) {
@@ -78,9 +150,6 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
       }
       exchange.run();
     }
-
-   private:
-    using Buffer = typename Backend::template Buffer<Element>;
 
     /// The blocks of one all-to-all; what is for oneself is copied.
     class Exchange {

@@ -23,24 +23,37 @@ class Graph {
     if (graph_) cudaGraphExecDestroy(graph_);
   }
 
-  /// What `queue_work` queues on the stream, without running it.
-  template <class Work>
-  static Graph capture(cudaStream_t stream, const Work& queue_work) {
+  /// From here on what is queued on the stream is recorded instead of run.
+  static void begin(cudaStream_t stream) {
     check(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed), "Recording work");
+  }
+  /// Ends a recording whose work could not be queued.
+  static void abandon(cudaStream_t stream) {
     cudaGraph_t captured = nullptr;
-    try {
-      queue_work();
-    } catch (...) {
-      cudaStreamEndCapture(stream, &captured);
-      if (captured) cudaGraphDestroy(captured);
-      throw;
-    }
+    cudaStreamEndCapture(stream, &captured);
+    if (captured) cudaGraphDestroy(captured);
+  }
+  static Graph end(cudaStream_t stream) {
+    cudaGraph_t captured = nullptr;
     check(cudaStreamEndCapture(stream, &captured), "Recording work");
     Graph out;
     const cudaError_t status = cudaGraphInstantiate(&out.graph_, captured, 0);
     cudaGraphDestroy(captured);
     check(status, "Preparing recorded work");
     return out;
+  }
+
+  /// What `queue_work` queues on the stream.
+  template <class Work>
+  static Graph capture(cudaStream_t stream, const Work& queue_work) {
+    begin(stream);
+    try {
+      queue_work();
+    } catch (...) {
+      abandon(stream);
+      throw;
+    }
+    return end(stream);
   }
 
   void launch(cudaStream_t stream) const {

@@ -4,10 +4,12 @@
 #include <cuda_runtime.h>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <utility>
 
 #include "weft/backend/counts.hpp"
+#include "weft/backend/cuda/crew.cuh"
 #include "weft/backend/cuda/graph.cuh"
 #include "weft/backend/cuda/products.cuh"
 #include "weft/backend/cuda/span.cuh"
@@ -25,7 +27,9 @@ class Queue {
   class Recording;
 
   /// On the current device; refused if there is none, or no code for it. `lane`, if any, records the spans.
-  explicit Queue(Lane* lane = nullptr) : stream_(stream_here()) {
+  /// What a crew's queues record becomes one graph; this is the queue of its rank `rank`.
+  explicit Queue(Lane* lane = nullptr, Crew* crew = nullptr, int rank = 0)
+      : stream_(stream_here()), crew_(crew), rank_(rank) {
     check(cudaMalloc(&step_, sizeof *step_), "Taking memory on the device");
     if (lane) timeline_.emplace(*lane, stream_);
   }
@@ -44,13 +48,22 @@ class Queue {
     check(cudaStreamSynchronize(stream_), "Running the queue");
   }
 
+  /// Where slices of other streams go too; null without a trace.
+  Timeline* timeline() { return timeline_ ? &*timeline_ : nullptr; }
+
+  /// Waits on the host for other ranks, which may have to record meanwhile.
+  template <class Wait>
+  void wait_on_host(const Wait& wait) {
+    crew_ ? crew_->stand_aside(wait) : wait();
+  }
+
   /// A range of the profiler and, on the device's clock, a slice of the trace.
   Span span(const char* category, const char* name, Index number = -1, Index bytes = 0) {
-    return {timeline_ ? &*timeline_ : nullptr, category, name, number, bytes};
+    return {timeline(), category, name, number, bytes};
   }
 
   /// The same for an operator.
-  Span span(const Work& work) { return {timeline_ ? &*timeline_ : nullptr, work}; }
+  Span span(const Work& work) { return {timeline(), work}; }
 
   /// The denoising step `number`, for operators.
   Step step(Index number) const {
@@ -86,6 +99,8 @@ class Queue {
   }
 
   cudaStream_t stream_;
+  Crew* crew_;
+  int rank_;
   std::int32_t* step_ = nullptr;   // of a replay; raised by one at its end
   Index next_step_ = -1;           // what *step_ will be when all that is queued is done; −1: nobody knows
   std::optional<Index> recorded_;  // the first step of the body that is being recorded
@@ -94,7 +109,7 @@ class Queue {
   QueueCounts counts_;
 };
 
-/// One graph; one launch a replay.
+/// One graph, for all ranks of a crew together; one launch a replay.
 template <class Body>
 class Queue::Recording {
  public:
@@ -107,7 +122,8 @@ class Queue::Recording {
       kernels::for_each_number(queue.stream_, 1, 1, kernels::AddToStep{queue.step_});
     };
     try {
-      graph_ = Graph::capture(queue.stream_, queue_work);
+      graph_ = queue.crew_ ? queue.crew_->capture(queue.rank_, queue.stream_, queue_work)
+                           : std::make_shared<const Graph>(Graph::capture(queue.stream_, queue_work));
     } catch (...) {
       queue.recorded_.reset();
       throw;
@@ -120,13 +136,13 @@ class Queue::Recording {
     if (queue.next_step_ != step)
       kernels::for_each_number(queue.stream_, 1, 1,
                                kernels::SetStep{queue.step_, static_cast<std::int32_t>(step)});
-    graph_.launch(queue.stream_);
+    queue.crew_ ? queue.crew_->launch(queue.rank_, queue.stream_, *graph_) : graph_->launch(queue.stream_);
     queue.next_step_ = step + 1;
   }
 
  private:
   Body body_;
-  Graph graph_;
+  std::shared_ptr<const Graph> graph_;
 };
 
 /// A queue whose attention is compiled for these head dimensions.

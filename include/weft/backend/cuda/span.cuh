@@ -5,23 +5,23 @@
 #include <nvtx3/nvToolsExt.h>
 
 #include <initializer_list>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "weft/check.cuh"
+#include "weft/backend/cuda/event.cuh"
 #include "weft/core/trace.hpp"
 
 namespace weft::cuda {
 
-using kernels::check;
-
-/// The slices of one stream. They reach the lane when the timeline ends, which waits for the device.
+/// The slices of one rank's streams. They reach the lane when the timeline ends, which waits for the device.
 class Timeline {
  public:
-  Timeline(Lane& lane, cudaStream_t stream) : lane_(lane), stream_(stream) {
-    start_ = now();
-    check(cudaEventSynchronize(start_), "Starting a timeline");
+  using Moment = std::shared_ptr<const Event>;
+
+  Timeline(Lane& lane, cudaStream_t stream) : lane_(lane), stream_(stream), start_(now()) {
+    check(cudaEventSynchronize(start_->get()), "Starting a timeline");
     start_on_host_ = Lane::Clock::now();
   }
   Timeline(const Timeline&) = delete;
@@ -29,40 +29,36 @@ class Timeline {
   ~Timeline() {
     cudaStreamSynchronize(stream_);
     for (auto& [slice, begin, end] : marked_) {
-      slice.begin = on_host(begin), slice.end = on_host(end);
+      cudaEventSynchronize(end->get());
+      slice.begin = on_host(*begin), slice.end = on_host(*end);
       lane_.add(std::move(slice));
-      cudaEventDestroy(begin);
-      cudaEventDestroy(end);
     }
-    cudaEventDestroy(start_);
   }
 
-  /// An event behind what is queued.
-  cudaEvent_t now() const {
-    cudaEvent_t event = nullptr;
-    check(cudaEventCreate(&event), "Timing work");
-    check(cudaEventRecord(event, stream_), "Timing work");
-    return event;
-  }
+  /// Behind what is queued.
+  Moment now() const { return moment_in(stream_, Event::Kind::time); }
 
-  void add(Lane::Slice slice, cudaEvent_t begin) { marked_.push_back({std::move(slice), begin, now()}); }
+  void add(Lane::Slice slice, Moment begin) { add(std::move(slice), std::move(begin), now()); }
+  void add(Lane::Slice slice, Moment begin, Moment end) {
+    marked_.push_back({std::move(slice), std::move(begin), std::move(end)});
+  }
 
  private:
   struct Marked {
     Lane::Slice slice;
-    cudaEvent_t begin, end;
+    Moment begin, end;
   };
 
-  Lane::Clock::time_point on_host(cudaEvent_t event) const {
+  Lane::Clock::time_point on_host(const Event& event) const {
     float milliseconds = 0;
-    cudaEventElapsedTime(&milliseconds, start_, event);
+    cudaEventElapsedTime(&milliseconds, start_->get(), event.get());
     return start_on_host_ + std::chrono::duration_cast<Lane::Clock::duration>(
                                 std::chrono::duration<double, std::milli>(milliseconds));
   }
 
   Lane& lane_;
   cudaStream_t stream_;
-  cudaEvent_t start_;
+  Moment start_;
   Lane::Clock::time_point start_on_host_;
   std::vector<Marked> marked_;
 };
@@ -92,7 +88,7 @@ class Span {
     begin();
   }
   ~Span() {
-    if (timeline_) timeline_->add(std::move(slice_), begin_);
+    if (timeline_) timeline_->add(std::move(slice_), std::move(begin_));
     nvtxRangePop();
   }
   Span(const Span&) = delete;
@@ -106,7 +102,7 @@ class Span {
 
   Timeline* timeline_;
   Lane::Slice slice_;
-  cudaEvent_t begin_ = nullptr;
+  Timeline::Moment begin_;
 };
 
 }  // namespace weft::cuda

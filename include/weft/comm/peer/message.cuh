@@ -1,0 +1,57 @@
+// A message between ranks of one process on CUDA devices: a copy, ordered by events.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <memory>
+
+#include "weft/backend/cuda/event.cuh"
+#include "weft/comm/block.hpp"
+
+namespace weft::peer {
+
+using cuda::check;
+
+/// A stream for transfers, beside those that compute.
+class Lane {
+ public:
+  Lane() { check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "Creating a stream"); }
+  Lane(const Lane&) = delete;
+  Lane& operator=(const Lane&) = delete;
+  ~Lane() {
+    cudaStreamSynchronize(stream_);
+    cudaStreamDestroy(stream_);
+  }
+
+  cudaStream_t get() const { return stream_; }
+
+ private:
+  cudaStream_t stream_ = nullptr;
+};
+
+/// `ready` is when the block may be read, or written. The sender brings the stream, and the moments between
+/// which the copy runs; the receiver learns its end.
+struct Message {
+  Block block;
+  std::shared_ptr<const cuda::Event> ready;
+  std::shared_ptr<const Lane> lane{};
+  std::shared_ptr<const cuda::Event> begin{};  // null unless the time is asked for
+  std::shared_ptr<const cuda::Event> end{};
+
+  static void deliver(const Message& from, Message& to) {
+    const cudaStream_t stream = from.lane->get();
+    from.ready->hold(stream);
+    to.ready->hold(stream);
+    if (from.begin) from.begin->record(stream);
+    const auto [source, target] = in_equal_rows(from.block, to.block);
+    check(
+        cudaMemcpy2DAsync(target.data, static_cast<std::size_t>(target.stride), source.data,
+                          static_cast<std::size_t>(source.stride), static_cast<std::size_t>(source.row_bytes),
+                          static_cast<std::size_t>(source.rows), cudaMemcpyDefault, stream),
+        "Sending a message");
+    from.end->record(stream);
+    to.end = from.end;
+  }
+};
+
+}  // namespace weft::peer

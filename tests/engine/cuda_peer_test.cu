@@ -1,0 +1,130 @@
+// Ranks that are threads on CUDA devices, however few, against one rank.
+#include <doctest/doctest.h>
+
+#include <random>
+
+#include "weft/backend/cuda.cuh"
+#include "weft/comm/peer/launch.cuh"
+#include "weft/comm/solo.hpp"
+#include "worlds.cpp"  // here too: nvcc lays out some lambdas otherwise than the host compiler, so no mixing
+
+namespace {
+
+using Every = weft::DataParallel<weft::CfgParallel<weft::PipeFusion<weft::Ulysses<weft::Ring<>>>>>;
+
+template <class Element>
+using OnDevice = weft::HunyuanDiT<weft::Cuda<Element, 16, 88>>;
+
+template <class Element, class Work>
+weft::Tensor on_one(const OnDevice<Element>& model, const Work& work) {
+  weft::Solo<weft::cuda::Queue> world;
+  weft::Engine<OnDevice<Element>, weft::Local, weft::Solo<weft::cuda::Queue>> engine(model, {}, world);
+  return work(engine);
+}
+
+/// What rank 0 has, and what all ranks have sent.
+template <class Element, class Work>
+weft::Tensor on_mesh(const OnDevice<Element>& model, const weft::Mesh& mesh, const Work& work,
+                     weft::Trace* trace = nullptr) {
+  weft::Tensor out;
+  weft::peer::launch(
+      mesh.ranks(),
+      [&](weft::peer::World& world) {
+        weft::Engine<OnDevice<Element>, Every, weft::peer::World> engine(model, mesh, world);
+        weft::Tensor own = work(engine);
+        CHECK(engine.loop_counts() == weft::QueueCounts());
+        if (world.rank() == 0) out = std::move(own);
+      },
+      trace);
+  return out;
+}
+
+std::string name_of(const weft::Mesh& mesh) {
+  return weft::sentence("data ", mesh.data, " cfg ", mesh.cfg, " pipe ", mesh.pipe, " ulysses ", mesh.ulysses,
+                        " ring ", mesh.ring, " patches ", mesh.patch_count(), " warmup ", mesh.warmup);
+}
+
+/// Meshes of up to 8 ranks, all methods and mixes among them.
+std::vector<weft::Mesh> meshes() {
+  std::vector<weft::Mesh> out{{.cfg = 2},
+                              {.ulysses = 2},
+                              {.ring = 2},
+                              {.pipe = 2},
+                              {.ulysses = 4},
+                              {.ring = 4},
+                              {.pipe = 4},
+                              {.cfg = 2, .ulysses = 4},
+                              {.cfg = 2, .pipe = 2, .ulysses = 2},
+                              {.ulysses = 2, .ring = 2},
+                              {.pipe = 2, .ulysses = 2, .ring = 2}};
+  std::mt19937 random(7);
+  const auto up_to = [&random](int most) { return std::uniform_int_distribution(1, most)(random); };
+  while (out.size() < 20) {
+    weft::Mesh mesh{.cfg = up_to(2), .pipe = up_to(3), .ulysses = up_to(3), .ring = up_to(3)};
+    if (mesh.ranks() > 8) continue;
+    mesh.patches = mesh.pipe - 1 + up_to(3);
+    out.push_back(mesh);
+  }
+  return out;
+}
+
+}  // namespace
+
+static_assert(weft::Communicator<weft::peer::Communicator>);
+static_assert(weft::Push<weft::peer::Communicator>);
+
+TEST_CASE("peer: loops on any mesh equal one rank, while every step sees fresh keys") {
+  for (const char* name : {"v12", "v11_hd88"}) {
+    const Golden golden(name);
+    const OnDevice<float> model(golden.folder / "model/transformer");
+    for (const char* loop : {"ddpm", "ddpm_rescale"}) {
+      if (name == std::string("v11_hd88") && loop == std::string("ddpm_rescale")) continue;
+      auto request = golden.request(loop);
+      const auto paint = [&request](auto& engine) { return engine.generate(request); };
+      const weft::Tensor expected = on_one(model, paint);
+      for (weft::Mesh mesh : meshes()) {
+        mesh.warmup = static_cast<int>(request.sampler.size());
+        CAPTURE(name_of(mesh));
+        CHECK(relative_l2(on_mesh(model, mesh, paint), expected) <= 1e-5);
+      }
+    }
+  }
+}
+
+TEST_CASE("peer: stale keys are the host's, recorded or traced, with the same bits every time") {
+  const Golden golden("v12");
+  const OnDevice<float> model(golden.folder / "model/transformer");
+  auto request = golden.request("ddim");
+  const auto paint = [&request](auto& engine) { return engine.generate(request); };
+  for (const weft::Mesh& mesh : {weft::Mesh{.pipe = 2, .patches = 4}, weft::Mesh{.pipe = 3, .patches = 5},
+                                 weft::Mesh{.cfg = 2, .pipe = 2, .ulysses = 2, .patches = 3}}) {
+    CAPTURE(name_of(mesh));
+    const weft::Tensor found = on_mesh(model, mesh, paint);
+    CHECK(relative_l2(found, generate<Every>(golden.model, mesh, request)) <= 1e-5);
+    CHECK(on_mesh(model, mesh, paint).data == found.data);
+    weft::Trace trace(static_cast<int>(mesh.ranks()));
+    CHECK(relative_l2(on_mesh(model, mesh, paint, &trace), found) <= 1e-6);
+  }
+}
+
+TEST_CASE("peer: half precision on any mesh is as near to one rank as rounding lets it") {
+  const Golden golden("v11_hd88");
+  const OnDevice<__nv_bfloat16> model(golden.folder / "model/transformer");
+  const auto evaluation = golden.evaluation();
+  const auto evaluate = [&evaluation](auto& engine) { return engine.forward(evaluation); };
+  const weft::Tensor expected = on_one(model, evaluate);
+  for (const weft::Mesh& mesh : meshes()) {
+    if (mesh.cfg > 1) continue;
+    CAPTURE(name_of(mesh));
+    CHECK(relative_l2(on_mesh(model, mesh, evaluate), expected) <= 1e-2);
+  }
+}
+
+TEST_CASE("peer: a rank that fails ends all ranks with its message") {
+  const auto failing = [](weft::peer::World& world) {
+    weft::cuda::Queue queue(nullptr, world.crew(), world.rank());
+    if (world.rank() == 1) throw std::runtime_error("the roof is on fire");
+    queue.record([&](weft::Index) { world.pushed(queue, {}); }, 0);
+  };
+  CHECK_THROWS_WITH(weft::peer::launch(3, failing), "rank 1: the roof is on fire");
+}
