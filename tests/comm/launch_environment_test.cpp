@@ -24,8 +24,12 @@ const Variables mpirun{{"OMPI_COMM_WORLD_RANK", "5"},
                        {"OMPI_COMM_WORLD_LOCAL_RANK", "1"},
                        {"OMPI_COMM_WORLD_LOCAL_SIZE", "4"},
                        {"PMIX_RANK", "5"}};
-const Variables torchrun{{"RANK", "5"},        {"WORLD_SIZE", "16"},       {"LOCAL_RANK", "5"},
-                         {"LOCAL_WORLD_SIZE", "8"}, {"MASTER_ADDR", "node1"}, {"MASTER_PORT", "29500"}};
+const Variables torchrun{{"RANK", "5"},
+                         {"WORLD_SIZE", "16"},
+                         {"LOCAL_RANK", "5"},
+                         {"LOCAL_WORLD_SIZE", "8"},
+                         {"MASTER_ADDR", "node1"},
+                         {"MASTER_PORT", "29500"}};
 const Variables srun{{"SLURM_PROCID", "9"},
                      {"SLURM_STEP_NUM_TASKS", "16"},
                      {"SLURM_LOCALID", "1"},
@@ -61,8 +65,8 @@ TEST_CASE("launch_environment: mpirun") {
   CHECK(place->address.empty());
   CHECK(place->port == 0);
   CHECK(place->has_pmi);
-  const auto hydra = told(
-      {{"PMI_RANK", "1"}, {"PMI_SIZE", "4"}, {"MPI_LOCALRANKID", "1"}, {"MPI_LOCALNRANKS", "2"}});
+  const auto hydra =
+      told({{"PMI_RANK", "1"}, {"PMI_SIZE", "4"}, {"MPI_LOCALRANKID", "1"}, {"MPI_LOCALNRANKS", "2"}});
   REQUIRE(hydra);
   CHECK(hydra->launcher == "mpirun");
   CHECK(hydra->rank == 1);
@@ -106,14 +110,14 @@ TEST_CASE("launch_environment: two launchers may agree, and are refused otherwis
   REQUIRE(both);
   CHECK(both->launcher == "mpirun");
   CHECK(both->address == "node1");
-  CHECK_THROWS_WITH_AS(
-      told(torchrun + mpirun),
-      Contains("rank 5 of 8, and RANK and WORLD_SIZE say 5 of 16; start with one launcher"), Refused);
+  CHECK_THROWS_WITH_AS(told(torchrun + mpirun),
+                       Contains("rank 5 of 8, and RANK and WORLD_SIZE say 5 of 16; start with one launcher"),
+                       Refused);
 }
 
 TEST_CASE("launch_environment: a part is refused") {
-  CHECK_THROWS_WITH_AS(told({{"RANK", "3"}}), Contains("RANK is set and WORLD_SIZE is not; torchrun sets both"),
-                       Refused);
+  CHECK_THROWS_WITH_AS(told({{"RANK", "3"}}),
+                       Contains("RANK is set and WORLD_SIZE is not; torchrun sets both"), Refused);
   CHECK_THROWS_WITH_AS(told({{"WORLD_SIZE", "3"}}), Contains("WORLD_SIZE is set and RANK is not"), Refused);
   CHECK_THROWS_WITH_AS(told(without(mpirun, "OMPI_COMM_WORLD_SIZE")), Contains("OMPI_COMM_WORLD_SIZE is not"),
                        Refused);

@@ -19,9 +19,9 @@ struct LaunchEnvironment {
   std::string launcher;  // "mpirun", "torchrun" or "srun"
   int rank = 0, world = 1;
   int local_rank = 0, local_world = 1;
-  std::string address;    // of rank 0's host; empty where the launcher tells none
-  int port = 0;           // where rank 0 may listen; 0 where the launcher tells none
-  bool has_pmi = false;   // an MPI can start from what the launcher tells
+  std::string address;   // of rank 0's host; empty where the launcher tells none
+  int port = 0;          // where rank 0 may listen; 0 where the launcher tells none
+  bool has_pmi = false;  // an MPI can start from what the launcher tells
 };
 
 namespace detail {
@@ -38,8 +38,9 @@ class Launchers {
                                                           "OMPI_COMM_WORLD_SIZE"),
                                            torchrun = place("torchrun", "RANK", "WORLD_SIZE");
     if (mpirun && torchrun && (mpirun->rank != torchrun->rank || mpirun->world != torchrun->world))
-      refuse("mpirun says that this is rank ", mpirun->rank, " of ", mpirun->world, ", and RANK and WORLD_SIZE say ",
-             torchrun->rank, " of ", torchrun->world, "; start with one launcher, or unset RANK and WORLD_SIZE");
+      refuse("mpirun says that this is rank ", mpirun->rank, " of ", mpirun->world,
+             ", and RANK and WORLD_SIZE say ", torchrun->rank, " of ", torchrun->world,
+             "; start with one launcher, or unset RANK and WORLD_SIZE");
     if (mpirun) return complete(*mpirun, "OMPI_COMM_WORLD_LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_SIZE", true);
     if (torchrun) return complete(*torchrun, "LOCAL_RANK", "LOCAL_WORLD_SIZE", false);
     // Those of srun are there as well where it started one of the others, once a host: theirs go first.
@@ -72,8 +73,8 @@ class Launchers {
     constexpr int most = 1 << 20;
     if (!has(rank) && !has(world)) return std::nullopt;
     if (!has(rank) || !has(world))
-      refuse(has(rank) ? rank : world, " is set and ", has(rank) ? world : rank,
-             " is not; ", launcher, " sets both, and for one process alone neither is needed");
+      refuse(has(rank) ? rank : world, " is set and ", has(rank) ? world : rank, " is not; ", launcher,
+             " sets both, and for one process alone neither is needed");
     LaunchEnvironment out;
     out.launcher = launcher;
     out.world = number(world, 1, most);
@@ -84,14 +85,17 @@ class Launchers {
   /// Adds what a launcher may leave out: then there is one host.
   LaunchEnvironment complete(LaunchEnvironment out, const char* local_rank, const char* local_world,
                              bool has_pmi) const {
-    out.local_world = local_world && has(local_world) ? number(local_world, 1, out.world) : tasks_of_host(out);
-    out.local_rank = has(local_rank) ? number(local_rank, 0, out.local_world - 1) : out.rank % out.local_world;
+    out.local_world =
+        local_world && has(local_world) ? number(local_world, 1, out.world) : tasks_of_host(out);
+    out.local_rank =
+        has(local_rank) ? number(local_rank, 0, out.local_world - 1) : out.rank % out.local_world;
     if (has("MASTER_ADDR")) out.address = lookup_("MASTER_ADDR");
     if (has("MASTER_PORT")) out.port = number("MASTER_PORT", 1, 65535);
     if (out.launcher == "torchrun" && (out.address.empty() || out.port == 0))
       refuse("RANK and WORLD_SIZE are set and ", out.address.empty() ? "MASTER_ADDR" : "MASTER_PORT",
              " is not; torchrun sets all four, and for one process alone none is needed");
-    if (out.address.empty() && has("SLURM_LAUNCH_NODE_IPADDR")) out.address = lookup_("SLURM_LAUNCH_NODE_IPADDR");
+    if (out.address.empty() && has("SLURM_LAUNCH_NODE_IPADDR"))
+      out.address = lookup_("SLURM_LAUNCH_NODE_IPADDR");
     out.has_pmi = has_pmi;
     return out;
   }
@@ -107,11 +111,12 @@ class Launchers {
 
 }  // namespace detail
 
-/// What this process was told, by variables of its environment; nothing if no launcher has started it. Refused
-/// where variables are missing or contradict each other.
-inline std::optional<LaunchEnvironment> launch_environment(const detail::Lookup& lookup = [](const char* name) {
-  return static_cast<const char*>(std::getenv(name));
-}) {
+/// What this process was told, by variables of its environment; nothing if no launcher has started it.
+/// Refused where variables are missing or contradict each other.
+inline std::optional<LaunchEnvironment> launch_environment(
+    const detail::Lookup& lookup = [](const char* name) {
+      return static_cast<const char*>(std::getenv(name));
+    }) {
   return detail::Launchers(lookup).environment();
 }
 

@@ -60,13 +60,13 @@ class Line {
   bool is_open() const { return socket_.get() >= 0; }
   void close() { socket_.close(); }
 
-  /// What does not fit into the connection's buffer is lost, and so is all that is said later: it fills when the
-  /// other side does not listen any more.
+  /// What does not fit into the connection's buffer is lost, and so is all that is said later: it fills when
+  /// the other side does not listen any more.
   void say(const Word& word) {
     if (!is_open() || is_stuck_) return;
     const auto length = static_cast<std::uint16_t>(std::min<std::size_t>(word.text.size(), longest));
-    std::string frame{static_cast<char>(word.kind), static_cast<char>(word.code), static_cast<char>(length & 255),
-                      static_cast<char>(length >> 8)};
+    std::string frame{static_cast<char>(word.kind), static_cast<char>(word.code),
+                      static_cast<char>(length & 255), static_cast<char>(length >> 8)};
     frame.append(word.text, 0, length);
     const auto sent = ::send(socket_.get(), frame.data(), frame.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     is_stuck_ = sent != static_cast<ssize_t>(frame.size());

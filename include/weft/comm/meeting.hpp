@@ -26,8 +26,8 @@ inline std::string host_name() {
   return name.data();
 }
 
-/// What a process must know to reach rank 0. Every launcher carries it in its own way: MPI broadcasts the text,
-/// others agree on a port and a token beforehand.
+/// What a process must know to reach rank 0. Every launcher carries it in its own way: MPI broadcasts the
+/// text, others agree on a port and a token beforehand.
 struct Meeting {
   std::uint64_t token = 0;  // tells the job's processes from strangers
   int port = 0;

@@ -1,5 +1,5 @@
-// The communicator of ranks that are processes, on the host, over the MPI that the machine has. The one header that
-// includes mpi.h.
+// The communicator of ranks that are processes, on the host, over the MPI that the machine has. The one
+// header that includes mpi.h.
 #pragma once
 
 #include <mpi.h>
@@ -39,8 +39,8 @@ inline void check(int code, const char* what) {
   throw std::runtime_error(sentence(what, ": ", static_cast<const char*>(text)));
 }
 
-/// The datatype of a block: MPI reads and writes strided rows where they are. Counts of MPI are ints, so that what is
-/// longer is made of chunks.
+/// The datatype of a block: MPI reads and writes strided rows where they are. Counts of MPI are ints, so that
+/// what is longer is made of chunks.
 class Datatype {
  public:
   explicit Datatype(const Block& block) : type_(bytes(block.row_bytes)) {
@@ -86,8 +86,8 @@ class Datatype {
   MPI_Datatype type_;
 };
 
-/// What a rank waits for. Dropped before that, it takes back what it would have received, and waits until what it
-/// sends has left: MPI takes nothing back that is on its way.
+/// What a rank waits for. Dropped before that, it takes back what it would have received, and waits until
+/// what it sends has left: MPI takes nothing back that is on its way.
 class Event {
  public:
   Event() = default;
@@ -104,7 +104,7 @@ class Event {
 
   struct Pending {
     MPI_Request request;
-    int peer;                        // in the world
+    int peer;                         // in the world
     std::optional<Index> to_receive;  // bytes
   };
 
@@ -121,16 +121,15 @@ class Event {
   std::vector<Pending> pending_;
 };
 
-/// Satisfies every concept of communicator.hpp. Of one thread a process. An error of MPI throws; what another rank
-/// fails of ends this process from its watchdog.
+/// Satisfies every concept of communicator.hpp. Of one thread a process. An error of MPI throws; what another
+/// rank fails of ends this process from its watchdog.
 class Communicator {
  public:
   using Queue = host::Queue;
   using Event = mpi::Event;
 
   /// Of MPI's world.
-  Communicator()
-      : traffic_(std::make_shared<std::map<std::string, Traffic, std::less<>>>()), name_("world") {
+  Communicator() : traffic_(std::make_shared<std::map<std::string, Traffic, std::less<>>>()), name_("world") {
     adopt(MPI_COMM_WORLD, [](MPI_Comm*) {});
     for (int r = 0; r < size(); ++r) members_.push_back(r);
   }
@@ -146,7 +145,8 @@ class Communicator {
     MPI_Group all, some;
     MPI_Comm comm;
     check(MPI_Comm_group(*comm_, &all), "splitting a communicator");
-    check(MPI_Group_incl(all, static_cast<int>(members.size()), members.data(), &some), "splitting a communicator");
+    check(MPI_Group_incl(all, static_cast<int>(members.size()), members.data(), &some),
+          "splitting a communicator");
     check(MPI_Comm_create_group(*comm_, some, 0, &comm), "splitting a communicator");
     MPI_Group_free(&all), MPI_Group_free(&some);
     Communicator out = *this;
@@ -201,9 +201,10 @@ class Communicator {
       const int code = MPI_Wait(&request, &status);
       if (to_receive) MPI_Get_elements_x(&status, MPI_BYTE, &count);
       if (to_receive && (code == MPI_ERR_TRUNCATE || (code == MPI_SUCCESS && count != *to_receive)))
-        throw std::logic_error(sentence("a message of ", name_, " from rank ", peer, " to rank ", world_rank(rank_),
-                                        " has ", *to_receive, " bytes on one side and ",
-                                        code == MPI_SUCCESS ? std::to_string(count) : "more", " on the other"));
+        throw std::logic_error(sentence("a message of ", name_, " from rank ", peer, " to rank ",
+                                        world_rank(rank_), " has ", *to_receive, " bytes on one side and ",
+                                        code == MPI_SUCCESS ? std::to_string(count) : "more",
+                                        " on the other"));
       check(code, "a message");
     }
     event.pending_.clear();
@@ -273,7 +274,8 @@ class World : public Communicator {
   static int share() {
     MPI_Comm host;
     int processes = 1;
-    check(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &host), "counting processes");
+    check(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &host),
+          "counting processes");
     check(MPI_Comm_size(host, &processes), "counting processes");
     MPI_Comm_free(&host);
     const auto all = static_cast<int>(std::thread::hardware_concurrency());
@@ -346,8 +348,8 @@ class Session {
   std::optional<Watchdog> watchdog_;  // last: watches until MPI has ended
 };
 
-/// Calls body(world) in every process that mpirun has started, once, and returns when this one is done. A failure of
-/// any rank ends all processes: one sentence, exit code 2 if it was Refused, otherwise 1.
+/// Calls body(world) in every process that mpirun has started, once, and returns when this one is done. A
+/// failure of any rank ends all processes: one sentence, exit code 2 if it was Refused, otherwise 1.
 /// `processes` is what the launcher says, if anything does.
 template <class Body>
 void launch(Body body, const LaunchOptions& options = {}, int processes = 0) {

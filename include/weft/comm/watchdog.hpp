@@ -1,4 +1,5 @@
-// Watchdog: a thread in every process of a job that ends all of them when one has failed, died or fallen silent.
+// Watchdog: a thread in every process of a job that ends all of them when one has failed, died or fallen
+// silent.
 #pragma once
 
 #include <poll.h>
@@ -25,15 +26,16 @@
 
 namespace weft {
 
-/// Every process tells rank 0, and rank 0 every other, that it is alive and what it is doing, over TCP and from a
-/// thread of its own: a long computation is not taken for a failure, and a process that waits for ever in a
-/// collective is ended from there. Needs neither MPI nor NCCL. One a process.
+/// Every process tells rank 0, and rank 0 every other, that it is alive and what it is doing, over TCP and
+/// from a thread of its own: a long computation is not taken for a failure, and a process that waits for ever
+/// in a collective is ended from there. Needs neither MPI nor NCCL. One a process.
 ///
-/// The end of a job is one sentence that names the rank and what it was doing: rank 0 says it, or each of the others
-/// if rank 0 is the one that is gone; then every process ends with the same exit code, without destructors.
+/// The end of a job is one sentence that names the rank and what it was doing: rank 0 says it, or each of the
+/// others if rank 0 is the one that is gone; then every process ends with the same exit code, without
+/// destructors.
 ///
-/// SIGTERM is the watchdog's while it lives: launchers send it to all when one has died, and a moment later the
-/// reason is known.
+/// SIGTERM is the watchdog's while it lives: launchers send it to all when one has died, and a moment later
+/// the reason is known.
 class Watchdog {
  public:
   using Clock = std::chrono::steady_clock;
@@ -68,7 +70,8 @@ class Watchdog {
     signalled_ = -1;
   }
 
-  /// Ends the job: exit code 2 for what was refused before any work, whose sentence is told as it is, otherwise 1.
+  /// Ends the job: exit code 2 for what was refused before any work, whose sentence is told as it is,
+  /// otherwise 1.
   [[noreturn]] void fail(int code, const std::string& message) {
     {
       std::lock_guard lock(mutex_);
@@ -93,10 +96,11 @@ class Watchdog {
   };
 
   static constexpr int terminated = 128 + SIGTERM;
-  static constexpr std::chrono::seconds patience{30};       // for all to come
+  static constexpr std::chrono::seconds patience{30};     // for all to come
   static constexpr std::chrono::milliseconds grace{500};  // for the reason behind a signal
 
-  Watchdog(int rank, Options options) : rank_(rank), options_(std::move(options)), wake_(::eventfd(0, EFD_NONBLOCK)) {}
+  Watchdog(int rank, Options options)
+      : rank_(rank), options_(std::move(options)), wake_(::eventfd(0, EFD_NONBLOCK)) {}
 
   static std::string process_name() { return sentence("process ", ::getpid(), " on ", host_name()); }
 
@@ -169,8 +173,8 @@ class Watchdog {
       }
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }
-    throw std::runtime_error(sentence("rank ", rank_, " did not reach rank 0 at ", listed(meeting.addresses), ", port ",
-                                      meeting.port, ", within 30 s"));
+    throw std::runtime_error(sentence("rank ", rank_, " did not reach rank 0 at ", listed(meeting.addresses),
+                                      ", port ", meeting.port, ", within 30 s"));
   }
 
   void start() {
@@ -192,7 +196,8 @@ class Watchdog {
 
   /// The watchdog's thread.
   void watch() {
-    const auto period = std::clamp(options_.timeout / 8, std::chrono::milliseconds(1), std::chrono::milliseconds(500));
+    const auto period =
+        std::clamp(options_.timeout / 8, std::chrono::milliseconds(1), std::chrono::milliseconds(500));
     Clock::time_point next = Clock::now(), signal_time = Clock::time_point::max();
     for (;;) {
       rest(period);
@@ -210,8 +215,8 @@ class Watchdog {
       for (Peer& peer : peers_) {
         if (was_held_up) peer.heard = now;
         if (!peer.is_done && now - peer.heard > options_.timeout)
-          lose(peer, sentence("has not been heard of for ", std::chrono::duration<double>(options_.timeout).count(),
-                              " s"));
+          lose(peer, sentence("has not been heard of for ",
+                              std::chrono::duration<double>(options_.timeout).count(), " s"));
       }
     }
   }
@@ -253,8 +258,10 @@ class Watchdog {
   }
 
   void end_by_signal() {
-    if (rank_ == 0) end({terminated, sentence("rank 0", at(options_.doing()), " was told to end by SIGTERM")});
-    tell_all({Word::failed, terminated, sentence("rank ", rank_, at(options_.doing()), " was told to end by SIGTERM")});
+    if (rank_ == 0)
+      end({terminated, sentence("rank 0", at(options_.doing()), " was told to end by SIGTERM")});
+    tell_all({Word::failed, terminated,
+              sentence("rank ", rank_, at(options_.doing()), " was told to end by SIGTERM")});
     const auto deadline = Clock::now() + grace;
     while (Clock::now() < deadline) {
       rest(std::chrono::milliseconds(50));

@@ -17,8 +17,8 @@
 
 namespace weft {
 
-/// One rank's slices. Written by that rank's thread alone, read when the ranks have ended; but what is being done
-/// may be asked from any thread.
+/// One rank's slices. Written by that rank's thread alone, read when the ranks have ended; but what is being
+/// done may be asked from any thread.
 class Lane {
  public:
   using Clock = std::chrono::steady_clock;

@@ -1,0 +1,25 @@
+# Tests whose ranks are processes. Each runs at several numbers of them.
+set(mpirun ${MPIEXEC_EXECUTABLE} --oversubscribe --allow-run-as-root)
+
+# weft_mpi_test(<name> RANKS <number>... SOURCES <source>...): the test <name>_<number> for each number of ranks.
+function(weft_mpi_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 test "" "" "RANKS;SOURCES")
+  string(REPLACE / _ program ${name})
+  add_executable(${program}_test ${test_SOURCES})
+  target_link_libraries(${program}_test PRIVATE weft_mpi weft_development doctest::doctest nlohmann_json::nlohmann_json)
+  target_compile_definitions(${program}_test PRIVATE WEFT_SHAPES_DIR="${PROJECT_SOURCE_DIR}/share/shapes"
+                                                     WEFT_GOLDENS_DIR="${PROJECT_SOURCE_DIR}/tests/goldens")
+  foreach(ranks IN LISTS test_RANKS)
+    add_test(NAME ${name}_${ranks} COMMAND ${mpirun} -n ${ranks} $<TARGET_FILE:${program}_test>)
+    set_tests_properties(${name}_${ranks} PROPERTIES LABELS mpi TIMEOUT 120 PROCESSORS 2)
+  endforeach()
+endfunction()
+
+weft_mpi_test(comm/mpi RANKS 1 2 3 5 8 SOURCES comm/mpi_test.cpp)
+# Takes 5 GiB: ctest -C repeat
+add_test(NAME comm/mpi_long_messages CONFIGURATIONS repeat
+  COMMAND ${mpirun} -n 2 $<TARGET_FILE:comm_mpi_test> --no-skip "--test-case=*2 GiB*")
+weft_mpi_test(engine/mpi_mesh RANKS 8 SOURCES engine/mpi_mesh_test.cpp)
+
+target_sources(weft_mpi INTERFACE FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/include FILES ${mpi_headers})
+set_target_properties(weft_mpi PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
