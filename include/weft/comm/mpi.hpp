@@ -266,7 +266,7 @@ class World : public Communicator {
   int workers() const { return workers_; }
   Lane* lane() const { return *lane_; }
 
-  /// Records every operator and message from now on. The trace must outlive the world.
+  /// Records every operator and message from now on. The trace must outlive the launch.
   void record(Trace& trace) { *lane_ = &trace.lane(rank()); }
 
  private:
