@@ -72,7 +72,8 @@ class Line {
     is_stuck_ = sent != static_cast<ssize_t>(frame.size());
   }
 
-  /// Calls heard(word) for all that has come, and closes when the other side has.
+  /// Calls heard(word) for all that has come, and closes when the other side has. Where heard(word) returns
+  /// false, the rest is kept for the next call.
   template <class Heard>
   void hear(Heard heard) {
     char bytes[4096];
@@ -86,7 +87,7 @@ class Line {
       if (coming_.size() < head + length) break;
       const Word word{static_cast<Word::Kind>(byte(0)), byte(1), coming_.substr(head, length)};
       coming_.erase(0, head + length);
-      heard(word);
+      if (!heard(word)) return;
     }
     if (ended) close();
   }

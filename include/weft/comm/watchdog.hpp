@@ -116,7 +116,10 @@ class Watchdog {
       ::poll(polled.data(), polled.size(), 100);
       for (Line& line : strangers) {
         std::optional<std::size_t> known;
-        line.hear([&](const Word& word) { known = introduced(word, door.meeting().token); });
+        line.hear([&](const Word& word) {
+          known = introduced(word, door.meeting().token);
+          return false;
+        });
         if (!known) continue;
         Peer& peer = peers_[*known];
         peer.line = std::move(line);
@@ -160,6 +163,7 @@ class Watchdog {
         bool is_welcome = false;
         const auto hear = [&peer, &is_welcome](const Word& word) {
           if (word.kind == Word::welcome) is_welcome = true, peer.process = word.text;
+          return false;
         };
         // Whoever listens there and is not rank 0 hangs up or stays silent.
         while (peer.line.is_open() && !is_welcome && Clock::now() < deadline) {
@@ -197,7 +201,7 @@ class Watchdog {
   /// The watchdog's thread.
   void watch() {
     const auto period =
-        std::clamp(options_.timeout / 8, std::chrono::milliseconds(1), std::chrono::milliseconds(500));
+        std::clamp(options_.timeout / 8, std::chrono::milliseconds(1), std::chrono::milliseconds(100));
     Clock::time_point next = Clock::now(), signal_time = Clock::time_point::max();
     for (;;) {
       rest(period);
@@ -238,6 +242,7 @@ class Watchdog {
       if (word.kind == Word::done) peer.is_done = true;
       if (word.kind == Word::failed) end({word.code, word.text});
       if (word.kind == Word::verdict) std::_Exit(word.code);
+      return true;
     });
     if (!peer.line.is_open() && !peer.is_done) lose(peer, "has died");
   }
@@ -259,9 +264,9 @@ class Watchdog {
 
   void end_by_signal() {
     if (rank_ == 0)
-      end({terminated, sentence("rank 0", at(options_.doing()), " was told to end by SIGTERM")});
+      end({terminated, sentence("rank 0", at(options_.doing()), ", was told to end by SIGTERM")});
     tell_all({Word::failed, terminated,
-              sentence("rank ", rank_, at(options_.doing()), " was told to end by SIGTERM")});
+              sentence("rank ", rank_, at(options_.doing()), ", was told to end by SIGTERM")});
     const auto deadline = Clock::now() + grace;
     while (Clock::now() < deadline) {
       rest(std::chrono::milliseconds(50));
@@ -286,7 +291,7 @@ class Watchdog {
     };
     while (rank_ == 0 && Clock::now() < deadline && is_anybody_there()) {
       rest(std::chrono::milliseconds(50));
-      for (Peer& peer : peers_) peer.line.hear([](const Word&) {});
+      for (Peer& peer : peers_) peer.line.hear([](const Word&) { return true; });
     }
     std::_Exit(failure.code);
   }
@@ -295,7 +300,7 @@ class Watchdog {
     for (Peer& peer : peers_) peer.line.say(word);
   }
 
-  static std::string at(const std::string& doing) { return doing.empty() ? "" : ", at " + doing + ","; }
+  static std::string at(const std::string& doing) { return doing.empty() ? "" : ", at " + doing; }
 
   static void say(const std::string& message) {
     const std::string line = (::isatty(STDERR_FILENO) == 1 ? "\r\033[K" : "") + message + "\n";  // over a bar

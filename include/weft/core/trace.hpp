@@ -101,15 +101,15 @@ class Span {
 
 class Trace {
  public:
-  explicit Trace(int ranks) : lanes_(ranks), start_(Lane::Clock::now()) {}
+  explicit Trace(int ranks) : lanes_(ranks) {}
 
   Lane& lane(int rank) { return lanes_[rank]; }
   int ranks() const { return static_cast<int>(lanes_.size()); }
   const Lane& lane(int rank) const { return lanes_[rank]; }
 
-  /// The Trace Event Format: one complete ("X") event a slice, times in microseconds from the start.
+  /// The Trace Event Format: one complete ("X") event a slice, times in microseconds from the first.
   std::string json() const {
-    Lane::Clock::time_point zero = start_;  // processes of other ranks may have been there before
+    auto zero = Lane::Clock::time_point::max();
     for (const Lane& lane : lanes_)
       for (const Lane::Slice& slice : lane.slices()) zero = std::min(zero, slice.begin);
     std::string out = "{\"displayTimeUnit\": \"ms\", \"traceEvents\": [\n";
@@ -155,7 +155,6 @@ class Trace {
   }
 
   std::deque<Lane> lanes_;
-  Lane::Clock::time_point start_;
 };
 
 }  // namespace weft
