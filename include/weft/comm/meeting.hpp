@@ -85,19 +85,21 @@ class Door {
     throw std::system_error(errno, std::generic_category(), "rank 0 cannot listen for the other ranks");
   }
 
-  /// This host's, the one for itself first.
+  /// This host's, the one that means every host itself last.
   static std::vector<std::string> addresses() {
-    std::vector<std::string> out{"127.0.0.1"};
+    const std::string itself = "127.0.0.1";
+    std::vector<std::string> out;
     ifaddrs* all = nullptr;
-    if (::getifaddrs(&all) != 0) return out;
+    if (::getifaddrs(&all) != 0) return {itself};
     for (const ifaddrs* at = all; at; at = at->ifa_next) {
       if (!at->ifa_addr || at->ifa_addr->sa_family != AF_INET) continue;
       std::array<char, INET_ADDRSTRLEN> text{};
       const auto& address = reinterpret_cast<const sockaddr_in*>(at->ifa_addr)->sin_addr;
-      if (::inet_ntop(AF_INET, &address, text.data(), text.size()) && out.front() != text.data())
+      if (::inet_ntop(AF_INET, &address, text.data(), text.size()) && itself != text.data())
         out.emplace_back(text.data());
     }
     ::freeifaddrs(all);
+    out.push_back(itself);
     return out;
   }
 

@@ -20,8 +20,7 @@
 #include <utility>
 #include <vector>
 
-#include "weft/comm/line.hpp"
-#include "weft/comm/meeting.hpp"
+#include "weft/comm/roll_call.hpp"
 #include "weft/core/error.hpp"
 
 namespace weft {
@@ -47,14 +46,13 @@ class Watchdog {
 
   /// Rank 0's: returns when the others, up to `ranks`, have come.
   Watchdog(const Door& door, int ranks, Options options) : Watchdog(0, std::move(options)) {
-    peers_.resize(static_cast<std::size_t>(ranks - 1));
-    gather(door);
+    for (Caller& caller : call_roll(door, ranks)) peers_.emplace_back(std::move(caller));
     start();
   }
 
   /// Another's: returns when rank 0 has welcomed it.
   Watchdog(const Meeting& meeting, int rank, Options options) : Watchdog(rank, std::move(options)) {
-    join(meeting);
+    peers_.emplace_back(answer_roll(meeting, rank));
     start();
   }
 
@@ -82,10 +80,9 @@ class Watchdog {
   }
 
  private:
-  struct Peer {
-    int rank = 0;
-    Line line;
-    std::string process;  // such as "process 4711 on node3"
+  struct Peer : Caller {
+    explicit Peer(Caller caller) : Caller(std::move(caller)) {}
+
     std::string doing;
     Clock::time_point heard = Clock::now();
     bool is_done = false;
@@ -96,90 +93,10 @@ class Watchdog {
   };
 
   static constexpr int terminated = 128 + SIGTERM;
-  static constexpr std::chrono::seconds patience{30};     // for all to come
   static constexpr std::chrono::milliseconds grace{500};  // for the reason behind a signal
 
   Watchdog(int rank, Options options)
       : rank_(rank), options_(std::move(options)), wake_(::eventfd(0, EFD_NONBLOCK)) {}
-
-  static std::string process_name() { return sentence("process ", ::getpid(), " on ", host_name()); }
-
-  /// The two sides of the handshake.
-  void gather(const Door& door) {
-    const auto deadline = Clock::now() + patience;
-    std::vector<Line> strangers;
-    std::size_t missing = peers_.size();
-    while (missing > 0) {
-      if (Clock::now() > deadline) throw std::runtime_error(sentence(absent(), " within 30 s"));
-      std::vector<pollfd> polled{{door.descriptor(), POLLIN, 0}};
-      for (const Line& line : strangers) polled.push_back({line.descriptor(), POLLIN, 0});
-      ::poll(polled.data(), polled.size(), 100);
-      for (Line& line : strangers) {
-        std::optional<std::size_t> known;
-        line.hear([&](const Word& word) {
-          known = introduced(word, door.meeting().token);
-          return false;
-        });
-        if (!known) continue;
-        Peer& peer = peers_[*known];
-        peer.line = std::move(line);
-        peer.line.say({Word::welcome, 0, process_name()});
-        peer.heard = Clock::now();
-        --missing;
-      }
-      std::erase_if(strangers, [](const Line& line) { return !line.is_open(); });
-      if (polled.front().revents & POLLIN) strangers.emplace_back(door.accept());
-    }
-  }
-
-  /// The place of whoever says hello, if it belongs here and is new.
-  std::optional<std::size_t> introduced(const Word& word, std::uint64_t token) {
-    std::istringstream words(word.text);
-    std::uint64_t said = 0;
-    int rank = 0;
-    if (word.kind != Word::hello || !(words >> said >> rank) || said != token) return std::nullopt;
-    if (rank < 1 || rank > static_cast<int>(peers_.size())) return std::nullopt;
-    const auto place = static_cast<std::size_t>(rank - 1);
-    if (peers_[place].line.is_open()) return std::nullopt;
-    peers_[place].rank = rank;
-    std::getline(words >> std::ws, peers_[place].process);
-    return place;
-  }
-
-  std::string absent() const {
-    std::string ranks;
-    for (std::size_t i = 0; i < peers_.size(); ++i)
-      if (!peers_[i].line.is_open()) ranks += (ranks.empty() ? "rank " : ", ") + std::to_string(i + 1);
-    return ranks + " did not come";
-  }
-
-  void join(const Meeting& meeting) {
-    const auto deadline = Clock::now() + patience;
-    while (Clock::now() < deadline) {
-      for (const std::string& address : meeting.addresses) {
-        Peer peer;
-        peer.line = Line::to(address, meeting.port, std::chrono::seconds(1));
-        peer.line.say({Word::hello, 0, sentence(meeting.token, ' ', rank_, ' ', process_name())});
-        bool is_welcome = false;
-        const auto hear = [&peer, &is_welcome](const Word& word) {
-          if (word.kind == Word::welcome) is_welcome = true, peer.process = word.text;
-          return false;
-        };
-        // Whoever listens there and is not rank 0 hangs up or stays silent.
-        while (peer.line.is_open() && !is_welcome && Clock::now() < deadline) {
-          pollfd ready{peer.line.descriptor(), POLLIN, 0};
-          ::poll(&ready, 1, 100);
-          peer.line.hear(hear);
-        }
-        if (!is_welcome) continue;
-        peers_.push_back(std::move(peer));
-        return;
-      }
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    }
-    throw std::runtime_error(sentence("rank ", rank_, " did not reach rank 0 at ", listed(meeting.addresses),
-                                      ", port ", meeting.port, ", within 30 s"));
-  }
 
   void start() {
     signalled_ = wake_.get();
