@@ -7,3 +7,14 @@ find_dependency(RapidJSON)
 list(POP_FRONT CMAKE_MODULE_PATH)
 
 include(${CMAKE_CURRENT_LIST_DIR}/weftTargets.cmake)
+
+# find_package(weft COMPONENTS mpi): weft::mpi as well.
+if("mpi" IN_LIST weft_FIND_COMPONENTS)
+  set(MPI_CXX_SKIP_MPICXX ON)
+  find_dependency(MPI COMPONENTS CXX)
+  if(NOT TARGET weft::mpi)
+    add_library(weft::mpi INTERFACE IMPORTED)
+    set_target_properties(weft::mpi PROPERTIES INTERFACE_LINK_LIBRARIES "weft::weft;MPI::MPI_CXX")
+  endif()
+  set(weft_mpi_FOUND ON)
+endif()

@@ -1,40 +1,70 @@
 // hunyuan_dit: paints, evaluates and denoises with a model's folder. Exit code 2: refused before any work; 1:
 // failed.
+#include <algorithm>
+#include <chrono>
 #include <exception>
 #include <iostream>
 #include <new>
+#include <optional>
+#include <thread>
 
 #include "bench.hpp"
+#include "mpi/run.hpp"
 #include "outputs.hpp"
 #include "run.hpp"
 #include "stopwatch.hpp"
 
 namespace command {
 
-void obey(const Options& options) {
+/// In every process. One alone speaks and writes.
+void obey(const Options& options, const Run& run_work, weft::Trace* trace) {
   const ModelFolder model(options.model);
   check_mesh(options, model);
   Work work = work_of(options, model);
-  const Outputs outputs(options, model);
-  std::optional<weft::Trace> trace;
-  if (outputs.has_trace()) trace.emplace(static_cast<int>(options.world()));
+  std::optional<Outputs> outputs;
+  if (options.speaks()) outputs.emplace(options, model);
 
-  const weft::Tensor result = run(options, model, std::move(work), trace ? &*trace : nullptr);
+  const weft::Tensor result = run_work(options, model, std::move(work), trace);
+  if (!outputs) return;
   Stopwatch watch;
-  const auto written = outputs.write(result, trace ? &*trace : nullptr);
+  const auto written = outputs->write(result, trace);
   watch.lap("write, " + weft::listed(written));
+}
+
+void obey(const Options& options) {
+  constexpr weft::Index most_lanes = 1 << 20;  // a larger world is refused
+  std::optional<weft::Trace> trace;
+  if (options.trace) trace.emplace(static_cast<int>(std::min(options.world(), most_lanes)));
+  const auto obey_with = [&options, &trace](const Run& run_work) {
+    obey(options, run_work, trace ? &*trace : nullptr);
+  };
+  options.launched&& options.backend == Backend::host ? in_processes(options, obey_with) : obey_with(run);
+}
+
+/// A launcher ends all processes when the first has ended: those that do not speak let the one that does go
+/// first.
+int end_refused(bool speaks, const weft::Refused& refusal) {
+  if (speaks) {
+    std::cerr << refusal.what() << '\n';
+  } else {
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+  }
+  return 2;
 }
 
 }  // namespace command
 
 int main(int argc, char** argv) {
+  bool speaks = true;
   try {
-    if (const auto options = command::parse(argc, argv))
+    auto launched = weft::launch_environment();
+    if (launched && launched->world == 1) launched.reset();
+    speaks = !launched || launched->rank == 0;
+    if (const auto options = command::parse(argc, argv, launched))
       options->command == command::Command::bench ? command::bench(*options) : command::obey(*options);
     return 0;
   } catch (const weft::Refused& refusal) {
-    std::cerr << refusal.what() << '\n';
-    return 2;
+    return command::end_refused(speaks, refusal);
   } catch (const std::bad_alloc&) {
     std::cerr << "the memory is too small for this\n";
   } catch (const std::exception& error) {

@@ -12,8 +12,8 @@ namespace {
 
 constexpr auto overview =
     "Paints with a Hunyuan Diffusion Transformer: on the host on many ranks, which are threads of this "
-    "process,\n"
-    "or on a CUDA device.\n"
+    "process\n"
+    "or the processes that mpirun has started, or on a CUDA device.\n"
     "A model is a folder as diffusers lays it out: transformer/, scheduler/ and, to paint from captions, "
     "text/.";
 
@@ -24,6 +24,9 @@ constexpr auto examples =
     "    --out picture.png --scheduler ddim --steps 20\n"
     "  hunyuan_dit generate --model share/shapes --prompt 'a green ring above a pink cross on white' \\\n"
     "    --out picture.png --cfg 2 --ulysses 2 --trace trace.json\n"
+    "  mpirun -n 8 hunyuan_dit generate --model share/shapes --prompt 'a pink cross on white' --out "
+    "picture.png \\\n"
+    "    --cfg 2 --ulysses 2 --ring 2\n"
     "  hunyuan_dit forward --model tests/goldens/v12/model \\\n"
     "    --inputs tests/goldens/v12/forward_inputs.safetensors --out sample.safetensors";
 
@@ -82,9 +85,17 @@ void add_mesh(CLI::App& app, Options& options, std::string& ring_cache) {
   degree("--ulysses", mesh.ulysses, "Ranks that share the heads in attention");
   degree("--ring", mesh.ring, "Ranks round which keys and values travel in attention");
   degree("--data", mesh.data, "Ranks that paint different pictures");
-  app.add_option("--ranks", options.ranks, "Ranks in all (default: the product of the degrees)")
+  app.add_option(
+         "--ranks", options.ranks,
+         "Ranks in all (default: the product of the degrees, or the processes that mpirun has started)")
       ->type_name("N")
       ->check(between(1, most_ranks))
+      ->group("Mesh");
+  app.add_option("--timeout", options.timeout,
+                 "Seconds of silence after which a rank in another process is given up, and all end")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.1, 1e6))
+      ->capture_default_str()
       ->group("Mesh");
   app.add_option("--ring-cache", ring_cache,
                  "What a rank of the ring keeps: rotate, its own keys; copy, those of all; automatic")
@@ -197,8 +208,9 @@ void set_words(Options& options, const Words& words) {
 
 }  // namespace
 
-std::optional<Options> parse(int argc, char** argv) {
+std::optional<Options> parse(int argc, char** argv, const std::optional<weft::LaunchEnvironment>& launched) {
   Options options;
+  options.launched = launched;
   Words words;
   CLI::App app(overview, "hunyuan_dit");
   app.footer(examples);
@@ -235,13 +247,18 @@ std::optional<Options> parse(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp& help) {
-    app.exit(help);
+    if (options.speaks()) app.exit(help);
     return std::nullopt;
   } catch (const CLI::ParseError& error) {
     if (app.get_subcommands().empty()) refuse_command(app.remaining());
     weft::refuse(error.what(), "; hunyuan_dit --help says what there is");
   }
   set_words(options, words);
+  if (launched && options.ranks && *options.ranks != launched->world)
+    weft::refuse("--ranks is ", *options.ranks, ", and ", launched->launcher, " has started ",
+                 launched->world, " processes; leave --ranks away");
+  if (launched && options.command == Command::bench)
+    weft::refuse("bench measures one device from one process; start it without ", launched->launcher);
   return options;
 }
 

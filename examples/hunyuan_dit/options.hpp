@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "weft/comm/launch_environment.hpp"
 #include "weft/comm/mesh.hpp"
 
 namespace command {
@@ -37,16 +38,20 @@ struct Options {
   std::string dtype_name;
   weft::Mesh mesh;
   std::optional<int> ranks;
-  std::vector<int> px{512, 1024, 2048};  // sides of bench's pictures
+  std::optional<weft::LaunchEnvironment> launched;  // as one of several processes
+  double timeout = 8;                               // in seconds
+  std::vector<int> px{512, 1024, 2048};             // sides of bench's pictures
   int timed_steps = 10;
   int pictures = 1;  // side by side in bench
   std::optional<std::string> json;
   std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();  // the program
 
-  weft::Index world() const { return ranks ? *ranks : mesh.ranks(); }
+  weft::Index world() const { return launched ? launched->world : ranks ? *ranks : mesh.ranks(); }
+  /// Whether this process is the one that prints and writes files.
+  bool speaks() const { return !launched || launched->rank == 0; }
 };
 
 /// Nothing if the line asks for help, which is printed then; refused if it makes no sense.
-std::optional<Options> parse(int argc, char** argv);
+std::optional<Options> parse(int argc, char** argv, const std::optional<weft::LaunchEnvironment>& launched);
 
 }  // namespace command

@@ -16,8 +16,6 @@ class Outputs {
  public:
   Outputs(const Options& options, const ModelFolder& model);
 
-  bool has_trace() const { return trace_.has_value(); }
-
   /// Writes the result and, if there is one, the trace; returns what was written.
   std::vector<std::string> write(const weft::Tensor& result, const weft::Trace* trace) const;
 

@@ -3,16 +3,10 @@
 #include <utility>
 
 #include "cuda/run.hpp"
+#include "parallel.hpp"
 #include "running.hpp"
-#include "weft/weft.hpp"
 
 namespace command {
-
-namespace {
-
-using Parallel = weft::DataParallel<weft::CfgParallel<weft::PipeFusion<weft::Ulysses<weft::Ring<>>>>>;
-
-}  // namespace
 
 void check_mesh(const Options& options, const ModelFolder& model) {
   const weft::Mesh& mesh = options.mesh;

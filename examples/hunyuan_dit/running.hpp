@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "progress.hpp"
 #include "run.hpp"
@@ -23,12 +24,14 @@ weft::Tensor evaluated(Engine& engine, const Evaluation& evaluation) {
   return engine.forward(evaluation);
 }
 
-/// As `run` in run.hpp. `on_ranks(body)` calls body(world) on every rank.
+/// As `run` in run.hpp. `on_ranks(body)` calls body(world) on every rank of this process, which run no blocks
+/// but these; none are all.
 template <class Backend, class Parallel, class World, class OnRanks>
-weft::Tensor run_on(const Options& options, const ModelFolder& folder, Work work, const OnRanks& on_ranks) {
+weft::Tensor run_on(const Options& options, const ModelFolder& folder, Work work, const OnRanks& on_ranks,
+                    const std::vector<weft::Range>& blocks = {}) {
   using Engine = weft::Engine<weft::HunyuanDiT<Backend>, Parallel, World>;
-  Stopwatch watch;
-  const weft::HunyuanDiT<Backend> model(folder.transformer());
+  Stopwatch watch(options.speaks());
+  const weft::HunyuanDiT<Backend> model(folder.transformer(), blocks);
   std::visit([&](const auto& asked) { Engine::check(model, options.mesh, asked); }, work);
   watch.lap("load");
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "weft/comm/launch.hpp"
+#include "weft/comm/world.hpp"
 #include "weft/engine/denoiser.hpp"
 #include "weft/engine/evaluator.hpp"
 #include "weft/engine/request.hpp"
@@ -18,11 +19,12 @@ namespace weft {
 
 /// Every rank of the world makes one, with the same model, mesh and requests. Memory for a request is taken
 /// before its first step.
-template <class Model, class Parallel = Local, class World = threads::World>
+template <class Model, class Parallel = Local, World WorldType = threads::World>
 class Engine {
   static_assert(detail::explain_dit<Model>());
 
  public:
+  using World = WorldType;
   using Backend = typename Model::Backend;
   using Queue = typename Backend::Queue;
   using Prompt = typename Model::Prompt;
@@ -37,6 +39,11 @@ class Engine {
         queue_(Backend::queue(world)),
         policies_(world, mesh_),
         evaluator_(model_, policies_) {}
+
+  /// The blocks that a rank of the mesh runs: it needs the weights of no others.
+  static std::vector<Range> blocks(const Mesh& mesh, int rank, const DitShape& model) {
+    return Policies::blocks(mesh, rank, model);
+  }
 
   /// Refused, before any work, if the request does not fit the model, or the mesh the request.
   static void check(const Model& model, const Mesh& mesh, const Request<Prompt>& request) {

@@ -1,8 +1,10 @@
-// Every concept of communicator.hpp has a model and something that is none for one fault.
+// Every concept of communicator.hpp and world.hpp has a model and something that is none for one fault.
 #include <doctest/doctest.h>
 
 #include "weft/comm/communicator.hpp"
-#include "weft/comm/threads.hpp"
+#include "weft/comm/launch.hpp"
+#include "weft/comm/solo.hpp"
+#include "weft/comm/world.hpp"
 
 namespace {
 
@@ -33,6 +35,21 @@ struct ReducesLater : Model {
 };
 struct SplitsOffSomethingElse : Model {};  // a plain Model
 
+using Threads = weft::threads::World;
+
+struct NoWorkers : Threads {
+  void workers();
+};
+struct NoLane : Threads {
+  void lane();
+};
+struct SplitsNothing : Threads {
+  void split();
+};
+struct CommunicatesNothing : Threads {
+  using Communicator = int;
+};
+
 }  // namespace
 
 static_assert(weft::Communicator<Model>);
@@ -59,3 +76,7 @@ static_assert(weft::AllGather<ReducesLater>);
 static_assert(weft::Split<Model>);
 static_assert(!weft::Split<SplitsOffSomethingElse>);
 static_assert(weft::AllReduce<SplitsOffSomethingElse> && !weft::Communicator<SplitsOffSomethingElse>);
+
+static_assert(weft::World<Threads> && weft::World<weft::Solo<Queue>>);
+static_assert(!weft::World<NoWorkers> && !weft::World<NoLane> && !weft::World<SplitsNothing>);
+static_assert(!weft::World<CommunicatesNothing> && !weft::World<Model>);

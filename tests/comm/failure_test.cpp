@@ -152,25 +152,6 @@ TEST_CASE("split: a rank that is not in the group is an error") {
                        "a rank can only split off a group that it is in", std::logic_error);
 }
 
-TEST_CASE("Event: dropped, it takes its post back") {
-  launch(2, [](World& world) {
-    Queue queue;
-    int dropped = -1, kept = -1, number = 7;
-    if (world.rank() == 0) {
-      { const Event event = world.receive(queue, block_of(dropped), 1); }
-      meet(world);
-      Event event = world.receive(queue, block_of(kept), 1);
-      world.wait(queue, event);
-      CHECK(dropped == -1);
-      CHECK(kept == 7);
-    } else {
-      meet(world);
-      Event event = world.send(queue, block_of(number), 0);
-      world.wait(queue, event);
-    }
-  });
-}
-
 TEST_CASE("Event: replaced, it takes its post back as well, and moved, it keeps it") {
   launch(2, [](World& world) {
     Queue queue;

@@ -34,6 +34,32 @@ TEST_CASE("Span: without a number the name stays, without a lane nothing happens
   const Span nothing(nullptr, "wait", "ring");
 }
 
+TEST_CASE("Lane: tells the innermost span that is open, also where it keeps no slices") {
+  Lane lane = Lane::without_slices();
+  CHECK(lane.doing().empty());
+  {
+    const Span outer(&lane, "model", "block", 3);
+    CHECK(lane.doing() == "model block 3");
+    { const Span inner(&lane, "wait", "ulysses"); }
+    const Span inner(&lane, "attention", "attention", 5);
+    CHECK(lane.doing() == "attention 5");
+  }
+  CHECK(lane.doing().empty());
+  CHECK(lane.slices().empty());
+}
+
+TEST_CASE("Lane: tells after an exception where it came from") {
+  Lane lane;
+  try {
+    const Span span(&lane, "model", "block", 3);
+    throw 7;
+  } catch (int) {
+  }
+  CHECK(lane.doing() == "model block 3");
+  { const Span span(&lane, "wait", "ring"); }
+  CHECK(lane.slices().size() == 2);
+}
+
 TEST_CASE("Trace: is JSON with one named row a rank") {
   Trace trace(3);
   { const Span span(&trace.lane(0), "model", "block", 7); }

@@ -1,42 +1,7 @@
 // Any mesh against one rank.
 #include <doctest/doctest.h>
 
-#include <random>
-
 #include "worlds.hpp"
-
-namespace {
-
-std::string name_of(const weft::Mesh& mesh) {
-  return weft::sentence("data ", mesh.data, ", cfg ", mesh.cfg, ", pipe ", mesh.pipe, ", patches ",
-                        mesh.patches, ", ulysses ", mesh.ulysses, ", ring ", mesh.ring, ", ring cache ",
-                        static_cast<int>(mesh.ring_cache));
-}
-
-/// Meshes of at most 8 ranks that the model can run on, with every patch fresh in every step.
-class RandomMeshes {
- public:
-  weft::Mesh operator()(const weft::DitShape& model, weft::Index prompts, int steps) {
-    for (;;) {
-      weft::Mesh mesh{.data = draw(1, static_cast<int>(prompts)),
-                      .cfg = draw(1, 2),
-                      .pipe = draw(1, static_cast<int>(model.blocks / 2)),
-                      .ulysses = draw(1, static_cast<int>(model.heads)),
-                      .ring = draw(1, 5)};
-      mesh.patches = mesh.pipe + draw(0, 5);
-      mesh.warmup = steps;
-      mesh.ring_cache = static_cast<weft::RingCache>(draw(0, 2));
-      if (mesh.ranks() <= 8) return mesh;
-    }
-  }
-
-  int draw(int from, int to) { return std::uniform_int_distribution(from, to)(random_); }
-
- private:
-  std::mt19937 random_{20261124};
-};
-
-}  // namespace
 
 TEST_CASE("Any mesh with full warm-up equals one rank, also where nothing divides") {
   RandomMeshes meshes;

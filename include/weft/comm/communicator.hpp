@@ -2,6 +2,7 @@
 // uneven, and messages between two members match in the order in which they are posted.
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 #include <span>
 #include <string_view>
@@ -64,6 +65,23 @@ concept Push = Member<C> &&
   { c.reach(queue, memory) } -> std::same_as<std::vector<std::vector<void*>>>;
   { c.pushed(queue, sent) } -> std::same_as<void>;
 };
+
+/// An all-reduce by an all-gather, for communicators of queues on the host.
+template <AllGather C>
+void sum_in_order(C& communicator, typename C::Queue& queue, const View<double, 1>& values) {
+  const int size = communicator.size();
+  std::vector<double> all(static_cast<std::size_t>(values.size() * size));
+  const View<double, 2> rows(all.data(), {size, values.size()});
+  std::copy_n(values.data, values.size(), rows[communicator.rank()].data);
+  std::vector<Block> blocks;
+  for (int member = 0; member < size; ++member) blocks.emplace_back(rows[member]);
+  auto event = communicator.all_gather(queue, blocks);
+  communicator.wait(queue, event);
+  for (Index i = 0; i < values.size(); ++i) {
+    values[i] = 0;
+    for (int member = 0; member < size; ++member) values[i] += rows[member][i];
+  }
+}
 
 template <class C>
 concept Communicator = SendReceive<C> && AllToAll<C> && AllGather<C> && AllReduce<C> && Split<C>;

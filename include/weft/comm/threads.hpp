@@ -109,19 +109,7 @@ class Communicator {
     return event;
   }
 
-  void all_reduce(Queue& queue, const View<double, 1>& values) {
-    std::vector<double> all(static_cast<std::size_t>(values.size() * size()));
-    const View<double, 2> rows(all.data(), {size(), values.size()});
-    std::copy_n(values.data, values.size(), rows[rank_].data);
-    std::vector<Block> blocks;
-    for (int member = 0; member < size(); ++member) blocks.emplace_back(rows[member]);
-    Event event = all_gather(queue, blocks);
-    wait(queue, event);
-    for (Index i = 0; i < values.size(); ++i) {
-      values[i] = 0;
-      for (int member = 0; member < size(); ++member) values[i] += rows[member][i];
-    }
-  }
+  void all_reduce(Queue& queue, const View<double, 1>& values) { sum_in_order(*this, queue, values); }
 
   /// Throws Stopped if another rank fails before the event comes.
   void wait(Queue& queue, Event& event) {

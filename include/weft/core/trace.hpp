@@ -1,35 +1,72 @@
 // Trace: what every rank did when, one lane a rank, in the format that Perfetto and chrome://tracing open.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <deque>
+#include <exception>
+#include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "weft/core/range.hpp"
 
 namespace weft {
 
-/// One rank's slices. Written by that rank's thread alone, read when the ranks have ended.
+/// One rank's slices. Written by that rank's thread alone, read when the ranks have ended; but what is being
+/// done may be asked from any thread.
 class Lane {
  public:
   using Clock = std::chrono::steady_clock;
 
   struct Slice {
     std::string name;
-    const char* category;
+    std::string category;
     Clock::time_point begin, end;
     Index bytes = 0;  // of a transfer, or that an operator reads and writes
     double flop = 0;  // of an operator
   };
 
+  /// What a rank is doing: the innermost span that is open.
+  struct Activity {
+    const char* category = "";  // a constant
+    std::array<char, 40> name{};
+    Index number = -1;
+  };
+
+  Lane() = default;
+  /// Of slices that are not to be kept, so that nothing but what is being done can be told.
+  static Lane without_slices() { return Lane(false); }
+
+  bool keeps_slices() const { return keeps_slices_; }
   void add(Slice slice) { slices_.push_back(std::move(slice)); }
   const std::vector<Slice>& slices() const { return slices_; }
 
+  /// Returns what was being done before.
+  Activity begin(const Activity& activity) {
+    std::lock_guard lock(mutex_);
+    return std::exchange(activity_, activity);
+  }
+
+  /// Such as "wait ulysses" or "model block 12"; empty outside of all spans.
+  std::string doing() const {
+    std::lock_guard lock(mutex_);
+    std::string out = activity_.category;
+    if (out != activity_.name.data()) out += std::string(out.empty() ? "" : " ") + activity_.name.data();
+    return activity_.number < 0 ? out : out + ' ' + std::to_string(activity_.number);
+  }
+
  private:
+  explicit Lane(bool keeps_slices) : keeps_slices_(keeps_slices) {}
+
+  bool keeps_slices_ = true;
   std::vector<Slice> slices_;
+  mutable std::mutex mutex_;
+  Activity activity_;
 };
 
 /// Records the time from its construction to its end; costs a branch where `lane` is null.
@@ -37,11 +74,18 @@ class Span {
  public:
   Span(Lane* lane, const char* category, const char* name, Index number = -1, Index bytes = 0) : lane_(lane) {
     if (!lane_) return;
+    Lane::Activity activity{.category = category, .number = number};
+    std::snprintf(activity.name.data(), activity.name.size(), "%s", name);
+    before_ = lane_->begin(activity);
+    if (!lane_->keeps_slices()) return;
     slice_ = {name, category, Lane::Clock::now(), {}, bytes};
     if (number >= 0) slice_.name += ' ' + std::to_string(number);
   }
   ~Span() {
     if (!lane_) return;
+    // An exception on its way leaves it open, so that it can be told what has failed.
+    if (std::uncaught_exceptions() == exceptions_) lane_->begin(before_);
+    if (!lane_->keeps_slices()) return;
     slice_.end = Lane::Clock::now();
     lane_->add(std::move(slice_));
   }
@@ -50,24 +94,29 @@ class Span {
 
  private:
   Lane* lane_;
+  Lane::Activity before_;
+  int exceptions_ = std::uncaught_exceptions();
   Lane::Slice slice_{};
 };
 
 class Trace {
  public:
-  explicit Trace(int ranks) : lanes_(ranks), start_(Lane::Clock::now()) {}
+  explicit Trace(int ranks) : lanes_(ranks) {}
 
   Lane& lane(int rank) { return lanes_[rank]; }
   int ranks() const { return static_cast<int>(lanes_.size()); }
   const Lane& lane(int rank) const { return lanes_[rank]; }
 
-  /// The Trace Event Format: one complete ("X") event a slice, times in microseconds from the start.
+  /// The Trace Event Format: one complete ("X") event a slice, times in microseconds from the first.
   std::string json() const {
+    auto zero = Lane::Clock::time_point::max();
+    for (const Lane& lane : lanes_)
+      for (const Lane::Slice& slice : lane.slices()) zero = std::min(zero, slice.begin);
     std::string out = "{\"displayTimeUnit\": \"ms\", \"traceEvents\": [\n";
     for (int rank = 0; rank < ranks(); ++rank) {
       out += event_head("thread_name", "M", rank) + ", \"args\": {\"name\": \"rank " + std::to_string(rank) +
              "\"}}";
-      for (const Lane::Slice& slice : lanes_[rank].slices()) out += ",\n" + event(slice, rank);
+      for (const Lane::Slice& slice : lanes_[rank].slices()) out += ",\n" + event(slice, rank, zero);
       out += rank + 1 < ranks() ? ",\n" : "\n";
     }
     return out + "]}\n";
@@ -79,9 +128,9 @@ class Trace {
            "\", \"pid\": 0, \"tid\": " + std::to_string(rank);
   }
 
-  std::string event(const Lane::Slice& slice, int rank) const {
+  static std::string event(const Lane::Slice& slice, int rank, Lane::Clock::time_point zero) {
     std::string out = event_head(slice.name, "X", rank) + ", \"cat\": " + quoted(slice.category);
-    out += ", \"ts\": " + microseconds(slice.begin - start_) +
+    out += ", \"ts\": " + microseconds(slice.begin - zero) +
            ", \"dur\": " + microseconds(slice.end - slice.begin);
     if (slice.bytes > 0) out += ", \"args\": {\"bytes\": " + std::to_string(slice.bytes) + "}";
     return out + "}";
@@ -106,7 +155,6 @@ class Trace {
   }
 
   std::deque<Lane> lanes_;
-  Lane::Clock::time_point start_;
 };
 
 }  // namespace weft

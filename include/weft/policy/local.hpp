@@ -49,8 +49,12 @@ struct Local {
     /// features).
     void share_branches(Queue&, const View<float, 3>&, Index) {}
 
-    /// The blocks that this rank runs, and when it runs them on what.
-    std::vector<Range> blocks(const DitShape& model) const { return pipeline_blocks(model, 1, 0); }
+    /// The blocks that a rank runs.
+    static std::vector<Range> blocks(const Mesh&, int, const DitShape& model) {
+      return pipeline_blocks(model, 1, 0);
+    }
+    /// Those that this rank runs, and when it runs them on what.
+    std::vector<Range> blocks(const DitShape& model) const { return blocks(mesh_, rank_, model); }
     std::vector<Task> tasks(const Job& job) const { return pipeline_tasks(job, 1, 0); }
     /// The run in windows, the same for all stages.
     std::vector<Window> windows(const Job& job) const { return pipeline_windows(job, 1); }

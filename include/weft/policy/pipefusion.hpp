@@ -22,8 +22,11 @@ struct PipeFusion : detail::Ordered<Axis::pipe, Inner> {
     On(const Communicator& world, const Mesh& mesh)
         : Base(world, mesh), stages_(world.split("pipe", mesh.group(Axis::pipe, world.rank()))) {}
 
+    static std::vector<Range> blocks(const Mesh& mesh, int rank, const DitShape& model) {
+      return pipeline_blocks(model, mesh.pipe, mesh.coordinate(Axis::pipe, rank));
+    }
     std::vector<Range> blocks(const DitShape& model) const {
-      return pipeline_blocks(model, stages_.size(), stages_.rank());
+      return blocks(this->mesh(), this->rank(), model);
     }
 
     std::vector<Task> tasks(const Job& job) const {

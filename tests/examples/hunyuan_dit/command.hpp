@@ -23,9 +23,10 @@ struct Outcome {
   std::string out, err;
 };
 
-inline Outcome run(const Arguments& arguments) {
+/// `before` stands before the command: a launcher, or variables of the environment.
+inline Outcome run(const Arguments& arguments, const std::string& before = "") {
   const TemporaryFolder said;
-  std::string line = "'" WEFT_COMMAND "'";
+  std::string line = before + " '" WEFT_COMMAND "'";
   for (const std::string& argument : arguments) {
     line += " '";
     for (const char c : argument) line += c == '\'' ? std::string("'\\''") : std::string(1, c);

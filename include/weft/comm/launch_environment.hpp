@@ -1,0 +1,123 @@
+// LaunchEnvironment: what mpirun, torchrun or srun tell a process about its place among the others.
+#pragma once
+
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "weft/core/error.hpp"
+
+namespace weft {
+
+/// A process's place in a job of several. The local numbers are those of its host.
+struct LaunchEnvironment {
+  std::string launcher;  // "mpirun", "torchrun" or "srun"
+  int rank = 0, world = 1;
+  int local_rank = 0, local_world = 1;
+  std::string address;   // of rank 0's host; empty where the launcher tells none
+  int port = 0;          // where rank 0 may listen; 0 where the launcher tells none
+  bool has_pmi = false;  // an MPI can start from what the launcher tells
+};
+
+namespace detail {
+
+/// The value of an environment variable, or null.
+using Lookup = std::function<const char*(const char*)>;
+
+class Launchers {
+ public:
+  explicit Launchers(Lookup lookup) : lookup_(std::move(lookup)) {}
+
+  std::optional<LaunchEnvironment> environment() const {
+    const std::optional<LaunchEnvironment> mpirun = place("mpirun", "OMPI_COMM_WORLD_RANK",
+                                                          "OMPI_COMM_WORLD_SIZE"),
+                                           torchrun = place("torchrun", "RANK", "WORLD_SIZE");
+    if (mpirun && torchrun && (mpirun->rank != torchrun->rank || mpirun->world != torchrun->world))
+      refuse("mpirun says that this is rank ", mpirun->rank, " of ", mpirun->world,
+             ", and RANK and WORLD_SIZE say ", torchrun->rank, " of ", torchrun->world,
+             "; start with one launcher, or unset RANK and WORLD_SIZE");
+    if (mpirun) return complete(*mpirun, "OMPI_COMM_WORLD_LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_SIZE", true);
+    if (torchrun) return complete(*torchrun, "LOCAL_RANK", "LOCAL_WORLD_SIZE", false);
+    // Those of srun are there as well where it started one of the others, once a host: theirs go first.
+    if (has("SLURM_STEP_NUM_TASKS"))
+      return complete(*place("srun", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS"), "SLURM_LOCALID", nullptr,
+                      has("PMIX_RANK") || has("PMI_RANK"));
+    if (const auto hydra = place("mpirun", "PMI_RANK", "PMI_SIZE"))
+      return complete(*hydra, "MPI_LOCALRANKID", "MPI_LOCALNRANKS", true);
+    if (has("PMIX_RANK"))
+      refuse("PMIX_RANK is ", lookup_("PMIX_RANK"),
+             ", and nothing says of how many ranks; start with mpirun, torchrun or srun");
+    return std::nullopt;
+  }
+
+ private:
+  bool has(const char* name) const { return lookup_(name) != nullptr; }
+
+  int number(const char* name, int least, int most) const {
+    const std::string_view text = lookup_(name);
+    int value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size() || value < least || value > most)
+      refuse(name, " is \"", text, "\" and must be a whole number from ", least, " to ", most,
+             "; the launcher sets it, and so should nobody else");
+    return value;
+  }
+
+  /// Nothing if neither variable is set; refused if only one is.
+  std::optional<LaunchEnvironment> place(const char* launcher, const char* rank, const char* world) const {
+    constexpr int most = 1 << 20;
+    if (!has(rank) && !has(world)) return std::nullopt;
+    if (!has(rank) || !has(world))
+      refuse(has(rank) ? rank : world, " is set and ", has(rank) ? world : rank, " is not; ", launcher,
+             " sets both, and for one process alone neither is needed");
+    LaunchEnvironment out;
+    out.launcher = launcher;
+    out.world = number(world, 1, most);
+    out.rank = number(rank, 0, out.world - 1);
+    return out;
+  }
+
+  /// Adds what a launcher may leave out: then there is one host.
+  LaunchEnvironment complete(LaunchEnvironment out, const char* local_rank, const char* local_world,
+                             bool has_pmi) const {
+    out.local_world =
+        local_world && has(local_world) ? number(local_world, 1, out.world) : tasks_of_host(out);
+    out.local_rank =
+        has(local_rank) ? number(local_rank, 0, out.local_world - 1) : out.rank % out.local_world;
+    if (has("MASTER_ADDR")) out.address = lookup_("MASTER_ADDR");
+    if (has("MASTER_PORT")) out.port = number("MASTER_PORT", 1, 65535);
+    if (out.launcher == "torchrun" && (out.address.empty() || out.port == 0))
+      refuse("RANK and WORLD_SIZE are set and ", out.address.empty() ? "MASTER_ADDR" : "MASTER_PORT",
+             " is not; torchrun sets all four, and for one process alone none is needed");
+    if (out.address.empty() && has("SLURM_LAUNCH_NODE_IPADDR"))
+      out.address = lookup_("SLURM_LAUNCH_NODE_IPADDR");
+    out.has_pmi = has_pmi;
+    return out;
+  }
+
+  /// Of SLURM_STEP_TASKS_PER_NODE, such as 8 or 8(x2), the first number.
+  int tasks_of_host(const LaunchEnvironment& place) const {
+    if (place.launcher != "srun" || !has("SLURM_STEP_TASKS_PER_NODE")) return place.world;
+    return std::clamp(std::atoi(lookup_("SLURM_STEP_TASKS_PER_NODE")), 1, place.world);
+  }
+
+  Lookup lookup_;
+};
+
+}  // namespace detail
+
+/// What this process was told, by variables of its environment; nothing if no launcher has started it.
+/// Refused where variables are missing or contradict each other.
+inline std::optional<LaunchEnvironment> launch_environment(
+    const detail::Lookup& lookup = [](const char* name) {
+      return static_cast<const char*>(std::getenv(name));
+    }) {
+  return detail::Launchers(lookup).environment();
+}
+
+}  // namespace weft

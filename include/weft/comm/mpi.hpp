@@ -1,0 +1,140 @@
+// Ranks that are processes, on the host, over the MPI that the machine has. No header but this and its
+// folder's includes mpi.h.
+#pragma once
+
+#include <mpi.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <exception>
+#include <new>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "weft/comm/mpi/communicator.hpp"
+#include "weft/comm/watchdog.hpp"
+#include "weft/comm/world.hpp"
+#include "weft/core/error.hpp"
+#include "weft/core/trace.hpp"
+
+namespace weft::mpi {
+
+struct LaunchOptions {
+  int threads = 0;                          // of this process; 0: its share of the host's
+  std::chrono::milliseconds timeout{8000};  // of silence, after which a rank is given up
+};
+
+/// A rank's place in the world: the communicator of all ranks, its share of the processor and its trace.
+class World : public Communicator {
+ public:
+  World(int threads, std::atomic<Lane*>& lane) : workers_(threads > 0 ? threads : share()), lane_(&lane) {}
+
+  /// Of some ranks of another world.
+  World(const World& whole, const std::vector<int>& members)
+      : Communicator(whole.split("world", members)), workers_(whole.workers_), lane_(whole.lane_) {}
+
+  int workers() const { return workers_; }
+  Lane* lane() const { return *lane_; }
+
+  /// Records every operator and message from now on. The trace must outlive the launch.
+  void record(Trace& trace) { *lane_ = &trace.lane(rank()); }
+
+ private:
+  /// What the launcher has bound this process to, and no more than a fair part of the host.
+  static int share() {
+    MPI_Comm host;
+    int processes = 1;
+    check(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &host),
+          "counting processes");
+    check(MPI_Comm_size(host, &processes), "counting processes");
+    MPI_Comm_free(&host);
+    const auto all = static_cast<int>(std::thread::hardware_concurrency());
+    cpu_set_t bound;
+    const int own = ::sched_getaffinity(0, sizeof bound, &bound) == 0 ? CPU_COUNT(&bound) : all;
+    return std::max(1, std::min(own, all / processes));
+  }
+
+  int workers_;
+  std::atomic<Lane*>* lane_;
+};
+
+/// Everything of a job that is one a process: MPI, the watchdog, and what it tells of this rank.
+class Session {
+ public:
+  /// Refused if MPI knows of fewer processes than the launcher has started.
+  explicit Session(const LaunchOptions& options, int expected) {
+    int is_there = 0, provided = 0, size = 1;
+    MPI_Initialized(&is_there);
+    owns_mpi_ = !is_there;
+    if (owns_mpi_) check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided), "starting MPI");
+    check(MPI_Comm_size(MPI_COMM_WORLD, &size), "starting MPI");
+    if (expected > 0 && size != expected)
+      refuse("the launcher has started ", expected, " processes, and MPI knows of ", size,
+             "; start with mpirun, or with srun --mpi=pmix where MPI was built for it");
+    watch({options.timeout, [this] { return lane_.load()->doing(); }});
+  }
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+  ~Session() {
+    if (owns_mpi_) MPI_Finalize();
+  }
+
+  std::atomic<Lane*>& lane() { return lane_; }
+
+  /// Ends the job with the exception that is being handled.
+  [[noreturn]] void fail() {
+    try {
+      throw;
+    } catch (const Refused& refusal) {
+      watchdog_->fail(2, refusal.what());
+    } catch (const std::bad_alloc&) {
+      watchdog_->fail(1, "the memory is too small for this");
+    } catch (const std::exception& error) {
+      watchdog_->fail(1, error.what());
+    } catch (...) {
+      watchdog_->fail(1, "something was thrown that is no exception");
+    }
+  }
+
+ private:
+  void watch(Watchdog::Options options) {
+    int rank = 0, ranks = 1;
+    check(MPI_Comm_rank(MPI_COMM_WORLD, &rank), "starting MPI");
+    check(MPI_Comm_size(MPI_COMM_WORLD, &ranks), "starting MPI");
+    std::optional<Door> door;
+    std::string meeting;
+    if (rank == 0) meeting = door.emplace().meeting().text();
+    auto length = static_cast<int>(meeting.size());
+    check(MPI_Bcast(&length, 1, MPI_INT, 0, MPI_COMM_WORLD), "starting MPI");
+    meeting.resize(static_cast<std::size_t>(length));
+    check(MPI_Bcast(meeting.data(), length, MPI_CHAR, 0, MPI_COMM_WORLD), "starting MPI");
+    rank == 0 ? watchdog_.emplace(*door, ranks, std::move(options))
+              : watchdog_.emplace(Meeting::in(meeting), rank, std::move(options));
+  }
+
+  bool owns_mpi_ = false;
+  Lane own_ = Lane::without_slices();
+  std::atomic<Lane*> lane_ = &own_;
+  std::optional<Watchdog> watchdog_;  // last: watches until MPI has ended
+};
+
+/// Calls body(world) in every process that mpirun has started, once, and returns when this one is done. A
+/// failure of any rank ends all processes: one sentence, exit code 2 if it was Refused, otherwise 1.
+/// `processes` is what the launcher says, if anything does.
+template <class Body>
+void launch(Body body, const LaunchOptions& options = {}, int processes = 0) {
+  Session session(options, processes);
+  try {
+    World world(options.threads, session.lane());
+    body(world);
+  } catch (...) {
+    session.fail();
+  }
+}
+
+}  // namespace weft::mpi

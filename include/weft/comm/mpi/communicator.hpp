@@ -1,0 +1,244 @@
+// Messages over MPI: blocks as datatypes, events as requests, and the communicator of ranks that are
+// processes.
+#pragma once
+
+#include <mpi.h>
+
+#include <algorithm>
+#include <exception>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "weft/backend/host/queue.hpp"
+#include "weft/comm/communicator.hpp"
+#include "weft/core/error.hpp"
+
+namespace weft::mpi {
+
+inline void check(int code, const char* what) {
+  if (code == MPI_SUCCESS) return;
+  char text[MPI_MAX_ERROR_STRING] = "";
+  int length = 0;
+  MPI_Error_string(code, text, &length);
+  throw std::runtime_error(sentence(what, ": ", static_cast<const char*>(text)));
+}
+
+/// The datatype of a block: MPI reads and writes strided rows where they are. Counts of MPI are ints, so that
+/// what is longer is made of chunks.
+class Datatype {
+ public:
+  explicit Datatype(const Block& block) : type_(bytes(block.row_bytes)) {
+    if (block.rows > 1) replace(rows_of(type_, block.rows, block.stride));
+    check(MPI_Type_commit(&type_), "describing a message");
+  }
+  Datatype(const Datatype&) = delete;
+  Datatype& operator=(const Datatype&) = delete;
+  ~Datatype() { MPI_Type_free(&type_); }
+
+  MPI_Datatype get() const { return type_; }
+
+ private:
+  static constexpr Index chunk = Index{1} << 30;
+
+  static MPI_Datatype bytes(Index count) { return rows_of(MPI_BYTE, count, 1); }
+
+  /// `count` of `type`, each `stride` bytes behind the one before.
+  static MPI_Datatype rows_of(MPI_Datatype type, Index count, Index stride) {
+    const auto some = [type, stride](Index n) {
+      MPI_Datatype out;
+      check(MPI_Type_create_hvector(static_cast<int>(n), 1, stride, type, &out), "describing a message");
+      return out;
+    };
+    if (count <= chunk) return some(count);
+    const Index rest = count % chunk;
+    MPI_Datatype parts[] = {some(chunk), some(rest)}, chunks, out;
+    check(MPI_Type_create_hvector(static_cast<int>(count / chunk), 1, chunk * stride, parts[0], &chunks),
+          "describing a message");
+    const int lengths[] = {1, 1};
+    const MPI_Aint places[] = {0, (count - rest) * stride};
+    const MPI_Datatype both[] = {chunks, parts[1]};
+    check(MPI_Type_create_struct(2, lengths, places, both, &out), "describing a message");
+    for (MPI_Datatype* part : {&parts[0], &parts[1], &chunks}) MPI_Type_free(part);
+    return out;
+  }
+
+  void replace(MPI_Datatype type) {
+    MPI_Type_free(&type_);
+    type_ = type;
+  }
+
+  MPI_Datatype type_;
+};
+
+/// What a rank waits for. Dropped before that, it takes back what it would have received, and waits until
+/// what it sends has left: MPI takes nothing back that is on its way.
+class Event {
+ public:
+  Event() = default;
+  Event(Event&& other) noexcept : pending_(std::exchange(other.pending_, {})) {}
+  Event& operator=(Event&& other) noexcept {
+    drop();
+    pending_ = std::exchange(other.pending_, {});
+    return *this;
+  }
+  ~Event() { drop(); }
+
+ private:
+  friend class Communicator;
+
+  struct Pending {
+    MPI_Request request;
+    int peer;                         // in the world
+    std::optional<Index> to_receive;  // bytes
+  };
+
+  void drop() {
+    // After a failure the job ends without a further word over MPI, and the peer may never come.
+    if (std::uncaught_exceptions() > 0) pending_.clear();
+    for (Pending& pending : pending_) {
+      if (pending.to_receive) MPI_Cancel(&pending.request);
+      MPI_Wait(&pending.request, MPI_STATUS_IGNORE);
+    }
+    pending_.clear();
+  }
+
+  std::vector<Pending> pending_;
+};
+
+/// Satisfies every concept of communicator.hpp. Of one thread a process. An error of MPI throws; what another
+/// rank fails of ends this process from its watchdog.
+class Communicator {
+ public:
+  using Queue = host::Queue;
+  using Event = mpi::Event;
+
+  /// Of MPI's world.
+  Communicator() : traffic_(std::make_shared<std::map<std::string, Traffic, std::less<>>>()), name_("world") {
+    adopt(MPI_COMM_WORLD, [](MPI_Comm*) {});
+    for (int r = 0; r < size(); ++r) members_.push_back(r);
+  }
+
+  int rank() const { return rank_; }
+  int size() const { return size_; }
+
+  /// `members` are ranks of this communicator, its caller among them; `name` tells it apart in traces and in
+  /// traffic.
+  Communicator split(std::string_view name, const std::vector<int>& members) const {
+    if (std::find(members.begin(), members.end(), rank_) == members.end())
+      throw std::logic_error("a rank can only split off a group that it is in");
+    MPI_Group all, some;
+    MPI_Comm comm;
+    check(MPI_Comm_group(*comm_, &all), "splitting a communicator");
+    check(MPI_Group_incl(all, static_cast<int>(members.size()), members.data(), &some),
+          "splitting a communicator");
+    check(MPI_Comm_create_group(*comm_, some, 0, &comm), "splitting a communicator");
+    MPI_Group_free(&all), MPI_Group_free(&some);
+    Communicator out = *this;
+    out.name_ = name;
+    out.adopt(comm, [](MPI_Comm* mine) {
+      int is_over = 0;
+      MPI_Finalized(&is_over);
+      if (!is_over) MPI_Comm_free(mine);
+      delete mine;
+    });
+    out.members_.clear();
+    for (int member : members) out.members_.push_back(world_rank(member));
+    return out;
+  }
+
+  Event send(Queue& queue, const Block& block, int to) {
+    Event event;
+    post_send(queue, event, block, to);
+    return event;
+  }
+
+  Event receive(Queue& queue, const Block& block, int from) {
+    Event event;
+    post_receive(queue, event, block, from);
+    return event;
+  }
+
+  Event all_to_all(Queue& queue, std::span<const Addressed> sends, std::span<const Addressed> receives) {
+    Event event;
+    for (const auto& [peer, block] : receives) post_receive(queue, event, block, peer);
+    for (const auto& [peer, block] : sends) post_send(queue, event, block, peer);
+    return event;
+  }
+
+  Event all_gather(Queue& queue, std::span<const Block> blocks) {
+    Event event;
+    for (int peer = 0; peer < size_; ++peer)
+      if (peer != rank_) post_receive(queue, event, blocks[static_cast<std::size_t>(peer)], peer);
+    for (int peer = 0; peer < size_; ++peer)
+      if (peer != rank_) post_send(queue, event, blocks[static_cast<std::size_t>(rank_)], peer);
+    return event;
+  }
+
+  void all_reduce(Queue& queue, const View<double, 1>& values) { sum_in_order(*this, queue, values); }
+
+  void wait(Queue& queue, Event& event) {
+    if (event.pending_.empty()) return;
+    const auto span = queue.span("wait", name_.c_str());
+    for (auto& [request, peer, to_receive] : event.pending_) {
+      MPI_Status status;
+      MPI_Count count = 0;
+      const int code = MPI_Wait(&request, &status);
+      if (to_receive) MPI_Get_elements_x(&status, MPI_BYTE, &count);
+      if (to_receive && (code == MPI_ERR_TRUNCATE || (code == MPI_SUCCESS && count != *to_receive)))
+        throw std::logic_error(sentence("a message of ", name_, " from rank ", peer, " to rank ",
+                                        world_rank(rank_), " has ", *to_receive, " bytes on one side and ",
+                                        code == MPI_SUCCESS ? std::to_string(count) : "more",
+                                        " on the other"));
+      check(code, "a message");
+    }
+    event.pending_.clear();
+  }
+
+  /// What this rank has sent so far, by the name of the communicator.
+  const std::map<std::string, Traffic, std::less<>>& traffic() const { return *traffic_; }
+
+ private:
+  template <class Free>
+  void adopt(MPI_Comm comm, Free free) {
+    comm_ = {new MPI_Comm(comm), free};
+    check(MPI_Comm_set_errhandler(comm, MPI_ERRORS_RETURN), "setting up a communicator");
+    check(MPI_Comm_rank(comm, &rank_), "setting up a communicator");
+    check(MPI_Comm_size(comm, &size_), "setting up a communicator");
+  }
+
+  int world_rank(int member) const { return members_[static_cast<std::size_t>(member)]; }
+
+  void post_send(Queue& queue, Event& event, const Block& block, int to) {
+    if (block.bytes() == 0) return;
+    Traffic& sent = (*traffic_)[name_];
+    sent.calls += 1, sent.bytes += block.bytes();
+    const auto span = queue.span("send", name_.c_str(), world_rank(to), block.bytes());
+    MPI_Request request;
+    check(MPI_Isend(block.data, 1, Datatype(block).get(), to, 0, *comm_, &request), "sending");
+    event.pending_.push_back({request, world_rank(to), std::nullopt});
+  }
+
+  void post_receive(Queue& queue, Event& event, const Block& block, int from) {
+    if (block.bytes() == 0) return;
+    const auto span = queue.span("receive", name_.c_str(), world_rank(from), block.bytes());
+    MPI_Request request;
+    check(MPI_Irecv(block.data, 1, Datatype(block).get(), from, 0, *comm_, &request), "receiving");
+    event.pending_.push_back({request, world_rank(from), block.bytes()});
+  }
+
+  std::shared_ptr<MPI_Comm> comm_;
+  std::shared_ptr<std::map<std::string, Traffic, std::less<>>> traffic_;
+  std::string name_;
+  std::vector<int> members_;  // ranks of the world
+  int rank_ = 0, size_ = 1;
+};
+
+}  // namespace weft::mpi

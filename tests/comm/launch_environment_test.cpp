@@ -1,0 +1,136 @@
+#include "weft/comm/launch_environment.hpp"
+
+#include <doctest/doctest.h>
+
+#include <map>
+
+using doctest::Contains;
+using weft::LaunchEnvironment;
+using weft::Refused;
+
+namespace {
+
+using Variables = std::map<std::string, std::string>;
+
+std::optional<LaunchEnvironment> told(const Variables& variables) {
+  return weft::launch_environment([&](const char* name) {
+    const auto at = variables.find(name);
+    return at == variables.end() ? nullptr : at->second.c_str();
+  });
+}
+
+const Variables mpirun{{"OMPI_COMM_WORLD_RANK", "5"},
+                       {"OMPI_COMM_WORLD_SIZE", "8"},
+                       {"OMPI_COMM_WORLD_LOCAL_RANK", "1"},
+                       {"OMPI_COMM_WORLD_LOCAL_SIZE", "4"},
+                       {"PMIX_RANK", "5"}};
+const Variables torchrun{{"RANK", "5"},
+                         {"WORLD_SIZE", "16"},
+                         {"LOCAL_RANK", "5"},
+                         {"LOCAL_WORLD_SIZE", "8"},
+                         {"MASTER_ADDR", "node1"},
+                         {"MASTER_PORT", "29500"}};
+const Variables srun{{"SLURM_PROCID", "9"},
+                     {"SLURM_STEP_NUM_TASKS", "16"},
+                     {"SLURM_LOCALID", "1"},
+                     {"SLURM_STEP_TASKS_PER_NODE", "8(x2)"},
+                     {"SLURM_LAUNCH_NODE_IPADDR", "10.0.0.1"}};
+
+Variables operator+(Variables all, const Variables& more) {
+  for (const auto& [name, value] : more) all[name] = value;
+  return all;
+}
+
+Variables without(Variables all, const std::string& name) {
+  all.erase(name);
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("launch_environment: without a launcher there is none") {
+  CHECK_FALSE(told({}));
+  CHECK_FALSE(told({{"MASTER_ADDR", "localhost"}, {"LOCAL_RANK", "0"}}));
+  CHECK_FALSE(told({{"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "8"}}));  // a batch script's own shell
+}
+
+TEST_CASE("launch_environment: mpirun") {
+  const auto place = told(mpirun);
+  REQUIRE(place);
+  CHECK(place->launcher == "mpirun");
+  CHECK(place->rank == 5);
+  CHECK(place->world == 8);
+  CHECK(place->local_rank == 1);
+  CHECK(place->local_world == 4);
+  CHECK(place->address.empty());
+  CHECK(place->port == 0);
+  CHECK(place->has_pmi);
+  const auto hydra =
+      told({{"PMI_RANK", "1"}, {"PMI_SIZE", "4"}, {"MPI_LOCALRANKID", "1"}, {"MPI_LOCALNRANKS", "2"}});
+  REQUIRE(hydra);
+  CHECK(hydra->launcher == "mpirun");
+  CHECK(hydra->rank == 1);
+  CHECK(hydra->local_world == 2);
+}
+
+TEST_CASE("launch_environment: torchrun") {
+  const auto place = told(torchrun);
+  REQUIRE(place);
+  CHECK(place->launcher == "torchrun");
+  CHECK(place->rank == 5);
+  CHECK(place->world == 16);
+  CHECK(place->local_rank == 5);
+  CHECK(place->local_world == 8);
+  CHECK(place->address == "node1");
+  CHECK(place->port == 29500);
+  CHECK_FALSE(place->has_pmi);
+}
+
+TEST_CASE("launch_environment: srun") {
+  const auto place = told(srun);
+  REQUIRE(place);
+  CHECK(place->launcher == "srun");
+  CHECK(place->rank == 9);
+  CHECK(place->world == 16);
+  CHECK(place->local_rank == 1);
+  CHECK(place->local_world == 8);
+  CHECK(place->address == "10.0.0.1");
+  CHECK_FALSE(place->has_pmi);
+  CHECK(told(srun + Variables{{"PMIX_RANK", "9"}})->has_pmi);
+  CHECK(told(srun + Variables{{"MASTER_ADDR", "node1"}, {"MASTER_PORT", "4000"}})->address == "node1");
+}
+
+TEST_CASE("launch_environment: what srun started once a host goes before srun") {
+  CHECK(told(srun + torchrun)->launcher == "torchrun");
+  CHECK(told(srun + mpirun)->rank == 5);
+}
+
+TEST_CASE("launch_environment: two launchers may agree, and are refused otherwise") {
+  const auto both = told(torchrun + mpirun + Variables{{"WORLD_SIZE", "8"}});
+  REQUIRE(both);
+  CHECK(both->launcher == "mpirun");
+  CHECK(both->address == "node1");
+  CHECK_THROWS_WITH_AS(told(torchrun + mpirun),
+                       Contains("rank 5 of 8, and RANK and WORLD_SIZE say 5 of 16; start with one launcher"),
+                       Refused);
+}
+
+TEST_CASE("launch_environment: a part is refused") {
+  CHECK_THROWS_WITH_AS(told({{"RANK", "3"}}),
+                       Contains("RANK is set and WORLD_SIZE is not; torchrun sets both"), Refused);
+  CHECK_THROWS_WITH_AS(told({{"WORLD_SIZE", "3"}}), Contains("WORLD_SIZE is set and RANK is not"), Refused);
+  CHECK_THROWS_WITH_AS(told(without(mpirun, "OMPI_COMM_WORLD_SIZE")), Contains("OMPI_COMM_WORLD_SIZE is not"),
+                       Refused);
+  CHECK_THROWS_WITH_AS(told(without(torchrun, "MASTER_PORT")), Contains("MASTER_PORT is not"), Refused);
+  CHECK_THROWS_WITH_AS(told(without(srun, "SLURM_PROCID")), Contains("SLURM_PROCID is not"), Refused);
+  CHECK_THROWS_WITH_AS(told({{"PMIX_RANK", "3"}}), Contains("PMIX_RANK is 3"), Refused);
+}
+
+TEST_CASE("launch_environment: what is no number or out of range is refused") {
+  CHECK_THROWS_WITH_AS(told(torchrun + Variables{{"RANK", "16"}}),
+                       Contains("RANK is \"16\" and must be a whole number from 0 to 15"), Refused);
+  CHECK_THROWS_WITH_AS(told(torchrun + Variables{{"WORLD_SIZE", "many"}}), Contains("WORLD_SIZE is \"many\""),
+                       Refused);
+  CHECK_THROWS_WITH_AS(told(torchrun + Variables{{"LOCAL_RANK", "8"}}), Contains("from 0 to 7"), Refused);
+  CHECK_THROWS_WITH_AS(told(torchrun + Variables{{"MASTER_PORT", "0"}}), Contains("MASTER_PORT"), Refused);
+}

@@ -1,0 +1,164 @@
+// Processes without MPI, each with its watchdog: whatever happens to one ends all, with one sentence.
+#include "weft/comm/watchdog.hpp"
+
+#include <doctest/doctest.h>
+
+#include <sys/wait.h>
+
+#include <functional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "../io/temporary_folder.hpp"
+
+using weft::Door;
+using weft::Line;
+using weft::Meeting;
+using weft::Watchdog;
+using weft::Word;
+
+namespace {
+
+constexpr int ranks = 3;
+constexpr std::chrono::milliseconds timeout{600};
+
+void sleep_long() { std::this_thread::sleep_for(std::chrono::seconds(20)); }
+
+struct Outcome {
+  std::vector<int> codes;  // of the ranks; those of signals are negative
+  std::string said;
+  std::chrono::steady_clock::duration time;
+};
+
+/// Runs life(rank, watchdog) in processes of its own; act(processes) here.
+Outcome run(const std::function<void(int, Watchdog&)>& life,
+            const std::function<void(const std::vector<int>&, const Meeting&)>& act = {}) {
+  const auto begin = std::chrono::steady_clock::now();
+  const TemporaryFolder folder;
+  const Door door;
+  std::vector<int> processes;
+  for (int rank = 0; rank < ranks; ++rank) {
+    processes.push_back(::fork());
+    if (processes.back() != 0) continue;
+    const int err = ::open((folder / "err").c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+    ::dup2(err, STDERR_FILENO);
+    const Watchdog::Options options{timeout, [rank] { return "dance " + std::to_string(rank); }};
+    {
+      std::optional<Watchdog> watchdog;
+      rank == 0 ? watchdog.emplace(door, ranks, options)
+                : watchdog.emplace(Meeting::in(door.meeting().text()), rank, options);
+      life(rank, *watchdog);
+    }
+    ::_exit(0);
+  }
+  if (act) act(processes, door.meeting());
+  Outcome outcome;
+  for (const int process : processes) {
+    int status = 0;
+    ::waitpid(process, &status, 0);
+    outcome.codes.push_back(WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status));
+  }
+  outcome.said = std::filesystem::exists(folder / "err") ? folder.read("err") : "";
+  outcome.time = std::chrono::steady_clock::now() - begin;
+  return outcome;
+}
+
+/// Sends the signal to the rank when all are at work.
+Outcome struck(int rank, int signal) {
+  return run([](int, Watchdog&) { sleep_long(); },
+             [rank, signal](const std::vector<int>& processes, const Meeting&) {
+               std::this_thread::sleep_for(std::chrono::milliseconds(400));
+               ::kill(processes[static_cast<std::size_t>(rank)], signal);
+               if (signal != SIGSTOP) return;
+               std::this_thread::sleep_for(3 * timeout);
+               ::kill(processes[static_cast<std::size_t>(rank)], SIGKILL);
+             });
+}
+
+std::size_t lines(const std::string& text) {
+  return static_cast<std::size_t>(std::ranges::count(text, '\n'));
+}
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("Watchdog: whoever leaves when its work is done is not missed") {
+  const Outcome outcome = run([](int rank, Watchdog&) {
+    std::this_thread::sleep_for(rank * timeout);  // one after the other, and longer than the time-out
+  });
+  CHECK(outcome.codes == std::vector{0, 0, 0});
+  CHECK(outcome.said.empty());
+}
+
+TEST_CASE("Watchdog: a failure is told once, with what was being done, and gives all its code") {
+  for (int culprit = 0; culprit < ranks; ++culprit) {
+    const Outcome outcome = run([culprit](int rank, Watchdog& watchdog) {
+      if (rank == culprit) watchdog.fail(1, "boom");
+      sleep_long();
+    });
+    CAPTURE(outcome.said);
+    CHECK(outcome.codes == std::vector{1, 1, 1});
+    const std::string number = std::to_string(culprit);
+    CHECK(outcome.said == "rank " + number + ", at dance " + number + ": boom\n");
+    CHECK(outcome.time < std::chrono::seconds(2));
+  }
+}
+
+TEST_CASE("Watchdog: what all refuse is told once, as it is") {
+  const Outcome outcome = run([](int, Watchdog& watchdog) { watchdog.fail(2, "steps is 0"); });
+  CHECK(outcome.codes == std::vector{2, 2, 2});
+  CHECK(outcome.said == "steps is 0\n");
+}
+
+TEST_CASE("Watchdog: a rank that is killed is named") {
+  const Outcome outcome = struck(2, SIGKILL);
+  CAPTURE(outcome.said);
+  CHECK(outcome.codes == std::vector{1, 1, -SIGKILL});
+  CHECK(has(outcome.said, "rank 2, process "));
+  CHECK(has(outcome.said, ", has died; the last it did was dance 2\n"));
+  CHECK(lines(outcome.said) == 1);
+}
+
+TEST_CASE("Watchdog: a rank that is stopped is given up after the time-out") {
+  const Outcome outcome = struck(1, SIGSTOP);
+  CAPTURE(outcome.said);
+  CHECK(outcome.codes == std::vector{1, -SIGKILL, 1});
+  CHECK(has(outcome.said, "has not been heard of for 0.6 s; the last it did was dance 1\n"));
+}
+
+TEST_CASE("Watchdog: where rank 0 is gone, each of the others says so") {
+  const Outcome killed = struck(0, SIGKILL);
+  CHECK(killed.codes == std::vector{-SIGKILL, 1, 1});
+  CHECK(lines(killed.said) == 2);
+  CHECK(has(killed.said, ", has died; the last it did was dance 0\n"));
+  const Outcome stopped = struck(0, SIGSTOP);
+  CHECK(stopped.codes == std::vector{-SIGKILL, 1, 1});
+  CHECK(has(stopped.said, "has not been heard of"));
+}
+
+TEST_CASE("Watchdog: a launcher's SIGTERM waits for the reason, and is told if there is none") {
+  const Outcome outcome = struck(1, SIGTERM);
+  CAPTURE(outcome.said);
+  CHECK(outcome.codes == std::vector(3, 128 + SIGTERM));
+  CHECK(outcome.said == "rank 1, at dance 1, was told to end by SIGTERM\n");
+}
+
+TEST_CASE("Watchdog: strangers at the door change nothing") {
+  const Outcome outcome = run([](int, Watchdog&) { std::this_thread::sleep_for(timeout); },
+                              [](const std::vector<int>&, const Meeting& meeting) {
+                                Line silent = Line::to("127.0.0.1", meeting.port, std::chrono::seconds(1));
+                                Line liar = Line::to("127.0.0.1", meeting.port, std::chrono::seconds(1));
+                                liar.say({Word::hello, 0, "7 1 process 1 on nowhere"});
+                                std::this_thread::sleep_for(timeout);
+                              });
+  CHECK(outcome.codes == std::vector{0, 0, 0});
+}
+
+TEST_CASE("Meeting: is what its text says") {
+  const Meeting meeting{42, 4711, {"127.0.0.1", "10.0.0.5"}};
+  const Meeting same = Meeting::in(meeting.text());
+  CHECK(same.token == 42);
+  CHECK(same.port == 4711);
+  CHECK(same.addresses == meeting.addresses);
+}

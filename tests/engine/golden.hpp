@@ -1,0 +1,104 @@
+// Goldens and meshes that the tests of the engine share, whatever the world.
+#pragma once
+
+#include <cmath>
+#include <filesystem>
+#include <random>
+#include <string>
+
+#include "weft/weft.hpp"
+
+using Model = weft::HunyuanDiT<weft::Host>;
+using Prompt = weft::HunyuanPrompt;
+using Full = weft::DataParallel<weft::CfgParallel<weft::PipeFusion<weft::Ulysses<weft::Ring<>>>>>;
+
+inline double relative_l2(const weft::Tensor& a, const weft::Tensor& b) {
+  if (a.shape != b.shape) return INFINITY;
+  double difference = 0, norm = 0;
+  for (std::size_t i = 0; i < a.data.size(); ++i) {
+    difference += std::pow(static_cast<double>(a.data[i]) - b.data[i], 2);
+    norm += std::pow(static_cast<double>(b.data[i]), 2);
+  }
+  return std::sqrt(difference / norm);
+}
+
+/// The prompts of a golden's inputs, one a row of the batch.
+inline std::vector<Prompt> prompts_of(const weft::SafeTensors& inputs) {
+  std::vector<Prompt> prompts;
+  const auto row = [&](const char* name, weft::Index i) { return inputs.tensor(name).at(i); };
+  const weft::Index count = inputs.tensor("text_embedding_mask").shape[0];
+  for (weft::Index i = 0; i < count; ++i) {
+    Prompt prompt{row("encoder_hidden_states", i), row("text_embedding_mask", i),
+                  row("encoder_hidden_states_t5", i), row("text_embedding_mask_t5", i)};
+    if (inputs.find("image_meta_size")) prompt.size = row("image_meta_size", i);
+    prompts.push_back(std::move(prompt));
+  }
+  return prompts;
+}
+
+/// A folder of goldens with its model.
+struct Golden {
+  std::filesystem::path folder;
+  Model model;
+
+  explicit Golden(const std::string& name)
+      : folder(std::filesystem::path(WEFT_GOLDENS_DIR) / name), model(folder / "model/transformer") {}
+
+  weft::SafeTensors file(const std::string& name) const {
+    return weft::SafeTensors(folder / (name + ".safetensors"));
+  }
+
+  weft::NoiseSchedule schedule() const {
+    return weft::NoiseSchedule(weft::Config::read(folder / "model/scheduler/scheduler_config.json"));
+  }
+
+  weft::Evaluation<Prompt> evaluation() const {
+    const weft::SafeTensors inputs = file("forward_inputs");
+    return {prompts_of(inputs), inputs.tensor("hidden_states"), inputs.tensor("timestep")};
+  }
+
+  weft::Request<Prompt> request(const std::string& loop) const {
+    const weft::SafeTensors inputs = file(loop + "_inputs");
+    const auto setting = [&](const char* name) { return inputs.metadata().at(name); };
+    const std::vector<Prompt> prompts = prompts_of(inputs);
+    weft::Request<Prompt> request;
+    request.negatives = {prompts[0]};
+    request.prompts = {prompts[1]};
+    request.noise = inputs.tensor("latents");
+    request.step_noise = inputs.tensor("step_noise");
+    request.height = request.noise.shape[2], request.width = request.noise.shape[3];
+    request.sampler = weft::make_sampler(setting("scheduler"), schedule(), std::stoi(setting("steps")));
+    request.guidance = std::stof(setting("guidance_scale"));
+    request.guidance_rescale = std::stof(setting("guidance_rescale"));
+    return request;
+  }
+};
+
+inline std::string name_of(const weft::Mesh& mesh) {
+  return weft::sentence("data ", mesh.data, ", cfg ", mesh.cfg, ", pipe ", mesh.pipe, ", patches ",
+                        mesh.patches, ", ulysses ", mesh.ulysses, ", ring ", mesh.ring, ", ring cache ",
+                        static_cast<int>(mesh.ring_cache));
+}
+
+/// Meshes of at most 8 ranks that the model can run on, with every patch fresh in every step.
+class RandomMeshes {
+ public:
+  weft::Mesh operator()(const weft::DitShape& model, weft::Index prompts, int steps) {
+    for (;;) {
+      weft::Mesh mesh{.data = draw(1, static_cast<int>(prompts)),
+                      .cfg = draw(1, 2),
+                      .pipe = draw(1, static_cast<int>(model.blocks / 2)),
+                      .ulysses = draw(1, static_cast<int>(model.heads)),
+                      .ring = draw(1, 5)};
+      mesh.patches = mesh.pipe + draw(0, 5);
+      mesh.warmup = steps;
+      mesh.ring_cache = static_cast<weft::RingCache>(draw(0, 2));
+      if (mesh.ranks() <= 8) return mesh;
+    }
+  }
+
+  int draw(int from, int to) { return std::uniform_int_distribution(from, to)(random_); }
+
+ private:
+  std::mt19937 random_{20261124};
+};

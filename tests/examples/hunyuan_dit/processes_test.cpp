@@ -1,0 +1,87 @@
+// The command under launchers.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "command.hpp"
+
+namespace {
+
+const std::string mpirun_4 = WEFT_MPIRUN " -q -n 4";
+
+std::string torchrun(int rank) {
+  return "RANK=" + std::to_string(rank) + " WORLD_SIZE=4 MASTER_ADDR=localhost MASTER_PORT=29500";
+}
+
+Arguments paint(const Arguments& more) {
+  return Arguments{"generate",    "--model", shapes,    "--prompt", caption,
+                   "--scheduler", "ddim",    "--steps", "4"} +
+         more;
+}
+
+}  // namespace
+
+TEST_CASE("processes paint what threads paint, and one of them speaks and writes") {
+  const TemporaryFolder folder;
+  const Arguments mesh{"--cfg", "2", "--pipefusion", "2"};
+  REQUIRE(run(paint(mesh + Arguments{"--latents-out", folder / "threads"})).code == 0);
+  const Outcome outcome =
+      run(paint(mesh + Arguments{"--latents-out", folder / "processes", "--out", folder / "picture.png",
+                                 "--trace", folder / "trace.json"}),
+          mpirun_4);
+  CAPTURE(outcome.err);
+  REQUIRE(outcome.code == 0);
+  CHECK(folder.count() == 4);
+  CHECK(folder.read("processes") == folder.read("threads"));
+  CHECK(outcome.err == "step 1 of 4\nstep 2 of 4\nstep 3 of 4\nstep 4 of 4\n");
+  CHECK(std::ranges::count(outcome.out, '\n') == 3);
+  CHECK(outcome.out.find("paint, 4 steps on 4 ranks: ") != std::string::npos);
+
+  std::set<int> senders;
+  const nlohmann::json trace = nlohmann::json::parse(folder.read("trace.json"));
+  for (const auto& event : trace.at("traceEvents"))
+    if (event.at("ph") == "X" && event.at("cat") == "send") senders.insert(event.at("tid").get<int>());
+  CHECK(senders == std::set{0, 1, 2, 3});
+}
+
+TEST_CASE("a job that cannot be done is refused once, with exit code 2") {
+  const TemporaryFolder folder;
+  const auto refuse = [&folder](const Arguments& more, const std::string& text) {
+    const Outcome outcome = run(paint(more + Arguments{"--out", folder / "picture.png"}), mpirun_4);
+    CAPTURE(outcome.err);
+    CHECK(outcome.code == 2);
+    CHECK(outcome.err.find(text) != std::string::npos);
+    CHECK(std::ranges::count(outcome.err, '\n') == 1);
+    CHECK(outcome.out.empty());
+    CHECK(folder.count() == 0);
+  };
+  refuse({"--cfg", "2"}, "the degrees of the mesh multiply to 2, and there are 4 ranks");
+  refuse({"--ulysses", "4", "--ranks", "8"}, "--ranks is 8, and mpirun has started 4 processes");
+  refuse({"--ulysses", "4", "--noise", folder / "none"}, "No such file");
+  refuse({"--ulysses", "4", "--trace", folder / "none" / "trace.json"}, "there is no folder");
+  refuse({"--ulysses", "4", "--timeout", "0"}, "--timeout");
+}
+
+TEST_CASE("launchers that MPI cannot start from are refused by rank 0 alone") {
+  const TemporaryFolder folder;
+  const Arguments line = paint({"--ulysses", "4", "--out", folder / "picture.png"});
+  const Outcome first = run(line, torchrun(0)), second = run(line, torchrun(1));
+  CHECK(first.code == 2);
+  CHECK(first.err.find("torchrun has started 4 processes, and MPI") != std::string::npos);
+  CHECK(first.err.find("use mpirun -n 4, or start one process") != std::string::npos);
+  CHECK(second.code == 2);
+  CHECK(second.err.empty());
+  const Outcome srun = run(line, "SLURM_PROCID=0 SLURM_STEP_NUM_TASKS=4 SLURM_LOCALID=0");
+  CHECK(srun.code == 2);
+  CHECK(srun.err.find("use mpirun -n 4 or srun --mpi=pmix") != std::string::npos);
+  const Outcome part = run(line, "RANK=0");
+  CHECK(part.code == 2);
+  CHECK(part.err.find("RANK is set and WORLD_SIZE is not") != std::string::npos);
+}
+
+TEST_CASE("one process under a launcher is one process, whose ranks are threads") {
+  const TemporaryFolder folder;
+  CHECK(run(paint({"--ulysses", "2", "--out", folder / "picture.png"}), WEFT_MPIRUN " -n 1").code == 0);
+}
