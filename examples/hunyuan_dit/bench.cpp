@@ -20,7 +20,8 @@ struct Row {
 
   /// The time that the roofline allows, of the time taken.
   double of_roofline(const Roofline& roofline) const {
-    return std::max(flop / roofline.flop_rate, bytes / roofline.memory_rate) / (ms * 1e-3);
+    const double rate = name.starts_with("linear_e4m3") ? roofline.e4m3_rate : roofline.flop_rate;
+    return std::max(flop / rate, bytes / roofline.memory_rate) / (ms * 1e-3);
   }
 };
 
@@ -67,6 +68,7 @@ nlohmann::json json_of(const BenchReport& report, const Options& options) {
   nlohmann::json out = {{"device", report.device},
                         {"dtype", options.dtype_name},
                         {"flop_rate", report.roofline.flop_rate},
+                        {"e4m3_rate", report.roofline.e4m3_rate},
                         {"memory_rate", report.roofline.memory_rate},
                         {"sizes", nlohmann::json::array()}};
   for (const SizeReport& size : report.sizes) {
@@ -106,6 +108,8 @@ void bench(const Options& options) {
       "%s, %s, a guidance step of %d picture%s: %.0f TFLOP/s in a product of 8192^3, %.2f TB/s in a copy\n",
       report.device.c_str(), options.dtype_name.c_str(), options.pictures, options.pictures == 1 ? "" : "s",
       report.roofline.flop_rate * 1e-12, report.roofline.memory_rate * 1e-12);
+  if (report.roofline.e4m3_rate > 0)
+    std::printf("In e4m3 the product has %.0f TFLOP/s.\n", report.roofline.e4m3_rate * 1e-12);
   for (const SizeReport& size : report.sizes) print(size, report.roofline);
   if (!json) return;
   const std::string text = json_of(report, options).dump(1) + "\n";

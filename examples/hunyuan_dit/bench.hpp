@@ -13,6 +13,7 @@ namespace command {
 /// What a device reached in the same run.
 struct Roofline {
   double flop_rate = 0;    // of a product of 8192³, in FLOP/s
+  double e4m3_rate = 0;    // the same in e4m3; 0 if nothing runs in it
   double memory_rate = 0;  // of a copy of 1 GiB, bytes read and written, in B/s
 };
 

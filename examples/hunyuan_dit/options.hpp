@@ -13,7 +13,7 @@ namespace command {
 
 enum class Command { generate, forward, denoise, bench };
 enum class Backend { host, cuda };
-enum class Dtype { fp32, bf16, fp16 };
+enum class Dtype { fp32, bf16, fp16, fp8 };
 
 struct Sampling {
   std::string scheduler = "ddpm";

@@ -1,4 +1,4 @@
-// One CUDA device in numbers of type `E`; each type is compiled in a file of its own.
+// One CUDA device in numbers of type `E`, as weft::Cuda takes it; each type is compiled in a file of its own.
 #pragma once
 
 #include "run.hpp"

@@ -2,6 +2,7 @@
 
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
+#include <cuda_fp8.h>
 
 #include <utility>
 
@@ -19,6 +20,8 @@ auto in_dtype(Dtype dtype, const Act& act) {
       return act(OnDevice<__nv_bfloat16>());
     case Dtype::fp16:
       return act(OnDevice<__half>());
+    case Dtype::fp8:
+      return act(OnDevice<__nv_fp8_e4m3>());
     default:
       return act(OnDevice<float>());
   }
