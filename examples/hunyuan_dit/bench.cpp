@@ -62,6 +62,7 @@ void print(const SizeReport& size, const Roofline& roofline) {
                 row.bytes / row.ms * 1e-6, 100 * row.of_roofline(roofline));
   }
   std::printf("%-36s %6s %9s %8.3f %6.1f%%\n", "all, launched one by one", "", "", sum, 100 * sum / step);
+  if (size.error) std::printf("relative L2 distance of an evaluation from float32's: %.2e\n", *size.error);
 }
 
 nlohmann::json json_of(const BenchReport& report, const Options& options) {
@@ -85,6 +86,7 @@ nlohmann::json json_of(const BenchReport& report, const Options& options) {
                             {"step_ms", size.step_ms},
                             {"first_step_s", size.first_step_s},
                             {"operators", operators}});
+    if (size.error) out["sizes"].back()["error"] = *size.error;
   }
   return out;
 }

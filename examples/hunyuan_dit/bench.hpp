@@ -1,6 +1,7 @@
 // How fast the steps of a model are, where their time goes, and how far that is from what the device can do.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,7 @@ struct SizeReport {
   double first_step_s = 0;                // after the program's start
   std::vector<weft::Lane::Slice> slices;  // of the operators of `traced_steps` more steps
   int traced_steps = 0;
+  std::optional<double> error;  // of an evaluation: the relative L2 distance from float32's
 };
 
 struct BenchReport {

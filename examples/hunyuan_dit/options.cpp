@@ -157,6 +157,8 @@ void add_bench(CLI::App& app, Options& options) {
       ->type_name("N")
       ->check(between(1, 1000))
       ->capture_default_str();
+  app.add_flag("--compare", options.compares,
+               "Also says how far an evaluation is from one in fp32, which takes a while");
   app.add_option("--json", options.json, "The figures for machines")->type_name("F.json")->group("Output");
 }
 

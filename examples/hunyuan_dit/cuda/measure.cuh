@@ -86,13 +86,27 @@ inline weft::HunyuanPrompt random_prompt(const weft::HunyuanConfig& config, std:
           .t5_mask = t5_mask};
 }
 
+constexpr weft::Index pixels_per_element = 8;
+
+/// The whole output for a picture without and with its prompt, from random weights.
+template <class Backend>
+weft::Tensor random_evaluation(int px) {
+  using World = weft::Solo<typename Backend::Queue>;
+  const weft::HunyuanDiT<Backend> model(bench_config(), weft::RandomWeights{});
+  World world;
+  const weft::Index side = px / pixels_per_element;
+  return weft::Engine<weft::HunyuanDiT<Backend>, weft::Local, World>(model, {}, world)
+      .forward({.prompts = {random_prompt(model.config(), 2), random_prompt(model.config(), 4)},
+                .latents = random_tensor({2, model.shape().channels, side, side}, 6),
+                .times = weft::Tensor({2}, {500, 500})});
+}
+
 template <class Backend>
 SizeReport measure_size(const Options& options, const weft::HunyuanDiT<Backend>& model, int px) {
   using World = weft::Solo<typename Backend::Queue>;
   using Engine = weft::Engine<weft::HunyuanDiT<Backend>, weft::Local, World>;
   using Clock = std::chrono::steady_clock;
 
-  constexpr weft::Index pixels_per_element = 8;
   weft::Request<weft::HunyuanPrompt> request;
   for (int i = 0; i < options.pictures; ++i) {
     request.prompts.push_back(random_prompt(model.config(), 2));
