@@ -160,7 +160,8 @@ TEST_CASE("Norms write the e4m3 numbers nearest to their own") {
   Queue queue;
   for (const Index features : {64, 1408}) {
     const Index rows = 10;
-    const Rows<Bf16> x(queue, random_tensor({rows, features}, 3)), y(queue, random_tensor({rows, features}, 1));
+    const Rows<Bf16> x(queue, random_tensor({rows, features}, 3)),
+        y(queue, random_tensor({rows, features}, 1));
     const Tensor scale = random_tensor({2 * features}, 1), shift = random_tensor({2 * features}, 1);
     const Buffer<float> scales(queue, 2 * features), shifts(queue, 2 * features);
     upload(queue, scale, scales.view(std::array{2 * features}));

@@ -1,4 +1,5 @@
-// HunyuanDiT's products in bfloat16 and in e4m3, with what surrounds them: which cuBLASLt has, and their times.
+// HunyuanDiT's products in bfloat16 and in e4m3, with what surrounds them: which cuBLASLt has, and their
+// times.
 #include <algorithm>
 #include <cstdio>
 #include <functional>
@@ -80,8 +81,8 @@ class Bench {
     const Index x_stride = variant.e4m3 ? 2 * inputs_ : inputs_;
     const Index out_stride = variant.e4m3_out ? 2 * outputs_ : outputs_;
     Matmul matmul(variant.e4m3 ? CUDA_R_8F_E4M3 : CUDA_R_16BF,
-                  variant.e4m3_out ? CUDA_R_8F_E4M3 : CUDA_R_16BF, rows_, inputs_, outputs_, x_stride, inputs_,
-                  out_stride);
+                  variant.e4m3_out ? CUDA_R_8F_E4M3 : CUDA_R_16BF, rows_, inputs_, outputs_, x_stride,
+                  inputs_, out_stride);
     matmul.set(CUBLASLT_MATMUL_DESC_EPILOGUE, variant.epilogue);
     const auto flat = [](const auto& buffer) { return buffer.view(std::array{buffer.size()}).data; };
     const void* const bias = flat(bias_);
@@ -165,7 +166,8 @@ class Bench {
 int main() {
   std::printf("cuBLASLt %zu\n", cublasLtGetVersion());
   for (const Index rows : {2048, 8192, 32768})
-    for (const auto& [inputs, outputs] : {std::pair{1408, 4224}, {1408, 1408}, {2816, 1408}, {1408, 6144}, {6144, 1408}}) {
+    for (const auto& [inputs, outputs] :
+         {std::pair{1408, 4224}, {1408, 1408}, {2816, 1408}, {1408, 6144}, {6144, 1408}}) {
       Bench bench(rows, inputs, outputs);
       for (const Variant& variant : variants) bench.run(variant);
     }

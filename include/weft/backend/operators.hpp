@@ -99,8 +99,7 @@ View<Operand, Rank> as_operands(const View<Element, Rank>& x) {
     return x;
   } else {
     View<Operand, Rank> out(reinterpret_cast<Operand*>(x.data), x.extent, x.stride);
-    for (int d = 0; d < Rank - 1; ++d)
-      out.stride[d] *= static_cast<Index>(sizeof(Element) / sizeof(Operand));
+    for (int d = 0; d < Rank - 1; ++d) out.stride[d] *= static_cast<Index>(sizeof(Element) / sizeof(Operand));
     return out;
   }
 }

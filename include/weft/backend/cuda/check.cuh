@@ -6,9 +6,9 @@
 #include <string>
 #include <type_traits>
 
+#include "weft/check.cuh"
 #include "weft/core/error.hpp"
 #include "weft/core/range.hpp"
-#include "weft/check.cuh"
 #include "weft/tier.cuh"
 
 namespace weft::cuda {

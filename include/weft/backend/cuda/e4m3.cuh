@@ -84,7 +84,8 @@ bool run_e4m3(Queue& queue, const View<const __nv_fp8_e4m3, 2>& x, const E4m3Wei
 /// As the function above, for a product that has to be there.
 template <class Out>
 void must_run_e4m3(Queue& queue, const View<const __nv_fp8_e4m3, 2>& x, const E4m3Weights& weights,
-                   const View<Out, 2>& out, cublasLtEpilogue_t kind, const __nv_bfloat16* residual = nullptr) {
+                   const View<Out, 2>& out, cublasLtEpilogue_t kind,
+                   const __nv_bfloat16* residual = nullptr) {
   if (!run_e4m3(queue, x, weights, out, kind, residual))
     throw std::runtime_error(sentence("cuBLASLt has no product in e4m3 of ", out.extent[0], " rows, ",
                                       x.extent[1], " → ", out.extent[1], " features."));

@@ -55,7 +55,8 @@ class Products {
   cublasLtHandle_t handle() const { return handle_; }
   void* workspace() const { return workspace_.data(); }
 
-  /// The algorithm of a product, which `choose` finds when it is asked for first, or nothing if there is none.
+  /// The algorithm of a product, which `choose` finds when it is asked for first, or nothing if there is
+  /// none.
   template <class Choose>
   const std::optional<Algorithm>& find(const Key& key, const Choose& choose) {
     const auto known = algorithms_.find(key);

@@ -42,7 +42,8 @@ class Trials {
 
   /// The fastest of the algorithms whose results have the bits of the first one's, so that timing decides
   /// nothing but the time. Nothing if none runs.
-  std::optional<Algorithm> fastest(cublasLtHandle_t handle, const Matmul& matmul, const void* weight, bool adds) {
+  std::optional<Algorithm> fastest(cublasLtHandle_t handle, const Matmul& matmul, const void* weight,
+                                   bool adds) {
     const auto candidates = matmul.candidates(handle);
     const auto run = [&, this](const Algorithm& algorithm, const Block& out) {
       return matmul.run(handle, stream_, workspace_.data(), weight, x_.data(),

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "weft/backend/arena.hpp"
 #include "weft/backend/operators.hpp"
 #include "weft/model/hunyuan/config.hpp"
 #include "weft/model/weight_source.hpp"
@@ -22,8 +23,8 @@ using BlockLinear = LinearWeights<typename Backend::Element, typename Backend::O
 
 template <class Backend>
 struct Attention {
-  BlockLinear<Backend> qkv;                    // for self-attention
-  BlockLinear<Backend> q;                      // for attention to the text
+  BlockLinear<Backend> qkv;                     // for self-attention
+  BlockLinear<Backend> q;                       // for attention to the text
   LinearWeights<typename Backend::Element> kv;  // likewise
   BlockLinear<Backend> out;
   NormWeights q_norm, k_norm;
@@ -74,7 +75,7 @@ class WeightReader {
       for (const Narrowing& layer : narrowings_) narrow_weights(queue_, layer.from, layer.to, layer.scale);
       queue_.synchronize();  // before the wide ones go
     }
-    out.memory = std::move(memory_.bytes);
+    out.memory = memory_.release();
     return out;
   }
 
@@ -82,24 +83,6 @@ class WeightReader {
   using Operand = typename Backend::Operand;
   using Linear = LinearWeights<Element>;
   static constexpr bool narrows = !std::is_same_v<Operand, Element>;
-
-  /// Memory that is measured first.
-  struct Arena {
-    typename Backend::template Buffer<std::byte> bytes;
-    Index used = 0;
-
-    void allocate(Queue& queue) { bytes = {queue, std::exchange(used, 0)}; }
-
-    /// The next part of the memory, or of none while that is being measured.
-    template <class T, std::size_t Rank>
-    View<T, static_cast<int>(Rank)> take(const std::array<Index, Rank>& extents) {
-      constexpr Index alignment = 128;
-      View<T, static_cast<int>(Rank)> out(nullptr, extents);
-      if (bytes.size() > 0) out.data = reinterpret_cast<T*>(bytes.view(std::array{bytes.size()}).data + used);
-      used += (out.size() * static_cast<Index>(sizeof(T)) + alignment - 1) / alignment * alignment;
-      return out;
-    }
-  };
 
   /// Weights as they are loaded, and as the linear layers of blocks read them.
   struct Narrowing {
@@ -137,7 +120,7 @@ class WeightReader {
   View<T, static_cast<int>(Rank)> take(const std::array<Index, Rank>& extents) {
     return memory_.template take<T>(extents);
   }
-  bool has_memory() const { return memory_.bytes.size() > 0; }
+  bool has_memory() const { return memory_.is_allocated(); }
 
   /// The tensor's numbers, in row-major order.
   template <class T>
@@ -190,11 +173,10 @@ class WeightReader {
   }
 
   /// The weights in `arena`.
-  Linear stacked(Arena& arena, const std::string& prefix, std::initializer_list<std::string> names) {
+  Linear stacked(Arena<Backend>& arena, const std::string& prefix, std::initializer_list<std::string> names) {
     Index outputs = 0;
     for (const std::string& name : names) outputs += outputs_of(prefix + name);
-    const auto weight =
-        arena.template take<Element>(std::array{outputs, inputs_of(prefix + *names.begin())});
+    const auto weight = arena.template take<Element>(std::array{outputs, inputs_of(prefix + *names.begin())});
     const auto bias = take<Element>(std::array{outputs});
     Range rows;
     for (const std::string& name : names) {
@@ -259,7 +241,7 @@ class WeightReader {
   const HunyuanConfig& config_;
   const Source& source_;
   std::map<std::string, Shape> tensors_;
-  Arena memory_, wide_;
+  Arena<Backend> memory_, wide_;
   std::vector<Narrowing> narrowings_;
 };
 
