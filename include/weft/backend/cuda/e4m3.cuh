@@ -69,7 +69,7 @@ bool run_e4m3(Queue& queue, const View<const __nv_fp8_e4m3, 2>& x, const E4m3Wei
       CUDA_R_8F_E4M3, data_type<Out>(),         rows,          inputs, outputs,
       x.stride[0],    weights.weight.stride[0], out.stride[0], kind,   residual != nullptr};
   Products& products = queue.products();
-  const auto& algorithm = products.find(key, [&] {
+  const auto& algorithm = products.find(key, [&products, &matmul, &x, &weights, &out, rows, residual] {
     Trials trials(rows, x.stride[0], out.stride[0], std::type_identity<__nv_fp8_e4m3>(),
                   std::type_identity<Out>());
     return trials.fastest(products.handle(), matmul, weights.weight.data, residual != nullptr);
