@@ -5,6 +5,7 @@
 #include <chrono>
 #include <span>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "../bench.hpp"
