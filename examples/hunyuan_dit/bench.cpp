@@ -20,7 +20,8 @@ struct Row {
 
   /// The time that the roofline allows, of the time taken.
   double of_roofline(const Roofline& roofline) const {
-    return std::max(flop / roofline.flop_rate, bytes / roofline.memory_rate) / (ms * 1e-3);
+    const double rate = name.starts_with("linear_e4m3") ? roofline.e4m3_rate : roofline.flop_rate;
+    return std::max(flop / rate, bytes / roofline.memory_rate) / (ms * 1e-3);
   }
 };
 
@@ -61,12 +62,14 @@ void print(const SizeReport& size, const Roofline& roofline) {
                 row.bytes / row.ms * 1e-6, 100 * row.of_roofline(roofline));
   }
   std::printf("%-36s %6s %9s %8.3f %6.1f%%\n", "all, launched one by one", "", "", sum, 100 * sum / step);
+  if (size.error) std::printf("relative L2 distance of an evaluation from float32's: %.2e\n", *size.error);
 }
 
 nlohmann::json json_of(const BenchReport& report, const Options& options) {
   nlohmann::json out = {{"device", report.device},
                         {"dtype", options.dtype_name},
                         {"flop_rate", report.roofline.flop_rate},
+                        {"e4m3_rate", report.roofline.e4m3_rate},
                         {"memory_rate", report.roofline.memory_rate},
                         {"sizes", nlohmann::json::array()}};
   for (const SizeReport& size : report.sizes) {
@@ -83,6 +86,7 @@ nlohmann::json json_of(const BenchReport& report, const Options& options) {
                             {"step_ms", size.step_ms},
                             {"first_step_s", size.first_step_s},
                             {"operators", operators}});
+    if (size.error) out["sizes"].back()["error"] = *size.error;
   }
   return out;
 }
@@ -106,6 +110,8 @@ void bench(const Options& options) {
       "%s, %s, a guidance step of %d picture%s: %.0f TFLOP/s in a product of 8192^3, %.2f TB/s in a copy\n",
       report.device.c_str(), options.dtype_name.c_str(), options.pictures, options.pictures == 1 ? "" : "s",
       report.roofline.flop_rate * 1e-12, report.roofline.memory_rate * 1e-12);
+  if (report.roofline.e4m3_rate > 0)
+    std::printf("In e4m3 the product has %.0f TFLOP/s.\n", report.roofline.e4m3_rate * 1e-12);
   for (const SizeReport& size : report.sizes) print(size, report.roofline);
   if (!json) return;
   const std::string text = json_of(report, options).dump(1) + "\n";

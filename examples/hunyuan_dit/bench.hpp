@@ -1,6 +1,7 @@
 // How fast the steps of a model are, where their time goes, and how far that is from what the device can do.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@ namespace command {
 /// What a device reached in the same run.
 struct Roofline {
   double flop_rate = 0;    // of a product of 8192³, in FLOP/s
+  double e4m3_rate = 0;    // the same in e4m3; 0 if nothing runs in it
   double memory_rate = 0;  // of a copy of 1 GiB, bytes read and written, in B/s
 };
 
@@ -23,6 +25,7 @@ struct SizeReport {
   double first_step_s = 0;                // after the program's start
   std::vector<weft::Lane::Slice> slices;  // of the operators of `traced_steps` more steps
   int traced_steps = 0;
+  std::optional<double> error;  // of an evaluation: the relative L2 distance from float32's
 };
 
 struct BenchReport {

@@ -57,7 +57,10 @@ void add_device(CLI::App& app, Words& words) {
   app.add_option("--backend", words.backend, "Where to compute: host (default), or cuda, one GPU")
       ->type_name("WHERE")
       ->group("Device");
-  app.add_option("--dtype", words.dtype, "Numbers to compute in: fp32; on cuda also bf16 (default) and fp16")
+  app.add_option(
+         "--dtype", words.dtype,
+         "Numbers to compute in: fp32; on cuda also bf16 (default), fp16, and fp8, which is bf16 with "
+         "linear layers in e4m3")
       ->type_name("TYPE")
       ->group("Device");
 }
@@ -166,6 +169,8 @@ void add_bench(CLI::App& app, Options& options) {
       ->type_name("N")
       ->check(between(1, 1000))
       ->capture_default_str();
+  app.add_flag("--compare", options.compares,
+               "Also says how far an evaluation is from one in fp32, which takes a while");
   app.add_option("--json", options.json, "The figures for machines")->type_name("F.json")->group("Output");
 }
 
@@ -200,8 +205,9 @@ void set_words(Options& options, const Words& words) {
   const bool is_host = options.backend == Backend::host;
   const std::string dtype = !words.dtype.empty() ? words.dtype : is_host ? "fp32" : "bf16";
   options.dtype_name = dtype;
-  options.dtype =
-      value_of<Dtype>("dtype", dtype, {{"fp32", Dtype::fp32}, {"bf16", Dtype::bf16}, {"fp16", Dtype::fp16}});
+  options.dtype = value_of<Dtype>(
+      "dtype", dtype,
+      {{"fp32", Dtype::fp32}, {"bf16", Dtype::bf16}, {"fp16", Dtype::fp16}, {"fp8", Dtype::fp8}});
   if (is_host && options.dtype != Dtype::fp32)
     weft::refuse("the host computes in fp32 alone; leave --dtype ", dtype, " away, or use --backend cuda");
 }

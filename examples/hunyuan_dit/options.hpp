@@ -14,7 +14,7 @@ namespace command {
 
 enum class Command { generate, forward, denoise, bench };
 enum class Backend { host, cuda };
-enum class Dtype { fp32, bf16, fp16 };
+enum class Dtype { fp32, bf16, fp16, fp8 };
 
 struct Sampling {
   std::string scheduler = "ddpm";
@@ -42,7 +42,8 @@ struct Options {
   double timeout = 8;                               // in seconds
   std::vector<int> px{512, 1024, 2048};             // sides of bench's pictures
   int timed_steps = 10;
-  int pictures = 1;  // side by side in bench
+  int pictures = 1;       // side by side in bench
+  bool compares = false;  // bench's numbers with float32's
   std::optional<std::string> json;
   std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();  // the program
 

@@ -45,9 +45,9 @@ struct NormConstants {
 /// A row is that of `x`, or of `x` and of `second` side by side, all (tokens, pictures, features). The blocks
 /// along y are one picture each, whose factors and addends they keep in shared memory; a warp takes a row at
 /// a time, of which every lane holds `Chunks` times `N` numbers, while the next is on its way.
-template <int N, int Chunks, class E>
+template <int N, int Chunks, class E, class Out>
 __global__ __launch_bounds__(128) void norm_rows(RowsOf<const E, 3> x, RowsOf<const E, 3> second,
-                                                 NormConstants constants, RowsOf<E, 3> out) {
+                                                 NormConstants constants, RowsOf<Out, 3> out) {
   extern __shared__ float4 shared[];
   const int width = out.width, picture = static_cast<int>(blockIdx.y), lane = static_cast<int>(threadIdx.x);
   float* const factors = reinterpret_cast<float*>(shared);
@@ -99,7 +99,7 @@ __global__ __launch_bounds__(128) void norm_rows(RowsOf<const E, 3> x, RowsOf<co
     }
     const float inverse = rsqrtf(sum_over_lanes<32>(squares) * one_of + constants.epsilon);
 
-    E* const to = out.data + token * out.stride[0] + picture * out.stride[1];
+    Out* const to = out.data + token * out.stride[0] + picture * out.stride[1];
 #pragma unroll
     for (int c = 0; c < Chunks; ++c) {
       const int column = (c * 32 + lane) * N;
@@ -114,9 +114,9 @@ __global__ __launch_bounds__(128) void norm_rows(RowsOf<const E, 3> x, RowsOf<co
   }
 }
 
-template <class E>
+template <class E, class Out = E>
 void norm(cudaStream_t stream, RowsOf<const E, 3> x, RowsOf<const E, 3> second,
-          const NormConstants& constants, RowsOf<E, 3> out) {
+          const NormConstants& constants, std::type_identity_t<RowsOf<Out, 3>> out) {
   if (out.count() == 0) return;
   const auto launch = [&]<int N, int Chunks>() {
     constexpr int warps = 4, blocks_at_once = 4;  // a multiprocessor

@@ -3,6 +3,7 @@
 
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
+#include <cuda_fp8.h>
 
 #include <cstdint>
 #include <type_traits>
@@ -117,6 +118,22 @@ __device__ void store(const float (&from)[N], T* to) {
   Packed<N, T> packed;
   packed.narrow(from);
   packed.store(to);
+}
+
+/// To e4m3, what is beyond its range to its ends.
+template <int N>
+__device__ void store(const float (&from)[N], __nv_fp8_e4m3* to) {
+  if constexpr (N == 1) {
+    to[0] = __nv_fp8_e4m3(from[0]);
+  } else {
+    static_assert(N == 8);
+    alignas(8) __nv_fp8x2_storage_t pairs[N / 2];
+#pragma unroll
+    for (int i = 0; i < N / 2; ++i)
+      pairs[i] =
+          __nv_cvt_float2_to_fp8x2(make_float2(from[2 * i], from[2 * i + 1]), __NV_SATFINITE, __NV_E4M3);
+    *reinterpret_cast<uint2*>(to) = *reinterpret_cast<const uint2*>(pairs);
+  }
 }
 
 /// Over `Lanes` neighbouring lanes of a warp, the same in each.

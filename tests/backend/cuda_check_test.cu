@@ -46,3 +46,15 @@ TEST_CASE("bfloat16 needs the hardware") {
         Refused);
   }
 }
+
+TEST_CASE("FP8 needs the hardware") {
+  using Backend = Cuda<__nv_fp8_e4m3, 88>;
+  int major = 0, minor = 0;
+  cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0);
+  cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, 0);
+  if (10 * major + minor >= 89) {
+    CHECK_NOTHROW(Backend::check(with_heads_of(88)));
+  } else {
+    CHECK_THROWS_AS(Backend::check(with_heads_of(88)), Refused);
+  }
+}

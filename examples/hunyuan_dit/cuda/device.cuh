@@ -1,4 +1,4 @@
-// One CUDA device in numbers of type `E`; each type is compiled in a file of its own.
+// One CUDA device in numbers of type `E`, as weft::Cuda takes it; each type is compiled in a file of its own.
 #pragma once
 
 #include "run.hpp"
@@ -9,6 +9,8 @@ template <class E>
 struct OnDevice {
   static weft::Tensor run(const Options& options, const ModelFolder& folder, Work work, weft::Trace* trace);
   static BenchReport bench(const Options& options);
+  /// One evaluation of bench's model, with guidance, for a picture of this side.
+  static weft::Tensor evaluation(int px);
 };
 
 }  // namespace command

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <span>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "../bench.hpp"
@@ -33,28 +34,42 @@ double seconds_of(Queue& queue, const Work& work) {
   return best;
 }
 
-template <class Backend>
-Roofline measured_roofline() {
+/// FLOP/s of a product of 8192³ of numbers of type `Operand`.
+template <class Backend, class Operand>
+double measured_flop_rate() {
   using Element = typename Backend::Element;
-  using Numbers = typename Backend::template Buffer<Element>;
   typename Backend::Queue queue;
-  constexpr weft::Index side = 8192, gib = weft::Index{1} << 30;
-  const Numbers a(queue, side * side), b(queue, side * side), c(queue, side * side);
-  for (const Numbers* numbers : {&a, &b}) {
+  constexpr weft::Index side = 8192;
+  const typename Backend::template Buffer<Operand> a(queue, side * side), b(queue, side * side);
+  const typename Backend::template Buffer<Element> c(queue, side * side);
+  for (const auto* numbers : {&a, &b}) {
     typename Backend::Loader loader(queue);
     loader.fill(weft::RandomNumbers{1, 0, 0, 1}, numbers->view(std::array{weft::Index{1}, side, side}));
   }
-  const auto square = [](const Numbers& numbers) { return numbers.view(std::array{side, side}); };
-  const double product = seconds_of(queue, [&queue, &square, &a, &b, &c] {
-    linear(queue, square(a), weft::LinearWeights<Element>{.weight = square(b)}, square(c));
-  });
+  const auto square = [](const auto& numbers) { return numbers.view(std::array{side, side}); };
+  const weft::LinearWeights<Element, Operand> weights{.weight = square(b)};
+  return 2.0 * side * side * side / seconds_of(queue, [&queue, &square, &weights, &a, &c] {
+           linear(queue, square(a), weights, square(c));
+         });
+}
+
+template <class Backend>
+Roofline measured_roofline() {
+  using Element = typename Backend::Element;
+  using Operand = typename Backend::Operand;
+  Roofline roofline{.flop_rate = measured_flop_rate<Backend, Element>()};
+  if constexpr (!std::is_same_v<Operand, Element>)
+    roofline.e4m3_rate = measured_flop_rate<Backend, Operand>();
+  typename Backend::Queue queue;
+  constexpr weft::Index gib = weft::Index{1} << 30;
   const typename Backend::template Buffer<char> from(queue, gib), to(queue, gib);
   const double copied = seconds_of(queue, [&queue, &from, &to] {
     weft::cuda::check(cudaMemcpyAsync(to.view(std::array{gib}).data, from.view(std::array{gib}).data, gib,
                                       cudaMemcpyDeviceToDevice, queue.stream()),
                       "Copying");
   });
-  return {.flop_rate = 2.0 * side * side * side / product, .memory_rate = 2.0 * gib / copied};
+  roofline.memory_rate = 2.0 * gib / copied;
+  return roofline;
 }
 
 inline weft::Tensor random_tensor(weft::Shape shape, std::uint64_t seed) {
@@ -72,13 +87,27 @@ inline weft::HunyuanPrompt random_prompt(const weft::HunyuanConfig& config, std:
           .t5_mask = t5_mask};
 }
 
+constexpr weft::Index pixels_per_element = 8;
+
+/// The whole output for a picture without and with its prompt, from random weights.
+template <class Backend>
+weft::Tensor random_evaluation(int px) {
+  using World = weft::Solo<typename Backend::Queue>;
+  const weft::HunyuanDiT<Backend> model(bench_config(), weft::RandomWeights{});
+  World world;
+  const weft::Index side = px / pixels_per_element;
+  return weft::Engine<weft::HunyuanDiT<Backend>, weft::Local, World>(model, {}, world)
+      .forward({.prompts = {random_prompt(model.config(), 2), random_prompt(model.config(), 4)},
+                .latents = random_tensor({2, model.shape().channels, side, side}, 6),
+                .times = weft::Tensor({2}, {500, 500})});
+}
+
 template <class Backend>
 SizeReport measure_size(const Options& options, const weft::HunyuanDiT<Backend>& model, int px) {
   using World = weft::Solo<typename Backend::Queue>;
   using Engine = weft::Engine<weft::HunyuanDiT<Backend>, weft::Local, World>;
   using Clock = std::chrono::steady_clock;
 
-  constexpr weft::Index pixels_per_element = 8;
   weft::Request<weft::HunyuanPrompt> request;
   for (int i = 0; i < options.pictures; ++i) {
     request.prompts.push_back(random_prompt(model.config(), 2));

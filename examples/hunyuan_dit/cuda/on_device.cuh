@@ -30,4 +30,9 @@ BenchReport OnDevice<E>::bench(const Options& options) {
   return measure<Cuda<E>>(options);
 }
 
+template <class E>
+weft::Tensor OnDevice<E>::evaluation(int px) {
+  return random_evaluation<Cuda<E>>(px);
+}
+
 }  // namespace command

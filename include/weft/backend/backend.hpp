@@ -28,7 +28,7 @@ struct AnyWorld {
   Lane* lane() const;
 };
 
-template <class E>
+template <class E, class O>
 struct OperatorArguments {
   AnyWorld world;
   DitShape shape;
@@ -40,6 +40,9 @@ struct OperatorArguments {
   View<double, 2> moments;
   View<const double, 3> all_moments;
   LinearWeights<E> linear;
+  View<O, 2> operand_rows;
+  View<O, 3> operands;
+  LinearWeights<E, O> block_linear;
   Epilogue<E> epilogue;
   NormWeights norm;
   Modulation modulation;
@@ -57,10 +60,13 @@ struct OperatorArguments {
 /// Operators are functions beside the queue, found by their first argument. Each is in order with what was
 /// queued before; none makes the caller wait but `download`.
 /// `check` refuses, before any work, a model that the backend cannot run here.
+/// `Operand` is what the linear layers of blocks read: `Element`, or a narrower format that norms write and
+/// `narrow` makes.
 template <class B>
 concept Backend = requires(typename B::Queue& queue, typename B::Loader& loader, const Tensor& tensor,
-                           const detail::OperatorArguments<typename B::Element>& a) {
+                           const detail::OperatorArguments<typename B::Element, typename B::Operand>& a) {
   typename B::Element;
+  typename B::Operand;
   typename B::template Buffer<float>;
   { B::queue(a.world) } -> std::same_as<typename B::Queue>;
   B::check(a.shape);
@@ -71,9 +77,12 @@ concept Backend = requires(typename B::Queue& queue, typename B::Loader& loader,
   requires std::constructible_from<typename B::Queue::Milestones, Index, std::function<void(Index)>>;
   linear(queue, a.matrix, a.linear, a.matrix, a.epilogue);
   linear(queue, a.matrix, a.linear, rows_of(a.state));
+  linear(queue, a.operand_rows, a.block_linear, a.matrix, a.epilogue);
+  linear(queue, a.operand_rows, a.block_linear, a.operand_rows, a.epilogue);
   activate(queue, Activation::silu, a.matrix);
   norm(queue, a.x, a.norm, a.modulation, a.x);
-  norm_pair(queue, a.x, a.x, a.norm, a.x);
+  norm(queue, a.x, a.norm, a.modulation, a.operands);
+  norm_pair(queue, a.x, a.x, a.norm, a.operands);
   norm_rotate(queue, a.heads, &a.norm, a.rotation, a.heads);
   move_heads(queue, a.head_moves);
   attention(queue, a.heads, a.heads, a.heads, a.heads, a.state);

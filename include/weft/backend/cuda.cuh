@@ -1,10 +1,11 @@
-// The Cuda backend: one device, in float32, bfloat16 or half.
+// The Cuda backend: one device, in float32, bfloat16 or half, or with linear layers in FP8.
 #pragma once
 
 #include "weft/backend/cuda/attention.cuh"
 #include "weft/backend/cuda/buffer.cuh"
 #include "weft/backend/cuda/check.cuh"
 #include "weft/backend/cuda/copy.cuh"
+#include "weft/backend/cuda/e4m3.cuh"
 #include "weft/backend/cuda/linear.cuh"
 #include "weft/backend/cuda/loader.cuh"
 #include "weft/backend/cuda/milestones.cuh"
@@ -21,6 +22,7 @@ namespace weft {
 template <class E, int... HeadDims>
 struct Cuda {
   using Element = E;
+  using Operand = E;
   using Queue = cuda::QueueFor<HeadDims...>;
   template <class T>
   using Buffer = cuda::Buffer<T>;
@@ -37,6 +39,18 @@ struct Cuda {
   static void check(const DitShape& model) {
     cuda::check_head_dim(model.head_dim);
     if constexpr (!std::is_same_v<E, float>) cuda::check_half_precision<E, HeadDims...>(model.head_dim);
+  }
+};
+
+/// Linear layers of blocks in FP8 (e4m3), everything else in bfloat16. Weights have one scale a layer; what
+/// linear layers read has none, and is cut off at ±448.
+template <int... HeadDims>
+struct Cuda<__nv_fp8_e4m3, HeadDims...> : Cuda<__nv_bfloat16, HeadDims...> {
+  using Operand = __nv_fp8_e4m3;
+
+  static void check(const DitShape& model) {
+    cuda::check_e4m3();
+    Cuda<__nv_bfloat16, HeadDims...>::check(model);
   }
 };
 

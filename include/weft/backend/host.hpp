@@ -15,6 +15,7 @@ namespace weft {
 
 struct Host {
   using Element = float;
+  using Operand = float;
   using Queue = host::Queue;
   template <class T>
   using Buffer = host::Buffer<T>;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <span>
+#include <type_traits>
 
 #include "weft/core/step.hpp"
 #include "weft/core/view.hpp"
@@ -11,18 +12,19 @@ namespace weft {
 
 enum class Activation { none, gelu_tanh, silu };
 
-/// x · weightᵀ + bias, as torch.nn.Linear stores it.
-template <class Element>
+/// x · weightᵀ · scale + bias, weight and bias as torch.nn.Linear stores them.
+template <class Element, class Operand = Element>
 struct LinearWeights {
-  View<const Element, 2> weight{};  // (out, in)
+  View<const Operand, 2> weight{};  // (out, in)
   View<const Element, 1> bias{};    // (out), or empty
+  View<const float, 1> scale{};     // (1), or empty: 1
 
   Index inputs() const { return weight.extent[1]; }
   Index outputs() const { return weight.extent[0]; }
 
   /// The outputs of `range` alone.
   LinearWeights slice(Range range) const {
-    return {weight.template slice<0>(range), bias.empty() ? bias : bias.template slice<0>(range)};
+    return {weight.template slice<0>(range), bias.empty() ? bias : bias.template slice<0>(range), scale};
   }
 };
 
@@ -97,6 +99,19 @@ struct Heads {
         rotation.rows(range)};
   }
 };
+
+/// The place for what linear layers read of x: all of x, or the front of each of its rows where operands are
+/// narrower than elements.
+template <class Operand, class Element, int Rank>
+View<Operand, Rank> as_operands(const View<Element, Rank>& x) {
+  if constexpr (std::is_same_v<Operand, Element>) {
+    return x;
+  } else {
+    View<Operand, Rank> out(reinterpret_cast<Operand*>(x.data), x.extent, x.stride);
+    for (int d = 0; d < Rank - 1; ++d) out.stride[d] *= static_cast<Index>(sizeof(Element) / sizeof(Operand));
+    return out;
+  }
+}
 
 /// (tokens, pictures, features) as the rows of a matrix.
 template <class T>

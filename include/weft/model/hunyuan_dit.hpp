@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <span>
+#include <type_traits>
 #include <vector>
 
 #include "weft/io/weight_files.hpp"
@@ -21,6 +22,7 @@ class HunyuanDiT {
  public:
   using Backend = BackendType;
   using Element = typename Backend::Element;
+  using Operand = typename Backend::Operand;
   using Queue = typename Backend::Queue;
   using Prompt = HunyuanPrompt;
   using Conditioning = hunyuan::Conditioning<Backend>;
@@ -57,25 +59,26 @@ class HunyuanDiT {
   /// x → out, both (tokens, pictures, width), which may be the same memory; skip likewise, or empty.
   void block(Index i, auto& context, const Conditioning& conditioning, View<const Element, 3> x,
              View<const Element, 3> skip, View<Element, 3> out) const {
-    const hunyuan::Block<Element>& w = weights_.blocks[static_cast<std::size_t>(i)];
+    const hunyuan::Block<Backend>& w = weights_.blocks[static_cast<std::size_t>(i)];
     Queue& queue = context.queue();
     const Index n = x.extent[0], b = x.extent[1], c = config_.width();
     const View<Element, 3> narrow = context.scratch().take(std::array{n, b, c});  // (n, b, c)
+    const View<Operand, 3> normed = as_operands<Operand>(narrow);                 // (n, b, c)
     Element* const memory = context.scratch().take(std::array{n * b * wide()}).data;
     const auto wide_rows = [memory, n, b](Index features) {
       return View<Element, 3>(memory, {n, b, features});
     };
 
     if (!skip.empty()) {
-      const View<Element, 3> joined = wide_rows(2 * c);  // (n, b, 2c)
+      const View<Operand, 3> joined = as_operands<Operand>(wide_rows(2 * c));  // (n, b, 2c)
       norm_pair(queue, x, skip, w.skip_norm, joined);
       linear(queue, rows_of(joined), w.skip, rows_of(out));
       x = out;
     }
 
-    norm(queue, x, w.norm1, conditioning.shift(i, context.step()), narrow);
+    norm(queue, x, w.norm1, conditioning.shift(i, context.step()), normed);
     const View<Element, 3> qkv = wide_rows(3 * c);  // (n, b, 3c)
-    linear(queue, rows_of(narrow), w.self.qkv, rows_of(qkv));
+    linear(queue, rows_of(normed), w.self.qkv, rows_of(qkv));
     const auto heads = [this, &qkv, c](Index part) {
       return qkv.template slice<2>({part * c, (part + 1) * c})
           .unfold(config_.head_dim);  // (n, b, heads, head_dim)
@@ -88,20 +91,20 @@ class HunyuanDiT {
                     .k_norm = &w.self.k_norm,
                     .rotation = conditioning.rotation(context.rows())},
                    attended);
-    linear(queue, rows_of(narrow), w.self.out, rows_of(out), {Activation::none, rows_of(x)});
+    linear(queue, operands(queue, narrow), w.self.out, rows_of(out), {Activation::none, rows_of(x)});
 
-    norm(queue, out, w.norm2, {}, narrow);
+    norm(queue, out, w.norm2, {}, normed);
     const View<Element, 3> q = wide_rows(c);  // (n, b, c)
-    linear(queue, rows_of(narrow), w.text.q, rows_of(q));
+    linear(queue, rows_of(normed), w.text.q, rows_of(q));
     norm_rotate(queue, q.unfold(config_.head_dim), &w.text.q_norm, conditioning.rotation(context.rows()),
                 q.unfold(config_.head_dim));
     attention(queue, q.unfold(config_.head_dim), conditioning.text_keys(i), conditioning.text_values(i),
               attended);
-    linear(queue, rows_of(narrow), w.text.out, rows_of(out), {Activation::none, rows_of(out)});
+    linear(queue, operands(queue, narrow), w.text.out, rows_of(out), {Activation::none, rows_of(out)});
 
-    norm(queue, out, w.norm3, {}, narrow);
-    const View<Element, 3> hidden = wide_rows(config_.ffn);  // (n, b, ffn)
-    linear(queue, rows_of(narrow), w.up, rows_of(hidden), {Activation::gelu_tanh, {}});
+    norm(queue, out, w.norm3, {}, normed);
+    const View<Operand, 3> hidden = as_operands<Operand>(wide_rows(config_.ffn));  // (n, b, ffn)
+    linear(queue, rows_of(normed), w.up, rows_of(hidden), {Activation::gelu_tanh, {}});
     linear(queue, rows_of(hidden), w.down, rows_of(out), {Activation::none, rows_of(out)});
   }
 
@@ -123,6 +126,13 @@ class HunyuanDiT {
     const std::vector<Range> all{{0, config_.blocks}};
     weights_ =
         hunyuan::WeightReader<Backend, Source>(queue, config_, source).read(blocks.empty() ? all : blocks);
+  }
+
+  /// What attention wrote, as linear layers read it, in place: (rows, width).
+  static View<const Operand, 2> operands(Queue& queue, const View<Element, 3>& x) {
+    const View<Operand, 3> out = as_operands<Operand>(x);
+    if constexpr (!std::is_same_v<Operand, Element>) narrow(queue, rows_of(x), rows_of(out));
+    return rows_of(out);
   }
 
   Index wide() const { return std::max(3 * config_.width(), config_.ffn); }

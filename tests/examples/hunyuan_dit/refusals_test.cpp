@@ -92,6 +92,12 @@ TEST_CASE_FIXTURE(Refusals, "a mesh that breaks a rule") {
   refuse(evaluate(goldens / "v12" / "forward_inputs.safetensors", {"--cfg", "3"}), "the mesh has cfg 3");
 }
 
+TEST_CASE_FIXTURE(Refusals, "numbers that the host does not compute in") {
+  refuse_paint({"--dtype", "fp8"},
+               "the host computes in fp32 alone; leave --dtype fp8 away, or use --backend cuda");
+  refuse_paint({"--dtype", "fp4"}, "there is no dtype fp4; there are fp32, bf16, fp16 and fp8");
+}
+
 TEST_CASE_FIXTURE(Refusals, "captions that the model cannot read") {
   refuse(paint({}, "a red mouse on gray"),
          "\"mouse\" is not a word of the model; the words are a, of, on, red");

@@ -6,11 +6,14 @@
 #include <string>
 #include <type_traits>
 
+#include "weft/check.cuh"
 #include "weft/core/error.hpp"
 #include "weft/core/range.hpp"
 #include "weft/tier.cuh"
 
 namespace weft::cuda {
+
+using kernels::check;
 
 inline void check_head_dim(Index head_dim) {
   if (head_dim % 8 != 0 || head_dim > 128)
@@ -32,6 +35,17 @@ void check_half_precision(Index head_dim) {
   refuse("the model's heads have ", head_dim, " features, and half precision is compiled for ",
          named.empty() ? "none" : "others", "; name it too: weft::Cuda<",
          bfloat16 ? "__nv_bfloat16" : "__half", ", ", named, head_dim, ">");
+}
+
+/// e4m3 needs tensor cores that have it.
+inline void check_e4m3() {
+  int device, major, minor;
+  check(cudaGetDevice(&device), "Asking for the current device");
+  check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), "Asking for the device");
+  check(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device), "Asking for the device");
+  if (10 * major + minor < 89)
+    refuse("FP8 needs a GPU of compute capability 8.9 or newer, and this one has ", major, ".", minor,
+           "; use __nv_bfloat16 here");
 }
 
 }  // namespace weft::cuda

@@ -4,6 +4,7 @@
 #include <cublasLt.h>
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
+#include <cuda_fp8.h>
 
 #include <cstdint>
 #include <type_traits>
@@ -17,6 +18,7 @@ template <class E>
 constexpr cudaDataType_t data_type() {
   if constexpr (std::is_same_v<E, __nv_bfloat16>) return CUDA_R_16BF;
   if constexpr (std::is_same_v<E, __half>) return CUDA_R_16F;
+  if constexpr (std::is_same_v<E, __nv_fp8_e4m3>) return CUDA_R_8F_E4M3;
   return CUDA_R_32F;
 }
 
@@ -30,11 +32,14 @@ class Matmul {
     layout(weight_, in, inputs, outputs, weight_stride);
     layout(x_, in, inputs, rows, x_stride);
     layout(out_, out, outputs, rows, out_stride);
+    // A residual is never in e4m3, and cuBLASLt wants its type even where there is none.
+    if (out == CUDA_R_8F_E4M3) layout(residual_, CUDA_R_16BF, outputs, rows, out_stride);
   }
   Matmul(const Matmul&) = delete;
   Matmul& operator=(const Matmul&) = delete;
   ~Matmul() {
     for (cublasLtMatrixLayout_t layout : {weight_, x_, out_}) cublasLtMatrixLayoutDestroy(layout);
+    if (residual_) cublasLtMatrixLayoutDestroy(residual_);
     cublasLtMatmulDescDestroy(description_);
   }
 
@@ -48,12 +53,13 @@ class Matmul {
   cublasStatus_t run(cublasLtHandle_t handle, cudaStream_t stream, void* workspace, const void* weight,
                      const void* x, const void* residual, void* out, const Algorithm& algorithm) const {
     const float one = 1, beta = residual ? 1 : 0;
-    return cublasLtMatmul(handle, description_, &one, weight, weight_, x, x_, &beta,
-                          residual ? residual : out, out_, out, out_, &algorithm.value, workspace,
+    const void* const added = residual || residual_ ? residual : out;
+    return cublasLtMatmul(handle, description_, &one, weight, weight_, x, x_, &beta, added,
+                          residual_ ? residual_ : out_, out, out_, &algorithm.value, workspace,
                           Products::workspace_bytes, stream);
   }
 
-  /// The likeliest first.
+  /// The likeliest first; none where cuBLASLt lacks the product on this device.
   std::vector<Algorithm> candidates(cublasLtHandle_t handle) const {
     constexpr int most = 8;
     cublasLtMatmulPreference_t preference = nullptr;
@@ -63,9 +69,11 @@ class Matmul {
                                          sizeof bytes);
     cublasLtMatmulHeuristicResult_t results[most];
     int found = 0;
-    const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(handle, description_, weight_, x_, out_,
-                                                                 out_, preference, most, results, &found);
+    const cublasStatus_t status =
+        cublasLtMatmulAlgoGetHeuristic(handle, description_, weight_, x_, residual_ ? residual_ : out_, out_,
+                                       preference, most, results, &found);
     cublasLtMatmulPreferenceDestroy(preference);
+    if (status == CUBLAS_STATUS_NOT_SUPPORTED) return {};
     check(status, "Asking for algorithms");
     std::vector<Algorithm> out;
     for (int i = 0; i < found; ++i) out.push_back({results[i].algo});
@@ -82,6 +90,7 @@ class Matmul {
 
   cublasLtMatmulDesc_t description_ = nullptr;
   cublasLtMatrixLayout_t weight_ = nullptr, x_ = nullptr, out_ = nullptr;
+  cublasLtMatrixLayout_t residual_ = nullptr;  // null: as out_
 };
 
 }  // namespace weft::cuda

@@ -5,6 +5,7 @@
 #include <cuda_runtime.h>
 
 #include <map>
+#include <optional>
 #include <stdexcept>
 #include <tuple>
 
@@ -54,17 +55,26 @@ class Products {
   cublasLtHandle_t handle() const { return handle_; }
   void* workspace() const { return workspace_.data(); }
 
-  /// The algorithm of a product, which `choose` finds when it is asked for first.
+  /// The algorithm of a product, which `choose` finds when it is asked for first, or nothing if there is
+  /// none.
   template <class Choose>
-  const Algorithm& algorithm(const Key& key, const Choose& choose) {
+  const std::optional<Algorithm>& find(const Key& key, const Choose& choose) {
     const auto known = algorithms_.find(key);
     return known != algorithms_.end() ? known->second : algorithms_.emplace(key, choose()).first->second;
+  }
+
+  /// The same for a product that cuBLASLt is sure to have.
+  template <class Choose>
+  const Algorithm& algorithm(const Key& key, const Choose& choose) {
+    const std::optional<Algorithm>& found = find(key, choose);
+    if (!found) throw std::runtime_error("cuBLASLt has no algorithm for a product.");
+    return *found;
   }
 
  private:
   cublasLtHandle_t handle_ = nullptr;
   Block workspace_;
-  std::map<Key, Algorithm> algorithms_;
+  std::map<Key, std::optional<Algorithm>> algorithms_;
 };
 
 }  // namespace weft::cuda

@@ -4,7 +4,7 @@
 #include <cuda_runtime.h>
 
 #include <cstddef>
-#include <stdexcept>
+#include <optional>
 
 #include "weft/backend/cuda/matmul.cuh"
 #include "weft/elementwise.cuh"
@@ -28,6 +28,9 @@ class Trials {
     check(cudaEventCreate(&end_), "Timing a product");
     draw<E>(x_, rows, x_stride);
     draw<Out>(residual_, rows, out_stride);
+    for (const Block* block : {&first_, &out_})  // columns between rows are compared too
+      check(cudaMemsetAsync(block->data(), 0, static_cast<std::size_t>(words_) * 4, stream_),
+            "Timing a product");
   }
   Trials(const Trials&) = delete;
   Trials& operator=(const Trials&) = delete;
@@ -38,8 +41,9 @@ class Trials {
   }
 
   /// The fastest of the algorithms whose results have the bits of the first one's, so that timing decides
-  /// nothing but the time.
-  Algorithm fastest(cublasLtHandle_t handle, const Matmul& matmul, const void* weight, bool adds) {
+  /// nothing but the time. Nothing if none runs.
+  std::optional<Algorithm> fastest(cublasLtHandle_t handle, const Matmul& matmul, const void* weight,
+                                   bool adds) {
     const auto candidates = matmul.candidates(handle);
     const auto run = [&, this](const Algorithm& algorithm, const Block& out) {
       return matmul.run(handle, stream_, workspace_.data(), weight, x_.data(),
@@ -47,7 +51,7 @@ class Trials {
     };
     std::size_t first = 0;
     while (first < candidates.size() && run(candidates[first], first_) != CUBLAS_STATUS_SUCCESS) ++first;
-    if (first == candidates.size()) throw std::runtime_error("cuBLASLt has no algorithm for a product.");
+    if (first == candidates.size()) return std::nullopt;
     std::size_t choice = first;
     float best = 0;
     for (std::size_t i = first; i < candidates.size(); ++i) {

@@ -135,7 +135,7 @@ class Conditioning {
     text_ = {queue, block_count() * length * pictures_ * 2 * width};
     for (const Range& range : share.blocks)
       for (Index i = range.begin; i < range.end; ++i) {
-        const Attention<Element>& attention = weights.blocks[static_cast<std::size_t>(i)].text;
+        const Attention<Backend>& attention = weights.blocks[static_cast<std::size_t>(i)].text;
         const View<Element, 3> kv = text_
                                         .view(std::array{block_count(), length * pictures_,
                                                          2 * width})[slots_[static_cast<std::size_t>(i)]]

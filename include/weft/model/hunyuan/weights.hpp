@@ -6,29 +6,38 @@
 #include <initializer_list>
 #include <map>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "weft/backend/arena.hpp"
 #include "weft/backend/operators.hpp"
 #include "weft/model/hunyuan/config.hpp"
 #include "weft/model/weight_source.hpp"
 
 namespace weft::hunyuan {
 
-template <class Element>
+/// A linear layer of a block's tokens.
+template <class Backend>
+using BlockLinear = LinearWeights<typename Backend::Element, typename Backend::Operand>;
+
+template <class Backend>
 struct Attention {
-  LinearWeights<Element> qkv, q, kv, out;  // qkv for self-attention; q and kv for attention to the text
+  BlockLinear<Backend> qkv;                     // for self-attention
+  BlockLinear<Backend> q;                       // for attention to the text
+  LinearWeights<typename Backend::Element> kv;  // likewise
+  BlockLinear<Backend> out;
   NormWeights q_norm, k_norm;
 };
 
-template <class Element>
+template <class Backend>
 struct Block {
   NormWeights norm1, norm2, norm3;
-  LinearWeights<Element> shift;  // of norm1, from the conditioning
-  Attention<Element> self, text;
-  LinearWeights<Element> up, down;  // feed-forward
+  LinearWeights<typename Backend::Element> shift;  // of norm1, from the conditioning
+  Attention<Backend> self, text;
+  BlockLinear<Backend> up, down;  // feed-forward
   NormWeights skip_norm;
-  LinearWeights<Element> skip;  // of blocks that read a long skip
+  BlockLinear<Backend> skip;  // of blocks that read a long skip
 };
 
 template <class Backend, class Element = typename Backend::Element>
@@ -42,7 +51,7 @@ struct Weights {
   View<const float, 2> text_padding;                      // (text_length, clip_width)
   View<const float, 2> pool_positions;                    // (t5_length + 1, t5_width)
   View<const float, 2> style{};                           // (1, width), v1.1 only
-  std::vector<Block<Element>> blocks;                     // those that were not asked for are empty
+  std::vector<Block<Backend>> blocks;                     // those that were not asked for are empty
   typename Backend::template Buffer<std::byte> memory{};  // of all
 };
 
@@ -58,15 +67,29 @@ class WeightReader {
   /// What all blocks share, and the blocks of `wanted`.
   Weights<Backend> read(const std::vector<Range>& wanted) {
     place(wanted);  // measures
-    memory_ = {queue_, std::exchange(used_, 0)};
+    memory_.allocate(queue_);
+    if (narrows) wide_.allocate(queue_);
     Weights<Backend> out = place(wanted);
     loader_.finish();
-    out.memory = std::move(memory_);
+    if constexpr (narrows) {
+      for (const Narrowing& layer : narrowings_) narrow_weights(queue_, layer.from, layer.to, layer.scale);
+      queue_.synchronize();  // before the wide ones go
+    }
+    out.memory = memory_.release();
     return out;
   }
 
  private:
+  using Operand = typename Backend::Operand;
   using Linear = LinearWeights<Element>;
+  static constexpr bool narrows = !std::is_same_v<Operand, Element>;
+
+  /// Weights as they are loaded, and as the linear layers of blocks read them.
+  struct Narrowing {
+    View<const Element, 2> from;
+    View<Operand, 2> to;
+    View<float, 1> scale;
+  };
 
   Weights<Backend> place(const std::vector<Range>& wanted) {
     Weights<Backend> out{
@@ -85,7 +108,7 @@ class WeightReader {
         .pool_out = linear("time_extra_emb.pooler.c_proj"),
         .text_padding = table("text_embedding_padding"),
         .pool_positions = table("time_extra_emb.pooler.positional_embedding"),
-        .blocks = std::vector<Block<Element>>(static_cast<std::size_t>(config_.blocks)),
+        .blocks = std::vector<Block<Backend>>(static_cast<std::size_t>(config_.blocks)),
     };
     if (config_.size_and_style) out.style = table("time_extra_emb.style_embedder.weight");
     for (const Range& range : wanted)
@@ -93,16 +116,11 @@ class WeightReader {
     return out;
   }
 
-  /// The next part of the memory, or of none while that is being measured.
   template <class T, std::size_t Rank>
   View<T, static_cast<int>(Rank)> take(const std::array<Index, Rank>& extents) {
-    constexpr Index alignment = 128;
-    View<T, static_cast<int>(Rank)> out(nullptr, extents);
-    if (has_memory()) out.data = reinterpret_cast<T*>(memory_.view(std::array{memory_.size()}).data + used_);
-    used_ += (out.size() * static_cast<Index>(sizeof(T)) + alignment - 1) / alignment * alignment;
-    return out;
+    return memory_.template take<T>(extents);
   }
-  bool has_memory() const { return memory_.size() > 0; }
+  bool has_memory() const { return memory_.is_allocated(); }
 
   /// The tensor's numbers, in row-major order.
   template <class T>
@@ -134,12 +152,31 @@ class WeightReader {
   }
 
   Linear linear(const std::string& name) { return stacked("", {name}); }
+  BlockLinear<Backend> block_linear(const std::string& name) { return narrowed("", {name}); }
 
   /// Several layers of the same inputs as one.
   Linear stacked(const std::string& prefix, std::initializer_list<std::string> names) {
+    return stacked(memory_, prefix, names);
+  }
+
+  /// The same for a block's tokens.
+  BlockLinear<Backend> narrowed(const std::string& prefix, std::initializer_list<std::string> names) {
+    if constexpr (narrows) {
+      const Linear wide = stacked(wide_, prefix, names);
+      const auto weight = take<Operand>(wide.weight.extent);
+      const auto scale = take<float>(std::array{Index{1}});
+      if (has_memory()) narrowings_.push_back({wide.weight, weight, scale});
+      return {weight, wide.bias, scale};
+    } else {
+      return stacked(prefix, names);
+    }
+  }
+
+  /// The weights in `arena`.
+  Linear stacked(Arena<Backend>& arena, const std::string& prefix, std::initializer_list<std::string> names) {
     Index outputs = 0;
     for (const std::string& name : names) outputs += outputs_of(prefix + name);
-    const auto weight = take<Element>(std::array{outputs, inputs_of(prefix + *names.begin())});
+    const auto weight = arena.template take<Element>(std::array{outputs, inputs_of(prefix + *names.begin())});
     const auto bias = take<Element>(std::array{outputs});
     Range rows;
     for (const std::string& name : names) {
@@ -167,34 +204,34 @@ class WeightReader {
     return {weight, bias};
   }
 
-  Attention<Element> attention(const std::string& name, bool self) {
-    Attention<Element> out;
+  Attention<Backend> attention(const std::string& name, bool self) {
+    Attention<Backend> out;
     if (self) {
-      out.qkv = stacked(name, {"to_q", "to_k", "to_v"});
+      out.qkv = narrowed(name, {"to_q", "to_k", "to_v"});
     } else {
-      out.q = linear(name + "to_q");
+      out.q = block_linear(name + "to_q");
       out.kv = stacked(name, {"to_k", "to_v"});
     }
-    out.out = linear(name + "to_out.0");
+    out.out = block_linear(name + "to_out.0");
     out.q_norm = norm(name + "norm_q");
     out.k_norm = norm(name + "norm_k");
     return out;
   }
 
-  Block<Element> block(Index i) {
+  Block<Backend> block(Index i) {
     const std::string name = "blocks." + std::to_string(i) + ".";
-    Block<Element> out;
+    Block<Backend> out;
     out.norm1 = norm(name + "norm1.norm");
     out.norm2 = norm(name + "norm2");
     out.norm3 = norm(name + "norm3");
     out.shift = linear(name + "norm1.linear");
     out.self = attention(name + "attn1.", true);
     out.text = attention(name + "attn2.", false);
-    out.up = linear(name + "ff.net.0.proj");
-    out.down = linear(name + "ff.net.2");
+    out.up = block_linear(name + "ff.net.0.proj");
+    out.down = block_linear(name + "ff.net.2");
     if (config_.shape().reads_skip(i)) {
       out.skip_norm = norm(name + "skip_norm");
-      out.skip = linear(name + "skip_linear");
+      out.skip = block_linear(name + "skip_linear");
     }
     return out;
   }
@@ -204,8 +241,8 @@ class WeightReader {
   const HunyuanConfig& config_;
   const Source& source_;
   std::map<std::string, Shape> tensors_;
-  typename Backend::template Buffer<std::byte> memory_;
-  Index used_ = 0;
+  Arena<Backend> memory_, wide_;
+  std::vector<Narrowing> narrowings_;
 };
 
 }  // namespace weft::hunyuan

@@ -1,0 +1,39 @@
+// Arena: memory of a backend for many tensors, which is measured first and taken then.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <utility>
+
+#include "weft/core/view.hpp"
+
+namespace weft {
+
+template <class B>
+class Arena {
+ public:
+  using Bytes = typename B::template Buffer<std::byte>;
+
+  /// The next part, or the place of none while nothing is allocated.
+  template <class T, std::size_t Rank>
+  View<T, static_cast<int>(Rank)> take(const std::array<Index, Rank>& extents) {
+    constexpr Index alignment = 128;
+    View<T, static_cast<int>(Rank)> out(nullptr, extents);
+    if (is_allocated()) out.data = reinterpret_cast<T*>(bytes_.view(std::array{bytes_.size()}).data + used_);
+    used_ += (out.size() * static_cast<Index>(sizeof(T)) + alignment - 1) / alignment * alignment;
+    return out;
+  }
+
+  /// As much as has been taken so far, to be taken again.
+  void allocate(typename B::Queue& queue) { bytes_ = {queue, std::exchange(used_, 0)}; }
+  bool is_allocated() const { return bytes_.size() > 0; }
+
+  /// The memory of all that was taken.
+  Bytes release() { return std::move(bytes_); }
+
+ private:
+  Bytes bytes_;
+  Index used_ = 0;
+};
+
+}  // namespace weft

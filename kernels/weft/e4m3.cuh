@@ -1,0 +1,113 @@
+// Numbers in e4m3: weights with a scale of their own, activations as they are.
+//
+// e4m3 has three bits of mantissa from 2⁻⁶ to 448, so a scale moves what is too large or too small into this
+// range and changes little else. Weights are small and get a scale; what norms, attention and GELU make lies
+// within the range by itself.
+#pragma once
+
+#include <cmath>
+
+#include "weft/check.cuh"
+#include "weft/elementwise.cuh"
+#include "weft/rows.cuh"
+
+namespace weft::kernels {
+
+constexpr float most_e4m3 = 448;
+
+/// Into *most, which is 0 before: the largest magnitude among `count` numbers.
+template <class E>
+__global__ void largest_magnitude(const E* numbers, Index count, float* most) {
+  float largest = 0;
+  const Index stride = static_cast<Index>(gridDim.x) * blockDim.x;
+  for (Index i = static_cast<Index>(blockIdx.x) * blockDim.x + threadIdx.x; i < count; i += stride)
+    largest = fmaxf(largest, fabsf(static_cast<float>(numbers[i])));
+#pragma unroll
+  for (int offset = 16; offset > 0; offset /= 2)
+    largest = fmaxf(largest, __shfl_xor_sync(0xffffffffu, largest, offset));
+  // Floats that are not negative are ordered as their bits.
+  if (threadIdx.x % 32 == 0) atomicMax(reinterpret_cast<int*>(most), __float_as_int(largest));
+}
+
+/// From the largest magnitude to the scale that takes it to the end of e4m3's range.
+struct ScaleOfLargest {
+  float* scale;
+
+  __device__ void operator()(Index, int) const { *scale = *scale > 0 ? *scale / most_e4m3 : 1; }
+};
+
+/// to = from / *scale.
+template <class E>
+struct Quantize {
+  const E* from;
+  const float* scale;
+  __nv_fp8_e4m3* to;
+
+  __device__ void operator()(Index i, int) const {
+    to[i] = __nv_fp8_e4m3(static_cast<float>(from[i]) / *scale);
+  }
+};
+
+/// Weights, densely packed, as e4m3 times a scale, which is 0 before.
+template <class E>
+void quantize(cudaStream_t stream, const E* from, Index count, __nv_fp8_e4m3* to, float* scale) {
+  if (count == 0) return;
+  largest_magnitude<<<512, 256, 0, stream>>>(from, count, scale);
+  check(cudaGetLastError(), "Launching the search for the largest weight");
+  for_each_number(stream, 1, 1, ScaleOfLargest{scale});
+  for_each_number(stream, count, 1, Quantize<E>{from, scale, to});
+}
+
+/// GELU in its tanh form: x · sigmoid(2u) is x · (1 + tanh u) / 2.
+struct Gelu {
+  __device__ float operator()(float x) const {
+    const float u = 0.7978845608f * (x + 0.044715f * x * x * x);
+    return x / (1 + expf(-2 * u));
+  }
+};
+
+struct Identity {
+  __device__ float operator()(float x) const { return x; }
+};
+
+/// out = map(x), a warp a row. A row of `out` may be the front of that of `x`: a warp reads `Chunks` moves of
+/// 8 numbers a lane before it writes any of them, and what it writes lies before what it reads next.
+template <int Chunks, class Map, class E>
+__global__ void narrow_rows(Map map, RowsOf<const E, 2> x, RowsOf<__nv_fp8_e4m3, 2> out, Index rows) {
+  constexpr int N = 8;
+  const Index row = static_cast<Index>(blockIdx.x) * blockDim.y + threadIdx.y;
+  if (row >= rows) return;
+  const E* const from = x.row(row);
+  __nv_fp8_e4m3* const to = out.row(row);
+  for (int first = 0; first < x.width; first += Chunks * 32 * N) {
+    float values[Chunks][N];
+#pragma unroll
+    for (int c = 0; c < Chunks; ++c) {
+      const int column = first + (c * 32 + static_cast<int>(threadIdx.x)) * N;
+      if (column < x.width) load(from + column, values[c]);
+    }
+    __syncwarp();
+#pragma unroll
+    for (int c = 0; c < Chunks; ++c) {
+      const int column = first + (c * 32 + static_cast<int>(threadIdx.x)) * N;
+      if (column >= x.width) continue;
+#pragma unroll
+      for (int i = 0; i < N; ++i) values[c][i] = map(values[c][i]);
+      store(values[c], to + column);
+    }
+  }
+}
+
+template <class Map, class E>
+void narrow(cudaStream_t stream, const Map& map, RowsOf<const E, 2> x, RowsOf<__nv_fp8_e4m3, 2> out) {
+  const Index rows = x.count();
+  if (rows == 0) return;
+  if (!x.moves_by(8) || !out.moves_by(8))
+    refuse("Rows of ", x.width, " numbers cannot be narrowed: rows are a multiple of 8 long, and begin at ",
+           "multiples of 16 bytes.");
+  constexpr int warps = 4;
+  narrow_rows<6><<<blocks_for(rows, warps), dim3(32, warps), 0, stream>>>(map, x, out, rows);
+  check(cudaGetLastError(), "Launching a conversion to e4m3");
+}
+
+}  // namespace weft::kernels

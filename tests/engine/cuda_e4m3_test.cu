@@ -1,0 +1,65 @@
+// FP8 on one CUDA device against what diffusers computed in float32.
+#include <doctest/doctest.h>
+
+#include "weft/backend/cuda.cuh"
+#include "weft/comm/solo.hpp"
+#include "worlds.cpp"  // here too: nvcc lays out some lambdas otherwise than the host compiler, so no mixing
+
+namespace {
+
+using Backend = weft::Cuda<__nv_fp8_e4m3, 16, 48, 88>;
+using Fp8Model = weft::HunyuanDiT<Backend>;
+using World = weft::Solo<Backend::Queue>;
+
+struct OnDevice {
+  explicit OnDevice(const std::filesystem::path& folder) : model(folder) {}
+
+  Fp8Model model;
+  World world;
+  weft::Engine<Fp8Model, weft::Local, World> engine{model, {}, world};
+};
+
+/// In dB, of numbers from −1 to 1.
+double psnr(const weft::Tensor& a, const weft::Tensor& b) {
+  REQUIRE(a.shape == b.shape);
+  double squares = 0;
+  for (std::size_t i = 0; i < a.data.size(); ++i)
+    squares += std::pow(std::clamp(a.data[i], -1.0f, 1.0f) - std::clamp(b.data[i], -1.0f, 1.0f), 2);
+  return 10 * std::log10(4 * static_cast<double>(a.data.size()) / squares);
+}
+
+}  // namespace
+
+static_assert(weft::Backend<Backend>);
+
+TEST_CASE("Goldens in FP8: as far from diffusers as three bits of mantissa, with the same bits every time") {
+  for (const char* name : {"v12", "v11_hd88"}) {
+    CAPTURE(name);
+    const Golden golden(name);
+    OnDevice device(golden.folder / "model/transformer");
+    const weft::Tensor sample = device.engine.forward(golden.evaluation());
+    CHECK(device.engine.forward(golden.evaluation()).data == sample.data);
+    const double forward = relative_l2(sample, golden.file("forward_expected").tensor("sample"));
+    const weft::Tensor latents = device.engine.generate(golden.request("ddpm"));
+    CHECK(device.engine.loop_counts() == weft::QueueCounts());
+    const double loop = relative_l2(latents, golden.file("ddpm_expected").tensor("latents"));
+    MESSAGE(name << ": relative L2 of a forward " << forward << ", of the loop " << loop);
+    CHECK(forward <= 0.11);
+    CHECK(loop <= 0.16);
+  }
+}
+
+TEST_CASE("The trained model's pictures in FP8") {
+  const Shapes shapes;
+  const weft::SafeTensors expected(WEFT_GOLDENS_DIR "/shapes_ddim20.safetensors");
+  auto request = shapes.request(
+      {"a red circle left of a blue square on gray", "a green ring above a yellow cross on black"}, 20);
+  request.noise = expected.tensor("noise");
+  OnDevice device(shapes.folder / "transformer");
+  const weft::Tensor images = device.engine.generate(request);
+  CHECK(device.engine.loop_counts() == weft::QueueCounts());
+  CHECK(device.engine.generate(request).data == images.data);
+  const double found = psnr(images, expected.tensor("image"));
+  MESSAGE("PSNR against diffusers in float32: " << found << " dB");
+  CHECK(found >= 34);
+}
