@@ -57,12 +57,12 @@ inline constexpr std::array nvlink4{Tier{8, 370 * gb, 8 * us}, Tier{8, 370 * gb,
 /// one to one of the other four.
 inline constexpr std::array nvlink2{Tier{4, 40 * gb, 10 * us}, Tier{8, 22 * gb, 10 * us},
                                     Tier{all_gpus, 11 * gb, 30 * us, true}};
-/// PCIe 4.0 x16: 32 GB/s a direction, copies between two GPUs reach 20 to 25. Four GPUs a socket; what crosses sockets
-/// shares a link between processors. One card of 100 Gb/s a host.
-inline constexpr std::array pcie4{Tier{4, 20 * gb, 15 * us}, Tier{8, 30 * gb, 20 * us, true},
+/// PCIe 4.0 x16: 32 GB/s a direction, of which a pair alone reaches 20 to 25 and all pairs under one root at once about
+/// half. Four GPUs a socket; what crosses sockets shares a link between processors. One card of 100 Gb/s a host.
+inline constexpr std::array pcie4{Tier{4, 12 * gb, 15 * us}, Tier{8, 30 * gb, 20 * us, true},
                                   Tier{all_gpus, 11 * gb, 30 * us, true}};
-/// PCIe 3.0 x16: 16 GB/s a direction, copies reach 11; otherwise the same.
-inline constexpr std::array pcie3{Tier{4, 11 * gb, 15 * us}, Tier{8, 20 * gb, 20 * us, true},
+/// PCIe 3.0 x16: 16 GB/s a direction; otherwise the same.
+inline constexpr std::array pcie3{Tier{4, 6 * gb, 15 * us}, Tier{8, 20 * gb, 20 * us, true},
                                   Tier{all_gpus, 11 * gb, 30 * us, true}};
 /// Threads of one process: a copy in its memory.
 inline constexpr std::array memory{Tier{all_gpus, 5 * gb, 20 * us}, Tier{all_gpus, 5 * gb, 20 * us},

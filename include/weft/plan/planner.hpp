@@ -47,7 +47,7 @@ struct AllMethods {
   static constexpr bool has = true;
 };
 
-constexpr Index shown_steps(const Mesh& mesh) { return std::max(mesh.warmup, 0) + 3; }
+constexpr Index shown_steps(const Mesh& mesh) { return std::max(mesh.warmup, 0) + 4; }
 
 /// Bytes a stage sends in a step: its hops, and the skips that others read.
 inline double stage_bytes(const CostModel& cost, const DitShape& placed, int stage) {
@@ -71,7 +71,8 @@ inline double stage_bytes(const CostModel& cost, const DitShape& placed, int sta
 
 /// The costs of a mesh that `check` allows.
 inline Prediction predict(const CostModel& cost) {
-  Prediction out{.mesh = cost.mesh};
+  Prediction out{};
+  out.mesh = cost.mesh;
   const Timeline timeline = timeline_of(cost, detail::shown_steps(cost.mesh));
   out.step = timeline.step(), out.total = timeline.run(cost.request.steps);
 
@@ -94,7 +95,7 @@ inline Prediction predict(const CostModel& cost) {
     out.bounds = {.products = all.products * share, .attention = all.attention * share, .rows = all.rows * share,
                   .ulysses = all.ulysses * share,   .ring = all.ring * share,           .host = all.host * share};
   }
-  double begin = timeline.step_ends[timeline.step_ends.size() - 2];
+  const double begin = timeline.step_begin();
   for (const TimelineSpan& span : timeline.spans)
     if (span.doing == Doing::stage_transfer && span.stage == cost.mesh.pipe - 1)
       out.bounds.stages += std::max(0.0, std::min(span.end, begin + out.step) - std::max(span.begin, begin));

@@ -26,8 +26,10 @@ struct Timeline {
   std::vector<TimelineSpan> spans;
   std::vector<double> step_ends;  // when all of a step is sampled
 
-  /// Seconds of a step when the pipeline is full, and of a run of so many steps.
-  double step() const { return step_ends.back() - step_ends[step_ends.size() - 2]; }
+  /// The last step but one: the pipeline is full then.
+  double step_begin() const { return step_ends[step_ends.size() - 3]; }
+  double step() const { return step_ends[step_ends.size() - 2] - step_begin(); }
+  /// Seconds of a run of so many steps.
   double run(Index steps) const {
     const auto shown = static_cast<Index>(step_ends.size());
     return steps <= shown ? step_ends[static_cast<std::size_t>(steps - 1)]
@@ -227,7 +229,7 @@ class PipelineRun {
 
 }  // namespace detail
 
-/// The first `steps` steps, at least two more than those of the warm-up.
+/// The first `steps` steps, at least three.
 inline Timeline timeline_of(const CostModel& cost, Index steps) {
   return detail::PipelineRun(cost, steps).run();
 }
