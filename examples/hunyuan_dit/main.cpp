@@ -6,15 +6,17 @@
 
 #include "bench.hpp"
 #include "outputs.hpp"
+#include "planning.hpp"
 #include "run.hpp"
 #include "stopwatch.hpp"
 
 namespace command {
 
-void obey(const Options& options) {
-  const ModelFolder model(options.model);
-  check_mesh(options, model);
-  Work work = work_of(options, model);
+void obey(const Options& asked) {
+  const ModelFolder model(asked.model);
+  if (!plans_mesh(asked)) check_mesh(asked, model);
+  Work work = work_of(asked, model);
+  const Options options = with_mesh(asked, model, work);
   const Outputs outputs(options, model);
   std::optional<weft::Trace> trace;
   if (outputs.has_trace()) trace.emplace(static_cast<int>(options.world()));
@@ -25,12 +27,22 @@ void obey(const Options& options) {
   watch.lap("write, " + weft::listed(written));
 }
 
+void (*act_of(Command command))(const Options&) {
+  switch (command) {
+    case Command::bench:
+      return bench;
+    case Command::plan:
+      return plan;
+    default:
+      return obey;
+  }
+}
+
 }  // namespace command
 
 int main(int argc, char** argv) {
   try {
-    if (const auto options = command::parse(argc, argv))
-      options->command == command::Command::bench ? command::bench(*options) : command::obey(*options);
+    if (const auto options = command::parse(argc, argv)) command::act_of(options->command)(*options);
     return 0;
   } catch (const weft::Refused& refusal) {
     std::cerr << refusal.what() << '\n';

@@ -3,6 +3,7 @@
 
 #include "../bench.hpp"
 #include "../run.hpp"
+#include "weft/plan/hardware.hpp"
 
 namespace command {
 
@@ -11,5 +12,9 @@ weft::Tensor run_on_cuda(const Options& options, const ModelFolder& folder, Work
 
 /// Measures what `bench` reports, likewise.
 BenchReport bench_on_cuda(const Options& options);
+
+/// Measures the GPUs of this host, in bfloat16, and the links between them; what cannot be measured here is
+/// that of an H100's machine.
+weft::Hardware calibrated_on_cuda();
 
 }  // namespace command

@@ -110,8 +110,8 @@ struct CostModel {
     const Gpu& gpu = hardware.gpu;
     const Index queries = ring_rows(tokens), here = heads() * pictures();
     if (model.text_length > 0)
-      cost.attention += attention_seconds(gpu, rows(tokens), model.text_length, model.heads * pictures(),
-                                          model.head_dim);
+      cost.attention +=
+          attention_seconds(gpu, rows(tokens), model.text_length, model.heads * pictures(), model.head_dim);
     if (mesh.ring == 1) {
       cost.attention += attention_seconds(gpu, queries, request.tokens, here, model.head_dim);
       return;

@@ -23,7 +23,8 @@ inline std::string name_of(const Mesh& mesh) {
   }
   if (name.empty()) name = "one rank";
   if (mesh.patch_count() > 1) name += ", " + std::to_string(mesh.patch_count()) + " patches";
-  if (mesh.ring > 1 && mesh.patch_count() > 1) name += mesh.copies_ring_cache() ? ", keys copied" : ", keys rotate";
+  if (mesh.ring > 1 && mesh.patch_count() > 1)
+    name += mesh.copies_ring_cache() ? ", keys copied" : ", keys rotate";
   return name;
 }
 
@@ -55,10 +56,10 @@ inline std::string_view bound_of(const Prediction& prediction) {
 /// What is lost besides computing, most first; empty if nothing is.
 inline NamedBound loss_of(const Prediction& prediction) {
   for (const NamedBound& bound : sorted_bounds({.ulysses = prediction.bounds.ulysses,
-                                                .ring = prediction.bounds.ring,
-                                                .stages = prediction.bounds.stages,
-                                                .idle = prediction.bounds.idle,
-                                                .host = prediction.bounds.host}))
+                                 .ring = prediction.bounds.ring,
+                                 .stages = prediction.bounds.stages,
+                                 .idle = prediction.bounds.idle,
+                                 .host = prediction.bounds.host}))
     if (bound.seconds > 1e-3 * prediction.step) return bound;
   return {};
 }
@@ -72,13 +73,15 @@ inline std::string number(const char* format, double value) {
 
 /// Why the first of a ranking is first, in two sentences.
 inline std::string explanation_of(const Plan& plan) {
-  if (plan.ranking.empty()) return "No mesh fits: " + (plan.rejected.empty() ? "there is none" : plan.rejected.front().reason) + ".";
+  if (plan.ranking.empty())
+    return "No mesh fits: " + (plan.rejected.empty() ? "there is none" : plan.rejected.front().reason) + ".";
   const Prediction& best = plan.ranking.front();
   const NamedBound loss = loss_of(best);
   std::string text = name_of(best.mesh) + " takes " + number("%.1f", best.step * 1e3) + " ms a step, " +
-                     number("%.2f", plan.single.total / best.total) + " times as fast as one GPU: most goes into " +
-                     std::string(bound_of(best));
-  text += loss.name.empty() ? ", and no transfer is waited for." : ", and " + std::string(loss.name) + " add " +
+                     number("%.2f", plan.single.total / best.total) +
+                     " times as fast as one GPU: most goes into " + std::string(bound_of(best));
+  text += loss.name.empty() ? ", and no transfer is waited for."
+                            : ", and " + std::string(loss.name) + " add " +
                                   number("%.1f", 100 * loss.seconds / best.step) + " %.";
   const auto other = std::find_if(plan.ranking.begin(), plan.ranking.end(), [&best](const Prediction& p) {
     return std::pair(p.mesh.pipe, p.mesh.ulysses) != std::pair(best.mesh.pipe, best.mesh.ulysses) ||
@@ -89,8 +92,8 @@ inline std::string explanation_of(const Plan& plan) {
   text += " The next other way, " + name_of(other->mesh) + ", is " +
           number("%.1f", 100 * (other->total / best.total - 1)) + " % slower";
   return text + (theirs.name.empty() ? ", since its kernels are smaller."
-                                     : ", with " + number("%.1f", 100 * theirs.seconds / other->step) + " % of " +
-                                           std::string(theirs.name) + ".");
+                                     : ", with " + number("%.1f", 100 * theirs.seconds / other->step) +
+                                           " % of " + std::string(theirs.name) + ".");
 }
 
 }  // namespace weft

@@ -19,15 +19,16 @@ class Gantt {
 
   std::string svg() const {
     const int height = top + timeline_.stages * row + 70;
-    std::string out = sentence("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"", left + width + 20, "\" height=\"",
-                               height, "\" font-family=\"sans-serif\" font-size=\"12\">\n");
+    std::string out = sentence("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"", left + width + 20,
+                               "\" height=\"", height, "\" font-family=\"sans-serif\" font-size=\"12\">\n");
     out += "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n";
     out += text(left, 18, name_of(mesh_) + ": pale where a stage is idle, darker in the back half of a fold");
     for (int s = 0; s < timeline_.stages; ++s) {
       out += text(8, top + s * row + row / 2 + 4, "stage " + std::to_string(s));
       out += rectangle(0, end_, s, "#f4f4f4", "");
     }
-    for (const TimelineSpan& span : timeline_.spans) out += rectangle(span.begin, span.end, span.stage, colour(span), title(span));
+    for (const TimelineSpan& span : timeline_.spans)
+      out += rectangle(span.begin, span.end, span.stage, colour(span), title(span));
     for (std::size_t step = 0; step < timeline_.step_ends.size(); ++step) out += step_line(step);
     return out + legend() + "</svg>\n";
   }
@@ -37,9 +38,11 @@ class Gantt {
 
   double x(double seconds) const { return left + width * seconds / end_; }
 
-  std::string rectangle(double begin, double end, int stage, const std::string& fill, const std::string& hint) const {
-    return sentence("<rect x=\"", x(begin), "\" y=\"", top + stage * row + 2, "\" width=\"", x(end) - x(begin),
-                    "\" height=\"", row - 4, "\" fill=\"", fill, "\" stroke=\"white\" stroke-width=\"0.5\">",
+  std::string rectangle(double begin, double end, int stage, const std::string& fill,
+                        const std::string& hint) const {
+    return sentence("<rect x=\"", x(begin), "\" y=\"", top + stage * row + 2, "\" width=\"",
+                    x(end) - x(begin), "\" height=\"", row - 4, "\" fill=\"", fill,
+                    "\" stroke=\"white\" stroke-width=\"0.5\">",
                     hint.empty() ? "" : "<title>" + hint + "</title>", "</rect>\n");
   }
 
@@ -48,7 +51,8 @@ class Gantt {
   }
 
   std::string patch_colour(const Unit& unit, bool back) const {
-    if (unit.patches.size() == mesh_.patch_count() && mesh_.patch_count() > 1) return back ? "#8a8a8a" : "#b0b0b0";
+    if (unit.patches.size() == mesh_.patch_count() && mesh_.patch_count() > 1)
+      return back ? "#8a8a8a" : "#b0b0b0";
     const Index hue = 40 + unit.patches.begin * 270 / mesh_.patch_count();  // no red
     return sentence("hsl(", hue, ",65%,", back ? 42 : 62, "%)");
   }
@@ -70,8 +74,9 @@ class Gantt {
     const std::string_view doing = span.doing == Doing::compute          ? "computes"
                                    : span.doing == Doing::stage_transfer ? "waits for a stage"
                                                                          : "waits inside attention";
-    return sentence("step ", span.unit.step, ", patch ", span.unit.patches.begin, ", blocks ", span.blocks.begin, " to ",
-                    span.blocks.end, ": ", doing, " for ", (span.end - span.begin) * 1e3, " ms");
+    return sentence("step ", span.unit.step, ", patch ", span.unit.patches.begin, ", blocks ",
+                    span.blocks.begin, " to ", span.blocks.end, ": ", doing, " for ",
+                    (span.end - span.begin) * 1e3, " ms");
   }
 
   std::string step_line(std::size_t step) const {
@@ -88,7 +93,8 @@ class Gantt {
     std::string out;
     double at = left;
     const auto entry = [&out, &at, y](const std::string& fill, const std::string& words, double room) {
-      out += sentence("<rect x=\"", at, "\" y=\"", y - 11, "\" width=\"12\" height=\"12\" fill=\"", fill, "\"/>\n");
+      out += sentence("<rect x=\"", at, "\" y=\"", y - 11, "\" width=\"12\" height=\"12\" fill=\"", fill,
+                      "\"/>\n");
       out += text(at + 16, y, words);
       at += room;
     };

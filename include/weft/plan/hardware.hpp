@@ -24,8 +24,8 @@ struct Gpu {
 
 /// GPUs that reach one another by the same link: those under one switch or root, of a host, of all hosts.
 struct Tier {
-  int gpus = 1;       // neighbours by number
-  double rate = 0;    // B/s that a GPU sends, or all of the tier below together where it is shared
+  int gpus = 1;        // neighbours by number
+  double rate = 0;     // B/s that a GPU sends, or all of the tier below together where it is shared
   double latency = 0;  // seconds of a message
   bool shared = false;
 

@@ -19,8 +19,9 @@ struct ProductTile {
 };
 
 constexpr std::array product_tiles{
-    ProductTile{256, 128, 1},    ProductTile{128, 256, 1},    ProductTile{128, 192, 1},  ProductTile{192, 128, 1},
-    ProductTile{128, 128, 0.95}, ProductTile{128, 96, 0.95}, ProductTile{128, 64, 0.8}, ProductTile{64, 64, 0.6},
+    ProductTile{256, 128, 1},  ProductTile{128, 256, 1},    ProductTile{128, 192, 1},
+    ProductTile{192, 128, 1},  ProductTile{128, 128, 0.95}, ProductTile{128, 96, 0.95},
+    ProductTile{128, 64, 0.8}, ProductTile{64, 64, 0.6},
 };
 
 }  // namespace detail
@@ -49,7 +50,8 @@ constexpr double attention_seconds(const Gpu& gpu, Index queries, Index keys, In
   constexpr double start = 3.3, ends = 1.4;  // of a launch and of a block, in times of a tile
   const Index padded = ceil_div(head_dim, 16) * 8 + ceil_div(head_dim, 8) * 4;
   const auto seconds = [=](Index rows) {
-    const double tile = 4.0 * static_cast<double>(rows * 128 * padded) * gpu.multiprocessors / gpu.attention_rate;
+    const double tile =
+        4.0 * static_cast<double>(rows * 128 * padded) * gpu.multiprocessors / gpu.attention_rate;
     const Index waves = ceil_div(ceil_div(queries, rows) * heads, gpu.multiprocessors);
     return tile * (start + static_cast<double>(waves) * (static_cast<double>(ceil_div(keys, 128)) + ends));
   };

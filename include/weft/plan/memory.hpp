@@ -33,7 +33,8 @@ inline MemoryUse memory_use(const CostModel& cost, const std::vector<Range>& blo
       use.weights += weight_bytes(model, model.reads_skip(i), cost.request.element_bytes);
       ++layers, kept += model.is_kept(i);
     }
-  const bool patches = cost.mesh.patch_count() > 1, rotates = cost.mesh.ring > 1 && !cost.mesh.copies_ring_cache();
+  const bool patches = cost.mesh.patch_count() > 1,
+             rotates = cost.mesh.ring > 1 && !cost.mesh.copies_ring_cache();
   const Index stored = rotates ? cost.ring_rows(cost.request.tokens) : cost.request.tokens;
   use.keys = 2 * cost.head_bytes(stored) * static_cast<double>(patches ? layers : 1);
   if (rotates) use.keys += 4 * cost.head_bytes(stored);  // on their way

@@ -92,16 +92,20 @@ inline Prediction predict(const CostModel& cost) {
     out.sent = std::max(out.sent, all.sent * share + detail::stage_bytes(cost, placed, stage));
     if (all.seconds() <= longest) continue;
     longest = all.seconds();
-    out.bounds = {.products = all.products * share, .attention = all.attention * share, .rows = all.rows * share,
-                  .ulysses = all.ulysses * share,   .ring = all.ring * share,           .host = all.host * share};
+    out.bounds = {.products = all.products * share,
+                  .attention = all.attention * share,
+                  .rows = all.rows * share,
+                  .ulysses = all.ulysses * share,
+                  .ring = all.ring * share,
+                  .host = all.host * share};
   }
   const double begin = timeline.step_begin();
   for (const TimelineSpan& span : timeline.spans)
     if (span.doing == Doing::stage_transfer && span.stage == cost.mesh.pipe - 1)
       out.bounds.stages += std::max(0.0, std::min(span.end, begin + out.step) - std::max(span.begin, begin));
   const Bounds& b = out.bounds;
-  out.bounds.idle = std::max(
-      0.0, out.step - b.products - b.attention - b.rows - b.ulysses - b.ring - b.stages - b.host);
+  out.bounds.idle =
+      std::max(0.0, out.step - b.products - b.attention - b.rows - b.ulysses - b.ring - b.stages - b.host);
   return out;
 }
 
@@ -146,7 +150,8 @@ inline Plan plan(const DitShape& model, const Hardware& hardware, const PlanRequ
   if (request.tokens < 1) refuse("the picture has ", request.tokens, " tokens and needs at least 1");
   if (request.steps < 1) refuse("the plan is for ", request.steps, " steps and needs at least 1");
   const Demand demand{request.prompts, request.branches, request.tokens, request.steps};
-  Plan out{.single = predict({model, hardware, request, engine, {.warmup = 0}}), .ranking = {}, .rejected = {}};
+  Plan out{
+      .single = predict({model, hardware, request, engine, {.warmup = 0}}), .ranking = {}, .rejected = {}};
   for (const Mesh& mesh : candidate_meshes(model, request)) {
     if (const auto fault = check<detail::AllMethods>(mesh, model, demand, request.gpus)) {
       out.rejected.push_back({mesh, to_string(*fault)});
@@ -155,8 +160,8 @@ inline Plan plan(const DitShape& model, const Hardware& hardware, const PlanRequ
     Prediction prediction = predict({model, hardware, request, engine, mesh});
     const double room = usable_memory(hardware.gpu);
     if (prediction.memory > room) {
-      out.rejected.push_back({mesh, sentence("it needs ", prediction.memory / 1e9, " GB on a GPU, and ", room / 1e9,
-                                             " GB of its memory can be used")});
+      out.rejected.push_back({mesh, sentence("it needs ", prediction.memory / 1e9, " GB on a GPU, and ",
+                                             room / 1e9, " GB of its memory can be used")});
     } else {
       out.ranking.push_back(std::move(prediction));
     }

@@ -92,16 +92,19 @@ class PipelineRun {
   };
 
   const UnitCost& unit_cost(const Unit& unit) {
-    const Index tokens = unit.patches.size() == 1 ? job_.layout.patch(unit.patches.begin).size() : job_.layout.tokens;
+    const Index tokens =
+        unit.patches.size() == 1 ? job_.layout.patch(unit.patches.begin).size() : job_.layout.tokens;
     const auto [at, is_new] = costs_.try_emplace(tokens);
     if (!is_new) return at->second;
-    const Index rows = cost_.rows(tokens), features = cost_.model.channels * cost_.model.patch * cost_.model.patch;
+    const Index rows = cost_.rows(tokens),
+                features = cost_.model.channels * cost_.model.patch * cost_.model.patch;
     const auto prediction = static_cast<double>(rows * cost_.request.prompts * features * 4);
-    return at->second = {.plain = cost_.block(tokens, false),
-                         .skip = cost_.block(tokens, true),
-                         .ends = cost_.ends(tokens),
-                         .bytes = cost_.activations(rows),
-                         .guidance = exchange_seconds(cost_.hardware, prediction, group_of(cost_.mesh, Axis::cfg))};
+    return at->second = {
+               .plain = cost_.block(tokens, false),
+               .skip = cost_.block(tokens, true),
+               .ends = cost_.ends(tokens),
+               .bytes = cost_.activations(rows),
+               .guidance = exchange_seconds(cost_.hardware, prediction, group_of(cost_.mesh, Axis::cfg))};
   }
 
   double stage_seconds(double bytes) const {
@@ -128,7 +131,8 @@ class PipelineRun {
     // The skips of one unit may be unread while the next one computes.
     const Skips* before = stage.skips.size() < 2 ? nullptr : &stage.skips[stage.skips.size() - 2];
     if (before && !before->is_read) return false;
-    const double start = std::max({stage.free, slowest.arrival, before && before->seconds > 0 ? before->there : 0.0});
+    const double start =
+        std::max({stage.free, slowest.arrival, before && before->seconds > 0 ? before->there : 0.0});
     const double begin = task.blocks.empty() ? start : read_skips(s, stage.skips.size(), start);
     const double since = std::max(stage.free, slowest.arrival - slowest.travelled);
     if (slowest.travelled > 0 && since < slowest.arrival)
@@ -209,7 +213,8 @@ class PipelineRun {
   }
 
   int stage_of(Index block) const {
-    return std::find_if(hops_.begin(), hops_.end(), [block](const Hop& hop) { return hop.blocks.contains(block); })
+    return std::find_if(hops_.begin(), hops_.end(),
+                        [block](const Hop& hop) { return hop.blocks.contains(block); })
         ->stage;
   }
 
