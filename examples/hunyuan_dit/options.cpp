@@ -201,6 +201,10 @@ void add_plan(CLI::App& app, Options& options, Words& words) {
   app.add_flag("--exact", planning.exact, "None but methods that give the picture of one rank");
   app.add_option("--calibrate", planning.calibrate, "Measures the GPUs here and writes a description of them")
       ->type_name("F.json");
+  app.add_flag("--kernels", planning.kernels,
+               "Times kernels of every shard's size here, beside what is predicted");
+  app.add_option("--dtype", words.dtype, "Numbers to measure in: bf16 (default), fp16 or fp32")
+      ->type_name("TYPE");
   add_hardware(app, options);
   add_degrees(app, options, words.ring_cache);
   app.add_option("--json", options.json, "The ranking for machines")->type_name("F.json")->group("Output");
@@ -235,6 +239,7 @@ void set_words(Options& options, const Words& words) {
     options.planning.exact = true;
   options.backend = value_of<Backend>("backend", words.backend.empty() ? "host" : words.backend,
                                       {{"host", Backend::host}, {"cuda", Backend::cuda}});
+  if (options.command == Command::plan) options.backend = Backend::cuda;  // what it measures
   if (options.command == Command::bench) {
     if (!words.backend.empty() && options.backend == Backend::host)
       weft::refuse("bench measures a CUDA device; leave --backend host away");

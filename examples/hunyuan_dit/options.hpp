@@ -31,6 +31,7 @@ struct Planning {
   int gpus = 8;
   std::optional<int> tokens;  // instead of --px
   std::optional<std::string> svg, calibrate;
+  bool kernels = false;  // measured beside their predictions
 };
 
 struct Options {

@@ -1,12 +1,14 @@
 #include "planning.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <span>
 
 #include "bench.hpp"
 #include "cuda/run.hpp"
+#include "kernel_times.hpp"
 #include "run.hpp"
 #include "weft/io/output_file.hpp"
 #include "weft/plan.hpp"
@@ -96,6 +98,26 @@ void commit(const weft::OutputFile& file, const std::string& text) {
   file.commit(std::as_bytes(std::span(text)));
 }
 
+/// Measures, prints and returns as JSON the kernels of kernel_sizes().
+nlohmann::json compare_kernels(const Options& options, const weft::Gpu& gpu) {
+  const std::vector<KernelSize> sizes = kernel_sizes();
+  const std::vector<double> measured = kernel_times_on_cuda(options, sizes);
+  nlohmann::json out = nlohmann::json::array();
+  double worst = 0;
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    const auto& [kind, m, n, k] = sizes[i];
+    const char* const name = kind == KernelSize::product ? "product" : "attention";
+    const double error = sizes[i].predicted(gpu) / measured[i] - 1;
+    worst = std::max(worst, std::abs(error));
+    std::printf("%-9s %6d %6d %5d %9.1f us, predicted %9.1f us, %+5.1f %%\n", name, static_cast<int>(m),
+                static_cast<int>(n), static_cast<int>(k), measured[i] * 1e6, sizes[i].predicted(gpu) * 1e6,
+                100 * error);
+    out.push_back({{"kind", name}, {"m", m}, {"n", n}, {"k", k}, {"us", measured[i] * 1e6}});
+  }
+  std::printf("largest error: %.1f %%\n", 100 * worst);
+  return out;
+}
+
 /// The mesh that is given; refused if it breaks a rule.
 weft::Mesh given_mesh(const Options& options, const weft::DitShape& shape, const weft::PlanRequest& request) {
   const weft::Mesh& mesh = options.mesh;
@@ -141,7 +163,7 @@ void plan(const Options& options) {
   if (planning.svg) svg.emplace(*planning.svg);
   if (planning.calibrate) {
     calibrated.emplace(*planning.calibrate);
-    const std::string text = weft::hardware_json(calibrated_on_cuda());
+    const std::string text = weft::hardware_json(calibrated_on_cuda(options));
     commit(*calibrated, text);
     std::printf("%s", text.c_str());
     return;
@@ -149,6 +171,11 @@ void plan(const Options& options) {
   if (planning.hardware.empty())
     weft::refuse("plan needs --hardware, such as a100-nvlink, or a file that plan --calibrate wrote");
   const weft::Hardware hardware = weft::hardware_of(planning.hardware);
+  if (planning.kernels) {
+    const nlohmann::json kernels = compare_kernels(options, hardware.gpu);
+    if (json) commit(*json, kernels.dump(1) + "\n");
+    return;
+  }
   const weft::DitShape shape =
       options.model.empty() ? bench_config().shape() : ModelFolder(options.model).config().shape();
 

@@ -9,6 +9,8 @@ template <class E>
 struct OnDevice {
   static weft::Tensor run(const Options& options, const ModelFolder& folder, Work work, weft::Trace* trace);
   static BenchReport bench(const Options& options);
+  static weft::Hardware calibrate();
+  static std::vector<double> time_kernels(const std::vector<KernelSize>& sizes);
 };
 
 }  // namespace command

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "../running.hpp"
+#include "calibrate.cuh"
 #include "device.cuh"
 #include "measure.cuh"
 #include "weft/backend/cuda.cuh"
@@ -28,6 +29,16 @@ weft::Tensor OnDevice<E>::run(const Options& options, const ModelFolder& folder,
 template <class E>
 BenchReport OnDevice<E>::bench(const Options& options) {
   return measure<Cuda<E>>(options);
+}
+
+template <class E>
+weft::Hardware OnDevice<E>::calibrate() {
+  return calibrated<Cuda<E>>();
+}
+
+template <class E>
+std::vector<double> OnDevice<E>::time_kernels(const std::vector<KernelSize>& sizes) {
+  return measured_kernels<Cuda<E>>(sizes);
 }
 
 }  // namespace command
