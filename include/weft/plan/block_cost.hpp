@@ -67,7 +67,7 @@ struct CostModel {
     add_products(cost, tokens, reads_skip);
     add_rows(cost, tokens, reads_skip);
     add_attention(cost, tokens);
-    add_ulysses(cost, tokens);
+    if (mesh.ulysses > 1) add_ulysses(cost, tokens);
     cost.products /= engine.efficiency, cost.attention /= engine.efficiency, cost.rows /= engine.efficiency;
     const int exchanges = (mesh.ulysses > 1 ? 2 : 0) + (mesh.ring > 1 ? mesh.ring - 1 : 0);
     const double launching = engine.host_per_block + exchanges * engine.host_per_exchange;
@@ -146,7 +146,8 @@ struct CostModel {
 
   /// Queries, keys and values to the ranks that have their heads, and what attention gives back.
   constexpr void add_ulysses(BlockCost& cost, Index tokens) const {
-    if (mesh.ulysses == 1) return;
+    if (engine.packs_exchanges)
+      cost.rows += 2 * 4 * rows_seconds(hardware.gpu, 2 * activations(rows(tokens)));
     const double one = activations(rows(tokens)) * (mesh.ulysses - 1) / mesh.ulysses;
     const Group group = group_of(mesh, Axis::ulysses);
     cost.ulysses += exchange_seconds(hardware, 3 * one, group) + exchange_seconds(hardware, one, group);

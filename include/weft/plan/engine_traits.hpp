@@ -13,6 +13,7 @@ struct EngineTraits {
   std::optional<Placement> placement;  // of stages; nothing: as suits the model
   bool overlaps_stages = true;         // a stage computes while its activations travel
   bool overlaps_ring = true;           // attention computes while the next keys travel
+  bool packs_exchanges = false;        // heads are copied into place before and after Ulysses' exchanges
   bool keeps_text = true;              // the text's keys and values are computed once a picture
   double host_per_block = 0;           // seconds in which the processor launches a block's kernels
   double host_per_exchange = 0;        // and a transfer
