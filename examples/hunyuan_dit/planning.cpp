@@ -122,7 +122,7 @@ nlohmann::json compare_kernels(const Options& options, const weft::Gpu& gpu) {
 weft::Mesh given_mesh(const Options& options, const weft::DitShape& shape, const weft::PlanRequest& request) {
   const weft::Mesh& mesh = options.mesh;
   const weft::Demand demand{request.prompts, request.branches, request.tokens, request.steps};
-  if (const auto fault = weft::check<weft::detail::AllMethods>(mesh, shape, demand, mesh.ranks()))
+  if (const auto fault = weft::check<weft::AllMethods>(mesh, shape, demand, mesh.ranks()))
     weft::refuse(to_string(*fault));
   return mesh;
 }
@@ -184,6 +184,7 @@ void plan(const Options& options) {
   for (const int px : sides) {
     const weft::Index side = px / px_per_state / shape.patch;
     const weft::PlanRequest request{.gpus = planning.gpus,
+                                    planning.gpus == 1 ? "" : "s",
                                     .tokens = planning.tokens ? *planning.tokens : side * side,
                                     .prompts = options.pictures,
                                     .branches = shape.branches,
@@ -191,9 +192,9 @@ void plan(const Options& options) {
                                     .warmup = options.mesh.warmup,
                                     .exact = planning.exact};
     const weft::Plan plan = weft::plan(shape, hardware, request);
-    std::printf("%s%d GPUs, %s, %d tokens, %d steps (model output)\n", px == sides.front() ? "" : "\n",
-                planning.gpus, planning.hardware.c_str(), static_cast<int>(request.tokens),
-                options.sampling.steps);
+    std::printf("%s%d GPU%s, %s, %d tokens, %d steps (model output)\n", px == sides.front() ? "" : "\n",
+                planning.gpus, planning.gpus == 1 ? "" : "s", planning.hardware.c_str(),
+                static_cast<int>(request.tokens), options.sampling.steps);
     print(plan);
     all.push_back(json_of(plan));
     all.back()["tokens"] = request.tokens;

@@ -54,7 +54,7 @@ TEST_CASE("A plan is of meshes that run, the fastest first, and each once") {
     for (std::size_t i = 0; i < plan.ranking.size(); ++i) {
       const Mesh& mesh = plan.ranking[i].mesh;
       CHECK(mesh.ranks() == gpus);
-      CHECK(!weft::check<weft::detail::AllMethods>(mesh, hunyuan, {3, 2, tokens_of(1024), 50}, gpus));
+      CHECK(!weft::check<weft::AllMethods>(mesh, hunyuan, {3, 2, tokens_of(1024), 50}, gpus));
       if (i > 0) CHECK(plan.ranking[i - 1].total <= plan.ranking[i].total);
       for (std::size_t j = 0; j < i; ++j) CHECK(name_of(mesh) != name_of(plan.ranking[j].mesh));
     }

@@ -39,13 +39,13 @@ struct Plan {
   std::vector<Rejection> rejected;
 };
 
-namespace detail {
-
-/// Every method, for rules that ask which there are.
+/// Stands for a stack of all policies, where `check` asks which there are.
 struct AllMethods {
   template <Axis>
   static constexpr bool has = true;
 };
+
+namespace detail {
 
 constexpr Index shown_steps(const Mesh& mesh) { return std::max(mesh.warmup, 0) + 4; }
 
@@ -94,7 +94,7 @@ inline Prediction predict(const CostModel& cost) {
     longest = all.seconds();
     out.bounds = {.products = all.products * share,
                   .attention = all.attention * share,
-                  .rows = all.rows * share,
+                  .rows = (all.rows + cost.ends(ceil_div(tokens, patches))) * share,
                   .ulysses = all.ulysses * share,
                   .ring = all.ring * share,
                   .host = all.host * share};
@@ -153,7 +153,7 @@ inline Plan plan(const DitShape& model, const Hardware& hardware, const PlanRequ
   Plan out{
       .single = predict({model, hardware, request, engine, {.warmup = 0}}), .ranking = {}, .rejected = {}};
   for (const Mesh& mesh : candidate_meshes(model, request)) {
-    if (const auto fault = check<detail::AllMethods>(mesh, model, demand, request.gpus)) {
+    if (const auto fault = check<AllMethods>(mesh, model, demand, request.gpus)) {
       out.rejected.push_back({mesh, to_string(*fault)});
       continue;
     }
