@@ -184,7 +184,6 @@ void plan(const Options& options) {
   for (const int px : sides) {
     const weft::Index side = px / px_per_state / shape.patch;
     const weft::PlanRequest request{.gpus = planning.gpus,
-                                    planning.gpus == 1 ? "" : "s",
                                     .tokens = planning.tokens ? *planning.tokens : side * side,
                                     .prompts = options.pictures,
                                     .branches = shape.branches,
