@@ -94,6 +94,18 @@ TEST_CASE("One GPU holds the weights, activations and keys of one picture") {
   CHECK(memory < 5e9);
 }
 
+TEST_CASE("A rank keeps keys for its heads: of one block without patches, of all its blocks with them") {
+  const double a = 2.0 * 4096 * 1408 * 2, text = 2.0 * 333 * 1408 * 2;
+  const auto keys = [](const Mesh& mesh) {
+    return memory_use(cost_of(mesh), weft::pipeline_blocks(hunyuan, mesh.pipe, 0)).keys;
+  };
+  CHECK(keys({}) == doctest::Approx(2 * a + 2 * 40 * text));
+  CHECK(keys({.ulysses = 2}) == doctest::Approx(a + 2 * 40 * text));
+  CHECK(keys({.pipe = 2, .patches = 4}) == doctest::Approx(2 * 20 * a + 2 * 20 * text));
+  CHECK(keys({.pipe = 2, .ring = 2, .ring_cache = weft::RingCache::rotate}) ==
+        doctest::Approx(20 * a + 2 * a + 2 * 20 * text));
+}
+
 TEST_CASE("Requests that make no sense are refused") {
   CHECK_THROWS_AS(plan_of({.gpus = 0, .tokens = 4096}), weft::Refused);
   CHECK_THROWS_AS(plan_of({.gpus = 1, .tokens = 0}), weft::Refused);
