@@ -11,16 +11,18 @@
 #include "bench.hpp"
 #include "mpi/run.hpp"
 #include "outputs.hpp"
+#include "planning.hpp"
 #include "run.hpp"
 #include "stopwatch.hpp"
 
 namespace command {
 
 /// In every process. One alone speaks and writes.
-void obey(const Options& options, const Run& run_work, weft::Trace* trace) {
-  const ModelFolder model(options.model);
-  check_mesh(options, model);
-  Work work = work_of(options, model);
+void obey(const Options& asked, const Run& run_work, weft::Trace* trace) {
+  const ModelFolder model(asked.model);
+  if (!plans_mesh(asked)) check_mesh(asked, model);
+  Work work = work_of(asked, model);
+  const Options options = with_mesh(asked, model, work);
   std::optional<Outputs> outputs;
   if (options.speaks()) outputs.emplace(options, model);
 
@@ -52,6 +54,17 @@ int end_refused(bool speaks, const weft::Refused& refusal) {
   return 2;
 }
 
+void (*act_of(Command command))(const Options&) {
+  switch (command) {
+    case Command::bench:
+      return bench;
+    case Command::plan:
+      return plan;
+    default:
+      return obey;
+  }
+}
+
 }  // namespace command
 
 int main(int argc, char** argv) {
@@ -61,7 +74,7 @@ int main(int argc, char** argv) {
     if (launched && launched->world == 1) launched.reset();
     speaks = !launched || launched->rank == 0;
     if (const auto options = command::parse(argc, argv, launched))
-      options->command == command::Command::bench ? command::bench(*options) : command::obey(*options);
+      command::act_of(options->command)(*options);
     return 0;
   } catch (const weft::Refused& refusal) {
     return command::end_refused(speaks, refusal);

@@ -50,7 +50,7 @@ void add_model(CLI::App& app, Options& options) {
 
 /// What options say in words.
 struct Words {
-  std::string ring_cache = "automatic", backend, dtype;
+  std::string ring_cache = "automatic", mesh = "auto", backend, dtype;
 };
 
 void add_device(CLI::App& app, Words& words) {
@@ -65,12 +65,20 @@ void add_device(CLI::App& app, Words& words) {
       ->group("Device");
 }
 
-void add_mesh(CLI::App& app, Options& options, std::string& ring_cache) {
+void add_hardware(CLI::App& app, Options& options) {
+  app.add_option("--hardware", options.planning.hardware,
+                 "What is planned for: a machine's name, or a file that plan --calibrate wrote")
+      ->type_name("NAME")
+      ->group("Mesh");
+}
+
+void add_degrees(CLI::App& app, Options& options, std::string& ring_cache) {
   weft::Mesh& mesh = options.mesh;
   const auto degree = [&](const char* name, int& value, const char* description) {
     app.add_option(name, value, description)
         ->type_name("N")
         ->check(between(1, most_ranks))
+        ->each([&options](const std::string&) { options.planning.has_degrees = true; })
         ->capture_default_str()
         ->group("Mesh");
   };
@@ -80,6 +88,7 @@ void add_mesh(CLI::App& app, Options& options, std::string& ring_cache) {
                  "Patches of the picture, as many as stages or more (default: one a stage)")
       ->type_name("N")
       ->check(between(1, 1 << 30))
+      ->each([&options](const std::string&) { options.planning.has_degrees = true; })
       ->group("Mesh");
   app.add_option("--warmup", mesh.warmup, "First steps in which every patch sees fresh keys of all")
       ->type_name("N")
@@ -88,12 +97,6 @@ void add_mesh(CLI::App& app, Options& options, std::string& ring_cache) {
   degree("--ulysses", mesh.ulysses, "Ranks that share the heads in attention");
   degree("--ring", mesh.ring, "Ranks round which keys and values travel in attention");
   degree("--data", mesh.data, "Ranks that paint different pictures");
-  app.add_option(
-         "--ranks", options.ranks,
-         "Ranks in all (default: the product of the degrees, or the processes that mpirun has started)")
-      ->type_name("N")
-      ->check(between(1, most_ranks))
-      ->group("Mesh");
   app.add_option("--timeout", options.timeout,
                  "Seconds of silence after which a rank in another process is given up, and all end")
       ->type_name("SECONDS")
@@ -105,6 +108,24 @@ void add_mesh(CLI::App& app, Options& options, std::string& ring_cache) {
       ->type_name("WHAT")
       ->capture_default_str()
       ->group("Mesh");
+}
+
+void add_mesh(CLI::App& app, Options& options, Words& words) {
+  add_degrees(app, options, words.ring_cache);
+  app.add_option(
+         "--ranks", options.ranks,
+         "Ranks in all (default: the product of the degrees, or the processes that mpirun has started)")
+      ->type_name("N")
+      ->check(between(1, most_ranks))
+      ->group("Mesh");
+  app.add_option(
+         "--mesh", words.mesh,
+         "How ranks are shared out where no degree is given: auto, the fastest; exact, the fastest that "
+         "gives one rank's picture")
+      ->type_name("HOW")
+      ->capture_default_str()
+      ->group("Mesh");
+  add_hardware(app, options);
   app.add_option("--trace", options.trace, "A timeline of every rank for ui.perfetto.dev")
       ->type_name("F.json")
       ->group("Output");
@@ -174,9 +195,44 @@ void add_bench(CLI::App& app, Options& options) {
   app.add_option("--json", options.json, "The figures for machines")->type_name("F.json")->group("Output");
 }
 
+void add_plan(CLI::App& app, Options& options, Words& words) {
+  Planning& planning = options.planning;
+  app.add_option("--model", options.model, "The model's folder (default: HunyuanDiT v1.2)")->type_name("DIR");
+  app.add_option("--gpus", planning.gpus, "GPUs")
+      ->type_name("N")
+      ->check(between(1, 4096))
+      ->capture_default_str();
+  app.add_option("--px", options.px, "Sides of the pictures")->type_name("PX...")->check(between(16, 16384));
+  app.add_option("--tokens", planning.tokens, "Tokens instead, as of a video")
+      ->type_name("N")
+      ->check(between(1, 1 << 24));
+  app.add_option("--pictures", options.pictures, "Pictures side by side")
+      ->type_name("N")
+      ->check(between(1, 1024))
+      ->capture_default_str();
+  app.add_option("--steps", options.sampling.steps, "Denoising steps")
+      ->type_name("N")
+      ->check(between(1, 1000))
+      ->capture_default_str();
+  app.add_flag("--exact", planning.exact, "None but methods that give the picture of one rank");
+  app.add_option("--calibrate", planning.calibrate, "Measures the GPUs here and writes a description of them")
+      ->type_name("F.json");
+  app.add_flag("--kernels", planning.kernels,
+               "Times kernels of every shard's size here, beside what is predicted");
+  app.add_option("--dtype", words.dtype, "Numbers to measure in: bf16 (default), fp16 or fp32")
+      ->type_name("TYPE");
+  add_hardware(app, options);
+  add_degrees(app, options, words.ring_cache);
+  app.add_option("--json", options.json, "The ranking for machines")->type_name("F.json")->group("Output");
+  app.add_option("--svg", planning.svg, "The schedule of the mesh that is given, or the fastest, as a chart")
+      ->type_name("F.svg")
+      ->group("Output");
+}
+
 [[noreturn]] void refuse_command(const std::vector<std::string>& words) {
   const std::string fault = words.empty() ? "no command is given" : "there is no command " + words.front();
-  weft::refuse(fault, "; there are generate, forward, denoise and bench, and hunyuan_dit --help says more");
+  weft::refuse(fault,
+               "; there are generate, forward, denoise, bench and plan, and hunyuan_dit --help says more");
 }
 
 template <class Value, std::size_t Count>
@@ -195,8 +251,11 @@ void set_words(Options& options, const Words& words) {
                                                       {{"automatic", weft::RingCache::automatic},
                                                        {"rotate", weft::RingCache::rotate},
                                                        {"copy", weft::RingCache::copy}});
+  if (value_of<bool>("way to choose a mesh", words.mesh, {{"auto", false}, {"exact", true}}))
+    options.planning.exact = true;
   options.backend = value_of<Backend>("backend", words.backend.empty() ? "host" : words.backend,
                                       {{"host", Backend::host}, {"cuda", Backend::cuda}});
+  if (options.command == Command::plan) options.backend = Backend::cuda;  // what it measures
   if (options.command == Command::bench) {
     if (!words.backend.empty() && options.backend == Backend::host)
       weft::refuse("bench measures a CUDA device; leave --backend host away");
@@ -245,9 +304,10 @@ std::optional<Options> parse(int argc, char** argv, const std::optional<weft::La
       add(Command::bench, "bench", "Times HunyuanDiT v1.2's steps on a CUDA device, with random weights");
   add_bench(bench, options);
   add_device(bench, words);
+  add_plan(add(Command::plan, "plan", "Which mesh is the fastest on which GPUs; needs none"), options, words);
   for (CLI::App* sub : {&generate, &forward, &denoise}) {
     add_device(*sub, words);
-    add_mesh(*sub, options, words.ring_cache);
+    add_mesh(*sub, options, words);
   }
 
   try {

@@ -12,7 +12,7 @@
 
 namespace command {
 
-enum class Command { generate, forward, denoise, bench };
+enum class Command { generate, forward, denoise, bench, plan };
 enum class Backend { host, cuda };
 enum class Dtype { fp32, bf16, fp16, fp8 };
 
@@ -22,6 +22,17 @@ struct Sampling {
   float guidance = 5;
   float guidance_rescale = 0;
   std::uint64_t seed = 0;
+};
+
+/// What the planner is asked.
+struct Planning {
+  bool has_degrees = false;  // the mesh is given, and nothing is planned
+  bool exact = false;        // none but methods that give the picture of one rank
+  std::string hardware;      // a name or a file; empty: the backend's
+  int gpus = 8;
+  std::optional<int> tokens;  // instead of --px
+  std::optional<std::string> svg, calibrate;
+  bool kernels = false;  // measured beside their predictions
 };
 
 struct Options {
@@ -40,7 +51,8 @@ struct Options {
   std::optional<int> ranks;
   std::optional<weft::LaunchEnvironment> launched;  // as one of several processes
   double timeout = 8;                               // in seconds
-  std::vector<int> px{512, 1024, 2048};             // sides of bench's pictures
+  Planning planning;
+  std::vector<int> px{512, 1024, 2048};  // sides of bench's pictures
   int timed_steps = 10;
   int pictures = 1;       // side by side in bench
   bool compares = false;  // bench's numbers with float32's

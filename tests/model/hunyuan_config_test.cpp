@@ -21,7 +21,10 @@ TEST_CASE("HunyuanConfig: the goldens' settings") {
                                       .channels = 4,
                                       .out_channels = 8,
                                       .branches = 2,
-                                      .placement = weft::Placement::folded});
+                                      .placement = weft::Placement::folded,
+                                      .ffn = 256,
+                                      .text_length = 16,
+                                      .text_width = 32});
   CHECK(v12.ffn == 256);
   CHECK(v12.text_length() == 16);
   CHECK(v12.features() == 16);

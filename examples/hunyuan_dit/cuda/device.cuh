@@ -11,6 +11,8 @@ struct OnDevice {
   static BenchReport bench(const Options& options);
   /// One evaluation of bench's model, with guidance, for a picture of this side.
   static weft::Tensor evaluation(int px);
+  static weft::Hardware calibrate();
+  static std::vector<double> time_kernels(const std::vector<KernelSize>& sizes);
 };
 
 }  // namespace command

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "../running.hpp"
+#include "calibrate.cuh"
 #include "device.cuh"
 #include "measure.cuh"
 #include "weft/backend/cuda.cuh"
@@ -33,6 +34,16 @@ BenchReport OnDevice<E>::bench(const Options& options) {
 template <class E>
 weft::Tensor OnDevice<E>::evaluation(int px) {
   return random_evaluation<Cuda<E>>(px);
+}
+
+template <class E>
+weft::Hardware OnDevice<E>::calibrate() {
+  return calibrated<Cuda<E>>();
+}
+
+template <class E>
+std::vector<double> OnDevice<E>::time_kernels(const std::vector<KernelSize>& sizes) {
+  return measured_kernels<Cuda<E>>(sizes);
 }
 
 }  // namespace command

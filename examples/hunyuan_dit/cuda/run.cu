@@ -55,4 +55,12 @@ BenchReport bench_on_cuda(const Options& options) {
   });
 }
 
+weft::Hardware calibrated_on_cuda(const Options& options) {
+  return in_dtype(options.dtype, [](auto device) { return device.calibrate(); });
+}
+
+std::vector<double> kernel_times_on_cuda(const Options& options, const std::vector<KernelSize>& sizes) {
+  return in_dtype(options.dtype, [&sizes](auto device) { return device.time_kernels(sizes); });
+}
+
 }  // namespace command

@@ -2,7 +2,9 @@
 #pragma once
 
 #include "../bench.hpp"
+#include "../kernel_times.hpp"
 #include "../run.hpp"
+#include "weft/plan/hardware.hpp"
 
 namespace command {
 
@@ -11,5 +13,12 @@ weft::Tensor run_on_cuda(const Options& options, const ModelFolder& folder, Work
 
 /// Measures what `bench` reports, likewise.
 BenchReport bench_on_cuda(const Options& options);
+
+/// Measures the GPUs of this host and the links between them; what cannot be measured here is
+/// that of an H100's machine.
+weft::Hardware calibrated_on_cuda(const Options& options);
+
+/// Seconds of each kernel on the current device.
+std::vector<double> kernel_times_on_cuda(const Options& options, const std::vector<KernelSize>& sizes);
 
 }  // namespace command

@@ -21,9 +21,14 @@ struct DitShape {
   Index out_channels = 0;  // of the prediction; more than `channels` where a variance is learned too
   Index branches = 2;      // of guidance: without and with the prompt
   Placement placement = Placement::contiguous;
+  // What only costs depend on:
+  Index ffn = 0;          // features inside the feed-forward layer; 0: four times the width
+  Index text_length = 0;  // states of the text that blocks attend to
+  Index text_width = 0;   // their features
 
   friend constexpr bool operator==(const DitShape&, const DitShape&) = default;
 
+  constexpr Index ffn_width() const { return ffn > 0 ? ffn : 4 * width; }
   constexpr bool has_long_skips() const { return placement == Placement::folded; }
 
   /// Whether block i's output is read again, by block `blocks` − 1 − i.

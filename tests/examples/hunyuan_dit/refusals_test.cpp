@@ -74,7 +74,7 @@ std::string safetensors(const std::string& header, std::size_t zeros, std::uint6
 TEST_CASE_FIXTURE(Refusals, "a mesh that is not of the ranks that are there") {
   refuse_paint({"--cfg", "2", "--ranks", "3"},
                "the degrees of the mesh multiply to 2, and there are 3 ranks");
-  refuse_paint({"--ranks", "2"}, "they must multiply to 2");
+  refuse_paint({"--cfg", "1", "--ranks", "2"}, "they must multiply to 2");
 }
 
 TEST_CASE_FIXTURE(Refusals, "a mesh that breaks a rule") {
@@ -245,7 +245,7 @@ TEST_CASE_FIXTURE(Refusals, "pictures of a model of latents") {
 }
 
 TEST_CASE_FIXTURE(Refusals, "lines that make no sense") {
-  refuse({}, "no command is given; there are generate, forward, denoise and bench");
+  refuse({}, "no command is given; there are generate, forward, denoise, bench and plan");
   refuse({"paint"}, "there is no command paint");
   refuse({"generate"}, "--model");
   refuse({"generate", "--model", shapes, "--out", folder / "a.png"}, "--prompt");

@@ -73,7 +73,10 @@ struct HunyuanConfig {
             .patch = patch,
             .channels = channels,
             .out_channels = channels * (learn_sigma ? 2 : 1),
-            .placement = Placement::folded};
+            .placement = Placement::folded,
+            .ffn = ffn,
+            .text_length = text_length(),
+            .text_width = clip_width};
   }
 
   /// Every tensor of the weight files.

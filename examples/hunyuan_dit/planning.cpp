@@ -1,0 +1,210 @@
+#include "planning.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <span>
+
+#include "bench.hpp"
+#include "cuda/run.hpp"
+#include "kernel_times.hpp"
+#include "run.hpp"
+#include "weft/io/output_file.hpp"
+#include "weft/plan.hpp"
+
+namespace command {
+
+namespace {
+
+constexpr int px_per_state = 8;
+
+weft::PlanRequest request_of(const Work& work, const weft::DitShape& shape) {
+  const auto tokens = [&shape](weft::Index height, weft::Index width) {
+    return height / shape.patch * (width / shape.patch);
+  };
+  if (const auto* request = std::get_if<Request>(&work))
+    return {.tokens = tokens(request->height, request->width),
+            .prompts = static_cast<weft::Index>(request->prompts.size()),
+            .branches = request->negatives.empty() ? 1 : shape.branches,
+            .steps = static_cast<weft::Index>(request->sampler.size())};
+  const weft::Shape& latents = std::get<Evaluation>(work).latents.shape;
+  return {.tokens = tokens(latents[2], latents[3]), .prompts = latents[0], .branches = 1, .steps = 1};
+}
+
+std::string time_of(double seconds) {
+  return seconds < 10 ? weft::number("%.1f ms", seconds * 1e3) : weft::number("%.1f s", seconds);
+}
+
+void print(const weft::Plan& plan) {
+  std::printf("%-44s %10s %9s %8s %9s %10s  %s\n", "mesh", "a step", "in all", "speed-up", "memory",
+              "sent a step", "bound by");
+  constexpr std::size_t most = 12;
+  for (std::size_t i = 0; i < std::min(plan.ranking.size(), most); ++i) {
+    const weft::Prediction& p = plan.ranking[i];
+    const std::string name = name_of(p.mesh);
+    const int dots = static_cast<int>(std::count(name.begin(), name.end(), '\xb7'));  // of two bytes each
+    const weft::NamedBound loss = loss_of(p);
+    std::printf("%-*s %10s %7.2f s %7.2fx %6.1f GB %8.1f MB  %s%s\n", 44 + dots, name.c_str(),
+                time_of(p.step).c_str(), p.total, plan.single.total / p.total, p.memory / 1e9, p.sent / 1e6,
+                std::string(bound_of(p)).c_str(),
+                loss.name.empty() ? ""
+                                  : (", " + weft::number("%.1f", 100 * loss.seconds / p.step) + " % " +
+                                     std::string(loss.name))
+                                        .c_str());
+  }
+  if (plan.ranking.size() > most) std::printf("and %zu slower ones\n", plan.ranking.size() - most);
+  for (std::size_t i = 0; i < std::min<std::size_t>(plan.rejected.size(), 3); ++i)
+    std::printf("%s is left out: %s\n", name_of(plan.rejected[i].mesh).c_str(),
+                plan.rejected[i].reason.c_str());
+  if (plan.rejected.size() > 3) std::printf("and %zu more are left out\n", plan.rejected.size() - 3);
+  std::printf("%s\n", explanation_of(plan).c_str());
+}
+
+nlohmann::json json_of(const weft::Prediction& p) {
+  const weft::Mesh& mesh = p.mesh;
+  nlohmann::json bounds;
+  for (const weft::NamedBound& bound : sorted_bounds(p.bounds))
+    bounds[std::string(bound.name)] = bound.seconds;
+  return {{"name", name_of(mesh)},
+          {"mesh",
+           {{"data", mesh.data},
+            {"cfg", mesh.cfg},
+            {"pipe", mesh.pipe},
+            {"ulysses", mesh.ulysses},
+            {"ring", mesh.ring},
+            {"patches", mesh.patch_count()},
+            {"warmup", mesh.warmup},
+            {"copies_ring_cache", mesh.copies_ring_cache()}}},
+          {"step_seconds", p.step},
+          {"seconds", p.total},
+          {"memory_bytes", p.memory},
+          {"sent_bytes", p.sent},
+          {"step_goes_into", bounds}};
+}
+
+nlohmann::json json_of(const weft::Plan& plan) {
+  nlohmann::json out = {{"single", json_of(plan.single)},
+                        {"ranking", nlohmann::json::array()},
+                        {"rejected", nlohmann::json::array()},
+                        {"explanation", explanation_of(plan)}};
+  for (const weft::Prediction& p : plan.ranking) out["ranking"].push_back(json_of(p));
+  for (const weft::Rejection& r : plan.rejected)
+    out["rejected"].push_back({{"name", name_of(r.mesh)}, {"reason", r.reason}});
+  return out;
+}
+
+void commit(const weft::OutputFile& file, const std::string& text) {
+  file.commit(std::as_bytes(std::span(text)));
+}
+
+/// Measures, prints and returns as JSON the kernels of kernel_sizes().
+nlohmann::json compare_kernels(const Options& options, const weft::Gpu& gpu) {
+  const std::vector<KernelSize> sizes = kernel_sizes();
+  const std::vector<double> measured = kernel_times_on_cuda(options, sizes);
+  nlohmann::json out = nlohmann::json::array();
+  double worst = 0;
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    const auto& [kind, m, n, k] = sizes[i];
+    const char* const name = kind == KernelSize::product ? "product" : "attention";
+    const double error = sizes[i].predicted(gpu) / measured[i] - 1;
+    worst = std::max(worst, std::abs(error));
+    std::printf("%-9s %6d %6d %5d %9.1f us, predicted %9.1f us, %+5.1f %%\n", name, static_cast<int>(m),
+                static_cast<int>(n), static_cast<int>(k), measured[i] * 1e6, sizes[i].predicted(gpu) * 1e6,
+                100 * error);
+    out.push_back({{"kind", name}, {"m", m}, {"n", n}, {"k", k}, {"us", measured[i] * 1e6}});
+  }
+  std::printf("largest error: %.1f %%\n", 100 * worst);
+  return out;
+}
+
+/// The mesh that is given; refused if it breaks a rule.
+weft::Mesh given_mesh(const Options& options, const weft::DitShape& shape, const weft::PlanRequest& request) {
+  const weft::Mesh& mesh = options.mesh;
+  const weft::Demand demand{request.prompts, request.branches, request.tokens, request.steps};
+  if (const auto fault = weft::check<weft::AllMethods>(mesh, shape, demand, mesh.ranks()))
+    weft::refuse(to_string(*fault));
+  return mesh;
+}
+
+}  // namespace
+
+bool plans_mesh(const Options& options) { return options.world() > 1 && !options.planning.has_degrees; }
+
+Options with_mesh(Options options, const ModelFolder& model, const Work& work) {
+  if (!plans_mesh(options)) return options;
+  const bool is_host = options.backend == Backend::host;
+  const std::string& named = options.planning.hardware;
+  const weft::DitShape shape = model.config().shape();
+  weft::PlanRequest request = request_of(work, shape);
+  request.gpus = static_cast<int>(options.world());
+  request.warmup = options.mesh.warmup;
+  request.element_bytes = options.dtype == Dtype::fp32 ? 4 : 2;
+  request.exact = options.planning.exact;
+  const weft::Plan plan = weft::plan(shape,
+                                     weft::hardware_of(!named.empty() ? named
+                                                       : is_host      ? "host"
+                                                                      : "h200-nvlink"),
+                                     request);
+  if (plan.ranking.empty())
+    weft::refuse("no mesh of ", request.gpus, " ranks fits; ",
+                 plan.rejected.empty() ? "try other numbers of ranks, or --mesh auto"
+                                       : "the first that was tried: " + plan.rejected.front().reason);
+  options.mesh = plan.ranking.front().mesh;
+  check_mesh(options, model);
+  if (options.speaks()) std::printf("mesh: %s\n", name_of(options.mesh).c_str());
+  return options;
+}
+
+void plan(const Options& options) {
+  const Planning& planning = options.planning;
+  std::optional<weft::OutputFile> json, svg, calibrated;
+  if (options.json) json.emplace(*options.json);
+  if (planning.svg) svg.emplace(*planning.svg);
+  if (planning.calibrate) {
+    calibrated.emplace(*planning.calibrate);
+    const std::string text = weft::hardware_json(calibrated_on_cuda(options));
+    commit(*calibrated, text);
+    std::printf("%s", text.c_str());
+    return;
+  }
+  if (planning.hardware.empty())
+    weft::refuse("plan needs --hardware, such as a100-nvlink, or a file that plan --calibrate wrote");
+  const weft::Hardware hardware = weft::hardware_of(planning.hardware);
+  if (planning.kernels) {
+    const nlohmann::json kernels = compare_kernels(options, hardware.gpu);
+    if (json) commit(*json, kernels.dump(1) + "\n");
+    return;
+  }
+  const weft::DitShape shape =
+      options.model.empty() ? bench_config().shape() : ModelFolder(options.model).config().shape();
+
+  nlohmann::json all = nlohmann::json::array();
+  const std::vector<int> sides = planning.tokens ? std::vector<int>{0} : options.px;
+  for (const int px : sides) {
+    const weft::Index side = px / px_per_state / shape.patch;
+    const weft::PlanRequest request{.gpus = planning.gpus,
+                                    .tokens = planning.tokens ? *planning.tokens : side * side,
+                                    .prompts = options.pictures,
+                                    .branches = shape.branches,
+                                    .steps = options.sampling.steps,
+                                    .warmup = options.mesh.warmup,
+                                    .exact = planning.exact};
+    const weft::Plan plan = weft::plan(shape, hardware, request);
+    std::printf("%s%d GPU%s, %s, %d tokens, %d steps (model output)\n", px == sides.front() ? "" : "\n",
+                planning.gpus, planning.gpus == 1 ? "" : "s", planning.hardware.c_str(),
+                static_cast<int>(request.tokens), options.sampling.steps);
+    print(plan);
+    all.push_back(json_of(plan));
+    all.back()["tokens"] = request.tokens;
+    if (!svg || px != sides.front()) continue;
+    if (!planning.has_degrees && plan.ranking.empty())
+      weft::refuse("no mesh fits, so there is no schedule to draw");
+    const weft::Mesh mesh =
+        planning.has_degrees ? given_mesh(options, shape, request) : plan.ranking.front().mesh;
+    commit(*svg, weft::gantt_svg({shape, hardware, request, {}, mesh}));
+  }
+  if (json) commit(*json, all.dump(1) + "\n");
+}
+
+}  // namespace command

@@ -1,0 +1,17 @@
+// Which mesh to run: as the planner advises where none is given, and the command `plan`.
+#pragma once
+
+#include "work.hpp"
+
+namespace command {
+
+/// Whether there are several ranks and no degree says how they are shared out.
+bool plans_mesh(const Options& options);
+
+/// The options with a mesh: the one that is given, or the planned one, which is printed.
+Options with_mesh(Options options, const ModelFolder& model, const Work& work);
+
+/// Prints the ranking and writes --json and --svg, or measures and writes --calibrate.
+void plan(const Options& options);
+
+}  // namespace command

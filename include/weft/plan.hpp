@@ -1,0 +1,8 @@
+// The planner: which mesh suits a model, its hardware and a picture. Not a part of weft.hpp.
+#pragma once
+
+#include "weft/plan/explanation.hpp"
+#include "weft/plan/gantt.hpp"
+#include "weft/plan/hardware_file.hpp"
+#include "weft/plan/machines.hpp"
+#include "weft/plan/planner.hpp"

@@ -1,0 +1,158 @@
+// What one block costs a rank: kernels, and the transfers inside of attention.
+#pragma once
+
+#include <algorithm>
+
+#include "weft/plan/engine_traits.hpp"
+#include "weft/plan/kernels.hpp"
+
+namespace weft {
+
+/// What is to be painted, on how many GPUs.
+struct PlanRequest {
+  int gpus = 1;
+  Index tokens = 0;  // of a picture
+  Index prompts = 1;
+  Index branches = 2;
+  Index steps = 50;
+  int warmup = 1;
+  Index element_bytes = 2;
+  bool exact = false;  // none but methods that give the picture of one rank
+};
+
+/// Seconds of a block, and the bytes that a rank sends.
+struct BlockCost {
+  double products = 0, attention = 0, rows = 0;  // kernels
+  double ulysses = 0, ring = 0;                  // transfers that nothing hides
+  double host = 0;                               // what launching takes longer than all of that
+  double sent = 0;
+
+  constexpr double computed() const { return products + attention + rows; }
+  constexpr double seconds() const { return computed() + ulysses + ring + host; }
+
+  constexpr BlockCost& operator+=(const BlockCost& more) {
+    products += more.products, attention += more.attention, rows += more.rows;
+    ulysses += more.ulysses, ring += more.ring, host += more.host, sent += more.sent;
+    return *this;
+  }
+};
+
+/// Costs of one mesh, for the rank of each group that has the largest share.
+struct CostModel {
+  DitShape model;
+  Hardware hardware;
+  PlanRequest request;
+  EngineTraits engine;
+  Mesh mesh;
+
+  /// Pictures that a rank evaluates side by side.
+  constexpr Index pictures() const {
+    return ceil_div(request.prompts, mesh.data) * ceil_div(request.branches, mesh.cfg);
+  }
+  constexpr Index heads() const { return ceil_div(model.heads, mesh.ulysses); }
+  constexpr Index ring_rows(Index tokens) const { return ceil_div(tokens, mesh.ring); }
+  constexpr Index rows(Index tokens) const { return ceil_div(ring_rows(tokens), mesh.ulysses); }
+
+  /// Bytes of so many tokens' activations, and of their keys or values for this rank's heads.
+  constexpr double activations(Index tokens) const {
+    return static_cast<double>(tokens * pictures() * model.width * request.element_bytes);
+  }
+  constexpr double head_bytes(Index tokens) const {
+    return static_cast<double>(tokens * pictures() * heads() * model.head_dim * request.element_bytes);
+  }
+
+  /// A block on a unit of `tokens` of the picture.
+  constexpr BlockCost block(Index tokens, bool reads_skip) const {
+    BlockCost cost;
+    add_products(cost, tokens, reads_skip);
+    add_rows(cost, tokens, reads_skip);
+    add_attention(cost, tokens);
+    if (mesh.ulysses > 1) add_ulysses(cost, tokens);
+    cost.products /= engine.efficiency, cost.attention /= engine.efficiency, cost.rows /= engine.efficiency;
+    const int exchanges = (mesh.ulysses > 1 ? 2 : 0) + (mesh.ring > 1 ? mesh.ring - 1 : 0);
+    const double launching = engine.host_per_block + exchanges * engine.host_per_exchange;
+    cost.host = std::max(launching - cost.seconds(), 0.0);
+    return cost;
+  }
+
+  /// The first and the last layer.
+  constexpr double ends(Index tokens) const {
+    const Index n = rows(tokens) * pictures(), features = model.channels * model.patch * model.patch;
+    return (product(n, model.width, features) + product(n, features, model.width) +
+            rows_seconds(hardware.gpu, 2 * activations(rows(tokens)))) /
+           engine.efficiency;
+  }
+
+ private:
+  constexpr double product(Index m, Index n, Index k) const {
+    return product_seconds(hardware.gpu, m, n, k, request.element_bytes);
+  }
+
+  constexpr void add_products(BlockCost& cost, Index tokens, bool reads_skip) const {
+    const Index n = rows(tokens) * pictures(), c = model.width, ffn = model.ffn_width();
+    cost.products += product(n, 3 * c, c) + product(n, c, c);
+    cost.products += product(n, ffn, c) + product(n, c, ffn);
+    if (model.text_length > 0) cost.products += 2 * product(n, c, c);
+    if (!engine.keeps_text && model.text_length > 0)
+      cost.products += product(model.text_length * pictures(), 2 * c, model.text_width);
+    if (reads_skip) cost.products += product(n, c, 2 * c);
+  }
+
+  /// Norms read and write the activations once; so does the rotation of queries, keys and values each, and
+  /// that of the text's queries.
+  constexpr void add_rows(BlockCost& cost, Index tokens, bool reads_skip) const {
+    const double once = 2 * activations(rows(tokens));
+    const int passes = 2 + 3 + (model.text_length > 0 ? 2 : 0) + (reads_skip ? 2 : 0);
+    for (int pass = 0; pass < passes; ++pass) cost.rows += rows_seconds(hardware.gpu, once);
+  }
+
+  constexpr void add_attention(BlockCost& cost, Index tokens) const {
+    const Gpu& gpu = hardware.gpu;
+    const Index queries = ring_rows(tokens), here = heads() * pictures();
+    if (model.text_length > 0)
+      cost.attention +=
+          attention_seconds(gpu, rows(tokens), model.text_length, model.heads * pictures(), model.head_dim);
+    if (mesh.ring == 1) {
+      cost.attention += attention_seconds(gpu, queries, request.tokens, here, model.head_dim);
+      return;
+    }
+    const Group group = group_of(mesh, Axis::ring);
+    const double merged = 3 * head_bytes(queries);
+    if (mesh.copies_ring_cache()) {  // the stale keys first, the fresh ones when they are there
+      const double stale = attention_seconds(gpu, queries, request.tokens - tokens, here, model.head_dim);
+      const double fresh = attention_seconds(gpu, queries, tokens, here, model.head_dim);
+      const double bytes = 2 * head_bytes(queries) * (mesh.ring - 1);
+      cost.attention += (tokens < request.tokens ? stale : 0) + fresh;
+      if (tokens < request.tokens) cost.rows += rows_seconds(gpu, merged);
+      add_hop(cost, exchange_seconds(hardware, bytes, group), tokens < request.tokens ? stale : 0, bytes);
+      return;
+    }
+    const Index slice = ring_rows(request.tokens);
+    const double part = attention_seconds(gpu, queries, slice, here, model.head_dim);
+    const double bytes = 2 * head_bytes(slice);
+    for (int hop = 0; hop < mesh.ring; ++hop) {
+      cost.attention += part;
+      if (hop == 0) continue;
+      cost.rows += rows_seconds(gpu, merged);
+      add_hop(cost, neighbour_seconds(hardware, bytes, group), part, bytes);
+    }
+  }
+
+  /// A transfer of the ring beside attention that takes `hidden`.
+  constexpr void add_hop(BlockCost& cost, double seconds, double hidden, double bytes) const {
+    cost.ring += std::max(seconds - (engine.overlaps_ring ? hidden / engine.efficiency : 0), 0.0);
+    cost.sent += bytes;
+  }
+
+  /// Queries, keys and values to the ranks that have their heads, and what attention gives back.
+  constexpr void add_ulysses(BlockCost& cost, Index tokens) const {
+    if (engine.packs_exchanges)
+      cost.rows += 2 * 4 * rows_seconds(hardware.gpu, 2 * activations(rows(tokens)));
+    const double one = activations(rows(tokens)) * (mesh.ulysses - 1) / mesh.ulysses;
+    const Group group = group_of(mesh, Axis::ulysses);
+    cost.ulysses += exchange_seconds(hardware, 3 * one, group) + exchange_seconds(hardware, one, group);
+    cost.sent += 4 * one;
+  }
+};
+
+}  // namespace weft

@@ -1,0 +1,29 @@
+// What distinguishes engines that run the same methods on the same hardware.
+#pragma once
+
+#include <limits>
+#include <optional>
+
+#include "weft/model/shape.hpp"
+
+namespace weft {
+
+/// The defaults describe weft; others are described to be compared with.
+struct EngineTraits {
+  std::optional<Placement> placement;  // of stages; nothing: as suits the model
+  bool overlaps_stages = true;         // a stage computes while its activations travel
+  bool overlaps_ring = true;           // attention computes while the next keys travel
+  bool packs_exchanges = false;        // heads are copied into place before and after Ulysses' exchanges
+  bool keeps_text = true;              // the text's keys and values are computed once a picture
+  double host_per_block = 0;           // seconds in which the processor launches a block's kernels
+  double host_per_exchange = 0;        // and a transfer
+  double per_unit = 0;                 // seconds lost to synchronisation at every patch of a stage
+  double buffered = std::numeric_limits<double>::infinity();  // a longer message leaves when it is asked for
+  double efficiency = 1;                                      // of what the hardware reaches
+
+  constexpr Placement placement_of(const DitShape& model) const {
+    return placement.value_or(model.placement);
+  }
+};
+
+}  // namespace weft

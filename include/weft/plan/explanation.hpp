@@ -1,0 +1,99 @@
+// A plan in words.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "weft/plan/planner.hpp"
+
+namespace weft {
+
+/// "cfg2·pipe4, 8 patches"; "one rank" where nothing is split.
+inline std::string name_of(const Mesh& mesh) {
+  std::string name;
+  for (const Axis axis : all_axes) {
+    if (mesh.degree(axis) == 1) continue;
+    if (!name.empty()) name += "·";
+    name += name_of(axis);
+    name += std::to_string(mesh.degree(axis));
+  }
+  if (name.empty()) name = "one rank";
+  if (mesh.patch_count() > 1) name += ", " + std::to_string(mesh.patch_count()) + " patches";
+  if (mesh.ring > 1 && mesh.patch_count() > 1)
+    name += mesh.copies_ring_cache() ? ", keys copied" : ", keys rotate";
+  return name;
+}
+
+struct NamedBound {
+  std::string_view name;
+  double seconds;
+};
+
+/// What a step's time goes into, the longest first.
+inline std::array<NamedBound, 8> sorted_bounds(const Bounds& b) {
+  std::array<NamedBound, 8> all{{{"matrix products", b.products},
+                                 {"attention", b.attention},
+                                 {"memory", b.rows},
+                                 {"Ulysses' exchanges", b.ulysses},
+                                 {"the ring's transfers", b.ring},
+                                 {"transfers between stages", b.stages},
+                                 {"idle stages", b.idle},
+                                 {"launching", b.host}}};
+  std::stable_sort(all.begin(), all.end(),
+                   [](const NamedBound& x, const NamedBound& y) { return x.seconds > y.seconds; });
+  return all;
+}
+
+/// What takes most of a step.
+inline std::string_view bound_of(const Prediction& prediction) {
+  return sorted_bounds(prediction.bounds).front().name;
+}
+
+/// What is lost besides computing, most first; empty if nothing is.
+inline NamedBound loss_of(const Prediction& prediction) {
+  for (const NamedBound& bound : sorted_bounds({.ulysses = prediction.bounds.ulysses,
+                                 .ring = prediction.bounds.ring,
+                                 .stages = prediction.bounds.stages,
+                                 .idle = prediction.bounds.idle,
+                                 .host = prediction.bounds.host}))
+    if (bound.seconds > 1e-3 * prediction.step) return bound;
+  return {};
+}
+
+/// `format` with one number.
+inline std::string number(const char* format, double value) {
+  char text[64];
+  std::snprintf(text, sizeof text, format, value);
+  return text;
+}
+
+/// Why the first of a ranking is first, in two sentences.
+inline std::string explanation_of(const Plan& plan) {
+  if (plan.ranking.empty())
+    return "No mesh fits: " + (plan.rejected.empty() ? "there is none" : plan.rejected.front().reason) + ".";
+  const Prediction& best = plan.ranking.front();
+  const NamedBound loss = loss_of(best);
+  std::string text = name_of(best.mesh) + " takes " + number("%.1f", best.step * 1e3) + " ms a step, " +
+                     number("%.2f", plan.single.total / best.total) +
+                     " times as fast as one GPU: most goes into " + std::string(bound_of(best));
+  text += loss.name.empty() ? ", and no transfer is waited for."
+                            : ", and " + std::string(loss.name) + " add " +
+                                  number("%.1f", 100 * loss.seconds / best.step) + " %.";
+  const auto other = std::find_if(plan.ranking.begin(), plan.ranking.end(), [&best](const Prediction& p) {
+    return std::pair(p.mesh.pipe, p.mesh.ulysses) != std::pair(best.mesh.pipe, best.mesh.ulysses) ||
+           p.mesh.cfg != best.mesh.cfg;
+  });
+  if (other == plan.ranking.end()) return text + " There is no other way to split the work.";
+  const NamedBound theirs = loss_of(*other);
+  text += " The next other way, " + name_of(other->mesh) + ", is " +
+          number("%.1f", 100 * (other->total / best.total - 1)) + " % slower";
+  return text + (theirs.name.empty() ? ", since its kernels are smaller."
+                                     : ", with " + number("%.1f", 100 * theirs.seconds / other->step) +
+                                           " % of " + std::string(theirs.name) + ".");
+}
+
+}  // namespace weft

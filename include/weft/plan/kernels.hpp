@@ -1,0 +1,66 @@
+// How long kernels take on a GPU, from their extents alone.
+#pragma once
+
+#include <algorithm>
+#include <array>
+
+#include "weft/plan/hardware.hpp"
+
+namespace weft {
+
+constexpr Index ceil_div(Index n, Index by) { return (n + by - 1) / by; }
+
+namespace detail {
+
+/// A multiprocessor's part of a product, and how close it comes to the rate of the largest.
+struct ProductTile {
+  Index rows, columns;
+  double efficiency;
+};
+
+constexpr std::array product_tiles{
+    ProductTile{256, 128, 1},  ProductTile{128, 256, 1},    ProductTile{128, 192, 1},
+    ProductTile{192, 128, 1},  ProductTile{128, 128, 0.95}, ProductTile{128, 96, 0.95},
+    ProductTile{128, 64, 0.8}, ProductTile{64, 64, 0.6},
+};
+
+}  // namespace detail
+
+/// (m, k) × (k, n): waves of the tiles that suit it best. Filling and emptying a tile takes as long as
+/// `fill` of its k.
+constexpr double product_seconds(const Gpu& gpu, Index m, Index n, Index k, Index element_bytes) {
+  if (m == 0) return 0;
+  constexpr Index fill = 90;
+  const double rate = gpu.matrix_rate / gpu.multiprocessors;
+  double best = std::numeric_limits<double>::infinity();
+  for (const detail::ProductTile& tile : detail::product_tiles) {
+    const Index tiles = ceil_div(m, tile.rows) * ceil_div(n, tile.columns);
+    const Index waves = ceil_div(tiles, gpu.multiprocessors);
+    const double flop = 2.0 * static_cast<double>(tile.rows * tile.columns * (k + fill));
+    best = std::min(best, static_cast<double>(waves) * flop / (rate * tile.efficiency));
+  }
+  const double bytes = static_cast<double>((m * k + k * n + m * n) * element_bytes);
+  return gpu.launch + std::max(best, bytes / gpu.memory_rate);
+}
+
+/// Attention of `queries` tokens over `keys`, for each of `heads` (of all pictures): blocks of 128 or 192
+/// queries take 128 keys at a time. The matrix units take heads in eights, and in sixteens for the logits.
+constexpr double attention_seconds(const Gpu& gpu, Index queries, Index keys, Index heads, Index head_dim) {
+  if (queries == 0 || heads == 0) return 0;
+  constexpr double start = 3.3, ends = 1.4;  // of a launch and of a block, in times of a tile
+  const Index padded = ceil_div(head_dim, 16) * 8 + ceil_div(head_dim, 8) * 4;
+  const auto seconds = [=](Index rows) {
+    const double tile =
+        4.0 * static_cast<double>(rows * 128 * padded) * gpu.multiprocessors / gpu.attention_rate;
+    const Index waves = ceil_div(ceil_div(queries, rows) * heads, gpu.multiprocessors);
+    return tile * (start + static_cast<double>(waves) * (static_cast<double>(ceil_div(keys, 128)) + ends));
+  };
+  return gpu.launch + std::min(seconds(128), seconds(192));
+}
+
+/// An operator that reads and writes so many bytes.
+constexpr double rows_seconds(const Gpu& gpu, double bytes) {
+  return bytes > 0 ? gpu.launch + bytes / gpu.memory_rate : 0;
+}
+
+}  // namespace weft

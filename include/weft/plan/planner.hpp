@@ -1,0 +1,174 @@
+// Planner: the meshes that a model, its hardware and a picture allow, the fastest first.
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "weft/plan/memory.hpp"
+#include "weft/plan/timeline.hpp"
+#include "weft/policy/check.hpp"
+
+namespace weft {
+
+/// What a step's time goes into, on the rank that sets the pace.
+struct Bounds {
+  double products = 0, attention = 0, rows = 0, ulysses = 0, ring = 0, stages = 0, idle = 0, host = 0;
+};
+
+/// What the cost model says of a mesh.
+struct Prediction {
+  Mesh mesh;
+  double step = 0;    // seconds, after the warm-up
+  double total = 0;   // seconds of all steps
+  double memory = 0;  // bytes, on the rank that needs most
+  double sent = 0;    // bytes a step, of the rank that sends most
+  Bounds bounds;      // seconds of a step
+};
+
+/// A mesh that cannot run, and why.
+struct Rejection {
+  Mesh mesh;
+  std::string reason;
+};
+
+struct Plan {
+  Prediction single;                // one GPU; what memory it takes is not asked
+  std::vector<Prediction> ranking;  // the fastest first
+  std::vector<Rejection> rejected;
+};
+
+/// Stands for a stack of all policies, where `check` asks which there are.
+struct AllMethods {
+  template <Axis>
+  static constexpr bool has = true;
+};
+
+namespace detail {
+
+constexpr Index shown_steps(const Mesh& mesh) { return std::max(mesh.warmup, 0) + 4; }
+
+/// Bytes a stage sends in a step: its hops, and the skips that others read.
+inline double stage_bytes(const CostModel& cost, const DitShape& placed, int stage) {
+  if (cost.mesh.pipe == 1) return 0;
+  const double all = cost.activations(cost.rows(cost.request.tokens));
+  const std::vector<Hop> hops = pipeline_hops(placed, cost.mesh.pipe);
+  double sent = 0;
+  for (std::size_t h = 0; h < hops.size(); ++h) {
+    if (hops[h].stage != stage) continue;
+    if (h + 1 < hops.size() && hops[h + 1].stage != stage) sent += all;
+    for (Index i = hops[h].blocks.begin; i < hops[h].blocks.end; ++i) {
+      const Index reader = cost.model.blocks - 1 - i;
+      const auto reads = [reader](const Hop& hop) { return hop.blocks.contains(reader); };
+      if (cost.model.is_kept(i) && std::find_if(hops.begin(), hops.end(), reads)->stage != stage) sent += all;
+    }
+  }
+  return sent;
+}
+
+}  // namespace detail
+
+/// The costs of a mesh that `check` allows.
+inline Prediction predict(const CostModel& cost) {
+  Prediction out{};
+  out.mesh = cost.mesh;
+  const Timeline timeline = timeline_of(cost, detail::shown_steps(cost.mesh));
+  out.step = timeline.step(), out.total = timeline.run(cost.request.steps);
+
+  DitShape placed = cost.model;
+  placed.placement = cost.engine.placement_of(cost.model);
+  const Index tokens = cost.request.tokens, patches = cost.mesh.patch_count();
+  const BlockCost plain = cost.block(ceil_div(tokens, patches), false);
+  const BlockCost skip = cost.block(ceil_div(tokens, patches), true);
+  double longest = -1;
+  for (int stage = 0; stage < cost.mesh.pipe; ++stage) {
+    const std::vector<Range> blocks = pipeline_blocks(placed, cost.mesh.pipe, stage);
+    out.memory = std::max(out.memory, memory_use(cost, blocks).total());
+    BlockCost all;
+    for (const Range& range : blocks)
+      for (Index i = range.begin; i < range.end; ++i) all += cost.model.reads_skip(i) ? skip : plain;
+    const double share = static_cast<double>(patches);
+    out.sent = std::max(out.sent, all.sent * share + detail::stage_bytes(cost, placed, stage));
+    if (all.seconds() <= longest) continue;
+    longest = all.seconds();
+    out.bounds = {.products = all.products * share,
+                  .attention = all.attention * share,
+                  .rows = (all.rows + cost.ends(ceil_div(tokens, patches))) * share,
+                  .ulysses = all.ulysses * share,
+                  .ring = all.ring * share,
+                  .host = all.host * share};
+  }
+  const double begin = timeline.step_begin();
+  for (const TimelineSpan& span : timeline.spans)
+    if (span.doing == Doing::stage_transfer && span.stage == cost.mesh.pipe - 1)
+      out.bounds.stages += std::max(0.0, std::min(span.end, begin + out.step) - std::max(span.begin, begin));
+  const Bounds& b = out.bounds;
+  out.bounds.idle =
+      std::max(0.0, out.step - b.products - b.attention - b.rows - b.ulysses - b.ring - b.stages - b.host);
+  return out;
+}
+
+/// Every way to have so many ranks, with one, two and four patches a stage.
+inline std::vector<Mesh> candidate_meshes(const DitShape& model, const PlanRequest& request) {
+  std::vector<Mesh> out;
+  const auto divisors = [](Index n, Index most) {
+    std::vector<int> all;
+    for (Index d = 1; d <= std::min(n, most); ++d)
+      if (n % d == 0) all.push_back(static_cast<int>(d));
+    return all;
+  };
+  const Index stages = request.exact ? 1 : model.has_long_skips() ? model.blocks / 2 : model.blocks;
+  const Index ranks = request.gpus;
+  for (const int data : divisors(ranks, request.prompts))
+    for (const int cfg : divisors(ranks / data, request.branches))
+      for (const int pipe : divisors(ranks / data / cfg, stages))
+        for (const int ulysses : divisors(ranks / data / cfg / pipe, model.heads)) {
+          const int ring = static_cast<int>(ranks / data / cfg / pipe / ulysses);
+          for (const int patches : {1, 2, 4}) {
+            if (pipe == 1 && patches > 1) break;
+            for (const RingCache cache : {RingCache::automatic, RingCache::rotate}) {
+              if (cache == RingCache::rotate && (pipe == 1 || ring == 1)) break;
+              out.push_back({.data = data,
+                             .cfg = cfg,
+                             .pipe = pipe,
+                             .ulysses = ulysses,
+                             .ring = ring,
+                             .patches = pipe == 1 ? 0 : patches * pipe,
+                             .warmup = request.warmup,
+                             .ring_cache = cache});
+            }
+          }
+        }
+  return out;
+}
+
+/// Needs no GPU. `request.gpus` of them are used, and refused are requests that no mesh can serve.
+inline Plan plan(const DitShape& model, const Hardware& hardware, const PlanRequest& request,
+                 const EngineTraits& engine = {}) {
+  if (request.gpus < 1) refuse("the plan is for ", request.gpus, " GPUs and needs at least 1");
+  if (request.tokens < 1) refuse("the picture has ", request.tokens, " tokens and needs at least 1");
+  if (request.steps < 1) refuse("the plan is for ", request.steps, " steps and needs at least 1");
+  const Demand demand{request.prompts, request.branches, request.tokens, request.steps};
+  Plan out{
+      .single = predict({model, hardware, request, engine, {.warmup = 0}}), .ranking = {}, .rejected = {}};
+  for (const Mesh& mesh : candidate_meshes(model, request)) {
+    if (const auto fault = check<AllMethods>(mesh, model, demand, request.gpus)) {
+      out.rejected.push_back({mesh, to_string(*fault)});
+      continue;
+    }
+    Prediction prediction = predict({model, hardware, request, engine, mesh});
+    const double room = usable_memory(hardware.gpu);
+    if (prediction.memory > room) {
+      out.rejected.push_back({mesh, sentence("it needs ", prediction.memory / 1e9, " GB on a GPU, and ",
+                                             room / 1e9, " GB of its memory can be used")});
+    } else {
+      out.ranking.push_back(std::move(prediction));
+    }
+  }
+  std::stable_sort(out.ranking.begin(), out.ranking.end(),
+                   [](const Prediction& a, const Prediction& b) { return a.total < b.total; });
+  return out;
+}
+
+}  // namespace weft

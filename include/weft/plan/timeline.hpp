@@ -1,0 +1,242 @@
+// What the stages of a pipeline do when: the schedule that the engine runs, with the costs of a mesh.
+#pragma once
+
+#include <algorithm>
+#include <map>
+#include <vector>
+
+#include "weft/plan/block_cost.hpp"
+#include "weft/policy/pipeline.hpp"
+
+namespace weft {
+
+/// What a stage does; what is left between is idle.
+enum class Doing { compute, attend_transfer, stage_transfer };
+
+struct TimelineSpan {
+  int stage = 0;
+  Unit unit;
+  Range blocks;
+  Doing doing = Doing::compute;
+  double begin = 0, end = 0;
+};
+
+struct Timeline {
+  int stages = 1;
+  std::vector<TimelineSpan> spans;
+  std::vector<double> step_ends;  // when all of a step is sampled
+
+  /// The last step but one: the pipeline is full then.
+  double step_begin() const { return step_ends[step_ends.size() - 3]; }
+  double step() const { return step_ends[step_ends.size() - 2] - step_begin(); }
+  /// Seconds of a run of so many steps.
+  double run(Index steps) const {
+    const auto shown = static_cast<Index>(step_ends.size());
+    return steps <= shown ? step_ends[static_cast<std::size_t>(steps - 1)]
+                          : step_ends.back() + static_cast<double>(steps - shown) * step();
+  }
+};
+
+namespace detail {
+
+/// Runs all tasks as soon as their stage and what they need are there.
+class PipelineRun {
+ public:
+  PipelineRun(const CostModel& cost, Index steps)
+      : cost_(cost),
+        stages_(cost.mesh.pipe),
+        job_{.model = cost.model,
+             .layout = {.tokens = cost.request.tokens, .patches = cost.mesh.patch_count()},
+             .steps = steps,
+             .warmup = cost.mesh.warmup} {
+    job_.model.placement = cost.engine.placement_of(cost.model);
+    hops_ = pipeline_hops(job_.model, stages_);
+    patches_.resize(static_cast<std::size_t>(job_.layout.patches));
+    for (int s = 0; s < stages_; ++s) state_.push_back({.tasks = pipeline_tasks(job_, stages_, s)});
+    timeline_.stages = stages_;
+    timeline_.step_ends.resize(static_cast<std::size_t>(steps));
+  }
+
+  Timeline run() {
+    for (bool moved = true; moved;) {
+      moved = false;
+      for (int s = 0; s < stages_; ++s)
+        while (try_next(s)) moved = true;
+    }
+    return std::move(timeline_);
+  }
+
+ private:
+  /// A unit's skips on their way to the stage that reads them.
+  struct Skips {
+    int reader = -1;
+    double there = 0;    // when they are, or from when they can be fetched
+    double seconds = 0;  // that fetching them takes
+    bool is_read = true;
+  };
+  struct Stage {
+    std::vector<Task> tasks;
+    std::size_t next = 0;
+    double free = 0;             // when it is done with all before
+    double link = 0;             // when what it sent has left
+    std::vector<Skips> skips{};  // of all units so far
+  };
+  /// Where a patch is, when it was there, and how long it took there from the stage before.
+  struct Progress {
+    Index step = 0, hop = 0;
+    double arrival = 0, travelled = 0;
+  };
+  struct UnitCost {
+    BlockCost plain, skip;
+    double ends, bytes, guidance;
+  };
+
+  const UnitCost& unit_cost(const Unit& unit) {
+    const Index tokens =
+        unit.patches.size() == 1 ? job_.layout.patch(unit.patches.begin).size() : job_.layout.tokens;
+    const auto [at, is_new] = costs_.try_emplace(tokens);
+    if (!is_new) return at->second;
+    const Index rows = cost_.rows(tokens),
+                features = cost_.model.channels * cost_.model.patch * cost_.model.patch;
+    const auto prediction = static_cast<double>(rows * cost_.request.prompts * features * 4);
+    return at->second = {
+               .plain = cost_.block(tokens, false),
+               .skip = cost_.block(tokens, true),
+               .ends = cost_.ends(tokens),
+               .bytes = cost_.activations(rows),
+               .guidance = exchange_seconds(cost_.hardware, prediction, group_of(cost_.mesh, Axis::cfg))};
+  }
+
+  double stage_seconds(double bytes) const {
+    return neighbour_seconds(cost_.hardware, bytes, group_of(cost_.mesh, Axis::pipe));
+  }
+
+  Index hop_of(const Task& task) const {
+    const auto same = [&task](const Hop& hop) { return hop.blocks == task.blocks; };
+    return std::find_if(hops_.begin(), hops_.end(), same) - hops_.begin();
+  }
+
+  /// The next task of a stage runs if it can: false if there is none, or something is not known yet.
+  bool try_next(int s) {
+    Stage& stage = state_[static_cast<std::size_t>(s)];
+    if (stage.next == stage.tasks.size()) return false;
+    const Task& task = stage.tasks[stage.next];
+    const Index hop = hop_of(task);
+    Progress slowest;
+    for (Index m = task.unit.patches.begin; m < task.unit.patches.end; ++m) {
+      const Progress& patch = patches_[static_cast<std::size_t>(m)];
+      if (patch.step != task.unit.step || patch.hop != hop) return false;
+      if (patch.arrival >= slowest.arrival) slowest = patch;
+    }
+    // The skips of one unit may be unread while the next one computes.
+    const Skips* before = stage.skips.size() < 2 ? nullptr : &stage.skips[stage.skips.size() - 2];
+    if (before && !before->is_read) return false;
+    const double start =
+        std::max({stage.free, slowest.arrival, before && before->seconds > 0 ? before->there : 0.0});
+    const double begin = task.blocks.empty() ? start : read_skips(s, stage.skips.size(), start);
+    const double since = std::max(stage.free, slowest.arrival - slowest.travelled);
+    if (slowest.travelled > 0 && since < slowest.arrival)
+      add_span(s, task, Doing::stage_transfer, since, slowest.arrival);
+    add_span(s, task, Doing::stage_transfer, start, begin);
+    run_task(s, task, hop, begin);
+    ++stage.next;
+    return true;
+  }
+
+  /// When this stage has the skips of unit `number` that others made for it.
+  double read_skips(int s, std::size_t number, double start) {
+    double ready = start;
+    for (Stage& sender : state_) {
+      if (sender.skips.size() <= number || sender.skips[number].reader != s) continue;
+      Skips& skips = sender.skips[number];
+      ready = std::max(ready, skips.there) + skips.seconds;
+      skips.is_read = true, skips.there = ready;
+    }
+    return ready;
+  }
+
+  void run_task(int s, const Task& task, Index hop, double begin) {
+    Stage& stage = state_[static_cast<std::size_t>(s)];
+    const UnitCost& unit = unit_cost(task.unit);
+    BlockCost cost;
+    for (Index i = task.blocks.begin; i < task.blocks.end; ++i)
+      cost += cost_.model.reads_skip(i) ? unit.skip : unit.plain;
+    const double ends = (task.embed + task.unembed) * unit.ends / 2;
+    const double synchronised = task.blocks.empty() ? 0 : cost_.engine.per_unit;
+    double end = begin + cost.computed() + cost.host + ends + synchronised;
+    add_span(s, task, Doing::compute, begin, end);
+    const double exchanged = cost.ulysses + cost.ring + (task.sample ? unit.guidance : 0);
+    add_span(s, task, Doing::attend_transfer, end, end + exchanged);
+    end += exchanged;
+
+    const double travel = task.destination < 0 ? 0 : stage_seconds(task.unembed ? 0 : unit.bytes);
+    if (task.blocks.empty()) {
+      stage.free = end;
+    } else {
+      stage.free = sent(s, task, unit, end, travel);
+    }
+    const double arrival = cost_.engine.overlaps_stages ? std::max(end, stage.link) : stage.free;
+    for (Index m = task.unit.patches.begin; m < task.unit.patches.end; ++m) {
+      Progress& patch = patches_[static_cast<std::size_t>(m)];
+      patch = {patch.step + task.sample, task.sample ? 0 : hop + 1, travel > 0 ? arrival : end,
+               cost_.engine.overlaps_stages ? travel : 0};
+    }
+    if (!task.sample) return;
+    double& step_end = timeline_.step_ends[static_cast<std::size_t>(task.unit.step)];
+    step_end = std::max(step_end, end);
+  }
+
+  /// Sends a unit's activations and skips, and returns when the stage can go on.
+  double sent(int s, const Task& task, const UnitCost& unit, double end, double travel) {
+    Stage& stage = state_[static_cast<std::size_t>(s)];
+    Skips skips;
+    Index count = 0;
+    for (Index i = task.blocks.begin; i < task.blocks.end; ++i) {
+      const int reader = cost_.model.is_kept(i) ? stage_of(cost_.model.blocks - 1 - i) : s;
+      if (reader != s) ++count, skips.reader = reader;
+    }
+    const double seconds = count > 0 ? stage_seconds(static_cast<double>(count) * unit.bytes) : 0;
+    if (cost_.engine.overlaps_stages) {
+      if (travel > 0) stage.link = std::max(stage.link, end) + travel;
+      skips.there = std::max(stage.link, end) + seconds;
+    } else if (unit.bytes > cost_.engine.buffered) {
+      add_span(s, task, Doing::stage_transfer, end, end + travel);
+      end += travel;
+      skips.there = end, skips.seconds = seconds, skips.is_read = count == 0;
+    } else {
+      add_span(s, task, Doing::stage_transfer, end, end + travel + seconds);
+      end += travel + seconds;
+      skips.there = end;
+    }
+    stage.skips.push_back(skips);
+    return end;
+  }
+
+  int stage_of(Index block) const {
+    return std::find_if(hops_.begin(), hops_.end(),
+                        [block](const Hop& hop) { return hop.blocks.contains(block); })
+        ->stage;
+  }
+
+  void add_span(int s, const Task& task, Doing doing, double begin, double end) {
+    if (end > begin) timeline_.spans.push_back({s, task.unit, task.blocks, doing, begin, end});
+  }
+
+  const CostModel& cost_;
+  int stages_;
+  Job job_;
+  std::vector<Hop> hops_;
+  std::vector<Stage> state_;
+  std::vector<Progress> patches_;
+  std::map<Index, UnitCost> costs_;  // by the number of tokens
+  Timeline timeline_;
+};
+
+}  // namespace detail
+
+/// The first `steps` steps, at least three.
+inline Timeline timeline_of(const CostModel& cost, Index steps) {
+  return detail::PipelineRun(cost, steps).run();
+}
+
+}  // namespace weft

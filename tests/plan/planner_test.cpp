@@ -1,0 +1,139 @@
+#include "weft/plan/planner.hpp"
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <map>
+
+#include "hunyuan.hpp"
+
+using weft::Mesh;
+using weft::Plan;
+using weft::PlanRequest;
+using weft::predict;
+
+namespace {
+
+const weft::Hardware& a100 = weft::machine_named("a100-nvlink");
+
+Plan plan_of(const PlanRequest& request, const char* machine = "a100-nvlink") {
+  return weft::plan(hunyuan, weft::machine_named(machine), request);
+}
+
+double seconds_to_plan(int gpus) {
+  const auto begin = std::chrono::steady_clock::now();
+  plan_of({.gpus = gpus, .tokens = tokens_of(4096)}, "h100-nvlink");
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+}  // namespace
+
+static_assert(weft::CostModel{hunyuan, {weft::gpus::a100, weft::links::nvlink3}, {.tokens = 4096}, {}, {}}
+                      .block(4096, false)
+                      .seconds() > 0,
+              "costs are known at compile time");
+
+TEST_CASE("The bytes that a rank sends are those of the methods' formulas") {
+  const double a = 2.0 * 4096 * 1408 * 2, all = a * 40;
+  for (const int n : {2, 4, 8}) {
+    CHECK(predict(cost_of({.ulysses = n})).sent == doctest::Approx(4.0 * (n - 1) / (n * n) * all));
+    CHECK(predict(cost_of({.ring = n})).sent == doctest::Approx(2.0 * (n - 1) / n * all));
+    CHECK(predict(cost_of({.pipe = n})).sent == doctest::Approx(n == 2 ? a : 2 * a));
+  }
+  const std::map<int, int> contiguous{{2, 20}, {4, 11}, {8, 6}};
+  for (const auto& [n, activations] : contiguous)
+    CHECK(predict(cost_of({.pipe = n}, 1024, contiguous_engine(true))).sent ==
+          doctest::Approx(activations * a));
+  CHECK(predict(cost_of({.cfg = 2})).sent == 0);
+}
+
+TEST_CASE("A plan is of meshes that run, the fastest first, and each once") {
+  for (const int gpus : {1, 2, 6, 7, 8, 30}) {
+    const Plan plan = plan_of({.gpus = gpus, .tokens = tokens_of(1024), .prompts = 3});
+    REQUIRE(!plan.ranking.empty());
+    for (std::size_t i = 0; i < plan.ranking.size(); ++i) {
+      const Mesh& mesh = plan.ranking[i].mesh;
+      CHECK(mesh.ranks() == gpus);
+      CHECK(!weft::check<weft::AllMethods>(mesh, hunyuan, {3, 2, tokens_of(1024), 50}, gpus));
+      if (i > 0) CHECK(plan.ranking[i - 1].total <= plan.ranking[i].total);
+      for (std::size_t j = 0; j < i; ++j) CHECK(name_of(mesh) != name_of(plan.ranking[j].mesh));
+    }
+  }
+}
+
+TEST_CASE("More GPUs are faster, and a step's time goes somewhere") {
+  double before = 1e9;
+  for (const int gpus : {1, 2, 4, 8, 16}) {
+    const weft::Prediction best = plan_of({.gpus = gpus, .tokens = tokens_of(2048)}).ranking.front();
+    CHECK(best.total < before);
+    before = best.total;
+    const weft::Bounds& b = best.bounds;
+    CHECK(b.products + b.attention + b.rows + b.ulysses + b.ring + b.stages + b.idle + b.host ==
+          doctest::Approx(best.step).epsilon(0.03));
+  }
+}
+
+TEST_CASE("Exact plans split no stages") {
+  for (const weft::Prediction& p : plan_of({.gpus = 8, .tokens = 4096, .exact = true}).ranking)
+    CHECK(p.mesh.patch_count() == 1);
+}
+
+TEST_CASE("What does not fit in memory is left out with its reason") {
+  const Plan plan = plan_of({.gpus = 2, .tokens = 200000}, "t4-pcie");
+  REQUIRE(!plan.rejected.empty());
+  for (const weft::Rejection& rejection : plan.rejected)
+    CHECK(rejection.reason.find("GB on a GPU") != std::string::npos);
+  for (const weft::Prediction& p : plan.ranking) CHECK(p.memory < 16e9);
+  CHECK(explanation_of(plan_of({.gpus = 1, .tokens = 2000000}, "t4-pcie"))
+            .starts_with("No mesh fits: it needs"));
+}
+
+TEST_CASE("One GPU holds the weights, activations and keys of one picture") {
+  const double memory = predict(cost_of({})).memory;
+  CHECK(memory > 2 * 1.43e9);  // the blocks' weights in 16 bits
+  CHECK(memory < 5e9);
+}
+
+TEST_CASE("A rank keeps keys for its heads: of one block without patches, of all its blocks with them") {
+  const double a = 2.0 * 4096 * 1408 * 2, text = 2.0 * 333 * 1408 * 2;
+  const auto keys = [](const Mesh& mesh) {
+    return memory_use(cost_of(mesh), weft::pipeline_blocks(hunyuan, mesh.pipe, 0)).keys;
+  };
+  CHECK(keys({}) == doctest::Approx(2 * a + 2 * 40 * text));
+  CHECK(keys({.ulysses = 2}) == doctest::Approx(a + 2 * 40 * text));
+  CHECK(keys({.pipe = 2, .patches = 4}) == doctest::Approx(2 * 20 * a + 2 * 20 * text));
+  CHECK(keys({.pipe = 2, .ring = 2, .ring_cache = weft::RingCache::rotate}) ==
+        doctest::Approx(20 * a + 2 * a + 2 * 20 * text));
+}
+
+TEST_CASE("Requests that make no sense are refused") {
+  CHECK_THROWS_AS(plan_of({.gpus = 0, .tokens = 4096}), weft::Refused);
+  CHECK_THROWS_AS(plan_of({.gpus = 1, .tokens = 0}), weft::Refused);
+  CHECK_THROWS_AS(plan_of({.gpus = 1, .tokens = 4096, .steps = 0}), weft::Refused);
+}
+
+TEST_CASE("Eight GPUs are planned in 100 ms, 512 in a second") {
+  CHECK(seconds_to_plan(8) < 0.1);
+  CHECK(seconds_to_plan(512) < 1);
+}
+
+TEST_CASE("A plan is explained in two sentences") {
+  const std::string text = explanation_of(plan_of({.gpus = 8, .tokens = 4096}));
+  CHECK(text.starts_with("cfg2·pipe4, 4 patches takes "));
+  CHECK(text.find(". The next other way, ") != std::string::npos);
+  CHECK(text.ends_with("."));
+}
+
+TEST_CASE("Meshes have names") {
+  CHECK(name_of(Mesh{}) == "one rank");
+  CHECK(name_of(Mesh{.cfg = 2, .ulysses = 4}) == "cfg2·ulysses4");
+  CHECK(name_of(Mesh{.pipe = 2, .ring = 2, .patches = 4}) == "pipe2·ring2, 4 patches, keys copied");
+}
+
+TEST_CASE("A chart has a lane for every stage, a colour for every patch and no red one") {
+  const std::string svg = gantt_svg(cost_of({.cfg = 2, .pipe = 4, .ulysses = 2}));
+  for (const char* part : {"<svg", "stage 3", "patch 3", "waits inside attention", "step 2:", "</svg>"})
+    CHECK(svg.find(part) != std::string::npos);
+  CHECK(svg.find("stage 4") == std::string::npos);
+  CHECK(svg.find("hsl(0,") == std::string::npos);
+}

@@ -1,0 +1,264 @@
+// The cost model, with an engine like xDiT's, held against what xDiT published of HunyuanDiT. Its figures are
+// read off charts. What the model gets wrong stays wrong here: a line that turns right is as much of a change
+// as one that turns wrong.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "hunyuan.hpp"
+
+using weft::Mesh;
+using weft::RingCache;
+
+namespace {
+
+constexpr Mesh of(int cfg, int pipe, int ulysses, int ring) {
+  return {.cfg = cfg, .pipe = pipe, .ulysses = ulysses, .ring = ring, .ring_cache = RingCache::rotate};
+}
+
+struct Line {
+  Mesh mesh;
+  double published;  // seconds
+  bool is_right;     // the model is within a quarter
+};
+
+struct Chart {
+  const char* name;
+  const char* machine;
+  bool is_compiled;
+  int px, steps;
+  double single;  // seconds on one GPU, to which the efficiency is fitted
+  std::vector<Line> lines;
+};
+
+const std::vector<Chart>& charts() {
+  static const std::vector<Chart> all{
+      {"A100 eager",
+       "a100-nvlink",
+       false,
+       1024,
+       50,
+       18.01,
+       {{of(1, 1, 2, 1), 12.45, true}, {of(2, 2, 1, 1), 8.19, false}, {of(2, 4, 1, 1), 7.13, false}}},
+      {"A100 compiled",
+       "a100-nvlink",
+       true,
+       1024,
+       50,
+       14.21,
+       {{of(2, 1, 1, 1), 9.05, true}, {of(2, 2, 1, 1), 5.18, true}, {of(2, 4, 1, 1), 4.04, false}}},
+      {"A100 2048 px",
+       "a100-nvlink",
+       false,
+       2048,
+       50,
+       90.23,
+       {{of(2, 1, 1, 1), 55.83, true}, {of(2, 1, 1, 2), 31.66, true}, {of(2, 2, 1, 2), 16.46, true}}},
+      {"A100 2048 px, PipeFusion",
+       "a100-nvlink",
+       false,
+       2048,
+       50,
+       90.23,
+       {{of(1, 2, 1, 1), 57.5, true}, {of(1, 4, 1, 1), 51, false}, {of(1, 8, 1, 1), 50.7, true}}},
+      {"A100 2048 px, Ulysses",
+       "a100-nvlink",
+       false,
+       2048,
+       50,
+       90.23,
+       {{of(1, 1, 2, 1), 61.7, true}, {of(1, 1, 4, 1), 33.5, true}, {of(1, 1, 8, 1), 20.5, false}}},
+      {"A100 2048 px, Ring",
+       "a100-nvlink",
+       false,
+       2048,
+       50,
+       90.23,
+       {{of(1, 1, 1, 2), 61, true}, {of(1, 1, 1, 4), 35, true}, {of(1, 1, 1, 8), 22, false}}},
+      {"A100 1024 px, PipeFusion",
+       "a100-nvlink",
+       false,
+       1024,
+       50,
+       19.9,
+       {{of(1, 2, 1, 1), 12.5, true}, {of(1, 4, 1, 1), 9, true}, {of(1, 8, 1, 1), 7.3, false}}},
+      {"A100 1024 px, Ulysses",
+       "a100-nvlink",
+       false,
+       1024,
+       50,
+       19.9,
+       {{of(1, 1, 2, 1), 13.7, true}, {of(1, 1, 4, 1), 8.8, true}, {of(1, 1, 8, 1), 8.3, false}}},
+      {"A100 1024 px, Ring",
+       "a100-nvlink",
+       false,
+       1024,
+       50,
+       19.9,
+       {{of(1, 1, 1, 2), 13.3, true}, {of(1, 1, 1, 4), 11.1, false}, {of(1, 1, 1, 8), 11.4, false}}},
+      {"L40 compiled",
+       "l40-pcie",
+       true,
+       1024,
+       20,
+       14.03,
+       {{of(2, 1, 1, 1), 7.58, true}, {of(2, 1, 2, 1), 6.13, true}, {of(2, 2, 2, 1), 6.14, false}}},
+      {"L20 compiled",
+       "l20-pcie",
+       true,
+       1024,
+       50,
+       17.25,
+       {{of(2, 1, 1, 1), 9.63, true}, {of(2, 2, 1, 1), 6.47, true}, {of(2, 2, 2, 1), 5.5, true}}},
+      {"V100 compiled",
+       "v100-nvlink",
+       true,
+       1024,
+       50,
+       35.05,
+       {{of(2, 1, 1, 1), 19.78, true}, {of(2, 1, 2, 1), 15.3, false}, {of(2, 2, 2, 1), 10.37, false}}},
+      {"T4",
+       "t4-pcie",
+       true,
+       1024,
+       50,
+       49.82,
+       {{of(2, 1, 1, 1), 26.14, true}, {of(2, 1, 2, 1), 15.46, true}}}};
+  return all;
+}
+
+/// A chart's engine on its machine, at the efficiency that gives its time on one GPU.
+class Fitted {
+ public:
+  explicit Fitted(const Chart& chart, const weft::EngineTraits& engine, double link = 0)
+      : chart_(chart), engine_(engine), link_(link) {
+    double low = 0.01, high = 100;
+    for (int i = 0; i < 60; ++i) {
+      engine_.efficiency = std::sqrt(low * high);
+      (seconds({}) > chart.single ? low : high) = engine_.efficiency;
+    }
+  }
+
+  explicit Fitted(const Chart& chart) : Fitted(chart, contiguous_engine(chart.is_compiled)) {}
+
+  double efficiency() const { return engine_.efficiency; }
+
+  /// The loop, and what one GPU does besides: SDXL's decoder, 2.5 TFLOP at 512 px, and the text encoders.
+  double seconds(const Mesh& mesh) const {
+    const double alone = 2.5e12 * std::pow(chart_.px / 512.0, 2) + 2e12;
+    return predict(cost(mesh)).total + alone / (cost(mesh).hardware.gpu.matrix_rate * engine_.efficiency);
+  }
+
+  /// The fastest mesh of so many GPUs with as many patches as stages, as that engine has them.
+  std::pair<Mesh, double> best(int gpus) const {
+    weft::PlanRequest request = cost({}).request;
+    request.gpus = gpus;
+    std::pair<Mesh, double> best{{}, 1e9};
+    for (Mesh mesh : candidate_meshes(hunyuan, request)) {
+      if (mesh.patch_count() != mesh.pipe || (mesh.pipe & (mesh.pipe - 1)) != 0) continue;
+      mesh.ring_cache = RingCache::rotate;
+      if (const double time = seconds(mesh); time < best.second) best = {mesh, time};
+    }
+    return best;
+  }
+
+ private:
+  weft::CostModel cost(const Mesh& mesh) const {
+    weft::CostModel cost = cost_of(mesh, chart_.px, engine_, chart_.machine);
+    cost.request.steps = chart_.steps;
+    if (link_ > 0) cost.hardware.tiers[0].rate = cost.hardware.tiers[1].rate = link_;
+    return cost;
+  }
+
+  const Chart& chart_;
+  weft::EngineTraits engine_;
+  double link_;  // B/s; 0: the machine's
+};
+
+const Chart& chart(const std::string& name) {
+  return *std::find_if(charts().begin(), charts().end(), [&name](const Chart& c) { return c.name == name; });
+}
+
+}  // namespace
+
+TEST_CASE("Published times: which the model explains, and half of them to a quarter") {
+  std::printf(
+      "| chart | efficiency | mesh | published, s | model, s | error | |\n|---|---|---|---|---|---|---|\n");
+  std::vector<double> errors;
+  for (const Chart& chart : charts()) {
+    const Fitted fitted(chart);
+    CHECK(fitted.seconds({}) == doctest::Approx(chart.single).epsilon(1e-6));
+    for (const Line& line : chart.lines) {
+      const double model = fitted.seconds(line.mesh), error = model / line.published - 1;
+      errors.push_back(std::abs(error));
+      std::printf("| %s | %.2f | %s | %.2f | %.2f | %+.0f %% | %s |\n", chart.name, fitted.efficiency(),
+                  name_of(line.mesh).c_str(), line.published, model, 100 * error,
+                  std::abs(error) <= 0.25 ? "right" : "wrong");
+      CAPTURE(std::string(chart.name));
+      CAPTURE(name_of(line.mesh));
+      CHECK((std::abs(error) <= 0.25) == line.is_right);
+    }
+  }
+  std::sort(errors.begin(), errors.end());
+  const double median = (errors[errors.size() / 2] + errors[(errors.size() - 1) / 2]) / 2;
+  std::printf("median error %.1f %%\n", 100 * median);
+  CHECK(median <= 0.25);
+}
+
+TEST_CASE("Right: cfg2·pipe4 is best on 8 A100s at 1024 px, or within 5 %, and a cfg2 hybrid on 4") {
+  for (const char* name : {"A100 eager", "A100 compiled"}) {
+    const Fitted fitted(chart(name));
+    const auto [eight, seconds] = fitted.best(8);
+    std::printf("%s: %s %.2f s on 8, cfg2·pipe4 %.2f s; %s on 4, cfg2·pipe2 %.2f s\n", name,
+                name_of(eight).c_str(), seconds, fitted.seconds(of(2, 4, 1, 1)),
+                name_of(fitted.best(4).first).c_str(), fitted.seconds(of(2, 2, 1, 1)));
+    CHECK(fitted.seconds(of(2, 4, 1, 1)) <= 1.05 * seconds);
+    CHECK(fitted.best(4).first.cfg == 2);
+  }
+}
+
+TEST_CASE("Right: Ring scales worst at 1024 px and closes in on Ulysses at 2048 px") {
+  const Fitted small(chart("A100 1024 px, Ring")), large(chart("A100 2048 px, Ring"));
+  CHECK(small.seconds(of(1, 1, 1, 8)) > small.seconds(of(1, 1, 8, 1)));
+  CHECK(small.seconds(of(1, 1, 1, 8)) > small.seconds(of(1, 8, 1, 1)));
+  CHECK(large.seconds(of(1, 1, 1, 8)) / large.seconds(of(1, 1, 8, 1)) <
+        small.seconds(of(1, 1, 1, 8)) / small.seconds(of(1, 1, 8, 1)));
+}
+
+TEST_CASE("Right: PipeFusion alone stops scaling at 2048 px, the hybrid with ring does not") {
+  const Fitted fitted(chart("A100 2048 px"));
+  CHECK(fitted.seconds(of(1, 8, 1, 1)) > 0.9 * fitted.seconds(of(1, 2, 1, 1)));
+  CHECK(fitted.seconds(of(2, 2, 1, 2)) < 0.6 * fitted.seconds(of(2, 1, 1, 2)));
+}
+
+TEST_CASE("Wrong: nothing is gained from 4 to 8 L40s, and 8 L20s are not slower") {
+  const Fitted l40(chart("L40 compiled")), l20(chart("L20 compiled"));
+  const double four = l40.seconds(of(2, 1, 2, 1)), eight = l40.seconds(of(2, 2, 2, 1)),
+               other = l20.seconds(of(2, 2, 2, 1));
+  std::printf("L40: %.2f s on 4, %.2f s on 8; L20: %.2f s on 8\n", four, eight, other);
+  CHECK_FALSE(eight > 0.95 * four);
+  CHECK_FALSE(other <= eight);
+}
+
+TEST_CASE(
+    "What would have to be true of the eager A100s: links of 16 GB/s, and 4 ms of the processor a block") {
+  weft::EngineTraits slow_host = contiguous_engine(false);
+  slow_host.host_per_block = 4e-3;
+  std::vector<double> errors;
+  for (const Chart& chart : charts()) {
+    if (chart.is_compiled) continue;
+    const Fitted fitted(chart, slow_host, 16e9);
+    for (const Line& line : chart.lines) {
+      const double error = fitted.seconds(line.mesh) / line.published - 1;
+      std::printf("%s, %s: %+.0f %%\n", chart.name, name_of(line.mesh).c_str(), 100 * error);
+      errors.push_back(std::abs(error));
+    }
+  }
+  std::sort(errors.begin(), errors.end());
+  std::printf("median error %.1f %%\n", 100 * errors[errors.size() / 2]);
+  CHECK(errors[errors.size() / 2] < 0.12);
+}

@@ -1,0 +1,87 @@
+#include "weft/plan/timeline.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "hunyuan.hpp"
+
+using weft::Doing;
+using weft::Index;
+using weft::Mesh;
+using weft::Timeline;
+using weft::TimelineSpan;
+
+namespace {
+
+Timeline run(const Mesh& mesh, int px = 1024, const weft::EngineTraits& engine = {}) {
+  return timeline_of(cost_of(mesh, px, engine), 6);
+}
+
+/// Seconds that a stage computes in a full step.
+double computed(const Timeline& timeline, int stage) {
+  double sum = 0;
+  for (const TimelineSpan& span : timeline.spans)
+    if (span.stage == stage && span.unit.step == 3 && span.doing == Doing::compute)
+      sum += span.end - span.begin;
+  return sum;
+}
+
+}  // namespace
+
+TEST_CASE("A stage does one thing at a time, and everything on time") {
+  for (const Mesh& mesh : {Mesh{.pipe = 4, .patches = 4}, Mesh{.pipe = 3, .ulysses = 2, .patches = 5}})
+    for (const auto& engine : {weft::EngineTraits{}, contiguous_engine(true)}) {
+      const Timeline timeline = run(mesh, 1024, engine);
+      for (int stage = 0; stage < mesh.pipe; ++stage) {
+        double end = 0;
+        for (const TimelineSpan& span : timeline.spans) {
+          if (span.stage != stage || span.doing == Doing::stage_transfer) continue;
+          CHECK(span.begin >= end - 1e-12);
+          CHECK(span.end > span.begin);
+          end = span.end;
+        }
+      }
+      CHECK(timeline.spans.size() >= 2 * 6u);
+      for (std::size_t step = 1; step < 6; ++step)
+        CHECK(timeline.step_ends[step] > timeline.step_ends[step - 1]);
+    }
+}
+
+TEST_CASE("The folded pipeline is full with as many patches as stages") {
+  for (const int stages : {2, 4, 8}) {
+    const Timeline timeline = run({.pipe = stages, .patches = stages}, 2048);
+    double slowest = 0;  // 20 pairs of blocks are 2 or 3 a stage
+    for (int stage = 0; stage < stages; ++stage) slowest = std::max(slowest, computed(timeline, stage));
+    CHECK(timeline.step() < 1.03 * slowest);
+  }
+}
+
+TEST_CASE("One rank's step is its blocks and ends") {
+  const weft::CostModel cost = cost_of({});
+  const double blocks = 21 * cost.block(4096, false).seconds() + 19 * cost.block(4096, true).seconds();
+  CHECK(timeline_of(cost, 4).step() == doctest::Approx(blocks + cost.ends(4096)));
+  CHECK(timeline_of(cost, 4).run(50) == doctest::Approx(50 * (blocks + cost.ends(4096))));
+}
+
+TEST_CASE("Stages of the warm-up run one after the other") {
+  const Timeline one = run({}), four = run({.pipe = 4, .patches = 4});
+  CHECK(four.step_ends[0] > 0.99 * one.step_ends[0]);
+  CHECK(four.step() < 0.4 * one.step());
+}
+
+TEST_CASE("Skips that wait for their reader stop a contiguous pipeline, shorter ones do not") {
+  const weft::EngineTraits engine = contiguous_engine(false);
+  weft::EngineTraits buffering = engine;
+  buffering.buffered = 1e12;
+  const Mesh mesh{.pipe = 8};
+  CHECK(run(mesh, 2048, engine).step() > 2 * run(mesh, 2048, buffering).step());
+  CHECK(run(mesh, 1024, engine).step() == doctest::Approx(run(mesh, 1024, buffering).step()));
+}
+
+TEST_CASE("Transfers that are overlapped cost less") {
+  weft::EngineTraits plain;
+  plain.overlaps_stages = plain.overlaps_ring = false;
+  for (const Mesh& mesh : {Mesh{.pipe = 4}, Mesh{.ring = 4}, Mesh{.pipe = 2, .ring = 2}})
+    CHECK(run(mesh).step() < run(mesh, 1024, plain).step());
+}
