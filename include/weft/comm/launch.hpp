@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -38,20 +39,25 @@ struct LaunchOptions {
 namespace detail {
 
 /// Calls on_rank(rank) on a thread for each of the hub's ranks and returns when all have ended. If one
-/// throws, the others end at their next message; then a Refused is thrown on as it is, anything else as a
-/// std::runtime_error that names the rank.
+/// throws, the others end at their next message; then what was thrown first is thrown on: a Refused as it is,
+/// anything else as a std::runtime_error that names the rank.
 template <class HubType, class OnRank>
 void run_ranks(HubType& hub, const OnRank& on_rank) {
   const int count = hub.ranks();
-  std::vector<std::exception_ptr> failures(static_cast<std::size_t>(count));
-  const auto run = [&hub, &on_rank, &failures](int rank) {
+  std::mutex mutex;
+  std::exception_ptr failure;
+  int failed = 0;
+  const auto run = [&hub, &on_rank, &mutex, &failure, &failed](int rank) {
     try {
       on_rank(rank);
       hub.leave(rank);
     } catch (const Stopped&) {
       // another rank has the reason
     } catch (...) {
-      failures[static_cast<std::size_t>(rank)] = std::current_exception();
+      {
+        const std::lock_guard lock(mutex);
+        if (!failure) failure = std::current_exception(), failed = rank;
+      }
       hub.stop("another rank has failed");
     }
   };
@@ -61,16 +67,13 @@ void run_ranks(HubType& hub, const OnRank& on_rank) {
     run(0);
   }
 
-  for (int rank = 0; rank < count; ++rank) {
-    if (!failures[static_cast<std::size_t>(rank)]) continue;
-    try {
-      std::rethrow_exception(failures[static_cast<std::size_t>(rank)]);
-    } catch (const Refused&) {
-      throw;
-    } catch (const std::exception& error) {
-      if (count == 1) throw;
-      throw std::runtime_error(sentence("rank ", rank, ": ", error.what()));
-    }
+  try {
+    if (failure) std::rethrow_exception(failure);
+  } catch (const Refused&) {
+    throw;
+  } catch (const std::exception& error) {
+    if (count == 1) throw;
+    throw std::runtime_error(sentence("rank ", failed, ": ", error.what()));
   }
   if (const std::string reason = hub.reason(); !reason.empty()) throw std::runtime_error(reason);
 }
