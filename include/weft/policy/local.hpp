@@ -65,7 +65,7 @@ struct Local {
     void wait_input(Queue&, const Task&) {}
     template <class T>
     void send_output(Queue&, const Task&, const View<T, 3>&) {}
-    /// Whatever was sent in this window has left.
+    /// Whatever was sent in this window has left, and arrived.
     void finish(Queue&) {}
 
     /// Adds up what all who hold tokens of these pictures have.

@@ -54,6 +54,7 @@ struct PipeFusion : detail::Ordered<Axis::pipe, Inner> {
     }
 
     void finish(Queue& queue) {
+      for (auto& input : inputs_) stages_.wait(queue, input);
       for (auto& output : outputs_) stages_.wait(queue, output);
       outputs_.clear();
     }
