@@ -26,14 +26,18 @@ int main(int argc, char** argv) {
   }
   weft::Trace trace(place->world);
   int code = 1;
-  weft::nccl::launch(*place, [&](weft::nccl::World& world) {
-    if (is_eager()) world.record(trace);
-    all_processes = &world;
-    doctest::Context context;
-    context.setOption("no-version", true);
-    context.setOption("minimal", world.rank() > 0);
-    context.applyCommandLine(argc, argv);
-    code = context.run();
-  });
+  try {
+    weft::nccl::launch(*place, [&](weft::nccl::World& world) {
+      if (is_eager()) world.record(trace);
+      all_processes = &world;
+      doctest::Context context(argc, argv);
+      context.setOption("no-version", true);
+      context.setOption("minimal", world.rank() > 0);
+      code = context.run();
+    });
+  } catch (const weft::Refused& refusal) {
+    std::fprintf(stderr, "%s\n", refusal.what());
+    return 2;
+  }
   return code;
 }
