@@ -63,9 +63,8 @@ class Communicator {
     ncclComm_t comm = split_off(group_->comm(), color, out.rank_);
     if (!comm) return out;
     out.group_ = std::make_shared<Channel>(home_, comm, out.name_, out.members_);
-    Queue queue;
-    out.connect(queue);
-    if (name == "pipe") out.make_links(queue);
+    out.connect();
+    if (name == "pipe") out.make_links();
     return out;
   }
 
@@ -101,7 +100,9 @@ class Communicator {
   void all_reduce(Queue& queue, const View<double, 1>& values) {
     if (size() == 1 || values.empty()) return;
     const Index count = values.size(), bytes = count * static_cast<Index>(sizeof(double));
-    auto* const all = reinterpret_cast<double*>(group_->memory(queue, size() * bytes));
+    const std::size_t before = group_->allocations();
+    auto* const all = reinterpret_cast<double*>(group_->memory(size() * bytes));
+    if (group_->allocations() > before) queue.count_allocation();
     const View<double, 2> rows(all, {size(), count});
     std::vector<Addressed> sends, receives;
     for (int peer = 0; peer < size(); ++peer) {
@@ -110,11 +111,11 @@ class Communicator {
       receives.push_back({peer, rows[peer]});
     }
     count_sent("all_reduce", sends);
-    group_->begin(queue);
+    group_->begin(queue.stream());
     check(cudaMemcpyAsync(rows[rank_].data, values.data, static_cast<std::size_t>(bytes),
                           cudaMemcpyDeviceToDevice, group_->stream()),
           "Copying");
-    group_->transfer(queue, "all_reduce", sends, receives);
+    group_->transfer("all_reduce", sends, receives);
     kernels::for_each_number(group_->stream(), 1, count,
                              kernels::SumRows{all, Index{size()}, count, values.data});
     Event event = group_->end();
@@ -152,7 +153,7 @@ class Communicator {
 
   /// Each link is made by its two ranks; those that have no rank in common, at the same time. Round the
   /// group, even places and odd ones take turns, and in an odd group the last has a turn of its own.
-  void make_links(Queue& queue) {
+  void make_links() {
     const int n = size(), turns = n % 2 == 0 ? 2 : 3;
     links_to_.resize(members_.size()), links_from_.resize(members_.size());
     const auto turn_of = [n, turns](int place) { return turns == 3 && place + 1 == n ? 2 : place % 2; };
@@ -173,34 +174,33 @@ class Communicator {
         auto& link = sends ? links_to_[static_cast<std::size_t>(receiver)]
                            : links_from_[static_cast<std::size_t>(sender)];
         link = {channel, sends ? 1 : 0};
-        const Block little = first_message(*channel, queue, 0);
+        const Block little = first_message(*channel, 0);
         const std::vector<Addressed> message{{link.peer, little}};
-        exchange_first(*channel, queue, sends ? message : std::vector<Addressed>(),
+        exchange_first(*channel, sends ? message : std::vector<Addressed>(),
                        sends ? std::vector<Addressed>() : message);
       }
     }
   }
 
-  void connect(Queue& queue) const {
+  void connect() const {
     std::vector<Addressed> sends, receives;
     for (int peer = 0; peer < size(); ++peer) {
       if (peer == rank_) continue;
-      sends.push_back({peer, first_message(*group_, queue, 0)});
-      receives.push_back({peer, first_message(*group_, queue, peer + 1)});
+      sends.push_back({peer, first_message(*group_, 0)});
+      receives.push_back({peer, first_message(*group_, peer + 1)});
     }
-    exchange_first(*group_, queue, sends, receives);
+    exchange_first(*group_, sends, receives);
   }
 
-  Block first_message(Channel& channel, Queue& queue, int place) const {
+  Block first_message(Channel& channel, int place) const {
     constexpr Index length = 16;
-    std::byte* const memory = channel.memory(queue, std::max<Index>(length * (size() + 1), 1 << 16));
+    std::byte* const memory = channel.memory(std::max<Index>(length * (size() + 1), 1 << 16));
     return View<std::byte, 1>(memory + place * length, {length});
   }
 
-  static void exchange_first(Channel& channel, Queue& queue, const std::vector<Addressed>& sends,
+  static void exchange_first(Channel& channel, const std::vector<Addressed>& sends,
                              const std::vector<Addressed>& receives) {
-    channel.begin(queue);
-    channel.transfer(queue, "connect", sends, receives);
+    channel.transfer("connect", sends, receives);
     check(cudaStreamSynchronize(channel.stream()), "Connecting ranks");
   }
 
@@ -230,8 +230,10 @@ class Communicator {
              const std::vector<Addressed>& receives, int member = -1) {
     if (sends.empty() && receives.empty()) return {};
     count_sent(what, sends, member < 0 ? -1 : members_[static_cast<std::size_t>(member)]);
-    channel.begin(queue);
-    channel.transfer(queue, what, sends, receives);
+    const std::size_t before = channel.allocations();
+    channel.begin(queue.stream());
+    channel.transfer(what, sends, receives);
+    if (channel.allocations() > before) queue.count_allocation();
     return channel.end();
   }
 

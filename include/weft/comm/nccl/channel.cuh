@@ -160,19 +160,19 @@ class Channel {
   ncclComm_t comm() const { return comm_; }
   cudaStream_t stream() const { return stream_; }
 
-  /// What follows waits for all that is on the queue now.
-  void begin(cuda::Queue& queue) { Event(events_, queue.stream()).hold_up(stream_); }
+  /// What follows waits for all that is on the queue's stream now.
+  void begin(cudaStream_t queue) { Event(events_, queue).hold_up(stream_); }
   Event end() { return {events_, stream_}; }
 
   /// The messages of one operation, by ranks of this channel, none of them empty; in the trace from when it
   /// could begin until all have gone and come. Rows with gaps go through dense memory.
-  void transfer(cuda::Queue& queue, const char* category, std::span<const Addressed> sends,
+  void transfer(const char* category, std::span<const Addressed> sends,
                 std::span<const Addressed> receives) {
     Index bytes = 0, staged = 0;
     for (const Addressed& send : sends) bytes += send.block.bytes();
     for (const auto& side : {sends, receives})
       for (const Addressed& message : side) staged += is_dense(message.block) ? 0 : room(message.block);
-    std::byte* at = staged > 0 ? memory(queue, staged) : nullptr;
+    std::byte* at = staged > 0 ? memory(staged) : nullptr;
     const auto place = [&at](std::span<const Addressed> messages) {
       std::vector<kernels::PackedRows> packed;
       for (const auto& [peer, block] : messages) {
@@ -203,18 +203,19 @@ class Channel {
 
   /// At least so much for one operation; the next may write over it. Taken when it is first asked for, that
   /// is while work is recorded; what recorded work uses stays.
-  std::byte* memory(cuda::Queue& queue, Index bytes) {
+  std::byte* memory(Index bytes) {
     if (memory_.empty() || memory_.back().size < bytes) {
       Memory more;
       more.size = std::max(bytes, memory_.empty() ? 0 : 2 * memory_.back().size);
       check(cudaMalloc(&more.data, static_cast<std::size_t>(more.size)), "Taking memory on the device");
-      queue.count_allocation();
       memory_.push_back(more);
       check(ncclCommRegister(comm_, more.data, static_cast<std::size_t>(more.size), &memory_.back().handle),
             "registering memory");
     }
     return static_cast<std::byte*>(memory_.back().data);
   }
+  /// How often memory was taken so far.
+  std::size_t allocations() const { return memory_.size(); }
 
  private:
   struct Memory {
