@@ -11,7 +11,7 @@
 #include <thread>
 
 #include "weft/backend/cuda.cuh"
-#include "weft/comm/nccl/launch.cuh"
+#include "weft/comm/nccl.cuh"
 
 using weft::Index;
 using weft::View;
@@ -49,15 +49,14 @@ int main(int, char** argv) {
   const std::filesystem::path folder = argv[1];
   try {
     const weft::LaunchEnvironment place = weft::launch_environment().value();
-    weft::nccl::launch(
-        place,
-        [&](World& world) {
-          const auto file = folder / std::to_string(world.rank());
-          std::ofstream(file.string() + ".part") << ::getpid();
-          std::filesystem::rename(file.string() + ".part", file);
-          work(world, argv[2], std::atoi(argv[3]));
-        },
-        {.timeout = std::chrono::milliseconds(std::atoi(argv[4]))});
+    weft::nccl::launch(place,
+                       [&](World& world) {
+                         const auto file = folder / std::to_string(world.rank());
+                         std::ofstream(file.string() + ".part") << ::getpid();
+                         std::filesystem::rename(file.string() + ".part", file);
+                         work(world, argv[2], std::atoi(argv[3]));
+                       },
+                       {.timeout = std::chrono::milliseconds(std::atoi(argv[4]))});
   } catch (const weft::Refused& refusal) {
     std::cerr << refusal.what() << '\n';
     return 2;

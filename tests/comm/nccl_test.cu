@@ -7,6 +7,7 @@
 
 #include "weft/backend/cuda.cuh"
 #include "weft/comm/gather_trace.hpp"
+#include "weft/comm/nccl/host_messages.cuh"
 #include "weft/comm/world.hpp"
 
 using weft::Addressed;
@@ -258,7 +259,8 @@ TEST_CASE("nccl: rank 0 gets the slices of all") {
   weft::nccl::HostMessages messages(*all_processes);
   weft::Trace trace(all_processes->size());
   const auto now = weft::Lane::Clock::now();
-  trace.lane(all_processes->rank()).add({weft::sentence("of rank ", all_processes->rank()), "test", now, now});
+  trace.lane(all_processes->rank())
+      .add({weft::sentence("of rank ", all_processes->rank()), "test", now, now});
   weft::gather_trace(messages, trace);
   if (all_processes->rank() != 0) return;
   for (int rank = 0; rank < all_processes->size(); ++rank) {

@@ -32,14 +32,15 @@ Tensor serial(const Golden& golden, const weft::Request<Prompt>& request) {
 template <class Element>
 Tensor generate(const Golden& golden, const weft::Mesh& mesh, const weft::Request<Prompt>& request) {
   using Engine = weft::Engine<DeviceModel<Element>, Full, World>;
-  const DeviceModel<Element> model(
-      golden.folder / "model/transformer",
-      Engine::blocks(mesh, all_processes->rank(), golden.model.shape()));
+  const DeviceModel<Element> model(golden.folder / "model/transformer",
+                                   Engine::blocks(mesh, all_processes->rank(), golden.model.shape()));
   Engine engine(model, mesh, *all_processes);
   Tensor out = engine.generate(request);
   if (!is_eager()) CHECK(engine.loop_counts() == weft::QueueCounts());
-  if (all_processes->rank() == 0) CHECK(engine.generate(request).data == out.data);
-  else engine.generate(request);
+  if (all_processes->rank() == 0)
+    CHECK(engine.generate(request).data == out.data);
+  else
+    engine.generate(request);
   return out;
 }
 
@@ -54,7 +55,8 @@ std::vector<weft::Mesh> meshes(const weft::DitShape& model, int steps, bool with
     out.push_back(mesh);
   }
   if (!with_stages)
-    for (const weft::Mesh& mesh : {weft::Mesh{.ulysses = all_processes->size()}, weft::Mesh{.ring = all_processes->size()}})
+    for (const weft::Mesh& mesh :
+         {weft::Mesh{.ulysses = all_processes->size()}, weft::Mesh{.ring = all_processes->size()}})
       if (mesh.ulysses <= model.heads) out.push_back(mesh);
   return out;
 }
@@ -75,7 +77,8 @@ void compare(const char* name, bool with_stages, std::size_t count, double toler
     request.seed = static_cast<std::uint64_t>(i++);
     CAPTURE(name_of(mesh));
     if (all_processes->rank() == 0) MESSAGE(name << ": " << name_of(mesh));
-    const Tensor together = generate<Element>(golden, mesh, request), alone = serial<Element>(golden, request);
+    const Tensor together = generate<Element>(golden, mesh, request),
+                 alone = serial<Element>(golden, request);
     if (all_processes->rank() == 0) CHECK(relative_l2(together, alone) <= tolerance);
   }
 }

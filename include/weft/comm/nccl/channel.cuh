@@ -18,12 +18,11 @@
 
 #include "weft/backend/cuda/queue.cuh"
 #include "weft/comm/communicator.hpp"
+#include "weft/comm/nccl/event.cuh"
 #include "weft/core/trace.hpp"
 #include "weft/pack.cuh"
 
 namespace weft::nccl {
-
-using kernels::check;
 
 inline void check(ncclResult_t result, const char* what) {
   if (result == ncclSuccess) return;
@@ -66,68 +65,6 @@ class Home {
   std::map<ncclComm_t, std::string> living_;
 };
 
-/// Events of CUDA to be used again, so that none is made in the loop.
-class EventPool {
- public:
-  EventPool() = default;
-  EventPool(const EventPool&) = delete;
-  EventPool& operator=(const EventPool&) = delete;
-  ~EventPool() {
-    for (cudaEvent_t event : free_) cudaEventDestroy(event);
-  }
-
-  cudaEvent_t take() {
-    if (free_.empty()) {
-      cudaEvent_t event = nullptr;
-      check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "Preparing a transfer");
-      return event;
-    }
-    const cudaEvent_t event = free_.back();
-    free_.pop_back();
-    return event;
-  }
-  void give_back(cudaEvent_t event) { free_.push_back(event); }
-
- private:
-  std::vector<cudaEvent_t> free_;
-};
-
-/// What a queue waits for. Dropped before that, the transfer goes on: NCCL takes nothing back.
-class Event {
- public:
-  Event() = default;
-  Event(Event&& other) noexcept
-      : pool_(std::move(other.pool_)), event_(std::exchange(other.event_, nullptr)) {}
-  Event& operator=(Event&& other) noexcept {
-    std::swap(pool_, other.pool_);
-    std::swap(event_, other.event_);
-    return *this;
-  }
-  ~Event() { drop(); }
-
-  /// Behind what is on the stream.
-  Event(std::shared_ptr<EventPool> pool, cudaStream_t stream)
-      : pool_(std::move(pool)), event_(pool_->take()) {
-    check(cudaEventRecord(event_, stream), "Ordering a transfer");
-  }
-
-  bool is_pending() const { return event_ != nullptr; }
-
-  /// What is queued on the stream from now on comes after it.
-  void hold_up(cudaStream_t stream) {
-    check(cudaStreamWaitEvent(stream, event_), "Ordering a transfer");
-    drop();
-  }
-
- private:
-  void drop() {
-    if (event_) pool_->give_back(std::exchange(event_, nullptr));
-  }
-
-  std::shared_ptr<EventPool> pool_;
-  cudaEvent_t event_ = nullptr;
-};
-
 /// Its operations run one after another, beside those of the queue from which they are posted. All that is
 /// called between `begin` and `end` can be recorded into a graph.
 class Channel {
@@ -166,8 +103,7 @@ class Channel {
 
   /// The messages of one operation, by ranks of this channel, none of them empty; in the trace from when it
   /// could begin until all have gone and come. Rows with gaps go through dense memory.
-  void transfer(const char* category, std::span<const Addressed> sends,
-                std::span<const Addressed> receives) {
+  void transfer(const char* category, std::span<const Addressed> sends, std::span<const Addressed> receives) {
     Index bytes = 0, staged = 0;
     for (const Addressed& send : sends) bytes += send.block.bytes();
     for (const auto& side : {sends, receives})
@@ -189,13 +125,13 @@ class Channel {
     check(ncclGroupStart(), "opening a group");
     auto packed = outgoing.begin();
     for (const auto& [peer, block] : sends)
-      check(ncclSend(is_dense(block) ? block.data : (packed++)->dense, static_cast<std::size_t>(block.bytes()),
-                     ncclInt8, peer, comm_, stream_),
+      check(ncclSend(is_dense(block) ? block.data : (packed++)->dense,
+                     static_cast<std::size_t>(block.bytes()), ncclInt8, peer, comm_, stream_),
             "sending");
     packed = incoming.begin();
     for (const auto& [peer, block] : receives)
-      check(ncclRecv(is_dense(block) ? block.data : (packed++)->dense, static_cast<std::size_t>(block.bytes()),
-                     ncclInt8, peer, comm_, stream_),
+      check(ncclRecv(is_dense(block) ? block.data : (packed++)->dense,
+                     static_cast<std::size_t>(block.bytes()), ncclInt8, peer, comm_, stream_),
             "receiving");
     check(ncclGroupEnd(), "closing a group");
     kernels::move_packed_rows<kernels::Packing::out_of_dense>(stream_, incoming);
