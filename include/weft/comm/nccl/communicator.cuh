@@ -150,7 +150,8 @@ class Communicator {
     ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
     if (most_blocks > 0) config.maxCTAs = most_blocks;
     ncclComm_t out = nullptr;
-    check(ncclCommSplit(comm, color, key, &out, &config), "splitting a communicator");
+    check(ncclCommSplit(comm, color, key, &out, most_blocks > 0 ? &config : nullptr),
+          "splitting a communicator");
     return out;
   }
 
