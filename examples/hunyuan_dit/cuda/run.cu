@@ -42,7 +42,8 @@ weft::Hardware calibrated_on_cuda(const Options& options) {
 }
 
 std::vector<double> kernel_times_on_cuda(const Options& options, const std::vector<KernelSize>& sizes) {
-  return in_dtype(options.dtype, [&sizes]<class E>(std::type_identity<E>) { return OnDevice<E>::time_kernels(sizes); });
+  return in_dtype(options.dtype,
+                  [&sizes]<class E>(std::type_identity<E>) { return OnDevice<E>::time_kernels(sizes); });
 }
 
 }  // namespace command
