@@ -9,7 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <optional>
+#include <set>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -18,11 +18,12 @@
 
 #include "weft/backend/cuda/queue.cuh"
 #include "weft/comm/communicator.hpp"
-#include "weft/comm/nccl/event.cuh"
 #include "weft/core/trace.hpp"
 #include "weft/pack.cuh"
 
 namespace weft::nccl {
+
+using kernels::check;
 
 inline void check(ncclResult_t result, const char* what) {
   if (result == ncclSuccess) return;
@@ -65,6 +66,11 @@ class Home {
   std::map<ncclComm_t, std::string> living_;
 };
 
+/// What a queue waits for. Dropped before that, the transfer goes on: NCCL takes nothing back.
+struct Event {
+  std::shared_ptr<const cuda::Event> done;
+};
+
 /// Its operations run one after another, beside those of the queue from which they are posted. All that is
 /// called between `begin` and `end` can be recorded into a graph.
 class Channel {
@@ -74,7 +80,6 @@ class Channel {
       : home_(std::move(home)), comm_(comm), name_(std::move(name)), members_(std::move(members)) {
     home_->add(comm_, name_);
     check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "Creating a stream");
-    if (home_->lane) timeline_.emplace(*home_->lane, stream_);
   }
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
@@ -85,7 +90,6 @@ class Channel {
     } else {
       cudaStreamSynchronize(stream_);
     }
-    timeline_.reset();
     for (const auto& [data, size, handle] : memory_) {
       if (handle && std::uncaught_exceptions() == 0) ncclCommDeregister(comm_, handle);
       cudaFree(data);
@@ -98,12 +102,13 @@ class Channel {
   cudaStream_t stream() const { return stream_; }
 
   /// What follows waits for all that is on the queue's stream now.
-  void begin(cudaStream_t queue) { Event(events_, queue).hold_up(stream_); }
-  Event end() { return {events_, stream_}; }
+  void begin(cudaStream_t queue) { cuda::moment_in(queue)->hold(stream_); }
+  Event end() { return {cuda::moment_in(stream_)}; }
 
   /// The messages of one operation, by ranks of this channel, none of them empty; in the trace from when it
   /// could begin until all have gone and come. Rows with gaps go through dense memory.
-  void transfer(const char* category, std::span<const Addressed> sends, std::span<const Addressed> receives) {
+  void transfer(cuda::Timeline* timeline, const char* category, std::span<const Addressed> sends,
+                std::span<const Addressed> receives) {
     Index bytes = 0, staged = 0;
     for (const Addressed& send : sends) bytes += send.block.bytes();
     for (const auto& side : {sends, receives})
@@ -120,7 +125,7 @@ class Channel {
     };
     const auto outgoing = place(sends), incoming = place(receives);
 
-    const auto span = spanned(category, sends, receives, bytes);
+    const auto begun = timeline ? cuda::moment_in(stream_, cuda::Event::Kind::time) : nullptr;
     kernels::move_packed_rows<kernels::Packing::into_dense>(stream_, outgoing);
     check(ncclGroupStart(), "opening a group");
     auto packed = outgoing.begin();
@@ -135,6 +140,9 @@ class Channel {
             "receiving");
     check(ncclGroupEnd(), "closing a group");
     kernels::move_packed_rows<kernels::Packing::out_of_dense>(stream_, incoming);
+    if (timeline)
+      timeline->add({named(sends, receives), category, {}, {}, bytes}, begun,
+                    cuda::moment_in(stream_, cuda::Event::Kind::time));
   }
 
   /// At least so much for one operation; the next may write over it. Taken when it is first asked for, that
@@ -166,18 +174,12 @@ class Channel {
     return (block.bytes() + alignment - 1) / alignment * alignment;
   }
 
-  /// Named after the communicator and, if there is one alone, the peer.
-  cuda::Span spanned(const char* category, std::span<const Addressed> sends,
-                     std::span<const Addressed> receives, Index bytes) {
-    std::optional<int> peer;
-    bool is_alone = true;
+  /// After the communicator and, if there is one alone, the peer.
+  std::string named(std::span<const Addressed> sends, std::span<const Addressed> receives) const {
+    std::set<int> peers;
     for (const auto& side : {sends, receives})
-      for (const Addressed& message : side) {
-        is_alone = is_alone && (!peer || *peer == message.peer);
-        peer = message.peer;
-      }
-    const Index number = peer && is_alone ? members_[static_cast<std::size_t>(*peer)] : -1;
-    return {timeline_ ? &*timeline_ : nullptr, category, name_.c_str(), number, bytes};
+      for (const Addressed& message : side) peers.insert(members_[static_cast<std::size_t>(message.peer)]);
+    return peers.size() == 1 ? sentence(name_, ' ', *peers.begin()) : name_;
   }
 
   std::shared_ptr<Home> home_;
@@ -185,9 +187,7 @@ class Channel {
   std::string name_;
   std::vector<int> members_;
   cudaStream_t stream_ = nullptr;
-  std::shared_ptr<EventPool> events_ = std::make_shared<EventPool>();
   std::vector<Memory> memory_;
-  std::optional<cuda::Timeline> timeline_;
 };
 
 }  // namespace weft::nccl

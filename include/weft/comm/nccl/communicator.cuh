@@ -116,7 +116,7 @@ class Communicator {
     check(cudaMemcpyAsync(rows[rank_].data, values.data, static_cast<std::size_t>(bytes),
                           cudaMemcpyDeviceToDevice, group_->stream()),
           "Copying");
-    group_->transfer("all_reduce", sends, receives);
+    group_->transfer(queue.timeline(), "all_reduce", sends, receives);
     kernels::for_each_number(group_->stream(), 1, count,
                              kernels::SumRows{all, Index{size()}, count, values.data});
     Event event = group_->end();
@@ -124,9 +124,10 @@ class Communicator {
   }
 
   void wait(Queue& queue, Event& event) {
-    if (!event.is_pending()) return;
+    if (!event.done) return;
     const auto span = queue.span("wait", name_.c_str());
-    event.hold_up(queue.stream());
+    event.done->hold(queue.stream());
+    event.done.reset();
   }
 
   /// What this rank has posted so far, by the name of the communicator; what is recorded counts once, however
@@ -206,7 +207,7 @@ class Communicator {
 
   static void exchange_first(Channel& channel, const std::vector<Addressed>& sends,
                              const std::vector<Addressed>& receives) {
-    channel.transfer("connect", sends, receives);
+    channel.transfer(nullptr, "connect", sends, receives);
     check(cudaStreamSynchronize(channel.stream()), "Connecting ranks");
   }
 
@@ -238,7 +239,7 @@ class Communicator {
     count_sent(what, sends, member < 0 ? -1 : members_[static_cast<std::size_t>(member)]);
     const std::size_t before = channel->allocations();
     channel->begin(queue.stream());
-    channel->transfer(what, sends, receives);
+    channel->transfer(queue.timeline(), what, sends, receives);
     if (channel->allocations() > before) queue.count_allocation();
     return channel->end();
   }
