@@ -21,3 +21,11 @@ target_link_libraries(weft_cuda INTERFACE weft::weft CUDA::cublasLt CUDA::cuda_d
 target_compile_options(weft_cuda INTERFACE $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20 ${generate}
   -diag-suppress=20012,20015  # of Eigen's own functions
   -Xcompiler=-Wall,-Wextra>)
+
+find_package(NCCL 2.19 QUIET)
+option(WEFT_NCCL "Build what needs NCCL" "${NCCL_FOUND}")
+if(WEFT_NCCL)
+  find_package(NCCL 2.19 REQUIRED)
+  add_library(weft_nccl INTERFACE)
+  target_link_libraries(weft_nccl INTERFACE weft_cuda NCCL::NCCL)
+endif()

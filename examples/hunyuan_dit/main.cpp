@@ -10,6 +10,7 @@
 
 #include "bench.hpp"
 #include "mpi/run.hpp"
+#include "nccl/run.hpp"
 #include "outputs.hpp"
 #include "planning.hpp"
 #include "run.hpp"
@@ -40,7 +41,9 @@ void obey(const Options& options) {
   const auto obey_with = [&options, &trace](const Run& run_work) {
     obey(options, run_work, trace ? &*trace : nullptr);
   };
-  options.launched&& options.backend == Backend::host ? in_processes(options, obey_with) : obey_with(run);
+  if (!options.launched) return obey_with(run);
+  options.backend == Backend::host ? in_processes(options, obey_with)
+                                   : in_processes_on_cuda(options, obey_with);
 }
 
 /// A launcher ends all processes when the first has ended: those that do not speak let the one that does go

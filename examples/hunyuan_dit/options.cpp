@@ -13,7 +13,8 @@ namespace {
 constexpr auto overview =
     "Paints with a Hunyuan Diffusion Transformer: on the host on many ranks, which are threads of this "
     "process\n"
-    "or the processes that mpirun has started, or on a CUDA device.\n"
+    "or the processes that mpirun has started, or on CUDA devices: one, or one a process that torchrun,\n"
+    "mpirun or srun has started.\n"
     "A model is a folder as diffusers lays it out: transformer/, scheduler/ and, to paint from captions, "
     "text/.";
 
@@ -54,7 +55,7 @@ struct Words {
 };
 
 void add_device(CLI::App& app, Words& words) {
-  app.add_option("--backend", words.backend, "Where to compute: host (default), or cuda, one GPU")
+  app.add_option("--backend", words.backend, "Where to compute: host (default), or cuda, a GPU a process")
       ->type_name("WHERE")
       ->group("Device");
   app.add_option(

@@ -6,7 +6,8 @@
 #include <limits>
 #include <string>
 
-#include "weft/comm/world.hpp"
+#include "weft/comm/communicator.hpp"
+#include "weft/core/trace.hpp"
 
 namespace weft {
 
@@ -19,13 +20,13 @@ inline std::int64_t nanoseconds(Clock::time_point time) {
 }
 
 template <class W>
-void send_bytes(W& world, typename W::Communicator::Queue& queue, const void* data, Index size, int to) {
+void send_bytes(W& world, typename W::Queue& queue, const void* data, Index size, int to) {
   auto event = world.send(queue, View<const std::byte, 1>(static_cast<const std::byte*>(data), {size}), to);
   world.wait(queue, event);
 }
 
 template <class W>
-void receive_bytes(W& world, typename W::Communicator::Queue& queue, void* data, Index size, int from) {
+void receive_bytes(W& world, typename W::Queue& queue, void* data, Index size, int from) {
   auto event = world.receive(queue, View<std::byte, 1>(static_cast<std::byte*>(data), {size}), from);
   world.wait(queue, event);
 }
@@ -34,7 +35,7 @@ void receive_bytes(W& world, typename W::Communicator::Queue& queue, void* data,
 /// than a round trip is nothing: the processes of a host have one clock. Both sides call it, rank 0 with the
 /// peer.
 template <class W>
-std::int64_t clock_offset(W& world, typename W::Communicator::Queue& queue, int peer) {
+std::int64_t clock_offset(W& world, typename W::Queue& queue, int peer) {
   constexpr int trips = 16;
   std::int64_t fastest = std::numeric_limits<std::int64_t>::max(), offset = 0;
   for (int trip = 0; trip < trips; ++trip) {
@@ -98,9 +99,9 @@ class SliceBytes {
 
 /// Every rank calls it with a trace that has its own lane; rank 0's then has all. Clocks of other hosts are
 /// compared by messages there and back.
-template <World W>
+template <SendReceive W>
 void gather_trace(W& world, Trace& trace) {
-  typename W::Communicator::Queue queue;  // without a lane: this is no part of the trace
+  typename W::Queue queue;  // without a lane: this is no part of the trace
   if (world.rank() != 0) {
     detail::clock_offset(world, queue, 0);
     const std::string bytes = detail::SliceBytes::of(trace.lane(world.rank()));

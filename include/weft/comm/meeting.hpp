@@ -53,7 +53,7 @@ struct Meeting {
 class Door {
  public:
   /// On any free port, with a token that nobody can guess.
-  Door() : Door(0, std::random_device()() * (std::uint64_t{1} << 32) + std::random_device()()) {}
+  Door() : Door(0, random_token()) {}
   Door(int port, std::uint64_t token) {
     socket_ = Descriptor(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
     const int on = 1, off = 0;
@@ -81,6 +81,11 @@ class Door {
   Descriptor accept() const { return Descriptor(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC)); }
 
  private:
+  static std::uint64_t random_token() {
+    std::random_device random;
+    return random() * (std::uint64_t{1} << 32) + random();
+  }
+
   [[noreturn]] static void fail() {
     throw std::system_error(errno, std::generic_category(), "rank 0 cannot listen for the other ranks");
   }

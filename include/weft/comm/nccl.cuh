@@ -1,0 +1,163 @@
+// Ranks that are processes with a CUDA device each, on any number of hosts: what mpirun, torchrun or srun has
+// started becomes a world, over NCCL.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <exception>
+#include <new>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <thread>
+
+#include "weft/comm/launch_environment.hpp"
+#include "weft/comm/nccl/communicator.cuh"
+#include "weft/comm/rendezvous.hpp"
+#include "weft/comm/watchdog.hpp"
+
+namespace weft::nccl {
+
+/// A rank's place in the world: the communicator of all ranks and its trace.
+class World : public Communicator {
+ public:
+  /// Every rank makes one, with the same `id`, on the device that is current.
+  World(const ncclUniqueId& id, int ranks, int rank) : Communicator(joined(id, ranks, rank)) {}
+
+  int workers() const { return 1; }
+  Lane* lane() const { return home().lane; }
+
+  /// What this rank posted last, such as "send pipe 3"; from any thread.
+  std::string doing() const { return home().activity.doing(); }
+  /// What has failed in the meantime, on any communicator of this rank; from any thread.
+  std::string failure() const { return home().failure(); }
+
+  /// Records every operator and message from now on. The trace must outlive this and its engines.
+  void record(Trace& trace) { home().lane = &trace.lane(rank()); }
+
+ private:
+  static ncclComm_t joined(const ncclUniqueId& id, int ranks, int rank) {
+    ncclComm_t out = nullptr;
+    check(ncclCommInitRank(&out, ranks, id, rank), "joining the world");
+    return out;
+  }
+};
+
+struct LaunchOptions {
+  std::chrono::milliseconds timeout{8000};  // of silence, after which a rank is given up
+};
+
+/// What is one a process: the watchdog, and what it tells of this rank.
+class Session {
+ public:
+  /// On the device of the process's place among those of its host.
+  Session(const LaunchEnvironment& place, const LaunchOptions& options) : place_(place) {
+    choose_device();
+    std::optional<Door> door;
+    std::string text;
+    if (place.rank == 0) {
+      ncclUniqueId id;
+      check(ncclGetUniqueId(&id), "preparing the world");
+      text = sentence(door.emplace().meeting().text(), '\n', std::string(text_of(id)));
+    }
+    text = Rendezvous(place).share(text);
+    const std::size_t line = text.find('\n');
+    std::istringstream numbers(text.substr(line + 1));
+    for (char& letter : id_.internal) {
+      int number = 0;
+      numbers >> number;
+      letter = static_cast<char>(number);
+    }
+    Watchdog::Options watched{options.timeout, [this] { return doing(); }};
+    place.rank == 0 ? watchdog_.emplace(*door, place.world, std::move(watched))
+                    : watchdog_.emplace(Meeting::in(text.substr(0, line)), place.rank, std::move(watched));
+    current_ = this;
+    old_handler_ = std::set_terminate([] { current_->fail(); });
+  }
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+  ~Session() {
+    std::set_terminate(old_handler_);
+    current_ = nullptr;
+  }
+
+  /// Calls body(world), and returns when it is done. What it throws ends the job from where it is thrown:
+  /// nothing on the way out of there is destroyed, since that would wait for the device, which may be waiting
+  /// for other ranks. So the body runs on a thread of its own, where nobody catches.
+  template <class Body>
+  void run(Body& body) {
+    std::thread rank([this, &body] {
+      choose_device();
+      World world(id_, place_.world, place_.rank);
+      world_ = &world;
+      std::jthread monitor([this, &world](std::stop_token stop) { listen(world, stop); });
+      body(world);
+      monitor.request_stop();
+      monitor.join();
+      world_ = nullptr;
+    });
+    rank.join();
+  }
+
+ private:
+  void choose_device() const {
+    int devices = 0;
+    if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0)
+      refuse("rank ", place_.rank, " finds no CUDA device on its host; every rank needs one, or use ",
+             "the Host backend");
+    check(cudaSetDevice(place_.local_rank % devices), "Choosing a device");
+  }
+
+  static std::string text_of(const ncclUniqueId& id) {
+    std::string out;
+    for (const char letter : id.internal) out += std::to_string(static_cast<int>(letter)) + ' ';
+    return out;
+  }
+
+  std::string doing() const {
+    const World* const world = world_;
+    return world ? world->doing() : "joining the world";
+  }
+
+  /// Ends the job when a communicator has failed of which the device would wait for ever.
+  void listen(const World& world, const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      if (const std::string failure = world.failure(); !failure.empty()) watchdog_->fail(1, failure);
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+  }
+
+  /// Ends the job with the exception that nobody has caught.
+  [[noreturn]] void fail() {
+    try {
+      if (const std::exception_ptr thrown = std::current_exception()) std::rethrow_exception(thrown);
+      watchdog_->fail(1, "the program was terminated");
+    } catch (const Refused& refusal) {
+      watchdog_->fail(2, refusal.what());
+    } catch (const std::bad_alloc&) {
+      watchdog_->fail(1, "the memory is too small for this");
+    } catch (const std::exception& error) {
+      watchdog_->fail(1, error.what());
+    } catch (...) {
+      watchdog_->fail(1, "something was thrown that is no exception");
+    }
+  }
+
+  static inline Session* current_ = nullptr;
+
+  LaunchEnvironment place_;
+  ncclUniqueId id_;
+  std::atomic<const World*> world_ = nullptr;
+  std::terminate_handler old_handler_ = nullptr;
+  std::optional<Watchdog> watchdog_;  // last: it asks for the rest
+};
+
+/// Calls body(world) once, on a thread of its own, in every process that the launcher has started, and
+/// returns when this one is done. A failure of any rank ends all processes: one sentence, exit code 2 if it
+/// was Refused, otherwise 1. One at a time a process.
+template <class Body>
+void launch(const LaunchEnvironment& place, Body body, const LaunchOptions& options = {}) {
+  Session(place, options).run(body);
+}
+
+}  // namespace weft::nccl

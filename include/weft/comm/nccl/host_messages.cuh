@@ -1,0 +1,69 @@
+// HostMessages: what a world over NCCL sends of the host's memory.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstddef>
+#include <memory>
+
+#include "weft/comm/nccl.cuh"
+
+namespace weft::nccl {
+
+/// For what is small and not in the loop. Satisfies SendReceive.
+class HostMessages {
+ public:
+  struct Queue : cuda::Queue {};
+  struct Event {};
+
+  explicit HostMessages(World& world) : world_(world) {}
+
+  int rank() const { return world_.rank(); }
+  int size() const { return world_.size(); }
+
+  /// Return when it is done.
+  Event send(Queue& queue, const Block& block, int to) {
+    std::byte* const memory = device_memory(block);
+    check(cudaMemcpy(memory, block.data, static_cast<std::size_t>(block.bytes()), cudaMemcpyHostToDevice),
+          "Copying to the device");
+    nccl::Event event = world_.send(queue, View<std::byte, 1>(memory, {block.bytes()}), to);
+    finish(queue, event);
+    return {};
+  }
+  Event receive(Queue& queue, const Block& block, int from) {
+    std::byte* const memory = device_memory(block);
+    nccl::Event event = world_.receive(queue, View<std::byte, 1>(memory, {block.bytes()}), from);
+    finish(queue, event);
+    check(cudaMemcpy(block.data, memory, static_cast<std::size_t>(block.bytes()), cudaMemcpyDeviceToHost),
+          "Copying from the device");
+    return {};
+  }
+  void wait(Queue&, Event&) {}
+
+ private:
+  struct Free {
+    void operator()(std::byte* pointer) const { cudaFree(pointer); }
+  };
+
+  /// At least as much as the block, which is dense.
+  std::byte* device_memory(const Block& block) {
+    if (block.bytes() > size_) {
+      void* memory = nullptr;
+      check(cudaMalloc(&memory, static_cast<std::size_t>(block.bytes())), "Taking memory on the device");
+      memory_.reset(static_cast<std::byte*>(memory));
+      size_ = block.bytes();
+    }
+    return memory_.get();
+  }
+
+  void finish(Queue& queue, nccl::Event& event) {
+    world_.wait(queue, event);
+    queue.synchronize();
+  }
+
+  World& world_;
+  Index size_ = 0;
+  std::unique_ptr<std::byte, Free> memory_;
+};
+
+}  // namespace weft::nccl

@@ -1,0 +1,64 @@
+// A job for nccl_failure_test.sh: every rank computes and talks, and one may come to a bad end.
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <stdexcept>
+#include <string>
+#include <thread>
+
+#include "weft/backend/cuda.cuh"
+#include "weft/comm/nccl.cuh"
+
+using weft::Index;
+using weft::View;
+using weft::nccl::World;
+
+namespace {
+
+/// Takes memory until there is none.
+[[noreturn]] void exhaust(weft::cuda::Queue& queue) {
+  std::vector<weft::cuda::Buffer<char>> all;
+  for (;;) all.emplace_back(queue, Index{1} << 32);
+}
+
+void work(World& world, const std::string& fate, int culprit) {
+  weft::cuda::Queue queue;
+  const weft::cuda::Buffer<double> sum(queue, 1);
+  auto group = world.split("ulysses", {0, 1, 2, 3});
+  const int steps = fate == "wait" ? 1 << 30 : 60;
+  for (int step = 0; step < steps; ++step) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    group.all_reduce(queue, sum.view(std::array<Index, 1>{1}));
+    if (step == 20 && world.rank() == culprit) {
+      if (fate == "throw") throw std::runtime_error("boom");
+      if (fate == "refuse") weft::refuse("steps is ", 0);
+      if (fate == "memory") exhaust(queue);
+    }
+    queue.synchronize();
+  }
+}
+
+}  // namespace
+
+/// usage: nccl_failing FOLDER FATE CULPRIT MILLISECONDS; leaves FOLDER/RANK with the process's number.
+int main(int, char** argv) {
+  const std::filesystem::path folder = argv[1];
+  try {
+    const weft::LaunchEnvironment place = weft::launch_environment().value();
+    weft::nccl::launch(place,
+                       [&](World& world) {
+                         const auto file = folder / std::to_string(world.rank());
+                         std::ofstream(file.string() + ".part") << ::getpid();
+                         std::filesystem::rename(file.string() + ".part", file);
+                         work(world, argv[2], std::atoi(argv[3]));
+                       },
+                       {.timeout = std::chrono::milliseconds(std::atoi(argv[4]))});
+  } catch (const weft::Refused& refusal) {
+    std::cerr << refusal.what() << '\n';
+    return 2;
+  }
+}

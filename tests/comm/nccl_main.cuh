@@ -1,0 +1,43 @@
+// The world of a test that scripts/on-one-gpu runs in several processes. Where WEFT_MODE is eager, a trace is
+// kept, so that nothing is recorded into graphs.
+#pragma once
+
+#define DOCTEST_CONFIG_IMPLEMENT
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <string>
+
+#include "weft/comm/launch_environment.hpp"
+#include "weft/comm/nccl.cuh"
+
+inline weft::nccl::World* all_processes = nullptr;
+
+inline bool is_eager() {
+  const char* const mode = std::getenv("WEFT_MODE");
+  return mode && std::string(mode) == "eager";
+}
+
+int main(int argc, char** argv) {
+  const auto place = weft::launch_environment();
+  if (!place) {
+    std::fprintf(stderr, "start this with scripts/on-one-gpu RANKS %s\n", argv[0]);
+    return 2;
+  }
+  weft::Trace trace(place->world);
+  int code = 1;
+  try {
+    weft::nccl::launch(*place, [&](weft::nccl::World& world) {
+      if (is_eager()) world.record(trace);
+      all_processes = &world;
+      doctest::Context context(argc, argv);
+      context.setOption("no-version", true);
+      context.setOption("minimal", world.rank() > 0);
+      code = context.run();
+    });
+  } catch (const weft::Refused& refusal) {
+    std::fprintf(stderr, "%s\n", refusal.what());
+    return 2;
+  }
+  return code;
+}
