@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "weft/comm/block.hpp"
+#include "weft/comm/communicator.hpp"
 #include "weft/policy/local.hpp"
 
 namespace weft {
