@@ -302,11 +302,10 @@ std::optional<Options> parse(int argc, char** argv, const std::optional<weft::La
   add_files(denoise, options, "The tensor `latents`, the text's, and the settings in the metadata",
             "The final state, as the tensor `latents`");
   CLI::App& bench =
-      add(Command::bench, "bench", "Times HunyuanDiT v1.2's steps on a CUDA device, with random weights");
+      add(Command::bench, "bench", "Times HunyuanDiT v1.2's steps on CUDA devices, with random weights");
   add_bench(bench, options);
-  add_device(bench, words);
   add_plan(add(Command::plan, "plan", "Which mesh is the fastest on which GPUs; needs none"), options, words);
-  for (CLI::App* sub : {&generate, &forward, &denoise}) {
+  for (CLI::App* sub : {&generate, &forward, &denoise, &bench}) {
     add_device(*sub, words);
     add_mesh(*sub, options, words);
   }

@@ -13,11 +13,6 @@ void check_mesh(const Options& options, const ModelFolder& model) {
   const weft::Demand most{.prompts = mesh.data, .branches = mesh.cfg, .tokens = mesh.patch_count()};
   if (const auto fault = weft::check<Parallel>(mesh, model.config().shape(), most, options.world()))
     weft::refuse(weft::to_string(*fault));
-  const bool is_one_device = options.backend == Backend::cuda && !options.launched;
-  if (is_one_device && (options.world() > 1 || mesh.patch_count() > 1))
-    weft::refuse("the mesh has ", options.world(), " ranks and ", mesh.patch_count(),
-                 " patches, and one process with --backend cuda runs one rank with one patch; leave both at "
-                 "1, start a process a GPU with mpirun or torchrun, or use --backend host");
 }
 
 weft::Tensor run(const Options& options, const ModelFolder& folder, Work work, weft::Trace* trace) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cmath>
+#include <deque>
 #include <stdexcept>
 #include <utility>
 #include <variant>
@@ -24,15 +25,29 @@ weft::Tensor evaluated(Engine& engine, const Evaluation& evaluation) {
   return engine.forward(evaluation);
 }
 
+/// The model's weights in each memory that ranks of this process compute in: `choose(i)` makes memory i the
+/// current one, and rank `world` computes in number of(world).
+template <class World>
+struct Memories {
+  int count = 1;
+  void (*choose)(int) = [](int) {};
+  int (*of)(const World&) = [](const World&) { return 0; };
+};
+
 /// As `run` in run.hpp. `on_ranks(body)` calls body(world) on every rank of this process, which run no blocks
 /// but these; none are all.
 template <class Backend, class Parallel, class World, class OnRanks>
 weft::Tensor run_on(const Options& options, const ModelFolder& folder, Work work, const OnRanks& on_ranks,
-                    const std::vector<weft::Range>& blocks = {}) {
-  using Engine = weft::Engine<weft::HunyuanDiT<Backend>, Parallel, World>;
+                    const std::vector<weft::Range>& blocks = {}, const Memories<World>& memories = {}) {
+  using Model = weft::HunyuanDiT<Backend>;
+  using Engine = weft::Engine<Model, Parallel, World>;
   Stopwatch watch(options.speaks());
-  const weft::HunyuanDiT<Backend> model(folder.transformer(), blocks);
-  std::visit([&](const auto& asked) { Engine::check(model, options.mesh, asked); }, work);
+  std::deque<Model> models;
+  for (int i = memories.count; i-- > 0;) {
+    memories.choose(i);
+    models.emplace_front(folder.transformer(), blocks);
+  }
+  std::visit([&](const auto& asked) { Engine::check(models.front(), options.mesh, asked); }, work);
   watch.lap("load");
 
   weft::Tensor result;
@@ -41,7 +56,7 @@ weft::Tensor run_on(const Options& options, const ModelFolder& folder, Work work
     Progress progress(request ? static_cast<weft::Index>(request->sampler.size()) : 1);
     if (request) request->progress = [&](weft::Index done) { progress.show(done); };
     on_ranks([&](World& world) {
-      Engine engine(model, options.mesh, world);
+      Engine engine(models[static_cast<std::size_t>(memories.of(world))], options.mesh, world);
       weft::Tensor own = std::visit([&](const auto& asked) { return evaluated(engine, asked); }, work);
       if (world.rank() == 0) result = std::move(own);
     });

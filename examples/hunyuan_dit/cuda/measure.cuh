@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "../bench.hpp"
+#include "../parallel.hpp"
 #include "weft/backend/cuda.cuh"
+#include "weft/comm/peer/launch.cuh"
 #include "weft/comm/solo.hpp"
 #include "weft/core/noise.hpp"
 #include "weft/engine.hpp"
@@ -123,17 +125,26 @@ SizeReport measure_size(const Options& options, const weft::HunyuanDiT<Backend>&
 
   SizeReport report;
   report.px = px, report.traced_steps = 2;
-  constexpr int warmup = 2;
+  static constexpr int warmup = 2;
   with_steps(options.timed_steps + warmup);
   request.progress = [&report, &options](weft::Index done) {
     if (done == 1)
       report.first_step_s = std::chrono::duration<double>(Clock::now() - options.started).count();
   };
+  const auto measure = [&options, &model, &request, &report]<class Policies>(auto& world, Policies) {
+    weft::Engine<weft::HunyuanDiT<Backend>, Policies, std::remove_reference_t<decltype(world)>> engine(
+        model, options.mesh, world);
+    engine.generate(request);
+    if (world.rank() > 0) return;
+    for (const double seconds : std::span(engine.step_seconds()).subspan(warmup - 1))
+      report.step_ms.push_back(1e3 * seconds);
+  };
+  if (options.world() > 1 || options.mesh.patch_count() > 1) {
+    weft::peer::launch(options.world(), [&measure](weft::peer::World& world) { measure(world, Parallel()); });
+    return report;
+  }
   World world;
-  Engine engine(model, {}, world);
-  engine.generate(request);
-  for (const double seconds : std::span(engine.step_seconds()).subspan(warmup - 1))
-    report.step_ms.push_back(1e3 * seconds);
+  measure(world, weft::Local());
 
   request.progress = nullptr;
   with_steps(report.traced_steps + 1);  // the first finds the products' algorithms

@@ -3,11 +3,13 @@
 
 #include <utility>
 
+#include "../parallel.hpp"
 #include "../running.hpp"
 #include "calibrate.cuh"
 #include "device.cuh"
 #include "measure.cuh"
 #include "weft/backend/cuda.cuh"
+#include "weft/comm/peer/launch.cuh"
 #include "weft/comm/solo.hpp"
 
 namespace command {
@@ -16,14 +18,29 @@ namespace command {
 template <class E>
 using Cuda = weft::Cuda<E, 48, 88>;
 
+/// The devices of so many ranks.
+inline Memories<weft::peer::World> devices_of(const Options& options) {
+  const int devices = weft::peer::device_count();
+  return {static_cast<int>(std::min<weft::Index>(devices, options.world())),
+          [](int device) { weft::cuda::check(cudaSetDevice(device), "Choosing the device"); },
+          [](const weft::peer::World& world) { return world.device(); }};
+}
+
 template <class E>
 weft::Tensor OnDevice<E>::run(const Options& options, const ModelFolder& folder, Work work,
                               weft::Trace* trace) {
-  using World = weft::Solo<typename Cuda<E>::Queue>;
-  return run_on<Cuda<E>, weft::Local, World>(options, folder, std::move(work), [trace](const auto& body) {
-    World world(1, trace ? &trace->lane(0) : nullptr);
-    body(world);
-  });
+  if (options.world() == 1 && options.mesh.patch_count() == 1) {
+    using World = weft::Solo<typename Cuda<E>::Queue>;
+    return run_on<Cuda<E>, weft::Local, World>(options, folder, std::move(work), [trace](const auto& body) {
+      World world(1, trace ? &trace->lane(0) : nullptr);
+      body(world);
+    });
+  }
+  using World = weft::peer::World;
+  return run_on<Cuda<E>, Parallel, World>(
+      options, folder, std::move(work),
+      [&options, trace](const auto& body) { weft::peer::launch(options.world(), body, trace); }, {},
+      devices_of(options));
 }
 
 template <class E>
