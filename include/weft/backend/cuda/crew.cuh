@@ -56,26 +56,27 @@ class Crew {
     const bool leads = rank == 0;
     meet("before recording", ranks_, rank, {});
     if (leads) Graph::begin(stream);
+    std::vector<Arrival> begun, done;
     try {
-      const auto begun =
-          meet("begun recording", ranks_, rank, {leads ? moment_in(stream) : nullptr, {}}).front().moment;
-      std::shared_ptr<const Event> done;
+      begun = meet("begun recording", ranks_, rank, {leads ? moment_in(stream) : nullptr, {}});
+      Arrival mine;
       {
         const Turn turn(*this);
-        if (!leads) begun->hold(stream);
+        if (!leads) begun.front().moment->hold(stream);
         queue_work();
-        done = moment_in(stream);
+        mine.moment = moment_in(stream);
       }
-      const std::vector<Arrival> all = meet("queued", ranks_, rank, {done, {}});
+      done = meet("queued", ranks_, rank, std::move(mine));
       if (leads)
-        for (const Arrival& other : all)
-          if (other.moment != done) other.moment->hold(stream);
+        for (std::size_t other = 1; other < done.size(); ++other) done[other].moment->hold(stream);
     } catch (...) {
       if (leads) Graph::abandon(stream);
       throw;
     }
     if (leads) graph_ = std::make_shared<const Graph>(Graph::end(stream));
     meet("recorded", ranks_, rank, {});
+    const Turn turn(*this);  // the driver does not like recorded events to be destroyed at once
+    begun.clear(), done.clear();
     return graph_;
   }
 
