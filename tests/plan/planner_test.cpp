@@ -47,6 +47,16 @@ TEST_CASE("The bytes that a rank sends are those of the methods' formulas") {
   CHECK(predict(cost_of({.cfg = 2})).sent == 0);
 }
 
+TEST_CASE("One GPU's step takes what bench measured on an H200, within 10 %") {
+  const std::map<int, double> measured{
+      {512, 11.50e-3}, {1024, 52.08e-3}, {2048, 340.75e-3}};  // bf16, 2026-11-25
+  for (const auto& [px, seconds] : measured) {
+    CAPTURE(px);
+    const Plan plan = plan_of({.gpus = 1, .tokens = tokens_of(px)}, "h200-nvlink");
+    CHECK(plan.ranking.front().step == doctest::Approx(seconds).epsilon(0.1));
+  }
+}
+
 TEST_CASE("A plan is of meshes that run, the fastest first, and each once") {
   for (const int gpus : {1, 2, 6, 7, 8, 30}) {
     const Plan plan = plan_of({.gpus = gpus, .tokens = tokens_of(1024), .prompts = 3});
