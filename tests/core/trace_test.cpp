@@ -99,3 +99,19 @@ TEST_CASE("Trace: names are escaped") {
   CHECK(slice.at("name") == name);
   CHECK(slice.at("cat") == name);
 }
+
+TEST_CASE("Trace: transfers that ran beside a rank have a row of their own") {
+  Trace trace(2);
+  trace.lane(1).add({"ring", "transfer", Lane::Clock::now(), Lane::Clock::now(), 64});
+  { const Span span(&trace.lane(1), "model", "block", 7); }
+  std::set<std::string> rows;
+  const auto json = nlohmann::json::parse(trace.json());
+  for (const auto& event : json.at("traceEvents")) {
+    if (event.at("ph") == "M") {
+      rows.insert(event.at("args").at("name"));
+    } else {
+      CHECK(event.at("tid") == (event.at("cat") == "transfer" ? 3 : 1));
+    }
+  }
+  CHECK(rows == std::set<std::string>{"rank 0", "rank 1", "rank 1, transfers"});
+}

@@ -107,29 +107,44 @@ class Trace {
   int ranks() const { return static_cast<int>(lanes_.size()); }
   const Lane& lane(int rank) const { return lanes_[rank]; }
 
-  /// The Trace Event Format: one complete ("X") event a slice, times in microseconds from the first.
+  /// The Trace Event Format: a row a rank, and another for transfers that ran beside it; one complete ("X")
+  /// event a slice, times in microseconds from the first.
   std::string json() const {
     auto zero = Lane::Clock::time_point::max();
     for (const Lane& lane : lanes_)
       for (const Lane::Slice& slice : lane.slices()) zero = std::min(zero, slice.begin);
     std::string out = "{\"displayTimeUnit\": \"ms\", \"traceEvents\": [\n";
+    const char* separator = "";
+    const auto add = [&out, &separator](const std::string& event) {
+      out += std::exchange(separator, ",\n") + event;
+    };
     for (int rank = 0; rank < ranks(); ++rank) {
-      out += event_head("thread_name", "M", rank) + ", \"args\": {\"name\": \"rank " + std::to_string(rank) +
-             "\"}}";
-      for (const Lane::Slice& slice : lanes_[rank].slices()) out += ",\n" + event(slice, rank, zero);
-      out += rank + 1 < ranks() ? ",\n" : "\n";
+      const std::string name = "rank " + std::to_string(rank);
+      add(row_name(rank, name));
+      bool has_transfers = false;
+      for (const Lane::Slice& slice : lanes_[rank].slices()) {
+        const bool is_transfer = slice.category == "transfer";
+        const int row = is_transfer ? ranks() + rank : rank;
+        if (is_transfer && !std::exchange(has_transfers, true)) add(row_name(row, name + ", transfers"));
+        add(event(slice, row, zero));
+      }
     }
+    out += '\n';
     return out + "]}\n";
   }
 
  private:
-  static std::string event_head(const std::string& name, const char* phase, int rank) {
+  static std::string event_head(const std::string& name, const char* phase, int row) {
     return "{\"name\": " + quoted(name) + ", \"ph\": \"" + phase +
-           "\", \"pid\": 0, \"tid\": " + std::to_string(rank);
+           "\", \"pid\": 0, \"tid\": " + std::to_string(row);
   }
 
-  static std::string event(const Lane::Slice& slice, int rank, Lane::Clock::time_point zero) {
-    std::string out = event_head(slice.name, "X", rank) + ", \"cat\": " + quoted(slice.category);
+  static std::string row_name(int row, const std::string& name) {
+    return event_head("thread_name", "M", row) + ", \"args\": {\"name\": \"" + name + "\"}}";
+  }
+
+  static std::string event(const Lane::Slice& slice, int row, Lane::Clock::time_point zero) {
+    std::string out = event_head(slice.name, "X", row) + ", \"cat\": " + quoted(slice.category);
     out += ", \"ts\": " + microseconds(slice.begin - zero) +
            ", \"dur\": " + microseconds(slice.end - slice.begin);
     if (slice.bytes > 0) out += ", \"args\": {\"bytes\": " + std::to_string(slice.bytes) + "}";
