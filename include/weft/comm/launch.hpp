@@ -18,8 +18,8 @@ namespace threads {
 /// A rank's place in the world: the communicator of all ranks, its share of the processor and its trace.
 class World : public Communicator {
  public:
-  World(Hub& hub, int ranks, int rank, int workers, Lane* lane)
-      : Communicator(hub, ranks, rank), workers_(workers), lane_(lane) {}
+  World(Hub& hub, int rank, int workers, Lane* lane)
+      : Communicator(hub, rank), workers_(workers), lane_(lane) {}
 
   int workers() const { return workers_; }
   Lane* lane() const { return lane_; }
@@ -99,7 +99,7 @@ void launch(Index ranks, Body body, const LaunchOptions& options = {}) {
       options.threads > 0 ? options.threads : static_cast<int>(std::thread::hardware_concurrency());
   threads::Hub hub(count);
   detail::run_ranks(hub, [&hub, &body, &options, count, available](int rank) {
-    threads::World world(hub, count, rank, std::max(1, available / count),
+    threads::World world(hub, rank, std::max(1, available / count),
                          options.trace ? &options.trace->lane(rank) : nullptr);
     body(world);
   });

@@ -1,7 +1,6 @@
 // The communicator of ranks that are threads of one process, on as many CUDA devices as there are.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -10,8 +9,7 @@
 
 #include "weft/backend/cuda/buffer.cuh"
 #include "weft/backend/cuda/queue.cuh"
-#include "weft/comm/communicator.hpp"
-#include "weft/comm/hub.hpp"
+#include "weft/comm/hub_member.hpp"
 #include "weft/comm/peer/message.cuh"
 #include "weft/comm/peer/sum.cuh"
 
@@ -29,82 +27,42 @@ struct Hub : weft::Hub<Message> {
   }
 };
 
-/// What a rank waits for. Dropped before that, it takes back what was posted.
-class Event {
- public:
-  Event() = default;
-  Event(Event&&) = default;
-  Event& operator=(Event&& other) noexcept {
-    drop();
-    hub_ = other.hub_;
-    posts_ = std::exchange(other.posts_, {});
-    return *this;
-  }
-  ~Event() { drop(); }
-
- private:
-  friend class Communicator;
-
-  explicit Event(Hub& hub) : hub_(&hub) {}
-
-  void drop() {
-    for (const Hub::Posted& post : posts_) hub_->cancel(post);
-    posts_.clear();
-  }
-
-  Hub* hub_ = nullptr;
-  std::vector<Hub::Posted> posts_;
-};
+using Event = HubEvent<Hub>;
 
 /// Satisfies every concept of communicator.hpp, Push too. Copies run on a stream of their own; the ranks wait
 /// for each other on their devices alone, except that the host waits until both sides of a message are
 /// posted.
-class Communicator {
+class Communicator : public HubMember<Hub> {
  public:
   using Queue = cuda::Queue;
   using Event = peer::Event;
 
   /// Of the whole world; `rank` is the caller's.
-  Communicator(Hub& hub, int rank)
-      : hub_(&hub),
-        traffic_(std::make_shared<std::map<std::string, Traffic, std::less<>>>()),
-        name_("world"),
-        rank_(rank) {
-    for (int r = 0; r < hub.ranks(); ++r) members_.push_back(r);
-    begin_group();
-  }
-
-  int rank() const { return rank_; }
-  int size() const { return static_cast<int>(members_.size()); }
+  Communicator(Hub& hub, int rank) : HubMember(hub, rank) { begin_group(); }
 
   /// `members` are ranks of this communicator, its caller among them; `name` tells it apart in traces, in
   /// traffic and from other splits of the same ranks.
   Communicator split(std::string_view name, const std::vector<int>& members) const {
     Communicator out = *this;
-    out.name_ = name;
-    out.members_.clear();
-    for (int member : members) out.members_.push_back(world_rank(member));
-    const auto self = std::ranges::find(members, rank_);
-    if (self == members.end()) throw std::logic_error("a rank can only split off a group that it is in");
-    out.rank_ = static_cast<int>(self - members.begin());
+    out.become_member_of(name, members);
     out.begin_group();
     return out;
   }
 
   Event send(Queue& queue, const Block& block, int to) {
-    Event event(*hub_);
+    Event event(hub());
     post_send(queue, event, cuda::moment_in(queue.stream()), block, to);
     return event;
   }
 
   Event receive(Queue& queue, const Block& block, int from) {
-    Event event(*hub_);
+    Event event(hub());
     post_receive(event, cuda::moment_in(queue.stream()), block, from);
     return event;
   }
 
   Event all_to_all(Queue& queue, std::span<const Addressed> sends, std::span<const Addressed> receives) {
-    Event event(*hub_);
+    Event event(hub());
     const auto ready = cuda::moment_in(queue.stream());
     for (const auto& [peer, block] : receives) post_receive(event, ready, block, peer);
     for (const auto& [peer, block] : sends) post_send(queue, event, ready, block, peer);
@@ -114,9 +72,9 @@ class Communicator {
   Event all_gather(Queue& queue, std::span<const Block> blocks) {
     std::vector<Addressed> sends, receives;
     for (int peer = 0; peer < size(); ++peer) {
-      if (peer == rank_) continue;
+      if (peer == rank()) continue;
       receives.push_back({peer, blocks[static_cast<std::size_t>(peer)]});
-      sends.push_back({peer, blocks[static_cast<std::size_t>(rank_)]});
+      sends.push_back({peer, blocks[static_cast<std::size_t>(rank())]});
     }
     return all_to_all(queue, sends, receives);
   }
@@ -139,9 +97,9 @@ class Communicator {
   std::vector<std::vector<void*>> reach(Queue& queue, const std::vector<void*>& memory) {
     const auto mine = cuda::moment_in(queue.stream());
     std::vector<cuda::Crew::Arrival> all;
-    const auto span = queue.span("wait", name_.c_str());
+    const auto span = queue.span("wait", name().c_str());
     queue.wait_on_host([this, &all, &mine, &memory] {
-      all = hub_->crew.meet(group_, size(), rank_, {mine, memory});
+      all = hub().crew.meet(group_, size(), rank(), {mine, memory});
     });
     std::vector<std::vector<void*>> out;
     for (cuda::Crew::Arrival& other : all) {
@@ -153,33 +111,29 @@ class Communicator {
 
   /// What is queued after comes after what all members have pushed so far; `sent` is what this one has.
   void pushed(Queue& queue, const Traffic& sent) {
-    count(sent.calls, sent.bytes);
+    count(sent);
     reach(queue, {});
   }
 
   /// Throws Stopped if another rank fails before the event comes.
   void wait(Queue& queue, Event& event) {
-    if (event.posts_.empty()) return;
-    const auto span = queue.span("wait", name_.c_str());
-    for (const Hub::Posted& post : event.posts_) {
-      queue.wait_on_host([this, &post] { hub_->wait(*post); });
+    if (event.posts().empty()) return;
+    const auto span = queue.span("wait", name().c_str());
+    for (const Hub::Posted& post : event.posts()) {
+      queue.wait_on_host([this, &post] { hub().wait(*post); });
       const Message& message = post->message;
       message.end->hold(queue.stream());
       if (queue.timeline() && message.begin)
-        queue.timeline()->add({name_, "transfer", {}, {}, message.block.bytes()}, message.begin, message.end);
+        queue.timeline()->add({name(), "transfer", {}, {}, message.block.bytes()}, message.begin,
+                              message.end);
     }
-    event.posts_.clear();
+    event.clear();
   }
 
-  /// What this rank has sent so far, by the name of the communicator.
-  const std::map<std::string, Traffic, std::less<>>& traffic() const { return *traffic_; }
-
  private:
-  int world_rank(int member) const { return members_[static_cast<std::size_t>(member)]; }
-
   void begin_group() {
-    group_ = name_;
-    for (int member : members_) group_ += ' ' + std::to_string(member);
+    group_ = name();
+    for (int member : members()) group_ += ' ' + std::to_string(member);
     lane_ = std::make_shared<const Lane>();
     sums_ = std::make_shared<std::vector<cuda::Buffer<double>>>();
     if (size() > Parts::most)
@@ -187,37 +141,23 @@ class Communicator {
              " meet");
   }
 
-  void count(Index calls, Index bytes) {
-    Traffic& sent = (*traffic_)[name_];
-    sent.calls += calls, sent.bytes += bytes;
-  }
-
   void post_send(Queue& queue, Event& event, std::shared_ptr<const cuda::Event> ready, const Block& block,
                  int to) {
     if (block.bytes() == 0) return;
-    count(1, block.bytes());
     const bool timed = queue.timeline() != nullptr;
     const auto kind = timed ? cuda::Event::Kind::time : cuda::Event::Kind::order;
     const auto begin = timed ? std::make_shared<const cuda::Event>(kind) : nullptr;
-    post(event, {name_, world_rank(rank_), world_rank(to)}, Hub::Side::send,
-         {block, std::move(ready), lane_, begin, std::make_shared<const cuda::Event>(kind)});
+    event.add(std::make_shared<Hub::Post>(
+        Message{block, std::move(ready), lane_, begin, std::make_shared<const cuda::Event>(kind)}));
+    HubMember::post_send(event.posts().back(), to);
   }
 
   void post_receive(Event& event, std::shared_ptr<const cuda::Event> ready, const Block& block, int from) {
     if (block.bytes() == 0) return;
-    post(event, {name_, world_rank(from), world_rank(rank_)}, Hub::Side::receive, {block, std::move(ready)});
+    event.add(std::make_shared<Hub::Post>(Message{block, std::move(ready)}));
+    HubMember::post_receive(event.posts().back(), from);
   }
 
-  void post(Event& event, const Hub::Route& route, Hub::Side side, Message message) {
-    event.posts_.push_back(std::make_shared<Hub::Post>(std::move(message)));
-    hub_->post(route, side, event.posts_.back());
-  }
-
-  Hub* hub_;
-  std::shared_ptr<std::map<std::string, Traffic, std::less<>>> traffic_;
-  std::string name_;
-  std::vector<int> members_;  // ranks of the world
-  int rank_;
   std::string group_;                 // name and members
   std::shared_ptr<const Lane> lane_;  // for what this rank sends
   std::shared_ptr<std::vector<cuda::Buffer<double>>>

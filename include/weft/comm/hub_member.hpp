@@ -1,0 +1,102 @@
+// What communicators of ranks that are threads of one process have in common: members, traffic, events.
+#pragma once
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "weft/comm/communicator.hpp"
+#include "weft/comm/hub.hpp"
+
+namespace weft {
+
+/// What a rank waits for. Dropped before that, it takes back what was posted.
+template <class HubType>
+class HubEvent {
+ public:
+  using Posts = std::vector<typename HubType::Posted>;
+
+  HubEvent() = default;
+  explicit HubEvent(HubType& hub) : hub_(&hub) {}
+  HubEvent(HubEvent&&) = default;
+  HubEvent& operator=(HubEvent&& other) noexcept {
+    drop();
+    hub_ = other.hub_;
+    posts_ = std::exchange(other.posts_, {});
+    return *this;
+  }
+  ~HubEvent() { drop(); }
+
+  void add(typename HubType::Posted post) { posts_.push_back(std::move(post)); }
+  const Posts& posts() const { return posts_; }
+  /// All of them have been waited for.
+  void clear() { posts_.clear(); }
+
+ private:
+  void drop() {
+    for (const auto& post : posts_) hub_->cancel(post);
+    posts_.clear();
+  }
+
+  HubType* hub_ = nullptr;
+  Posts posts_;
+};
+
+/// A rank as a member of some ranks that meet in a hub; at first, of all.
+template <class HubType>
+class HubMember {
+ public:
+  int rank() const { return rank_; }
+  int size() const { return static_cast<int>(members_.size()); }
+
+  /// What this rank has sent so far, by the name of the communicator.
+  const std::map<std::string, Traffic, std::less<>>& traffic() const { return *traffic_; }
+
+ protected:
+  HubMember(HubType& hub, int rank)
+      : hub_(&hub), traffic_(std::make_shared<std::map<std::string, Traffic, std::less<>>>()), rank_(rank) {
+    for (int r = 0; r < hub.ranks(); ++r) members_.push_back(r);
+  }
+
+  /// From now on of `members` alone, the rank among them; they are numbers among the members so far.
+  void become_member_of(std::string_view name, const std::vector<int>& members) {
+    const auto self = std::ranges::find(members, rank_);
+    if (self == members.end()) throw std::logic_error("a rank can only split off a group that it is in");
+    std::vector<int> ranks;
+    for (int member : members) ranks.push_back(world_rank(member));
+    name_ = name, members_ = std::move(ranks), rank_ = static_cast<int>(self - members.begin());
+  }
+
+  HubType& hub() const { return *hub_; }
+  const std::string& name() const { return name_; }
+  const std::vector<int>& members() const { return members_; }
+  int world_rank(int member) const { return members_[static_cast<std::size_t>(member)]; }
+
+  void count(const Traffic& sent) {
+    Traffic& all = (*traffic_)[name_];
+    all.calls += sent.calls, all.bytes += sent.bytes;
+  }
+
+  /// True if the other side was there and the message has been delivered.
+  bool post_send(const typename HubType::Posted& post, int to) {
+    count({1, post->message.block.bytes()});
+    return hub_->post({name_, world_rank(rank_), world_rank(to)}, HubType::Side::send, post);
+  }
+  bool post_receive(const typename HubType::Posted& post, int from) {
+    return hub_->post({name_, world_rank(from), world_rank(rank_)}, HubType::Side::receive, post);
+  }
+
+ private:
+  HubType* hub_;
+  std::shared_ptr<std::map<std::string, Traffic, std::less<>>> traffic_;
+  std::string name_ = "world";
+  std::vector<int> members_;  // ranks of the world
+  int rank_;
+};
+
+}  // namespace weft
