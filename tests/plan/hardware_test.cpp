@@ -27,7 +27,8 @@ constexpr bool close(double a, double b) { return a - b < 1e-9 && b - a < 1e-9; 
 
 static_assert(neighbour_seconds(host, 1e9, {1, 1}) == 0);
 static_assert(close(neighbour_seconds(host, 1e9, {1, 4}), 0.1 + 1e-6));
-static_assert(close(neighbour_seconds(host, 1e9, {1, 8}), 0.1 + 1e-6), "one pair crosses, faster than the rest");
+static_assert(close(neighbour_seconds(host, 1e9, {1, 8}), 0.1 + 1e-6),
+              "one pair crosses, faster than the rest");
 static_assert(close(neighbour_seconds(host, 1e9, {4, 2}), 0.25 + 2e-6), "four pairs share the link");
 static_assert(close(neighbour_seconds(host, 1e9, {8, 2}), 1 + 3e-6));
 static_assert(close(neighbour_seconds(host, 1e9, {1, 16}), 1 + 3e-6));

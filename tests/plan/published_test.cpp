@@ -136,8 +136,8 @@ const std::vector<Chart>& charts() {
   return all;
 }
 
-/// Seconds that the model says of a chart's engine on its machine, whose GPUs `host` connects instead: the loop,
-/// and what one GPU does besides: SDXL's decoder, 2.5 TFLOP at 512 px, and the text encoders.
+/// Seconds that the model says of a chart's engine on its machine, whose GPUs `host` connects instead: the
+/// loop, and what one GPU does besides: SDXL's decoder, 2.5 TFLOP at 512 px, and the text encoders.
 double seconds(const Chart& chart, const Mesh& mesh, const weft::EngineTraits& engine,
                const std::optional<weft::Tier>& host = {}) {
   weft::CostModel cost = cost_of(mesh, chart.px, engine, chart.machine);
@@ -157,9 +157,10 @@ weft::EngineTraits engine_of(const Chart& chart, double efficiency, const Change
   return engine;
 }
 
-/// The efficiency of a kind of GPU: that at which the times of its charts on one GPU are met, of several on the
-/// geometric mean.
-double fitted_efficiency(const std::vector<Chart>& charts, const std::string& machine, const Change& change = {}) {
+/// The efficiency of a kind of GPU: that at which the times of its charts on one GPU are met, of several on
+/// the geometric mean.
+double fitted_efficiency(const std::vector<Chart>& charts, const std::string& machine,
+                         const Change& change = {}) {
   std::map<std::tuple<bool, int, double>, const Chart*> singles;  // several charts share one
   for (const Chart& chart : charts)
     if (chart.machine == machine) singles[{chart.is_compiled, chart.px, chart.single}] = &chart;
@@ -318,6 +319,7 @@ TEST_CASE("What would have to be true of the L40s: one link of 13 GB/s for all m
     CHECK(fitted.seconds(line.mesh) == doctest::Approx(line.published).epsilon(0.25));
   }
   CHECK(fitted.seconds(of(2, 2, 2, 1)) > 0.95 * fitted.seconds(of(2, 1, 2, 1)));
+  CHECK(fitted.seconds(of(2, 2, 2, 1)) > Fitted(chart("L20 compiled")).seconds(of(2, 2, 2, 1)));
 }
 
 TEST_CASE("What would have to be true of the V100s: messages at 5 GB/s a GPU, as over PCIe") {
@@ -327,7 +329,8 @@ TEST_CASE("What would have to be true of the V100s: messages at 5 GB/s a GPU, as
     CHECK(fitted.seconds(line.mesh) == doctest::Approx(line.published).epsilon(0.1));
 }
 
-TEST_CASE("What would have to be true of the A100s: a host half as fast as the H100's, and links of 16 GB/s") {
+TEST_CASE(
+    "What would have to be true of the A100s: a host half as fast as the H100's, and links of 16 GB/s") {
   const Change slow_host = [](weft::EngineTraits& engine) {
     engine.host_per_block *= 2, engine.host_per_exchange *= 2, engine.per_unit *= 2;
   };
@@ -335,7 +338,8 @@ TEST_CASE("What would have to be true of the A100s: a host half as fast as the H
   for (const Chart& chart : charts()) {
     if (chart.machine != "a100-nvlink"s) continue;
     const Fitted fitted(chart, charts(), slow_host, weft::Tier{8, 16e9, 20e-6});
-    for (const Line& line : chart.lines) errors.push_back(std::abs(fitted.seconds(line.mesh) / line.published - 1));
+    for (const Line& line : chart.lines)
+      errors.push_back(std::abs(fitted.seconds(line.mesh) / line.published - 1));
   }
   const auto right = std::count_if(errors.begin(), errors.end(), [](double error) { return error <= 0.25; });
   std::printf("A100 with a slow host and slow links: %d of %zu right, median error %.1f %%\n",

@@ -19,7 +19,7 @@ struct Row {
 void print_best(const weft::Plan& plan, bool with_speed_up) {
   const weft::Prediction& best = plan.ranking.front();
   const std::string name = name_of(best.mesh);
-  std::printf("| %.3g", best.total);
+  std::printf("| %.*f", best.total < 10 ? 2 : best.total < 100 ? 1 : 0, best.total);
   if (best.mesh.ranks() > 1) std::printf(" %s", name.substr(0, name.find(',')).c_str());
   if (with_speed_up) std::printf(", %.0f×", plan.single.total / best.total);
   std::printf(" ");
