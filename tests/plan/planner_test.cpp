@@ -140,7 +140,8 @@ TEST_CASE("A plan is explained in two sentences") {
   CHECK(text.find(". The next other way, ") != std::string::npos);
   CHECK(text.ends_with("."));
   const std::string alone = explanation_of(plan_of({.gpus = 1, .tokens = 4096}));
-  CHECK(alone.starts_with("one rank takes 153."));
+  CHECK(alone.starts_with("one rank takes "));
+  CHECK(alone.find("times as fast") == std::string::npos);
   CHECK(alone.ends_with(
       " ms a step: most goes into matrix products, and no transfer is waited for. There is no other "
       "way to split the work."));

@@ -21,27 +21,29 @@ namespace gpus {
 constexpr double gb = 1e9, tera = 1e12, us = 1e-6;
 
 // Data sheets give dense 16-bit FLOP/s (half of what they print "with sparsity"), B/s, and cores, of which a
-// multiprocessor has 64 or, from Ada on, 128. What large kernels reach of them is a share. Where no one is
-// named who measured a share, it is an estimate.
-/// NVIDIA A100 80GB SXM data sheet: 312 TFLOP/s, 2039 GB/s, 6912 cores. Dao, "FlashAttention-2", 2023: 190 to
-/// 230 TFLOP/s in attention. Four fifths in products and 0.85 of the memory are estimates.
-inline constexpr Gpu a100{0.8 * 312 * tera, 190 * tera, 0.85 * 2039 * gb, 80 * gb, 108, 3 * us};
-/// NVIDIA L40 data sheet: 181.05 TFLOP/s, 864 GB/s, 48 GB, 18176 cores, 300 W. Two thirds in products, since
-/// the power keeps clocks down, and half in attention are estimates.
-inline constexpr Gpu l40{0.67 * 181 * tera, 0.5 * 181 * tera, 0.85 * 864 * gb, 48 * gb, 142, 3 * us};
-/// xDiT's documentation (docs/performance/hunyuandit.md): 119.5 TFLOP/s. Published specifications of the L20:
-/// 864 GB/s, 48 GB, 92 multiprocessors, 275 W. Shares of 0.8 and 0.6 are estimates: fewer multiprocessors at
-/// about the power of the L40.
-inline constexpr Gpu l20{0.8 * 119.5 * tera, 0.6 * 119.5 * tera, 0.85 * 864 * gb, 48 * gb, 92, 3 * us};
-/// NVIDIA V100 SXM2 data sheet: 125 TFLOP/s, 900 GB/s, 32 GB, 5120 cores. Shares of 0.7 and, without
-/// FlashAttention, 0.4 are estimates.
-inline constexpr Gpu v100{0.7 * 125 * tera, 0.4 * 125 * tera, 0.85 * 900 * gb, 32 * gb, 80, 4 * us};
+// multiprocessor has 64 or, from Ada on, 128. What large products reach of them was measured by who is named;
+// what attention and copies reach, and a launch, are estimates where no one is.
+/// NVIDIA A100 80GB SXM data sheet: 312 TFLOP/s, 2039 GB/s, 6912 cores. Bekman, "Machine Learning
+/// Engineering" (compute/accelerator): 267.9 in products. Dao, "FlashAttention-2", 2023: 50 to 73 % of the
+/// peak in attention.
+inline constexpr Gpu a100{267.9 * tera, 0.61 * 312 * tera, 0.85 * 2039 * gb, 80 * gb, 108, 3 * us};
+/// NVIDIA L40 data sheet: 181.05 TFLOP/s, 864 GB/s, 48 GB, 18176 cores, 300 W. Products as those of the L20,
+/// which is the same chip with 275 W, by the power: an estimate. Half of the peak in attention.
+inline constexpr Gpu l40{110 * 300.0 / 275 * tera, 0.5 * 181 * tera, 0.85 * 864 * gb, 48 * gb, 142, 3 * us};
+/// Published specifications of the L20: 119.5 TFLOP/s (so xDiT's docs/performance/hunyuandit.md, too), 864
+/// GB/s, 48 GB, 92 multiprocessors, 275 W. DefTruth, "CUDA-Learn-Notes" (hgemm): cuBLAS takes products at 105
+/// to 115.
+inline constexpr Gpu l20{110 * tera, 0.6 * 119.5 * tera, 0.85 * 864 * gb, 48 * gb, 92, 3 * us};
+/// NVIDIA V100 SXM2 data sheet: 125 TFLOP/s, 900 GB/s, 32 GB, 5120 cores. Markidis et al., "NVIDIA Tensor
+/// Core Programmability, Performance & Precision", 2018: 83 in products. No FlashAttention: 0.4 of the peak.
+inline constexpr Gpu v100{83 * tera, 0.4 * 125 * tera, 0.85 * 900 * gb, 32 * gb, 80, 4 * us};
 /// NVIDIA T4 data sheet: 65 TFLOP/s, 320 GB/s, 16 GB, 2560 cores, 70 W. Jia et al., "Dissecting the NVidia
-/// Turing T4 GPU via Microbenchmarking", 2019, tell of clocks that fall at its power limit; shares of 0.4 and
-/// 0.3 are estimates.
-inline constexpr Gpu t4{0.4 * 65 * tera, 0.3 * 65 * tera, 0.8 * 320 * gb, 16 * gb, 40, 4 * us};
-/// NVIDIA H100 SXM data sheet: 989 TFLOP/s, 3350 GB/s, 80 GB, 16896 cores. Measured 2026-11-24: products of
-/// cuBLAS (tests/plan) fit 780 TFLOP/s, weft's attention (kernels/weft/NOTES.md) 663, and a copy 2.93 TB/s.
+/// Turing T4 GPU via Microbenchmarking", 2019: clocks fall at its power limit. ILGPU.Algorithms pull request
+/// 90: a product of 8192 cubed in 0.04 s, which is 27.5 TFLOP/s.
+inline constexpr Gpu t4{27.5 * tera, 0.3 * 65 * tera, 0.8 * 320 * gb, 16 * gb, 40, 4 * us};
+/// NVIDIA H100 SXM data sheet: 989 TFLOP/s, 3350 GB/s, 80 GB, 16896 cores. Bekman: 792.1 in
+/// products. Measured 2026-11-24: those of cuBLAS (tests/plan) fit 780, weft's attention
+/// (kernels/weft/NOTES.md) 663 TFLOP/s, and a copy 2.93 TB/s.
 inline constexpr Gpu h100{780 * tera, 663 * tera, 2930 * gb, 80 * gb, 132, 2 * us};
 /// NVIDIA H200 data sheet: the H100's multiprocessors with 4800 GB/s and 141 GB. A step measured on one
 /// (tests/plan) is met within 10 %.
