@@ -43,7 +43,7 @@ void print_row(const Row& row, const std::vector<int>& gpus, bool with_speed_up)
 }  // namespace
 
 TEST_CASE("What weft should reach on a host: seconds for 50 steps, and the mesh") {
-  std::printf("| | 1 | 2 | 4 | 8 |\n|---|---|---|---|---|\n");
+  std::printf("\n| | 1 | 2 | 4 | 8 |\n|---|---|---|---|---|\n");
   for (const weft::Machine& machine : weft::machines) {
     if (machine.name == "host") continue;
     for (const int px : {1024, 2048}) {
@@ -54,7 +54,7 @@ TEST_CASE("What weft should reach on a host: seconds for 50 steps, and the mesh"
 }
 
 TEST_CASE("What weft should reach over hosts of eight GPUs") {
-  std::printf("| | 16 | 64 | 256 | 512 |\n|---|---|---|---|---|\n");
+  std::printf("\n| | 16 | 64 | 256 | 512 |\n|---|---|---|---|---|\n");
   for (const Row& row : {Row{"A100, 4096 px", "a100-nvlink", tokens_of(4096)},
                          Row{"H100, 4096 px", "h100-nvlink", tokens_of(4096)},
                          Row{"A100, 256 k tokens", "a100-nvlink", 256 * 1024},

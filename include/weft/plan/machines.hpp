@@ -58,7 +58,7 @@ namespace links {
 
 using gpus::gb, gpus::us;
 
-// What links reach is what NCCL plans with (src/graph/topo.h, 2.27): GB/s and direction of a link of NVLink
+// What links reach is what NCCL plans with (src/graph/topo.h): GB/s and direction of a link of NVLink
 // 20 (V100, A100) or 20.6 (H100), of PCIe 3.0 x16 12 and 4.0 x16 24, between processors 10 (Intel, Skylake
 // on) or 16 (AMD), and of 100 Gb/s of network 12. A message's latency, that of a kernel which sends and one
 // which notices, is an estimate.
@@ -77,7 +77,7 @@ inline constexpr std::array nvlink2{Tier{4, 40 * gb, 10 * us}, Tier{8, 20 * gb, 
 /// host, GPU - PCI[24.0] - CPU - SYS[10.0] - CPU. Messages go through the host's memory, where GPUs cannot
 /// write into each other's, so four share the way up to it; and all pairs that cross share what connects the
 /// processors, which xDiT names as what slows its eight L40s (docs/performance/flux.md: "due to the need for
-/// QPI communication"). One card of 100 Gb/s a host, as xDiT's two hosts of L40s.
+/// QPI communication"). One card of 100 Gb/s a host, an estimate: xDiT's hosts have Ethernet.
 inline constexpr std::array pcie4{Tier{4, 24 * gb, 15 * us, true}, Tier{8, 10 * gb, 20 * us, true},
                                   Tier{all_gpus, 12 * gb, 30 * us, true}};
 /// PCIe 3.0, otherwise the same.
