@@ -26,7 +26,8 @@ constexpr weft::Index tokens_of(int px) { return static_cast<weft::Index>(px / 1
 ///   where it is compiled. Kernels that are not fused take 73 passes over a block's activations, so that the
 ///   same H100 takes twice as long at 1024 px as where they are compiled (the first test of
 ///   published_test.cpp).
-/// - A transfer inside of attention is that of Flux.1 on four H100s (xDiT, docs/performance/flux.md: 28 steps,
+/// - A transfer inside of attention is that of Flux.1 on four H100s (xDiT, docs/performance/flux.md: 28
+/// steps,
 ///   57 blocks), if its blocks launch as fast: Ulysses takes 2.7 ms a block on two GPUs as well as on four,
 ///   and Ring 3.2, which is 0.45 ms for each of two exchanges or three hops on top of 1.75; where it is
 ///   compiled, 0.35 and 0.57 ms in all on top of a quarter of one GPU's time.
