@@ -84,6 +84,7 @@ nlohmann::json json_of(const weft::Prediction& p) {
             {"copies_ring_cache", mesh.copies_ring_cache()}}},
           {"step_seconds", p.step},
           {"seconds", p.total},
+          {"warmup_seconds", p.warmup},
           {"memory_bytes", p.memory},
           {"sent_bytes", p.sent},
           {"step_goes_into", bounds}};
