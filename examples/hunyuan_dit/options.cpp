@@ -34,13 +34,29 @@ constexpr auto examples =
 constexpr int most_ranks = 1024;
 
 template <class Number>
+std::optional<Number> number_in(const std::string& text) {
+  Number value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
+}
+
+template <class Number>
 CLI::Validator between(Number least, Number most) {
   const auto judge = [=](std::string& text) {
-    Number value{};
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    const bool is_number = error == std::errc() && end == text.data() + text.size();
-    if (is_number && least <= value && value <= most) return std::string();
-    return weft::sentence(text, " is no whole number from ", least, " to ", most);
+    const std::optional<Number> value = number_in<Number>(text);
+    if (value && least <= *value && *value <= most) return std::string();
+    return weft::sentence(text,
+                          std::is_integral_v<Number> ? " is no whole number from " : " is no number from ",
+                          least, " to ", most);
+  };
+  return CLI::Validator(judge, "");
+}
+
+/// A number of any size, where whoever uses it knows which will do.
+template <class Number>
+CLI::Validator any(const char* what) {
+  const auto judge = [what](std::string& text) {
+    return number_in<Number>(text) ? std::string() : weft::sentence(text, " is no ", what);
   };
   return CLI::Validator(judge, "");
 }
@@ -93,6 +109,7 @@ void add_degrees(CLI::App& app, Options& options, std::string& ring_cache) {
       ->group("Mesh");
   app.add_option("--warmup", mesh.warmup, "First steps in which every patch sees fresh keys of all")
       ->type_name("N")
+      ->check(any<int>("whole number from 0"))
       ->capture_default_str()
       ->group("Mesh");
   degree("--ulysses", mesh.ulysses, "Ranks that share the heads in attention");
@@ -101,7 +118,7 @@ void add_degrees(CLI::App& app, Options& options, std::string& ring_cache) {
   app.add_option("--timeout", options.timeout,
                  "Seconds of silence after which a rank in another process is given up, and all end")
       ->type_name("SECONDS")
-      ->check(CLI::Range(0.1, 1e6))
+      ->check(between(0.1, 1e5))
       ->capture_default_str()
       ->group("Mesh");
   app.add_option("--ring-cache", ring_cache,
@@ -139,8 +156,13 @@ void add_captions(CLI::App& app, Options& options) {
       ->required();
   app.add_option("--negative", options.negative, "What not to paint (default: the empty caption)")
       ->type_name("TEXT");
-  app.add_option("--height", options.height, "Height of a picture (default: the model's)")->type_name("PX");
-  app.add_option("--width", options.width, "Width of a picture (default: the model's)")->type_name("PX");
+  const auto pixels = any<int>("whole number of pixels, such as 1024");
+  app.add_option("--height", options.height, "Height of a picture (default: the model's)")
+      ->type_name("PX")
+      ->check(pixels);
+  app.add_option("--width", options.width, "Width of a picture (default: the model's)")
+      ->type_name("PX")
+      ->check(pixels);
 }
 
 void add_sampling(CLI::App& app, Options& options) {
@@ -152,10 +174,12 @@ void add_sampling(CLI::App& app, Options& options) {
         ->group("Sampling");
   };
   setting("--scheduler", sampling.scheduler, "NAME", "ddpm, ddim or dpmpp");
-  setting("--steps", sampling.steps, "N", "Denoising steps");
-  setting("--guidance", sampling.guidance, "G", "Scale of classifier-free guidance");
+  setting("--steps", sampling.steps, "N", "Denoising steps")->check(any<int>("whole number from 1"));
+  setting("--guidance", sampling.guidance, "G", "Scale of classifier-free guidance")
+      ->check(any<float>("number; 5 is usual"));
   setting("--guidance-rescale", sampling.guidance_rescale, "F",
-          "How much of the deviation that guidance adds is taken back, 0 to 1");
+          "How much of the deviation that guidance adds is taken back, 0 to 1")
+      ->check(any<float>("number from 0 to 1"));
   setting("--seed", sampling.seed, "N", "Seed of the noise")
       ->check(between(std::uint64_t{0}, std::numeric_limits<std::uint64_t>::max()));
   app.add_option("--noise", options.noise,

@@ -32,28 +32,34 @@ weft::PlanRequest request_of(const Work& work, const weft::DitShape& shape) {
   return {.tokens = tokens(latents[2], latents[3]), .prompts = latents[0], .branches = 1, .steps = 1};
 }
 
-std::string time_of(double seconds) {
-  return seconds < 10 ? weft::number("%.1f ms", seconds * 1e3) : weft::number("%.1f s", seconds);
+/// `text` and blanks up to `width` characters; a dot between names is one of two bytes.
+std::string padded(std::string text, std::size_t width) {
+  const std::size_t characters = text.size() - std::count(text.begin(), text.end(), '\xb7');
+  return text.append(width - std::min(width, characters), ' ');
+}
+
+/// "37.9 % the ring's transfers"; empty if nothing is waited for.
+std::string lost(const weft::Prediction& prediction) {
+  const weft::NamedBound loss = loss_of(prediction);
+  if (loss.name.empty()) return {};
+  return weft::number("%.1f", 100 * loss.seconds / prediction.step) + " % " + std::string(loss.name);
 }
 
 void print(const weft::Plan& plan) {
-  std::printf("%-44s %10s %9s %8s %9s %10s  %s\n", "mesh", "a step", "in all", "speed-up", "memory",
-              "sent a step", "bound by");
-  constexpr std::size_t most = 12;
-  for (std::size_t i = 0; i < std::min(plan.ranking.size(), most); ++i) {
+  const std::size_t shown = std::min<std::size_t>(plan.ranking.size(), 12);
+  std::size_t width = 24;
+  for (std::size_t i = 0; i < shown; ++i) width = std::max(width, name_of(plan.ranking[i].mesh).size());
+  if (shown > 0)
+    std::printf("%s %10s %9s %8s %9s %11s  %-23s  %s\n", padded("mesh", width).c_str(), "a step", "in all",
+                "speed-up", "memory", "sent a step", "most goes into", "most is lost to");
+  for (std::size_t i = 0; i < shown; ++i) {
     const weft::Prediction& p = plan.ranking[i];
-    const std::string name = name_of(p.mesh);
-    const int dots = static_cast<int>(std::count(name.begin(), name.end(), '\xb7'));  // of two bytes each
-    const weft::NamedBound loss = loss_of(p);
-    std::printf("%-*s %10s %7.2f s %7.2fx %6.1f GB %8.1f MB  %s%s\n", 44 + dots, name.c_str(),
-                time_of(p.step).c_str(), p.total, plan.single.total / p.total, p.memory / 1e9, p.sent / 1e6,
-                std::string(bound_of(p)).c_str(),
-                loss.name.empty() ? ""
-                                  : (", " + weft::number("%.1f", 100 * loss.seconds / p.step) + " % " +
-                                     std::string(loss.name))
-                                        .c_str());
+    std::printf("%s %10s %7.2f s %7.2fx %6.1f GB %8.1f MB  %-23s  %s\n",
+                padded(name_of(p.mesh), width).c_str(), weft::time_of(p.step).c_str(), p.total,
+                plan.single.total / p.total, p.memory / 1e9, p.sent / 1e6, std::string(bound_of(p)).c_str(),
+                lost(p).c_str());
   }
-  if (plan.ranking.size() > most) std::printf("and %zu slower ones\n", plan.ranking.size() - most);
+  if (plan.ranking.size() > shown) std::printf("and %zu slower ones\n", plan.ranking.size() - shown);
   for (std::size_t i = 0; i < std::min<std::size_t>(plan.rejected.size(), 3); ++i)
     std::printf("%s is left out: %s\n", name_of(plan.rejected[i].mesh).c_str(),
                 plan.rejected[i].reason.c_str());
@@ -78,6 +84,7 @@ nlohmann::json json_of(const weft::Prediction& p) {
             {"copies_ring_cache", mesh.copies_ring_cache()}}},
           {"step_seconds", p.step},
           {"seconds", p.total},
+          {"warmup_seconds", p.warmup},
           {"memory_bytes", p.memory},
           {"sent_bytes", p.sent},
           {"step_goes_into", bounds}};

@@ -16,16 +16,27 @@ namespace {
 constexpr Hardware host{
     .gpu = {}, .tiers = {Tier{4, 10e9, 1e-6}, Tier{8, 16e9, 2e-6, true}, Tier{weft::all_gpus, 1e9, 3e-6}}};
 
+/// The same with four GPUs that share the way to their root.
+constexpr Hardware switched{
+    .gpu = {},
+    .tiers = {Tier{4, 10e9, 1e-6, true}, Tier{8, 16e9, 2e-6, true}, Tier{weft::all_gpus, 1e9, 3e-6}}};
+
 constexpr bool close(double a, double b) { return a - b < 1e-9 && b - a < 1e-9; }
 
 }  // namespace
 
 static_assert(neighbour_seconds(host, 1e9, {1, 1}) == 0);
 static_assert(close(neighbour_seconds(host, 1e9, {1, 4}), 0.1 + 1e-6));
-static_assert(close(neighbour_seconds(host, 1e9, {1, 8}), 1 / 16.0 + 2e-6), "one pair crosses");
+static_assert(close(neighbour_seconds(host, 1e9, {1, 8}), 0.1 + 1e-6),
+              "one pair crosses, faster than the rest");
 static_assert(close(neighbour_seconds(host, 1e9, {4, 2}), 0.25 + 2e-6), "four pairs share the link");
 static_assert(close(neighbour_seconds(host, 1e9, {8, 2}), 1 + 3e-6));
 static_assert(close(neighbour_seconds(host, 1e9, {1, 16}), 1 + 3e-6));
+
+static_assert(close(neighbour_seconds(switched, 1e9, {1, 2}), 0.2 + 1e-6), "two GPUs at work");
+static_assert(close(neighbour_seconds(switched, 1e9, {1, 2, 4}), 0.4 + 1e-6), "two pairs");
+static_assert(close(neighbour_seconds(switched, 1e9, {1, 8}), 0.4 + 1e-6));
+static_assert(close(exchange_seconds(switched, 1e9, {1, 4}), 0.4 + 1e-6));
 
 static_assert(exchange_seconds(host, 1e9, {1, 1}) == 0);
 static_assert(close(exchange_seconds(host, 1e9, {1, 4}), 0.1 + 1e-6));

@@ -139,6 +139,27 @@ TEST_CASE("A plan is explained in two sentences") {
   CHECK(text.starts_with("cfg2·pipe4, 4 patches takes "));
   CHECK(text.find(". The next other way, ") != std::string::npos);
   CHECK(text.ends_with("."));
+  const std::string alone = explanation_of(plan_of({.gpus = 1, .tokens = 4096}));
+  CHECK(alone.starts_with("one rank takes "));
+  CHECK(alone.find("times as fast") == std::string::npos);
+  CHECK(alone.ends_with(
+      " ms a step: most goes into matrix products, and no transfer is waited for. There is no other "
+      "way to split the work."));
+}
+
+TEST_CASE("The next other way is slower for a reason: it waits more, warms up longer or computes longer") {
+  const weft::Prediction best{.mesh = {}, .step = 1, .total = 10, .bounds = {.products = 1}};
+  const auto other = [](double products, double ring, double warmup) {
+    const double step = products + ring;
+    return weft::Prediction{.mesh = {},
+                            .step = step,
+                            .total = 10 * step + warmup,
+                            .warmup = warmup,
+                            .bounds = {.products = products, .ring = ring}};
+  };
+  CHECK(reason_of(best, other(1, 0.25, 1)) == "with 20.0 % of the ring's transfers");
+  CHECK(reason_of(best, other(1, 0.05, 1)) == "since its warm-up takes longer");
+  CHECK(reason_of(best, other(1.2, 0.05, 1)) == "since its kernels are less efficient at their sizes");
 }
 
 TEST_CASE("Meshes have names") {

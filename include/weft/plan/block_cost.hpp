@@ -102,8 +102,8 @@ struct CostModel {
   /// that of the text's queries.
   constexpr void add_rows(BlockCost& cost, Index tokens, bool reads_skip) const {
     const double once = 2 * activations(rows(tokens));
-    const int passes = 2 + 3 + (model.text_length > 0 ? 2 : 0) + (reads_skip ? 2 : 0);
-    for (int pass = 0; pass < passes; ++pass) cost.rows += rows_seconds(hardware.gpu, once);
+    const int passes = 2 + 3 + (model.text_length > 0 ? 2 : 0) + (reads_skip ? 2 : 0) + engine.extra_passes;
+    cost.rows += passes * rows_seconds(hardware.gpu, once);
   }
 
   constexpr void add_attention(BlockCost& cost, Index tokens) const {

@@ -71,15 +71,36 @@ inline std::string number(const char* format, double value) {
   return text;
 }
 
+/// "7.8 ms", "1.39 s".
+inline std::string time_of(double seconds) {
+  return seconds < 1 ? number("%.1f ms", seconds * 1e3) : number("%.2f s", seconds);
+}
+
+/// Seconds of a step in which a rank waits.
+constexpr double waiting(const Bounds& b) { return b.ulysses + b.ring + b.stages + b.idle + b.host; }
+
+/// Why `other` is slower: what it spends most on that `best` does not.
+inline std::string reason_of(const Prediction& best, const Prediction& other) {
+  const double steps = (other.total - other.warmup) / other.step;
+  const double waits = (waiting(other.bounds) - waiting(best.bounds)) * steps;
+  const double warms_up = other.warmup - best.warmup;
+  const double computes = other.total - best.total - waits - warms_up;
+  if (warms_up > std::max(waits, computes)) return "since its warm-up takes longer";
+  if (computes > waits) return "since its kernels are less efficient at their sizes";
+  const NamedBound loss = loss_of(other);
+  return "with " + number("%.1f", 100 * loss.seconds / other.step) + " % of " + std::string(loss.name);
+}
+
 /// Why the first of a ranking is first, in two sentences.
 inline std::string explanation_of(const Plan& plan) {
   if (plan.ranking.empty())
     return "No mesh fits: " + (plan.rejected.empty() ? "there is none" : plan.rejected.front().reason) + ".";
   const Prediction& best = plan.ranking.front();
   const NamedBound loss = loss_of(best);
-  std::string text = name_of(best.mesh) + " takes " + number("%.1f", best.step * 1e3) + " ms a step, " +
-                     number("%.2f", plan.single.total / best.total) +
-                     " times as fast as one GPU: most goes into " + std::string(bound_of(best));
+  std::string text = name_of(best.mesh) + " takes " + time_of(best.step) + " a step";
+  if (best.mesh.ranks() > 1)
+    text += ", " + number("%.2f", plan.single.total / best.total) + " times as fast as one GPU";
+  text += ": most goes into " + std::string(bound_of(best));
   text += loss.name.empty() ? ", and no transfer is waited for."
                             : ", and " + std::string(loss.name) + " add " +
                                   number("%.1f", 100 * loss.seconds / best.step) + " %.";
@@ -88,12 +109,9 @@ inline std::string explanation_of(const Plan& plan) {
            p.mesh.cfg != best.mesh.cfg;
   });
   if (other == plan.ranking.end()) return text + " There is no other way to split the work.";
-  const NamedBound theirs = loss_of(*other);
-  text += " The next other way, " + name_of(other->mesh) + ", is " +
-          number("%.1f", 100 * (other->total / best.total - 1)) + " % slower";
-  return text + (theirs.name.empty() ? ", since its kernels are smaller."
-                                     : ", with " + number("%.1f", 100 * theirs.seconds / other->step) +
-                                           " % of " + std::string(theirs.name) + ".");
+  return text + " The next other way, " + name_of(other->mesh) + ", is " +
+         number("%.1f", 100 * (other->total / best.total - 1)) + " % slower, " + reason_of(best, *other) +
+         ".";
 }
 
 }  // namespace weft

@@ -24,10 +24,10 @@ struct Gpu {
 
 /// GPUs that reach one another by the same link: those under one switch or root, of a host, of all hosts.
 struct Tier {
-  int gpus = 1;        // neighbours by number
-  double rate = 0;     // B/s that a GPU sends, or all of the tier below together where it is shared
-  double latency = 0;  // seconds of a message
-  bool shared = false;
+  int gpus = 1;         // neighbours by number
+  double rate = 0;      // B/s that a GPU sends, or all together that send through a shared link
+  double latency = 0;   // seconds of a message
+  bool shared = false;  // the nearest: by its GPUs; others: by what leaves each group of the tier below
 
   friend constexpr bool operator==(const Tier&, const Tier&) = default;
 };
@@ -41,13 +41,16 @@ struct Hardware {
   friend constexpr bool operator==(const Hardware&, const Hardware&) = default;
 };
 
-/// Ranks of one method: `degree` of them, every `step`-th.
+/// Ranks of one method: `degree` of them, every `step`-th of `ranks`, which all send at the same time.
 struct Group {
   int step = 1;
   int degree = 1;
+  int ranks = step * degree;
 };
 
-constexpr Group group_of(const Mesh& mesh, Axis axis) { return {mesh.step(axis), mesh.degree(axis)}; }
+constexpr Group group_of(const Mesh& mesh, Axis axis) {
+  return {mesh.step(axis), mesh.degree(axis), static_cast<int>(mesh.ranks())};
+}
 
 namespace detail {
 
@@ -56,36 +59,40 @@ constexpr int members(const Tier& tier, Group group) {
   return std::clamp(tier.gpus / group.step, 1, group.degree);
 }
 
-/// What a GPU sends a second where `crossing` GPUs of the tier below send at the same time.
-constexpr double rate_of(const Tier& tier, int crossing) {
-  return tier.shared ? tier.rate / std::max(crossing, 1) : tier.rate;
+/// What one of `senders` GPUs sends a second.
+constexpr double rate_of(const Tier& tier, int senders) {
+  return tier.shared ? tier.rate / std::max(senders, 1) : tier.rate;
 }
 
 }  // namespace detail
 
-/// Seconds in which every rank of the group sends `bytes` to the next one.
+/// Seconds in which every rank of the group sends `bytes` to the next one, over the slowest link on the way
+/// round.
 constexpr double neighbour_seconds(const Hardware& hardware, double bytes, Group group) {
-  if (group.degree == 1) return 0;
-  for (std::size_t t = 0; t < hardware.tiers.size(); ++t) {
-    const Tier& tier = hardware.tiers[t];
-    if (detail::members(tier, group) < group.degree) continue;
-    const int below = t > 0 ? hardware.tiers[t - 1].gpus : 1;
-    return tier.latency + bytes / detail::rate_of(tier, std::min(group.step, below));
+  double seconds = 0;
+  int reached = 1, below = 0;
+  for (const Tier& tier : hardware.tiers) {
+    const int members = detail::members(tier, group);
+    if (members > reached) {
+      const int senders = below == 0 ? std::min(tier.gpus, group.ranks) : std::min(group.step, below);
+      seconds = std::max(seconds, tier.latency + bytes / detail::rate_of(tier, senders));
+    }
+    reached = members, below = tier.gpus;
   }
-  return std::numeric_limits<double>::infinity();
+  return seconds;
 }
 
 /// Seconds in which every rank of the group sends `bytes` in all, as much to each of the others. Tiers work
 /// at the same time.
 constexpr double exchange_seconds(const Hardware& hardware, double bytes, Group group) {
-  if (group.degree == 1) return 0;
   double slowest = 0, latency = 0;
-  int reached = 1, below = 1;
+  int reached = 1, below = 0;
   for (const Tier& tier : hardware.tiers) {
     const int members = detail::members(tier, group);
     if (members > reached) {
+      const int senders = std::min(below == 0 ? tier.gpus : below, group.ranks);
       const double part = bytes * (members - reached) / (group.degree - 1);
-      slowest = std::max(slowest, part / detail::rate_of(tier, below));
+      slowest = std::max(slowest, part / detail::rate_of(tier, senders));
       latency = tier.latency;
     }
     reached = members, below = tier.gpus;

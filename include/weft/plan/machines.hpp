@@ -20,24 +20,33 @@ namespace gpus {
 
 constexpr double gb = 1e9, tera = 1e12, us = 1e-6;
 
-// Data sheets give dense 16-bit FLOP/s, B/s and multiprocessors; what is reached of them is a share.
-/// NVIDIA A100 80GB SXM data sheet: 312 TFLOP/s, 2039 GB/s, 108. Large products reach four fifths,
-/// FlashAttention-2 (Dao, 2023, figure 4) 190 TFLOP/s.
-inline constexpr Gpu a100{0.8 * 312 * tera, 190 * tera, 0.85 * 2039 * gb, 80 * gb, 108, 3 * us};
-/// NVIDIA L40 data sheet: 181 TFLOP/s, 864 GB/s, 48 GB, 142; 300 W keep clocks down, so two thirds.
-inline constexpr Gpu l40{0.67 * 181 * tera, 0.5 * 181 * tera, 0.85 * 864 * gb, 48 * gb, 142, 3 * us};
-/// NVIDIA L20 product brief: 119.5 TFLOP/s, 864 GB/s, 48 GB, 92.
-inline constexpr Gpu l20{0.8 * 119.5 * tera, 0.6 * 119.5 * tera, 0.85 * 864 * gb, 48 * gb, 92, 3 * us};
-/// NVIDIA V100 SXM2 data sheet: 125 TFLOP/s, 900 GB/s, 32 GB, 80. Jia et al., "Dissecting the NVIDIA Volta
-/// GPU Architecture", 2018: products reach about 0.7.
-inline constexpr Gpu v100{0.7 * 125 * tera, 0.4 * 125 * tera, 0.85 * 900 * gb, 32 * gb, 80, 4 * us};
-/// NVIDIA T4 data sheet: 65 TFLOP/s, 320 GB/s, 16 GB, 40. Jia et al., "Dissecting the NVidia Turing T4 GPU",
-/// 2019: at 70 W clocks fall and products reach 0.4 and less.
-inline constexpr Gpu t4{0.4 * 65 * tera, 0.3 * 65 * tera, 0.8 * 320 * gb, 16 * gb, 40, 4 * us};
-/// NVIDIA H100 SXM, 989 TFLOP/s and 3350 GB/s by its data sheet. Measured 2026-11-24: products of cuBLAS
-/// (tests/plan) fit 780 TFLOP/s, weft's attention (kernels/weft/NOTES.md) 663, and a copy 2.93 TB/s.
+// Data sheets give dense 16-bit FLOP/s (half of what they print "with sparsity"), B/s, and cores, of which a
+// multiprocessor has 64 or, from Ada on, 128. What large products reach of them was measured by who is named;
+// what attention and copies reach, and a launch, are estimates where no one is.
+/// NVIDIA A100 80GB SXM data sheet: 312 TFLOP/s, 2039 GB/s, 6912 cores. Bekman, "Machine Learning
+/// Engineering" (compute/accelerator): 267.9 in products. Dao, "FlashAttention-2", 2023: 50 to 73 % of the
+/// peak in attention.
+inline constexpr Gpu a100{267.9 * tera, 0.61 * 312 * tera, 0.85 * 2039 * gb, 80 * gb, 108, 3 * us};
+/// NVIDIA L40 data sheet: 181.05 TFLOP/s, 864 GB/s, 48 GB, 18176 cores, 300 W. Products as those of the L20,
+/// which is the same chip with 275 W, by the power: an estimate. Half of the peak in attention.
+inline constexpr Gpu l40{110 * 300.0 / 275 * tera, 0.5 * 181 * tera, 0.85 * 864 * gb, 48 * gb, 142, 3 * us};
+/// Published specifications of the L20: 119.5 TFLOP/s (so xDiT's docs/performance/hunyuandit.md, too), 864
+/// GB/s, 48 GB, 92 multiprocessors, 275 W. DefTruth, "CUDA-Learn-Notes" (hgemm): cuBLAS takes products at 105
+/// to 115.
+inline constexpr Gpu l20{110 * tera, 0.6 * 119.5 * tera, 0.85 * 864 * gb, 48 * gb, 92, 3 * us};
+/// NVIDIA V100 SXM2 data sheet: 125 TFLOP/s, 900 GB/s, 32 GB, 5120 cores. Markidis et al., "NVIDIA Tensor
+/// Core Programmability, Performance & Precision", 2018: 83 in products. No FlashAttention: 0.4 of the peak.
+inline constexpr Gpu v100{83 * tera, 0.4 * 125 * tera, 0.85 * 900 * gb, 32 * gb, 80, 4 * us};
+/// NVIDIA T4 data sheet: 65 TFLOP/s, 320 GB/s, 16 GB, 2560 cores, 70 W. Jia et al., "Dissecting the NVidia
+/// Turing T4 GPU via Microbenchmarking", 2019: clocks fall at its power limit. ILGPU.Algorithms pull request
+/// 90: a product of 8192 cubed in 0.04 s, which is 27.5 TFLOP/s.
+inline constexpr Gpu t4{27.5 * tera, 0.3 * 65 * tera, 0.8 * 320 * gb, 16 * gb, 40, 4 * us};
+/// NVIDIA H100 SXM data sheet: 989 TFLOP/s, 3350 GB/s, 80 GB, 16896 cores. Bekman: 792.1 in
+/// products. Measured 2026-11-24: those of cuBLAS (tests/plan) fit 780, weft's attention
+/// (kernels/weft/NOTES.md) 663 TFLOP/s, and a copy 2.93 TB/s.
 inline constexpr Gpu h100{780 * tera, 663 * tera, 2930 * gb, 80 * gb, 132, 2 * us};
-/// NVIDIA H200 data sheet: the H100's multiprocessors with 4800 GB/s and 141 GB.
+/// NVIDIA H200 data sheet: the H100's multiprocessors with 4800 GB/s and 141 GB. A step measured on one
+/// (tests/plan) is met within 10 %.
 inline constexpr Gpu h200{780 * tera, 663 * tera, 0.87 * 4800 * gb, 141 * gb, 132, 2 * us};
 /// A core of a server with AVX-512, in float32, orders of magnitude. Relative costs count: all ranks share
 /// the host.
@@ -49,25 +58,31 @@ namespace links {
 
 using gpus::gb, gpus::us;
 
-// A message's latency is that of a kernel which sends and one which notices.
-/// NVLink 3: 300 GB/s a direction (A100 data sheet), nccl-tests reach 230 to 240. Hosts: 200 Gb/s a GPU.
-inline constexpr std::array nvlink3{Tier{8, 230 * gb, 8 * us}, Tier{8, 230 * gb, 8 * us},
-                                    Tier{all_gpus, 22 * gb, 20 * us}};
-/// NVLink 4: 450 GB/s a direction (H100 data sheet), nccl-tests reach 360 to 390. Hosts: 400 Gb/s a GPU.
+// What links reach is what NCCL plans with (src/graph/topo.h): GB/s and direction of a link of NVLink
+// 20 (V100, A100) or 20.6 (H100), of PCIe 3.0 x16 12 and 4.0 x16 24, between processors 10 (Intel, Skylake
+// on) or 16 (AMD), and of 100 Gb/s of network 12. A message's latency, that of a kernel which sends and one
+// which notices, is an estimate.
+/// 12 links a GPU (A100 data sheet: 600 GB/s both ways); nccl-tests on eight report 230 to 250. Hosts: a card
+/// of 200 Gb/s a GPU, as a DGX A100 has.
+inline constexpr std::array nvlink3{Tier{8, 240 * gb, 8 * us}, Tier{8, 240 * gb, 8 * us},
+                                    Tier{all_gpus, 24 * gb, 20 * us}};
+/// 18 links a GPU (H100 data sheet: 900 GB/s both ways). Hosts: a card of 400 Gb/s a GPU, as a DGX H100 has.
 inline constexpr std::array nvlink4{Tier{8, 370 * gb, 8 * us}, Tier{8, 370 * gb, 8 * us},
-                                    Tier{all_gpus, 45 * gb, 20 * us}};
-/// NVLink 2 of the DGX-1 (its white paper): 25 GB/s a link and direction, one or two links to the GPUs of the
-/// same four, one to one of the other four.
-inline constexpr std::array nvlink2{Tier{4, 40 * gb, 10 * us}, Tier{8, 22 * gb, 10 * us},
-                                    Tier{all_gpus, 11 * gb, 30 * us, true}};
-/// PCIe 4.0 x16: 32 GB/s a direction, of which a pair alone reaches 20 to 25 and all pairs under one root at
-/// once about half. Four GPUs a socket; what crosses sockets shares a link between processors. One card of
-/// 100 Gb/s a host.
-inline constexpr std::array pcie4{Tier{4, 12 * gb, 15 * us}, Tier{8, 30 * gb, 20 * us, true},
-                                  Tier{all_gpus, 11 * gb, 30 * us, true}};
-/// PCIe 3.0 x16: 16 GB/s a direction; otherwise the same.
-inline constexpr std::array pcie3{Tier{4, 6 * gb, 15 * us}, Tier{8, 20 * gb, 20 * us, true},
-                                  Tier{all_gpus, 11 * gb, 30 * us, true}};
+                                    Tier{all_gpus, 48 * gb, 20 * us}};
+/// The DGX-1 (its white paper): one or two links of NVLink 2 to the GPUs of the same four, one to one of the
+/// other four. Dell measured 47.9 GB/s over two links ("Deep Learning with NVIDIA", p2pBandwidthLatencyTest).
+inline constexpr std::array nvlink2{Tier{4, 40 * gb, 10 * us}, Tier{8, 20 * gb, 10 * us},
+                                    Tier{all_gpus, 12 * gb, 30 * us, true}};
+/// Four GPUs behind a switch on each of two processors: nccl-tests issue 307 shows NCCL's view of such a
+/// host, GPU - PCI[24.0] - CPU - SYS[10.0] - CPU. Messages go through the host's memory, where GPUs cannot
+/// write into each other's, so four share the way up to it; and all pairs that cross share what connects the
+/// processors, which xDiT names as what slows its eight L40s (docs/performance/flux.md: "due to the need for
+/// QPI communication"). One card of 100 Gb/s a host, an estimate: xDiT's hosts have Ethernet.
+inline constexpr std::array pcie4{Tier{4, 24 * gb, 15 * us, true}, Tier{8, 10 * gb, 20 * us, true},
+                                  Tier{all_gpus, 12 * gb, 30 * us, true}};
+/// PCIe 3.0, otherwise the same.
+inline constexpr std::array pcie3{Tier{4, 12 * gb, 15 * us, true}, Tier{8, 10 * gb, 20 * us, true},
+                                  Tier{all_gpus, 12 * gb, 30 * us, true}};
 /// Threads of one process: a copy in its memory.
 inline constexpr std::array memory{Tier{all_gpus, 5 * gb, 20 * us}, Tier{all_gpus, 5 * gb, 20 * us},
                                    Tier{all_gpus, 5 * gb, 20 * us}};

@@ -22,6 +22,7 @@ struct Prediction {
   Mesh mesh;
   double step = 0;    // seconds, after the warm-up
   double total = 0;   // seconds of all steps
+  double warmup = 0;  // seconds that the first steps take longer than later ones
   double memory = 0;  // bytes, on the rank that needs most
   double sent = 0;    // bytes a step, of the rank that sends most
   Bounds bounds;      // seconds of a step
@@ -75,6 +76,7 @@ inline Prediction predict(const CostModel& cost) {
   out.mesh = cost.mesh;
   const Timeline timeline = timeline_of(cost, detail::shown_steps(cost.mesh));
   out.step = timeline.step(), out.total = timeline.run(cost.request.steps);
+  out.warmup = out.total - static_cast<double>(cost.request.steps) * out.step;
 
   DitShape placed = cost.model;
   placed.placement = cost.engine.placement_of(cost.model);

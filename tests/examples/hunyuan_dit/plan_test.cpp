@@ -19,7 +19,8 @@ TEST_CASE("plan ranks meshes, explains the first, and writes both and a chart") 
   const Outcome outcome = run({"plan", "--gpus", "8", "--hardware", "a100-nvlink", "--px", "1024", "--json",
                                folder / "plan.json", "--svg", folder / "plan.svg"});
   CHECK(outcome.code == 0);
-  for (const char* part : {"mesh", "speed-up", "memory", "bound by", "cfg2·pipe4", "The next other way"})
+  for (const char* part :
+       {"mesh", "speed-up", "memory", "most goes into", "cfg2·pipe4", "The next other way"})
     CHECK(outcome.out.find(part) != std::string::npos);
   const auto json = nlohmann::json::parse(folder.read("plan.json"));
   CHECK(json.at(0).at("ranking").at(0).at("mesh").at("pipe") == 4);

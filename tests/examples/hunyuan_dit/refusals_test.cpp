@@ -244,6 +244,24 @@ TEST_CASE_FIXTURE(Refusals, "pictures of a model of latents") {
   refuse(paint({"--height", "60"}, caption, with_text.path()), "must be a multiple of 16; 64 would do");
 }
 
+TEST_CASE_FIXTURE(Refusals, "words where a number belongs, with the rule for it") {
+  refuse_paint({"--guidance", "much"}, "--guidance: much is no number; 5 is usual");
+  refuse_paint({"--guidance-rescale", "all"}, "--guidance-rescale: all is no number from 0 to 1");
+  refuse_paint({"--seed", "-1"}, "--seed: -1 is no whole number from 0 to 18446744073709551615");
+  refuse_paint({"--height", "tall"}, "--height: tall is no whole number of pixels, such as 1024");
+  refuse_paint({"--width", "99999999999"}, "--width: 99999999999 is no whole number of pixels");
+  refuse_paint({"--warmup", "long"}, "--warmup: long is no whole number from 0");
+  refuse_paint({"--timeout", "never"}, "--timeout: never is no number from 0.1 to 100000");
+  refuse_paint({"--cfg", "two"}, "--cfg: two is no whole number from 1 to 1024");
+  refuse_paint({"--ranks", "0"}, "--ranks: 0 is no whole number from 1 to 1024");
+  refuse_paint({"--patches", "all"}, "--patches: all is no whole number from 1 to 1073741824");
+  const Arguments plan{"plan", "--hardware", "a100-nvlink"};
+  refuse(plan + Arguments{"--steps", "many"}, "--steps: many is no whole number from 1 to 1000");
+  refuse(plan + Arguments{"--gpus", "all"}, "--gpus: all is no whole number from 1 to 4096");
+  refuse(plan + Arguments{"--px", "wide"}, "--px: wide is no whole number from 16 to 16384");
+  refuse(plan + Arguments{"--tokens", "0"}, "--tokens: 0 is no whole number from 1 to 16777216");
+}
+
 TEST_CASE_FIXTURE(Refusals, "lines that make no sense") {
   refuse({}, "no command is given; there are generate, forward, denoise, bench and plan");
   refuse({"paint"}, "there is no command paint");
@@ -252,7 +270,8 @@ TEST_CASE_FIXTURE(Refusals, "lines that make no sense") {
   refuse({"forward", "--model", shapes, "--out", folder / "a"}, "--inputs");
   refuse_paint({"--colour", "red"}, "--colour");
   refuse_paint({"--steps"}, "--steps");
-  refuse_paint({"--steps", "many"}, "--steps");
+  refuse_paint({"--steps", "many"}, "--steps: many is no whole number from 1");
+  refuse_paint({"--steps", "1.5"}, "--steps: 1.5 is no whole number from 1");
   refuse_paint({"--steps", "5", "--steps", "6"}, "--steps");
   refuse({"generate", "--model", shapes, "--out", folder / "a.png", "--prompt", "a", "red"}, "red");
 }
