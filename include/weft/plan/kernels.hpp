@@ -21,7 +21,7 @@ struct ProductTile {
 constexpr std::array product_tiles{
     ProductTile{256, 128, 1},  ProductTile{128, 256, 1},    ProductTile{128, 192, 1},
     ProductTile{192, 128, 1},  ProductTile{128, 128, 0.95}, ProductTile{128, 96, 0.95},
-    ProductTile{128, 64, 0.8}, ProductTile{64, 64, 0.6},
+    ProductTile{128, 64, 0.8}, ProductTile{64, 96, 0.85},   ProductTile{64, 64, 0.6},
 };
 
 }  // namespace detail

@@ -41,6 +41,12 @@ int row_rounds(Index queries, Index sequences, int multiprocessors) {
   return rows * ((clusters * sequences + at_once - 1) / at_once);
 }
 
+/// How many keys the tiles hold.
+template <class Tiles>
+Index padded(Index keys) {
+  return (keys + Tiles::keys - 1) / Tiles::keys * Tiles::keys;
+}
+
 template <int HeadDim, class Tiles, class E>
 void launch_tiled(cudaStream_t stream, View<const E, 4> q, View<const E, 4> k, View<const E, 4> v,
                   View<E, 4> out, View<float, 3> lse, int multiprocessors) {
@@ -82,6 +88,11 @@ void launch_attention(cudaStream_t stream, View<const E, 4> q, View<const E, 4> 
       return launch_tiled<HeadDim, Tall>(stream, q, k, v, out, lse, processors);
     }
   }
+  using Narrow = NarrowTiling<HeadDim>;
+  constexpr double narrow_key = 1.13;
+  const Index keys = k.extent[0];
+  if (narrow_key * padded<Narrow>(keys) < padded<Tiling<HeadDim>>(keys))
+    return launch_tiled<HeadDim, Narrow>(stream, q, k, v, out, lse, processors);
   launch_tiled<HeadDim, Tiling<HeadDim>>(stream, q, k, v, out, lse, processors);
 }
 

@@ -61,7 +61,7 @@ class Matmul {
 
   /// The likeliest first; none where cuBLASLt lacks the product on this device.
   std::vector<Algorithm> candidates(cublasLtHandle_t handle) const {
-    constexpr int most = 8;
+    constexpr int most = 32;
     cublasLtMatmulPreference_t preference = nullptr;
     check(cublasLtMatmulPreferenceCreate(&preference), "Asking for algorithms");
     const std::size_t bytes = Products::workspace_bytes;

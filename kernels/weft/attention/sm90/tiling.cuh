@@ -15,6 +15,12 @@ struct Tiling {
   static constexpr int cluster = 2;  // blocks that fetch keys and values for each other
 };
 
+/// Fewer keys a tile, for where that leaves less of the last one empty.
+template <int HeadDim>
+struct NarrowTiling : Tiling<HeadDim> {
+  static constexpr int keys = Tiling<HeadDim>::keys - 16;
+};
+
 /// More queries a block: faster where there are so many that the coarser tiles still spread evenly.
 template <int HeadDim>
 struct TallTiling {
