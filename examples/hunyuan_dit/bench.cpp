@@ -7,6 +7,7 @@
 #include <span>
 
 #include "cuda/run.hpp"
+#include "memory.hpp"
 #include "weft/io/output_file.hpp"
 
 namespace command {
@@ -105,6 +106,17 @@ weft::HunyuanConfig bench_config() {
 void bench(const Options& options) {
   std::optional<weft::OutputFile> json;
   if (options.json) json.emplace(*options.json);
+  for (const int px : options.px) {
+    const weft::DitShape shape = bench_config().shape();
+    const weft::Index side = px / 8 / shape.patch;
+    weft::PlanRequest request{.gpus = static_cast<int>(options.world()),
+                              .tokens = side * side,
+                              .prompts = options.pictures,
+                              .steps = options.timed_steps,
+                              .warmup = options.mesh.warmup};
+    set_bytes(request, options.dtype);
+    std::printf("%d px, %s\n", px, checked_memory(options, shape, request).c_str());
+  }
   const BenchReport report = bench_on_cuda(options);
   std::printf(
       "%s, %s, a guidance step of %d picture%s: %.0f TFLOP/s in a product of 8192^3, %.2f TB/s in a copy\n",

@@ -144,6 +144,11 @@ void add_mesh(CLI::App& app, Options& options, Words& words) {
       ->capture_default_str()
       ->group("Mesh");
   add_hardware(app, options);
+  app.add_option("--memory-limit", options.memory_limit,
+                 "Memory that ranks may take on a device, or on the host (default: what is free)")
+      ->type_name("GB")
+      ->check(CLI::Range(1e-6, 1e6))
+      ->group("Mesh");
   app.add_option("--trace", options.trace, "A timeline of every rank for ui.perfetto.dev")
       ->type_name("F.json")
       ->group("Output");

@@ -52,6 +52,7 @@ struct Options {
   std::optional<weft::LaunchEnvironment> launched;  // as one of several processes
   double timeout = 8;                               // in seconds
   Planning planning;
+  std::optional<double> memory_limit;    // in GB, of a device or the host
   std::vector<int> px{512, 1024, 2048};  // sides of bench's pictures
   int timed_steps = 10;
   int pictures = 1;       // side by side in bench

@@ -8,6 +8,13 @@
 
 namespace command {
 
+/// How many devices the ranks of this process have, and the bytes that are free on the fullest one.
+struct DeviceMemory {
+  int devices = 1;
+  double free = 0;
+};
+DeviceMemory memory_on_cuda(const Options& options);
+
 /// As `run`, on the current device, in the numbers of options.dtype.
 weft::Tensor run_on_cuda(const Options& options, const ModelFolder& folder, Work work, weft::Trace* trace);
 
