@@ -6,8 +6,10 @@
 #include <nlohmann/json.hpp>
 #include <span>
 
+#include "bench_work.hpp"
 #include "cuda/run.hpp"
 #include "memory.hpp"
+#include "project.hpp"
 #include "weft/io/output_file.hpp"
 
 namespace command {
@@ -104,11 +106,12 @@ weft::HunyuanConfig bench_config() {
 }
 
 void bench(const Options& options) {
+  if (options.projects) return project(options);
   std::optional<weft::OutputFile> json;
   if (options.json) json.emplace(*options.json);
   for (const int px : options.px) {
     const weft::DitShape shape = bench_config().shape();
-    const weft::Index side = px / 8 / shape.patch;
+    const weft::Index side = px / pixels_per_element / shape.patch;
     weft::PlanRequest request{.gpus = static_cast<int>(options.world()),
                               .tokens = side * side,
                               .prompts = options.pictures,

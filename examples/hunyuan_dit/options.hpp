@@ -56,6 +56,7 @@ struct Options {
   std::vector<int> px{512, 1024, 2048};  // sides of bench's pictures
   int timed_steps = 10;
   int pictures = 1;       // side by side in bench
+  bool projects = false;  // many devices from measurements of one
   bool compares = false;  // bench's numbers with float32's
   std::optional<std::string> json;
   std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();  // the program

@@ -59,6 +59,12 @@ BenchReport bench_on_cuda(const Options& options) {
   });
 }
 
+RehearsalReport rehearse_on_cuda(const Options& options, const std::vector<RehearsedRank>& ranks) {
+  return in_dtype(options.dtype, [&options, &ranks]<class E>(std::type_identity<E>) {
+    return OnDevice<E>::rehearse(options, ranks);
+  });
+}
+
 weft::Hardware calibrated_on_cuda(const Options& options) {
   return in_dtype(options.dtype, []<class E>(std::type_identity<E>) { return OnDevice<E>::calibrate(); });
 }

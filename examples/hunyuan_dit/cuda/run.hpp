@@ -3,6 +3,7 @@
 
 #include "../bench.hpp"
 #include "../kernel_times.hpp"
+#include "../project.hpp"
 #include "../run.hpp"
 #include "weft/plan/hardware.hpp"
 
@@ -20,6 +21,9 @@ weft::Tensor run_on_cuda(const Options& options, const ModelFolder& folder, Work
 
 /// Measures what `bench` reports, likewise.
 BenchReport bench_on_cuda(const Options& options);
+
+/// Times ranks one after another, likewise.
+RehearsalReport rehearse_on_cuda(const Options& options, const std::vector<RehearsedRank>& ranks);
 
 /// Measures the GPUs of this host and the links between them; what cannot be measured here is
 /// that of an H100's machine.

@@ -97,6 +97,7 @@ inline constexpr std::array machines{
     Machine{"t4-pcie", {gpus::t4, links::pcie3}},
     Machine{"h100-nvlink", {gpus::h100, links::nvlink4}},
     Machine{"h200-nvlink", {gpus::h200, links::nvlink4}},
+    Machine{"h200-pcie4", {gpus::h200, links::pcie4}},
     Machine{"host", {gpus::host_core, links::memory}},
 };
 
