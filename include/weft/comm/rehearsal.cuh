@@ -7,7 +7,7 @@
 namespace weft::cuda {
 
 struct FillRehearsed {
-  Block block;
+  weft::Block block;
 
   __device__ void operator()(Index row, int column) const {
     auto* const bits = reinterpret_cast<std::uint16_t*>(block.data + row * block.stride);
@@ -16,7 +16,7 @@ struct FillRehearsed {
 };
 
 /// As fill_on_host, into a block of the current device. Other streams may be recording.
-inline void fill_on_device(const Block& block) {
+inline void fill_on_device(const weft::Block& block) {
   cudaStream_t stream = nullptr;
   kernels::check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "Creating a stream");
   kernels::for_each_number(stream, block.rows, block.row_bytes / 2, FillRehearsed{block});
