@@ -147,7 +147,7 @@ void add_mesh(CLI::App& app, Options& options, Words& words) {
   app.add_option("--memory-limit", options.memory_limit,
                  "Memory that ranks may take on a device, or on the host (default: what is free)")
       ->type_name("GB")
-      ->check(CLI::Range(1e-6, 1e6))
+      ->check(between(0.001, 1e5))
       ->group("Mesh");
   app.add_option("--trace", options.trace, "A timeline of every rank for ui.perfetto.dev")
       ->type_name("F.json")

@@ -10,6 +10,7 @@
 #include "cuda/run.hpp"
 #include "kernel_times.hpp"
 #include "memory.hpp"
+#include "padded.hpp"
 #include "run.hpp"
 #include "weft/io/output_file.hpp"
 
@@ -30,12 +31,6 @@ weft::PlanRequest request_of(const Work& work, const weft::DitShape& shape) {
             .steps = static_cast<weft::Index>(request->sampler.size())};
   const weft::Shape& latents = std::get<Evaluation>(work).latents.shape;
   return {.tokens = tokens(latents[2], latents[3]), .prompts = latents[0], .branches = 1, .steps = 1};
-}
-
-/// `text` and blanks up to `width` characters; a dot between names is one of two bytes.
-std::string padded(std::string text, std::size_t width) {
-  const std::size_t characters = text.size() - std::count(text.begin(), text.end(), '\xb7');
-  return text.append(width - std::min(width, characters), ' ');
 }
 
 /// "37.9 % the ring's transfers"; empty if nothing is waited for.

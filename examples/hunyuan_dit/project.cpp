@@ -9,6 +9,7 @@
 #include "bench.hpp"
 #include "cuda/run.hpp"
 #include "memory.hpp"
+#include "padded.hpp"
 #include "rehearse.hpp"
 #include "weft/io/output_file.hpp"
 #include "weft/plan/projection.hpp"
@@ -113,23 +114,14 @@ class Rehearsals {
   }
 
   weft::CostModel cost(int px, const weft::Mesh& mesh, const weft::Hardware& hardware) const {
-    return {shape_, hardware, request_of(options_, shape_, px, mesh.ranks()), engine_of(options_), mesh};
-  }
-
-  static weft::PlanRequest request_of(const Options& options, const weft::DitShape& shape, int px,
-                                      weft::Index ranks) {
-    const weft::Index side = px / pixels_per_element / shape.patch;
-    weft::PlanRequest request{.gpus = static_cast<int>(ranks),
-                              .tokens = side * side,
-                              .prompts = options.pictures,
-                              .branches = shape.branches};
-    set_bytes(request, options.dtype);
-    return request;
+    weft::PlanRequest request = bench_request(options_, shape_, px, mesh.ranks());
+    request.steps = options_.sampling.steps;  // of a picture, which patches are chosen for
+    return {shape_, hardware, request, engine_of(options_), mesh};
   }
 
  private:
   void check(int px, const weft::Mesh& mesh) const {
-    const weft::PlanRequest request = request_of(options_, shape_, px, mesh.ranks());
+    const weft::PlanRequest request = bench_request(options_, shape_, px, mesh.ranks());
     const weft::Demand demand{request.prompts, request.branches, request.tokens, request.steps};
     if (const auto fault = weft::check<Parallel>(mesh, shape_, demand, mesh.ranks()))
       weft::refuse(px, " px: ", to_string(*fault));
@@ -152,11 +144,11 @@ class Rehearsals {
   RehearsalReport report_;
 };
 
-std::string padded(const std::string& name, int width) {
-  const auto dots = std::count(name.begin(), name.end(), '\xb7');  // of two bytes each
-  return name + std::string(static_cast<std::size_t>(std::max<std::ptrdiff_t>(
-                                width + dots - static_cast<std::ptrdiff_t>(name.size()), 0)),
-                            ' ');
+/// "370 GB/s and 8 us a message"; of what is shared, by how many.
+std::string words_of(const weft::Tier& link) {
+  return weft::number("%.0f GB/s", link.rate / 1e9) +
+         (link.shared ? weft::sentence(" for ", link.gpus, " GPUs together") : " a GPU") +
+         weft::number(" and %.0f us a message", link.latency * 1e6);
 }
 
 std::string speed_up_of(const std::optional<double>& speed_up) {
@@ -194,10 +186,8 @@ nlohmann::json table(const Rehearsals& all, const std::string& machine, int px) 
   const weft::Hardware hardware = weft::hardware_of(machine);
   const weft::Tier& link = hardware.tiers.front();
   const double one = all.one_rank(px);
-  std::printf(
-      "\nprojected, %d px, links of %s (%.0f GB/s and %.0f us a message between neighbours); one rank %.2f "
-      "ms, measured\n",
-      px, machine.c_str(), link.rate / 1e9, link.latency * 1e6, 1e3 * one);
+  std::printf("\nprojected, %d px, links of %s (%s); one rank measured %.2f ms\n", px, machine.c_str(),
+              words_of(link).c_str(), 1e3 * one);
   std::printf("%4s  %s %9s %10s %7s %10s %10s %12s %10s %11s\n", "GPUs", padded("mesh", 30).c_str(),
               "kernels", "transfers", "idle", "projected", "projected", "all kernels", "xDiT best",
               "xDiT alike");
@@ -230,6 +220,7 @@ nlohmann::json table(const Rehearsals& all, const std::string& machine, int px) 
           {"px", px},
           {"hardware", machine},
           {"bytes_per_second", link.rate},
+          {"gpus_that_share", link.shared ? link.gpus : 1},
           {"latency", link.latency},
           {"one_rank_ms", 1e3 * one},
           {"rows", rows}};
@@ -247,11 +238,8 @@ void project(const Options& options) {
     machines =
         is_host ? std::vector<std::string>{"host"} : std::vector<std::string>{"h200-nvlink", "h200-pcie4"};
   for (const std::string& machine : machines) weft::hardware_of(machine);  // refused before any work
-  for (const int px : options.px)
-    std::printf("%d px, %s\n", px,
-                checked_memory(options, shape, Rehearsals::request_of(options, shape, px, 1)).c_str());
-
   Rehearsals all(options, shape);
+  tell_memory(options, shape);
   all.measure();
   std::printf(
       "a projection: every rank's kernels were measured alone on %s, in %s; transfers are a link model's\n",

@@ -89,6 +89,7 @@ inline constexpr std::array memory{Tier{all_gpus, 5 * gb, 20 * us}, Tier{all_gpu
 
 }  // namespace links
 
+/// h200-pcie4 stands for H200s without NVLink, in a host with PCIe 4.0.
 inline constexpr std::array machines{
     Machine{"a100-nvlink", {gpus::a100, links::nvlink3}},
     Machine{"l40-pcie", {gpus::l40, links::pcie4}},
