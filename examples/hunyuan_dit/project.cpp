@@ -1,10 +1,16 @@
 #include "project.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cstdio>
-#include <map>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "bench.hpp"
 #include "cuda/run.hpp"
