@@ -6,7 +6,10 @@
 #include <nlohmann/json.hpp>
 #include <span>
 
+#include "bench_work.hpp"
 #include "cuda/run.hpp"
+#include "memory.hpp"
+#include "project.hpp"
 #include "weft/io/output_file.hpp"
 
 namespace command {
@@ -102,9 +105,33 @@ weft::HunyuanConfig bench_config() {
       "HunyuanDiT v1.2"));
 }
 
+weft::PlanRequest bench_request(const Options& options, const weft::DitShape& shape, int px,
+                                weft::Index ranks) {
+  const weft::Index side = px / pixels_per_element / shape.patch;
+  weft::PlanRequest request{.gpus = static_cast<int>(ranks),
+                            .tokens = side * side,
+                            .prompts = options.pictures,
+                            .branches = shape.branches,
+                            .steps = options.timed_steps,
+                            .warmup = options.mesh.warmup};
+  set_bytes(request, options.dtype);
+  return request;
+}
+
+void tell_memory(const Options& options, const weft::DitShape& shape) {
+  std::string lines;
+  for (const int px : options.px)
+    lines += weft::sentence(
+        px, " px, ", checked_memory(options, shape, bench_request(options, shape, px, options.world())),
+        "\n");
+  std::printf("%s", lines.c_str());
+}
+
 void bench(const Options& options) {
+  if (options.projects) return project(options);
   std::optional<weft::OutputFile> json;
   if (options.json) json.emplace(*options.json);
+  tell_memory(options, bench_config().shape());
   const BenchReport report = bench_on_cuda(options);
   std::printf(
       "%s, %s, a guidance step of %d picture%s: %.0f TFLOP/s in a product of 8192^3, %.2f TB/s in a copy\n",

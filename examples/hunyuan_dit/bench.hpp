@@ -8,6 +8,7 @@
 #include "options.hpp"
 #include "weft/core/trace.hpp"
 #include "weft/model/hunyuan/config.hpp"
+#include "weft/plan/block_cost.hpp"
 
 namespace command {
 
@@ -33,6 +34,13 @@ struct BenchReport {
   Roofline roofline;
   std::vector<SizeReport> sizes;
 };
+
+/// What the planner is asked of bench's pictures of this side.
+weft::PlanRequest bench_request(const Options& options, const weft::DitShape& shape, int px,
+                                weft::Index ranks);
+
+/// Prints a line about the memory of the options' mesh for every size; refused if any does not fit.
+void tell_memory(const Options& options, const weft::DitShape& shape);
 
 /// HunyuanDiT v1.2.
 weft::HunyuanConfig bench_config();

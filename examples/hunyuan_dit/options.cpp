@@ -144,6 +144,11 @@ void add_mesh(CLI::App& app, Options& options, Words& words) {
       ->capture_default_str()
       ->group("Mesh");
   add_hardware(app, options);
+  app.add_option("--memory-limit", options.memory_limit,
+                 "Memory that ranks may take on a device, or on the host (default: what is free)")
+      ->type_name("GB")
+      ->check(between(0.001, 1e5))
+      ->group("Mesh");
   app.add_option("--trace", options.trace, "A timeline of every rank for ui.perfetto.dev")
       ->type_name("F.json")
       ->group("Output");
@@ -217,6 +222,10 @@ void add_bench(CLI::App& app, Options& options) {
       ->capture_default_str();
   app.add_flag("--compare", options.compares,
                "Also says how far an evaluation is from one in fp32, which takes a while");
+  app.add_flag(
+      "--project", options.projects,
+      "Projects steps of 2, 4 and 8 devices: kernels of every rank as measured here alone, transfers "
+      "as --hardware has them (default: h200-nvlink and h200-pcie4)");
   app.add_option("--json", options.json, "The figures for machines")->type_name("F.json")->group("Output");
 }
 
@@ -271,6 +280,18 @@ Value value_of(const char* what, const std::string& name,
   weft::refuse("there is no ", what, " ", name, "; there are ", weft::listed(names));
 }
 
+/// Refused if something is asked of one mesh, where there are many.
+void check_projection(const Options& options) {
+  const auto refuse_with = [](const char* option) {
+    weft::refuse("--project measures ranks of many meshes, and ", option, " is of one; leave ", option,
+                 " away");
+  };
+  if (options.planning.has_degrees) refuse_with("a degree");
+  if (options.ranks) refuse_with("--ranks");
+  if (options.trace) refuse_with("--trace");
+  if (options.compares) refuse_with("--compare");
+}
+
 void set_words(Options& options, const Words& words) {
   options.mesh.ring_cache = value_of<weft::RingCache>("ring cache", words.ring_cache,
                                                       {{"automatic", weft::RingCache::automatic},
@@ -282,9 +303,12 @@ void set_words(Options& options, const Words& words) {
                                       {{"host", Backend::host}, {"cuda", Backend::cuda}});
   if (options.command == Command::plan) options.backend = Backend::cuda;  // what it measures
   if (options.command == Command::bench) {
-    if (!words.backend.empty() && options.backend == Backend::host)
-      weft::refuse("bench measures a CUDA device; leave --backend host away");
-    options.backend = Backend::cuda;
+    const bool is_host = !words.backend.empty() && options.backend == Backend::host;
+    if (is_host && !options.projects)
+      weft::refuse(
+          "bench measures a CUDA device; leave --backend host away, or ask for a projection by --project");
+    if (!is_host) options.backend = Backend::cuda;
+    if (options.projects) check_projection(options);
   }
   const bool is_host = options.backend == Backend::host;
   const std::string dtype = !words.dtype.empty() ? words.dtype : is_host ? "fp32" : "bf16";
@@ -344,6 +368,8 @@ std::optional<Options> parse(int argc, char** argv, const std::optional<weft::La
     weft::refuse(error.what(), "; hunyuan_dit --help says what there is");
   }
   set_words(options, words);
+  if (options.projects && bench.count("--px") == 0)
+    options.px = options.backend == Backend::host ? std::vector<int>{256} : std::vector<int>{1024, 2048};
   if (launched && options.ranks && *options.ranks != launched->world)
     weft::refuse("--ranks is ", *options.ranks, ", and ", launched->launcher, " has started ",
                  launched->world, " processes; leave --ranks away");

@@ -52,9 +52,11 @@ struct Options {
   std::optional<weft::LaunchEnvironment> launched;  // as one of several processes
   double timeout = 8;                               // in seconds
   Planning planning;
+  std::optional<double> memory_limit;    // in GB, of a device or the host
   std::vector<int> px{512, 1024, 2048};  // sides of bench's pictures
   int timed_steps = 10;
   int pictures = 1;       // side by side in bench
+  bool projects = false;  // many devices from measurements of one
   bool compares = false;  // bench's numbers with float32's
   std::optional<std::string> json;
   std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();  // the program

@@ -9,9 +9,10 @@
 #include "bench.hpp"
 #include "cuda/run.hpp"
 #include "kernel_times.hpp"
+#include "memory.hpp"
+#include "padded.hpp"
 #include "run.hpp"
 #include "weft/io/output_file.hpp"
-#include "weft/plan.hpp"
 
 namespace command {
 
@@ -30,12 +31,6 @@ weft::PlanRequest request_of(const Work& work, const weft::DitShape& shape) {
             .steps = static_cast<weft::Index>(request->sampler.size())};
   const weft::Shape& latents = std::get<Evaluation>(work).latents.shape;
   return {.tokens = tokens(latents[2], latents[3]), .prompts = latents[0], .branches = 1, .steps = 1};
-}
-
-/// `text` and blanks up to `width` characters; a dot between names is one of two bytes.
-std::string padded(std::string text, std::size_t width) {
-  const std::size_t characters = text.size() - std::count(text.begin(), text.end(), '\xb7');
-  return text.append(width - std::min(width, characters), ' ');
 }
 
 /// "37.9 % the ring's transfers"; empty if nothing is waited for.
@@ -136,28 +131,33 @@ weft::Mesh given_mesh(const Options& options, const weft::DitShape& shape, const
 
 }  // namespace
 
+weft::PlanRequest plan_request(const Options& options, const Work& work, const weft::DitShape& shape) {
+  weft::PlanRequest request = request_of(work, shape);
+  request.gpus = static_cast<int>(options.world());
+  request.warmup = options.mesh.warmup;
+  set_bytes(request, options.dtype);
+  request.exact = options.planning.exact;
+  return request;
+}
+
 bool plans_mesh(const Options& options) { return options.world() > 1 && !options.planning.has_degrees; }
 
 Options with_mesh(Options options, const ModelFolder& model, const Work& work) {
   if (!plans_mesh(options)) return options;
-  const bool is_host = options.backend == Backend::host;
-  const std::string& named = options.planning.hardware;
   const weft::DitShape shape = model.config().shape();
-  weft::PlanRequest request = request_of(work, shape);
-  request.gpus = static_cast<int>(options.world());
-  request.warmup = options.mesh.warmup;
-  request.element_bytes = options.dtype == Dtype::fp32 ? 4 : 2;
-  request.exact = options.planning.exact;
-  const weft::Plan plan = weft::plan(shape,
-                                     weft::hardware_of(!named.empty() ? named
-                                                       : is_host      ? "host"
-                                                                      : "h200-nvlink"),
-                                     request);
+  const weft::PlanRequest request = plan_request(options, work, shape);
+  const weft::Hardware hardware = hardware_of(options);
+  const weft::Plan plan = weft::plan(shape, hardware, request);
   if (plan.ranking.empty())
     weft::refuse("no mesh of ", request.gpus, " ranks fits; ",
                  plan.rejected.empty() ? "try other numbers of ranks, or --mesh auto"
                                        : "the first that was tried: " + plan.rejected.front().reason);
-  options.mesh = plan.ranking.front().mesh;
+  const Room room = room_of(options);
+  const auto fits = [&](const weft::Prediction& p) {
+    return room.fits({shape, hardware, request, engine_of(options), p.mesh});
+  };
+  const auto best = std::ranges::find_if(plan.ranking, fits);
+  options.mesh = (best == plan.ranking.end() ? plan.ranking.begin() : best)->mesh;
   check_mesh(options, model);
   if (options.speaks()) std::printf("mesh: %s\n", name_of(options.mesh).c_str());
   return options;

@@ -1,9 +1,13 @@
 // Which mesh to run: as the planner advises where none is given, and the command `plan`.
 #pragma once
 
+#include "weft/plan.hpp"
 #include "work.hpp"
 
 namespace command {
+
+/// What the planner is asked of this work.
+weft::PlanRequest plan_request(const Options& options, const Work& work, const weft::DitShape& shape);
 
 /// Whether there are several ranks and no degree says how they are shared out.
 bool plans_mesh(const Options& options);

@@ -2,12 +2,16 @@
 #pragma once
 
 #include <cmath>
+#include <cstdio>
 #include <deque>
 #include <stdexcept>
+#include <string>
 #include <utility>
 #include <variant>
 #include <vector>
 
+#include "memory.hpp"
+#include "planning.hpp"
 #include "progress.hpp"
 #include "run.hpp"
 #include "stopwatch.hpp"
@@ -41,6 +45,8 @@ weft::Tensor run_on(const Options& options, const ModelFolder& folder, Work work
                     const std::vector<weft::Range>& blocks = {}, const Memories<World>& memories = {}) {
   using Model = weft::HunyuanDiT<Backend>;
   using Engine = weft::Engine<Model, Parallel, World>;
+  const weft::DitShape shape = folder.config().shape();
+  const std::string memory = checked_memory(options, shape, plan_request(options, work, shape));
   Stopwatch watch(options.speaks());
   std::deque<Model> models;
   for (int i = memories.count; i-- > 0;) {
@@ -49,6 +55,7 @@ weft::Tensor run_on(const Options& options, const ModelFolder& folder, Work work
   }
   std::visit([&](const auto& asked) { Engine::check(models.front(), options.mesh, asked); }, work);
   watch.lap("load");
+  if (options.speaks()) std::printf("%s\n", memory.c_str());
 
   weft::Tensor result;
   {

@@ -13,7 +13,8 @@ constexpr weft::DitShape hunyuan{.blocks = 40,
                                  .placement = weft::Placement::folded,
                                  .ffn = 6144,
                                  .text_length = 333,
-                                 .text_width = 1024};
+                                 .text_width = 1024,
+                                 .other_weights = 60816160};
 
 constexpr weft::Index tokens_of(int px) { return static_cast<weft::Index>(px / 16) * (px / 16); }
 

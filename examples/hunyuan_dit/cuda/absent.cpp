@@ -14,7 +14,9 @@ namespace {
 }  // namespace
 
 weft::Tensor run_on_cuda(const Options&, const ModelFolder&, Work, weft::Trace*) { refuse_cuda(); }
+DeviceMemory memory_on_cuda(const Options&) { refuse_cuda(); }
 BenchReport bench_on_cuda(const Options&) { refuse_cuda(); }
+RehearsalReport rehearse_on_cuda(const Options&, const std::vector<RehearsedRank>&) { refuse_cuda(); }
 weft::Hardware calibrated_on_cuda(const Options&) { refuse_cuda(); }
 std::vector<double> kernel_times_on_cuda(const Options&, const std::vector<KernelSize>&) { refuse_cuda(); }
 

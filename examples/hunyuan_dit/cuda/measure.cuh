@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "../bench.hpp"
+#include "../bench_work.hpp"
 #include "../parallel.hpp"
 #include "weft/backend/cuda.cuh"
 #include "weft/comm/peer/launch.cuh"
 #include "weft/comm/solo.hpp"
-#include "weft/core/noise.hpp"
 #include "weft/engine.hpp"
 #include "weft/model/hunyuan_dit.hpp"
 #include "weft/model/weight_source.hpp"
@@ -81,23 +81,6 @@ Roofline measured_roofline() {
   return roofline;
 }
 
-inline weft::Tensor random_tensor(weft::Shape shape, std::uint64_t seed) {
-  weft::Tensor out(std::move(shape));
-  for (std::size_t i = 0; i < out.data.size(); ++i) out.data[i] = weft::normal(seed, 0, i);
-  return out;
-}
-
-inline weft::HunyuanPrompt random_prompt(const weft::HunyuanConfig& config, std::uint64_t seed) {
-  weft::Tensor clip_mask({config.clip_length}), t5_mask({config.t5_length});
-  for (weft::Tensor* mask : {&clip_mask, &t5_mask}) std::fill(mask->data.begin(), mask->data.end(), 1.0f);
-  return {.clip = random_tensor({config.clip_length, config.clip_width}, seed),
-          .clip_mask = clip_mask,
-          .t5 = random_tensor({config.t5_length, config.t5_width}, seed + 1),
-          .t5_mask = t5_mask};
-}
-
-constexpr weft::Index pixels_per_element = 8;
-
 /// The whole output for a picture without and with its prompt, from random weights.
 template <class Backend>
 weft::Tensor random_evaluation(int px) {
@@ -117,23 +100,10 @@ SizeReport measure_size(const Options& options, const weft::HunyuanDiT<Backend>&
   using Engine = weft::Engine<weft::HunyuanDiT<Backend>, weft::Local, World>;
   using Clock = std::chrono::steady_clock;
 
-  weft::Request<weft::HunyuanPrompt> request;
-  for (int i = 0; i < options.pictures; ++i) {
-    request.prompts.push_back(random_prompt(model.config(), 2));
-    request.negatives.push_back(random_prompt(model.config(), 4));
-  }
-  request.height = request.width = px / pixels_per_element;
-  const auto with_steps = [&request](int steps) {
-    request.sampler.clear();
-    for (int i = 0; i < steps; ++i)
-      request.sampler.push_back(
-          {.timestep = 999 - i, .alpha = 0.9f, .sigma = 0.4f, .keep = 0.5f, .take = 0.5f, .noise = 0.1f});
-  };
-
+  static constexpr int warmup = 2;
+  auto request = random_request(model.config(), px, options.pictures, options.timed_steps + warmup);
   SizeReport report;
   report.px = px, report.traced_steps = 2;
-  static constexpr int warmup = 2;
-  with_steps(options.timed_steps + warmup);
   request.progress = [&report, &options](weft::Index done) {
     if (done == 1)
       report.first_step_s = std::chrono::duration<double>(Clock::now() - options.started).count();
@@ -154,7 +124,7 @@ SizeReport measure_size(const Options& options, const weft::HunyuanDiT<Backend>&
   measure(world, weft::Local());
 
   request.progress = nullptr;
-  with_steps(report.traced_steps + 1);  // the first finds the products' algorithms
+  request.sampler = random_sampler(report.traced_steps + 1);  // the first finds the products' algorithms
   weft::Lane lane;
   World traced(1, &lane);
   Engine(model, {}, traced).generate(request);
@@ -168,14 +138,19 @@ SizeReport measure_size(const Options& options, const weft::HunyuanDiT<Backend>&
   return report;
 }
 
-template <class Backend>
-BenchReport measure(const Options& options) {
+/// Of the current device.
+inline std::string device_name() {
   cudaDeviceProp gpu;
   int device;
   weft::cuda::check(cudaGetDevice(&device), "Asking for the current device");
   weft::cuda::check(cudaGetDeviceProperties(&gpu, device), "Asking for the device's properties");
+  return gpu.name;
+}
+
+template <class Backend>
+BenchReport measure(const Options& options) {
   BenchReport report;
-  report.device = gpu.name;
+  report.device = device_name();
   {
     const weft::HunyuanDiT<Backend> model(bench_config(), weft::RandomWeights{});
     for (const int px : options.px) report.sizes.push_back(measure_size<Backend>(options, model, px));

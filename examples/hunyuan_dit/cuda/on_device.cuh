@@ -4,12 +4,14 @@
 #include <utility>
 
 #include "../parallel.hpp"
+#include "../rehearse.hpp"
 #include "../running.hpp"
 #include "calibrate.cuh"
 #include "device.cuh"
 #include "measure.cuh"
 #include "weft/backend/cuda.cuh"
 #include "weft/comm/peer/launch.cuh"
+#include "weft/comm/rehearsal.cuh"
 #include "weft/comm/solo.hpp"
 
 namespace command {
@@ -46,6 +48,11 @@ weft::Tensor OnDevice<E>::run(const Options& options, const ModelFolder& folder,
 template <class E>
 BenchReport OnDevice<E>::bench(const Options& options) {
   return measure<Cuda<E>>(options);
+}
+
+template <class E>
+RehearsalReport OnDevice<E>::rehearse(const Options& options, const std::vector<RehearsedRank>& ranks) {
+  return {device_name(), rehearsed<Cuda<E>>(bench_config(), options, ranks, weft::cuda::fill_on_device)};
 }
 
 template <class E>

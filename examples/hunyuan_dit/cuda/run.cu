@@ -1,10 +1,12 @@
 #include "run.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
 #include "device.cuh"
 #include "dtype.cuh"
+#include "weft/comm/peer/launch.cuh"
 
 namespace command {
 
@@ -21,6 +23,26 @@ double relative_l2(const weft::Tensor& found, const weft::Tensor& right) {
 
 }  // namespace
 
+DeviceMemory memory_on_cuda(const Options& options) {
+  using weft::cuda::check;
+  const int devices = weft::peer::device_count();
+  int current = 0;
+  check(cudaGetDevice(&current), "Asking for the current device");
+  const auto free_on = [](int device) {
+    std::size_t free = 0, all = 0;
+    check(cudaSetDevice(device), "Choosing a device");
+    check(cudaMemGetInfo(&free, &all), "Asking for free memory");
+    return static_cast<double>(free);
+  };
+  DeviceMemory memory{devices, free_on(current)};
+  if (options.launched) return memory;
+  memory.devices = static_cast<int>(std::min<weft::Index>(devices, options.world()));
+  for (int device = 0; device < memory.devices; ++device)
+    memory.free = std::min(memory.free, free_on(device));
+  check(cudaSetDevice(current), "Choosing a device");
+  return memory;
+}
+
 weft::Tensor run_on_cuda(const Options& options, const ModelFolder& folder, Work work, weft::Trace* trace) {
   return in_dtype(options.dtype, [&options, &folder, &work, trace]<class E>(std::type_identity<E>) {
     return OnDevice<E>::run(options, folder, std::move(work), trace);
@@ -34,6 +56,12 @@ BenchReport bench_on_cuda(const Options& options) {
       for (SizeReport& size : report.sizes)
         size.error = relative_l2(OnDevice<E>::evaluation(size.px), OnDevice<float>::evaluation(size.px));
     return report;
+  });
+}
+
+RehearsalReport rehearse_on_cuda(const Options& options, const std::vector<RehearsedRank>& ranks) {
+  return in_dtype(options.dtype, [&options, &ranks]<class E>(std::type_identity<E>) {
+    return OnDevice<E>::rehearse(options, ranks);
   });
 }
 

@@ -3,16 +3,27 @@
 
 #include "../bench.hpp"
 #include "../kernel_times.hpp"
+#include "../project.hpp"
 #include "../run.hpp"
 #include "weft/plan/hardware.hpp"
 
 namespace command {
+
+/// How many devices the ranks of this process have, and the bytes that are free on the fullest one.
+struct DeviceMemory {
+  int devices = 1;
+  double free = 0;
+};
+DeviceMemory memory_on_cuda(const Options& options);
 
 /// As `run`, on the current device, in the numbers of options.dtype.
 weft::Tensor run_on_cuda(const Options& options, const ModelFolder& folder, Work work, weft::Trace* trace);
 
 /// Measures what `bench` reports, likewise.
 BenchReport bench_on_cuda(const Options& options);
+
+/// Times ranks one after another, likewise.
+RehearsalReport rehearse_on_cuda(const Options& options, const std::vector<RehearsedRank>& ranks);
 
 /// Measures the GPUs of this host and the links between them; what cannot be measured here is
 /// that of an H100's machine.

@@ -75,8 +75,8 @@ class Evaluator {
   View<float, 3> prediction(Range rows) const { return token_rows(prediction_, rows); }
 
   /// Runs all tasks. Where this rank embeds, feed(rows) is called first; where it samples, take(unit, rows)
-  /// last, and passed() when a step of all patches is queued. First everything is recorded, and all waits for
-  /// that; returns what the queue counted from then on.
+  /// last, and passed() when its part of a step of all patches is queued. First everything is recorded, and
+  /// all waits for that; returns what the queue counted from then on.
   template <class Feed, class Take, class Passed>
   QueueCounts run(Queue& queue, const typename Model::Conditioning& conditioning, Feed feed, Take take,
                   Passed passed) {
@@ -94,7 +94,7 @@ class Evaluator {
       for (Index time = 0; time < window.times; ++time) {
         queue.replay(recorded[g], step_of(groups_[g]) + time);
         for (Index i = tasks.begin; i < tasks.end; ++i)
-          if (task_at(i).sample && task_at(i).unit.patches.end == rows_.patches()) passed();
+          if (is_last(task_at(i)) && task_at(i).unit.patches.end == rows_.patches()) passed();
       }
     }
     return queue.counts() - before;
@@ -105,6 +105,11 @@ class Evaluator {
 
   Index task_count() const { return static_cast<Index>(tasks_.size()); }
   const Task& task_at(Index i) const { return tasks_[static_cast<std::size_t>(i)]; }
+
+  /// Whether the task is this rank's last of its unit.
+  bool is_last(const Task& task) const {
+    return tasks_.front().embed ? task.sample : task.blocks == blocks_.back();
+  }
 
   /// The step of the group's first task, at its first time.
   Index step_of(const TaskGroup& group) const {

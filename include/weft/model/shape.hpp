@@ -22,9 +22,10 @@ struct DitShape {
   Index branches = 2;      // of guidance: without and with the prompt
   Placement placement = Placement::contiguous;
   // What only costs depend on:
-  Index ffn = 0;          // features inside the feed-forward layer; 0: four times the width
-  Index text_length = 0;  // states of the text that blocks attend to
-  Index text_width = 0;   // their features
+  Index ffn = 0;            // features inside the feed-forward layer; 0: four times the width
+  Index text_length = 0;    // states of the text that blocks attend to
+  Index text_width = 0;     // their features
+  Index other_weights = 0;  // numbers of the weights outside of blocks
 
   friend constexpr bool operator==(const DitShape&, const DitShape&) = default;
 

@@ -17,7 +17,8 @@ struct PlanRequest {
   Index steps = 50;
   int warmup = 1;
   Index element_bytes = 2;
-  bool exact = false;  // none but methods that give the picture of one rank
+  Index operand_bytes = 0;  // of what linear layers of blocks read; 0: as many
+  bool exact = false;       // none but methods that give the picture of one rank
 };
 
 /// Seconds of a block, and the bytes that a rank sends.

@@ -89,6 +89,7 @@ inline constexpr std::array memory{Tier{all_gpus, 5 * gb, 20 * us}, Tier{all_gpu
 
 }  // namespace links
 
+/// h200-pcie4 stands for H200s without NVLink, in a host with PCIe 4.0.
 inline constexpr std::array machines{
     Machine{"a100-nvlink", {gpus::a100, links::nvlink3}},
     Machine{"l40-pcie", {gpus::l40, links::pcie4}},
@@ -97,6 +98,7 @@ inline constexpr std::array machines{
     Machine{"t4-pcie", {gpus::t4, links::pcie3}},
     Machine{"h100-nvlink", {gpus::h100, links::nvlink4}},
     Machine{"h200-nvlink", {gpus::h200, links::nvlink4}},
+    Machine{"h200-pcie4", {gpus::h200, links::pcie4}},
     Machine{"host", {gpus::host_core, links::memory}},
 };
 

@@ -1,4 +1,4 @@
-// How much of a GPU's memory a mesh takes.
+// How much of a device's memory a rank takes.
 #pragma once
 
 #include <algorithm>
@@ -8,46 +8,113 @@
 
 namespace weft {
 
-/// Bytes of a block's weights: attentions, feed-forward layer, the shift of its first norm, the skip's.
-constexpr double weight_bytes(const DitShape& model, bool reads_skip, Index element_bytes) {
-  const Index c = model.width;
-  const Index attention = 4 * c * c + (model.text_length > 0 ? 2 * c * c + 2 * c * model.text_width : 0);
-  const Index rest = 2 * c * model.ffn_width() + c * c + (reads_skip ? 2 * c * c : 0);
-  return static_cast<double>((attention + rest) * element_bytes);
-}
-
-struct MemoryUse {
-  double weights = 0, keys = 0, activations = 0;
-
-  constexpr double total() const { return weights + keys + activations; }
+/// Numbers of a block's weights: those that its tokens' linear layers read, which may be narrower, and of
+/// the others, the shift of its first norm and the projection of the text.
+struct WeightCount {
+  Index narrow = 0, wide = 0, norms = 0;
 };
 
-/// Of a rank of one stage: its blocks, the keys and values that it keeps, activations and scratch memory.
+constexpr WeightCount weight_count(const DitShape& model, bool reads_skip) {
+  const Index c = model.width, ffn = model.ffn_width(), skip = reads_skip ? 1 : 0;
+  const bool text = model.text_length > 0;
+  const auto linear = [](Index outputs, Index inputs) { return outputs * (inputs + 1); };
+  return {.narrow = (text ? 6 : 4) * linear(c, c) + linear(ffn, c) + linear(c, ffn) + skip * linear(c, 2 * c),
+          .wide = linear(c, c) + (text ? linear(2 * c, model.text_width) : 0),
+          .norms = (6 + 4 * skip) * c + (text ? 8 : 4) * model.head_dim};
+}
+
+/// Bytes. `preparing` is what is taken on top before the first step alone: weights that are being narrowed,
+/// or operands on which products are tried.
+struct MemoryUse {
+  double weights = 0, keys = 0, activations = 0, preparing = 0;
+
+  constexpr double total() const { return weights + keys + activations + preparing; }
+};
+
+namespace detail {
+
+/// Keys and values: of the text, and those that policies keep or that are on their way. Where neither
+/// patches nor heads are shared out, they stay where the model made them.
+inline double key_bytes(const CostModel& cost, Index layers) {
+  const Index tokens = cost.request.tokens;
+  const Mesh& mesh = cost.mesh;
+  const bool patches = mesh.patch_count() > 1, copies = mesh.copies_ring_cache();
+  double bytes = 0;
+  if (patches || mesh.ulysses > 1 || copies)
+    bytes += 2 * cost.head_bytes(copies ? tokens : cost.ring_rows(tokens)) *
+             static_cast<double>(patches ? layers : 1);
+  if (mesh.ring > 1 && !copies) bytes += 4 * cost.head_bytes(cost.ring_rows(tokens));
+  if (cost.engine.keeps_text)
+    bytes += 2 * cost.activations(cost.model.text_length) * static_cast<double>(layers);
+  return bytes;
+}
+
+/// Of the evaluator, of Ulysses and Ring inside of attention, and of the sampler, in float32.
+inline double activation_bytes(const CostModel& cost, Index layers, Index kept) {
+  const DitShape& model = cost.model;
+  const Index ring_rows = cost.ring_rows(cost.request.tokens), rows = cost.rows(cost.request.tokens);
+  const Index scratch = model.width + std::max(3 * model.width, model.ffn_width());
+  const Index features = model.channels * model.patch * model.patch;
+  const Index prompts = ceil_div(cost.request.prompts, cost.mesh.data);
+  double bytes = cost.activations(rows) * static_cast<double>(1 + kept);
+  bytes += static_cast<double>(rows * cost.pictures() * (scratch + features) * cost.request.element_bytes);
+  if (cost.mesh.ulysses > 1) bytes += 2 * cost.head_bytes(ring_rows);
+  Index floats = rows * features * (cost.pictures() + (3 + cost.request.branches) * prompts);
+  floats += 2 * rows * model.head_dim;                                          // rotation
+  floats += (layers + 2) * cost.request.steps * cost.pictures() * model.width;  // modulation
+  if (cost.mesh.ring > 1) {
+    bytes += cost.head_bytes(ring_rows);
+    floats += 2 * ring_rows * cost.pictures() * cost.heads();
+  }
+  return bytes + 4.0 * static_cast<double>(floats);
+}
+
+/// A product is tried on an input and on three outputs of its own, and has a workspace.
+inline double trial_bytes(const CostModel& cost) {
+  constexpr double workspaces = 2 * 67108864.0;
+  const Index c = cost.model.width, wide = std::max(3 * c, cost.model.ffn_width());
+  const Index rows = cost.rows(cost.request.tokens) * cost.pictures();
+  return workspaces + static_cast<double>(rows * (c + 3 * wide) * cost.request.element_bytes);
+}
+
+}  // namespace detail
+
+/// Of a rank that runs these blocks, and has the weights of no others.
 inline MemoryUse memory_use(const CostModel& cost, const std::vector<Range>& blocks) {
   const DitShape& model = cost.model;
-  const Index rows = cost.rows(cost.request.tokens);
-  MemoryUse use;
-  Index layers = 0, kept = 0;
+  const Index element = cost.request.element_bytes;
+  const bool narrows = cost.request.operand_bytes > 0 && cost.request.operand_bytes < element;
+  Index layers = 0, kept = 0, narrow = 0, wide = model.other_weights, norms = 0;
   for (const Range& range : blocks)
     for (Index i = range.begin; i < range.end; ++i) {
-      use.weights += weight_bytes(model, model.reads_skip(i), cost.request.element_bytes);
+      const WeightCount block = weight_count(model, model.reads_skip(i));
+      narrow += block.narrow, wide += block.wide, norms += block.norms;
       ++layers, kept += model.is_kept(i);
     }
-  const bool patches = cost.mesh.patch_count() > 1,
-             rotates = cost.mesh.ring > 1 && !cost.mesh.copies_ring_cache();
-  const Index stored = rotates ? cost.ring_rows(cost.request.tokens) : cost.request.tokens;
-  use.keys = 2 * cost.head_bytes(stored) * static_cast<double>(patches ? layers : 1);
-  if (rotates) use.keys += 4 * cost.head_bytes(stored);  // on their way
-  if (cost.engine.keeps_text)
-    use.keys += 2 * cost.activations(model.text_length) * static_cast<double>(layers);
-  const double scratch = 1 + static_cast<double>(std::max(3 * model.width, model.ffn_width())) /
-                                 static_cast<double>(model.width);
-  use.activations = cost.activations(rows) * (1 + static_cast<double>(kept) + scratch);
-  if (cost.mesh.ulysses > 1) use.activations += 2 * cost.head_bytes(cost.ring_rows(cost.request.tokens));
+  MemoryUse use{.weights = static_cast<double>(narrow * (narrows ? cost.request.operand_bytes : element) +
+                                               wide * element + 4 * norms),
+                .keys = detail::key_bytes(cost, layers),
+                .activations = detail::activation_bytes(cost, layers, kept)};
+  if (cost.engine.tries_products) use.preparing = detail::trial_bytes(cost);
+  if (narrows)
+    use.preparing =
+        std::max(use.preparing, static_cast<double>(narrow * element) - use.keys - use.activations);
   return use;
 }
 
-/// What programs, libraries and the layers outside of the blocks leave of it.
+/// Of the rank of a mesh that needs most.
+inline MemoryUse largest_memory_use(const CostModel& cost) {
+  DitShape placed = cost.model;
+  placed.placement = cost.engine.placement_of(cost.model);
+  MemoryUse most;
+  for (int stage = 0; stage < cost.mesh.pipe; ++stage) {
+    const MemoryUse use = memory_use(cost, pipeline_blocks(placed, cost.mesh.pipe, stage));
+    if (use.total() > most.total()) most = use;
+  }
+  return most;
+}
+
+/// What programs, libraries and the driver leave of it.
 constexpr double usable_memory(const Gpu& gpu) { return 0.92 * gpu.memory - 1e9; }
 
 }  // namespace weft

@@ -83,10 +83,10 @@ inline Prediction predict(const CostModel& cost) {
   const Index tokens = cost.request.tokens, patches = cost.mesh.patch_count();
   const BlockCost plain = cost.block(ceil_div(tokens, patches), false);
   const BlockCost skip = cost.block(ceil_div(tokens, patches), true);
+  out.memory = largest_memory_use(cost).total();
   double longest = -1;
   for (int stage = 0; stage < cost.mesh.pipe; ++stage) {
     const std::vector<Range> blocks = pipeline_blocks(placed, cost.mesh.pipe, stage);
-    out.memory = std::max(out.memory, memory_use(cost, blocks).total());
     BlockCost all;
     for (const Range& range : blocks)
       for (Index i = range.begin; i < range.end; ++i) all += cost.model.reads_skip(i) ? skip : plain;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <span>
 #include <vector>
 
 #include "weft/plan/block_cost.hpp"
@@ -42,7 +43,7 @@ namespace detail {
 /// Runs all tasks as soon as their stage and what they need are there.
 class PipelineRun {
  public:
-  PipelineRun(const CostModel& cost, Index steps)
+  PipelineRun(const CostModel& cost, Index steps, std::span<const double> measured)
       : cost_(cost),
         stages_(cost.mesh.pipe),
         job_{.model = cost.model,
@@ -55,6 +56,8 @@ class PipelineRun {
     for (int s = 0; s < stages_; ++s) state_.push_back({.tasks = pipeline_tasks(job_, stages_, s)});
     timeline_.stages = stages_;
     timeline_.step_ends.resize(static_cast<std::size_t>(steps));
+    for (std::size_t s = 0; s < measured.size(); ++s)
+      state_[s].pace = measured[s] / modelled_seconds(state_[s].tasks, steps - 2);
   }
 
   Timeline run() {
@@ -79,6 +82,7 @@ class PipelineRun {
     std::size_t next = 0;
     double free = 0;             // when it is done with all before
     double link = 0;             // when what it sent has left
+    double pace = 1;             // computing, over what the model says
     std::vector<Skips> skips{};  // of all units so far
   };
   /// Where a patch is, when it was there, and how long it took there from the stage before.
@@ -105,6 +109,21 @@ class PipelineRun {
                .ends = cost_.ends(tokens),
                .bytes = cost_.activations(rows),
                .guidance = exchange_seconds(cost_.hardware, prediction, group_of(cost_.mesh, Axis::cfg))};
+  }
+
+  /// Of kernels alone.
+  double compute_seconds(const Task& task) {
+    const UnitCost& unit = unit_cost(task.unit);
+    double seconds = (task.embed + task.unembed) * unit.ends / 2;
+    for (Index i = task.blocks.begin; i < task.blocks.end; ++i)
+      seconds += (cost_.model.reads_skip(i) ? unit.skip : unit.plain).computed();
+    return seconds;
+  }
+  double modelled_seconds(const std::vector<Task>& tasks, Index step) {
+    double seconds = 0;
+    for (const Task& task : tasks)
+      if (task.unit.step == step) seconds += compute_seconds(task);
+    return seconds;
   }
 
   double stage_seconds(double bytes) const {
@@ -161,9 +180,8 @@ class PipelineRun {
     BlockCost cost;
     for (Index i = task.blocks.begin; i < task.blocks.end; ++i)
       cost += cost_.model.reads_skip(i) ? unit.skip : unit.plain;
-    const double ends = (task.embed + task.unembed) * unit.ends / 2;
     const double synchronised = task.blocks.empty() ? 0 : cost_.engine.per_unit;
-    double end = begin + cost.computed() + cost.host + ends + synchronised;
+    double end = begin + stage.pace * compute_seconds(task) + cost.host + synchronised;
     add_span(s, task, Doing::compute, begin, end);
     const double exchanged = cost.ulysses + cost.ring + (task.sample ? unit.guidance : 0);
     add_span(s, task, Doing::attend_transfer, end, end + exchanged);
@@ -234,9 +252,10 @@ class PipelineRun {
 
 }  // namespace detail
 
-/// The first `steps` steps, at least three.
-inline Timeline timeline_of(const CostModel& cost, Index steps) {
-  return detail::PipelineRun(cost, steps).run();
+/// The first `steps` steps, at least three. `measured` are the seconds that each stage's kernels take in a
+/// step, where they are known; how a step shares them out among its tasks stays the model's.
+inline Timeline timeline_of(const CostModel& cost, Index steps, std::span<const double> measured = {}) {
+  return detail::PipelineRun(cost, steps, measured).run();
 }
 
 }  // namespace weft

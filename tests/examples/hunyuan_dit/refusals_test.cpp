@@ -77,6 +77,15 @@ TEST_CASE_FIXTURE(Refusals, "a mesh that is not of the ranks that are there") {
   refuse_paint({"--cfg", "1", "--ranks", "2"}, "they must multiply to 2");
 }
 
+TEST_CASE_FIXTURE(Refusals, "a mesh that takes more memory than there is") {
+  refuse_paint(
+      {"--pipefusion", "2", "--steps", "2", "--memory-limit", "0.037"},
+      "pipe2, 2 patches takes 44.2 MB of memory for 2 ranks, and 37 MB may be taken; cfg2 would fit");
+  refuse_paint({"--memory-limit", "0.03"}, "no mesh would fit, so ask for fewer or smaller pictures");
+  refuse_paint({"--height", "4096", "--width", "4096", "--memory-limit", "0.1"}, "100 MB may be taken");
+  refuse_paint({"--memory-limit", "0"}, "--memory-limit: 0 is no number from 0.001 to 100000");
+}
+
 TEST_CASE_FIXTURE(Refusals, "a mesh that breaks a rule") {
   refuse_paint({"--cfg", "3"}, "the mesh has cfg 3");
   refuse_paint({"--ulysses", "5"}, "the model has 4 heads");

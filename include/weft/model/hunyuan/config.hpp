@@ -65,6 +65,11 @@ struct HunyuanConfig {
   constexpr Index text_length() const { return clip_length + t5_length; }
   constexpr Index features() const { return channels * patch * patch; }  // of a token of the state
 
+  /// Of the pooled text with the picture's size and style.
+  constexpr Index extra_width() const {
+    return pooled_width + (size_and_style ? size_numbers * sinusoids + width() : 0);
+  }
+
   constexpr DitShape shape() const {
     return {.blocks = blocks,
             .width = width(),
@@ -76,7 +81,19 @@ struct HunyuanConfig {
             .placement = Placement::folded,
             .ffn = ffn,
             .text_length = text_length(),
-            .text_width = clip_width};
+            .text_width = clip_width,
+            .other_weights = other_weights()};
+  }
+
+  /// How many numbers the tensors outside of blocks have.
+  constexpr Index other_weights() const {
+    const auto linear = [](Index outputs, Index inputs) { return outputs * (inputs + 1); };
+    const Index c = width(), extra = extra_width(), positions = t5_length + 1;
+    return linear(c, features()) + linear(features() * (learn_sigma ? 2 : 1), c) + linear(2 * c, c) +
+           linear(4 * t5_width, t5_width) + linear(clip_width, 4 * t5_width) + text_length() * clip_width +
+           linear(c, sinusoids) + linear(c, c) + linear(4 * c, extra) + linear(c, 4 * c) +
+           positions * t5_width + 3 * linear(t5_width, t5_width) + linear(pooled_width, t5_width) +
+           (size_and_style ? c : 0);
   }
 
   /// Every tensor of the weight files.
@@ -98,8 +115,7 @@ struct HunyuanConfig {
     out["text_embedding_padding"] = {text_length(), clip_width};
     linear("time_extra_emb.timestep_embedder.linear_1", c, sinusoids);
     linear("time_extra_emb.timestep_embedder.linear_2", c, c);
-    const Index extra = pooled_width + (size_and_style ? size_numbers * sinusoids + c : 0);
-    linear("time_extra_emb.extra_embedder.linear_1", 4 * c, extra);
+    linear("time_extra_emb.extra_embedder.linear_1", 4 * c, extra_width());
     linear("time_extra_emb.extra_embedder.linear_2", c, 4 * c);
     out["time_extra_emb.pooler.positional_embedding"] = {t5_length + 1, t5_width};
     for (const char* part : {"q_proj", "k_proj", "v_proj"})

@@ -1,0 +1,125 @@
+// Rehearsal: one rank of a world of many, alone.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <set>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "weft/comm/communicator.hpp"
+#include "weft/core/host_device.hpp"
+#include "weft/core/trace.hpp"
+
+namespace weft {
+
+/// 16 bits that are, alone or in pairs, a number between ±1/8 and ±2 in every format of 16 or 32 bits.
+WEFT_HOST_DEVICE constexpr std::uint16_t rehearsed_bits(std::uint64_t i) {
+  const std::uint64_t mixed = (i + 1) * 0x9E3779B97F4A7C15u;
+  return static_cast<std::uint16_t>((mixed >> 40 & 0x80FF) | 0x3E00);
+}
+
+/// Such numbers into a block of the host's memory.
+inline void fill_on_host(const Block& block) {
+  for (Index row = 0; row < block.rows; ++row)
+    for (Index i = 0; i + 2 <= block.row_bytes; i += 2) {
+      const std::uint16_t bits = rehearsed_bits(static_cast<std::uint64_t>(row * block.row_bytes + i));
+      std::memcpy(block.data + row * block.stride + i, &bits, sizeof bits);
+    }
+}
+
+/// The rank computes all that it would among the others, and so takes the time of its own work. What it
+/// sends is counted and goes nowhere; memory in which it receives is filled with numbers once, and is then
+/// left as it is. Satisfies every concept of communicator.hpp and world.hpp for the queue of any backend.
+template <class QueueType>
+class Rehearsal {
+ public:
+  using Queue = QueueType;
+  using Communicator = Rehearsal;
+  struct Event {};
+  /// Writes numbers to a block at once, whatever is being recorded.
+  using Fill = void (*)(const Block&);
+
+  /// Rank `rank` of `ranks`. `workers` threads share an operator of the Host backend; `lane`, if any, records
+  /// the trace.
+  Rehearsal(Index ranks, int rank, Fill fill, int workers = 1, Lane* lane = nullptr)
+      : state_(std::make_shared<State>(State{fill, {}, {}})),
+        size_(static_cast<int>(ranks)),
+        rank_(rank),
+        workers_(workers),
+        lane_(lane) {}
+
+  int rank() const { return rank_; }
+  int size() const { return size_; }
+  int workers() const { return workers_; }
+  Lane* lane() const { return lane_; }
+
+  /// What this rank has sent so far, by the name of the communicator.
+  const std::map<std::string, Traffic, std::less<>>& traffic() const { return state_->traffic; }
+
+  Rehearsal split(std::string_view name, const std::vector<int>& members) const {
+    const auto self = std::ranges::find(members, rank_);
+    if (self == members.end()) throw std::logic_error("a rank can only split off a group that it is in");
+    Rehearsal out = *this;
+    out.name_ = name, out.size_ = static_cast<int>(members.size());
+    out.rank_ = static_cast<int>(self - members.begin());
+    return out;
+  }
+
+  Event send(Queue&, const Block& block, int) {
+    count(block);
+    return {};
+  }
+  Event receive(Queue&, const Block& block, int) {
+    fill_once(block);
+    return {};
+  }
+  Event all_to_all(Queue&, std::span<const Addressed> sends, std::span<const Addressed> receives) {
+    for (const Addressed& send : sends) count(send.block);
+    for (const Addressed& receive : receives) fill_once(receive.block);
+    return {};
+  }
+  Event all_gather(Queue&, std::span<const Block> blocks) {
+    for (int peer = 0; peer < size_; ++peer) {
+      if (peer == rank_) continue;
+      count(blocks[static_cast<std::size_t>(rank_)]);
+      fill_once(blocks[static_cast<std::size_t>(peer)]);
+    }
+    return {};
+  }
+  void all_reduce(Queue&, const View<double, 1>& values) {
+    for (int peer = 1; peer < size_; ++peer) count(values);
+  }
+  void wait(Queue&, Event&) {}
+
+ private:
+  /// Of all communicators that were split off.
+  struct State {
+    Fill fill;
+    std::map<std::string, Traffic, std::less<>> traffic;
+    std::set<const std::byte*> filled;
+  };
+
+  void count(const Block& block) {
+    if (block.bytes() == 0) return;
+    Traffic& sent = state_->traffic[name_];
+    sent.calls += 1, sent.bytes += block.bytes();
+  }
+  void fill_once(const Block& block) {
+    if (block.bytes() > 0 && state_->filled.insert(block.data).second) state_->fill(block);
+  }
+
+  std::shared_ptr<State> state_;
+  std::string name_ = "world";
+  int size_, rank_, workers_;
+  Lane* lane_;
+};
+
+}  // namespace weft
