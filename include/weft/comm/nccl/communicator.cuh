@@ -111,7 +111,7 @@ class Communicator {
       sends.push_back({peer, values});
       receives.push_back({peer, rows[peer]});
     }
-    count_sent("all_reduce", sends);
+    count_sent(queue, "all_reduce", sends);
     group_->begin(queue.stream());
     check(cudaMemcpyAsync(rows[rank_].data, values.data, static_cast<std::size_t>(bytes),
                           cudaMemcpyDeviceToDevice, group_->stream()),
@@ -224,11 +224,11 @@ class Communicator {
     return out;
   }
 
-  void count_sent(const char* what, const std::vector<Addressed>& sends, int peer = -1) {
+  void count_sent(const Queue& queue, const char* what, const std::vector<Addressed>& sends, int peer = -1) {
     Lane::Activity activity{.category = what, .number = peer};
     name_.copy(activity.name.data(), activity.name.size() - 1);
     home_->activity.begin(activity);
-    if (sends.empty()) return;
+    if (sends.empty() || queue.rehearses()) return;
     Traffic& sent = home_->traffic[name_];
     for (const Addressed& send : sends) sent.calls += 1, sent.bytes += send.block.bytes();
   }
@@ -236,7 +236,7 @@ class Communicator {
   Event post(Queue& queue, Channel* channel, const char* what, const std::vector<Addressed>& sends,
              const std::vector<Addressed>& receives, int member = -1) {
     if (sends.empty() && receives.empty()) return {};
-    count_sent(what, sends, member < 0 ? -1 : members_[static_cast<std::size_t>(member)]);
+    count_sent(queue, what, sends, member < 0 ? -1 : members_[static_cast<std::size_t>(member)]);
     const std::size_t before = channel->allocations();
     channel->begin(queue.stream());
     channel->transfer(queue.timeline(), what, sends, receives);
