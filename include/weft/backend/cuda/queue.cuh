@@ -114,7 +114,8 @@ class Queue {
 
 /// One graph, for all ranks of a crew together; one launch a replay. With a trace it is dropped, and was a
 /// rehearsal: all that a body does when it is first queued, as loading kernels, timing products and taking
-/// memory, may wait for the whole device, and there a receive that was posted ahead may wait for this very rank.
+/// memory, may wait for the whole device, and there a receive that was posted ahead may wait for this very
+/// rank.
 template <class Body>
 class Queue::Recording {
  public:

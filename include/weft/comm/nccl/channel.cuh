@@ -32,6 +32,17 @@ inline void check(ncclResult_t result, const char* what) {
                                     more && *more ? sentence(" (", more, ")") : std::string()));
 }
 
+/// A communicator of those that call it with the same color, in the order of their keys; null without a
+/// color. `most_blocks` of threads may run an operation; 0: NCCL says.
+inline ncclComm_t split_off(ncclComm_t comm, int color, int key, int most_blocks = 0) {
+  ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
+  if (most_blocks > 0) config.maxCTAs = most_blocks;
+  ncclComm_t out = nullptr;
+  check(ncclCommSplit(comm, color, key, &out, most_blocks > 0 ? &config : nullptr),
+        "splitting a communicator");
+  return out;
+}
+
 /// What all communicators of a rank share.
 class Home {
  public:
@@ -57,11 +68,19 @@ class Home {
     living_.erase(comm);
   }
 
-  Lane activity = Lane::without_slices();  // what was posted last, for whoever asks what the rank does
-  Lane* lane = nullptr;                    // of the trace
-  std::map<std::string, Traffic, std::less<>> traffic;
+  /// What is being posted on a communicator, for whoever asks what the rank does.
+  void begin(const std::string& name, const char* what, int peer) {
+    Lane::Activity doing{.category = what, .number = peer};
+    name.copy(doing.name.data(), doing.name.size() - 1);
+    activity_.begin(doing);
+  }
+  std::string doing() const { return activity_.doing(); }
+
+  Lane* lane = nullptr;  // of the trace
+  TrafficByName traffic;
 
  private:
+  Lane activity_ = Lane::without_slices();
   mutable std::mutex mutex_;
   std::map<ncclComm_t, std::string> living_;
 };
@@ -96,6 +115,21 @@ class Channel {
     }
     if (std::uncaught_exceptions() == 0) ncclCommDestroy(comm_);
     cudaStreamDestroy(stream_);
+  }
+
+  /// Carries the first messages with the members that are told, since NCCL connects ranks at these, and both
+  /// wait.
+  void connect(std::span<const int> to, std::span<const int> from) {
+    constexpr Index length = 16, least = 1 << 16;
+    std::byte* const room = memory(std::max<Index>(length * static_cast<Index>(from.size() + 1), least));
+    std::vector<Addressed> sends, receives;
+    for (const int peer : to) sends.push_back({peer, View<std::byte, 1>(room, {length})});
+    for (const int peer : from) {
+      const auto place = static_cast<Index>(receives.size() + 1);
+      receives.push_back({peer, View<std::byte, 1>(room + place * length, {length})});
+    }
+    transfer(nullptr, "connect", sends, receives);
+    check(cudaStreamSynchronize(stream_), "Connecting ranks");
   }
 
   ncclComm_t comm() const { return comm_; }
