@@ -124,8 +124,11 @@ class Communicator : public HubMember<Hub> {
       const Message& message = post->message;
       message.end->hold(queue.stream());
       if (queue.timeline() && message.begin)
-        queue.timeline()->add({name(), "transfer", {}, {}, message.block.bytes()}, message.begin,
-                              message.end);
+        queue.timeline()->add({.name = sentence(name(), ' ', message.to),
+                               .category = "transfer",
+                               .bytes = message.block.bytes(),
+                               .awaited_by = message.to},
+                              message.begin, message.end);
     }
     event.clear();
   }
@@ -158,8 +161,8 @@ class Communicator : public HubMember<Hub> {
     const bool timed = queue.timeline() != nullptr;
     const auto kind = timed ? cuda::Event::Kind::time : cuda::Event::Kind::order;
     const auto begin = timed ? std::make_shared<const cuda::Event>(kind) : nullptr;
-    event.add(std::make_shared<Hub::Post>(
-        Message{block, std::move(ready), lane_, begin, std::make_shared<const cuda::Event>(kind)}));
+    event.add(std::make_shared<Hub::Post>(Message{
+        block, std::move(ready), lane_, begin, std::make_shared<const cuda::Event>(kind), world_rank(to)}));
     count_sent(queue, {1, block.bytes()});
     HubMember::post_send(event.posts().back(), to);
   }

@@ -128,7 +128,7 @@ class Channel {
       const auto place = static_cast<Index>(receives.size() + 1);
       receives.push_back({peer, View<std::byte, 1>(room + place * length, {length})});
     }
-    transfer(nullptr, "connect", sends, receives);
+    transfer(nullptr, sends, receives);
     check(cudaStreamSynchronize(stream_), "Connecting ranks");
   }
 
@@ -141,7 +141,7 @@ class Channel {
 
   /// The messages of one operation, by ranks of this channel, none of them empty; in the trace from when it
   /// could begin until all have gone and come. Rows with gaps go through dense memory.
-  void transfer(cuda::Timeline* timeline, const char* category, std::span<const Addressed> sends,
+  void transfer(cuda::Timeline* timeline, std::span<const Addressed> sends,
                 std::span<const Addressed> receives) {
     Index bytes = 0, staged = 0;
     for (const Addressed& send : sends) bytes += send.block.bytes();
@@ -174,9 +174,13 @@ class Channel {
             "receiving");
     check(ncclGroupEnd(), "closing a group");
     kernels::move_packed_rows<kernels::Packing::out_of_dense>(stream_, incoming);
-    if (timeline)
-      timeline->add({named(sends, receives), category, {}, {}, bytes}, begun,
-                    cuda::moment_in(stream_, cuda::Event::Kind::time));
+    if (!timeline) return;
+    const bool sends_alone = receives.empty() && sends.size() == 1;
+    timeline->add({.name = named(sends, receives),
+                   .category = "transfer",
+                   .bytes = bytes,
+                   .awaited_by = sends_alone ? world_rank(sends.front().peer) : -1},
+                  begun, cuda::moment_in(stream_, cuda::Event::Kind::time));
   }
 
   /// At least so much for one operation; the next may write over it. Taken when it is first asked for, that
@@ -208,11 +212,13 @@ class Channel {
     return (block.bytes() + alignment - 1) / alignment * alignment;
   }
 
+  int world_rank(int member) const { return members_[static_cast<std::size_t>(member)]; }
+
   /// After the communicator and, if there is one alone, the peer.
   std::string named(std::span<const Addressed> sends, std::span<const Addressed> receives) const {
     std::set<int> peers;
     for (const auto& side : {sends, receives})
-      for (const Addressed& message : side) peers.insert(members_[static_cast<std::size_t>(message.peer)]);
+      for (const Addressed& message : side) peers.insert(world_rank(message.peer));
     return peers.size() == 1 ? sentence(name_, ' ', *peers.begin()) : name_;
   }
 

@@ -106,7 +106,7 @@ class Communicator {
     check(cudaMemcpyAsync(rows[rank()].data, values.data, static_cast<std::size_t>(bytes),
                           cudaMemcpyDeviceToDevice, group_->stream()),
           "Copying");
-    group_->transfer(queue.timeline(), "all_reduce", sends, receives);
+    group_->transfer(queue.timeline(), sends, receives);
     kernels::for_each_number(group_->stream(), 1, count,
                              kernels::SumRows{all, Index{size()}, count, values.data});
     Event event = group_->end();
@@ -171,7 +171,7 @@ class Communicator {
     tell(queue, what, sends, member < 0 ? -1 : members_.world_rank(member));
     const std::size_t before = channel.allocations();
     channel.begin(queue.stream());
-    channel.transfer(queue.timeline(), what, sends, receives);
+    channel.transfer(queue.timeline(), sends, receives);
     if (channel.allocations() > before) queue.count_allocation();
     return channel.end();
   }
