@@ -152,7 +152,7 @@ class Communicator : public HubMember<Hub> {
   }
 
   void count_sent(const Queue& queue, const Traffic& sent) {
-    if (!queue.rehearses()) count(sent);
+    if (!queue.is_dry_run()) count(sent);
   }
 
   void post_send(Queue& queue, Event& event, std::shared_ptr<const cuda::Event> ready, const Block& block,

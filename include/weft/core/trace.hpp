@@ -26,7 +26,7 @@ class Lane {
   struct Slice {
     std::string name;
     std::string category;
-    Clock::time_point begin, end;
+    Clock::time_point begin{}, end{};
     Index bytes = 0;      // of a transfer, or that an operator reads and writes
     double flop = 0;      // of an operator
     int awaited_by = -1;  // the rank that waits for a transfer; −1: its own

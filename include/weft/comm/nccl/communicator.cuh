@@ -147,7 +147,7 @@ class Communicator {
 
   void tell(const Queue& queue, const char* what, const std::vector<Addressed>& sends, int peer = -1) {
     home_->begin(name_, what, peer);
-    if (sends.empty() || queue.rehearses()) return;
+    if (sends.empty() || queue.is_dry_run()) return;
     Traffic& sent = home_->traffic[name_];
     for (const Addressed& send : sends) sent.calls += 1, sent.bytes += send.block.bytes();
   }
