@@ -62,8 +62,14 @@ class Hub {
   bool post(const Route& route, Side side, const Posted& mine) {
     const Posted other = match(route, side, mine);
     if (!other) return false;
-    side == Side::send ? MessageType::deliver(mine->message, other->message)
-                       : MessageType::deliver(other->message, mine->message);
+    try {
+      side == Side::send ? MessageType::deliver(mine->message, other->message)
+                         : MessageType::deliver(other->message, mine->message);
+    } catch (...) {
+      mine->become(Post::stopped);
+      other->become(Post::stopped);
+      throw;
+    }
     mine->become(Post::finished);
     other->become(Post::finished);
     return true;

@@ -20,7 +20,8 @@ namespace weft::peer {
 struct Hub : weft::Hub<Message> {
   cuda::Crew crew;
 
-  explicit Hub(int ranks) : weft::Hub<Message>(ranks), crew(ranks) {}
+  explicit Hub(int ranks)
+      : weft::Hub<Message>(ranks), crew(ranks, [this] { stop("another rank has failed"); }) {}
 
   void stop(const std::string& reason) {
     weft::Hub<Message>::stop(reason);

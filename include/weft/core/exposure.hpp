@@ -37,9 +37,10 @@ class ComputingTime {
       if (slice.category == "transfer") continue;
       const bool computes =
           slice.category != "wait" && slice.category != "send" && slice.category != "receive";
-      int Change::*const count = computes ? &Change::computing : &Change::waiting;
-      changes[slice.begin].*count += 1;
-      changes[slice.end].*count -= 1;
+      const auto count = computes ? &Change::computing : &Change::waiting;
+      Change &begin = changes[slice.begin], &end = changes[slice.end];
+      begin.*count += 1;
+      end.*count -= 1;
     }
     Change open;
     for (const auto& [time, change] : changes) {
