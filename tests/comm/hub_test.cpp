@@ -29,3 +29,11 @@ TEST_CASE("Hub: a delivery that fails ends both sides, and neither waits for it 
   hub.cancel(sent);
   hub.cancel(received);
 }
+
+TEST_CASE("Hub: what is posted too late ends at once") {
+  Hub hub(2);
+  hub.stop("all is over");
+  const auto late = std::make_shared<Hub::Post>(Undeliverable{});
+  CHECK_THROWS_WITH_AS(hub.post({"ring", 0, 1}, Hub::Side::send, late), "all is over", weft::Stopped);
+  hub.cancel(late);
+}
