@@ -9,8 +9,10 @@
 #include "bench_work.hpp"
 #include "cuda/run.hpp"
 #include "memory.hpp"
+#include "planning.hpp"
 #include "project.hpp"
 #include "weft/io/output_file.hpp"
+#include "weft/plan.hpp"
 
 namespace command {
 
@@ -53,8 +55,9 @@ double median(std::vector<double> numbers) {
 void print(const SizeReport& size, const Roofline& roofline) {
   const double step = median(size.step_ms);
   const auto [least, most] = std::ranges::minmax(size.step_ms);
-  std::printf("\n%d px: %.2f ms a step (%.2f to %.2f), the first finished %.2f s after the start\n", size.px,
-              step, least, most, size.first_step_s);
+  const std::string mesh = size.mesh.ranks() > 1 ? " on " + name_of(size.mesh) : "";
+  std::printf("\n%d px%s: %.2f ms a step (%.2f to %.2f), the first finished %.2f s after the start\n",
+              size.px, mesh.c_str(), step, least, most, size.first_step_s);
   std::printf("%-36s %6s %9s %8s %7s %9s %7s %9s\n", "operator", "calls", "us each", "ms", "share", "TFLOP/s",
               "GB/s", "roofline");
   double sum = 0;
@@ -85,6 +88,7 @@ nlohmann::json json_of(const BenchReport& report, const Options& options) {
                            {"bytes", row.bytes},
                            {"of_roofline", row.of_roofline(report.roofline)}});
     out["sizes"].push_back({{"px", size.px},
+                            {"mesh", name_of(size.mesh)},
                             {"ms", median(size.step_ms)},
                             {"step_ms", size.step_ms},
                             {"first_step_s", size.first_step_s},
@@ -121,9 +125,10 @@ weft::PlanRequest bench_request(const Options& options, const weft::DitShape& sh
 void tell_memory(const Options& options, const weft::DitShape& shape) {
   std::string lines;
   for (const int px : options.px)
-    lines += weft::sentence(
-        px, " px, ", checked_memory(options, shape, bench_request(options, shape, px, options.world())),
-        "\n");
+    lines += weft::sentence(px, " px, ",
+                            checked_memory(with_bench_mesh(options, px), shape,
+                                           bench_request(options, shape, px, options.world())),
+                            "\n");
   std::printf("%s", lines.c_str());
 }
 

@@ -22,6 +22,7 @@ struct Roofline {
 /// The loop of one size of picture.
 struct SizeReport {
   int px = 0;
+  weft::Mesh mesh;
   std::vector<double> step_ms;            // of every step
   double first_step_s = 0;                // after the program's start
   std::vector<weft::Lane::Slice> slices;  // of the operators of `traced_steps` more steps

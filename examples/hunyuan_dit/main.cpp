@@ -2,6 +2,7 @@
 // failed.
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <exception>
 #include <iostream>
 #include <new>
@@ -9,12 +10,14 @@
 #include <thread>
 
 #include "bench.hpp"
+#include "cuda/run.hpp"
 #include "mpi/run.hpp"
 #include "nccl/run.hpp"
 #include "outputs.hpp"
 #include "planning.hpp"
 #include "run.hpp"
 #include "stopwatch.hpp"
+#include "weft/core/exposure.hpp"
 
 namespace command {
 
@@ -32,6 +35,8 @@ void obey(const Options& asked, const Run& run_work, weft::Trace* trace) {
   Stopwatch watch;
   const auto written = outputs->write(result, trace);
   watch.lap("write, " + weft::listed(written));
+  if (!trace) return;
+  for (const weft::Exposure& axis : exposures(*trace)) std::printf("%s\n", to_string(axis).c_str());
 }
 
 void obey(const Options& options) {
@@ -77,7 +82,7 @@ int main(int argc, char** argv) {
     if (launched && launched->world == 1) launched.reset();
     speaks = !launched || launched->rank == 0;
     if (const auto options = command::parse(argc, argv, launched))
-      command::act_of(options->command)(*options);
+      command::act_of(options->command)(command::with_all_gpus(*options, command::gpus_on_cuda));
     return 0;
   } catch (const weft::Refused& refusal) {
     return command::end_refused(speaks, refusal);

@@ -11,10 +11,9 @@ namespace command {
 namespace {
 
 constexpr auto overview =
-    "Paints with a Hunyuan Diffusion Transformer: on the host on many ranks, which are threads of this "
-    "process\n"
-    "or the processes that mpirun has started, or on CUDA devices: one, or one a process that torchrun,\n"
-    "mpirun or srun has started.\n"
+    "Paints with a Hunyuan Diffusion Transformer, on many ranks: on the host threads of this process or the\n"
+    "processes that mpirun has started, on CUDA devices likewise, one process a device where torchrun,\n"
+    "mpirun or srun has started several. One process alone drives all GPUs that are visible.\n"
     "A model is a folder as diffusers lays it out: transformer/, scheduler/ and, to paint from captions, "
     "text/.";
 
@@ -71,7 +70,7 @@ struct Words {
 };
 
 void add_device(CLI::App& app, Words& words) {
-  app.add_option("--backend", words.backend, "Where to compute: host (default), or cuda, a GPU a process")
+  app.add_option("--backend", words.backend, "Where to compute: host (default), or cuda, a rank a GPU")
       ->type_name("WHERE")
       ->group("Device");
   app.add_option(
@@ -132,7 +131,8 @@ void add_mesh(CLI::App& app, Options& options, Words& words) {
   add_degrees(app, options, words.ring_cache);
   app.add_option(
          "--ranks", options.ranks,
-         "Ranks in all (default: the product of the degrees, or the processes that mpirun has started)")
+         "Ranks in all (default: the product of the degrees, or the processes that a launcher has started; "
+         "with neither, one on the host, and every visible GPU on cuda)")
       ->type_name("N")
       ->check(between(1, most_ranks))
       ->group("Mesh");

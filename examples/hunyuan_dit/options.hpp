@@ -62,9 +62,21 @@ struct Options {
   std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();  // the program
 
   weft::Index world() const { return launched ? launched->world : ranks ? *ranks : mesh.ranks(); }
+  /// Whether neither a launcher nor --ranks nor a degree says how many ranks there are.
+  bool leaves_ranks_open() const { return !launched && !ranks && !planning.has_degrees; }
   /// Whether this process is the one that prints and writes files.
   bool speaks() const { return !launched || launched->rank == 0; }
 };
+
+/// Where ranks are left open, one for each GPU that this process can drive: on CUDA devices, count_gpus() of
+/// them.
+template <class CountGpus>
+Options with_all_gpus(Options options, const CountGpus& count_gpus) {
+  const bool computes_on_gpus =
+      options.backend == Backend::cuda && options.command != Command::plan && !options.projects;
+  if (computes_on_gpus && options.leaves_ranks_open()) options.ranks = count_gpus();
+  return options;
+}
 
 /// Nothing if the line asks for help, which is printed then; refused if it makes no sense.
 std::optional<Options> parse(int argc, char** argv, const std::optional<weft::LaunchEnvironment>& launched);

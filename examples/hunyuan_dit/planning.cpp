@@ -129,6 +129,23 @@ weft::Mesh given_mesh(const Options& options, const weft::DitShape& shape, const
   return mesh;
 }
 
+/// The fastest mesh for the request that fits where it is to run, or if none does, the fastest.
+weft::Mesh planned_mesh(const Options& options, const weft::DitShape& shape,
+                        const weft::PlanRequest& request) {
+  const weft::Hardware hardware = hardware_of(options);
+  const weft::Plan plan = weft::plan(shape, hardware, request);
+  if (plan.ranking.empty())
+    weft::refuse("no mesh of ", request.gpus, " ranks fits; ",
+                 plan.rejected.empty() ? "try other numbers of ranks, or --mesh auto"
+                                       : "the first that was tried: " + plan.rejected.front().reason);
+  const Room room = room_of(options);
+  const auto fits = [&options, &shape, &hardware, &request, &room](const weft::Prediction& p) {
+    return room.fits({shape, hardware, request, engine_of(options), p.mesh});
+  };
+  const auto best = std::ranges::find_if(plan.ranking, fits);
+  return (best == plan.ranking.end() ? plan.ranking.begin() : best)->mesh;
+}
+
 }  // namespace
 
 weft::PlanRequest plan_request(const Options& options, const Work& work, const weft::DitShape& shape) {
@@ -145,21 +162,18 @@ bool plans_mesh(const Options& options) { return options.world() > 1 && !options
 Options with_mesh(Options options, const ModelFolder& model, const Work& work) {
   if (!plans_mesh(options)) return options;
   const weft::DitShape shape = model.config().shape();
-  const weft::PlanRequest request = plan_request(options, work, shape);
-  const weft::Hardware hardware = hardware_of(options);
-  const weft::Plan plan = weft::plan(shape, hardware, request);
-  if (plan.ranking.empty())
-    weft::refuse("no mesh of ", request.gpus, " ranks fits; ",
-                 plan.rejected.empty() ? "try other numbers of ranks, or --mesh auto"
-                                       : "the first that was tried: " + plan.rejected.front().reason);
-  const Room room = room_of(options);
-  const auto fits = [&](const weft::Prediction& p) {
-    return room.fits({shape, hardware, request, engine_of(options), p.mesh});
-  };
-  const auto best = std::ranges::find_if(plan.ranking, fits);
-  options.mesh = (best == plan.ranking.end() ? plan.ranking.begin() : best)->mesh;
+  options.mesh = planned_mesh(options, shape, plan_request(options, work, shape));
   check_mesh(options, model);
   if (options.speaks()) std::printf("mesh: %s\n", name_of(options.mesh).c_str());
+  return options;
+}
+
+Options with_bench_mesh(Options options, int px) {
+  if (!plans_mesh(options)) return options;
+  const weft::DitShape shape = bench_config().shape();
+  weft::PlanRequest request = bench_request(options, shape, px, options.world());
+  request.exact = options.planning.exact;
+  options.mesh = planned_mesh(options, shape, request);
   return options;
 }
 

@@ -15,6 +15,9 @@ bool plans_mesh(const Options& options);
 /// The options with a mesh: the one that is given, or the planned one, which is printed.
 Options with_mesh(Options options, const ModelFolder& model, const Work& work);
 
+/// The same for what `bench` does at this size of picture.
+Options with_bench_mesh(Options options, int px);
+
 /// Prints the ranking and writes --json and --svg, or measures and writes --calibrate.
 void plan(const Options& options);
 

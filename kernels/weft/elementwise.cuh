@@ -21,8 +21,11 @@ template <class Body>
 void for_each_number(cudaStream_t stream, Index rows, Index width, const Body& body) {
   if (rows * width == 0) return;
   constexpr int threads = 256;
-  each_number<<<blocks_for(rows * width, threads), threads, 0, stream>>>(rows, static_cast<int>(width), body);
-  check(cudaGetLastError(), "Launching an elementwise kernel");
+  cudaLaunchConfig_t config{};
+  config.gridDim = dim3(blocks_for(rows * width, threads)), config.blockDim = dim3(threads);
+  config.stream = stream;
+  check(cudaLaunchKernelEx(&config, each_number<Body>, rows, static_cast<int>(width), body),
+        "Launching an elementwise kernel");
 }
 
 /// to = from, converted.

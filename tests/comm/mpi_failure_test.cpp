@@ -3,8 +3,6 @@
 #include <doctest/doctest.h>
 
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,6 +18,7 @@
 #include <vector>
 
 #include "../io/temporary_folder.hpp"
+#include "cut_off.hpp"
 #include "weft/io/descriptor.hpp"
 
 namespace {
@@ -122,19 +121,14 @@ void check(const std::string& fate, int code, const std::function<void(const Job
 
 void send_signal(const Job& job, int culprit, int number) { ::kill(job.process(culprit), number); }
 
-/// All that comes to the process from the network is dropped from now on, and nobody is told.
-bool cut_off(int process) {
-  sock_filter drop{BPF_RET | BPF_K, 0, 0, 0};
-  const sock_fprog program{1, &drop};
+/// The process from the network.
+bool cut_off_process(int process) {
   const weft::Descriptor handle(static_cast<int>(::syscall(SYS_pidfd_open, process, 0)));
   int sockets = 0;
   for (const auto& entry : std::filesystem::directory_iterator("/proc/" + std::to_string(process) + "/fd")) {
     const int number = std::atoi(entry.path().filename().c_str());
     const weft::Descriptor copy(static_cast<int>(::syscall(SYS_pidfd_getfd, handle.get(), number, 0)));
-    int domain = 0;
-    socklen_t size = sizeof domain;
-    if (::getsockopt(copy.get(), SOL_SOCKET, SO_DOMAIN, &domain, &size) != 0 || domain == AF_UNIX) continue;
-    sockets += ::setsockopt(copy.get(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0;
+    sockets += cut_off(copy.get());
   }
   return sockets > 0;
 }
@@ -164,7 +158,7 @@ TEST_CASE("a rank whose network is gone") {
   check(
       "wait", 1,
       [&](const Job& job, int culprit) {
-        can_cut_off = cut_off(job.process(culprit));
+        can_cut_off = cut_off_process(job.process(culprit));
         if (!can_cut_off) send_signal(job, culprit, SIGSTOP);
       },
       {"has not been heard of for 1.5 s; the last it did was "}, "--mca btl tcp,self");

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -9,7 +10,9 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <vector>
 
+#include "cut_off.hpp"
 #include "weft/backend/cuda.cuh"
 #include "weft/comm/nccl.cuh"
 
@@ -25,11 +28,23 @@ namespace {
   for (;;) all.emplace_back(queue, Index{1} << 32);
 }
 
+/// This process from the network. Where that is not allowed, it is stopped instead.
+void cut_off_all() {
+  std::vector<int> descriptors;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd"))
+    descriptors.push_back(std::atoi(entry.path().filename().c_str()));
+  int sockets = 0;
+  for (const int descriptor : descriptors) sockets += cut_off(descriptor);
+  if (sockets > 0) return;
+  std::cerr << "this system lets no test cut off a process: it is stopped instead\n";
+  std::raise(SIGSTOP);
+}
+
 void work(World& world, const std::string& fate, int culprit) {
   weft::cuda::Queue queue;
   const weft::cuda::Buffer<double> sum(queue, 1);
   auto group = world.split("ulysses", {0, 1, 2, 3});
-  const int steps = fate == "wait" ? 1 << 30 : 60;
+  const int steps = fate == "wait" || fate == "cut" ? 1 << 30 : 60;
   for (int step = 0; step < steps; ++step) {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
     group.all_reduce(queue, sum.view(std::array<Index, 1>{1}));
@@ -37,6 +52,7 @@ void work(World& world, const std::string& fate, int culprit) {
       if (fate == "throw") throw std::runtime_error("boom");
       if (fate == "refuse") weft::refuse("steps is ", 0);
       if (fate == "memory") exhaust(queue);
+      if (fate == "cut") cut_off_all();
     }
     queue.synchronize();
   }

@@ -6,9 +6,16 @@ on_one_gpu=$1 failing=$2 ranks=4 timeout_ms=1500 failures=0
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
-# try FATE CULPRIT SIGNAL CODE WORDS: the signal, if any, goes to the culprit; all end with the code and these words.
+# fail WHAT: of the try at hand.
+fail() {
+  echo "FAILED: $fate${signal:+ $signal}, rank $culprit: $1; exit code $ended after $seconds s, said: $said"
+  failures=$((failures + 1))
+}
+
+# try FATE CULPRIT SIGNAL CODE WORDS: the signal, if any, goes to the culprit; all end with the code, and words that
+# match the pattern.
 try() {
-  local fate=$1 culprit=$2 signal=$3 code=$4 words=$5 job ended=124 said left=0
+  local fate=$1 culprit=$2 signal=$3 code=$4 words=$5 job ended begin seconds said left=()
   rm -f "$folder"/*
   timeout -k 1 60 "$on_one_gpu" $ranks "$failing" "$folder" "$fate" "$culprit" $timeout_ms 2>"$folder/err" &
   job=$!
@@ -16,34 +23,45 @@ try() {
     [[ $(find "$folder" -name '[0-9]' | wc -l) == "$ranks" ]] && break
     sleep 0.05
   done
-  sleep 1
-  [[ -z $signal ]] || kill "-$signal" "$(cat "$folder/$culprit")"
-  for ((i = 0; i < 200; ++i)); do
-    kill -0 $job 2>/dev/null || break
-    sleep 0.05
-  done
-  for file in "$folder"/[0-9]; do
-    # A stopped process cannot end by itself; launchers kill it.
-    kill -9 "$(cat "$file")" 2>/dev/null && [[ $signal != STOP || ${file##*/} != "$culprit" ]] && left=1
-  done
+  begin=$EPOCHREALTIME
+  if [[ -n $signal ]]; then
+    sleep 1
+    begin=$EPOCHREALTIME
+    kill "-$signal" "$(cat "$folder/$culprit")"
+  fi
   wait $job
   ended=$?
-  said=$(cat "$folder/err")
-  if [[ ($code != any && $ended != "$code") || $left == 1 || $said != *"$words"* ]]; then
-    echo "FAILED: $fate, rank $culprit: exit code $ended, left behind: $left, said: $said"
-    failures=$((failures + 1))
+  seconds=$(awk "BEGIN { printf \"%.1f\", $EPOCHREALTIME - $begin }")
+  for file in "$folder"/[0-9]; do
+    kill -9 "$(cat "$file")" 2>/dev/null && left+=("${file##*/}")
+  done
+  # Whoever is stopped cannot end by itself: launchers kill it.
+  said=$(grep -v "process $(cat "$folder/$culprit") did not end" "$folder/err")
+  [[ $fate == cut || $signal == STOP ]] || said=$(cat "$folder/err")
+  if ((${#left[@]} > 0)); then
+    fail "left behind ${left[*]}"
+  elif [[ $said == *"did not end"* ]]; then
+    fail "had to be killed"
+  elif awk "BEGIN { exit !($seconds > 10) }"; then
+    fail "took too long"
+  elif [[ $code != any && $ended != "$code" ]]; then
+    fail "the exit code is to be $code"
+  elif [[ $said != $words ]]; then
+    fail "that is not $words"
   else
-    echo "passed: $fate $signal, rank $culprit: $(head -n 1 "$folder/err")"
+    echo "passed: $fate${signal:+ $signal}, rank $culprit, $seconds s: ${said%%$'\n'*}"
   fi
 }
 
 for ((n = 0; n < ${WEFT_REPEAT:-1}; ++n)); do
   culprit=$(((n + 2) % ranks))
+  named="*rank $culprit, *; the last it did was all_reduce ulysses*"
   try none $culprit "" 0 ""
-  try throw $culprit "" 1 "rank $culprit, at all_reduce ulysses: boom"
-  try refuse $culprit "" 2 "steps is 0"
-  try memory $culprit "" 1 "rank $culprit, at all_reduce ulysses: Taking memory on the device failed"
-  try wait $culprit KILL any "rank $culprit"
-  try wait $culprit STOP any "rank $culprit"
+  try throw $culprit "" 1 "*rank $culprit, at all_reduce ulysses: boom*"
+  try refuse $culprit "" 2 "*steps is 0*"
+  try memory $culprit "" 1 "*rank $culprit, at all_reduce ulysses: Taking memory on the device failed*"
+  try wait $culprit KILL any "${named/;/has died;}"
+  try wait $culprit STOP any "${named/;/has not been heard of for 1.5 s;}"
+  try cut $culprit "" any "${named/;/has not been heard of for 1.5 s;}"
 done
 exit $((failures > 0))

@@ -6,6 +6,8 @@
 #include "weft/backend/cuda.cuh"
 #include "weft/comm/peer/launch.cuh"
 #include "weft/comm/solo.hpp"
+#include "weft/core/exposure.hpp"
+#include "weft/model/weight_source.hpp"
 #include "worlds.cpp"  // here too: nvcc lays out some lambdas otherwise than the host compiler, so no mixing
 
 namespace {
@@ -121,6 +123,52 @@ TEST_CASE("peer: half precision on any mesh is as near to one rank as rounding l
     if (mesh.cfg > 1) continue;
     CAPTURE(described(mesh));
     CHECK(relative_l2(on_mesh(model, mesh, evaluate), expected) <= 1e-2);
+  }
+}
+
+/// Little enough for compute-sanitizer --tool racecheck --kernel-name kns=weft, which is slow.
+TEST_CASE("peer: two steps on four ranks") {
+  const Golden golden("v12");
+  const OnDevice<float> model(golden.folder / "model/transformer");
+  auto request = golden.request("ddpm_rescale");
+  request.sampler = weft::make_sampler("ddim", golden.schedule(), 2);
+  request.step_noise = {};
+  const auto paint = [&request](auto& engine) { return engine.generate(request); };
+  const weft::Tensor expected = on_one(model, paint);
+  for (const weft::Mesh& mesh :
+       {weft::Mesh{.cfg = 2, .ulysses = 2}, weft::Mesh{.ring = 4}, weft::Mesh{.pipe = 4, .warmup = 2}}) {
+    CAPTURE(described(mesh));
+    CHECK(relative_l2(on_mesh(model, mesh, paint), expected) <= 1e-5);
+  }
+}
+
+/// Ranks that share a GPU compute by turns, and little is left idle to hide behind. A stage's result is
+/// needed at the next tick, Ring's next block after an attention.
+TEST_CASE("peer: what travels beside computation hides behind it in part") {
+  const weft::HunyuanConfig config(weft::Config(
+      R"({"num_layers": 8, "num_attention_heads": 16, "attention_head_dim": 88, "hidden_size": 1408,
+          "mlp_ratio": 4.3637, "patch_size": 2, "in_channels": 4, "learn_sigma": true,
+          "cross_attention_dim": 1024, "cross_attention_dim_t5": 2048, "text_len": 77, "text_len_t5": 256,
+          "pooled_projection_dim": 1024, "use_style_cond_and_image_meta_size": false})",
+      "8 blocks of HunyuanDiT v1.2"));
+  const OnDevice<__nv_bfloat16> model(config, weft::RandomWeights{});
+  weft::Tensor clip({77, 1024}), t5({256, 2048}), clip_mask({77}), t5_mask({256});
+  const weft::Request<Prompt> request{.prompts = {{clip, clip_mask, t5, t5_mask}},
+                                      .negatives = {{clip, clip_mask, t5, t5_mask}},
+                                      .height = 128,
+                                      .width = 128,
+                                      .sampler = weft::make_sampler("ddim", Golden("v12").schedule(), 6)};
+  for (const weft::Mesh& mesh :
+       {weft::Mesh{.ring = 2}, weft::Mesh{.ring = 4}, weft::Mesh{.pipe = 2, .patches = 4},
+        weft::Mesh{.pipe = 4, .patches = 8}, weft::Mesh{.cfg = 2, .pipe = 2, .patches = 4}}) {
+    weft::Trace trace(static_cast<int>(mesh.ranks()));
+    on_mesh(
+        model, mesh, [&request](auto& engine) { return engine.generate(request); }, &trace);
+    CAPTURE(described(mesh));
+    for (const weft::Exposure& axis : exposures(trace)) {
+      MESSAGE(described(mesh) << ": " << to_string(axis));
+      if (axis.axis == "ring" || axis.axis == "pipe") CHECK(axis.share() < 0.9);
+    }
   }
 }
 

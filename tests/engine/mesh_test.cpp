@@ -1,6 +1,7 @@
 // Any mesh against one rank.
 #include <doctest/doctest.h>
 
+#include "cases.hpp"
 #include "worlds.hpp"
 
 TEST_CASE("Any mesh with full warm-up equals one rank, also where nothing divides") {
@@ -8,18 +9,11 @@ TEST_CASE("Any mesh with full warm-up equals one rank, also where nothing divide
   for (const char* name : {"v12", "v11_hd88"}) {
     const Golden golden(name);
     for (int i = 0; i < 12; ++i) {
-      auto request = golden.request("ddpm");
-      const int steps = 2;
-      request.sampler = weft::make_sampler(i % 2 ? "ddpm" : "dpmpp", golden.schedule(), steps);
-      request.noise = request.step_noise = {};
-      request.prompts.push_back(request.negatives[0]);
-      request.negatives.push_back(request.prompts[0]);
-      request.height = 2 * meshes.draw(1, 9), request.width = 2 * meshes.draw(1, 9);
-      request.guidance_rescale = i % 3 ? 0 : 0.5f;
-      request.seed = static_cast<std::uint64_t>(i);
+      const weft::Index height = 2 * meshes.draw(1, 9), width = 2 * meshes.draw(1, 9);
+      const auto request = two_pictures(golden, i, height, width);
       const weft::Tensor serial = generate(golden.model, {}, request);
 
-      weft::Mesh mesh = meshes(golden.model.shape(), 2, steps);
+      weft::Mesh mesh = meshes(golden.model.shape(), 2, 2);
       const auto tokens = static_cast<int>(request.height * request.width / 4);
       if (mesh.patches > tokens) mesh.patches = mesh.pipe = 1;
       CAPTURE(name_of(mesh));
@@ -46,11 +40,7 @@ TEST_CASE("Any mesh evaluates as one rank does") {
 TEST_CASE("Without a step's change the state is the noise, bit for bit on every mesh") {
   RandomMeshes meshes;
   const Golden golden("v12");
-  auto request = golden.request("ddim");
-  request.noise = request.step_noise = {};
-  request.height = 10, request.width = 22;
-  request.sampler = {{.timestep = 500, .keep = 1, .take = 0},
-                     {.timestep = 100, .keep = 1, .take = 0, .noise = 1}};
+  const auto request = noise_alone(golden);
   const weft::Tensor serial = generate(golden.model, {}, request);
   for (weft::Index i = 0; i < serial.size(); ++i) {
     const auto element = static_cast<std::uint64_t>(i);

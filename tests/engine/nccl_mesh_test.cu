@@ -4,7 +4,7 @@
 
 #include <cuda_bf16.h>
 
-#include "golden.hpp"
+#include "cases.hpp"
 #include "weft/backend/cuda.cuh"
 #include "weft/comm/solo.hpp"
 
@@ -36,7 +36,7 @@ Tensor generate(const Golden& golden, const weft::Mesh& mesh, const weft::Reques
                                    Engine::blocks(mesh, all_processes->rank(), golden.model.shape()));
   Engine engine(model, mesh, *all_processes);
   Tensor out = engine.generate(request);
-  if (!is_eager()) CHECK(engine.loop_counts() == weft::QueueCounts());
+  CHECK(engine.loop_counts() == weft::QueueCounts());
   if (all_processes->rank() == 0)
     CHECK(engine.generate(request).data == out.data);
   else
@@ -45,11 +45,11 @@ Tensor generate(const Golden& golden, const weft::Mesh& mesh, const weft::Reques
 }
 
 /// Meshes of as many ranks as there are processes, some with stages or none.
-std::vector<weft::Mesh> meshes(const weft::DitShape& model, int steps, bool with_stages, std::size_t count) {
+std::vector<weft::Mesh> meshes(const weft::DitShape& model, bool with_stages, std::size_t count) {
   RandomMeshes random;
   std::vector<weft::Mesh> out;
   for (int tries = 0; out.size() < count && tries < 100000; ++tries) {
-    const weft::Mesh mesh = random(model, 2, steps);
+    const weft::Mesh mesh = random(model, 2, 2);
     const bool has_stages = mesh.pipe > 1 || mesh.patch_count() > 1;
     if (mesh.ranks() != all_processes->size() || has_stages != with_stages) continue;
     out.push_back(mesh);
@@ -64,17 +64,10 @@ std::vector<weft::Mesh> meshes(const weft::DitShape& model, int steps, bool with
 template <class Element>
 void compare(const char* name, bool with_stages, std::size_t count, double tolerance) {
   const Golden golden(name);
-  const int steps = 2;
   int i = 0;
-  for (const weft::Mesh& mesh : meshes(golden.model.shape(), steps, with_stages, count)) {
-    auto request = golden.request("ddpm");
-    request.sampler = weft::make_sampler(i % 2 ? "ddpm" : "dpmpp", golden.schedule(), steps);
-    request.noise = request.step_noise = {};
-    request.prompts.push_back(request.negatives[0]);
-    request.negatives.push_back(request.prompts[0]);
-    request.height = 2 * (5 + i % 3), request.width = 2 * (9 - i % 4);
-    request.guidance_rescale = i % 3 ? 0 : 0.5f;
-    request.seed = static_cast<std::uint64_t>(i++);
+  for (const weft::Mesh& mesh : meshes(golden.model.shape(), with_stages, count)) {
+    const auto request = two_pictures(golden, i, 2 * (5 + i % 3), 2 * (9 - i % 4));
+    ++i;
     CAPTURE(name_of(mesh));
     if (all_processes->rank() == 0) MESSAGE(name << ": " << name_of(mesh));
     const Tensor together = generate<Element>(golden, mesh, request),
@@ -106,30 +99,14 @@ TEST_CASE("Meshes with stages and full warm-up equal one rank in bfloat16") {
 TEST_CASE("Ranks send the bytes of the methods' formulas") {
   if (!is_eager()) return;  // what is replayed is not counted
   const int n = all_processes->size();
+  if (n != 2 && n != 4) return;
   const Golden golden("v12");
-  const Index steps = 2, blocks = golden.model.shape().blocks;
-  auto request = golden.request("ddim");
-  request.step_noise = {};
-  request.sampler = weft::make_sampler("ddim", golden.schedule(), static_cast<int>(steps));
-  const Index activations =
-      64 * golden.model.shape().width * 4;  // of one branch, of 8 × 8 tokens, in float32
-  using Engine = weft::Engine<DeviceModel<float>, Full, World>;
+  const TrafficLoop loop{golden};
   const DeviceModel<float> model(golden.folder / "model/transformer");
-  const auto check = [&](const weft::Mesh& mesh, const char* axis, Index expected) {
-    const auto sent = [axis] {
-      const auto at = all_processes->traffic().find(axis);
-      return at == all_processes->traffic().end() ? 0 : at->second.bytes;
-    };
-    const Index before = sent();
-    Engine(model, mesh, *all_processes).generate(request);
+  for (const auto& [mesh, axis, bytes] : loop.sendings(n)) {
+    const Index before = bytes_sent(*all_processes, axis);
+    weft::Engine<DeviceModel<float>, Full, World>(model, mesh, *all_processes).generate(loop.request());
     CAPTURE(axis);
-    CHECK(sent() - before == expected);
-  };
-  if (n == 2 || n == 4) {
-    check({.ulysses = n}, "ulysses", steps * 4 * (n - 1) * 2 * activations * blocks / (n * n));
-    check({.ring = n}, "ring", steps * 2 * (n - 1) * 2 * activations * blocks / n);
-    const bool is_end = all_processes->rank() == 0 || all_processes->rank() == n - 1;
-    check({.pipe = n, .patches = n + 1}, "pipe", (is_end ? 1 : 2) * steps * 2 * activations);
+    CHECK(bytes_sent(*all_processes, axis) - before == bytes(all_processes->rank()));
   }
-  if (n == 2) check({.cfg = 2}, "cfg", steps * 4 * 16 * 16 * 4);
 }

@@ -13,6 +13,7 @@ namespace {
 
 }  // namespace
 
+int gpus_on_cuda() { refuse_cuda(); }
 weft::Tensor run_on_cuda(const Options&, const ModelFolder&, Work, weft::Trace*) { refuse_cuda(); }
 DeviceMemory memory_on_cuda(const Options&) { refuse_cuda(); }
 BenchReport bench_on_cuda(const Options&) { refuse_cuda(); }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <deque>
 #include <limits>
 #include <span>
 #include <string_view>
@@ -12,6 +13,8 @@
 #include "../bench.hpp"
 #include "../bench_work.hpp"
 #include "../parallel.hpp"
+#include "../planning.hpp"
+#include "devices.cuh"
 #include "weft/backend/cuda.cuh"
 #include "weft/comm/peer/launch.cuh"
 #include "weft/comm/solo.hpp"
@@ -95,36 +98,40 @@ weft::Tensor random_evaluation(int px) {
 }
 
 template <class Backend>
-SizeReport measure_size(const Options& options, const weft::HunyuanDiT<Backend>& model, int px) {
+SizeReport measure_size(const Options& options, const std::deque<weft::HunyuanDiT<Backend>>& models, int px) {
   using World = weft::Solo<typename Backend::Queue>;
   using Engine = weft::Engine<weft::HunyuanDiT<Backend>, weft::Local, World>;
   using Clock = std::chrono::steady_clock;
 
+  const weft::HunyuanDiT<Backend>& model = models.front();
   static constexpr int warmup = 2;
   auto request = random_request(model.config(), px, options.pictures, options.timed_steps + warmup);
   SizeReport report;
-  report.px = px, report.traced_steps = 2;
+  report.px = px, report.mesh = options.mesh, report.traced_steps = 2;
   request.progress = [&report, &options](weft::Index done) {
     if (done == 1)
       report.first_step_s = std::chrono::duration<double>(Clock::now() - options.started).count();
   };
-  const auto measure = [&options, &model, &request, &report]<class Policies>(auto& world, Policies) {
+  const auto measure = [&options, &request, &report]<class Policies>(const weft::HunyuanDiT<Backend>& own,
+                                                                     auto& world, Policies) {
     weft::Engine<weft::HunyuanDiT<Backend>, Policies, std::remove_reference_t<decltype(world)>> engine(
-        model, options.mesh, world);
+        own, options.mesh, world);
     engine.generate(request);
     if (world.rank() > 0) return;
     for (const double seconds : std::span(engine.step_seconds()).subspan(warmup - 1))
       report.step_ms.push_back(1e3 * seconds);
   };
   if (options.world() > 1 || options.mesh.patch_count() > 1) {
-    weft::peer::launch(options.world(), [&measure](weft::peer::World& world) { measure(world, Parallel()); });
+    weft::peer::launch(options.world(), [&models, &measure](weft::peer::World& world) {
+      measure(models[static_cast<std::size_t>(world.device())], world, Parallel());
+    });
     return report;
   }
   World world;
-  measure(world, weft::Local());
+  measure(model, world, weft::Local());
 
   request.progress = nullptr;
-  request.sampler = random_sampler(report.traced_steps + 1);  // the first finds the products' algorithms
+  request.sampler = random_sampler(report.traced_steps + 1);  // the first warms up
   weft::Lane lane;
   World traced(1, &lane);
   Engine(model, {}, traced).generate(request);
@@ -152,8 +159,14 @@ BenchReport measure(const Options& options) {
   BenchReport report;
   report.device = device_name();
   {
-    const weft::HunyuanDiT<Backend> model(bench_config(), weft::RandomWeights{});
-    for (const int px : options.px) report.sizes.push_back(measure_size<Backend>(options, model, px));
+    const Memories<weft::peer::World> memories = devices_of(options);
+    std::deque<weft::HunyuanDiT<Backend>> models;
+    for (int i = memories.count; i-- > 0;) {
+      memories.choose(i);
+      models.emplace_front(bench_config(), weft::RandomWeights{});
+    }
+    for (const int px : options.px)
+      report.sizes.push_back(measure_size<Backend>(with_bench_mesh(options, px), models, px));
   }
   report.roofline = measured_roofline<Backend>();
   return report;

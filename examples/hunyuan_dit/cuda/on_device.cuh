@@ -8,6 +8,7 @@
 #include "../running.hpp"
 #include "calibrate.cuh"
 #include "device.cuh"
+#include "devices.cuh"
 #include "measure.cuh"
 #include "weft/backend/cuda.cuh"
 #include "weft/comm/peer/launch.cuh"
@@ -19,14 +20,6 @@ namespace command {
 /// Attention for HunyuanDiT's heads, and for those of share/shapes.
 template <class E>
 using Cuda = weft::Cuda<E, 48, 88>;
-
-/// The devices of so many ranks.
-inline Memories<weft::peer::World> devices_of(const Options& options) {
-  const int devices = weft::peer::device_count();
-  return {static_cast<int>(std::min<weft::Index>(devices, options.world())),
-          [](int device) { weft::cuda::check(cudaSetDevice(device), "Choosing the device"); },
-          [](const weft::peer::World& world) { return world.device(); }};
-}
 
 template <class E>
 weft::Tensor OnDevice<E>::run(const Options& options, const ModelFolder& folder, Work work,

@@ -23,6 +23,8 @@ double relative_l2(const weft::Tensor& found, const weft::Tensor& right) {
 
 }  // namespace
 
+int gpus_on_cuda() { return weft::peer::connected_device_count(); }
+
 DeviceMemory memory_on_cuda(const Options& options) {
   using weft::cuda::check;
   const int devices = weft::peer::device_count();

@@ -9,6 +9,9 @@
 
 namespace command {
 
+/// How many GPUs one process can drive.
+int gpus_on_cuda();
+
 /// How many devices the ranks of this process have, and the bytes that are free on the fullest one.
 struct DeviceMemory {
   int devices = 1;

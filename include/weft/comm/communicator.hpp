@@ -4,7 +4,10 @@
 
 #include <algorithm>
 #include <concepts>
+#include <functional>
+#include <map>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -17,6 +20,8 @@ struct Traffic {
   Index calls = 0;
   Index bytes = 0;
 };
+
+using TrafficByName = std::map<std::string, Traffic, std::less<>>;
 
 /// What every communicator has: a numbered place among its members, and waiting.
 template <class C>

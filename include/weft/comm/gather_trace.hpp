@@ -62,8 +62,8 @@ class SliceBytes {
   static std::string of(const Lane& lane) {
     std::string out;
     for (const Lane::Slice& slice : lane.slices()) {
-      const Head head{nanoseconds(slice.begin), nanoseconds(slice.end), slice.bytes, slice.flop,
-                      slice.name.size(),        slice.category.size()};
+      const Head head{nanoseconds(slice.begin), nanoseconds(slice.end), slice.bytes,          slice.flop,
+                      slice.awaited_by,         slice.name.size(),      slice.category.size()};
       out.append(reinterpret_cast<const char*>(&head), sizeof head);
       out += slice.name;
       out += slice.category;
@@ -81,7 +81,7 @@ class SliceBytes {
         return Clock::time_point(std::chrono::nanoseconds(count - offset));
       };
       lane.add({bytes.substr(at, head.name), bytes.substr(at + head.name, head.category), time(head.begin),
-                time(head.end), head.bytes, head.flop});
+                time(head.end), head.bytes, head.flop, head.awaited_by});
       at += head.name + head.category;
     }
   }
@@ -91,6 +91,7 @@ class SliceBytes {
     std::int64_t begin, end;
     Index bytes;
     double flop;
+    int awaited_by;
     std::size_t name, category;
   };
 };

@@ -58,12 +58,20 @@ class Hub {
 
   int ranks() const { return static_cast<int>(gone_.size()); }
 
-  /// True if the other side was there and the message has been delivered.
+  /// True if the other side was there and the message has been delivered. What is thrown ends both sides, so
+  /// that nobody waits for them.
   bool post(const Route& route, Side side, const Posted& mine) {
-    const Posted other = match(route, side, mine);
-    if (!other) return false;
-    side == Side::send ? MessageType::deliver(mine->message, other->message)
-                       : MessageType::deliver(other->message, mine->message);
+    Posted other;
+    try {
+      other = match(route, side, mine);
+      if (!other) return false;
+      side == Side::send ? MessageType::deliver(mine->message, other->message)
+                         : MessageType::deliver(other->message, mine->message);
+    } catch (...) {
+      mine->become(Post::stopped);
+      if (other) other->become(Post::stopped);
+      throw;
+    }
     mine->become(Post::finished);
     other->become(Post::finished);
     return true;

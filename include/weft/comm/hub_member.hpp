@@ -1,10 +1,7 @@
 // What communicators of ranks that are threads of one process have in common: members, traffic, events.
 #pragma once
 
-#include <algorithm>
-#include <map>
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,6 +9,7 @@
 
 #include "weft/comm/communicator.hpp"
 #include "weft/comm/hub.hpp"
+#include "weft/comm/members.hpp"
 
 namespace weft {
 
@@ -51,31 +49,25 @@ class HubEvent {
 template <class HubType>
 class HubMember {
  public:
-  int rank() const { return rank_; }
-  int size() const { return static_cast<int>(members_.size()); }
+  int rank() const { return members_.rank(); }
+  int size() const { return members_.size(); }
 
   /// What this rank has sent so far, by the name of the communicator.
-  const std::map<std::string, Traffic, std::less<>>& traffic() const { return *traffic_; }
+  const TrafficByName& traffic() const { return *traffic_; }
 
  protected:
   HubMember(HubType& hub, int rank)
-      : hub_(&hub), traffic_(std::make_shared<std::map<std::string, Traffic, std::less<>>>()), rank_(rank) {
-    for (int r = 0; r < hub.ranks(); ++r) members_.push_back(r);
-  }
+      : hub_(&hub), traffic_(std::make_shared<TrafficByName>()), members_(hub.ranks(), rank) {}
 
   /// From now on of `members` alone, the rank among them; they are numbers among the members so far.
   void become_member_of(std::string_view name, const std::vector<int>& members) {
-    const auto self = std::ranges::find(members, rank_);
-    if (self == members.end()) throw std::logic_error("a rank can only split off a group that it is in");
-    std::vector<int> ranks;
-    for (int member : members) ranks.push_back(world_rank(member));
-    name_ = name, members_ = std::move(ranks), rank_ = static_cast<int>(self - members.begin());
+    members_ = members_.some(members), name_ = name;
   }
 
   HubType& hub() const { return *hub_; }
   const std::string& name() const { return name_; }
-  const std::vector<int>& members() const { return members_; }
-  int world_rank(int member) const { return members_[static_cast<std::size_t>(member)]; }
+  const Members& members() const { return members_; }
+  int world_rank(int member) const { return members_.world_rank(member); }
 
   void count(const Traffic& sent) {
     Traffic& all = (*traffic_)[name_];
@@ -84,19 +76,17 @@ class HubMember {
 
   /// True if the other side was there and the message has been delivered.
   bool post_send(const typename HubType::Posted& post, int to) {
-    count({1, post->message.block.bytes()});
-    return hub_->post({name_, world_rank(rank_), world_rank(to)}, HubType::Side::send, post);
+    return hub_->post({name_, world_rank(rank()), world_rank(to)}, HubType::Side::send, post);
   }
   bool post_receive(const typename HubType::Posted& post, int from) {
-    return hub_->post({name_, world_rank(from), world_rank(rank_)}, HubType::Side::receive, post);
+    return hub_->post({name_, world_rank(from), world_rank(rank())}, HubType::Side::receive, post);
   }
 
  private:
   HubType* hub_;
-  std::shared_ptr<std::map<std::string, Traffic, std::less<>>> traffic_;
+  std::shared_ptr<TrafficByName> traffic_;
   std::string name_ = "world";
-  std::vector<int> members_;  // ranks of the world
-  int rank_;
+  Members members_;
 };
 
 }  // namespace weft

@@ -9,7 +9,6 @@
 #include <atomic>
 #include <chrono>
 #include <exception>
-#include <new>
 #include <optional>
 #include <string>
 #include <thread>
@@ -86,20 +85,7 @@ class Session {
 
   std::atomic<Lane*>& lane() { return lane_; }
 
-  /// Ends the job with the exception that is being handled.
-  [[noreturn]] void fail() {
-    try {
-      throw;
-    } catch (const Refused& refusal) {
-      watchdog_->fail(2, refusal.what());
-    } catch (const std::bad_alloc&) {
-      watchdog_->fail(1, "the memory is too small for this");
-    } catch (const std::exception& error) {
-      watchdog_->fail(1, error.what());
-    } catch (...) {
-      watchdog_->fail(1, "something was thrown that is no exception");
-    }
-  }
+  Watchdog& watchdog() { return *watchdog_; }
 
  private:
   void watch(Watchdog::Options options) {
@@ -133,7 +119,7 @@ void launch(Body body, const LaunchOptions& options = {}, int processes = 0) {
     World world(options.threads, session.lane());
     body(world);
   } catch (...) {
-    session.fail();
+    session.watchdog().fail(std::current_exception());
   }
 }
 

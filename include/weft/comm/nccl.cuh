@@ -5,7 +5,6 @@
 #include <atomic>
 #include <chrono>
 #include <exception>
-#include <new>
 #include <optional>
 #include <sstream>
 #include <string>
@@ -28,7 +27,7 @@ class World : public Communicator {
   Lane* lane() const { return home().lane; }
 
   /// What this rank posted last, such as "send pipe 3"; from any thread.
-  std::string doing() const { return home().activity.doing(); }
+  std::string doing() const { return home().doing(); }
   /// What has failed in the meantime, on any communicator of this rank; from any thread.
   std::string failure() const { return home().failure(); }
 
@@ -122,26 +121,23 @@ class Session {
   /// Ends the job when a communicator has failed of which the device would wait for ever.
   void listen(const World& world, const std::stop_token& stop) {
     while (!stop.stop_requested()) {
-      if (const std::string failure = world.failure(); !failure.empty()) watchdog_->fail(1, failure);
+      if (const std::string failure = world.failure(); !failure.empty()) {
+        std::this_thread::sleep_for(patience);
+        watchdog_->fail(1, failure);
+      }
       std::this_thread::sleep_for(std::chrono::milliseconds(100));
     }
   }
 
   /// Ends the job with the exception that nobody has caught.
   [[noreturn]] void fail() {
-    try {
-      if (const std::exception_ptr thrown = std::current_exception()) std::rethrow_exception(thrown);
-      watchdog_->fail(1, "the program was terminated");
-    } catch (const Refused& refusal) {
-      watchdog_->fail(2, refusal.what());
-    } catch (const std::bad_alloc&) {
-      watchdog_->fail(1, "the memory is too small for this");
-    } catch (const std::exception& error) {
-      watchdog_->fail(1, error.what());
-    } catch (...) {
-      watchdog_->fail(1, "something was thrown that is no exception");
-    }
+    const World* const world = world_;
+    if (world && !world->failure().empty()) std::this_thread::sleep_for(patience);
+    watchdog_->fail(std::current_exception());
   }
+
+  /// A communicator fails as well when another rank has died, of which the watchdog tells within this time.
+  static constexpr std::chrono::milliseconds patience{1000};
 
   static inline Session* current_ = nullptr;
 

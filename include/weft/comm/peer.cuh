@@ -1,6 +1,7 @@
 // The communicator of ranks that are threads of one process, on as many CUDA devices as there are.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <span>
 #include <string>
@@ -19,7 +20,8 @@ namespace weft::peer {
 struct Hub : weft::Hub<Message> {
   cuda::Crew crew;
 
-  explicit Hub(int ranks) : weft::Hub<Message>(ranks), crew(ranks) {}
+  explicit Hub(int ranks)
+      : weft::Hub<Message>(ranks), crew(ranks, [this] { stop("another rank has failed"); }) {}
 
   void stop(const std::string& reason) {
     weft::Hub<Message>::stop(reason);
@@ -84,12 +86,11 @@ class Communicator : public HubMember<Hub> {
     Parts parts{};
     for (int member = 0; member < size(); ++member)
       parts.values[member] = static_cast<const double*>(all[static_cast<std::size_t>(member)].front());
-    const auto& sums = sums_->emplace_back(queue, values.size());
-    sum_parts(queue.stream(), parts, size(), values.size(), sums.view(values.extent).data);
+    const View<double, 1> sums = room_for_sums(queue, values.size());
+    sum_parts(queue.stream(), parts, size(), values.size(), sums.data);
     pushed(queue, {size() - 1, (size() - 1) * values.size() * static_cast<Index>(sizeof(double))});
-    check(cudaMemcpyAsync(values.data, sums.view(values.extent).data,
-                          static_cast<std::size_t>(values.size()) * sizeof(double), cudaMemcpyDeviceToDevice,
-                          queue.stream()),
+    check(cudaMemcpyAsync(values.data, sums.data, static_cast<std::size_t>(values.size()) * sizeof(double),
+                          cudaMemcpyDeviceToDevice, queue.stream()),
           "Copying sums");
   }
 
@@ -111,7 +112,7 @@ class Communicator : public HubMember<Hub> {
 
   /// What is queued after comes after what all members have pushed so far; `sent` is what this one has.
   void pushed(Queue& queue, const Traffic& sent) {
-    count(sent);
+    count_sent(queue, sent);
     reach(queue, {});
   }
 
@@ -124,8 +125,11 @@ class Communicator : public HubMember<Hub> {
       const Message& message = post->message;
       message.end->hold(queue.stream());
       if (queue.timeline() && message.begin)
-        queue.timeline()->add({name(), "transfer", {}, {}, message.block.bytes()}, message.begin,
-                              message.end);
+        queue.timeline()->add({.name = sentence(name(), ' ', message.to),
+                               .category = "transfer",
+                               .bytes = message.block.bytes(),
+                               .awaited_by = message.to},
+                              message.begin, message.end);
     }
     event.clear();
   }
@@ -133,12 +137,23 @@ class Communicator : public HubMember<Hub> {
  private:
   void begin_group() {
     group_ = name();
-    for (int member : members()) group_ += ' ' + std::to_string(member);
+    for (int member : members().of_world()) group_ += ' ' + std::to_string(member);
     lane_ = std::make_shared<const Lane>();
     sums_ = std::make_shared<std::vector<cuda::Buffer<double>>>();
     if (size() > Parts::most)
       refuse("a communicator has ", size(), " ranks; on devices of one process at most ", Parts::most,
              " meet");
+  }
+
+  /// Of all reductions on the queue, one after another. Taken when so much is first asked for, that is while
+  /// work is recorded; what recorded work uses stays.
+  View<double, 1> room_for_sums(Queue& queue, Index count) {
+    if (sums_->empty() || sums_->back().size() < count) sums_->emplace_back(queue, count);
+    return sums_->back().view(std::array{count});
+  }
+
+  void count_sent(const Queue& queue, const Traffic& sent) {
+    if (!queue.is_dry_run()) count(sent);
   }
 
   void post_send(Queue& queue, Event& event, std::shared_ptr<const cuda::Event> ready, const Block& block,
@@ -147,8 +162,9 @@ class Communicator : public HubMember<Hub> {
     const bool timed = queue.timeline() != nullptr;
     const auto kind = timed ? cuda::Event::Kind::time : cuda::Event::Kind::order;
     const auto begin = timed ? std::make_shared<const cuda::Event>(kind) : nullptr;
-    event.add(std::make_shared<Hub::Post>(
-        Message{block, std::move(ready), lane_, begin, std::make_shared<const cuda::Event>(kind)}));
+    event.add(std::make_shared<Hub::Post>(Message{
+        block, std::move(ready), lane_, begin, std::make_shared<const cuda::Event>(kind), world_rank(to)}));
+    count_sent(queue, {1, block.bytes()});
     HubMember::post_send(event.posts().back(), to);
   }
 
@@ -160,8 +176,7 @@ class Communicator : public HubMember<Hub> {
 
   std::string group_;                 // name and members
   std::shared_ptr<const Lane> lane_;  // for what this rank sends
-  std::shared_ptr<std::vector<cuda::Buffer<double>>>
-      sums_;  // of all reductions, as recordings keep using them
+  std::shared_ptr<std::vector<cuda::Buffer<double>>> sums_;
 };
 
 }  // namespace weft::peer

@@ -80,6 +80,7 @@ class Communicator : public HubMember<Hub> {
     if (block.bytes() == 0) return;
     const auto span = queue.span("send", name().c_str(), world_rank(to), block.bytes());
     const auto post = std::make_shared<Hub::Post>(Message{block});
+    count({1, block.bytes()});
     if (!HubMember::post_send(post, to)) event.add(post);
   }
 

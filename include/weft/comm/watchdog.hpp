@@ -11,8 +11,10 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <exception>
 #include <functional>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <sstream>
 #include <string>
@@ -77,6 +79,22 @@ class Watchdog {
     }
     wake();
     for (;;) ::pause();
+  }
+
+  /// The same for what was thrown; null if nothing was.
+  [[noreturn]] void fail(const std::exception_ptr& thrown) {
+    if (!thrown) fail(1, "the program was terminated");
+    try {
+      std::rethrow_exception(thrown);
+    } catch (const Refused& refusal) {
+      fail(refused_code, refusal.what());
+    } catch (const std::bad_alloc&) {
+      fail(1, "the memory is too small for this");
+    } catch (const std::exception& error) {
+      fail(1, error.what());
+    } catch (...) {
+      fail(1, "something was thrown that is no exception");
+    }
   }
 
  private:

@@ -26,9 +26,10 @@ class Lane {
   struct Slice {
     std::string name;
     std::string category;
-    Clock::time_point begin, end;
-    Index bytes = 0;  // of a transfer, or that an operator reads and writes
-    double flop = 0;  // of an operator
+    Clock::time_point begin{}, end{};
+    Index bytes = 0;      // of a transfer, or that an operator reads and writes
+    double flop = 0;      // of an operator
+    int awaited_by = -1;  // the rank that waits for a transfer; −1: its own
   };
 
   /// What a rank is doing: the innermost span that is open.

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -26,7 +27,8 @@ class Crew {
     std::vector<void*> memory;
   };
 
-  explicit Crew(int ranks) : ranks_(ranks) {}
+  /// A recording that fails calls stop_all, which is to end whatever other ranks wait for, `stop` included.
+  Crew(int ranks, std::function<void()> stop_all) : ranks_(ranks), stop_all_(std::move(stop_all)) {}
 
   /// Waits on the host until the `size` members of a group have come, of which this is number `place`;
   /// returns what each brought.
@@ -39,7 +41,7 @@ class Crew {
       came_.notify_all();
     }
     came_.wait(lock, [this, &meeting, size] { return stopped_ || meeting->count == size; });
-    if (meeting->count < size) throw Stopped("another rank has failed");
+    if (meeting->count < size) throw_stopped();
     return meeting->arrivals;
   }
 
@@ -50,18 +52,21 @@ class Crew {
     came_.notify_all();
   }
 
-  /// What all ranks' queue_work queues on their streams, as one graph. One rank queues at a time.
+  /// What all ranks' queue_work queues on their streams, as one graph. One rank queues at a time. If one
+  /// fails, none goes on before the recording has been abandoned and its streams can be used, or destroyed,
+  /// again.
   template <class Work>
   std::shared_ptr<const Graph> capture(int rank, cudaStream_t stream, const Work& queue_work) {
     const bool leads = rank == 0;
     meet("before recording", ranks_, rank, {});
-    if (leads) Graph::begin(stream);
+    if (leads) begin(stream);
     std::vector<Arrival> begun, done;
     try {
       begun = meet("begun recording", ranks_, rank, {leads ? moment_in(stream) : nullptr, {}});
       Arrival mine;
       {
         const Turn turn(*this);
+        throw_if_stopped();
         if (!leads) begun.front().moment->hold(stream);
         queue_work();
         mine.moment = moment_in(stream);
@@ -70,10 +75,11 @@ class Crew {
       if (leads)
         for (std::size_t other = 1; other < done.size(); ++other) done[other].moment->hold(stream);
     } catch (...) {
-      if (leads) Graph::abandon(stream);
+      stop_all_();
+      leads ? abandon(stream) : wait_for_abandonment();
       throw;
     }
-    if (leads) graph_ = std::make_shared<const Graph>(Graph::end(stream));
+    if (leads) end(stream);
     meet("recorded", ranks_, rank, {});
     const Turn turn(*this);  // the driver does not like recorded events to be destroyed at once
     begun.clear(), done.clear();
@@ -99,12 +105,15 @@ class Crew {
   template <class Wait>
   void stand_aside(const Wait& wait) {
     if (holder_ != std::this_thread::get_id()) return wait();
-    struct Aside {
-      Crew& crew;
-      explicit Aside(Crew& c) : crew(c) { crew.pass_turn(); }
-      ~Aside() { crew.take_turn(); }
-    } aside(*this);
-    wait();
+    pass_turn();
+    try {
+      wait();
+    } catch (...) {
+      take_turn();
+      throw;
+    }
+    take_turn();
+    throw_if_stopped();
   }
 
  private:
@@ -126,6 +135,38 @@ class Crew {
     return meeting;
   }
 
+  void begin(cudaStream_t stream) {
+    Graph::begin(stream);
+    set_recording(true);
+  }
+  void end(cudaStream_t stream) {
+    set_recording(false);
+    graph_ = std::make_shared<const Graph>(Graph::end(stream));
+  }
+  void abandon(cudaStream_t stream) {
+    {
+      const Turn turn(
+          *this);  // no other rank is queueing, and none will before it has seen that all is stopped
+      Graph::abandon(stream);
+    }
+    set_recording(false);
+  }
+  void wait_for_abandonment() {
+    std::unique_lock lock(mutex_);
+    came_.wait(lock, [this] { return !recording_; });
+  }
+  void set_recording(bool value) {
+    const std::lock_guard lock(mutex_);
+    recording_ = value;
+    came_.notify_all();
+  }
+
+  [[noreturn]] static void throw_stopped() { throw Stopped("another rank has failed"); }
+  void throw_if_stopped() {
+    const std::lock_guard lock(mutex_);
+    if (stopped_) throw_stopped();
+  }
+
   void take_turn() {
     turn_.lock();
     holder_ = std::this_thread::get_id();
@@ -136,10 +177,11 @@ class Crew {
   }
 
   const int ranks_;
+  const std::function<void()> stop_all_;
   std::mutex mutex_;
   std::condition_variable came_;
   std::map<std::string, std::shared_ptr<Meeting>> meetings_;
-  bool stopped_ = false;
+  bool stopped_ = false, recording_ = false;
   std::mutex turn_;
   std::atomic<std::thread::id> holder_{};
   std::shared_ptr<const Graph> graph_;  // the last that was recorded

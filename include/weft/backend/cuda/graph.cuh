@@ -31,6 +31,7 @@ class Graph {
   static void abandon(cudaStream_t stream) {
     cudaGraph_t captured = nullptr;
     cudaStreamEndCapture(stream, &captured);
+    cudaGetLastError();  // that the recording is not whole is known
     if (captured) cudaGraphDestroy(captured);
   }
   static Graph end(cudaStream_t stream) {

@@ -49,7 +49,9 @@ class Queue {
   }
 
   /// Where slices of other streams go too; null without a trace.
-  Timeline* timeline() { return timeline_ ? &*timeline_ : nullptr; }
+  Timeline* timeline() { return timeline_ && !is_dry_run_ ? &*timeline_ : nullptr; }
+  /// Whether what is queued is recorded to be dropped, so that it never happens.
+  bool is_dry_run() const { return is_dry_run_; }
 
   /// Waits on the host for other ranks, which may have to record meanwhile.
   template <class Wait>
@@ -104,19 +106,22 @@ class Queue {
   std::int32_t* step_ = nullptr;   // of a replay; raised by one at its end
   Index next_step_ = -1;           // what *step_ will be when all that is queued is done; −1: nobody knows
   std::optional<Index> recorded_;  // the first step of the body that is being recorded
+  bool is_dry_run_ = false;
   Products products_;
   std::optional<Timeline> timeline_;
   QueueCounts counts_;
 };
 
-/// One graph, for all ranks of a crew together; one launch a replay.
+/// One graph, for all ranks of a crew together; one launch a replay. With a trace it is dropped, and was a
+/// dry run: all that a body does when it is first queued, as loading kernels, timing products and taking
+/// memory, may wait for the whole device, and there a receive that was posted ahead may wait for this very
+/// rank.
 template <class Body>
 class Queue::Recording {
  public:
   Recording(Queue& queue, Body body, Index first) : body_(std::move(body)) {
-    if (queue.timeline_) return;
     queue.synchronize();  // so that products can be timed
-    queue.recorded_ = first;
+    queue.recorded_ = first, queue.is_dry_run_ = queue.timeline_.has_value();
     const auto queue_work = [this, &queue, first] {
       body_(first);
       kernels::for_each_number(queue.stream_, 1, 1, kernels::AddToStep{queue.step_});
@@ -125,10 +130,11 @@ class Queue::Recording {
       graph_ = queue.crew_ ? queue.crew_->capture(queue.rank_, queue.stream_, queue_work)
                            : std::make_shared<const Graph>(Graph::capture(queue.stream_, queue_work));
     } catch (...) {
-      queue.recorded_.reset();
+      queue.recorded_.reset(), queue.is_dry_run_ = false;
       throw;
     }
-    queue.recorded_.reset();
+    queue.recorded_.reset(), queue.is_dry_run_ = false;
+    if (queue.timeline_) graph_.reset();
   }
 
   void replay(Queue& queue, Index step) const {

@@ -4,10 +4,7 @@
 
 #include <mpi.h>
 
-#include <algorithm>
 #include <exception>
-#include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -19,6 +16,7 @@
 
 #include "weft/backend/host/queue.hpp"
 #include "weft/comm/communicator.hpp"
+#include "weft/comm/members.hpp"
 #include "weft/core/error.hpp"
 
 namespace weft::mpi {
@@ -121,36 +119,31 @@ class Communicator {
   using Event = mpi::Event;
 
   /// Of MPI's world.
-  Communicator() : traffic_(std::make_shared<std::map<std::string, Traffic, std::less<>>>()), name_("world") {
-    adopt(MPI_COMM_WORLD, [](MPI_Comm*) {});
-    for (int r = 0; r < size(); ++r) members_.push_back(r);
-  }
+  Communicator()
+      : Communicator(
+            MPI_COMM_WORLD, [](MPI_Comm*) {}, "world", world_members()) {}
 
-  int rank() const { return rank_; }
-  int size() const { return size_; }
+  int rank() const { return members_.rank(); }
+  int size() const { return members_.size(); }
 
   /// `members` are ranks of this communicator, its caller among them; `name` tells it apart in traces and in
   /// traffic.
   Communicator split(std::string_view name, const std::vector<int>& members) const {
-    if (std::find(members.begin(), members.end(), rank_) == members.end())
-      throw std::logic_error("a rank can only split off a group that it is in");
-    MPI_Group all, some;
+    Members some = members_.some(members);
+    MPI_Group all, group;
     MPI_Comm comm;
     check(MPI_Comm_group(*comm_, &all), "splitting a communicator");
-    check(MPI_Group_incl(all, static_cast<int>(members.size()), members.data(), &some),
-          "splitting a communicator");
-    check(MPI_Comm_create_group(*comm_, some, 0, &comm), "splitting a communicator");
-    MPI_Group_free(&all), MPI_Group_free(&some);
-    Communicator out = *this;
-    out.name_ = name;
-    out.adopt(comm, [](MPI_Comm* mine) {
+    check(MPI_Group_incl(all, some.size(), members.data(), &group), "splitting a communicator");
+    check(MPI_Comm_create_group(*comm_, group, 0, &comm), "splitting a communicator");
+    MPI_Group_free(&all), MPI_Group_free(&group);
+    const auto free = [](MPI_Comm* mine) {
       int is_over = 0;
       MPI_Finalized(&is_over);
       if (!is_over) MPI_Comm_free(mine);
       delete mine;
-    });
-    out.members_.clear();
-    for (int member : members) out.members_.push_back(world_rank(member));
+    };
+    Communicator out(comm, free, name, std::move(some));
+    out.traffic_ = traffic_;
     return out;
   }
 
@@ -175,10 +168,10 @@ class Communicator {
 
   Event all_gather(Queue& queue, std::span<const Block> blocks) {
     Event event;
-    for (int peer = 0; peer < size_; ++peer)
-      if (peer != rank_) post_receive(queue, event, blocks[static_cast<std::size_t>(peer)], peer);
-    for (int peer = 0; peer < size_; ++peer)
-      if (peer != rank_) post_send(queue, event, blocks[static_cast<std::size_t>(rank_)], peer);
+    for (int peer = 0; peer < size(); ++peer)
+      if (peer != rank()) post_receive(queue, event, blocks[static_cast<std::size_t>(peer)], peer);
+    for (int peer = 0; peer < size(); ++peer)
+      if (peer != rank()) post_send(queue, event, blocks[static_cast<std::size_t>(rank())], peer);
     return event;
   }
 
@@ -194,7 +187,7 @@ class Communicator {
       if (to_receive) MPI_Get_elements_x(&status, MPI_BYTE, &count);
       if (to_receive && (code == MPI_ERR_TRUNCATE || (code == MPI_SUCCESS && count != *to_receive)))
         throw std::logic_error(sentence("a message of ", name_, " from rank ", peer, " to rank ",
-                                        world_rank(rank_), " has ", *to_receive, " bytes on one side and ",
+                                        world_rank(rank()), " has ", *to_receive, " bytes on one side and ",
                                         code == MPI_SUCCESS ? std::to_string(count) : "more",
                                         " on the other"));
       check(code, "a message");
@@ -203,18 +196,23 @@ class Communicator {
   }
 
   /// What this rank has sent so far, by the name of the communicator.
-  const std::map<std::string, Traffic, std::less<>>& traffic() const { return *traffic_; }
+  const TrafficByName& traffic() const { return *traffic_; }
 
  private:
   template <class Free>
-  void adopt(MPI_Comm comm, Free free) {
-    comm_ = {new MPI_Comm(comm), free};
+  Communicator(MPI_Comm comm, Free free, std::string_view name, Members members)
+      : comm_(new MPI_Comm(comm), free), name_(name), members_(std::move(members)) {
     check(MPI_Comm_set_errhandler(comm, MPI_ERRORS_RETURN), "setting up a communicator");
-    check(MPI_Comm_rank(comm, &rank_), "setting up a communicator");
-    check(MPI_Comm_size(comm, &size_), "setting up a communicator");
   }
 
-  int world_rank(int member) const { return members_[static_cast<std::size_t>(member)]; }
+  static Members world_members() {
+    int rank = 0, size = 1;
+    check(MPI_Comm_rank(MPI_COMM_WORLD, &rank), "setting up a communicator");
+    check(MPI_Comm_size(MPI_COMM_WORLD, &size), "setting up a communicator");
+    return {size, rank};
+  }
+
+  int world_rank(int member) const { return members_.world_rank(member); }
 
   void post_send(Queue& queue, Event& event, const Block& block, int to) {
     if (block.bytes() == 0) return;
@@ -235,10 +233,9 @@ class Communicator {
   }
 
   std::shared_ptr<MPI_Comm> comm_;
-  std::shared_ptr<std::map<std::string, Traffic, std::less<>>> traffic_;
+  std::shared_ptr<TrafficByName> traffic_ = std::make_shared<TrafficByName>();
   std::string name_;
-  std::vector<int> members_;  // ranks of the world
-  int rank_ = 0, size_ = 1;
+  Members members_;
 };
 
 }  // namespace weft::mpi

@@ -32,6 +32,17 @@ inline void check(ncclResult_t result, const char* what) {
                                     more && *more ? sentence(" (", more, ")") : std::string()));
 }
 
+/// A communicator of those that call it with the same color, in the order of their keys; null without a
+/// color. `most_blocks` of threads may run an operation; 0: NCCL says.
+inline ncclComm_t split_off(ncclComm_t comm, int color, int key, int most_blocks = 0) {
+  ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
+  if (most_blocks > 0) config.maxCTAs = most_blocks;
+  ncclComm_t out = nullptr;
+  check(ncclCommSplit(comm, color, key, &out, most_blocks > 0 ? &config : nullptr),
+        "splitting a communicator");
+  return out;
+}
+
 /// What all communicators of a rank share.
 class Home {
  public:
@@ -57,11 +68,19 @@ class Home {
     living_.erase(comm);
   }
 
-  Lane activity = Lane::without_slices();  // what was posted last, for whoever asks what the rank does
-  Lane* lane = nullptr;                    // of the trace
-  std::map<std::string, Traffic, std::less<>> traffic;
+  /// What is being posted on a communicator, for whoever asks what the rank does.
+  void begin(const std::string& name, const char* what, int peer) {
+    Lane::Activity doing{.category = what, .number = peer};
+    name.copy(doing.name.data(), doing.name.size() - 1);
+    activity_.begin(doing);
+  }
+  std::string doing() const { return activity_.doing(); }
+
+  Lane* lane = nullptr;  // of the trace
+  TrafficByName traffic;
 
  private:
+  Lane activity_ = Lane::without_slices();
   mutable std::mutex mutex_;
   std::map<ncclComm_t, std::string> living_;
 };
@@ -98,6 +117,21 @@ class Channel {
     cudaStreamDestroy(stream_);
   }
 
+  /// Carries the first messages with the members that are told, since NCCL connects ranks at these, and both
+  /// wait.
+  void connect(std::span<const int> to, std::span<const int> from) {
+    constexpr Index length = 16, least = 1 << 16;
+    std::byte* const room = memory(std::max<Index>(length * static_cast<Index>(from.size() + 1), least));
+    std::vector<Addressed> sends, receives;
+    for (const int peer : to) sends.push_back({peer, View<std::byte, 1>(room, {length})});
+    for (const int peer : from) {
+      const auto place = static_cast<Index>(receives.size() + 1);
+      receives.push_back({peer, View<std::byte, 1>(room + place * length, {length})});
+    }
+    transfer(nullptr, sends, receives);
+    check(cudaStreamSynchronize(stream_), "Connecting ranks");
+  }
+
   ncclComm_t comm() const { return comm_; }
   cudaStream_t stream() const { return stream_; }
 
@@ -107,7 +141,7 @@ class Channel {
 
   /// The messages of one operation, by ranks of this channel, none of them empty; in the trace from when it
   /// could begin until all have gone and come. Rows with gaps go through dense memory.
-  void transfer(cuda::Timeline* timeline, const char* category, std::span<const Addressed> sends,
+  void transfer(cuda::Timeline* timeline, std::span<const Addressed> sends,
                 std::span<const Addressed> receives) {
     Index bytes = 0, staged = 0;
     for (const Addressed& send : sends) bytes += send.block.bytes();
@@ -140,9 +174,13 @@ class Channel {
             "receiving");
     check(ncclGroupEnd(), "closing a group");
     kernels::move_packed_rows<kernels::Packing::out_of_dense>(stream_, incoming);
-    if (timeline)
-      timeline->add({named(sends, receives), category, {}, {}, bytes}, begun,
-                    cuda::moment_in(stream_, cuda::Event::Kind::time));
+    if (!timeline) return;
+    const bool sends_alone = receives.empty() && sends.size() == 1;
+    timeline->add({.name = named(sends, receives),
+                   .category = "transfer",
+                   .bytes = bytes,
+                   .awaited_by = sends_alone ? world_rank(sends.front().peer) : -1},
+                  begun, cuda::moment_in(stream_, cuda::Event::Kind::time));
   }
 
   /// At least so much for one operation; the next may write over it. Taken when it is first asked for, that
@@ -174,11 +212,13 @@ class Channel {
     return (block.bytes() + alignment - 1) / alignment * alignment;
   }
 
+  int world_rank(int member) const { return members_[static_cast<std::size_t>(member)]; }
+
   /// After the communicator and, if there is one alone, the peer.
   std::string named(std::span<const Addressed> sends, std::span<const Addressed> receives) const {
     std::set<int> peers;
     for (const auto& side : {sends, receives})
-      for (const Addressed& message : side) peers.insert(members_[static_cast<std::size_t>(message.peer)]);
+      for (const Addressed& message : side) peers.insert(world_rank(message.peer));
     return peers.size() == 1 ? sentence(name_, ' ', *peers.begin()) : name_;
   }
 

@@ -39,13 +39,27 @@ inline int device_of(int rank, int ranks, int devices) {
   return static_cast<int>(Index{rank} * std::min(devices, ranks) / ranks);
 }
 
+inline bool can_reach(int device, int other) {
+  int can = 0;
+  check(cudaDeviceCanAccessPeer(&can, device, other), "Asking what a device can reach");
+  return can != 0;
+}
+
+/// How many devices, from the first on, all reach each other's memory, as those of one process must. Refused
+/// if there is no CUDA device.
+inline int connected_device_count() {
+  const int devices = device_count();
+  for (int device = 1; device < devices; ++device)
+    for (int other = 0; other < device; ++other)
+      if (!can_reach(device, other) || !can_reach(other, device)) return device;
+  return devices;
+}
+
 /// Lets the current device reach the memory of the others. Refused if it cannot.
 inline void reach_other_devices(int device, int devices) {
   for (int other = 0; other < devices; ++other) {
     if (other == device) continue;
-    int can = 0;
-    check(cudaDeviceCanAccessPeer(&can, device, other), "Asking what a device can reach");
-    if (!can)
+    if (!can_reach(device, other))
       refuse("CUDA device ", device, " cannot reach the memory of device ", other,
              "; run one process a device, or choose others by CUDA_VISIBLE_DEVICES");
     const cudaError_t status = cudaDeviceEnablePeerAccess(other, 0);

@@ -37,6 +37,7 @@ struct Message {
   std::shared_ptr<const Lane> lane{};
   std::shared_ptr<const cuda::Event> begin{};  // null unless the time is asked for
   std::shared_ptr<const cuda::Event> end{};
+  int to = -1;  // the receiver
 
   static void deliver(const Message& from, Message& to) {
     const cudaStream_t stream = from.lane->get();

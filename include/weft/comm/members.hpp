@@ -1,0 +1,40 @@
+// Members: which ranks of the world a communicator is of, and the caller's place among them.
+#pragma once
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+namespace weft {
+
+class Members {
+ public:
+  /// The whole world.
+  Members(int ranks, int rank) : rank_(rank) {
+    for (int r = 0; r < ranks; ++r) of_world_.push_back(r);
+  }
+
+  /// Some of these members, by their numbers here, the caller among them.
+  Members some(const std::vector<int>& members) const {
+    const auto self = std::ranges::find(members, rank_);
+    if (self == members.end()) throw std::logic_error("a rank can only split off a group that it is in");
+    std::vector<int> of_world;
+    for (int member : members) of_world.push_back(world_rank(member));
+    return {std::move(of_world), static_cast<int>(self - members.begin())};
+  }
+
+  int rank() const { return rank_; }
+  int size() const { return static_cast<int>(of_world_.size()); }
+  int world_rank(int member) const { return of_world_[static_cast<std::size_t>(member)]; }
+  /// All of them, in order, by their ranks in the world.
+  const std::vector<int>& of_world() const { return of_world_; }
+
+ private:
+  Members(std::vector<int> of_world, int rank) : of_world_(std::move(of_world)), rank_(rank) {}
+
+  std::vector<int> of_world_;
+  int rank_;
+};
+
+}  // namespace weft

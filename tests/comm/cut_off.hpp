@@ -1,0 +1,16 @@
+// Cuts a process off the network, for tests of what the others make of that.
+#pragma once
+
+#include <linux/filter.h>
+#include <sys/socket.h>
+
+/// All that comes to the socket from the network is dropped from now on, and nobody is told. False if the
+/// descriptor is no socket of the network, or the system allows none of this.
+inline bool cut_off(int descriptor) {
+  sock_filter drop{BPF_RET | BPF_K, 0, 0, 0};
+  const sock_fprog program{1, &drop};
+  int domain = 0;
+  socklen_t size = sizeof domain;
+  if (::getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &domain, &size) != 0 || domain == AF_UNIX) return false;
+  return ::setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0;
+}

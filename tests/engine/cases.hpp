@@ -1,0 +1,77 @@
+// What the tests of meshes ask for, whatever the world: requests, and the bytes that ranks must send.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "golden.hpp"
+
+/// Two pictures in two steps, `number` by `number` others.
+inline weft::Request<Prompt> two_pictures(const Golden& golden, int number, weft::Index height,
+                                          weft::Index width) {
+  auto request = golden.request("ddpm");
+  request.sampler = weft::make_sampler(number % 2 ? "ddpm" : "dpmpp", golden.schedule(), 2);
+  request.noise = request.step_noise = {};
+  request.prompts.push_back(request.negatives[0]);
+  request.negatives.push_back(request.prompts[0]);
+  request.height = height, request.width = width;
+  request.guidance_rescale = number % 3 ? 0 : 0.5f;
+  request.seed = static_cast<std::uint64_t>(number);
+  return request;
+}
+
+/// In whose steps nothing changes but the noise that is added.
+inline weft::Request<Prompt> noise_alone(const Golden& golden) {
+  auto request = golden.request("ddim");
+  request.noise = request.step_noise = {};
+  request.height = 10, request.width = 22;
+  request.sampler = {{.timestep = 500, .keep = 1, .take = 0},
+                     {.timestep = 100, .keep = 1, .take = 0, .noise = 1}};
+  return request;
+}
+
+/// What the formula of a method says that a rank sends over an axis in a TrafficLoop.
+struct Sending {
+  weft::Mesh mesh;
+  const char* axis;
+  std::function<weft::Index(int rank)> bytes;
+};
+
+/// A loop of two steps on a picture of 8 × 8 tokens.
+struct TrafficLoop {
+  const Golden& golden;
+  weft::Index steps = 2;
+
+  weft::Request<Prompt> request() const {
+    auto request = golden.request("ddim");
+    request.step_noise = {};
+    request.sampler = weft::make_sampler("ddim", golden.schedule(), static_cast<int>(steps));
+    return request;
+  }
+
+  /// Over one method each, of n ranks. Those of Ulysses and Ring hold where n divides tokens and heads.
+  /// Ulysses: 4 (N − 1) / N² of the activations a rank and block; Ring: 2 (N − 1) / N; folded PipeFusion: the
+  /// activations once at the ends and twice in between; CfgParallel: one prediction a step.
+  std::vector<Sending> sendings(int n) const {
+    const weft::Index activations = 2 * 64 * golden.model.shape().width * 4;  // of both branches, in float32
+    const weft::Index blocks = golden.model.shape().blocks;
+    const weft::Index ulysses = steps * 4 * (n - 1) * activations * blocks / (n * n);
+    const weft::Index ring = steps * 2 * (n - 1) * activations * blocks / n;
+    const weft::Index pipe = steps * activations, cfg = steps * 4 * 16 * 16 * 4;
+    std::vector<Sending> out{{{.ulysses = n}, "ulysses", [ulysses](int) { return ulysses; }},
+                             {{.ring = n}, "ring", [ring](int) { return ring; }},
+                             {{.pipe = n, .patches = n + 1}, "pipe", [pipe, n](int rank) {
+                                return (rank == 0 || rank == n - 1 ? 1 : 2) * pipe;
+                              }}};
+    if (n == 2) out.push_back({{.cfg = 2}, "cfg", [cfg](int) { return cfg; }});
+    return out;
+  }
+};
+
+/// Bytes that this rank has sent over the axis so far.
+template <class World>
+weft::Index bytes_sent(const World& world, const char* axis) {
+  const auto at = world.traffic().find(axis);
+  return at == world.traffic().end() ? 0 : at->second.bytes;
+}
