@@ -24,8 +24,24 @@
 
 namespace command {
 
-/// Seconds for one `work()` among others on the queue, recorded as a step is: the best of three after one to
-/// warm up.
+/// Seconds from the beginning to the end of what `launch()` queues, the best of three after one to warm up.
+template <class Queue, class Launch>
+double fastest(Queue& queue, const Launch& launch) {
+  using weft::cuda::Event;
+  double best = std::numeric_limits<double>::infinity();
+  for (int time = 0; time < 4; ++time) {
+    const auto begin = weft::cuda::moment_in(queue.stream(), Event::Kind::time);
+    launch();
+    const auto end = weft::cuda::moment_in(queue.stream(), Event::Kind::time);
+    queue.synchronize();
+    float milliseconds = 0;
+    weft::cuda::check(cudaEventElapsedTime(&milliseconds, begin->get(), end->get()), "Timing");
+    if (time > 0) best = std::min(best, 1e-3 * milliseconds);
+  }
+  return best;
+}
+
+/// Seconds for one `work()` among others, recorded as a step is.
 template <class Queue, class Work>
 double seconds_of(Queue& queue, const Work& work) {
   work();  // what is looked for once is found now
@@ -33,17 +49,7 @@ double seconds_of(Queue& queue, const Work& work) {
   const auto recorded = weft::cuda::Graph::capture(queue.stream(), [&work] {
     for (int i = 0; i < repeats; ++i) work();
   });
-  double best = std::numeric_limits<double>::infinity();
-  for (int time = 0; time < 4; ++time) {
-    const auto begin = weft::cuda::moment_in(queue.stream(), weft::cuda::Event::Kind::time);
-    recorded.launch(queue.stream());
-    const auto end = weft::cuda::moment_in(queue.stream(), weft::cuda::Event::Kind::time);
-    queue.synchronize();
-    float milliseconds = 0;
-    weft::cuda::check(cudaEventElapsedTime(&milliseconds, begin->get(), end->get()), "Timing");
-    if (time > 0) best = std::min(best, 1e-3 * milliseconds / repeats);
-  }
-  return best;
+  return fastest(queue, [&recorded, &queue] { recorded.launch(queue.stream()); }) / repeats;
 }
 
 /// FLOP/s of a product of 8192³ of numbers of type `Operand`.
@@ -75,7 +81,7 @@ Roofline measured_roofline() {
   typename Backend::Queue queue;
   constexpr weft::Index gib = weft::Index{1} << 30;
   const typename Backend::template Buffer<char> from(queue, gib), to(queue, gib);
-  const double copied = seconds_of(queue, [&queue, &from, &to] {
+  const double copied = fastest(queue, [&queue, &from, &to] {
     weft::cuda::check(cudaMemcpyAsync(to.view(std::array{gib}).data, from.view(std::array{gib}).data, gib,
                                       cudaMemcpyDeviceToDevice, queue.stream()),
                       "Copying");

@@ -22,6 +22,7 @@ constexpr std::array product_tiles{
     ProductTile{256, 128, 1},  ProductTile{128, 256, 1},    ProductTile{128, 192, 1},
     ProductTile{192, 128, 1},  ProductTile{128, 128, 0.95}, ProductTile{128, 96, 0.95},
     ProductTile{128, 64, 0.8}, ProductTile{64, 96, 0.85},   ProductTile{64, 64, 0.6},
+    ProductTile{64, 48, 0.5},  ProductTile{128, 176, 0.95},
 };
 
 }  // namespace detail
@@ -30,7 +31,7 @@ constexpr std::array product_tiles{
 /// `fill` of its k.
 constexpr double product_seconds(const Gpu& gpu, Index m, Index n, Index k, Index element_bytes) {
   if (m == 0) return 0;
-  constexpr Index fill = 90;
+  constexpr Index fill = 120;
   const double rate = gpu.matrix_rate / gpu.multiprocessors;
   double best = std::numeric_limits<double>::infinity();
   for (const detail::ProductTile& tile : detail::product_tiles) {

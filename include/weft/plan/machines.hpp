@@ -47,7 +47,7 @@ inline constexpr Gpu t4{27.5 * tera, 0.3 * 65 * tera, 0.8 * 320 * gb, 16 * gb, 4
 inline constexpr Gpu h100{780 * tera, 663 * tera, 2930 * gb, 80 * gb, 132, 2 * us};
 /// NVIDIA H200 data sheet: the H100's multiprocessors with 4800 GB/s and 141 GB. Kernels and whole steps
 /// measured on one (tests/plan) are met within 15 and 10 %.
-inline constexpr Gpu h200{820 * tera, 663 * tera, 0.87 * 4800 * gb, 141 * gb, 132, 2 * us};
+inline constexpr Gpu h200{840 * tera, 663 * tera, 0.87 * 4800 * gb, 141 * gb, 132, 2 * us};
 /// A core of a server with AVX-512, in float32, orders of magnitude. Relative costs count: all ranks share
 /// the host.
 inline constexpr Gpu host_core{60e9, 30e9, 8 * gb, 64 * gb, 1, 5 * us};
