@@ -1,6 +1,7 @@
 // FP8 on one CUDA device against what diffusers computed in float32.
 #include <doctest/doctest.h>
 
+#include "staleness.hpp"
 #include "weft/backend/cuda.cuh"
 #include "weft/comm/solo.hpp"
 #include "worlds.cpp"  // here too: nvcc lays out some lambdas otherwise than the host compiler, so no mixing
@@ -18,15 +19,6 @@ struct OnDevice {
   World world;
   weft::Engine<Fp8Model, weft::Local, World> engine{model, {}, world};
 };
-
-/// In dB, of numbers from −1 to 1.
-double psnr(const weft::Tensor& a, const weft::Tensor& b) {
-  REQUIRE(a.shape == b.shape);
-  double squares = 0;
-  for (std::size_t i = 0; i < a.data.size(); ++i)
-    squares += std::pow(std::clamp(a.data[i], -1.0f, 1.0f) - std::clamp(b.data[i], -1.0f, 1.0f), 2);
-  return 10 * std::log10(4 * static_cast<double>(a.data.size()) / squares);
-}
 
 }  // namespace
 
@@ -52,8 +44,7 @@ TEST_CASE("Goldens in FP8: as far from diffusers as three bits of mantissa, with
 TEST_CASE("The trained model's pictures in FP8") {
   const Shapes shapes;
   const weft::SafeTensors expected(WEFT_GOLDENS_DIR "/shapes_ddim20.safetensors");
-  auto request = shapes.request(
-      {"a red circle left of a blue square on gray", "a green ring above a yellow cross on black"}, 20);
+  auto request = staleness_request(shapes);
   request.noise = expected.tensor("noise");
   OnDevice device(shapes.folder / "transformer");
   const weft::Tensor images = device.engine.generate(request);

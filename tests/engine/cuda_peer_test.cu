@@ -3,6 +3,7 @@
 
 #include <random>
 
+#include "staleness.hpp"
 #include "weft/backend/cuda.cuh"
 #include "weft/comm/peer/launch.cuh"
 #include "weft/comm/solo.hpp"
@@ -111,6 +112,15 @@ TEST_CASE("peer: stale keys are the host's, recorded or traced, with the same bi
     weft::Trace trace(static_cast<int>(mesh.ranks()));
     CHECK(relative_l2(on_mesh(model, mesh, paint, &trace), found) <= 1e-6);
   }
+}
+
+TEST_CASE("peer: what staleness costs on the trained model is what it costs on the host") {
+  const Shapes shapes;
+  const OnDevice<float> model(shapes.folder / "transformer");
+  const auto request = staleness_request(shapes);
+  check_staleness([&model, &request](const weft::Mesh& mesh) {
+    return on_mesh(model, mesh, [&request](auto& engine) { return engine.generate(request); });
+  });
 }
 
 TEST_CASE("peer: half precision on any mesh is as near to one rank as rounding lets it") {
