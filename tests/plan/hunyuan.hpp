@@ -39,6 +39,7 @@ constexpr weft::EngineTraits contiguous_engine(bool is_compiled) {
           .packs_exchanges = true,
           .keeps_text = false,
           .extra_passes = is_compiled ? 0 : 73,
+          .merge_passes = 3,
           .host_per_block = is_compiled ? 0.745e-3 : 1.75e-3,
           .host_per_exchange = is_compiled ? 0.18e-3 : 0.45e-3,
           .per_unit = 0.4e-3,

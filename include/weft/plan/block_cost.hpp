@@ -118,7 +118,7 @@ struct CostModel {
       return;
     }
     const Group group = group_of(mesh, Axis::ring);
-    const double merged = 3 * head_bytes(queries);
+    const double merged = engine.merge_passes * head_bytes(queries);
     if (mesh.copies_ring_cache()) {  // the stale keys first, the fresh ones when they are there
       const double stale = attention_seconds(gpu, queries, request.tokens - tokens, here, model.head_dim);
       const double fresh = attention_seconds(gpu, queries, tokens, here, model.head_dim);
