@@ -24,7 +24,8 @@ TEST_CASE("HunyuanConfig: the goldens' settings") {
                                       .placement = weft::Placement::folded,
                                       .ffn = 256,
                                       .text_length = 16,
-                                      .text_width = 32});
+                                      .text_width = 32,
+                                      .other_weights = 79752});
   CHECK(v12.ffn == 256);
   CHECK(v12.text_length() == 16);
   CHECK(v12.features() == 16);
