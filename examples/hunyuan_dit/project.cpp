@@ -84,16 +84,17 @@ class Rehearsals {
   Rehearsals(const Options& options, const weft::DitShape& shape) : options_(options), shape_(shape) {
     const weft::Hardware hardware = command::hardware_of(options);
     for (const int px : options.px) {
-      add({px, {}, 0});
+      ranks_.push_back({px, {}, 0});
       for (weft::Mesh mesh : meshes) {
         mesh = with_planned_patches(cost(px, mesh, hardware));
         check(px, mesh);
         const std::vector<int> alike = weft::alike_stages(shape, mesh.pipe);
         for (int stage = 0; stage < mesh.pipe; ++stage)
-          if (alike[static_cast<std::size_t>(stage)] == stage) add({px, mesh, busiest_rank(mesh, stage)});
+          if (alike[static_cast<std::size_t>(stage)] == stage)
+            ranks_.push_back({px, mesh, busiest_rank(mesh, stage)});
         projected_.push_back({px, mesh});
       }
-      add({px, {}, 0});  // again: the device has warmed up
+      ranks_.push_back({px, {}, 0});  // again: the device has warmed up
     }
   }
 
@@ -134,8 +135,6 @@ class Rehearsals {
     if (const auto fault = weft::check<Parallel>(mesh, shape_, demand, mesh.ranks()))
       weft::refuse(px, " px: ", to_string(*fault));
   }
-
-  void add(const RehearsedRank& rank) { ranks_.push_back(rank); }
 
   double seconds_of(int px, const weft::Mesh& mesh, int rank) const {
     double best = std::numeric_limits<double>::infinity();

@@ -1,20 +1,18 @@
 // Rehearsal: one rank of a world of many, alone.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <map>
 #include <memory>
 #include <set>
 #include <span>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "weft/comm/communicator.hpp"
+#include "weft/comm/members.hpp"
 #include "weft/core/host_device.hpp"
 #include "weft/core/trace.hpp"
 
@@ -51,25 +49,21 @@ class Rehearsal {
   /// the trace.
   Rehearsal(Index ranks, int rank, Fill fill, int workers = 1, Lane* lane = nullptr)
       : state_(std::make_shared<State>(State{fill, {}, {}})),
-        size_(static_cast<int>(ranks)),
-        rank_(rank),
+        members_(static_cast<int>(ranks), rank),
         workers_(workers),
         lane_(lane) {}
 
-  int rank() const { return rank_; }
-  int size() const { return size_; }
+  int rank() const { return members_.rank(); }
+  int size() const { return members_.size(); }
   int workers() const { return workers_; }
   Lane* lane() const { return lane_; }
 
   /// What this rank has sent so far, by the name of the communicator.
-  const std::map<std::string, Traffic, std::less<>>& traffic() const { return state_->traffic; }
+  const TrafficByName& traffic() const { return state_->traffic; }
 
   Rehearsal split(std::string_view name, const std::vector<int>& members) const {
-    const auto self = std::ranges::find(members, rank_);
-    if (self == members.end()) throw std::logic_error("a rank can only split off a group that it is in");
     Rehearsal out = *this;
-    out.name_ = name, out.size_ = static_cast<int>(members.size());
-    out.rank_ = static_cast<int>(self - members.begin());
+    out.name_ = name, out.members_ = members_.some(members);
     return out;
   }
 
@@ -87,15 +81,15 @@ class Rehearsal {
     return {};
   }
   Event all_gather(Queue&, std::span<const Block> blocks) {
-    for (int peer = 0; peer < size_; ++peer) {
-      if (peer == rank_) continue;
-      count(blocks[static_cast<std::size_t>(rank_)]);
+    for (int peer = 0; peer < size(); ++peer) {
+      if (peer == rank()) continue;
+      count(blocks[static_cast<std::size_t>(rank())]);
       fill_once(blocks[static_cast<std::size_t>(peer)]);
     }
     return {};
   }
   void all_reduce(Queue&, const View<double, 1>& values) {
-    for (int peer = 1; peer < size_; ++peer) count(values);
+    for (int peer = 1; peer < size(); ++peer) count(values);
   }
   void wait(Queue&, Event&) {}
 
@@ -103,7 +97,7 @@ class Rehearsal {
   /// Of all communicators that were split off.
   struct State {
     Fill fill;
-    std::map<std::string, Traffic, std::less<>> traffic;
+    TrafficByName traffic;
     std::set<const std::byte*> filled;
   };
 
@@ -118,7 +112,8 @@ class Rehearsal {
 
   std::shared_ptr<State> state_;
   std::string name_ = "world";
-  int size_, rank_, workers_;
+  Members members_;
+  int workers_;
   Lane* lane_;
 };
 
