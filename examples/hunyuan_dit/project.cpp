@@ -45,9 +45,11 @@ const std::vector<weft::Mesh> meshes{{.cfg = 2},
                                      {.ulysses = 4},
                                      {.pipe = 4},
                                      {.cfg = 2, .pipe = 4},
+                                     {.cfg = 2, .pipe = 4, .patches = 8},
                                      {.cfg = 2, .ulysses = 4},
                                      {.cfg = 2, .pipe = 2, .ulysses = 2},
                                      {.cfg = 2, .pipe = 2, .ring = 2},
+                                     {.cfg = 2, .pipe = 2, .ring = 2, .ring_cache = weft::RingCache::rotate},
                                      {.ulysses = 8},
                                      {.pipe = 8}};
 
@@ -86,7 +88,7 @@ class Rehearsals {
     for (const int px : options.px) {
       ranks_.push_back({px, {}, 0});
       for (weft::Mesh mesh : meshes) {
-        mesh = with_planned_patches(cost(px, mesh, hardware));
+        if (mesh.patches == 0) mesh = with_planned_patches(cost(px, mesh, hardware));
         check(px, mesh);
         const std::vector<int> alike = weft::alike_stages(shape, mesh.pipe);
         for (int stage = 0; stage < mesh.pipe; ++stage)

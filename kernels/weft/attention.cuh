@@ -1,4 +1,4 @@
-// Attention: out = softmax(q · kᵀ / √D) · v, with the log-sum-exp that merges parts of it.
+// Attention: out = softmax(q · kᵀ / √D) · v, with the log-sum-exp by which parts of it are merged.
 #pragma once
 
 #include <cuda_bf16.h>
@@ -14,13 +14,15 @@
 #include "weft/attention/sm90.cuh"
 #include "weft/check.cuh"
 #include "weft/core/error.hpp"
+#include "weft/core/merge.hpp"
 #include "weft/core/view.hpp"
 #include "weft/tier.cuh"
 
 namespace weft::kernels {
 
 template <class E>
-void check_attention(In<E, 4> q, In<E, 4> k, In<E, 4> v, In<E, 4> out, In<float, 3> lse, Index head_dim) {
+void check_attention(In<E, 4> q, In<E, 4> k, In<E, 4> v, In<E, 4> out, In<float, 3> lse, Output output,
+                     Index head_dim) {
   const View<const E, 4>* views[] = {&q, &k, &v, &out};
   const char* names[] = {"q", "k", "v", "out"};
   for (int i = 0; i < 4; ++i) {
@@ -40,34 +42,37 @@ void check_attention(In<E, 4> q, In<E, 4> k, In<E, 4> v, In<E, 4> out, In<float,
   if (lse.data && lse.extent != std::array{q.extent[0], q.extent[1], q.extent[2]}) {
     refuse("Attention's log-sum-exp must be of (", q.extent[0], ", ", q.extent[1], ", ", q.extent[2], ").");
   }
+  if (output == Output::merge && !lse.data)
+    refuse("Attention merges by log-sum-exps, and was given none of the output that is there.");
 }
 
 /// q (n, B, H, D) over k, v (S, B, H, D) into out (n, B, H, D) and, if given, lse (n, B, H): the natural
-/// logarithm of the sum of exponentials. The last dimension is dense and every row begins at a multiple of 16
-/// bytes.
+/// logarithm of the sum of exponentials. With Output::merge these hold the attention over other keys, and
+/// then that over both. The last dimension is dense and every row begins at a multiple of 16 bytes.
 template <int HeadDim, class E>
 void attention(cudaStream_t stream, In<E, 4> q, In<E, 4> k, In<E, 4> v, View<E, 4> out,
-               View<float, 3> lse = {}) {
+               View<float, 3> lse = {}, Output output = Output::replace) {
   static_assert(std::is_same_v<E, __nv_bfloat16> || std::is_same_v<E, __half>,
                 "Attention computes in __nv_bfloat16 or __half.");
   static_assert(HeadDim > 0 && HeadDim % 8 == 0 && HeadDim <= 128,
                 "Attention takes head dimensions up to 128 that are multiples of 8.");
-  check_attention<E>(q, k, v, out, lse, HeadDim);
+  check_attention<E>(q, k, v, out, lse, output, HeadDim);
   if (out.empty()) return;
 
   if (k.extent[0] == 0) {
+    if (output == Output::merge) return;
     const dim3 heads(q.extent[0], q.extent[1], q.extent[2]);
-    attend_nothing<<<heads, 32, 0, stream>>>(AttentionResult<E>(out, lse), HeadDim);
+    attend_nothing<<<heads, 32, 0, stream>>>(AttentionResult<E>(out, lse, output), HeadDim);
     return check(cudaGetLastError(), "Launching attention");
   }
   switch (current_tier()) {
     case Tier::sm90a:
-      return sm90::launch_attention<HeadDim>(stream, q, k, v, out, lse);
+      return sm90::launch_attention<HeadDim>(stream, q, k, v, out, lse, output);
     case Tier::sm80:
-      return sm80::launch_attention<HeadDim>(stream, AttentionOperands<E>(q, k, v, out, lse));
+      return sm80::launch_attention<HeadDim>(stream, AttentionOperands<E>(q, k, v, out, lse, output));
     case Tier::sm70:
       if constexpr (std::is_same_v<E, __half>)
-        return sm70::launch_attention<HeadDim>(stream, AttentionOperands<E>(q, k, v, out, lse));
+        return sm70::launch_attention<HeadDim>(stream, AttentionOperands<E>(q, k, v, out, lse, output));
       refuse("bfloat16 needs code for a GPU of compute capability 8.0 or newer; use __half here");
   }
 }

@@ -85,39 +85,4 @@ struct AddBias {
   }
 };
 
-/// How much an attention over some keys and one over others weigh in that over all, from their log-sum-exps.
-struct MergeWeights {
-  float out, part, lse;
-
-  __device__ MergeWeights(float out_lse, float part_lse) {
-    const float highest = fmaxf(out_lse, part_lse);
-    const bool none = highest == -INFINITY;
-    const float a = none ? 1 : expf(out_lse - highest), b = none ? 0 : expf(part_lse - highest);
-    out = a / (a + b), part = b / (a + b), lse = none ? highest : highest + logf(a + b);
-  }
-};
-
-/// The attention over further keys, `part`, into that so far: (tokens, pictures, heads, head_dim); lse a row.
-template <class E>
-struct Merge {
-  RowsOf<const E, 4> part;
-  const float* part_lse;
-  RowsOf<E, 4> out;
-  const float* lse;
-
-  __device__ void operator()(Index row, int column) const {
-    const MergeWeights weights(lse[row], part_lse[row]);
-    E& number = out.row(row)[column];
-    number = static_cast<E>(weights.out * static_cast<float>(number) +
-                            weights.part * static_cast<float>(part.row(row)[column]));
-  }
-};
-
-struct MergeLse {
-  const float* part_lse;
-  float* lse;
-
-  __device__ void operator()(Index row, int) const { lse[row] = MergeWeights(lse[row], part_lse[row]).lse; }
-};
-
 }  // namespace weft::kernels

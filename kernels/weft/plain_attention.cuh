@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "weft/check.cuh"
+#include "weft/core/merge.hpp"
 #include "weft/rows.cuh"
 
 namespace weft::kernels {
@@ -11,7 +12,7 @@ namespace weft::kernels {
 /// `Chunks` · 32 ≥ head_dim.
 template <int Chunks, class E>
 __global__ void plain_attention_rows(RowsOf<const E, 4> q, RowsOf<const E, 4> k, RowsOf<const E, 4> v,
-                                     RowsOf<E, 4> out, float* lse, Index rows, float scale) {
+                                     RowsOf<E, 4> out, float* lse, bool merges, Index rows, float scale) {
   const Index row = static_cast<Index>(blockIdx.x) * blockDim.y + threadIdx.y;
   if (row >= rows) return;
   const int lane = static_cast<int>(threadIdx.x), width = out.width, heads = out.extent[1] * out.extent[2];
@@ -36,26 +37,38 @@ __global__ void plain_attention_rows(RowsOf<const E, 4> q, RowsOf<const E, 4> k,
       if (c * 32 + lane < width)
         sum[c] = sum[c] * kept + weight * static_cast<float>(value_row[c * 32 + lane]);
   }
+  const float own_lse = total > 0 ? highest + logf(total) : -INFINITY;
+  const MergeWeights weights = merges ? merge_weights(lse[row], own_lse) : MergeWeights{0, 1, own_lse};
+  __syncwarp();  // all lanes have read the log-sum-exp that is about to be replaced
+  E* const to = out.row(row);
 #pragma unroll
-  for (int c = 0; c < Chunks; ++c)
-    if (c * 32 + lane < width) out.row(row)[c * 32 + lane] = static_cast<E>(total > 0 ? sum[c] / total : 0);
-  if (lse && lane == 0) lse[row] = total > 0 ? highest + logf(total) : -INFINITY;
+  for (int c = 0; c < Chunks; ++c) {
+    const int column = c * 32 + lane;
+    if (column >= width) continue;
+    const float own = total > 0 ? sum[c] / total : 0, there = merges ? static_cast<float>(to[column]) : 0;
+    to[column] = static_cast<E>(weights.added * own + weights.kept * there);
+  }
+  if (lse && lane == 0) lse[row] = weights.lse;
 }
 
-/// q, out (n, B, H, D); k, v (S, B, H, D); lse (n, B, H), dense, or null.
+/// q, out (n, B, H, D); k, v (S, B, H, D); lse (n, B, H), dense, or null. With Output::merge out and lse hold
+/// the attention over other keys, and then that over both.
 template <class E>
 void plain_attention(cudaStream_t stream, RowsOf<const E, 4> q, RowsOf<const E, 4> k, RowsOf<const E, 4> v,
-                     RowsOf<E, 4> out, float* lse) {
+                     RowsOf<E, 4> out, float* lse, Output output = Output::replace) {
   const Index rows = out.count();
-  if (rows == 0) return;
+  const bool merges = output == Output::merge;
+  if (rows == 0 || (merges && k.extent[0] == 0)) return;
   if (out.width > 512) refuse("Attention has heads of ", out.width, " features; up to 512 are possible.");
   constexpr int warps = 4;
   const dim3 block(32, warps);
   const float scale = 1 / std::sqrt(static_cast<float>(out.width));
   if (out.width <= 128) {
-    plain_attention_rows<4><<<blocks_for(rows, warps), block, 0, stream>>>(q, k, v, out, lse, rows, scale);
+    plain_attention_rows<4>
+        <<<blocks_for(rows, warps), block, 0, stream>>>(q, k, v, out, lse, merges, rows, scale);
   } else {
-    plain_attention_rows<16><<<blocks_for(rows, warps), block, 0, stream>>>(q, k, v, out, lse, rows, scale);
+    plain_attention_rows<16>
+        <<<blocks_for(rows, warps), block, 0, stream>>>(q, k, v, out, lse, merges, rows, scale);
   }
   check(cudaGetLastError(), "Launching attention");
 }

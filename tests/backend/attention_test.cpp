@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <utility>
+
 #include "strided.hpp"
 
 using weft::Range;
@@ -110,7 +112,7 @@ TEST_CASE("attention: without keys it is 0, and its log-sum-exp −∞") {
   }
 }
 
-TEST_CASE("merge: parts of the keys make attention over all of them, empty parts too") {
+TEST_CASE("attention: parts of the keys merge into attention over all of them, empty parts too") {
   for (const int workers : worker_counts)
     for (const std::vector<Range>& parts : {std::vector<Range>{{0, 5}, {5, 6}, {6, 23}},
                                             {{0, 0}, {0, 11}, {11, 23}},
@@ -118,13 +120,12 @@ TEST_CASE("merge: parts of the keys make attention over all of them, empty parts
                                             {{0, 0}, {0, 0}, {0, 23}}}) {
       Queue queue(workers);
       const Inputs in(60, 23);
-      Strided<4> out({60, 2, 3, 11}, 1), part({60, 2, 3, 11}, 2);
-      Strided<3> lse({60, 2, 3}, 1), part_lse({60, 2, 3}, 2);
-      for (std::size_t i = 0; i < parts.size(); ++i) {
-        const auto k = in.k.view().slice<0>(parts[i]), v = in.v.view().slice<0>(parts[i]);
-        attention(queue, in.q.view(), k, v, i ? part.view() : out.view(), i ? part_lse.view() : lse.view());
-        if (i > 0) merge(queue, part.view(), part_lse.view(), out.view(), lse.view());
-      }
+      Strided<4> out({60, 2, 3, 11}, 1);
+      Strided<3> lse({60, 2, 3}, 1);
+      auto output = weft::Output::replace;
+      for (const Range& part : parts)
+        attention(queue, in.q.view(), in.k.view().slice<0>(part), in.v.view().slice<0>(part), out.view(),
+                  lse.view(), std::exchange(output, weft::Output::merge));
       CHECK(error(out.view(), in.expected()) < rounding);
       CHECK(error(lse.view(), in.expected_lse()) < rounding);
       CHECK(out.gaps_untouched());
@@ -132,16 +133,15 @@ TEST_CASE("merge: parts of the keys make attention over all of them, empty parts
     }
 }
 
-TEST_CASE("merge: of nothing with nothing is nothing, and of no rows is fine") {
+TEST_CASE("attention: nothing merged with nothing is nothing, and without queries nothing happens") {
   Queue queue;
-  const Inputs in(3, 0);
-  Strided<4> out({3, 2, 3, 11}), part({3, 2, 3, 11});
-  Strided<3> lse({3, 2, 3}), part_lse({3, 2, 3});
+  const Inputs in(3, 0), filled(3, 5);
+  Strided<4> out({3, 2, 3, 11});
+  Strided<3> lse({3, 2, 3});
   attention(queue, in.q.view(), in.k.view(), in.v.view(), out.view(), lse.view());
-  attention(queue, in.q.view(), in.k.view(), in.v.view(), part.view(), part_lse.view());
-  merge(queue, part.view(), part_lse.view(), out.view(), lse.view());
+  attention(queue, in.q.view(), in.k.view(), in.v.view(), out.view(), lse.view(), weft::Output::merge);
+  attention(queue, in.q.view().slice<0>({1, 1}), filled.k.view(), filled.v.view(),
+            out.view().slice<0>({1, 1}), lse.view().slice<0>({1, 1}), weft::Output::merge);
   CHECK(error(out.view(), [](Index, Index, Index, Index) { return 0; }) == 0);
   CHECK(error(lse.view(), [](Index, Index, Index) { return -INFINITY; }) == 0);
-  merge(queue, part.view().slice<0>({1, 1}), part_lse.view().slice<0>({1, 1}), out.view().slice<0>({1, 1}),
-        lse.view().slice<0>({1, 1}));
 }

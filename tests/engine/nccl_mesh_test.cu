@@ -5,6 +5,7 @@
 #include <cuda_bf16.h>
 
 #include "cases.hpp"
+#include "staleness.hpp"
 #include "weft/backend/cuda.cuh"
 #include "weft/comm/solo.hpp"
 
@@ -21,19 +22,19 @@ using DeviceModel = weft::HunyuanDiT<weft::Cuda<Element, 16, 88>>;
 
 /// On rank 0, alone.
 template <class Element>
-Tensor serial(const Golden& golden, const weft::Request<Prompt>& request) {
+Tensor serial(const std::filesystem::path& transformer, const weft::Request<Prompt>& request) {
   if (all_processes->rank() != 0) return {};
-  const DeviceModel<Element> model(golden.folder / "model/transformer");
+  const DeviceModel<Element> model(transformer);
   Alone world;
   return weft::Engine<DeviceModel<Element>, weft::Local, Alone>(model, {}, world).generate(request);
 }
 
 /// On rank 0. Every process has the weights of its own blocks alone.
 template <class Element>
-Tensor generate(const Golden& golden, const weft::Mesh& mesh, const weft::Request<Prompt>& request) {
+Tensor generate(const std::filesystem::path& transformer, const weft::DitShape& shape, const weft::Mesh& mesh,
+                const weft::Request<Prompt>& request) {
   using Engine = weft::Engine<DeviceModel<Element>, Full, World>;
-  const DeviceModel<Element> model(golden.folder / "model/transformer",
-                                   Engine::blocks(mesh, all_processes->rank(), golden.model.shape()));
+  const DeviceModel<Element> model(transformer, Engine::blocks(mesh, all_processes->rank(), shape));
   Engine engine(model, mesh, *all_processes);
   Tensor out = engine.generate(request);
   CHECK(engine.loop_counts() == weft::QueueCounts());
@@ -70,8 +71,9 @@ void compare(const char* name, bool with_stages, std::size_t count, double toler
     ++i;
     CAPTURE(name_of(mesh));
     if (all_processes->rank() == 0) MESSAGE(name << ": " << name_of(mesh));
-    const Tensor together = generate<Element>(golden, mesh, request),
-                 alone = serial<Element>(golden, request);
+    const auto transformer = golden.folder / "model/transformer";
+    const Tensor together = generate<Element>(transformer, golden.model.shape(), mesh, request),
+                 alone = serial<Element>(transformer, request);
     if (all_processes->rank() == 0) CHECK(relative_l2(together, alone) <= tolerance);
   }
 }
@@ -94,6 +96,30 @@ TEST_CASE("Meshes with stages and full warm-up equal one rank in float32") {
 
 TEST_CASE("Meshes with stages and full warm-up equal one rank in bfloat16") {
   compare<__nv_bfloat16>("v12", true, 2, 2e-2);
+}
+
+TEST_CASE("The trained model's pictures equal one rank's, and stale keys cost what they cost on the host") {
+  const int n = all_processes->size();
+  if (n != 2 && n != 4) return;
+  const Shapes shapes;
+  const auto transformer = shapes.folder / "transformer";
+  const auto request = staleness_request(shapes);
+  const Tensor alone = serial<float>(transformer, request);
+  const auto paint = [&](const weft::Mesh& mesh) {
+    return generate<float>(transformer, shapes.model.shape(), mesh, request);
+  };
+  const bool compares = all_processes->rank() == 0;
+  for (const weft::Mesh& mesh :
+       {weft::Mesh{.cfg = 2, .ulysses = n / 2}, weft::Mesh{.cfg = 2, .ring = n / 2}}) {
+    const Tensor together = paint(mesh);
+    if (compares) CHECK(relative_l2(together, alone) <= 1e-4);
+  }
+  for (const auto& [patches, warmup, decibels] : staleness_rows) {
+    CAPTURE(patches);
+    CAPTURE(warmup);
+    const Tensor together = paint({.pipe = n, .patches = patches, .warmup = warmup});
+    if (compares) CHECK(psnr(together, alone) == doctest::Approx(decibels).epsilon(0.01));
+  }
 }
 
 TEST_CASE("Ranks send the bytes of the methods' formulas") {

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "worlds.hpp"
+#include "shapes.hpp"
 
 /// Peak signal-to-noise ratio in dB of pictures in [−1, 1].
 inline double psnr(const weft::Tensor& a, const weft::Tensor& b) {

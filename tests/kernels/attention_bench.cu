@@ -1,5 +1,5 @@
-// Times attention at the shapes of HunyuanDiT: 16 heads, of 88 unless HEAD_DIM says otherwise, a guidance
-// batch of 2, bfloat16 where the GPU has it.
+// Times attention at the shapes of HunyuanDiT and of its ranks: heads of 88 unless HEAD_DIM says otherwise,
+// bfloat16 where the GPU has it.
 #include "weft/attention.cuh"
 
 #include <algorithm>
@@ -14,7 +14,6 @@ using kernels::test::DeviceArray;
 
 namespace {
 
-constexpr Index batch = 2, heads = 16;
 #ifdef HEAD_DIM
 constexpr int head_dim = HEAD_DIM;
 #else
@@ -27,7 +26,7 @@ struct Operand {
   DeviceArray<E> data;
   View<E, 4> view;
 
-  Operand(Index tokens, unsigned seed)
+  Operand(Index tokens, Index batch, Index heads, unsigned seed)
       : data(tokens * batch * heads * head_dim), view(data.get(), {tokens, batch, heads, head_dim}) {
     std::minstd_rand random(seed);
     std::uniform_real_distribution<float> uniform(-2, 2);
@@ -61,15 +60,27 @@ double time(Launch&& launch) {
   return 1e3 * times[samples / 2];
 }
 
+struct Shape {
+  Index queries, keys, batch, heads;
+};
+
+constexpr Shape shapes[] = {
+    {1024, 1024, 2, 16}, {4096, 4096, 2, 16}, {16384, 16384, 2, 16},  // a picture's own
+    {1024, 333, 2, 16},  {4096, 333, 2, 16},  {8192, 333, 2, 16},
+    {16384, 333, 2, 16},  // the text's
+    {512, 4096, 2, 16},  {512, 4096, 1, 16},  {1024, 4096, 1, 8},
+    {256, 4096, 1, 16},  // of patches and ranks
+    {1024, 1024, 1, 8},  {1024, 1024, 1, 4},  {512, 333, 1, 16},
+};
+
 template <class E>
 void time_all() {
-  std::printf("%7s %7s %10s %16s\n", "n", "S", "us", "useful TFLOP/s");
-  constexpr Index shapes[][2] = {{1024, 1024}, {4096, 4096}, {16384, 16384}, {1024, 333},
-                                 {4096, 333},  {16384, 333}, {512, 4096},    {256, 4096}};
-  for (const auto& [n, keys] : shapes) {
-    const Operand<E> q(n, 1), k(keys, 2), v(keys, 3), out(n, 4);
+  std::printf("%7s %7s %7s %7s %10s %16s\n", "n", "S", "B", "H", "us", "useful TFLOP/s");
+  for (const auto& [n, keys, batch, heads] : shapes) {
+    const Operand<E> q(n, batch, heads, 1), k(keys, batch, heads, 2), v(keys, batch, heads, 3),
+        out(n, batch, heads, 4);
     const double us = time([&] { kernels::attention<head_dim>(nullptr, q.view, k.view, v.view, out.view); });
-    std::printf("%7d %7d %10.1f %16.1f\n", int(n), int(keys), us,
+    std::printf("%7d %7d %7d %7d %10.1f %16.1f\n", int(n), int(keys), int(batch), int(heads), us,
                 4e-6 * n * keys * batch * heads * head_dim / us);
   }
 }

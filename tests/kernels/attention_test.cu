@@ -18,6 +18,7 @@ struct Shape {
   Index queries, keys, batch, heads;
   float spread = 1;  // of q and k
   float early = 1;   // of the first half of the keys, which attention may meet after the others
+  Index merged = 0;  // so many keys come later, and are merged with what there is
 };
 
 /// A (tokens, B, H, D) view with gaps around every row of heads, on the device.
@@ -100,7 +101,12 @@ void compare(Shape shape, bool gaps, unsigned seed) {
   for (int run = 0; run < 2; ++run) {
     out.data.fill(0xff);
     lse_data.fill(0xff);
-    kernels::attention<D>(nullptr, q.view, k.view, v.view, out.view, lse);
+    const Range first{0, shape.keys - shape.merged}, later{first.end, shape.keys};
+    kernels::attention<D>(nullptr, q.view, k.view.template slice<0>(first), v.view.template slice<0>(first),
+                          out.view, lse);
+    if (shape.merged > 0)
+      kernels::attention<D>(nullptr, q.view, k.view.template slice<0>(later), v.view.template slice<0>(later),
+                            out.view, lse, Output::merge);
     const auto now_out = out.data.download();
     const auto now_lse = lse_data.download();
     if (run == 0) {
@@ -168,6 +174,11 @@ const std::vector<Shape> large = {
     {700, 200, 4, 16},      // so many that blocks take taller ones
 };
 
+const std::vector<Shape> merged = {
+    {200, 333, 2, 3, 1, 1, 100}, {70, 511, 1, 2, 4, 1, 257},    {333, 1500, 1, 2, 2, 20, 700},
+    {40, 90, 1, 2, 1, 1, 90},    {1024, 700, 2, 16, 2, 1, 350},  // onto nothing; and several tiles a block
+};
+
 template <class E>
 void compare_all(const std::vector<Shape>& shapes) {
   if (std::is_same_v<E, __nv_bfloat16> && kernels::current_tier() == kernels::Tier::sm70) return;
@@ -183,6 +194,10 @@ TEST_CASE("attention of small bfloat16 tensors agrees with float64") { compare_a
 TEST_CASE("attention of small float16 tensors agrees with float64") { compare_all<__half>(small); }
 TEST_CASE("attention of large bfloat16 tensors agrees with float64") { compare_all<__nv_bfloat16>(large); }
 TEST_CASE("attention of large float16 tensors agrees with float64") { compare_all<__half>(large); }
+TEST_CASE("attention in bfloat16 over further keys merges with what there is") {
+  compare_all<__nv_bfloat16>(merged);
+}
+TEST_CASE("attention in float16 over further keys merges with what there is") { compare_all<__half>(merged); }
 
 TEST_CASE("attention over no keys is zero, with a log-sum-exp of minus infinity") {
   compare<__half, HEAD_DIM>({70, 0, 2, 3}, true, 1);

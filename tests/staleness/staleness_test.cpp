@@ -1,5 +1,6 @@
 // PipeFusion on the trained model.
 #include "../engine/staleness.hpp"
+#include "../engine/worlds.hpp"
 
 TEST_CASE("PipeFusion stays close to one device, whatever the stages, and closer with more warm-up") {
   const Shapes shapes;

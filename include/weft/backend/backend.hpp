@@ -10,6 +10,7 @@
 #include "weft/backend/counts.hpp"
 #include "weft/backend/operators.hpp"
 #include "weft/core/error.hpp"
+#include "weft/core/merge.hpp"
 #include "weft/core/numbers.hpp"
 #include "weft/core/picture.hpp"
 #include "weft/core/step.hpp"
@@ -85,8 +86,7 @@ concept Backend = requires(typename B::Queue& queue, typename B::Loader& loader,
   norm_pair(queue, a.x, a.x, a.norm, a.operands);
   norm_rotate(queue, a.heads, &a.norm, a.rotation, a.heads);
   move_heads(queue, a.head_moves);
-  attention(queue, a.heads, a.heads, a.heads, a.heads, a.state);
-  merge(queue, a.heads, a.state, a.heads, a.state);
+  attention(queue, a.heads, a.heads, a.heads, a.heads, a.state, Output::merge);
   copy(queue, a.heads, a.heads);
   upload(queue, tensor, a.x);
   download(queue, a.x);

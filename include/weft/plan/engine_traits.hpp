@@ -16,11 +16,11 @@ struct EngineTraits {
   bool packs_exchanges = false;        // heads are copied into place before and after Ulysses' exchanges
   bool keeps_text = true;              // the text's keys and values are computed once a picture
   int extra_passes = 0;                // over a block's activations, by kernels that weft fuses into others
-  int merge_passes = 13;         // of memory over attention's output, to merge a part of it: as measured
-  bool tries_products = true;    // algorithms of products are tried before the first step
-  double host_per_block = 0;     // seconds in which the processor launches a block's kernels
-  double host_per_exchange = 0;  // and a transfer
-  double per_unit = 0;           // seconds lost to synchronisation at every patch of a stage
+  int merge_passes = 7;                // of memory over attention's output, as long as a further part takes
+  bool tries_products = true;          // algorithms of products are tried before the first step
+  double host_per_block = 0;           // seconds in which the processor launches a block's kernels
+  double host_per_exchange = 0;        // and a transfer
+  double per_unit = 0;                 // seconds lost to synchronisation at every patch of a stage
   double buffered = std::numeric_limits<double>::infinity();  // a longer message leaves when it is asked for
   double efficiency = 1;                                      // of what the hardware reaches
 

@@ -62,10 +62,7 @@ inline double activation_bytes(const CostModel& cost, Index layers, Index kept) 
   Index floats = rows * features * (cost.pictures() + (3 + cost.request.branches) * prompts);
   floats += 2 * rows * model.head_dim;                                          // rotation
   floats += (layers + 2) * cost.request.steps * cost.pictures() * model.width;  // modulation
-  if (cost.mesh.ring > 1) {
-    bytes += cost.head_bytes(ring_rows);
-    floats += 2 * ring_rows * cost.pictures() * cost.heads();
-  }
+  if (cost.mesh.ring > 1) floats += ring_rows * cost.pictures() * cost.heads();
   return bytes + 4.0 * static_cast<double>(floats);
 }
 

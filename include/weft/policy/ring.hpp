@@ -29,15 +29,13 @@ struct Ring : detail::Ordered<Axis::ring, Inner> {
     void prepare(Queue& queue, const Job& job) {
       Base::prepare(queue, job);
       if (group_.size() == 1) return;
-      const Index heads = this->heads().size(), row = job.pictures * heads * job.model.head_dim;
-      const Index queries = job.layout.of_ring(group_.rank()).size();
-      part_ = {queue, queries * row};
-      lse_ = {queue, 2 * queries * job.pictures * heads};
+      const Index heads = job.pictures * this->heads().size();
+      lse_ = {queue, job.layout.of_ring(group_.rank()).size() * heads};
       if (this->mesh().copies_ring_cache()) return;
       Index most = 0;
       for (int member = 0; member < group_.size(); ++member)
         most = std::max(most, job.layout.of_ring(member).size());
-      for (Buffer& buffer : travelling_) buffer = {queue, 2 * most * row};
+      for (Buffer& buffer : travelling_) buffer = {queue, 2 * most * heads * job.model.head_dim};
     }
 
     void sum(Queue& queue, const View<double, 1>& values) {
@@ -73,28 +71,20 @@ struct Ring : detail::Ordered<Axis::ring, Inner> {
             layer_(layer),
             q_(q),
             out_(out),
-            part_(policy.part_.view(q.extent)),
-            lse_(policy.lse_.view(std::array{q.extent[0], q.extent[1], q.extent[2]})),
-            part_lse_(lse_.data + lse_.size(), lse_.extent) {}
+            lse_(policy.lse_.view(std::array{q.extent[0], q.extent[1], q.extent[2]})) {}
 
       void attend(const Slice& keys) {
-        if (keys.k.empty() && !first_) return;
         const auto span = queue_.span("attention", "attention", layer_);
-        if (std::exchange(first_, false)) {
-          attention(queue_, q_, keys.k, keys.v, out_, lse_);
-        } else {
-          attention(queue_, q_, keys.k, keys.v, part_, part_lse_);
-          merge(queue_, part_, part_lse_, out_, lse_);
-        }
+        attention(queue_, q_, keys.k, keys.v, out_, lse_, std::exchange(output_, Output::merge));
       }
 
      private:
       Queue& queue_;
       Index layer_;
       View<const Element, 4> q_;
-      View<Element, 4> out_, part_;    // (tokens, pictures, heads, head_dim)
-      View<float, 3> lse_, part_lse_;  // (tokens, pictures, heads)
-      bool first_ = true;
+      View<Element, 4> out_;  // (tokens, pictures, heads, head_dim)
+      View<float, 3> lse_;    // (tokens, pictures, heads)
+      Output output_ = Output::replace;
     };
 
     /// Slices go from rank to rank.
@@ -156,7 +146,6 @@ struct Ring : detail::Ordered<Axis::ring, Inner> {
 
     Communicator group_;
     std::array<Buffer, 2> travelling_;  // keys, then values
-    Buffer part_;
     typename Backend::template Buffer<float> lse_;
   };
 };

@@ -16,11 +16,11 @@ struct AttentionOperands {
   float scale;  // logits to powers of two
 
   AttentionOperands(View<const E, 4> queries, View<const E, 4> keys, View<const E, 4> values, View<E, 4> out,
-                    View<float, 3> lse)
+                    View<float, 3> lse, Output output)
       : q(queries),
         k(keys),
         v(values),
-        result(out, lse),
+        result(out, lse, output),
         scale(1.44269504089f / std::sqrt(static_cast<float>(q.width))) {}
 };
 

@@ -4,7 +4,9 @@
 #include <cmath>
 
 #include "weft/attention/softmax.cuh"
+#include "weft/core/merge.hpp"
 #include "weft/core/view.hpp"
+#include "weft/rows.cuh"
 
 namespace weft::kernels {
 
@@ -14,16 +16,23 @@ struct AttentionResult {
   E* out;
   float* lse;
   Index out_stride[3], lse_stride[3];
+  bool merges;  // with what is there
 
-  AttentionResult(View<E, 4> o, View<float, 3> l) : out(o.data), lse(l.data) {
+  AttentionResult(View<E, 4> o, View<float, 3> l, Output output)
+      : out(o.data), lse(l.data), merges(output == Output::merge) {
     for (int d = 0; d < 3; ++d) out_stride[d] = o.stride[d], lse_stride[d] = l.stride[d];
   }
 
   __device__ E* row(int token, int batch, int head) const {
     return out + token * out_stride[0] + batch * out_stride[1] + head * out_stride[2];
   }
-  __device__ void put_lse(int token, int batch, int head, float value) const {
-    if (lse) lse[token * lse_stride[0] + batch * lse_stride[1] + head * lse_stride[2]] = value;
+  __device__ float* lse_at(int token, int batch, int head) const {
+    return lse + token * lse_stride[0] + batch * lse_stride[1] + head * lse_stride[2];
+  }
+
+  /// Of a row whose attention has this log-sum-exp and what is there.
+  __device__ MergeWeights weights(int token, int batch, int head, float own_lse) const {
+    return merges ? merge_weights(*lse_at(token, batch, head), own_lse) : MergeWeights{0, 1, own_lse};
   }
 };
 
@@ -37,14 +46,23 @@ __device__ void store_rows(const AttentionResult<E>& result, RunningSoftmax& sof
 #pragma unroll
   for (int r = 0; r < 2; ++r) {
     const int own = token + lane / 4 + 8 * r;
-    if (own >= tokens) continue;
-    const float share = __frcp_rn(softmax.sum[r]);
-    auto* to = reinterpret_cast<std::uint32_t*>(result.row(own, batch, head)) + lane % 4;
+    const bool exists = own < tokens;
+    MergeWeights weights{};
+    if (exists) weights = result.weights(own, batch, head, softmax.log_sum(r));
+    __syncwarp();  // all have read the log-sum-exp that is about to be replaced
+    if (!exists) continue;
+    const float share = weights.added * __frcp_rn(softmax.sum[r]);
+    auto* to = reinterpret_cast<typename Pair<E>::Type*>(result.row(own, batch, head)) + lane % 4;
 #pragma unroll
     for (int i = 0; i < Count / 4; ++i) {
-      to[4 * i] = pack<E>(output[4 * i + 2 * r] * share, output[4 * i + 2 * r + 1] * share);
+      float low = output[4 * i + 2 * r] * share, high = output[4 * i + 2 * r + 1] * share;
+      if (result.merges) {
+        const float2 there = Pair<E>::widen(to[4 * i]);
+        low = fmaf(weights.kept, there.x, low), high = fmaf(weights.kept, there.y, high);
+      }
+      to[4 * i] = Pair<E>::narrow(low, high);
     }
-    if (lane % 4 == 0) result.put_lse(own, batch, head, softmax.log_sum(r));
+    if (result.lse && lane % 4 == 0) *result.lse_at(own, batch, head) = weights.lse;
   }
 }
 
@@ -53,7 +71,7 @@ template <class E>
 __global__ void attend_nothing(AttentionResult<E> result, int head_dim) {
   E* row = result.row(blockIdx.x, blockIdx.y, blockIdx.z);
   for (int d = threadIdx.x; d < head_dim; d += blockDim.x) row[d] = E(0.f);
-  if (threadIdx.x == 0) result.put_lse(blockIdx.x, blockIdx.y, blockIdx.z, -INFINITY);
+  if (result.lse && threadIdx.x == 0) *result.lse_at(blockIdx.x, blockIdx.y, blockIdx.z) = -INFINITY;
 }
 
 }  // namespace weft::kernels

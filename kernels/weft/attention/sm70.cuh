@@ -177,20 +177,26 @@ struct Attention {
 
   __device__ void store() {
     sum = over_sides(sum, [](float a, float b) { return a + b; });
+    constexpr float ln2 = 0.69314718056f;
+    const AttentionResult<__half>& result = operands.result;
     const bool exists = query < operands.q.extent[0];
+    MergeWeights weights{};
+    if (exists) weights = result.weights(query, batch, head, (reference + log2f(sum)) * ln2);
+    const float share = weights.added / sum;
 #pragma unroll
     for (int i = 0; i < steps; ++i) {
       const int column = 16 * i + 8 * side;
-      through_scratch(output[i], [&](const float(&numbers)[8]) {
+      through_scratch(output[i], [&](float(&numbers)[8]) {
         if (!exists || column >= HeadDim) return;
-        alignas(16) __half rounded[8];
+        __half* const to = result.row(query, batch, head) + column;
+        float there[8] = {};
+        if (result.merges) load(to, there);
 #pragma unroll
-        for (int d = 0; d < 8; ++d) rounded[d] = __float2half(numbers[d] / sum);
-        copy(operands.result.row(query, batch, head) + column, rounded, true);
+        for (int d = 0; d < 8; ++d) numbers[d] = numbers[d] * share + there[d] * weights.kept;
+        kernels::store(numbers, to);
       });
     }
-    constexpr float ln2 = 0.69314718056f;
-    if (exists && side == 0) operands.result.put_lse(query, batch, head, (reference + log2f(sum)) * ln2);
+    if (result.lse && exists && side == 0) *result.lse_at(query, batch, head) = weights.lse;
   }
 
   /// Tiles are taken from the last to the first, so that only the first that is met may be a part.

@@ -24,6 +24,7 @@ __global__ __launch_bounds__(Layout<E, HeadDim, Tiles>::threads,
     if (threadIdx.x < 128) {
       shrink_registers<L::consumers == 2 ? 24 : 32>();
       if (threadIdx.x == 0) Producer<E, HeadDim, Tiles>::run(maps, shared, problem);
+      if constexpr (L::parts > 1) cluster_sync(), cluster_sync();  // as the consumers do
     } else {
       grow_registers<L::consumers == 2 ? 240 : 160>();
       Consumer<E, HeadDim, Tiles>(shared, problem, __shfl_sync(~0u, threadIdx.x / 128 - 1, 0)).run();
@@ -32,39 +33,41 @@ __global__ __launch_bounds__(Layout<E, HeadDim, Tiles>::threads,
   }
 }
 
-/// How many times as long a multiprocessor works as it would for one row of queries.
-template <class Tiles>
-int row_rounds(Index queries, Index sequences, int multiprocessors) {
-  const Index rows = 64 * Tiles::consumers,
-              clusters = (queries + rows * Tiles::cluster - 1) / (rows * Tiles::cluster);
-  const Index at_once = std::max(1, multiprocessors / Tiles::cluster);
-  return rows * ((clusters * sequences + at_once - 1) / at_once);
-}
+/// Clusters of blocks that a tiling needs, those that run at once, and what it costs in times that a
+/// multiprocessor takes for a query and a key.
+struct Fit {
+  int clusters, at_once;
+  double cost;
+};
 
-/// How many keys the tiles hold.
-template <class Tiles>
-Index padded(Index keys) {
-  return (keys + Tiles::keys - 1) / Tiles::keys * Tiles::keys;
+template <class L>
+Fit fit(Index queries, Index keys, Index sequences) {
+  const Index rows = L::rows * L::sharing, tiles = (keys + L::keys - 1) / L::keys;
+  const int clusters = static_cast<int>((queries + rows - 1) / rows * sequences),
+            at_once = std::max(1, multiprocessors() / L::cluster),
+            rounds = (clusters + at_once - 1) / at_once;
+  if (L::parts > 1 && (rounds > 1 || tiles < L::parts)) return {clusters, at_once, INFINITY};
+  const double keys_each = static_cast<double>((tiles + L::parts - 1) / L::parts * L::keys);
+  return {clusters, at_once, rounds * L::rows * (L::key_cost * keys_each + L::start_cost)};
 }
 
 template <int HeadDim, class Tiles, class E>
 void launch_tiled(cudaStream_t stream, View<const E, 4> q, View<const E, 4> k, View<const E, 4> v,
-                  View<E, 4> out, View<float, 3> lse, int multiprocessors) {
+                  View<E, 4> out, View<float, 3> lse, Output output) {
   using L = Layout<E, HeadDim, Tiles>;
   const int queries = q.extent[0], keys = k.extent[0], batch = q.extent[1], heads = q.extent[2];
-  const int clusters = (queries + L::rows * L::cluster - 1) / (L::rows * L::cluster) * batch * heads;
+  const auto [clusters, at_once, cost] = fit<L>(queries, keys, batch * heads);
+  const int tiles = clusters * L::sharing;
   const float scale = 1.44269504089f / std::sqrt(float(HeadDim));
-  const Problem<E> problem{
-      {out, lse}, queries, keys, heads, clusters / (batch * heads) * L::cluster, clusters * L::cluster,
-      scale};
-  const Maps maps{box_maps<HeadDim, L::rows>(q, "q"), box_maps<HeadDim, L::keys / L::cluster>(k, "k"),
-                  box_maps<HeadDim, L::keys / L::cluster>(v, "v")};
+  const Problem<E> problem{{out, lse, output}, queries, keys, heads, tiles / (batch * heads), tiles, scale};
+  const Maps maps{box_maps<HeadDim, L::rows>(q, "q"), box_maps<HeadDim, L::keys / L::sharing>(k, "k"),
+                  box_maps<HeadDim, L::keys / L::sharing>(v, "v")};
 
   cudaLaunchAttribute cluster{};
   cluster.id = cudaLaunchAttributeClusterDimension;
   cluster.val.clusterDim = {L::cluster, 1, 1};
   cudaLaunchConfig_t config{};
-  config.gridDim = std::min(clusters, multiprocessors / L::cluster) * L::cluster;
+  config.gridDim = std::min(clusters, at_once) * L::cluster;
   config.blockDim = L::threads;
   config.dynamicSmemBytes = sizeof(typename L::Shared);
   config.stream = stream;
@@ -75,25 +78,27 @@ void launch_tiled(cudaStream_t stream, View<const E, 4> q, View<const E, 4> k, V
   check(cudaLaunchKernelEx(&config, kernel, maps, problem), "Launching attention");
 }
 
+/// With that of these tilings that costs least.
+template <int HeadDim, class... Tiles, class E>
+void launch_cheapest(cudaStream_t stream, View<const E, 4> q, View<const E, 4> k, View<const E, 4> v,
+                     View<E, 4> out, View<float, 3> lse, Output output) {
+  const double costs[] = {
+      fit<Layout<E, HeadDim, Tiles>>(q.extent[0], k.extent[0], q.extent[1] * q.extent[2]).cost...};
+  const double least = *std::min_element(std::begin(costs), std::end(costs)), *cost = costs;
+  ((*cost++ == least && (launch_tiled<HeadDim, Tiles>(stream, q, k, v, out, lse, output), true)) || ...);
+}
+
 template <int HeadDim, class E>
 void launch_attention(cudaStream_t stream, View<const E, 4> q, View<const E, 4> k, View<const E, 4> v,
-                      View<E, 4> out, View<float, 3> lse) {
-  const int processors = multiprocessors();
-  using Tall = TallTiling<HeadDim>;
-  if constexpr (HeadDim <= 88) {  // above, the registers do not suffice
-    constexpr double tall_row = 0.945;
-    const Index sequences = q.extent[1] * q.extent[2];
-    if (tall_row * row_rounds<Tall>(q.extent[0], sequences, processors) <
-        row_rounds<Tiling<HeadDim>>(q.extent[0], sequences, processors)) {
-      return launch_tiled<HeadDim, Tall>(stream, q, k, v, out, lse, processors);
-    }
-  }
+                      View<E, 4> out, View<float, 3> lse, Output output) {
+  using Wide = Tiling<HeadDim>;
   using Narrow = NarrowTiling<HeadDim>;
-  constexpr double narrow_key = 1.13;
-  const Index keys = k.extent[0];
-  if (narrow_key * padded<Narrow>(keys) < padded<Tiling<HeadDim>>(keys))
-    return launch_tiled<HeadDim, Narrow>(stream, q, k, v, out, lse, processors);
-  launch_tiled<HeadDim, Tiling<HeadDim>>(stream, q, k, v, out, lse, processors);
+  using Split = SplitTiling<HeadDim>;
+  if constexpr (HeadDim <= 88) {
+    launch_cheapest<HeadDim, Wide, Narrow, Split, TallTiling>(stream, q, k, v, out, lse, output);
+  } else {  // the registers do not suffice for tall tiles
+    launch_cheapest<HeadDim, Wide, Narrow, Split>(stream, q, k, v, out, lse, output);
+  }
 }
 
 }  // namespace weft::kernels::sm90

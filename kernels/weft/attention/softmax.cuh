@@ -97,6 +97,14 @@ struct RunningSoftmax {
     return true;
   }
 
+  /// Adds the sum of other keys to row `r`; outputs of both shrink by these factors.
+  __device__ void join(int r, float other_reference, float other_sum, float& kept, float& added) {
+    const float top = fmaxf(reference[r], other_reference);
+    kept = exp2_fast(scale * (reference[r] - top)), added = exp2_fast(scale * (other_reference - top));
+    sum[r] = sum[r] * kept + other_sum * added;
+    reference[r] = top;
+  }
+
   /// The sums of the whole rows.
   __device__ void finish() {
 #pragma unroll

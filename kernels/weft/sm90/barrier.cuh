@@ -71,6 +71,14 @@ __device__ inline void cluster_sync() {
   asm volatile("barrier.cluster.arrive;\nbarrier.cluster.wait;" ::: "memory");
 }
 
+/// The same place in the shared memory of the cluster's block `rank`.
+template <class T>
+__device__ T* in_block(T* here, int rank) {
+  T* there;
+  asm("mapa.u64 %0, %1, %2;" : "=l"(there) : "l"(here), "r"(rank));
+  return there;
+}
+
 /// A position in a ring of `Stages` buffers, with the parity of the lap.
 template <int Stages>
 struct Ring {

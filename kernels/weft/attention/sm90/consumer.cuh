@@ -13,13 +13,14 @@ namespace weft::kernels::sm90 {
 template <class E, int HeadDim, class Tiles>
 struct Consumer : Layout<E, HeadDim, Tiles> {
   using L = Layout<E, HeadDim, Tiles>;
-  using L::keys, L::stages, L::cluster, L::k_steps;
+  using L::keys, L::stages, L::sharing, L::parts, L::k_steps;
 
   using Weights = std::uint32_t[keys / 4];  // (64, keys), two a register
 
   typename L::Shared& shared;
   const Problem<E>& problem;
   const int consumer;
+  const KeyTiles tiles;
   const std::uint32_t k_low = matrix(&shared.k), v_low = matrix(&shared.v, sizeof shared.v[0][0]);
   Ring<stages> k, v;
   std::uint32_t queries[4 * k_steps];  // (64, D)
@@ -28,15 +29,15 @@ struct Consumer : Layout<E, HeadDim, Tiles> {
   RunningSoftmax softmax;
 
   __device__ Consumer(typename L::Shared& s, const Problem<E>& p, int index)
-      : shared(s), problem(p), consumer(index) {}
+      : shared(s), problem(p), consumer(index), tiles(L::key_tiles(p)) {}
 
   __device__ void await_turn() { named_wait(1 + consumer, 256); }
   __device__ void pass_turn() { named_arrive(1 + (consumer + 1) % L::consumers, 256); }
 
   /// Tells all who wrote into it that this warp is done with a buffer.
   static __device__ void release(Barrier& free) {
-    if constexpr (cluster > 1) {
-      if (threadIdx.x % 32 < cluster) free.arrive_at(threadIdx.x % 32);
+    if constexpr (sharing > 1) {
+      if (threadIdx.x % 32 < sharing) free.arrive_at(threadIdx.x % 32);
     } else {
       if (threadIdx.x % 32 == 0) free.arrive();
     }
@@ -110,7 +111,7 @@ struct Consumer : Layout<E, HeadDim, Tiles> {
     multiply_keys();
     products_wait<0>();
     end_logits();
-    const int count = problem.keys - (L::key_tiles(problem) - 1) * keys;
+    const int count = problem.keys - (tiles.end - 1) * keys;
     if (count < keys) mask(count);
     softmax = {problem.scale};
     softmax.begin(logits);
@@ -149,15 +150,46 @@ struct Consumer : Layout<E, HeadDim, Tiles> {
     end_output();
   }
 
+  /// Brings what the parts have to the first; whether this is the first. Nobody reads keys or values after
+  /// it.
+  __device__ bool join_parts() {
+    const int thread = threadIdx.x - 128, part = L::part();
+    cluster_sync();
+    if (part > 0) {
+      auto& partial = in_block(L::partials(shared), 0)[part - 1];
+#pragma unroll
+      for (int i = 0; i < HeadDim / 2; ++i) partial[i][thread] = output[i];
+#pragma unroll
+      for (int r = 0; r < 2; ++r) {
+        partial[HeadDim / 2 + r][thread] = softmax.reference[r];
+        partial[HeadDim / 2 + 2 + r][thread] = softmax.sum[r];
+      }
+    }
+    cluster_sync();
+    for (int other = 1; other < parts && part == 0; ++other) {
+      const auto& partial = L::partials(shared)[other - 1];
+      float kept[2], added[2];
+#pragma unroll
+      for (int r = 0; r < 2; ++r) {
+        softmax.join(r, partial[HeadDim / 2 + r][thread], partial[HeadDim / 2 + 2 + r][thread], kept[r],
+                     added[r]);
+      }
+#pragma unroll
+      for (int i = 0; i < HeadDim / 2; ++i)
+        output[i] = output[i] * kept[i / 2 % 2] + partial[i][thread] * added[i / 2 % 2];
+    }
+    return part == 0;
+  }
+
   __device__ void run() {
     std::uint32_t q_parity = 0;
     if (consumer == L::consumers - 1) pass_turn();
-    for (int tile = blockIdx.x; tile < problem.tiles; tile += gridDim.x, q_parity ^= 1) {
+    for (int tile = L::first_tile(); tile < problem.tiles; tile += L::tile_step(), q_parity ^= 1) {
       Weights even, odd;
       shared.q_full.wait(q_parity);
       load_queries();
       first_round(even);
-      int left = L::key_tiles(problem) - 1;
+      int left = tiles.end - tiles.begin - 1;
       for (; left >= 2; left -= 2) {
         round(even, odd);
         round(odd, even);
@@ -167,6 +199,9 @@ struct Consumer : Layout<E, HeadDim, Tiles> {
         last_output(odd);
       } else {
         last_output(even);
+      }
+      if constexpr (parts > 1) {  // then this is the only tile
+        if (!join_parts()) return;
       }
       const Place at(problem, tile, L::rows);
       store_rows(problem.result, softmax, output, at.token + 64 * consumer + threadIdx.x / 32 % 4 * 16,

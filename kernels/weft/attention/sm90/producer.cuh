@@ -45,20 +45,21 @@ struct Producer : Layout<E, HeadDim, Tiles> {
 
   /// Keys come from the last tile to the first, so that the consumers mask the first that they meet.
   static __device__ void run(const Maps& maps, typename L::Shared& s, const Problem<E>& problem) {
-    const int row = cluster_rank() * (L::keys / L::cluster);
+    const int row = L::sharing == 1 ? 0 : cluster_rank() * (L::keys / L::sharing);
+    const auto [keys_begin, keys_end] = L::key_tiles(problem);
     Ring<L::stages> ring;
     std::uint32_t q_parity = 0;
-    for (int tile = blockIdx.x; tile < problem.tiles; tile += gridDim.x, q_parity ^= 1) {
+    for (int tile = L::first_tile(); tile < problem.tiles; tile += L::tile_step(), q_parity ^= 1) {
       const Place at(problem, tile, L::rows);
       s.q_free.wait(q_parity ^ 1);
       load<1>(maps.q, s.q, 0, s.q_full, at.token, at);
 #pragma unroll 1
-      for (int j = L::key_tiles(problem) - 1; j >= 0; --j, ring.advance()) {
+      for (int j = keys_end - 1; j >= keys_begin; --j, ring.advance()) {
         const int token = j * L::keys + row;
         s.k_free[ring.stage].wait(ring.parity ^ 1);
-        load<L::cluster>(maps.k, s.k[ring.stage], row, s.k_full[ring.stage], token, at);
+        load<L::sharing>(maps.k, s.k[ring.stage], row, s.k_full[ring.stage], token, at);
         s.v_free[ring.stage].wait(ring.parity ^ 1);
-        load<L::cluster>(maps.v, s.v[ring.stage], row, s.v_full[ring.stage], token, at);
+        load<L::sharing>(maps.v, s.v[ring.stage], row, s.v_full[ring.stage], token, at);
       }
     }
   }

@@ -1,33 +1,51 @@
 // How attention on sm_90a is cut into tiles, and what its warpgroups share.
 #pragma once
 
+#include <algorithm>
+
 #include "weft/attention/result.cuh"
 #include "weft/sm90/tma.cuh"
 
 namespace weft::kernels::sm90 {
 
-/// Found by measurement, see NOTES.md.
+/// Found by measurement, see NOTES.md. The blocks of a cluster either fetch the same keys and values for each
+/// other, or take a part of the keys each, for the same queries.
 template <int HeadDim>
 struct Tiling {
   static constexpr int consumers = 2;  // warpgroups, each with 64 queries
   static constexpr int keys = HeadDim <= 96 ? 128 : 96;
-  static constexpr int stages = 3;   // of the rings of keys and values
-  static constexpr int cluster = 2;  // blocks that fetch keys and values for each other
+  static constexpr int stages = 3;           // of the rings of keys and values
+  static constexpr int sharing = 2;          // blocks that fetch keys and values for each other
+  static constexpr int parts = 1;            // of the keys
+  static constexpr double key_cost = 1;      // for a query
+  static constexpr double start_cost = 300;  // of a query, in keys
 };
 
 /// Fewer keys a tile, for where that leaves less of the last one empty.
 template <int HeadDim>
 struct NarrowTiling : Tiling<HeadDim> {
   static constexpr int keys = Tiling<HeadDim>::keys - 16;
+  static constexpr double key_cost = 1.05;
+};
+
+/// For queries that do not suffice for all multiprocessors.
+template <int HeadDim>
+struct SplitTiling : Tiling<HeadDim> {
+  static constexpr int sharing = 1;
+  static constexpr int parts = 2;
+  static constexpr double key_cost = 1.2;
+  static constexpr double start_cost = 700;
 };
 
 /// More queries a block: faster where there are so many that the coarser tiles still spread evenly.
-template <int HeadDim>
 struct TallTiling {
   static constexpr int consumers = 3;
   static constexpr int keys = 64;
   static constexpr int stages = 3;
-  static constexpr int cluster = 2;
+  static constexpr int sharing = 2;
+  static constexpr int parts = 1;
+  static constexpr double key_cost = 0.945;
+  static constexpr double start_cost = 345;
 };
 
 template <class E>
@@ -49,16 +67,22 @@ struct Place {
         head(tile / p.row_tiles % p.heads) {}
 };
 
+/// Those that a block attends to.
+struct KeyTiles {
+  int begin, end;
+};
+
 /// The sizes that follow from a tiling.
 template <class E, int HeadDim, class Tiles>
-struct Layout {
-  static constexpr int consumers = Tiles::consumers, keys = Tiles::keys, stages = Tiles::stages,
-                       cluster = Tiles::cluster;
+struct Layout : Tiles {
+  using Tiles::consumers, Tiles::keys, Tiles::stages, Tiles::sharing, Tiles::parts;
+  static constexpr int cluster = sharing * parts;
   static constexpr int rows = 64 * consumers;
   static constexpr int boxes = (HeadDim + box_columns - 1) / box_columns;  // side by side
   static constexpr int k_steps = (HeadDim + 15) / 16;
   static constexpr int threads = 128 * (consumers + 1);
-  static_assert(keys % 16 == 0 && keys % (8 * cluster) == 0);
+  static_assert(keys % 16 == 0 && keys % (8 * sharing) == 0);
+  static_assert(sharing == 1 || parts == 1);
   static_assert(consumers == 2 || consumers == 3);
 
   struct Shared {
@@ -68,15 +92,29 @@ struct Layout {
     Barrier q_full, q_free, k_full[stages], k_free[stages], v_full[stages], v_free[stages];
   };
 
-  static __device__ int key_tiles(const Problem<E>& problem) { return (problem.keys + keys - 1) / keys; }
+  /// What the consumers of one part leave for those of the first: output, references and sums, by thread;
+  /// in place of keys and values, once nobody reads them any more.
+  using Partial = float[HeadDim / 2 + 4][128 * consumers];
+  static_assert((parts - 1) * sizeof(Partial) <= sizeof(Shared::k) + sizeof(Shared::v));
+  static __device__ Partial* partials(Shared& s) { return reinterpret_cast<Partial*>(&s.k); }
+
+  /// The tiles of queries that a block takes, from its first on, and those of the keys, in which they are
+  /// attended to from the last to the first.
+  static __device__ int first_tile() { return blockIdx.x / parts; }
+  static __device__ int tile_step() { return gridDim.x / parts; }
+  static __device__ int part() { return parts == 1 ? 0 : cluster_rank(); }
+  static __device__ KeyTiles key_tiles(const Problem<E>& problem) {
+    const int tiles = (problem.keys + keys - 1) / keys;
+    return {tiles * part() / parts, tiles * (part() + 1) / parts};
+  }
 
   static __device__ void init(Shared& s) {
     constexpr int warps = 4 * consumers;
     if (threadIdx.x == 0) {
       s.q_full.init(1), s.q_free.init(warps);
       for (int i = 0; i < stages; ++i) {
-        s.k_full[i].init(1), s.k_free[i].init(warps * cluster);
-        s.v_full[i].init(1), s.v_free[i].init(warps * cluster);
+        s.k_full[i].init(1), s.k_free[i].init(warps * sharing);
+        s.v_full[i].init(1), s.v_free[i].init(warps * sharing);
       }
       fence_barrier_init();
     }
