@@ -30,6 +30,9 @@ TEST_CASE("attention refuses views that do not fit each other") {
   CHECK_THROWS_WITH_AS(
       kernels::attention<head_dim>(nullptr, crooked, k.view, k.view, q.view.slice<0>({0, 20})),
       "Attention was given q out of line; rows of heads must begin at multiples of 16 bytes.", Refused);
+  CHECK_THROWS_WITH_AS(
+      kernels::attention<head_dim>(nullptr, q.view, k.view, k.view, q.view, {}, Output::merge),
+      "Attention merges by log-sum-exps, and was given none of the output that is there.", Refused);
 }
 
 TEST_CASE("attention refuses bfloat16 where the hardware has none") {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "weft/comm/block.hpp"
+#include "weft/core/merge.hpp"
 #include "weft/policy/local.hpp"
 
 namespace weft {

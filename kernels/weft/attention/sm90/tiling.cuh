@@ -17,8 +17,8 @@ struct Tiling {
   static constexpr int stages = 3;           // of the rings of keys and values
   static constexpr int sharing = 2;          // blocks that fetch keys and values for each other
   static constexpr int parts = 1;            // of the keys
-  static constexpr double key_cost = 1;      // for a query
-  static constexpr double start_cost = 300;  // of a query, in keys
+  static constexpr double key_cost = 1;      // beside those of other tilings
+  static constexpr double start_cost = 300;  // what a tile of queries takes besides its keys, in keys
 };
 
 /// Fewer keys a tile, for where that leaves less of the last one empty.
