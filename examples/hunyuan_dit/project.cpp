@@ -88,7 +88,7 @@ class Rehearsals {
     for (const int px : options.px) {
       ranks_.push_back({px, {}, 0});
       for (weft::Mesh mesh : meshes) {
-        if (mesh.patches == 0) mesh = with_planned_patches(cost(px, mesh, hardware));
+        mesh = with_planned_patches(cost(px, mesh, hardware));
         check(px, mesh);
         const std::vector<int> alike = weft::alike_stages(shape, mesh.pipe);
         for (int stage = 0; stage < mesh.pipe; ++stage)

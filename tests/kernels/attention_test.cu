@@ -175,8 +175,9 @@ const std::vector<Shape> large = {
 };
 
 const std::vector<Shape> merged = {
-    {200, 333, 2, 3, 1, 1, 100}, {70, 511, 1, 2, 4, 1, 257},    {333, 1500, 1, 2, 2, 20, 700},
-    {40, 90, 1, 2, 1, 1, 90},    {1024, 700, 2, 16, 2, 1, 350},  // onto nothing; and several tiles a block
+    {200, 333, 2, 3, 1, 1, 100},   {70, 511, 1, 2, 4, 1, 257},
+    {333, 1500, 1, 2, 2, 20, 700}, {40, 90, 1, 2, 1, 1, 90},  // onto nothing
+    {1024, 700, 2, 16, 2, 1, 350},                            // several tiles of queries a block
 };
 
 template <class E>

@@ -66,9 +66,10 @@ inline Projection project(const CostModel& cost, std::span<const double> stages)
   return out;
 }
 
-/// A mesh of these degrees with as many patches as the planner would take.
+/// A mesh of these degrees with as many patches as the planner would take, unless it has a number of its own.
 inline Mesh with_planned_patches(CostModel cost) {
   Mesh best = cost.mesh;
+  if (best.patches > 0) return best;
   double least = std::numeric_limits<double>::infinity();
   for (const int patches : {1, 2, 4}) {
     if (cost.mesh.pipe == 1 || patches * cost.mesh.pipe > cost.request.tokens) break;

@@ -63,37 +63,22 @@ struct Ring : detail::Ordered<Axis::ring, Inner> {
       Slice rows(Range range) const { return {k.template slice<0>(range), v.template slice<0>(range)}; }
     };
 
-    /// Attention over parts of the keys into `out`, one part after another.
-    class Merged {
-     public:
-      Merged(On& policy, Queue& queue, Index layer, const View<const Element, 4>& q,
-             const View<Element, 4>& out)
-          : queue_(queue),
-            layer_(layer),
-            q_(q),
-            out_(out),
-            lse_(policy.lse_.view(std::array{q.extent[0], q.extent[1], q.extent[2]})) {}
-
-      void attend(const Slice& keys) {
-        const auto span = queue_.span("attention", "attention", layer_);
-        attention(queue_, q_, keys.k, keys.v, out_, lse_, std::exchange(output_, Output::merge));
-      }
-
-     private:
-      Queue& queue_;
-      Index layer_;
-      View<const Element, 4> q_;
-      View<Element, 4> out_;  // (tokens, pictures, heads, head_dim)
-      View<float, 3> lse_;    // (tokens, pictures, heads)
-      Output output_ = Output::replace;
-    };
+    /// Attends to one slice of the keys after another, all into `out`.
+    auto attend_slices(Queue& queue, Index layer, const View<const Element, 4>& q,
+                       const View<Element, 4>& out) {
+      const View<float, 3> lse = lse_.view(std::array{q.extent[0], q.extent[1], q.extent[2]});
+      return [&queue, layer, q, out, lse, output = Output::replace](const Slice& keys) mutable {
+        const auto span = queue.span("attention", "attention", layer);
+        attention(queue, q, keys.k, keys.v, out, lse, std::exchange(output, Output::merge));
+      };
+    }
 
     /// Slices go from rank to rank.
     void attend_rotating(Queue& queue, Index layer, const View<const Element, 4>& q,
                          const View<Element, 4>& out) {
       const int size = group_.size(), rank = group_.rank();
       const int next = (rank + 1) % size, previous = (rank + size - 1) % size;
-      Merged merged(*this, queue, layer, q, out);
+      auto attend = attend_slices(queue, layer, q, out);
       Slice slice{this->store().keys(layer), this->store().values(layer)};
       for (int hop = 0; hop < size; ++hop) {
         const int coming = (rank + 2 * size - hop - 1) % size;  // whose slice comes next
@@ -105,7 +90,7 @@ struct Ring : detail::Ordered<Axis::ring, Inner> {
           const std::array<Addressed, 2> receives{{{previous, incoming.k}, {previous, incoming.v}}};
           event = group_.all_to_all(queue, sends, receives);
         }
-        merged.attend(slice);
+        attend(slice);
         group_.wait(queue, event);
         slice = incoming;
       }
@@ -131,11 +116,11 @@ struct Ring : detail::Ordered<Axis::ring, Inner> {
       }
       Event event = group_.all_to_all(queue, sends, receives);
       const Range fresh = this->store().rows().rows(unit.patches);
-      Merged merged(*this, queue, layer, q, out);
-      if (fresh.begin > 0) merged.attend(all.rows({0, fresh.begin}));
-      if (fresh.end < all.k.extent[0]) merged.attend(all.rows({fresh.end, all.k.extent[0]}));
+      auto attend = attend_slices(queue, layer, q, out);
+      if (fresh.begin > 0) attend(all.rows({0, fresh.begin}));
+      if (fresh.end < all.k.extent[0]) attend(all.rows({fresh.end, all.k.extent[0]}));
       group_.wait(queue, event);
-      merged.attend(all.rows(fresh));
+      attend(all.rows(fresh));
     }
 
     Slice travelling(int i, int owner) {

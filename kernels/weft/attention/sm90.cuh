@@ -53,11 +53,10 @@ Fit fit(Index queries, Index keys, Index sequences) {
 
 template <int HeadDim, class Tiles, class E>
 void launch_tiled(cudaStream_t stream, View<const E, 4> q, View<const E, 4> k, View<const E, 4> v,
-                  View<E, 4> out, View<float, 3> lse, Output output) {
+                  View<E, 4> out, View<float, 3> lse, Output output, const Fit& fit) {
   using L = Layout<E, HeadDim, Tiles>;
   const int queries = q.extent[0], keys = k.extent[0], batch = q.extent[1], heads = q.extent[2];
-  const auto [clusters, at_once, cost] = fit<L>(queries, keys, batch * heads);
-  const int tiles = clusters * L::sharing;
+  const int tiles = fit.clusters * L::sharing;
   const float scale = 1.44269504089f / std::sqrt(float(HeadDim));
   const Problem<E> problem{{out, lse, output}, queries, keys, heads, tiles / (batch * heads), tiles, scale};
   const Maps maps{box_maps<HeadDim, L::rows>(q, "q"), box_maps<HeadDim, L::keys / L::sharing>(k, "k"),
@@ -67,7 +66,7 @@ void launch_tiled(cudaStream_t stream, View<const E, 4> q, View<const E, 4> k, V
   cluster.id = cudaLaunchAttributeClusterDimension;
   cluster.val.clusterDim = {L::cluster, 1, 1};
   cudaLaunchConfig_t config{};
-  config.gridDim = std::min(clusters, at_once) * L::cluster;
+  config.gridDim = std::min(fit.clusters, fit.at_once) * L::cluster;
   config.blockDim = L::threads;
   config.dynamicSmemBytes = sizeof(typename L::Shared);
   config.stream = stream;
@@ -82,10 +81,10 @@ void launch_tiled(cudaStream_t stream, View<const E, 4> q, View<const E, 4> k, V
 template <int HeadDim, class... Tiles, class E>
 void launch_cheapest(cudaStream_t stream, View<const E, 4> q, View<const E, 4> k, View<const E, 4> v,
                      View<E, 4> out, View<float, 3> lse, Output output) {
-  const double costs[] = {
-      fit<Layout<E, HeadDim, Tiles>>(q.extent[0], k.extent[0], q.extent[1] * q.extent[2]).cost...};
-  const double least = *std::min_element(std::begin(costs), std::end(costs)), *cost = costs;
-  ((*cost++ == least && (launch_tiled<HeadDim, Tiles>(stream, q, k, v, out, lse, output), true)) || ...);
+  const Fit fits[] = {fit<Layout<E, HeadDim, Tiles>>(q.extent[0], k.extent[0], q.extent[1] * q.extent[2])...};
+  const Fit* const best = std::ranges::min_element(fits, {}, &Fit::cost);
+  const Fit* at = fits;
+  ((at++ == best && (launch_tiled<HeadDim, Tiles>(stream, q, k, v, out, lse, output, *best), true)) || ...);
 }
 
 template <int HeadDim, class E>

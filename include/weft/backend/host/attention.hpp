@@ -11,68 +11,79 @@
 
 namespace weft::host {
 
+namespace detail {
+
+inline constexpr Index attention_rows = 64;  // of a head at a time
+
+/// Rows of one head: q, out (rows, head_dim); k, v (keys, head_dim), one key at least; lse (rows, 1), or
+/// empty. `weights` (rows, keys) and `sums` (rows, head_dim) are scratch.
+inline void attend(In<float, 2> q, In<float, 2> k, In<float, 2> v, const View<float, 2>& out,
+                   const View<float, 2>& lse, bool merges, const View<float, 2>& weights,
+                   const View<float, 2>& sums) {
+  const float scale = 1 / std::sqrt(static_cast<float>(q.extent[1]));
+  multiply_transposed(q, k, weights);
+  std::array<MergeWeights, attention_rows> shares;
+  for (Index r = 0; r < q.extent[0]; ++r) {
+    const View<float, 1> row = weights[r];
+    const float highest = detail::highest(row);
+    for (Index i = 0; i < row.size(); ++i) row[i] = (row[i] - highest) * scale;
+    exponentiate(row);
+    const float sum = detail::sum(row), own_lse = highest * scale + std::log(sum);
+    MergeWeights& share = shares[static_cast<std::size_t>(r)];
+    share = merges ? merge_weights(lse[r][0], own_lse) : MergeWeights{0, 1, own_lse};
+    share.added /= sum;
+    if (!lse.empty()) lse[r][0] = share.lse;
+  }
+  multiply(weights, v, sums);
+  for (Index r = 0; r < q.extent[0]; ++r) {
+    const MergeWeights& share = shares[static_cast<std::size_t>(r)];
+    for (Index d = 0; d < out.extent[1]; ++d)
+      out[r][d] = sums[r][d] * share.added + (merges ? out[r][d] * share.kept : 0);
+  }
+}
+
+inline void attend_nothing(const View<float, 2>& out, const View<float, 2>& lse) {
+  for (Index r = 0; r < out.extent[0]; ++r) std::fill_n(out[r].data, out.extent[1], 0.0f);
+  for (Index r = 0; r < lse.extent[0]; ++r) lse[r][0] = -std::numeric_limits<float>::infinity();
+}
+
+}  // namespace detail
+
 /// out = softmax(q · kᵀ / √head_dim) · v for every picture and head, without a mask.
 /// q, out (n, pictures, heads, head_dim); k, v (keys, pictures, heads, head_dim); lse (n, pictures, heads),
 /// the logarithm of the sum of exponentials, or empty. Without keys out is 0 and lse −∞. With Output::merge
 /// out and lse hold the attention over other keys, and then that over both.
 inline void attention(Queue& queue, In<float, 4> q, In<float, 4> k, In<float, 4> v, View<float, 4> out,
                       View<float, 3> lse = {}, Output output = Output::replace) {
-  constexpr Index tile = 64;
   const Index tokens = q.extent[0], pictures = q.extent[1], heads = q.extent[2], head_dim = q.extent[3],
-              keys = k.extent[0];
+              keys = k.extent[0], most = std::min(detail::attention_rows, tokens);
   const bool merges = output == Output::merge;
   if (merges && keys == 0) return;
-  const Index tiles = (tokens + tile - 1) / tile;
-  const float scale = 1 / std::sqrt(static_cast<float>(head_dim));
 
-  const auto head_of = [head_dim]<class T>(const View<T, 4>& x, Index picture, Index head, Range range) {
+  const auto head_of = []<class T>(const View<T, 4>& x, Index picture, Index head, Range range) {
     return View<T, 2>(x.data + range.begin * x.stride[0] + picture * x.stride[1] + head * x.stride[2],
-                      {range.size(), head_dim}, {x.stride[0], 1});  // (range, head_dim)
+                      {range.size(), x.extent[3]}, {x.stride[0], 1});
   };
-
-  queue.workers().split(tiles * pictures * heads, 1,
-                        [&q, &k, &v, &out, &lse, &head_of, tile, tokens, pictures, heads, head_dim, keys,
-                         scale, merges](Range items) {
-                          detail::Matrix logits(std::min(tile, tokens), keys),
-                              sums(std::min(tile, tokens), head_dim);
-                          for (Index item = items.begin; item < items.end; ++item) {
-                            const Index head = item % heads, picture = item / heads % pictures,
-                                        first = item / (heads * pictures) * tile;
-                            const Range range{first, std::min(first + tile, tokens)};
-                            const View<float, 2> result = head_of(out, picture, head, range);
-                            if (keys == 0) {
-                              for (Index r = 0; r < range.size(); ++r) {
-                                std::fill_n(result[r].data, head_dim, 0.0f);
-                                if (!lse.empty())
-                                  lse[first + r][picture][head] = -std::numeric_limits<float>::infinity();
-                              }
-                              continue;
-                            }
-                            const View<float, 2> weights(logits.data(), {range.size(), keys});
-                            detail::multiply_transposed(head_of(q, picture, head, range),
-                                                        head_of(k, picture, head, {0, keys}), weights);
-                            std::array<MergeWeights, tile> shares;
-                            for (Index r = 0; r < range.size(); ++r) {
-                              const View<float, 1> row = weights[r];
-                              const float highest = detail::highest(row);
-                              for (Index i = 0; i < keys; ++i) row[i] = (row[i] - highest) * scale;
-                              detail::exponentiate(row);
-                              const float sum = detail::sum(row), own_lse = highest * scale + std::log(sum);
-                              MergeWeights& share = shares[static_cast<std::size_t>(r)];
-                              share = merges ? merge_weights(lse[first + r][picture][head], own_lse)
-                                             : MergeWeights{0, 1, own_lse};
-                              share.added /= sum;
-                              if (!lse.empty()) lse[first + r][picture][head] = share.lse;
-                            }
-                            const View<float, 2> part(sums.data(), {range.size(), head_dim});
-                            detail::multiply(weights, head_of(v, picture, head, {0, keys}), part);
-                            for (Index r = 0; r < range.size(); ++r) {
-                              const auto [kept, added, own_lse] = shares[static_cast<std::size_t>(r)];
-                              for (Index d = 0; d < head_dim; ++d)
-                                result[r][d] = part[r][d] * added + (merges ? result[r][d] * kept : 0);
-                            }
-                          }
-                        });
+  const auto attend_items = [&](Range items) {
+    detail::Matrix weights(most, keys), sums(most, head_dim);
+    for (Index item = items.begin; item < items.end; ++item) {
+      const Index head = item % heads, picture = item / heads % pictures,
+                  first = item / (heads * pictures) * detail::attention_rows;
+      const Range rows{first, std::min(first + detail::attention_rows, tokens)}, all{0, keys};
+      const View<float, 2> rows_out = head_of(out, picture, head, rows);
+      View<float, 2> rows_lse{};
+      if (!lse.empty()) rows_lse = {&lse[first][picture][head], {rows.size(), 1}, {lse.stride[0], 1}};
+      if (keys == 0) {
+        detail::attend_nothing(rows_out, rows_lse);
+      } else {
+        detail::attend(head_of(q, picture, head, rows), head_of(k, picture, head, all),
+                       head_of(v, picture, head, all), rows_out, rows_lse, merges,
+                       {weights.data(), {rows.size(), keys}}, {sums.data(), {rows.size(), head_dim}});
+      }
+    }
+  };
+  const Index tiles = (tokens + detail::attention_rows - 1) / detail::attention_rows;
+  queue.workers().split(tiles * pictures * heads, 1, attend_items);
 }
 
 }  // namespace weft::host

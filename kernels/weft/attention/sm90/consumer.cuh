@@ -150,8 +150,7 @@ struct Consumer : Layout<E, HeadDim, Tiles> {
     end_output();
   }
 
-  /// Brings what the parts have to the first; whether this is the first. Nobody reads keys or values after
-  /// it.
+  /// Brings what the parts have to the first, in place of its keys and values; whether this is the first.
   __device__ bool join_parts() {
     const int thread = threadIdx.x - 128, part = L::part();
     cluster_sync();

@@ -1,8 +1,6 @@
 // How attention on sm_90a is cut into tiles, and what its warpgroups share.
 #pragma once
 
-#include <algorithm>
-
 #include "weft/attention/result.cuh"
 #include "weft/sm90/tma.cuh"
 
