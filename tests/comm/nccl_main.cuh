@@ -1,5 +1,5 @@
-// The world of a test that scripts/on-one-gpu runs in several processes. Where WEFT_MODE is eager, a trace is
-// kept, so that nothing is recorded into graphs.
+// The world of a test that scripts/on-gpus or on-one-gpu runs in several processes. Where WEFT_MODE is eager,
+// a trace is kept, so that nothing is recorded into graphs.
 #pragma once
 
 #define DOCTEST_CONFIG_IMPLEMENT
@@ -21,7 +21,7 @@ inline bool is_eager() {
 int main(int argc, char** argv) {
   const auto place = weft::launch_environment();
   if (!place) {
-    std::fprintf(stderr, "start this with scripts/on-one-gpu RANKS %s\n", argv[0]);
+    std::fprintf(stderr, "start this with scripts/on-gpus or scripts/on-one-gpu RANKS %s\n", argv[0]);
     return 2;
   }
   weft::Trace trace(place->world);

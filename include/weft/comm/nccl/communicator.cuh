@@ -64,13 +64,13 @@ class Communicator {
 
   Event send(Queue& queue, const Block& block, int to) {
     if (block.bytes() == 0) return {};
-    const Link link = links_.to(to) ? *links_.to(to) : Link{group_, to};
+    const Link link = links_.to(to) ? *links_.to(to) : Link{group_.get(), to};
     return post(queue, *link.channel, "send", std::vector<Addressed>{{link.peer, block}}, {}, to);
   }
 
   Event receive(Queue& queue, const Block& block, int from) {
     if (block.bytes() == 0) return {};
-    const Link link = links_.from(from) ? *links_.from(from) : Link{group_, from};
+    const Link link = links_.from(from) ? *links_.from(from) : Link{group_.get(), from};
     return post(queue, *link.channel, "receive", {}, std::vector<Addressed>{{link.peer, block}}, from);
   }
 

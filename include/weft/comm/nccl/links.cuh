@@ -13,7 +13,7 @@ namespace weft::nccl {
 
 /// A channel, and the peer's rank there.
 struct Link {
-  std::shared_ptr<Channel> channel;
+  Channel* channel = nullptr;
   int peer = 0;
 };
 
@@ -26,7 +26,9 @@ class Links {
   /// time. Round the group, even places and odd ones take turns, and in an odd group the last has a turn of
   /// its own.
   Links(const std::shared_ptr<Home>& home, ncclComm_t group, const std::string& name, const Members& members)
-      : to_(static_cast<std::size_t>(members.size())), from_(static_cast<std::size_t>(members.size())) {
+      : made_(std::make_shared<InOrder>()),
+        to_(static_cast<std::size_t>(members.size())),
+        from_(static_cast<std::size_t>(members.size())) {
     const int n = members.size(), self = members.rank(), turns = n % 2 == 0 ? 2 : 3;
     const auto turn_of = [n, turns](int place) { return turns == 3 && place + 1 == n ? 2 : place % 2; };
     for (const bool upwards : {true, false}) {
@@ -42,7 +44,8 @@ class Links {
             split_off(group, mine < 0 ? NCCL_SPLIT_NOCOLOR : mine, self == sender ? 0 : 1, most_blocks);
         if (!comm) continue;
         const std::vector<int> both{members.world_rank(sender), members.world_rank(receiver)};
-        const auto channel = std::make_shared<Channel>(home, comm, name, both);
+        Channel* const channel =
+            made_->channels.emplace_back(std::make_unique<Channel>(home, comm, name, both)).get();
         constexpr int sending[] = {0}, receiving[] = {1};
         if (self == sender) {
           channel->connect(receiving, {});
@@ -65,6 +68,17 @@ class Links {
     return at < links.size() && links[at].channel ? &links[at] : nullptr;
   }
 
+  /// NCCL destroys a communicator when both of its ranks do, so links end in the order in which they were
+  /// made, in which no two ranks wait for each other.
+  struct InOrder {
+    std::vector<std::unique_ptr<Channel>> channels;
+
+    ~InOrder() {
+      for (auto& channel : channels) channel.reset();
+    }
+  };
+
+  std::shared_ptr<InOrder> made_;
   std::vector<Link> to_, from_;  // by the member
 };
 
