@@ -186,7 +186,7 @@ class Engine {
     for (const Range& range : policies_.blocks(model_.shape())) layers += range.size();
     const Job job{model_.shape(), layout(picture), pictures, layers, steps, std::max(mesh_.warmup, 1)};
     if (std::exchange(prepared_, std::pair(job, features)) == std::pair(job, features)) return;
-    evaluator_.prepare(queue_, job, rows, features);
+    queue_.take_together([&] { evaluator_.prepare(queue_, job, rows, features); });
   }
 
   /// On rank 0 the pictures of all, whole: of_rank(rank) says whose are with whom.

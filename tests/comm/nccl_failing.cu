@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <numeric>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -43,10 +44,13 @@ void cut_off_all() {
 void work(World& world, const std::string& fate, int culprit) {
   weft::cuda::Queue queue;
   const weft::cuda::Buffer<double> sum(queue, 1);
-  auto group = world.split("ulysses", {0, 1, 2, 3});
+  std::vector<int> all(static_cast<std::size_t>(world.size()));
+  std::iota(all.begin(), all.end(), 0);
+  auto group = world.split("ulysses", all);
   const int steps = fate == "wait" || fate == "cut" ? 1 << 30 : 60;
   for (int step = 0; step < steps; ++step) {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    if (group.pushes()) group.pushed(queue, {});
     group.all_reduce(queue, sum.view(std::array<Index, 1>{1}));
     if (step == 20 && world.rank() == culprit) {
       if (fate == "throw") throw std::runtime_error("boom");

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# nccl_failure_test.sh ON_ONE_GPU FAILING: whatever happens to one of the processes, the job ends within 10 s, says
+# nccl_failure_test.sh LAUNCHER RANKS FAILING: whatever happens to one of the processes, the job ends within 10 s, says
 # which and what it did, and leaves nobody behind. WEFT_REPEAT says how often each is tried.
 set -u
-on_one_gpu=$1 failing=$2 ranks=4 timeout_ms=1500 failures=0
+launcher=$1 ranks=$2 failing=$3 timeout_ms=1500 failures=0
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
@@ -17,7 +17,7 @@ fail() {
 try() {
   local fate=$1 culprit=$2 signal=$3 code=$4 words=$5 job ended begin seconds said left=()
   rm -f "$folder"/*
-  timeout -k 1 60 "$on_one_gpu" $ranks "$failing" "$folder" "$fate" "$culprit" $timeout_ms 2>"$folder/err" &
+  timeout -k 1 60 "$launcher" "$ranks" "$failing" "$folder" "$fate" "$culprit" $timeout_ms 2>"$folder/err" &
   job=$!
   for ((i = 0; i < 600; ++i)); do
     [[ $(find "$folder" -name '[0-9]' | wc -l) == "$ranks" ]] && break
@@ -54,8 +54,8 @@ try() {
 }
 
 for ((n = 0; n < ${WEFT_REPEAT:-1}; ++n)); do
-  culprit=$(((n + 2) % ranks))
-  named="*rank $culprit, *; the last it did was all_reduce ulysses*"
+  culprit=$(((n + ranks - 2) % ranks))
+  named="*rank $culprit, *; the last it did was @(all_reduce|push) ulysses*"
   try none $culprit "" 0 ""
   try throw $culprit "" 1 "*rank $culprit, at all_reduce ulysses: boom*"
   try refuse $culprit "" 2 "*steps is 0*"

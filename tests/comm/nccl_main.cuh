@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 #include <cstdlib>
+#include <stdexcept>
 #include <string>
 
 #include "weft/comm/launch_environment.hpp"
@@ -34,6 +35,7 @@ int main(int argc, char** argv) {
       context.setOption("no-version", true);
       context.setOption("minimal", world.rank() > 0);
       code = context.run();
+      if (code != 0) throw std::runtime_error("a test has failed");  // others may wait for what it left out
     });
   } catch (const weft::Refused& refusal) {
     std::fprintf(stderr, "%s\n", refusal.what());

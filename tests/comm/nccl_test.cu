@@ -64,11 +64,27 @@ std::vector<int> everybody() {
   return out;
 }
 
+std::vector<int> others() {
+  std::vector<int> out = everybody();
+  out.erase(out.begin() + all_processes->rank());
+  return out;
+}
+
+/// Whether NCCL takes each process for a host of its own.
+bool shares_gpu() { return std::getenv("NCCL_HOSTID") != nullptr; }
+
 }  // namespace
+
+TEST_CASE("nccl: ranks of one host that have a GPU each are a team") {
+  auto group = all_processes->split("group", everybody());
+  CHECK(group.pushes() == (group.size() > 1 && !shares_gpu()));
+}
 
 TEST_CASE("nccl: an all-to-all of uneven counts, some of them zero") {
   Queue queue;
   auto group = all_processes->split("group", everybody());
+  SUBCASE("by NCCL's calls") {}
+  SUBCASE("by copies") { group.reserve(others(), 12000); }
   const int ranks = group.size(), self = group.rank();
   const auto size = [](int from, int to) { return (from + 2 * to) % 4 * 1000; };
   std::vector<Device<int>> out, in;
@@ -92,6 +108,8 @@ TEST_CASE("nccl: an all-to-all of uneven counts, some of them zero") {
 TEST_CASE("nccl: an all-to-all of columns, in rows of any width") {
   Queue queue;
   auto group = all_processes->split("group", everybody());
+  SUBCASE("by NCCL's calls") {}
+  SUBCASE("by copies") { group.reserve(others(), 160); }
   const int ranks = group.size(), self = group.rank();
   const Index rows = 5;
   for (const Index width : {1, 4, 6, 8}) {  // of the columns for each peer, in numbers of 4 bytes
@@ -126,6 +144,8 @@ TEST_CASE("nccl: an all-to-all of columns, in rows of any width") {
 TEST_CASE("nccl: an all-gather of uneven counts") {
   Queue queue;
   auto group = all_processes->split("group", everybody());
+  SUBCASE("by NCCL's calls") {}
+  SUBCASE("by copies") { group.reserve(others(), 8); }
   std::vector<Device<int>> parts;
   std::vector<Block> blocks;
   for (int member = 0; member < group.size(); ++member)
@@ -159,6 +179,7 @@ TEST_CASE("nccl: receives that neighbours post ahead hold nobody up, and message
   auto stages = all_processes->split("pipe", everybody());
   const int ranks = stages.size(), self = stages.rank();
   if (ranks == 1) return;
+  stages.reserve({(self + 1) % ranks, (self + ranks - 1) % ranks}, 48000, 4);
   for (const int step : {1, ranks - 1}) {  // from the one before, then from the one after
     const int to = (self + step) % ranks, from = (self + ranks - step) % ranks;
     constexpr int count = 4;
@@ -210,6 +231,9 @@ TEST_CASE("nccl: what is posted can be recorded, and is done again in every repl
   const int ranks = group.size(), self = group.rank(), next = (self + 1) % ranks,
             previous = (self + ranks - 1) % ranks;
   if (ranks == 1) return;
+  stages.reserve({previous}, 16000);
+  SUBCASE("by NCCL's calls") {}
+  SUBCASE("by copies") { group.reserve({previous}, 16000); }
   Device<int> out(queue, Numbers(4000)), in(queue, Numbers(4000)), passed(queue, Numbers(4000));
   Device<double> sum(queue, {0.0});
   const auto half = [](Device<int>& device, Index which) {
@@ -233,6 +257,62 @@ TEST_CASE("nccl: what is posted can be recorded, and is done again in every repl
     CHECK(passed.get() == Numbers(4000, 100 * time + (self + 2 * ranks - 2) % ranks));
     CHECK(sum.get().front() == ranks * time + ranks * (ranks - 1) / 2);
   }
+}
+
+TEST_CASE("nccl: a team's members store into each other's memory, also in replays") {
+  Queue queue(nullptr, nullptr, 0, all_processes->heap());
+  auto group = all_processes->split("pushed", everybody());
+  if (!group.pushes()) return;
+  const int ranks = group.size(), self = group.rank();
+  const std::size_t part = 5000;
+  weft::cuda::Buffer<int> unused, memory;
+  queue.take_together([&] {
+    unused = {queue, 100 * (1 + self)};
+    memory = {queue, static_cast<Index>(part) * ranks};
+  });
+  Device<int> out(queue, Numbers(part));
+  int* const own = memory.view(std::array{memory.size()}).data;
+  const auto push = [&] {
+    const auto all = group.reach(queue, {own});
+    for (int member = 0; member < ranks; ++member)
+      check(cudaMemcpyAsync(static_cast<int*>(all[static_cast<std::size_t>(member)].front()) + self * part,
+                            out.view().data, part * sizeof(int), cudaMemcpyDefault, queue.stream()),
+            "Storing");
+    group.pushed(queue, {});
+  };
+  const auto arrive = [&](int time) {
+    queue.synchronize();
+    Numbers found(part * static_cast<std::size_t>(ranks));
+    check(cudaMemcpy(found.data(), own, found.size() * sizeof(int), cudaMemcpyDeviceToHost), "Copying");
+    Numbers expected;
+    for (int member = 0; member < ranks; ++member) expected.insert(expected.end(), part, 100 * time + member);
+    CHECK(found == expected);
+  };
+  for (int time = 0; time < 3; ++time) {
+    out.set(Numbers(part, 100 * time + self));
+    push();
+    arrive(time);
+  }
+  queue.synchronize();
+  const auto graph = weft::cuda::Graph::capture(queue.stream(), push);
+  for (int time = 3; time < 6; ++time) {
+    out.set(Numbers(part, 100 * time + self));
+    graph.launch(queue.stream());
+    arrive(time);
+  }
+}
+
+TEST_CASE("nccl: what was not reserved is rejected, and so is memory that was not taken together") {
+  Queue queue(nullptr, nullptr, 0, all_processes->heap());
+  auto group = all_processes->split("small", everybody());
+  if (!group.pushes()) return;
+  group.reserve(others(), 8);
+  Device<int> large(queue, Numbers(500));
+  const int peer = others().front();
+  CHECK_THROWS_WITH_AS(group.send(queue, large.view(), peer), doctest::Contains("was not reserved"),
+                       std::logic_error);
+  CHECK_THROWS_WITH_AS(group.reach(queue, {large.view().data}), doctest::Contains("take_together"),
+                       std::logic_error);
 }
 
 TEST_CASE("nccl: traffic counts what was sent, by name") {

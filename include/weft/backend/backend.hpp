@@ -50,6 +50,7 @@ struct OperatorArguments {
   Rotation rotation;
   PictureShape picture;
   void (*body)(Index);
+  void (*take)();
   View<float, 2> constants;
   View<float, 4> noise;
   StoredNumbers stored;
@@ -75,6 +76,7 @@ concept Backend = requires(typename B::Queue& queue, typename B::Loader& loader,
   { queue.counts() } -> std::same_as<const QueueCounts&>;
   { queue.step(Index{}) } -> std::same_as<Step>;
   queue.replay(queue.record(a.body, Index{}), Index{});
+  queue.take_together(a.take);
   requires std::constructible_from<typename B::Queue::Milestones, Index, std::function<void(Index)>>;
   linear(queue, a.matrix, a.linear, a.matrix, a.epilogue);
   linear(queue, a.matrix, a.linear, rows_of(a.state));

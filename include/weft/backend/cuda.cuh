@@ -31,6 +31,8 @@ struct Cuda {
   static Queue queue(const auto& world) {
     if constexpr (requires { world.crew(); })
       return Queue(world.lane(), world.crew(), world.rank());
+    else if constexpr (requires { world.heap(); })
+      return Queue(world.lane(), nullptr, 0, world.heap());
     else
       return Queue(world.lane());
   }

@@ -43,6 +43,8 @@ struct Block {
   }
 
   Index bytes() const { return rows * row_bytes; }
+  /// Whether no gaps are between the rows.
+  bool is_dense() const { return rows <= 1 || stride == row_bytes; }
 };
 
 /// The bytes of `from` in their order into those of `to`, as many, whatever the rows of either.

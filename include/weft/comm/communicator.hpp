@@ -62,14 +62,28 @@ concept Split = requires(C& c, std::string_view name, const std::vector<int>& me
   { c.split(name, members) } -> std::same_as<C>;
 };
 
-/// Beyond that, where members can write into each other's memory: `reach` tells every member's memory and
-/// lets what is queued next write there; after `pushed`, what all have written is there.
+/// Beyond that, where `pushes()`, members write into each other's memory: `reach` tells every member's memory
+/// and lets what is queued next write there; after `pushed`, what all have written is there.
 template <class C>
 concept Push = Member<C> &&
     requires(C& c, typename C::Queue& queue, const std::vector<void*>& memory, const Traffic& sent) {
+  { c.pushes() } -> std::same_as<bool>;
   { c.reach(queue, memory) } -> std::same_as<std::vector<std::vector<void*>>>;
   { c.pushed(queue, sent) } -> std::same_as<void>;
 };
+
+/// Takes memory for messages before they come: of at most `bytes` a call from each of `senders`, and `ahead`
+/// of them that are posted before the first is waited for. All members call it at the same time.
+template <class C>
+concept Reserve = Member<C> && requires(C& c, const std::vector<int>& senders, Index bytes, int ahead) {
+  c.reserve(senders, bytes, ahead);
+};
+
+/// The same for any communicator; most need none.
+template <Member C>
+void reserve(C& communicator, const std::vector<int>& senders, Index bytes, int ahead = 2) {
+  if constexpr (Reserve<C>) communicator.reserve(senders, bytes, ahead);
+}
 
 /// An all-reduce by an all-gather, for communicators of queues on the host.
 template <AllGather C>

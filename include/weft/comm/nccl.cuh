@@ -25,6 +25,8 @@ class World : public Communicator {
 
   int workers() const { return 1; }
   Lane* lane() const { return home().lane; }
+  /// Where queues take memory that other ranks of the host reach; null if none does.
+  cuda::Heap* heap() const { return home().heap ? &home().heap->heap() : nullptr; }
 
   /// What this rank posted last, such as "send pipe 3"; from any thread.
   std::string doing() const { return home().doing(); }

@@ -94,6 +94,8 @@ class Communicator : public HubMember<Hub> {
           "Copying sums");
   }
 
+  bool pushes() const { return true; }
+
   /// Every member's memory, in its order, once all that they have queued so far is done.
   std::vector<std::vector<void*>> reach(Queue& queue, const std::vector<void*>& memory) {
     const auto mine = cuda::moment_in(queue.stream());

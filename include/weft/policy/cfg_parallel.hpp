@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "weft/comm/block.hpp"
+#include "weft/comm/communicator.hpp"
 #include "weft/policy/local.hpp"
 
 namespace weft {
@@ -19,6 +20,16 @@ struct CfgParallel : detail::Ordered<Axis::cfg, Inner> {
 
     On(const Communicator& world, const Mesh& mesh)
         : Base(world, mesh), group_(world.split("cfg", mesh.group(Axis::cfg, world.rank()))) {}
+
+    void prepare(Queue& queue, const Job& job) {
+      Base::prepare(queue, job);
+      std::vector<int> others;
+      for (int member = 0; member < group_.size(); ++member)
+        if (member != group_.rank()) others.push_back(member);
+      const Index features = job.model.channels * job.model.patch * job.model.patch;
+      if (!others.empty())
+        reserve(group_, others, this->tokens() * job.pictures * features * static_cast<Index>(sizeof(float)));
+    }
 
     static Range branches(const Mesh& mesh, int rank, Index count) {
       return split(count, mesh.cfg, mesh.coordinate(Axis::cfg, rank));

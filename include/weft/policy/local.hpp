@@ -105,6 +105,11 @@ struct Local {
     int coordinate(Axis axis) const { return mesh_.coordinate(axis, rank_); }
     KeyValues<Backend>& store() { return store_; }
 
+    /// How many of an image's tokens this rank holds.
+    Index tokens() const {
+      return job_.layout.of_rank(coordinate(Axis::ring), coordinate(Axis::ulysses)).size();
+    }
+
     /// The heads whose keys this rank keeps, or the ulysses rank u does.
     Range heads(int u) const { return split(job_.model.heads, mesh_.ulysses, u); }
     Range heads() const { return heads(coordinate(Axis::ulysses)); }

@@ -1,9 +1,12 @@
 // PipeFusion: stages of the pipeline hold slices of the blocks, patches of the picture flow through them.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <utility>
+#include <vector>
 
+#include "weft/comm/communicator.hpp"
 #include "weft/policy/local.hpp"
 
 namespace weft {
@@ -21,6 +24,19 @@ struct PipeFusion : detail::Ordered<Axis::pipe, Inner> {
 
     On(const Communicator& world, const Mesh& mesh)
         : Base(world, mesh), stages_(world.split("pipe", mesh.group(Axis::pipe, world.rank()))) {}
+
+    /// What travels are activations or, to the first stage, predictions.
+    void prepare(Queue& queue, const Job& job) {
+      Base::prepare(queue, job);
+      std::vector<int> sources;
+      for (const Task& task : tasks(job))
+        if (task.source >= 0 && std::ranges::find(sources, task.source) == sources.end())
+          sources.push_back(task.source);
+      const Index features = job.model.out_channels * job.model.patch * job.model.patch;
+      const Index bytes = std::max(job.model.width * static_cast<Index>(sizeof(typename Base::Element)),
+                                   features * static_cast<Index>(sizeof(float)));
+      if (stages_.size() > 1) reserve(stages_, sources, this->tokens() * job.pictures * bytes);
+    }
 
     static std::vector<Range> blocks(const Mesh& mesh, int rank, const DitShape& model) {
       return pipeline_blocks(model, mesh.pipe, mesh.coordinate(Axis::pipe, rank));

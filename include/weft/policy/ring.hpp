@@ -1,11 +1,13 @@
 // Ring: ranks hold different tokens, and keys and values travel round.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <utility>
 #include <vector>
 
 #include "weft/comm/block.hpp"
+#include "weft/comm/communicator.hpp"
 #include "weft/core/merge.hpp"
 #include "weft/policy/local.hpp"
 
@@ -32,11 +34,14 @@ struct Ring : detail::Ordered<Axis::ring, Inner> {
       if (group_.size() == 1) return;
       const Index heads = job.pictures * this->heads().size();
       lse_ = {queue, job.layout.of_ring(group_.rank()).size() * heads};
-      if (this->mesh().copies_ring_cache()) return;
       Index most = 0;
       for (int member = 0; member < group_.size(); ++member)
         most = std::max(most, job.layout.of_ring(member).size());
-      for (Buffer& buffer : travelling_) buffer = {queue, 2 * most * heads * job.model.head_dim};
+      const Index size = 2 * most * heads * job.model.head_dim,
+                  bytes = size * static_cast<Index>(sizeof(Element));
+      if (this->mesh().copies_ring_cache()) return reserve(group_, others(), bytes);
+      reserve(group_, {previous()}, bytes);
+      for (Buffer& buffer : travelling_) buffer = {queue, size};
     }
 
     void sum(Queue& queue, const View<double, 1>& values) {
@@ -73,11 +78,18 @@ struct Ring : detail::Ordered<Axis::ring, Inner> {
       };
     }
 
+    int previous() const { return (group_.rank() + group_.size() - 1) % group_.size(); }
+    std::vector<int> others() const {
+      std::vector<int> out;
+      for (int member = 0; member < group_.size(); ++member)
+        if (member != group_.rank()) out.push_back(member);
+      return out;
+    }
+
     /// Slices go from rank to rank.
     void attend_rotating(Queue& queue, Index layer, const View<const Element, 4>& q,
                          const View<Element, 4>& out) {
-      const int size = group_.size(), rank = group_.rank();
-      const int next = (rank + 1) % size, previous = (rank + size - 1) % size;
+      const int size = group_.size(), rank = group_.rank(), next = (rank + 1) % size;
       auto attend = attend_slices(queue, layer, q, out);
       Slice slice{this->store().keys(layer), this->store().values(layer)};
       for (int hop = 0; hop < size; ++hop) {
@@ -87,7 +99,7 @@ struct Ring : detail::Ordered<Axis::ring, Inner> {
         if (hop + 1 < size) {
           incoming = travelling(hop % 2, coming);
           const std::array<Addressed, 2> sends{{{next, slice.k}, {next, slice.v}}};
-          const std::array<Addressed, 2> receives{{{previous, incoming.k}, {previous, incoming.v}}};
+          const std::array<Addressed, 2> receives{{{previous(), incoming.k}, {previous(), incoming.v}}};
           event = group_.all_to_all(queue, sends, receives);
         }
         attend(slice);

@@ -43,11 +43,7 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
 
     View<const Element, 4> place(Queue& queue, Index layer, const Unit& unit, const Heads<Element>& heads) {
       if (group_.size() == 1) return Base::place(queue, layer, unit, heads);
-      if constexpr (Push<Communicator>) {
-        push_heads(queue, layer, unit, heads);
-      } else {
-        exchange_heads(queue, layer, unit, heads);
-      }
+      pushes() ? push_heads(queue, layer, unit, heads) : exchange_heads(queue, layer, unit, heads);
       return q_.view(extents_).template slice<0>(rows_.rows(unit.patches));
     }
 
@@ -55,19 +51,31 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
                 const View<Element, 4>& out) {
       if (group_.size() == 1) return Base::attend(queue, layer, unit, q, out);
       Base::attend(queue, layer, unit, q, out_.view(extents_).template slice<0>(rows_.rows(unit.patches)));
-      if constexpr (Push<Communicator>) {
-        push_back(queue, unit, out);
-      } else {
-        exchange_back(queue, unit, out);
-      }
+      pushes() ? push_back(queue, unit, out) : exchange_back(queue, unit, out);
     }
 
    private:
     using Buffer = typename Backend::template Buffer<Element>;
 
+    bool pushes() const {
+      if constexpr (Push<Communicator>) return group_.pushes();
+      return false;
+    }
+
+    /// Every member's memory, once all that they have queued so far is done.
+    std::vector<std::vector<void*>> reach(Queue& queue, const std::vector<void*>& memory) {
+      if constexpr (Push<Communicator>) return group_.reach(queue, memory);
+      return {};
+    }
+
+    /// Whatever members have written into each other's memory is there for what is queued next.
+    void end_push(Queue& queue, const Traffic& sent) {
+      if constexpr (Push<Communicator>) group_.pushed(queue, sent);
+    }
+
     /// The kernel that norms and rotates writes every head where its owner attends to it.
     void push_heads(Queue& queue, Index layer, const Unit& unit, const Heads<Element>& heads) {
-      const auto memory = group_.reach(
+      const auto memory = reach(
           queue, {q_.view(extents_).data, this->store().keys(layer).data, this->store().values(layer).data});
       std::vector<HeadMove<Element>> moves;
       Traffic sent;
@@ -92,12 +100,12 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
         row += own.size();
       }
       move_heads(queue, moves);
-      group_.pushed(queue, sent);
+      end_push(queue, sent);
     }
 
     /// Of every head's result the rows of each rank's tokens go back there.
     void push_back(Queue& queue, const Unit& unit, const View<Element, 4>& out) {
-      const auto memory = group_.reach(queue, {out.data});
+      const auto memory = reach(queue, {out.data});
       std::vector<HeadMove<Element>> moves;
       Traffic sent;
       for (int peer = 0; peer < group_.size(); ++peer) {
@@ -116,7 +124,7 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
         }
       }
       move_heads(queue, moves);
-      group_.pushed(queue, sent);
+      end_push(queue, sent);
     }
 
     void exchange_heads(Queue& queue, Index layer, const Unit& unit, const Heads<Element>& heads) {

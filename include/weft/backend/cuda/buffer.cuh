@@ -16,12 +16,11 @@ class Buffer {
  public:
   Buffer() = default;
   Buffer(Queue& queue, Index size) : size_(size) {
-    void* memory = nullptr;
-    const std::size_t bytes = static_cast<std::size_t>(std::max<Index>(size, 1)) * sizeof(T);
-    check(cudaMalloc(&memory, bytes), "Taking memory on the device");
-    data_.reset(static_cast<T*>(memory));
-    check(cudaMemsetAsync(memory, 0, bytes, queue.stream()), "Zeroing memory");
-    queue.count_allocation();
+    const Index bytes = std::max<Index>(size, 1) * static_cast<Index>(sizeof(T));
+    data_ = std::reinterpret_pointer_cast<T>(queue.take(bytes));
+    if (data_)
+      check(cudaMemsetAsync(data_.get(), 0, static_cast<std::size_t>(bytes), queue.stream()),
+            "Zeroing memory");
   }
 
   Index size() const { return size_; }
@@ -32,10 +31,7 @@ class Buffer {
   }
 
  private:
-  struct Free {
-    void operator()(T* pointer) const { cudaFree(pointer); }
-  };
-  std::unique_ptr<T, Free> data_;
+  std::shared_ptr<T> data_;
   Index size_ = 0;
 };
 

@@ -3,6 +3,8 @@
 
 #include <cuda_runtime.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -11,6 +13,7 @@
 #include "weft/backend/counts.hpp"
 #include "weft/backend/cuda/crew.cuh"
 #include "weft/backend/cuda/graph.cuh"
+#include "weft/backend/cuda/heap.cuh"
 #include "weft/backend/cuda/products.cuh"
 #include "weft/backend/cuda/span.cuh"
 #include "weft/check.cuh"
@@ -28,8 +31,9 @@ class Queue {
 
   /// On the current device; refused if there is none, or no code for it. `lane`, if any, records the spans.
   /// What a crew's queues record becomes one graph; this is the queue of its rank `rank`.
-  explicit Queue(Lane* lane = nullptr, Crew* crew = nullptr, int rank = 0)
-      : stream_(stream_here()), crew_(crew), rank_(rank) {
+  /// What ranks of other processes are to reach comes from `heap`.
+  explicit Queue(Lane* lane = nullptr, Crew* crew = nullptr, int rank = 0, Heap* heap = nullptr)
+      : stream_(stream_here()), crew_(crew), rank_(rank), heap_(heap) {
     check(cudaMalloc(&step_, sizeof *step_), "Taking memory on the device");
     if (lane) timeline_.emplace(*lane, stream_);
   }
@@ -83,6 +87,23 @@ class Queue {
     recording.replay(*this, step);
   }
 
+  /// At least so many bytes; null while a heap measures.
+  Memory take(Index bytes) {
+    if (heap_ && heap_->is_open()) return heap_->take(bytes);
+    void* memory = nullptr;
+    check(cudaMalloc(&memory, static_cast<std::size_t>(std::max<Index>(bytes, 1))),
+          "Taking memory on the device");
+    count_allocation();
+    return {static_cast<std::byte*>(memory), [](std::byte* pointer) { cudaFree(pointer); }};
+  }
+
+  /// Calls body, whose buffers other ranks may reach afterwards. With a heap it is called twice, and all
+  /// ranks of a host call this at the same time.
+  template <class Body>
+  void take_together(const Body& body) {
+    heap_ ? heap_->take_together(body) : body();
+  }
+
   const QueueCounts& counts() const { return counts_; }
   void count_allocation() { ++counts_.allocations; }
   void count_upload() { ++counts_.uploads; }
@@ -103,6 +124,7 @@ class Queue {
   cudaStream_t stream_;
   Crew* crew_;
   int rank_;
+  Heap* heap_;
   std::int32_t* step_ = nullptr;   // of a replay; raised by one at its end
   Index next_step_ = -1;           // what *step_ will be when all that is queued is done; −1: nobody knows
   std::optional<Index> recorded_;  // the first step of the body that is being recorded

@@ -40,6 +40,12 @@ class Queue {
     body(step);
   }
 
+  /// Calls body, whose buffers other ranks may reach afterwards.
+  template <class Body>
+  void take_together(const Body& body) {
+    body();
+  }
+
   const QueueCounts& counts() const { return counts_; }
   void count_allocation() { ++counts_.allocations; }
 

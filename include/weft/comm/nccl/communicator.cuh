@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -12,6 +13,7 @@
 #include "weft/comm/members.hpp"
 #include "weft/comm/nccl/channel.cuh"
 #include "weft/comm/nccl/links.cuh"
+#include "weft/comm/nccl/team.cuh"
 #include "weft/elementwise.cuh"
 
 namespace weft::nccl {
@@ -22,14 +24,16 @@ namespace weft::nccl {
 /// All that is posted is ordered behind the queue and runs beside it, and can be recorded into a graph if its
 /// event is waited for in the same recording.
 ///
-/// NCCL runs the operations of one communicator one after another, in the order of the calls: a receive that
-/// is posted ahead would hold up the sends after it, and two ranks that do so wait for each other for ever.
-/// Hence two kinds of channels:
+/// A group whose ranks reach each other's memory, as those of one host do, is a team: its members store into
+/// memory of each other, and once `reserve` has been called, copy engines carry its messages. Any other
+/// group, and what has no room reserved, goes by NCCL's calls. NCCL runs the operations of one communicator
+/// one after another, in the order of the calls: a receive that is posted ahead would hold up the sends after
+/// it, and two ranks that do so would wait for each other and never end. Hence two kinds of channels:
 /// - One for the group. A grouped call is one operation there. All members make the same grouped calls in the
 ///   same order, so that the oldest one that is not done has all its members, and gets done.
 /// - In the group "pipe", whose stages post receives ahead, a link for every neighbour in both directions: a
 ///   channel of two ranks, on which one sends and the other receives. The n-th send meets the n-th receive
-///   there, and nothing else waits for either.
+///   there, and nothing else waits for either. A team has none: its stages reserve room.
 /// `send` and `receive` of other groups and between ranks that are not neighbours go through the group's
 /// channel. There a rank may not post a receive before a send that has to come first.
 class Communicator {
@@ -41,6 +45,7 @@ class Communicator {
   explicit Communicator(ncclComm_t world)
       : home_(std::make_shared<Home>()), name_("world"), members_(members_of(world)) {
     group_ = std::make_shared<Channel>(home_, world, name_, members_.of_world());
+    home_->heap = HostHeap::of(world, rank());
   }
 
   int rank() const { return members_.rank(); }
@@ -58,18 +63,27 @@ class Communicator {
     out.group_ = std::make_shared<Channel>(home_, comm, out.name_, out.members_.of_world());
     const std::vector<int> peers = out.peers();
     out.group_->connect(peers, peers);
-    if (name == "pipe") out.links_ = Links(home_, comm, out.name_, out.members_);
+    if (home_->heap) out.team_ = Team::of(comm, out.size(), out.rank());
+    if (name == "pipe" && !out.team_) out.links_ = Links(home_, comm, out.name_, out.members_);
     return out;
+  }
+
+  /// Tells what will come: messages of at most `bytes` a call from each of `senders`, `ahead` of them before
+  /// the first is waited for. All members call it, while none of their messages is on its way.
+  void reserve(const std::vector<int>& senders, Index bytes, int ahead = 2) {
+    if (team_) team_->mailbox().open(senders, bytes, ahead);
   }
 
   Event send(Queue& queue, const Block& block, int to) {
     if (block.bytes() == 0) return {};
+    if (has_room()) return post_to_team(queue, "send", std::vector<Addressed>{{to, block}}, {}, to);
     const Link link = links_.to(to) ? *links_.to(to) : Link{group_.get(), to};
     return post(queue, *link.channel, "send", std::vector<Addressed>{{link.peer, block}}, {}, to);
   }
 
   Event receive(Queue& queue, const Block& block, int from) {
     if (block.bytes() == 0) return {};
+    if (has_room()) return post_to_team(queue, "receive", {}, std::vector<Addressed>{{from, block}}, from);
     const Link link = links_.from(from) ? *links_.from(from) : Link{group_.get(), from};
     return post(queue, *link.channel, "receive", {}, std::vector<Addressed>{{link.peer, block}}, from);
   }
@@ -114,10 +128,37 @@ class Communicator {
   }
 
   void wait(Queue& queue, Event& event) {
-    if (!event.done) return;
+    if (!event.done && event.expected.empty()) return;
     const auto span = queue.span("wait", name_.c_str());
-    event.done->hold(queue.stream());
-    event.done.reset();
+    if (event.done) event.done->hold(queue.stream());
+    for (const Mailbox::Expected& message : event.expected) receive(queue, message);
+    event = {};
+  }
+
+  /// Whether members reach each other's memory, and `reach` and `pushed` may be called.
+  bool pushes() const { return team_ != nullptr; }
+
+  /// Every member's memory, in its order, once all that they have queued so far is done. Memory of the heap
+  /// alone can be reached.
+  std::vector<std::vector<void*>> reach(Queue& queue, const std::vector<void*>& memory) {
+    std::vector<Index> places;
+    for (const void* pointer : memory) places.push_back(home_->heap->place_of(pointer));
+    std::vector<std::vector<void*>> out;
+    for (const std::vector<Index>& theirs : team_->exchange()(places)) {
+      const int owner = members_.world_rank(static_cast<int>(out.size()));
+      std::vector<void*>& reached = out.emplace_back();
+      for (const Index place : theirs) reached.push_back(home_->heap->at(owner, place));
+    }
+    out[static_cast<std::size_t>(rank())] = memory;
+    meet(queue);
+    return out;
+  }
+
+  /// What is queued after comes after what all members have pushed so far; `sent` is what this one has.
+  void pushed(Queue& queue, const Traffic& sent) {
+    home_->begin(name_, "push", -1);
+    if (!queue.is_dry_run()) count(sent);
+    meet(queue);
   }
 
   /// What this rank has posted so far, by the name of the communicator; what is recorded counts once, however
@@ -145,11 +186,15 @@ class Communicator {
     return out;
   }
 
-  void tell(const Queue& queue, const char* what, const std::vector<Addressed>& sends, int peer = -1) {
-    home_->begin(name_, what, peer);
-    if (sends.empty() || queue.is_dry_run()) return;
-    Traffic& sent = home_->traffic[name_];
-    for (const Addressed& send : sends) sent.calls += 1, sent.bytes += send.block.bytes();
+  void count(const Traffic& sent) {
+    Traffic& all = home_->traffic[name_];
+    all.calls += sent.calls, all.bytes += sent.bytes;
+  }
+
+  void tell(const Queue& queue, const char* what, const std::vector<Addressed>& sends, int member = -1) {
+    home_->begin(name_, what, member < 0 ? -1 : members_.world_rank(member));
+    if (queue.is_dry_run()) return;
+    for (const Addressed& send : sends) count({1, send.block.bytes()});
   }
 
   /// Blocks without bytes are left out, as the other side does.
@@ -163,12 +208,13 @@ class Communicator {
     };
     const auto outgoing = filled(sends), incoming = filled(receives);
     if (outgoing.empty() && incoming.empty()) return {};
-    return post(queue, *group_, what, outgoing, incoming);
+    return has_room() ? post_to_team(queue, what, outgoing, incoming)
+                      : post(queue, *group_, what, outgoing, incoming);
   }
 
   Event post(Queue& queue, Channel& channel, const char* what, const std::vector<Addressed>& sends,
              const std::vector<Addressed>& receives, int member = -1) {
-    tell(queue, what, sends, member < 0 ? -1 : members_.world_rank(member));
+    tell(queue, what, sends, member);
     const std::size_t before = channel.allocations();
     channel.begin(queue.stream());
     channel.transfer(queue.timeline(), sends, receives);
@@ -176,10 +222,56 @@ class Communicator {
     return channel.end();
   }
 
+  bool has_room() const { return team_ && team_->mailbox().is_open(); }
+
+  Event post_to_team(Queue& queue, const char* what, const std::vector<Addressed>& sends,
+                     const std::vector<Addressed>& receives, int member = -1) {
+    tell(queue, what, sends, member);
+    Event event;
+    for (auto& [peer, blocks] : by_peer(receives))
+      event.expected.push_back(team_->mailbox().expect(peer, std::move(blocks)));
+    if (sends.empty()) return event;
+    const cudaStream_t stream = home_->transfers;
+    cuda::moment_in(queue.stream())->hold(stream);
+    const auto kind = queue.timeline() ? cuda::Event::Kind::time : cuda::Event::Kind::order;
+    const auto begin = cuda::moment_in(stream, kind);
+    for (const auto& [peer, blocks] : by_peer(sends)) team_->mailbox().send(stream, peer, blocks);
+    event.done = cuda::moment_in(stream, kind);
+    if (queue.timeline())
+      queue.timeline()->add(transfer_slice(name_, members_.of_world(), sends, receives), begin, event.done);
+    return event;
+  }
+
+  static std::map<int, std::vector<Block>> by_peer(const std::vector<Addressed>& messages) {
+    std::map<int, std::vector<Block>> out;
+    for (const auto& [peer, block] : messages) out[peer].push_back(block);
+    return out;
+  }
+
+  /// CUDA may run on one channel of the device what could run at the same time, and does not know that ranks
+  /// wait for each other: so what waits for a message comes after all that this rank has sent before.
+  void receive(Queue& queue, const Mailbox::Expected& message) {
+    const cudaStream_t stream = home_->transfers;
+    if (is_recording(stream) == is_recording(queue.stream())) cuda::moment_in(stream)->hold(queue.stream());
+    team_->mailbox().receive(queue.stream(), message);
+  }
+
+  static bool is_recording(cudaStream_t stream) {
+    cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+    check(cudaStreamIsCapturing(stream, &status), "Asking whether work is recorded");
+    return status != cudaStreamCaptureStatusNone;
+  }
+
+  void meet(Queue& queue) {
+    const auto span = queue.span("wait", name_.c_str());
+    team_->meet(queue.stream());
+  }
+
   std::shared_ptr<Home> home_;
   std::string name_;
   Members members_;
   std::shared_ptr<Channel> group_;  // none in a group of one
+  std::shared_ptr<Team> team_;      // none where members do not reach each other's memory
   Links links_;                     // of "pipe" alone
 };
 

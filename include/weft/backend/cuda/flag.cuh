@@ -1,0 +1,56 @@
+// Flags in memory by which streams of several processes wait for each other, without a kernel.
+#pragma once
+
+#include <cuda.h>
+#include <cuda_runtime.h>
+
+#include <array>
+#include <cstdint>
+#include <stdexcept>
+
+#include "weft/core/error.hpp"
+
+namespace weft::cuda {
+
+/// A word that is 0 or 1, in memory of any device that the current one reaches. What a stream does with it is
+/// done by the stream itself, beside kernels on all multiprocessors, and can be recorded into a graph.
+class Flag {
+ public:
+  explicit Flag(void* word) : word_(reinterpret_cast<CUdeviceptr>(word)) {}
+
+  /// What the stream has done before is seen by those who have waited for the flag.
+  void raise(cudaStream_t stream) const { run(stream, std::array{write(1)}); }
+
+  /// Waits until the flag is raised, and takes it down again.
+  void take(cudaStream_t stream) const {
+    CUstreamBatchMemOpParams wait{};
+    wait.waitValue.operation = CU_STREAM_MEM_OP_WAIT_VALUE_32;
+    wait.waitValue.address = word_;
+    wait.waitValue.value = 1;
+    wait.waitValue.flags = CU_STREAM_WAIT_VALUE_EQ;
+    run(stream, std::array{wait, write(0)});
+  }
+
+ private:
+  CUstreamBatchMemOpParams write(std::uint32_t value) const {
+    CUstreamBatchMemOpParams out{};
+    out.writeValue.operation = CU_STREAM_MEM_OP_WRITE_VALUE_32;
+    out.writeValue.address = word_;
+    out.writeValue.value = value;
+    out.writeValue.flags = CU_STREAM_WRITE_VALUE_DEFAULT;
+    return out;
+  }
+
+  template <std::size_t Count>
+  static void run(cudaStream_t stream, std::array<CUstreamBatchMemOpParams, Count> operations) {
+    const CUresult status = cuStreamBatchMemOp(stream, Count, operations.data(), 0);
+    if (status == CUDA_SUCCESS) return;
+    const char* what = nullptr;
+    cuGetErrorString(status, &what);
+    throw std::runtime_error(sentence("Ordering streams by a flag failed: ", what ? what : "unknown", "."));
+  }
+
+  CUdeviceptr word_;
+};
+
+}  // namespace weft::cuda

@@ -1,0 +1,178 @@
+// Mailbox: messages between ranks that reach each other's memory, without a kernel of NCCL's.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <vector>
+
+#include "weft/backend/cuda/flag.cuh"
+#include "weft/comm/block.hpp"
+#include "weft/comm/nccl/exchange.cuh"
+#include "weft/comm/nccl/window.cuh"
+#include "weft/core/error.hpp"
+#include "weft/pack.cuh"
+
+namespace weft::nccl {
+
+/// Every receiver has slots for each of its senders. A sender's copy engine fills the next slot once it is
+/// free and raises a flag there; the receiver's stream takes the flag, empties the slot and raises a flag at
+/// the sender, that the slot is free. All of it can be recorded, and done again in every replay.
+class Mailbox {
+ public:
+  Mailbox(ncclComm_t comm, int members, int self, Exchange& exchange)
+      : comm_(comm), members_(members), self_(self), exchange_(exchange) {}
+  Mailbox(const Mailbox&) = delete;
+  Mailbox& operator=(const Mailbox&) = delete;
+  ~Mailbox() {
+    if (window_ && std::uncaught_exceptions() == 0) settle();
+  }
+
+  /// Called by all members while nothing is on its way: room for messages of at most `bytes` from each of
+  /// `senders`, `ahead` of them not yet received. What there is already stays where it suffices.
+  void open(const std::vector<int>& senders, Index bytes, int ahead) {
+    std::vector<Index> mine{bytes, ahead, static_cast<Index>(senders.size())};
+    for (int member = 0; member < members_; ++member)
+      mine.push_back(std::ranges::find(senders, member) - senders.begin());
+    const std::vector<std::vector<Index>> all = exchange_(mine);
+    const auto most = [&all](std::size_t which) {
+      return std::ranges::max(all, {}, [which](const auto& theirs) { return theirs[which]; })[which];
+    };
+    const Index capacity = aligned(most(0));
+    const int slots = static_cast<int>(most(1));
+    if (window_) settle();
+    places_ = all;
+    if (window_ && capacity <= capacity_ && slots <= slots_ && most(2) <= senders_) return;
+    capacity_ = capacity, slots_ = slots, senders_ = most(2);
+    sent_.assign(static_cast<std::size_t>(members_), 0);
+    expected_ = taken_ = sent_;
+    window_.emplace(comm_, members_, flag_bytes() + senders_ * slots_ * capacity_);
+    for (int member = 0; member < members_; ++member)
+      for (int slot = 0; slot < slots_; ++slot) {
+        const std::uint32_t free = 1;
+        check(cudaMemcpy(flag(self_, Kind::free, member, slot), &free, sizeof free, cudaMemcpyHostToDevice),
+              "Freeing slots");
+      }
+    exchange_({0});
+  }
+  bool is_open() const { return window_.has_value(); }
+
+  /// What a member sends in one operation.
+  struct Expected {
+    int from = 0, slot = 0;
+    std::vector<Block> blocks;
+  };
+
+  /// The next operation's blocks to a member, on a stream for transfers.
+  void send(cudaStream_t stream, int to, std::span<const Block> blocks) {
+    const int slot = slot_of(sent_, to);
+    std::byte* at = room(to, self_, slot, blocks);
+    ++count(sent_, to);
+    cuda::Flag(flag(self_, Kind::free, to, slot)).take(stream);
+    for (const Block& block : blocks) {
+      copy(stream, block, at);
+      at += block.bytes();
+    }
+    cuda::Flag(flag(to, Kind::arrived, self_, slot)).raise(stream);
+  }
+
+  /// The next operation's blocks from a member: what `receive` needs.
+  Expected expect(int from, std::vector<Block> blocks) {
+    if (count(expected_, from) - count(taken_, from) == slots_)
+      throw std::logic_error(sentence(
+          "more than ", slots_, " messages of one rank are expected ahead; reserve ", "room for as many"));
+    const int slot = slot_of(expected_, from);
+    room(self_, from, slot, blocks);
+    ++count(expected_, from);
+    return {from, slot, std::move(blocks)};
+  }
+
+  /// What is queued on the stream after this finds the blocks.
+  void receive(cudaStream_t stream, const Expected& message) {
+    ++count(taken_, message.from);
+    std::byte* at = room(self_, message.from, message.slot, message.blocks);
+    cuda::Flag(flag(self_, Kind::arrived, message.from, message.slot)).take(stream);
+    std::vector<kernels::PackedRows> rows;
+    for (const Block& block : message.blocks) {
+      if (block.is_dense()) {
+        check(cudaMemcpyAsync(block.data, at, static_cast<std::size_t>(block.bytes()),
+                              cudaMemcpyDeviceToDevice, stream),
+              "Receiving a message");
+      } else {
+        rows.push_back({block.data, at, block.rows, block.row_bytes, block.stride});
+      }
+      at += block.bytes();
+    }
+    kernels::move_packed_rows<kernels::Packing::out_of_dense>(stream, rows);
+    cuda::Flag(flag(message.from, Kind::free, self_, message.slot)).raise(stream);
+  }
+
+ private:
+  enum class Kind { arrived, free };
+  static constexpr Index flag_room = 32;  // bytes: a sector of its own
+
+  static Index aligned(Index bytes) {
+    constexpr Index alignment = 256;
+    return (bytes + alignment - 1) / alignment * alignment;
+  }
+
+  static void copy(cudaStream_t stream, const Block& from, std::byte* to) {
+    const auto size = [](Index bytes) { return static_cast<std::size_t>(bytes); };
+    const cudaError_t status =
+        from.is_dense() ? cudaMemcpyAsync(to, from.data, size(from.bytes()), cudaMemcpyDefault, stream)
+                        : cudaMemcpy2DAsync(to, size(from.row_bytes), from.data, size(from.stride),
+                                            size(from.row_bytes), size(from.rows), cudaMemcpyDefault, stream);
+    check(status, "Sending a message");
+  }
+
+  static Index& count(std::vector<Index>& counts, int member) {
+    return counts[static_cast<std::size_t>(member)];
+  }
+  int slot_of(std::vector<Index>& counts, int member) const {
+    return static_cast<int>(count(counts, member) % slots_);
+  }
+
+  /// Waits until no member's device has anything left to do in the memory of another.
+  void settle() {
+    check(cudaDeviceSynchronize(), "Ending messages");
+    exchange_({0});
+  }
+
+  Index flag_bytes() const { return aligned(2 * members_ * slots_ * flag_room); }
+
+  /// `owner`'s flag about what it and `member` do with a slot.
+  std::byte* flag(int owner, Kind kind, int member, int slot) const {
+    const int number = (static_cast<int>(kind) * members_ + member) * slots_ + slot;
+    return window_->of(owner) + number * flag_room;
+  }
+
+  /// A slot at the receiver.
+  std::byte* room(int to, int from, int slot, std::span<const Block> blocks) const {
+    Index bytes = 0;
+    for (const Block& block : blocks) bytes += block.bytes();
+    const auto& theirs = places_[static_cast<std::size_t>(to)];
+    const Index place = theirs[static_cast<std::size_t>(3 + from)];
+    if (place == theirs[2] || bytes > capacity_)
+      throw std::logic_error(sentence("a message of ", bytes, " bytes from rank ", from, " to rank ", to,
+                                      " of a communicator was not reserved; at most ", capacity_,
+                                      " bytes from its named senders are"));
+    return window_->of(to) + flag_bytes() + (place * slots_ + slot) * capacity_;
+  }
+
+  ncclComm_t comm_;
+  int members_, self_;
+  Exchange& exchange_;
+  std::vector<std::vector<Index>> places_;  // of each member: what it told `open`
+  Index capacity_ = 0, senders_ = 0;
+  int slots_ = 0;
+  std::vector<Index> sent_, expected_, taken_;  // operations so far, by member
+  std::optional<Window> window_;
+};
+
+}  // namespace weft::nccl

@@ -1,0 +1,31 @@
+// What the trace shows of an operation between ranks.
+#pragma once
+
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "weft/comm/block.hpp"
+#include "weft/core/error.hpp"
+#include "weft/core/trace.hpp"
+
+namespace weft::nccl {
+
+/// Named after the communicator and, if there is one alone, the peer. `members` are its ranks in the world.
+inline Lane::Slice transfer_slice(const std::string& name, const std::vector<int>& members,
+                                  std::span<const Addressed> sends, std::span<const Addressed> receives) {
+  const auto world_rank = [&members](int member) { return members[static_cast<std::size_t>(member)]; };
+  std::set<int> peers;
+  Index bytes = 0;
+  for (const Addressed& message : sends)
+    peers.insert(world_rank(message.peer)), bytes += message.block.bytes();
+  for (const Addressed& message : receives) peers.insert(world_rank(message.peer));
+  const bool sends_alone = receives.empty() && sends.size() == 1;
+  return {.name = peers.size() == 1 ? sentence(name, ' ', *peers.begin()) : name,
+          .category = "transfer",
+          .bytes = bytes,
+          .awaited_by = sends_alone ? world_rank(sends.front().peer) : -1};
+}
+
+}  // namespace weft::nccl
