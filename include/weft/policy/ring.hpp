@@ -39,6 +39,11 @@ struct Ring : detail::Ordered<Axis::ring, Inner> {
       for (Buffer& buffer : travelling_) buffer = {queue, 2 * most * heads * job.model.head_dim};
     }
 
+    void release() {
+      Base::release();
+      travelling_ = {}, lse_ = {};
+    }
+
     void sum(Queue& queue, const View<double, 1>& values) {
       if (group_.size() > 1) group_.all_reduce(queue, values);
       Base::sum(queue, values);
