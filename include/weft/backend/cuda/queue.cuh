@@ -90,8 +90,11 @@ class Queue {
     if (!pool_->has(bytes)) count_allocation();
     return pool_->take(bytes);
   }
-  /// Gives back to the device what buffers have left.
-  void trim() { pool_->trim(); }
+  /// Gives back to the device what buffers have left, when all that was queued is done.
+  void trim() {
+    synchronize();
+    pool_->trim();
+  }
 
   /// `bytes` of the host to the device.
   void send(const void* from, void* to, std::size_t bytes) {

@@ -117,8 +117,8 @@ class Conditioning {
     for (Index m = 0; m < share.rows.patches(); ++m)
       for (Index token = share.rows.tokens(m).begin; token < share.rows.tokens(m).end; ++token, ++row)
         for (Index d = 0; d < config_.head_dim; ++d) {
-          cos.view<2>()[row][d] = rotary([](float x) { return std::cos(x); }, token, d);
-          sin.view<2>()[row][d] = rotary([](float x) { return std::sin(x); }, token, d);
+          cos.view<2>()[row][d] = rotary.cos(token, d);
+          sin.view<2>()[row][d] = rotary.sin(token, d);
         }
     cos_ = constant<Backend>(queue, cos);
     sin_ = constant<Backend>(queue, sin);
