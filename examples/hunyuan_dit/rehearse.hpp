@@ -21,7 +21,7 @@ double seconds_a_step(const Model& model, const RehearsedRank& rank, World world
   weft::Engine<Model, Policies, World> engine(model, rank.mesh, world);
   engine.generate(request);
   const std::vector<double>& all = engine.step_seconds();
-  std::vector<double> steady(all.begin() + unsteady_steps - 1, all.end() - 1);
+  std::vector<double> steady(all.begin() + unsteady_steps, all.end() - 1);
   std::ranges::sort(steady);
   return steady[steady.size() / 2];
 }

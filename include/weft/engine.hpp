@@ -1,6 +1,8 @@
 // Engine: one rank's denoising loop for a model, a stack of policies and a mesh.
 #pragma once
 
+#include <chrono>
+#include <memory>
 #include <optional>
 #include <span>
 #include <utility>
@@ -17,8 +19,12 @@
 
 namespace weft {
 
-/// Every rank of the world makes one, with the same model, mesh and requests. Memory for a request is taken
-/// before its first step.
+/// Every rank of the world makes one, with the same model, mesh and requests.
+///
+/// Memory for a request is taken, and its steps are recorded, before the first of them. Both stay for the
+/// next request: if its RequestShape is the same, and the model can refill its conditioning, it begins with
+/// its steps almost at once; if not, they are dropped and it begins anew. After one that throws the next one
+/// begins anew too; where ranks are many, one that throws on some of them alone ends the job.
 template <class Model, class Parallel = Local, World WorldType = threads::World>
 class Engine {
   static_assert(detail::explain_dit<Model>());
@@ -28,6 +34,7 @@ class Engine {
   using Backend = typename Model::Backend;
   using Queue = typename Backend::Queue;
   using Prompt = typename Model::Prompt;
+  using Conditioning = typename Model::Conditioning;
   using Policies = typename Parallel::template On<Backend, typename World::Communicator>;
 
   /// The model must outlive the engine. Refused if the backend cannot run the model, or the mesh
@@ -83,44 +90,49 @@ class Engine {
 
   /// The final states: on rank 0 (prompts, channels, height, width), on the others empty.
   Tensor generate(const Request<Prompt>& request) {
+    const auto begin = Clock::now();
     check(model_, mesh_, request);
-    const PictureShape picture = detail::picture_of(model_.shape(), request.height, request.width);
-    const auto count = static_cast<Index>(request.prompts.size());
-    const int branches = request.negatives.empty() ? 1 : 2;
-    const Range prompts = Policies::prompts(mesh_, world_.rank(), count);
-    const Range here = Policies::branches(mesh_, world_.rank(), branches);
-    const auto steps = static_cast<Index>(request.sampler.size());
+    const RequestShape shape = detail::shape_of(request);
+    const PictureShape picture = detail::picture_of(model_.shape(), shape.height, shape.width);
+    const Range prompts = Policies::prompts(mesh_, world_.rank(), shape.prompts);
+    const Range here = Policies::branches(mesh_, world_.rank(), shape.branches);
 
     std::vector<Prompt> mine;
     for (Index branch = here.begin; branch < here.end; ++branch) {
-      const auto& all = branch + 1 == branches ? request.prompts : request.negatives;
+      const auto& all = branch + 1 == shape.branches ? request.prompts : request.negatives;
       mine.insert(mine.end(), all.begin() + prompts.begin, all.begin() + prompts.end);
     }
-    Tensor times({steps, static_cast<Index>(mine.size())});
-    for (Index step = 0; step < steps; ++step)
+    Tensor times({shape.steps, static_cast<Index>(mine.size())});
+    for (Index step = 0; step < shape.steps; ++step)
       for (float& time : std::span(times.view<2>()[step].data, mine.size()))
         time = static_cast<float>(request.sampler[static_cast<std::size_t>(step)].timestep);
 
     const Rows rows = rows_of_rank(world_.rank(), picture);
-    prepare(picture, rows, static_cast<Index>(mine.size()), steps, picture.features());
-    const auto conditioning = model_.condition(queue_, mine, times, share(picture, rows, mine.size()));
-    Denoiser<Backend, Policies> denoiser(queue_, request, picture, prompts, rows, branches);
+    if (!resume(shape)) {
+      prepare(picture, rows, static_cast<Index>(mine.size()), shape.steps, picture.features());
+      denoiser_.emplace(queue_, shape, picture, prompts, rows);
+    }
+    condition(mine, times, picture, rows);
+    denoiser_->start(queue_, request);
+    record([this](Range unit_rows) { denoiser_->feed(queue_, unit_rows, evaluator_.latents(unit_rows)); },
+           [this, here](const Unit& unit, Range unit_rows) {
+             denoiser_->step(queue_, policies_, unit, unit_rows, here, evaluator_.prediction(unit_rows));
+           });
 
-    typename Queue::Milestones finished(steps, world_.rank() == 0 ? request.progress : nullptr);
-    loop_counts_ = evaluator_.run(
-        queue_, conditioning,
-        [this, &denoiser](Range unit_rows) {
-          denoiser.feed(queue_, unit_rows, evaluator_.latents(unit_rows));
-        },
-        [this, &denoiser, here](const Unit& unit, Range unit_rows) {
-          denoiser.step(queue_, policies_, unit, unit_rows, here, evaluator_.prediction(unit_rows));
-        },
-        [this, &finished] { finished.pass(queue_); });
-    step_seconds_ = finished.watch();
-
-    return gathered(denoiser.state(), picture, count, [this, count](int rank) {
-      return mesh_.coordinate(Axis::cfg, rank) == 0 ? Policies::prompts(mesh_, rank, count) : Range{};
+    // The first milestone is where the steps begin.
+    typename Queue::Milestones passed(shape.steps + 1, [this, &request](Index count) {
+      if (request.progress && world_.rank() == 0 && count > 1) request.progress(count - 1);
     });
+    passed.pass(queue_);
+    loop_counts_ = evaluator_.replay(queue_, [this, &passed] { passed.pass(queue_); });
+    step_seconds_ = passed.watch();
+    resumable_ = shape;
+
+    Tensor states = gathered(denoiser_->state(), picture, shape.prompts, [this, &shape](int rank) {
+      return mesh_.coordinate(Axis::cfg, rank) == 0 ? Policies::prompts(mesh_, rank, shape.prompts) : Range{};
+    });
+    request_seconds_ = std::chrono::duration<double>(Clock::now() - begin).count();
+    return states;
   }
 
   /// The model's raw output: on rank 0 (pictures, out_channels, height, width), on the others empty.
@@ -139,23 +151,30 @@ class Engine {
     Tensor times({1, pictures.size()});
     std::copy_n(evaluation.times.data.begin() + pictures.begin, pictures.size(), times.data.begin());
 
+    const RequestShape request_shape = detail::shape_of(evaluation);
     const Rows rows = rows_of_rank(world_.rank(), picture);
-    prepare(picture, rows, pictures.size(), 1, out.features());
-    const auto conditioning = model_.condition(queue_, mine, times, share(picture, rows, mine.size()));
-    const Tensor latents = to_tokens(evaluation.latents, picture, pictures, rows);
-    upload(queue_, latents, evaluator_.latents({0, rows.size()}));
-    evaluator_.run(
-        queue_, conditioning, [](Range) {}, [](const Unit&, Range) {}, [] {});
+    if (!resume(request_shape)) prepare(picture, rows, pictures.size(), 1, out.features());
+    condition(mine, times, picture, rows);
+    upload(queue_, to_tokens(evaluation.latents, picture, pictures, rows),
+           evaluator_.latents({0, rows.size()}));
+    record([](Range) {}, [](const Unit&, Range) {});
+    evaluator_.replay(queue_, [] {});
+    resumable_ = request_shape;
     return gathered(evaluator_.prediction({0, rows.size()}), out, shape[0], pictures_of);
   }
 
   Queue& queue() { return queue_; }
   /// What the last loop has taken, waited for and copied from the host: nothing.
   const QueueCounts& loop_counts() const { return loop_counts_; }
-  /// How long each step of the last loop took on this rank, after the first.
+  /// How long each step of the last loop took on this rank.
   const std::vector<double>& step_seconds() const { return step_seconds_; }
+  /// How long all of the last `generate` took on this rank. What it has beyond its steps went into the
+  /// conditioning and the gathering of the states, and in the first of a shape into the recording too.
+  double request_seconds() const { return request_seconds_; }
 
  private:
+  using Clock = std::chrono::steady_clock;
+
   static void check(const Mesh& mesh, const DitShape& model, const Demand& demand) {
     if (const auto fault = weft::check<Parallel>(mesh, model, demand, mesh.ranks()))
       refuse(to_string(*fault));
@@ -177,16 +196,38 @@ class Engine {
     return layout(picture).of_rank(mesh_.coordinate(Axis::ring, rank), mesh_.coordinate(Axis::ulysses, rank));
   }
 
-  Share share(const PictureShape& picture, const Rows& rows, std::size_t pictures) const {
-    return {picture, rows, policies_.blocks(model_.shape()), static_cast<Index>(pictures)};
-  }
+  /// Whether the memory and the recordings of the request before serve one of this shape. All ranks must
+  /// answer alike, since they record together: none looks at what it alone knows, as its own share.
+  bool resume(const RequestShape& shape) { return std::exchange(resumable_, std::nullopt) == shape; }
 
+  /// Drops what is there from other requests, and takes the memory of the evaluator anew.
   void prepare(const PictureShape& picture, const Rows& rows, Index pictures, Index steps, Index features) {
     Index layers = 0;
     for (const Range& range : policies_.blocks(model_.shape())) layers += range.size();
+    evaluator_.release();
+    conditioning_.reset();
+    denoiser_.reset();
+    queue_.trim();
     const Job job{model_.shape(), layout(picture), pictures, layers, steps, std::max(mesh_.warmup, 1)};
-    if (std::exchange(prepared_, std::pair(job, features)) == std::pair(job, features)) return;
     queue_.take_together([&] { evaluator_.prepare(queue_, job, rows, features); });
+  }
+
+  /// For these prompts: in place, where there is one and the model can, since what is recorded reads it
+  /// there.
+  void condition(std::span<const Prompt> prompts, const Tensor& times, const PictureShape& picture,
+                 const Rows& rows) {
+    if constexpr (detail::HasRefill<Model>)
+      if (conditioning_) return model_.refill(queue_, prompts, times, *conditioning_);
+    evaluator_.forget();
+    conditioning_.reset();
+    const Share share{picture, rows, policies_.blocks(model_.shape()), static_cast<Index>(prompts.size())};
+    conditioning_.reset(new Conditioning(model_.condition(queue_, prompts, times, share)));
+  }
+
+  /// Unless it is recorded already.
+  template <class Feed, class Take>
+  void record(Feed feed, Take take) {
+    if (!evaluator_.has_recorded()) evaluator_.record(queue_, *conditioning_, feed, take);
   }
 
   /// On rank 0 the pictures of all, whole: of_rank(rank) says whose are with whom.
@@ -225,9 +266,12 @@ class Engine {
   Queue queue_;
   Policies policies_;
   Evaluator<Model, Policies> evaluator_;
-  std::optional<std::pair<Job, Index>> prepared_;
+  std::unique_ptr<Conditioning> conditioning_;
+  std::optional<Denoiser<Backend, Policies>> denoiser_;
+  std::optional<RequestShape> resumable_;  // of the request before, unless it threw
   QueueCounts loop_counts_;
   std::vector<double> step_seconds_;
+  double request_seconds_ = 0;
 };
 
 }  // namespace weft

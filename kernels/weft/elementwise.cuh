@@ -49,11 +49,12 @@ struct Differ {
   }
 };
 
-struct SetStep {
-  std::int32_t* step;
-  std::int32_t value;
+template <class T>
+struct Fill {
+  T value;
+  T* to;
 
-  __device__ void operator()(Index, int) const { *step = value; }
+  __device__ void operator()(Index i, int) const { to[i] = value; }
 };
 
 struct AddToStep {

@@ -1,4 +1,5 @@
-// The sampler's kernels. Everything is (tokens, pictures, features), in float32.
+// The sampler's kernels. Everything is (tokens, pictures, features), in float32; what differs from request to
+// request, as a seed or a scale, is read where it lies.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +13,7 @@ namespace weft::kernels {
 
 /// Normal numbers for tokens from `first_token` on of pictures from `first_picture` on.
 struct Noise {
-  std::uint64_t seed;
+  const std::uint64_t* seed;
   Step step;
   PictureShape shape;
   Index first_picture, first_token;
@@ -20,7 +21,7 @@ struct Noise {
 
   __device__ void operator()(Index row, int f) const {
     const Index token = first_token + row / out.extent[1], picture = first_picture + row % out.extent[1];
-    out.row(row)[f] = normal(seed, static_cast<std::uint32_t>(step.index()),
+    out.row(row)[f] = normal(*seed, static_cast<std::uint32_t>(step.index()),
                              static_cast<std::uint64_t>(shape.element(picture, token, f)));
   }
 };
@@ -28,13 +29,13 @@ struct Noise {
 /// positive = negative + scale · (positive − negative).
 struct Guide {
   RowsOf<const float, 3> negative;
-  float scale;
+  const float* scale;
   RowsOf<float, 3> positive;
 
   __device__ void operator()(Index row, int f) const {
     const float less = negative.row(row)[f];
     float& more = positive.row(row)[f];
-    more = less + scale * (more - less);
+    more = less + *scale * (more - less);
   }
 };
 
@@ -76,13 +77,13 @@ struct PatchMoments {
 struct Rescale {
   PatchMoments own, reference;
   double count;
-  float rescale;
+  const float* rescale;
   RowsOf<float, 3> x;
 
   __device__ void operator()(Index row, int f) const {
     const Index picture = row % x.extent[1];
     const double ratio = reference.deviation(picture, count) / own.deviation(picture, count);
-    x.row(row)[f] *= static_cast<float>(rescale * ratio + 1 - rescale);
+    x.row(row)[f] *= static_cast<float>(*rescale * ratio + 1 - *rescale);
   }
 };
 

@@ -34,13 +34,14 @@ double deviation(const View<const float, 3>& x, Index p) {
 
 TEST_CASE("noise: is that of the elements, wherever they are") {
   constexpr PictureShape shape{4, 8, 12, 2};
+  constexpr std::uint64_t seed = 42;
   for (const int workers : worker_counts)
     for (const weft::Range tokens : {weft::Range{0, 24}, weft::Range{5, 13}, weft::Range{7, 7}}) {
       Queue queue(workers);
       Strided<3> out({tokens.size(), 2, 16}, 3);
-      noise(queue, 42, weft::Step{.ahead = 7}, shape, 1, tokens, out.view());
+      noise(queue, &seed, weft::Step{.ahead = 7}, shape, 1, tokens, out.view());
       CHECK(error(out.view(), [&](Index t, Index p, Index f) {
-              return weft::normal(42, 7,
+              return weft::normal(seed, 7,
                                   static_cast<std::uint64_t>(shape.element(1 + p, tokens.begin + t, f)));
             }) == 0);
       CHECK(out.gaps_untouched());
@@ -51,13 +52,14 @@ TEST_CASE("guide: away from the negative prediction") {
   Queue queue;
   const auto negative = Strided<3>::random(1, extents, 2), before = Strided<3>::random(2, extents, 1);
   auto positive = before;
-  guide(queue, negative.view(), 4.5f, positive.view());
+  constexpr float scale = 4.5f;
+  guide(queue, negative.view(), &scale, positive.view());
   CHECK(error(positive.view(), [&](Index t, Index p, Index f) {
           const double less = negative.view()[t][p][f];
           return less + 4.5 * (before.view()[t][p][f] - less);
         }) < rounding);
   CHECK(positive.gaps_untouched());
-  guide(queue, negative.view().slice<0>({2, 2}), 4.5f, positive.view().slice<0>({2, 2}));
+  guide(queue, negative.view().slice<0>({2, 2}), &scale, positive.view().slice<0>({2, 2}));
 }
 
 TEST_CASE("moments: every picture's sum and sum of squares") {
@@ -87,7 +89,7 @@ TEST_CASE("rescale: moves the deviation over all patches towards the reference's
       moments(queue, x.view().slice<0>(part), of_x.view()[patch]);
       moments(queue, reference.view().slice<0>(part), of_reference.view()[patch]);
     }
-    rescale(queue, of_x.view(), of_reference.view(), 21 * 5, amount, x.view());
+    rescale(queue, of_x.view(), of_reference.view(), 21 * 5, &amount, x.view());
     CHECK(error(x.view(), [&](Index t, Index p, Index f) {
             const double ratio = deviation(reference.view(), p) / deviation(original.view(), p);
             return original.view()[t][p][f] * (amount * ratio + 1 - amount);

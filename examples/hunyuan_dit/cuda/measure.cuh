@@ -124,7 +124,7 @@ SizeReport measure_size(const Options& options, const std::deque<weft::HunyuanDi
         own, options.mesh, world);
     engine.generate(request);
     if (world.rank() > 0) return;
-    for (const double seconds : std::span(engine.step_seconds()).subspan(warmup - 1))
+    for (const double seconds : std::span(engine.step_seconds()).subspan(warmup))
       report.step_ms.push_back(1e3 * seconds);
   };
   if (options.world() > 1 || options.mesh.patch_count() > 1) {

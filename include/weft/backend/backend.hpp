@@ -38,6 +38,9 @@ struct OperatorArguments {
   View<E, 4> heads;
   std::vector<HeadMove<E>> head_moves;
   View<float, 3> state;
+  View<float, 1> numbers;
+  const float* number;
+  const std::uint64_t* seed;
   View<double, 2> moments;
   View<const double, 3> all_moments;
   LinearWeights<E> linear;
@@ -61,7 +64,8 @@ struct OperatorArguments {
 
 /// Operators are functions beside the queue, found by their first argument. Each is in order with what was
 /// queued before; none makes the caller wait but `download`.
-/// `check` refuses, before any work, a model that the backend cannot run here.
+/// `check` refuses, before any work, a model that the backend cannot run here. `queue.trim` gives memory that
+/// buffers have left, and that the queue keeps for others, back to the device.
 /// `Operand` is what the linear layers of blocks read: `Element`, or a narrower format that norms write and
 /// `narrow` makes.
 template <class B>
@@ -75,6 +79,7 @@ concept Backend = requires(typename B::Queue& queue, typename B::Loader& loader,
   queue.span("category", "name", Index{});
   { queue.counts() } -> std::same_as<const QueueCounts&>;
   { queue.step(Index{}) } -> std::same_as<Step>;
+  queue.trim();
   queue.replay(queue.record(a.body, Index{}), Index{});
   queue.take_together(a.take);
   requires std::constructible_from<typename B::Queue::Milestones, Index, std::function<void(Index)>>;
@@ -90,12 +95,13 @@ concept Backend = requires(typename B::Queue& queue, typename B::Loader& loader,
   move_heads(queue, a.head_moves);
   attention(queue, a.heads, a.heads, a.heads, a.heads, a.state, Output::merge);
   copy(queue, a.heads, a.heads);
+  fill(queue, 1.0f, a.numbers);
   upload(queue, tensor, a.x);
   download(queue, a.x);
-  noise(queue, std::uint64_t{}, Step{}, a.picture, Index{}, Range{}, a.state);
-  guide(queue, a.state, 1.0f, a.state);
+  noise(queue, a.seed, Step{}, a.picture, Index{}, Range{}, a.state);
+  guide(queue, a.state, a.number, a.state);
   moments(queue, a.state, a.moments);
-  rescale(queue, a.all_moments, a.all_moments, Index{}, 1.0f, a.state);
+  rescale(queue, a.all_moments, a.all_moments, Index{}, a.number, a.state);
   denoise(queue, a.constants, Step{}, a.state, a.noise, a.state, a.state);
   requires std::constructible_from<typename B::Loader, typename B::Queue&>;
   loader.fill(a.stored, a.x);

@@ -1,4 +1,4 @@
-// What a queue counts, so that a loop can be held to none of it.
+// What a queue counts, so that a loop, or a request like the one before, can be held to none of it.
 #pragma once
 
 #include "weft/core/range.hpp"
@@ -6,13 +6,15 @@
 namespace weft {
 
 struct QueueCounts {
-  Index allocations = 0;       // buffers taken
+  Index allocations = 0;       // of the device's memory
   Index synchronizations = 0;  // waits of the host for the device
   Index uploads = 0;           // copies from the host to the device
+  Index recordings = 0;        // of work that is replayed
 
   friend constexpr bool operator==(const QueueCounts&, const QueueCounts&) = default;
   friend constexpr QueueCounts operator-(const QueueCounts& a, const QueueCounts& b) {
-    return {a.allocations - b.allocations, a.synchronizations - b.synchronizations, a.uploads - b.uploads};
+    return {a.allocations - b.allocations, a.synchronizations - b.synchronizations, a.uploads - b.uploads,
+            a.recordings - b.recordings};
   }
 };
 

@@ -1,4 +1,5 @@
-// Denoiser: the state of the pictures that one rank samples, from noise to the end.
+// Denoiser: the state of the pictures that one rank samples, from noise to the end. What it queues in a step
+// is the same for all requests of a shape: what differs among them lies in its memory.
 #pragma once
 
 #include <algorithm>
@@ -14,40 +15,52 @@
 
 namespace weft {
 
+namespace detail {
+
+/// A request's own numbers.
+struct Settings {
+  std::uint64_t seed = 0;
+  float guidance = 0, rescale = 0;
+};
+
+}  // namespace detail
+
 template <class Backend, class Policies>
 class Denoiser {
  public:
   using Queue = typename Backend::Queue;
 
-  /// Takes all memory and sets the state to the starting noise of the prompts in `prompts`.
-  template <class Prompt>
-  Denoiser(Queue& queue, const Request<Prompt>& request, const PictureShape& picture, Range prompts,
-           const Rows& rows, int branches)
-      : picture_(picture),
+  /// Takes all memory for requests of the shape, of which this rank samples the prompts in `prompts`.
+  Denoiser(Queue& queue, const RequestShape& shape, const PictureShape& picture, Range prompts,
+           const Rows& rows)
+      : shape_(shape),
+        picture_(picture),
         prompts_(prompts),
         rows_(rows),
-        branches_(branches),
-        steps_(static_cast<Index>(request.sampler.size())),
-        is_noisy_(std::ranges::any_of(request.sampler, [](const SamplerStep& s) { return s.noise != 0; })),
-        seed_(request.seed),
-        guidance_(request.guidance),
-        rescale_(request.guidance_rescale),
         state_(queue, elements()),
         estimate_(queue, elements()),
         noise_(queue, elements()),
-        given_noise_(queue, request.step_noise.empty() ? 0 : steps_ * elements()),
-        constants_(queue, steps_ * SamplerStep::constants),
-        predictions_(queue, branches * elements()),
-        moments_(queue, 2 * rows.patches() * prompts.size() * 2) {
+        given_noise_(queue, shape.is_given_noise ? shape.steps * elements() : 0),
+        constants_(queue, shape.steps * SamplerStep::constants),
+        predictions_(queue, shape.branches * elements()),
+        moments_(queue, 2 * rows.patches() * prompts.size() * 2),
+        settings_(queue, 1) {}
+
+  /// Sets the state to the starting noise of a request, and all else to what a request begins with.
+  template <class Prompt>
+  void start(Queue& queue, const Request<Prompt>& request) {
+    fill(queue, {request.seed, request.guidance, request.guidance_rescale},
+         settings_.view(std::array{Index{1}}));
+    fill(queue, 0, estimate_.view(std::array{elements()}));
     upload(queue, constants_of(request.sampler), constants());
     if (request.noise.empty()) {
-      for (Index m = 0; m < rows.patches(); ++m) draw(queue, {}, m, state(rows.rows(m)));
+      for (Index m = 0; m < rows_.patches(); ++m) draw(queue, {}, m, state(rows_.rows(m)));
     } else {
-      upload(queue, to_tokens(request.noise, picture, prompts, rows), state());
+      upload(queue, to_tokens(request.noise, picture_, prompts_, rows_), state());
     }
     if (request.step_noise.empty()) return;
-    for (Index step = 0; step < steps_; ++step)
-      upload(queue, to_tokens(request.step_noise.at(step), picture, prompts, rows), given_noise()[step]);
+    for (Index step = 0; step < shape_.steps; ++step)
+      upload(queue, to_tokens(request.step_noise.at(step), picture_, prompts_, rows_), given_noise()[step]);
   }
 
   /// The state of rows into every branch of the model's input: (rows, branches here · prompts, features).
@@ -66,24 +79,26 @@ class Denoiser {
     const View<float, 3> all = predictions(rows);
     copy(queue, prediction,
          all.template slice<1>({here.begin * prompts_.size(), here.end * prompts_.size()}));
-    if (branches_ > 1) policies.share_branches(queue, all, prompts_.size());
+    if (shape_.branches > 1) policies.share_branches(queue, all, prompts_.size());
 
-    const View<float, 3> result = all.template slice<1>({(branches_ - 1) * prompts_.size(), all.extent[1]});
-    if (branches_ > 1) {
+    const View<float, 3> result =
+        all.template slice<1>({(shape_.branches - 1) * prompts_.size(), all.extent[1]});
+    if (shape_.branches > 1) {
       const View<float, 3> negative = all.template slice<1>({0, prompts_.size()});
-      if (rescale_ != 0) measure(queue, policies, unit, 0, result);
-      guide(queue, negative, guidance_, result);
-      if (rescale_ != 0) {
+      if (shape_.rescales) measure(queue, policies, unit, 0, result);
+      guide(queue, negative, &settings()->guidance, result);
+      if (shape_.rescales) {
         measure(queue, policies, unit, 1, result);
-        rescale(queue, picture_moments(1), picture_moments(0), picture_.elements(), rescale_, result);
+        rescale(queue, picture_moments(1), picture_moments(0), picture_.elements(), &settings()->rescale,
+                result);
       }
     }
 
     const Step step = queue.step(unit.step);
     View<float, 4> fresh;  // (steps or 1, rows, prompts, features), or empty
-    if (is_noisy_ && given_noise_.size() > 0) {
+    if (shape_.is_noisy && shape_.is_given_noise) {
       fresh = given_noise().template slice<1>(rows);
-    } else if (is_noisy_) {
+    } else if (shape_.is_noisy) {
       fresh = drawn_noise().template slice<1>(rows);
       for (Index m = unit.patches.begin; m < unit.patches.end; ++m)
         draw(queue, step + 1, m, drawn_noise()[0].template slice<0>(rows_.rows(m)));
@@ -99,6 +114,9 @@ class Denoiser {
  private:
   using Floats = typename Backend::template Buffer<float>;
 
+  /// Where operators read them.
+  const detail::Settings* settings() const { return settings_.view(std::array{Index{1}}).data; }
+
   static Tensor constants_of(const Sampler& sampler) {
     Tensor out({static_cast<Index>(sampler.size()), SamplerStep::constants});
     float* next = out.data.data();
@@ -106,18 +124,18 @@ class Denoiser {
     return out;
   }
   View<float, 2> constants() const {
-    return constants_.view(std::array{steps_, Index{SamplerStep::constants}});
+    return constants_.view(std::array{shape_.steps, Index{SamplerStep::constants}});
   }
 
   std::array<Index, 3> extents() const { return {rows_.size(), prompts_.size(), picture_.features()}; }
   Index elements() const { return rows_.size() * prompts_.size() * picture_.features(); }
 
   View<float, 3> predictions(Range rows) const {
-    const std::array<Index, 3> all{rows_.size(), branches_ * prompts_.size(), picture_.features()};
+    const std::array<Index, 3> all{rows_.size(), shape_.branches * prompts_.size(), picture_.features()};
     return predictions_.view(all).template slice<0>(rows);
   }
   View<float, 4> given_noise() const {
-    return given_noise_.view(std::array{steps_, rows_.size(), prompts_.size(), picture_.features()});
+    return given_noise_.view(std::array{shape_.steps, rows_.size(), prompts_.size(), picture_.features()});
   }
   View<float, 4> drawn_noise() const {
     return noise_.view(std::array{Index{1}, rows_.size(), prompts_.size(), picture_.features()});
@@ -128,7 +146,7 @@ class Denoiser {
   }
 
   void draw(Queue& queue, Step step, Index m, const View<float, 3>& out) const {
-    noise(queue, seed_, step, picture_, prompts_.begin, rows_.tokens(m), out);
+    noise(queue, &settings()->seed, step, picture_, prompts_.begin, rows_.tokens(m), out);
   }
 
   /// The unit's part of the moments over the whole picture; those of patches in flight are the newest known.
@@ -141,19 +159,16 @@ class Denoiser {
     policies.sum(queue, View<double, 1>(own.data, {own.size()}));
   }
 
+  RequestShape shape_;
   PictureShape picture_;
   Range prompts_;
   Rows rows_;
-  Index branches_;
-  Index steps_;
-  bool is_noisy_;
-  std::uint64_t seed_;
-  float guidance_, rescale_;
   Floats state_, estimate_, noise_;  // (rows, prompts, features)
   Floats given_noise_;               // (steps, rows, prompts, features)
   Floats constants_;                 // (steps, SamplerStep::constants)
   Floats predictions_;               // (rows, branches · prompts, features)
   typename Backend::template Buffer<double> moments_;
+  typename Backend::template Buffer<detail::Settings> settings_;
 };
 
 }  // namespace weft

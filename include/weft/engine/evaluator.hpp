@@ -1,7 +1,10 @@
-// Evaluator: one rank's share of a model's evaluations, task by task, in memory that is taken once.
+// Evaluator: one rank's share of a model's evaluations, task by task, in memory that is taken once; recorded
+// once, and replayed.
 #pragma once
 
-#include <span>
+#include <algorithm>
+#include <functional>
+#include <utility>
 #include <vector>
 
 #include "weft/model/dit.hpp"
@@ -53,6 +56,11 @@ class Evaluator {
   using Element = typename Backend::Element;
   using Queue = typename Backend::Queue;
 
+  /// Fills the model's input for rows of tokens.
+  using Feed = std::function<void(Range rows)>;
+  /// Takes what the model predicts for a unit's rows.
+  using Take = std::function<void(const Unit& unit, Range rows)>;
+
   Evaluator(const Model& model, Policies& policies) : model_(model), policies_(policies) {}
 
   /// Takes all memory, for predictions of so many features a token.
@@ -74,25 +82,39 @@ class Evaluator {
   /// What it predicts for them, to be read by `take`: (rows, pictures, features).
   View<float, 3> prediction(Range rows) const { return token_rows(prediction_, rows); }
 
-  /// Runs all tasks. Where this rank embeds, feed(rows) is called first; where it samples, take(unit, rows)
-  /// last, and passed() when its part of a step of all patches is queued. First everything is recorded, and
-  /// all waits for that; returns what the queue counted from then on.
-  template <class Feed, class Take, class Passed>
-  QueueCounts run(Queue& queue, const typename Model::Conditioning& conditioning, Feed feed, Take take,
-                  Passed passed) {
-    const auto body_of = [this, &queue, &conditioning, &feed, &take](const TaskGroup& group) {
-      return [this, &queue, &conditioning, &feed, &take, &group](Index step) {
-        run_group(queue, conditioning, group, step, feed, take);
-      };
-    };
-    std::vector<decltype(queue.record(body_of(groups_.front()), 0))> recorded;
-    for (const TaskGroup& group : groups_) recorded.push_back(queue.record(body_of(group), step_of(group)));
+  /// Gives back all memory, and forgets what was recorded.
+  void release() {
+    forget();
+    hidden_ = {}, kept_ = {}, latents_ = {}, prediction_ = {}, scratch_ = {};
+    policies_.release();
+  }
 
+  /// Records all tasks, which all ranks do together, to be replayed any number of times while all that is
+  /// given here lives and its memory stays where it is. Where this rank embeds, feed(rows) is called first;
+  /// where it samples, take(unit, rows) last.
+  void record(Queue& queue, const typename Model::Conditioning& conditioning, Feed feed, Take take) {
+    forget();
+    feed_ = std::move(feed), take_ = std::move(take);
+    std::vector<Recording> recorded;
+    for (const TaskGroup& group : groups_)
+      recorded.push_back(queue.record(Body([this, &queue, &conditioning, &group](Index step) {
+                                        run_group(queue, conditioning, group, step);
+                                      }),
+                                      step_of(group)));
+    recorded_ = std::move(recorded);
+  }
+  bool has_recorded() const { return !recorded_.empty(); }
+  void forget() { recorded_.clear(); }
+
+  /// Queues all that was recorded, and calls passed() when this rank's part of a step of all patches is
+  /// queued; returns what the queue counted.
+  template <class Passed>
+  QueueCounts replay(Queue& queue, Passed passed) {
     const QueueCounts before = queue.counts();
     for (std::size_t g = 0; g < groups_.size(); ++g) {
       const auto& [window, tasks] = groups_[g];
       for (Index time = 0; time < window.times; ++time) {
-        queue.replay(recorded[g], step_of(groups_[g]) + time);
+        queue.replay(recorded_[g], step_of(groups_[g]) + time);
         for (Index i = tasks.begin; i < tasks.end; ++i)
           if (is_last(task_at(i)) && task_at(i).unit.patches.end == rows_.patches()) passed();
       }
@@ -102,6 +124,8 @@ class Evaluator {
 
  private:
   using Context = detail::Context<Backend, Policies>;
+  using Body = std::function<void(Index step)>;
+  using Recording = decltype(std::declval<Queue&>().record(std::declval<Body>(), Index{}));
 
   Index task_count() const { return static_cast<Index>(tasks_.size()); }
   const Task& task_at(Index i) const { return tasks_[static_cast<std::size_t>(i)]; }
@@ -118,9 +142,8 @@ class Evaluator {
 
   /// The group as that of `step`. A task's input is made at the tick before, so it is posted in the window of
   /// that tick, and there a task ahead: it travels while another task computes.
-  template <class Feed, class Take>
   void run_group(Queue& queue, const typename Model::Conditioning& conditioning, const TaskGroup& group,
-                 Index step, const Feed& feed, const Take& take) {
+                 Index step) {
     const auto& [window, tasks] = group;
     const auto post = [this, &queue, &window](Index i) {
       if (i < task_count() && window.ticks.contains(task_at(i).tick - 1)) post_input(queue, task_at(i));
@@ -130,18 +153,16 @@ class Evaluator {
       post(i + 1);
       Task task = task_at(i);
       task.unit.step += step - step_of(group);
-      run_task(queue, conditioning, task, feed, take);
+      run_task(queue, conditioning, task);
     }
     policies_.finish(queue);
   }
 
-  template <class Feed, class Take>
-  void run_task(Queue& queue, const typename Model::Conditioning& conditioning, const Task& task,
-                const Feed& feed, const Take& take) {
+  void run_task(Queue& queue, const typename Model::Conditioning& conditioning, const Task& task) {
     const Range rows = rows_.rows(task.unit.patches);
     policies_.wait_input(queue, task);
     if (task.embed) {
-      feed(rows);
+      feed_(rows);
       embed(queue, conditioning, task, rows);
     }
     const View<Element, 3> x = run_blocks(queue, conditioning, task, rows);
@@ -151,7 +172,7 @@ class Evaluator {
     } else {
       policies_.send_output(queue, task, x);
     }
-    if (task.sample) take(task.unit, rows);
+    if (task.sample) take_(task.unit, rows);
   }
 
   void post_input(Queue& queue, const Task& task) {
@@ -236,6 +257,9 @@ class Evaluator {
   typename Backend::template Buffer<Element> latents_;   // (rows, pictures, features)
   typename Backend::template Buffer<float> prediction_;  // (rows, pictures, features)
   Scratch<Backend> scratch_;
+  Feed feed_;
+  Take take_;
+  std::vector<Recording> recorded_;  // of every group
 };
 
 }  // namespace weft

@@ -1,6 +1,7 @@
 // What an engine is asked for.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <vector>
@@ -28,6 +29,21 @@ struct Request {
   std::function<void(Index)> progress{};  // called on rank 0 with the number of finished steps
 };
 
+/// What of a request its recorded work and its memory depend on. Requests of one shape can use each other's;
+/// all ranks see the same shape, and so agree on whether they do.
+struct RequestShape {
+  bool denoises = true;  // or evaluates the model once
+  Index height = 0, width = 0;
+  Index prompts = 0;
+  int branches = 1;
+  Index steps = 1;
+  bool rescales = false;        // what guidance gives
+  bool is_noisy = false;        // whether any step adds noise
+  bool is_given_noise = false;  // for the steps
+
+  friend constexpr bool operator==(const RequestShape&, const RequestShape&) = default;
+};
+
 /// One evaluation of the model: pictures side by side, each told its own time.
 template <class Prompt>
 struct Evaluation {
@@ -48,6 +64,28 @@ inline PictureShape picture_of(const DitShape& model, Index height, Index width)
   side("height", height);
   side("width", width);
   return {model.channels, height, width, model.patch};
+}
+
+template <class Prompt>
+RequestShape shape_of(const Request<Prompt>& request) {
+  const bool is_guided = !request.negatives.empty();
+  return {.height = request.height,
+          .width = request.width,
+          .prompts = static_cast<Index>(request.prompts.size()),
+          .branches = is_guided ? 2 : 1,
+          .steps = static_cast<Index>(request.sampler.size()),
+          .rescales = is_guided && request.guidance_rescale != 0,
+          .is_noisy =
+              std::ranges::any_of(request.sampler, [](const SamplerStep& step) { return step.noise != 0; }),
+          .is_given_noise = !request.step_noise.empty()};
+}
+
+template <class Prompt>
+RequestShape shape_of(const Evaluation<Prompt>& evaluation) {
+  return {.denoises = false,
+          .height = evaluation.latents.shape[2],
+          .width = evaluation.latents.shape[3],
+          .prompts = static_cast<Index>(evaluation.prompts.size())};
 }
 
 inline void need_shape(const char* name, const Tensor& tensor, const Shape& shape) {

@@ -81,9 +81,26 @@ concept HasUnembed = requires(const M& m, AnyContext<typename M::Backend>& conte
   m.unembed(context, conditioning, tokens, prediction);
 };
 
+/// Whether there is a member of that name, of whatever form.
+template <class M>
+concept NamesRefill = requires {
+  &M::refill;
+};
+template <class M>
+concept HasRefill = requires(const M& m, typename M::Backend::Queue& queue,
+                             std::span<const typename M::Prompt> prompts, const Tensor& times,
+                             typename M::Conditioning& conditioning) {
+  m.refill(queue, prompts, times, conditioning);
+};
+
 }  // namespace detail
 
 /// A Diffusion Transformer. Everything is const: ranks that are threads share one model.
+///
+/// A model may also offer refill(queue, prompts, times, conditioning): it makes of a conditioning that
+/// `condition` gave for as many prompts and times what `condition` would give for these, where it is. All
+/// that operators read must stay in its place, and what embed, block and unembed pass to them by value the
+/// same: then what was recorded for one request serves the next of the same shape.
 template <class M>
 concept DiT = detail::ModelTypes<M> && Backend<typename M::Backend> && detail::HasShape<M> &&
     detail::HasScratch<M> && detail::HasCheck<M> && detail::HasCondition<M> && detail::HasEmbed<M> &&
@@ -118,6 +135,10 @@ constexpr bool explain_dit() {
       HasUnembed<M>,
       "weft: give the model a member void unembed(auto& context, const Conditioning&, View<const Element, "
       "3> tokens, View<float, 3> prediction) const");
+  static_assert(
+      !NamesRefill<M> || HasRefill<M>,
+      "weft: give the model's member refill the form void refill(Queue&, span<const Prompt>, const Tensor& "
+      "times, Conditioning&) const, or leave it out");
   static_assert(Backend<typename M::Backend>,
                 "weft: the model's Backend is none; take weft::Host, or give yours every operator of "
                 "weft/backend/backend.hpp");

@@ -47,7 +47,15 @@ class HunyuanDiT {
 
   Conditioning condition(Queue& queue, std::span<const Prompt> prompts, const Tensor& times,
                          const Share& share) const {
-    return {queue, config_, weights_, prompts, times, share};
+    Conditioning out(queue, config_, weights_, share, times.shape[0]);
+    out.fill(queue, weights_, prompts, times);
+    return out;
+  }
+
+  /// In place, what `condition` gives for these prompts and times.
+  void refill(Queue& queue, std::span<const Prompt> prompts, const Tensor& times,
+              Conditioning& conditioning) const {
+    conditioning.fill(queue, weights_, prompts, times);
   }
 
   /// latents (tokens, pictures, features) → tokens (tokens, pictures, width).

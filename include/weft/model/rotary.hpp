@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cmath>
+#include <vector>
 
 #include "weft/core/picture.hpp"
 #include "weft/core/tensor.hpp"
@@ -17,21 +18,17 @@ class Rotary {
   Rotary(Index rows, Index columns, Index base, Index head_dim)
       : columns_(columns),
         quarter_(head_dim / 4),
-        y_(axis(rows, columns, base)),
-        x_(axis(columns, rows, base)) {}
+        y_(turns(axis(rows, columns, base))),
+        x_(turns(axis(columns, rows, base))) {}
 
-  /// cos or sin of `token` at feature `d` of a head.
-  template <class Function>
-  float operator()(Function function, Index token, Index d) const {
-    const bool is_row = d >= 2 * quarter_;
-    const Index pair = d / 2 - (is_row ? quarter_ : 0);
-    const Axis& along = is_row ? y_ : x_;
-    const float position = along.at(is_row ? token / columns_ : token % columns_);
-    const float exponent = static_cast<float>(2 * pair) / static_cast<float>(2 * quarter_);
-    return function(position * (1.0f / std::pow(10000.0f, exponent)));
-  }
+  /// Of `token` at feature `d` of a head.
+  float cos(Index token, Index d) const { return turn(token, d).cos; }
+  float sin(Index token, Index d) const { return turn(token, d).sin; }
 
  private:
+  struct Turn {
+    float cos, sin;
+  };
   struct Axis {
     float first, step;
     Index count;
@@ -49,8 +46,26 @@ class Rotary {
     return {static_cast<float>(first), static_cast<float>(step), count};
   }
 
+  /// (positions, quarter of a head).
+  std::vector<Turn> turns(const Axis& along) const {
+    std::vector<Turn> out;
+    for (Index i = 0; i < along.count; ++i)
+      for (Index pair = 0; pair < quarter_; ++pair) {
+        const float exponent = static_cast<float>(2 * pair) / static_cast<float>(2 * quarter_);
+        const float angle = along.at(i) * (1.0f / std::pow(10000.0f, exponent));
+        out.push_back({std::cos(angle), std::sin(angle)});
+      }
+    return out;
+  }
+
+  const Turn& turn(Index token, Index d) const {
+    const Index pair = d / 2;
+    return pair < quarter_ ? x_[static_cast<std::size_t>(token % columns_ * quarter_ + pair)]
+                           : y_[static_cast<std::size_t>(token / columns_ * quarter_ + pair - quarter_)];
+  }
+
   Index columns_, quarter_;
-  Axis y_, x_;
+  std::vector<Turn> y_, x_;
 };
 
 }  // namespace weft

@@ -41,6 +41,9 @@ struct Local {
       store_ = KeyValues<Backend>(queue, kept, layers, job.pictures, heads().size(), job.model.head_dim);
     }
 
+    /// Gives it back.
+    void release() { store_ = {}; }
+
     /// Which of `count` prompts, and which of as many guidance branches, a rank evaluates.
     static Range prompts(const Mesh&, int, Index count) { return {0, count}; }
     static Range branches(const Mesh&, int, Index count) { return {0, count}; }

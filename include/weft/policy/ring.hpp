@@ -44,6 +44,11 @@ struct Ring : detail::Ordered<Axis::ring, Inner> {
       for (Buffer& buffer : travelling_) buffer = {queue, size};
     }
 
+    void release() {
+      Base::release();
+      travelling_ = {}, lse_ = {};
+    }
+
     void sum(Queue& queue, const View<double, 1>& values) {
       if (group_.size() > 1) group_.all_reduce(queue, values);
       Base::sum(queue, values);

@@ -36,6 +36,11 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
       out_ = {queue, size};
     }
 
+    void release() {
+      Base::release();
+      q_ = {}, out_ = {};
+    }
+
     void sum(Queue& queue, const View<double, 1>& values) {
       if (group_.size() > 1) group_.all_reduce(queue, values);
       Base::sum(queue, values);

@@ -1,10 +1,10 @@
 // Copies between views on a CUDA device, and from and to tensors.
 #pragma once
 
-#include <algorithm>
-#include <vector>
+#include <cstddef>
+#include <type_traits>
 
-#include "weft/backend/cuda/queue.cuh"
+#include "weft/backend/cuda/buffer.cuh"
 #include "weft/core/tensor.hpp"
 #include "weft/elementwise.cuh"
 
@@ -18,15 +18,28 @@ void copy(Queue& queue, const View<From, Rank>& from, const View<To, Rank>& to) 
   kernels::for_each_number(queue.stream(), rows.count(), rows.width, kernels::Copy<From, To, Rank>{from, to});
 }
 
-/// A tensor to a dense view of the same size.
+/// The same value to every place.
+template <class T>
+void fill(Queue& queue, const std::type_identity_t<T>& value, const View<T, 1>& to) {
+  const auto span = queue.span(Work{"fill", {to.size()}, 0, to.size() * bytes_of<T>});
+  kernels::for_each_number(queue.stream(), to.size(), 1, kernels::Fill<T>{value, to.data});
+}
+
+/// A tensor to a view of the same size.
 template <class T, int Rank>
 void upload(Queue& queue, const Tensor& from, const View<T, Rank>& to) {
-  std::vector<T> numbers(from.data.begin(), from.data.end());
-  queue.count_upload();
-  check(cudaMemcpyAsync(to.data, numbers.data(), numbers.size() * sizeof(T), cudaMemcpyHostToDevice,
-                        queue.stream()),
-        "Copying to the device");
-  queue.synchronize();
+  if constexpr (Rank == 1) {
+    upload(queue, from, View<T, 2>(to.data, {1, to.size()}));
+  } else {
+    if (from.empty()) return;
+    const std::size_t bytes = from.data.size() * sizeof(float);
+    if constexpr (std::is_same_v<T, float>)
+      if (to.dense()) return queue.send(from.data.data(), to.data, bytes);
+    const Buffer<float> numbers(queue, from.size());
+    const View<float, Rank> staged = numbers.view(to.extent);
+    queue.send(from.data.data(), staged.data, bytes);
+    copy(queue, staged, to);
+  }
 }
 
 /// A view as a tensor, when all that was queued before is done.
@@ -34,13 +47,12 @@ template <class T, int Rank>
 Tensor download(Queue& queue, const View<T, Rank>& from) {
   Tensor out(Shape(from.extent.begin(), from.extent.end()));
   if (out.empty()) return out;
-  float* memory = nullptr;
-  const std::size_t bytes = out.data.size() * sizeof(float);
-  check(cudaMallocAsync(&memory, bytes, queue.stream()), "Taking memory on the device");
-  copy(queue, from, View<float, Rank>(memory, from.extent));
-  check(cudaMemcpyAsync(out.data.data(), memory, bytes, cudaMemcpyDeviceToHost, queue.stream()),
+  const Buffer<float> numbers(queue, out.size());
+  const View<float, Rank> staged = numbers.view(from.extent);
+  copy(queue, from, staged);
+  check(cudaMemcpyAsync(out.data.data(), staged.data, out.data.size() * sizeof(float), cudaMemcpyDeviceToHost,
+                        queue.stream()),
         "Copying from the device");
-  check(cudaFreeAsync(memory, queue.stream()), "Freeing memory on the device");
   queue.synchronize();
   return out;
 }

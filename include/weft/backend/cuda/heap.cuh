@@ -3,20 +3,17 @@
 
 #include <cstddef>
 #include <functional>
-#include <memory>
 #include <utility>
 
-#include "weft/core/range.hpp"
+#include "weft/backend/cuda/pool.cuh"
 
 namespace weft::cuda {
-
-using Memory = std::shared_ptr<std::byte>;
 
 /// Where devices of other processes reach memory only if all ranks take as much at the same time.
 class Heap {
  public:
   /// `provide(bytes)` takes memory on the device; all ranks that share it call it together.
-  explicit Heap(std::function<Memory(Index)> provide) : provide_(std::move(provide)) {}
+  explicit Heap(std::function<Memory(std::size_t)> provide) : provide_(std::move(provide)) {}
 
   /// Calls body twice: once to learn how much it takes, which is then provided, and once to take it.
   template <class Body>
@@ -36,9 +33,9 @@ class Heap {
   bool is_open() const { return state_ != State::closed; }
 
   /// The next part; null while the heap measures.
-  Memory take(Index bytes) {
-    constexpr Index alignment = 256;
-    std::byte* const part = memory_ ? memory_.get() + used_ : nullptr;
+  Memory take(std::size_t bytes) {
+    constexpr std::size_t alignment = 256;
+    void* const part = memory_ ? static_cast<std::byte*>(memory_.get()) + used_ : nullptr;
     used_ += (bytes + alignment - 1) / alignment * alignment;
     return {memory_, part};
   }
@@ -46,9 +43,9 @@ class Heap {
  private:
   enum class State { closed, measuring, handing_out };
 
-  std::function<Memory(Index)> provide_;
+  std::function<Memory(std::size_t)> provide_;
   State state_ = State::closed;
-  Index used_ = 0;
+  std::size_t used_ = 0;
   Memory memory_;
 };
 

@@ -14,8 +14,10 @@
 #include "weft/backend/cuda/crew.cuh"
 #include "weft/backend/cuda/graph.cuh"
 #include "weft/backend/cuda/heap.cuh"
+#include "weft/backend/cuda/pool.cuh"
 #include "weft/backend/cuda/products.cuh"
 #include "weft/backend/cuda/span.cuh"
+#include "weft/backend/cuda/staging.cuh"
 #include "weft/check.cuh"
 #include "weft/core/step.hpp"
 #include "weft/elementwise.cuh"
@@ -87,26 +89,33 @@ class Queue {
     recording.replay(*this, step);
   }
 
-  /// At least so many bytes; null while a heap measures.
-  Memory take(Index bytes) {
+  /// Memory that holds anything, to be given back when what is queued on it is all that ever will be; null
+  /// while a heap measures.
+  Memory take(std::size_t bytes) {
     if (heap_ && heap_->is_open()) return heap_->take(bytes);
-    void* memory = nullptr;
-    check(cudaMalloc(&memory, static_cast<std::size_t>(std::max<Index>(bytes, 1))),
-          "Taking memory on the device");
-    count_allocation();
-    return {static_cast<std::byte*>(memory), [](std::byte* pointer) { cudaFree(pointer); }};
+    if (!pool_->has(bytes)) count_allocation();
+    return pool_->take(bytes);
   }
-
   /// Calls body, whose buffers other ranks may reach afterwards. With a heap it is called twice, and all
   /// ranks of a host call this at the same time.
   template <class Body>
   void take_together(const Body& body) {
     heap_ ? heap_->take_together(body) : body();
   }
+  /// Gives back to the device what buffers have left, when all that was queued is done.
+  void trim() {
+    synchronize();
+    pool_->trim();
+  }
+
+  /// `bytes` of the host to the device.
+  void send(const void* from, void* to, std::size_t bytes) {
+    ++counts_.uploads;
+    staging_.send(stream_, from, to, bytes);
+  }
 
   const QueueCounts& counts() const { return counts_; }
   void count_allocation() { ++counts_.allocations; }
-  void count_upload() { ++counts_.uploads; }
 
   Products& products() { return products_; }
 
@@ -129,6 +138,8 @@ class Queue {
   Index next_step_ = -1;           // what *step_ will be when all that is queued is done; −1: nobody knows
   std::optional<Index> recorded_;  // the first step of the body that is being recorded
   bool is_dry_run_ = false;
+  std::shared_ptr<Pool> pool_ = std::make_shared<Pool>();
+  Staging staging_;
   Products products_;
   std::optional<Timeline> timeline_;
   QueueCounts counts_;
@@ -142,6 +153,7 @@ template <class Body>
 class Queue::Recording {
  public:
   Recording(Queue& queue, Body body, Index first) : body_(std::move(body)) {
+    ++queue.counts_.recordings;
     queue.synchronize();  // so that products can be timed
     queue.recorded_ = first, queue.is_dry_run_ = queue.timeline_.has_value();
     const auto queue_work = [this, &queue, first] {
@@ -163,7 +175,7 @@ class Queue::Recording {
     if (queue.timeline_) return body_(step);
     if (queue.next_step_ != step)
       kernels::for_each_number(queue.stream_, 1, 1,
-                               kernels::SetStep{queue.step_, static_cast<std::int32_t>(step)});
+                               kernels::Fill<std::int32_t>{static_cast<std::int32_t>(step), queue.step_});
     queue.crew_ ? queue.crew_->launch(queue.rank_, queue.stream_, *graph_) : graph_->launch(queue.stream_);
     queue.next_step_ = step + 1;
   }

@@ -26,15 +26,17 @@ inline kernels::PatchMoments patch_moments(const View<const double, 3>& moments)
 
 }  // namespace detail
 
+// What differs from request to request, as a seed or a scale, is read where it lies on the device.
+
 /// Normal numbers for `tokens` of pictures `first`, `first` + 1, …: the same for an element wherever it is.
-inline void noise(Queue& queue, std::uint64_t seed, Step step, const PictureShape& shape, Index first,
+inline void noise(Queue& queue, const std::uint64_t* seed, Step step, const PictureShape& shape, Index first,
                   Range tokens, const View<float, 3>& out) {
   detail::for_each_number(queue, "noise", 1, out,
                           kernels::Noise{seed, step, shape, first, tokens.begin, out});
 }
 
 /// Into positive: negative + scale · (positive − negative).
-inline void guide(Queue& queue, In<float, 3> negative, float scale, const View<float, 3>& positive) {
+inline void guide(Queue& queue, In<float, 3> negative, const float* scale, const View<float, 3>& positive) {
   detail::for_each_number(queue, "guide", 3, positive, kernels::Guide{negative, scale, positive});
 }
 
@@ -52,7 +54,7 @@ inline void moments(Queue& queue, In<float, 3> x, const View<double, 2>& out) {
 /// rescale · deviation(reference) / deviation(x) + 1 − rescale. The moments (patches, pictures, 2) are of
 /// `count` elements a picture, over all patches.
 inline void rescale(Queue& queue, In<double, 3> x_moments, In<double, 3> reference_moments, Index count,
-                    float rescale, const View<float, 3>& x) {
+                    const float* rescale, const View<float, 3>& x) {
   detail::for_each_number(
       queue, "rescale", 2, x,
       kernels::Rescale{detail::patch_moments(x_moments), detail::patch_moments(reference_moments),

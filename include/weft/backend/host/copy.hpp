@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <type_traits>
 
 #include "weft/backend/host/queue.hpp"
 #include "weft/core/tensor.hpp"
@@ -18,10 +19,16 @@ void copy(Queue& queue, const View<From, Rank>& from, const View<To, Rank>& to) 
   }
 }
 
-/// A tensor to a dense view of the same size.
+/// The same value to every place.
+template <class T>
+void fill(Queue&, const std::type_identity_t<T>& value, const View<T, 1>& to) {
+  std::fill_n(to.data, to.size(), value);
+}
+
+/// A tensor to a view of the same size.
 template <int Rank>
-void upload(Queue&, const Tensor& from, View<float, Rank> to) {
-  std::copy(from.data.begin(), from.data.end(), to.data);
+void upload(Queue& queue, const Tensor& from, const View<float, Rank>& to) {
+  copy(queue, View<const float, Rank>(from.data.data(), to.extent), to);
 }
 
 /// A view as a tensor, when all that was queued before is done.

@@ -33,6 +33,7 @@ class Queue {
   /// What body(first) queues, to be replayed as that of any other step; here it is called again.
   template <class Body>
   Body record(Body body, Index) {
+    ++counts_.recordings;
     return body;
   }
   template <class Body>
@@ -45,6 +46,8 @@ class Queue {
   void take_together(const Body& body) {
     body();
   }
+  /// Buffers leave no memory behind.
+  void trim() {}
 
   const QueueCounts& counts() const { return counts_; }
   void count_allocation() { ++counts_.allocations; }

@@ -14,11 +14,13 @@
 
 namespace weft::host {
 
+// What differs from request to request, as a seed or a scale, is read where it lies in the backend's memory.
+
 /// Normal numbers for `tokens` of pictures `first`, `first` + 1, …: the same for an element wherever it is.
-inline void noise(Queue& queue, std::uint64_t seed, Step step, const PictureShape& shape, Index first,
+inline void noise(Queue& queue, const std::uint64_t* seed, Step step, const PictureShape& shape, Index first,
                   Range tokens, View<float, 3> out) {
   const auto number = static_cast<std::uint32_t>(step.index());
-  queue.workers().split(tokens.size(), 1, [seed, number, &shape, first, tokens, &out](Range part) {
+  queue.workers().split(tokens.size(), 1, [seed = *seed, number, &shape, first, tokens, &out](Range part) {
     for (Index t = part.begin; t < part.end; ++t)
       for (Index p = 0; p < out.extent[1]; ++p)
         for (Index f = 0; f < out.extent[2]; ++f)
@@ -28,12 +30,13 @@ inline void noise(Queue& queue, std::uint64_t seed, Step step, const PictureShap
 }
 
 /// Into positive: negative + scale · (positive − negative).
-inline void guide(Queue&, In<float, 3> negative, float scale, View<float, 3> positive) {
+inline void guide(Queue&, In<float, 3> negative, const float* scale, View<float, 3> positive) {
+  const float by = *scale;
   for (Index t = 0; t < positive.extent[0]; ++t)
     for (Index p = 0; p < positive.extent[1]; ++p) {
       const View<const float, 1> less = negative[t][p];
       const View<float, 1> more = positive[t][p];
-      for (Index f = 0; f < more.size(); ++f) more[f] = less[f] + scale * (more[f] - less[f]);
+      for (Index f = 0; f < more.size(); ++f) more[f] = less[f] + by * (more[f] - less[f]);
     }
 }
 
@@ -55,7 +58,7 @@ inline void moments(Queue&, In<float, 3> x, View<double, 2> out) {
 /// `count` elements a picture, over all patches.
 /// Lin et al., "Common Diffusion Noise Schedules and Sample Steps are Flawed", 2023, §3.4.
 inline void rescale(Queue&, In<double, 3> x_moments, In<double, 3> reference_moments, Index count,
-                    float rescale, View<float, 3> x) {
+                    const float* rescale, View<float, 3> x) {
   const auto deviation = [count](In<double, 3> moments, Index picture) {
     double sum = 0, squares = 0;
     for (Index patch = 0; patch < moments.extent[0]; ++patch)
@@ -65,7 +68,7 @@ inline void rescale(Queue&, In<double, 3> x_moments, In<double, 3> reference_mom
   };
   for (Index p = 0; p < x.extent[1]; ++p) {
     const double ratio = deviation(reference_moments, p) / deviation(x_moments, p);
-    const auto factor = static_cast<float>(rescale * ratio + 1 - rescale);
+    const auto factor = static_cast<float>(*rescale * ratio + 1 - *rescale);
     for (Index t = 0; t < x.extent[0]; ++t)
       for (float& value : std::span(x[t][p].data, static_cast<std::size_t>(x.extent[2]))) value *= factor;
   }

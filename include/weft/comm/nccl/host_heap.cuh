@@ -57,9 +57,10 @@ class HostHeap {
       : host_(host), team_(std::move(team)), first_(reachable.first), members_(reachable.count) {}
 
   /// As much as the rank that needs most.
-  cuda::Memory provide(Index bytes) {
+  cuda::Memory provide(std::size_t bytes) {
     std::erase_if(windows_, [](const auto& entry) { return entry.second.expired(); });
-    const auto window = std::make_shared<Window>(host_, members_, team_->exchange().most(bytes));
+    const auto window =
+        std::make_shared<Window>(host_, members_, team_->exchange().most(static_cast<Index>(bytes)));
     windows_[provided_++] = window;
     return {window, window->own()};
   }
@@ -71,7 +72,7 @@ class HostHeap {
   int first_, members_;
   Index provided_ = 0;
   std::map<Index, std::weak_ptr<Window>> windows_;  // by their order, which is the same on all ranks
-  cuda::Heap heap_{[this](Index bytes) { return provide(bytes); }};
+  cuda::Heap heap_{[this](std::size_t bytes) { return provide(bytes); }};
 };
 
 }  // namespace weft::nccl

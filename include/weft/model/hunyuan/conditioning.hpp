@@ -20,13 +20,28 @@ class Conditioning {
   using Element = typename Backend::Element;
   using Queue = typename Backend::Queue;
 
-  /// For the prompts side by side, told `times` (steps, pictures), and for the share of one rank.
-  Conditioning(Queue& queue, const HunyuanConfig& config, const Weights<Backend>& weights,
-               std::span<const HunyuanPrompt> prompts, const Tensor& times, const Share& share)
-      : config_(config), pictures_(share.pictures), steps_(times.shape[0]), slots_(slots(config, share)) {
+  /// Takes all memory, for the share of one rank and so many steps.
+  Conditioning(Queue& queue, const HunyuanConfig& config, const Weights<Backend>& weights, const Share& share,
+               Index steps)
+      : config_(config),
+        pictures_(share.pictures),
+        steps_(steps),
+        blocks_(share.blocks),
+        slots_(slots(config, share)),
+        pool_positions_(download(queue, weights.pool_positions)),
+        text_(queue, block_count() * config.text_length() * pictures_ * 2 * config.width()),
+        temb_(queue, steps * pictures_ * config.width()),
+        shifts_(queue, block_count() * steps * pictures_ * config.width()),
+        last_(queue, steps * pictures_ * 2 * config.width()) {
     rotate(queue, share);
-    attend_to_text(queue, weights, prompts, share);
-    modulate(queue, weights, embed_times(queue, weights, prompts, times), share);
+  }
+
+  /// For the prompts side by side, told `times` (steps, pictures).
+  void fill(Queue& queue, const Weights<Backend>& weights, std::span<const HunyuanPrompt> prompts,
+            const Tensor& times) {
+    attend_to_text(queue, weights, prompts);
+    embed_times(queue, weights, prompts, times);
+    modulate(queue, weights);
   }
 
   /// The keys and values that block i reads of the text: (text_length, pictures, heads, head_dim).
@@ -70,6 +85,18 @@ class Conditioning {
   }
   Index block_count() const { return *std::max_element(slots_.begin(), slots_.end()) + 1; }
 
+  /// Calls body(i, slot) for every block of the share.
+  template <class Body>
+  void for_each_block(Body body) const {
+    for (const Range& range : blocks_)
+      for (Index i = range.begin; i < range.end; ++i) body(i, slots_[static_cast<std::size_t>(i)]);
+  }
+
+  /// What of x (rows, pictures, features) is picture p's: (rows, 1, features).
+  static View<Element, 3> of_picture(const View<Element, 3>& x, Index p) {
+    return x.template slice<1>({p, p + 1});
+  }
+
   View<const Element, 4> text_heads(Index i, Index part) const {
     const Index c = config_.width();
     const View<Element, 4> all =
@@ -90,8 +117,8 @@ class Conditioning {
     for (Index m = 0; m < share.rows.patches(); ++m)
       for (Index token = share.rows.tokens(m).begin; token < share.rows.tokens(m).end; ++token, ++row)
         for (Index d = 0; d < config_.head_dim; ++d) {
-          cos.view<2>()[row][d] = rotary([](float x) { return std::cos(x); }, token, d);
-          sin.view<2>()[row][d] = rotary([](float x) { return std::sin(x); }, token, d);
+          cos.view<2>()[row][d] = rotary.cos(token, d);
+          sin.view<2>()[row][d] = rotary.sin(token, d);
         }
     cos_ = constant<Backend>(queue, cos);
     sin_ = constant<Backend>(queue, sin);
@@ -99,114 +126,94 @@ class Conditioning {
 
   /// The text states (text_length, pictures, clip_width): CLIP's, then T5's after its MLP; learned padding
   /// where a mask is 0. Then every block's keys, after their norm, and values.
-  void attend_to_text(Queue& queue, const Weights<Backend>& weights, std::span<const HunyuanPrompt> prompts,
-                      const Share& share) {
+  void attend_to_text(Queue& queue, const Weights<Backend>& weights, std::span<const HunyuanPrompt> prompts) {
     const Index length = config_.text_length(), c = config_.clip_width, width = config_.width();
-    Tensor t5({config_.t5_length, pictures_, config_.t5_width});
-    for (Index p = 0; p < pictures_; ++p)
-      for (Index i = 0; i < config_.t5_length; ++i)
-        std::copy_n(prompts[static_cast<std::size_t>(p)].t5.template view<2>()[i].data, config_.t5_width,
-                    t5.view<3>()[i][p].data);
-    const Buffer t5_states = constant<Backend, Element>(queue, t5);
-    const Index t5_rows = config_.t5_length * pictures_;
-    const Buffer hidden(queue, t5_rows * weights.text_1.outputs()), projected(queue, t5_rows * c);
-    const auto hidden_rows = hidden.view(std::array{t5_rows, weights.text_1.outputs()});
-    linear(queue, t5_states.view(std::array{t5_rows, config_.t5_width}), weights.text_1, hidden_rows,
-           {Activation::silu, {}});
-    linear(queue, hidden_rows, weights.text_2, projected.view(std::array{t5_rows, c}));
-
-    Tensor states({length, pictures_, c});
-    const Tensor padding = download(queue, weights.text_padding);
-    const Tensor from_t5 = download(queue, projected.view(std::array{config_.t5_length, pictures_, c}));
+    const Index t5_rows = config_.t5_length * pictures_, hidden_width = weights.text_1.outputs();
+    const Buffer text(queue, length * pictures_ * c), t5(queue, t5_rows * config_.t5_width),
+        hidden(queue, t5_rows * hidden_width);
+    const View<Element, 3> states = text.view(std::array{length, pictures_, c});
+    const View<Element, 3> from_clip = states.template slice<0>({0, config_.clip_length});
+    const View<Element, 3> from_t5 = states.template slice<0>({config_.clip_length, length});
+    const View<Element, 3> t5_states = t5.view(std::array{config_.t5_length, pictures_, config_.t5_width});
     for (Index p = 0; p < pictures_; ++p) {
       const HunyuanPrompt& prompt = prompts[static_cast<std::size_t>(p)];
-      for (Index i = 0; i < length; ++i) {
-        const Index j = i - config_.clip_length;  // of T5
-        const bool is_clip = j < 0;
-        const float mask = is_clip ? prompt.clip_mask.view<1>()[i] : prompt.t5_mask.view<1>()[j];
-        const View<const float, 1> state = mask == 0 ? padding.view<2>()[i]
-                                           : is_clip ? prompt.clip.view<2>()[i]
-                                                     : from_t5.view<3>()[j][p];
-        std::copy_n(state.data, c, states.view<3>()[i][p].data);
-      }
+      upload(queue, prompt.clip, of_picture(from_clip, p));
+      upload(queue, prompt.t5, of_picture(t5_states, p));
     }
+    const View<Element, 2> hidden_rows = hidden.view(std::array{t5_rows, hidden_width});
+    linear(queue, rows_of(t5_states), weights.text_1, hidden_rows, {Activation::silu, {}});
+    linear(queue, hidden_rows, weights.text_2, rows_of(from_t5));
+    for (Index p = 0; p < pictures_; ++p)
+      pad(queue, weights.text_padding, prompts[static_cast<std::size_t>(p)], of_picture(states, p));
 
-    const Buffer text = constant<Backend, Element>(queue, states);
-    text_ = {queue, block_count() * length * pictures_ * 2 * width};
-    for (const Range& range : share.blocks)
-      for (Index i = range.begin; i < range.end; ++i) {
-        const Attention<Backend>& attention = weights.blocks[static_cast<std::size_t>(i)].text;
-        const View<Element, 3> kv = text_
-                                        .view(std::array{block_count(), length * pictures_,
-                                                         2 * width})[slots_[static_cast<std::size_t>(i)]]
-                                        .unfold(2 * width);
-        linear(queue, text.view(std::array{length * pictures_, c}), attention.kv, rows_of(kv));
-        const View<Element, 4> keys =
-            View<Element, 3>(kv.data, {length, pictures_, width}, {pictures_ * 2 * width, 2 * width, 1})
-                .unfold(config_.head_dim);
-        norm_rotate(queue, keys, &attention.k_norm, {}, keys);
-      }
+    for_each_block([&](Index i, Index slot) {
+      const Attention<Backend>& attention = weights.blocks[static_cast<std::size_t>(i)].text;
+      const View<Element, 3> kv = text_.view(std::array{block_count(), length, pictures_, 2 * width})[slot];
+      linear(queue, rows_of(states), attention.kv, rows_of(kv));
+      const View<Element, 4> keys = kv.template slice<2>({0, width}).unfold(config_.head_dim);
+      norm_rotate(queue, keys, &attention.k_norm, {}, keys);
+    });
+  }
+
+  /// Padding (text_length, clip_width) into the states (text_length, 1, clip_width) whose mask is 0.
+  void pad(Queue& queue, const View<const float, 2>& padding, const HunyuanPrompt& prompt,
+           const View<Element, 3>& states) {
+    const auto is_padding = [this, &prompt](Index i) {
+      const Index j = i - config_.clip_length;  // of T5
+      return (j < 0 ? prompt.clip_mask.template view<1>()[i] : prompt.t5_mask.template view<1>()[j]) == 0;
+    };
+    for (Index begin = 0, end = 0; begin < states.extent[0]; begin = end + 1) {
+      for (end = begin; end < states.extent[0] && is_padding(end);) ++end;
+      if (end == begin) continue;
+      copy(queue, View<const float, 3>(padding[begin].data, {end - begin, 1, padding.extent[1]}),
+           states.template slice<0>({begin, end}));
+    }
   }
 
   /// (steps, pictures, width): MLP of the time's sinusoids plus MLP of [pooled text, size, style].
-  const Buffer& embed_times(Queue& queue, const Weights<Backend>& weights,
-                            std::span<const HunyuanPrompt> prompts, const Tensor& times) {
+  void embed_times(Queue& queue, const Weights<Backend>& weights, std::span<const HunyuanPrompt> prompts,
+                   const Tensor& times) {
     const Index c = config_.width(), rows = steps_ * pictures_;
     const Buffer sinusoids = constant<Backend, Element>(queue, sinusoids_of(times.data));
     const Buffer extra = embed_extra(queue, weights, prompts);  // (pictures, width)
     const Buffer hidden(queue, rows * c);
-    temb_ = {queue, rows * c};
-    for (Index step = 0; step < steps_; ++step)
-      copy(queue, extra.view(std::array{pictures_, c}), temb_.view(std::array{steps_, pictures_, c})[step]);
+    const View<const Element, 3> of_all_steps(extra.view(std::array{extra.size()}).data,
+                                              {steps_, pictures_, c}, {0, c, 1});
+    copy(queue, of_all_steps, temb_.view(std::array{steps_, pictures_, c}));
     const View<Element, 2> h = hidden.view(std::array{rows, c}), out = temb_.view(std::array{rows, c});
     linear(queue, sinusoids.view(std::array{rows, HunyuanConfig::sinusoids}), weights.time_1, h,
            {Activation::silu, {}});
     linear(queue, h, weights.time_2, out, {Activation::none, out});
-    return temb_;
   }
 
   Buffer embed_extra(Queue& queue, const Weights<Backend>& weights, std::span<const HunyuanPrompt> prompts) {
-    const Tensor pooled = pool(queue, weights, prompts);  // (pictures, pooled_width)
-    const Tensor style = download(queue, weights.style);
-    Tensor extra({pictures_, weights.extra_1.inputs()});
-    for (Index p = 0; p < pictures_; ++p) {
-      const auto row = extra.view<2>()[p];
-      float* out = std::copy_n(pooled.view<2>()[p].data, config_.pooled_width, row.data);
-      if (!config_.size_and_style) continue;
+    const Index c = config_.width(), inputs = weights.extra_1.inputs(), pooled = config_.pooled_width;
+    const Buffer extra(queue, pictures_ * inputs), hidden(queue, pictures_ * weights.extra_1.outputs());
+    const View<Element, 2> in = extra.view(std::array{pictures_, inputs});
+    const Buffer text = pool(queue, weights, prompts);  // (pictures, pooled_width)
+    copy(queue, text.view(std::array{pictures_, pooled}), in.template slice<1>({0, pooled}));
+    for (Index p = 0; p < pictures_ && config_.size_and_style; ++p) {
       const HunyuanPrompt& prompt = prompts[static_cast<std::size_t>(p)];
-      const Tensor size = sinusoids_of(prompt.size.data);
-      out = std::copy(size.data.begin(), size.data.end(), out);
-      std::copy_n(style.view<2>()[prompt.style].data, config_.width(), out);
+      const View<Element, 2> own = in.template slice<0>({p, p + 1});
+      upload(queue, sinusoids_of(prompt.size.data), own.template slice<1>({pooled, inputs - c}));
+      copy(queue, weights.style.template slice<0>({prompt.style, prompt.style + 1}),
+           own.template slice<1>({inputs - c, inputs}));
     }
-    const Index c = config_.width();
-    const Buffer in = constant<Backend, Element>(queue, extra);
-    const Buffer hidden(queue, pictures_ * weights.extra_1.outputs());
     Buffer out(queue, pictures_ * c);
-    const auto h = hidden.view(std::array{pictures_, weights.extra_1.outputs()});
-    linear(queue, in.view(std::array{pictures_, weights.extra_1.inputs()}), weights.extra_1, h,
-           {Activation::silu, {}});
+    const View<Element, 2> h = hidden.view(std::array{pictures_, weights.extra_1.outputs()});
+    linear(queue, in, weights.extra_1, h, {Activation::silu, {}});
     linear(queue, h, weights.extra_2, out.view(std::array{pictures_, c}));
     return out;
   }
 
   /// Attention pooling of the T5 states, all of them: the mean asks, mean and states answer.
-  Tensor pool(Queue& queue, const Weights<Backend>& weights, std::span<const HunyuanPrompt> prompts) {
+  Buffer pool(Queue& queue, const Weights<Backend>& weights, std::span<const HunyuanPrompt> prompts) {
     const Index length = config_.t5_length + 1, d = config_.t5_width,
                 head_dim = d / HunyuanConfig::pooler_heads;
-    const Tensor positions = download(queue, weights.pool_positions);
-    Tensor states({length, pictures_, d});
-    for (Index p = 0; p < pictures_; ++p) {
-      const View<const float, 2> t5 = prompts[static_cast<std::size_t>(p)].t5.template view<2>();
-      for (Index f = 0; f < d; ++f) {
-        float sum = 0;
-        for (Index i = 0; i < config_.t5_length; ++i) sum += t5[i][f];
-        for (Index i = 0; i < length; ++i)
-          states.view<3>()[i][p][f] = (i == 0 ? sum / static_cast<float>(config_.t5_length) : t5[i - 1][f]) +
-                                      positions.view<2>()[i][f];
-      }
-    }
-    const Buffer x = constant<Backend, Element>(queue, states);
-    const View<Element, 2> rows = x.view(std::array{length * pictures_, d});
+    const Buffer x(queue, length * pictures_ * d);
+    const View<Element, 3> states = x.view(std::array{length, pictures_, d});
+    for (Index p = 0; p < pictures_; ++p)
+      upload(queue, placed_states(prompts[static_cast<std::size_t>(p)].t5), of_picture(states, p));
     const auto projected = [&queue](const View<const Element, 2>& in, const LinearWeights<Element>& layer) {
       Buffer out(queue, in.extent[0] * layer.outputs());
       linear(queue, in, layer, out.view(std::array{in.extent[0], layer.outputs()}));
@@ -215,27 +222,40 @@ class Conditioning {
     const auto heads = [this, head_dim](const Buffer& buffer, Index tokens) {
       return buffer.view(std::array{tokens, pictures_, HunyuanConfig::pooler_heads, head_dim});
     };
-    const Buffer q = projected(rows.template slice<0>({0, pictures_}), weights.pool_q);
-    const Buffer k = projected(rows, weights.pool_k), v = projected(rows, weights.pool_v);
+    const Buffer q = projected(rows_of(states.template slice<0>({0, 1})), weights.pool_q);
+    const Buffer k = projected(rows_of(states), weights.pool_k);
+    const Buffer v = projected(rows_of(states), weights.pool_v);
     const Buffer attended(queue, pictures_ * d);
     attention(queue, heads(q, 1), heads(k, length), heads(v, length), heads(attended, 1));
-    const Buffer pooled = projected(attended.view(std::array{pictures_, d}), weights.pool_out);
-    return download(queue, pooled.view(std::array{pictures_, config_.pooled_width}));
+    return projected(attended.view(std::array{pictures_, d}), weights.pool_out);
+  }
+
+  /// (t5_length + 1, t5_width): the mean of the states (t5_length, t5_width), and they, each plus its
+  /// position.
+  Tensor placed_states(const Tensor& t5) const {
+    Tensor out = pool_positions_;
+    std::vector<float> sum(static_cast<std::size_t>(config_.t5_width));
+    for (Index i = 0; i < config_.t5_length; ++i) {
+      const float* const state = t5.view<2>()[i].data;
+      float* const placed = out.view<2>()[i + 1].data;
+      for (std::size_t f = 0; f < sum.size(); ++f) sum[f] += state[f], placed[f] += state[f];
+    }
+    for (std::size_t f = 0; f < sum.size(); ++f)
+      out.data[f] += sum[f] / static_cast<float>(config_.t5_length);
+    return out;
   }
 
   /// The linear layers of SiLU(embedding) for all steps.
-  void modulate(Queue& queue, const Weights<Backend>& weights, const Buffer& embedding, const Share& share) {
+  void modulate(Queue& queue, const Weights<Backend>& weights) {
     const Index c = config_.width(), rows = steps_ * pictures_;
     const Buffer activated(queue, rows * c);
     const View<Element, 2> x = activated.view(std::array{rows, c});
-    copy(queue, embedding.view(std::array{rows, c}), x);
+    copy(queue, temb_.view(std::array{rows, c}), x);
     activate(queue, Activation::silu, x);
-    shifts_ = {queue, block_count() * rows * c};
-    last_ = {queue, rows * 2 * c};
-    for (const Range& range : share.blocks)
-      for (Index i = range.begin; i < range.end; ++i)
-        linear(queue, x, weights.blocks[static_cast<std::size_t>(i)].shift,
-               shifts_.view(std::array{block_count(), rows, c})[slots_[static_cast<std::size_t>(i)]]);
+    for_each_block([&](Index i, Index slot) {
+      linear(queue, x, weights.blocks[static_cast<std::size_t>(i)].shift,
+             shifts_.view(std::array{block_count(), rows, c})[slot]);
+    });
     linear(queue, x, weights.norm_out, last_.view(std::array{rows, 2 * c}));
   }
 
@@ -243,24 +263,27 @@ class Conditioning {
   static Tensor sinusoids_of(const std::vector<float>& numbers) {
     constexpr Index half = HunyuanConfig::sinusoids / 2;
     Tensor out({static_cast<Index>(numbers.size()), 2 * half});
-    for (std::size_t n = 0; n < numbers.size(); ++n)
-      for (Index i = 0; i < half; ++i) {
-        const float exponent = -std::log(10000.0f) * static_cast<float>(i) / static_cast<float>(half);
-        const float angle = numbers[n] * std::exp(exponent);
+    for (Index i = 0; i < half; ++i) {
+      const float exponent = -std::log(10000.0f) * static_cast<float>(i) / static_cast<float>(half);
+      const float frequency = std::exp(exponent);
+      for (std::size_t n = 0; n < numbers.size(); ++n) {
         const auto row = out.view<2>()[static_cast<Index>(n)];
-        row[i] = std::cos(angle), row[half + i] = std::sin(angle);
+        row[i] = std::cos(numbers[n] * frequency), row[half + i] = std::sin(numbers[n] * frequency);
       }
+    }
     return out;
   }
 
   HunyuanConfig config_;
   Index pictures_, steps_, rows_ = 0;
+  std::vector<Range> blocks_;  // of the share
   std::vector<Index> slots_;
-  Floats cos_, sin_;  // (rows, head_dim)
-  Buffer text_;       // (blocks, text_length, pictures, 2 · width)
-  Buffer temb_;       // (steps, pictures, width)
-  Floats shifts_;     // (blocks, steps, pictures, width)
-  Floats last_;       // (steps, pictures, 2 · width): scale, shift
+  Tensor pool_positions_;  // (t5_length + 1, t5_width)
+  Floats cos_, sin_;       // (rows, head_dim)
+  Buffer text_;            // (blocks, text_length, pictures, 2 · width)
+  Buffer temb_;            // (steps, pictures, width)
+  Floats shifts_;          // (blocks, steps, pictures, width)
+  Floats last_;            // (steps, pictures, 2 · width): scale, shift
 };
 
 }  // namespace weft::hunyuan

@@ -1,0 +1,61 @@
+// Pool: memory on a CUDA device that one buffer leaves to the next.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstddef>
+#include <map>
+#include <memory>
+
+#include "weft/check.cuh"
+
+namespace weft::cuda {
+
+using kernels::check;
+
+/// Memory on the device, which its owner gives back.
+using Memory = std::shared_ptr<void>;
+
+/// Of one stream, whose order keeps the work on a buffer from that on the next in the same place. So memory
+/// of a size that has been there before costs nothing. Memory may outlive its pool.
+class Pool : public std::enable_shared_from_this<Pool> {
+ public:
+  Pool() = default;
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+  ~Pool() { trim(); }
+
+  /// Whether so much is there, and the device need not be asked.
+  bool has(std::size_t bytes) const { return left_.contains(bytes); }
+
+  Memory take(std::size_t bytes) {
+    void* const data = has(bytes) ? left_.extract(left_.find(bytes)).mapped() : from_device(bytes);
+    return {data, [pool = weak_from_this(), bytes](void* memory) {
+              if (const auto living = pool.lock()) {
+                living->left_.emplace(bytes, memory);
+              } else {
+                cudaFree(memory);
+              }
+            }};
+  }
+
+  /// Gives what nobody uses back to the device.
+  void trim() {
+    for (const auto& [bytes, memory] : left_) cudaFree(memory);
+    left_.clear();
+  }
+
+ private:
+  void* from_device(std::size_t bytes) {
+    void* memory = nullptr;
+    if (cudaMalloc(&memory, bytes) == cudaSuccess) return memory;
+    cudaGetLastError();  // which the next attempt may answer
+    trim();
+    check(cudaMalloc(&memory, bytes), "Taking memory on the device");
+    return memory;
+  }
+
+  std::multimap<std::size_t, void*> left_;  // by their bytes
+};
+
+}  // namespace weft::cuda

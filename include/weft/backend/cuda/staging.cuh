@@ -1,0 +1,52 @@
+// Staging: pinned memory through which numbers of the host go to a CUDA device.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+
+#include "weft/check.cuh"
+
+namespace weft::cuda {
+
+using kernels::check;
+
+/// Of one stream. The host waits only where what is on its way fills the memory.
+class Staging {
+ public:
+  Staging() = default;
+  Staging(const Staging&) = delete;
+  Staging& operator=(const Staging&) = delete;
+  ~Staging() { cudaFreeHost(data_); }
+
+  /// In order with the stream; `from` has been read when this returns.
+  void send(cudaStream_t stream, const void* from, void* to, std::size_t bytes) {
+    if (used_ + bytes > size_) make_room(stream, bytes);
+    std::byte* const room = data_ + used_;
+    used_ += bytes;
+    std::memcpy(room, from, bytes);
+    check(cudaMemcpyAsync(to, room, bytes, cudaMemcpyHostToDevice, stream), "Copying to the device");
+  }
+
+ private:
+  static constexpr std::size_t least_bytes = 16 << 20;  // a request's prompts
+
+  void make_room(cudaStream_t stream, std::size_t bytes) {
+    check(cudaStreamSynchronize(stream), "Copying to the device");
+    used_ = 0;
+    if (bytes <= size_) return;
+    check(cudaFreeHost(data_), "Freeing pinned memory");
+    data_ = nullptr, size_ = 0;
+    void* memory = nullptr;
+    const std::size_t size = std::max(bytes, least_bytes);
+    check(cudaMallocHost(&memory, size), "Taking pinned memory");
+    data_ = static_cast<std::byte*>(memory), size_ = size;
+  }
+
+  std::byte* data_ = nullptr;
+  std::size_t size_ = 0, used_ = 0;
+};
+
+}  // namespace weft::cuda
