@@ -108,14 +108,15 @@ class Bench {
     const View<E4m3, 2> narrow(flat(out8_), {rows_, outputs_}, {2 * outputs_, 1});
 
     Products& products = queue_.products();
-    const auto candidates = matmul.candidates(products.handle());
+    const weft::cuda::Operands operands{weight, x, variant.adds ? out : nullptr, out};
+    const auto candidates = matmul.candidates(products.handle(), weft::cuda::Alignments(operands));
     double best = 0;
     int ran = 0;
     cublasStatus_t failure = CUBLAS_STATUS_SUCCESS;
     for (const Algorithm& algorithm : candidates) {
       const auto once = [&] {
-        const cublasStatus_t status = matmul.run(products.handle(), queue_.stream(), products.workspace(),
-                                                 weight, x, variant.adds ? out : nullptr, out, algorithm);
+        const cublasStatus_t status =
+            matmul.run(products.handle(), queue_.stream(), products.workspace(), operands, algorithm);
         if (variant.narrows_after)
           weft::kernels::narrow<weft::kernels::Gelu, Bf16>(queue_.stream(), {}, wide, narrow);
         return status;

@@ -17,7 +17,7 @@ class Arena {
   /// The next part, or the place of none while nothing is allocated.
   template <class T, std::size_t Rank>
   View<T, static_cast<int>(Rank)> take(const std::array<Index, Rank>& extents) {
-    constexpr Index alignment = 128;
+    constexpr Index alignment = 256;  // the most that any matrix product asks for
     View<T, static_cast<int>(Rank)> out(nullptr, extents);
     if (is_allocated()) out.data = reinterpret_cast<T*>(bytes_.view(std::array{bytes_.size()}).data + used_);
     used_ += (out.size() * static_cast<Index>(sizeof(T)) + alignment - 1) / alignment * alignment;

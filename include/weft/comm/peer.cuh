@@ -11,21 +11,30 @@
 #include "weft/backend/cuda/buffer.cuh"
 #include "weft/backend/cuda/queue.cuh"
 #include "weft/comm/hub_member.hpp"
+#include "weft/comm/peer/device_watch.cuh"
 #include "weft/comm/peer/message.cuh"
 #include "weft/comm/peer/sum.cuh"
 
 namespace weft::peer {
 
-/// Where the ranks of one process meet.
+/// Where the ranks of one process meet. Before ranks are released because one has ended or failed, the
+/// devices are looked at: if one of them has failed, others would not come to their ends.
 struct Hub : weft::Hub<Message> {
   cuda::Crew crew;
+  DeviceWatch devices;
 
   explicit Hub(int ranks)
       : weft::Hub<Message>(ranks), crew(ranks, [this] { stop("another rank has failed"); }) {}
 
   void stop(const std::string& reason) {
+    devices.end_process_if_one_failed();
     weft::Hub<Message>::stop(reason);
     crew.stop();
+  }
+
+  void leave(int rank) {
+    devices.end_process_if_one_failed();
+    weft::Hub<Message>::leave(rank);
   }
 };
 

@@ -65,18 +65,19 @@ bool run_e4m3(Queue& queue, const View<const __nv_fp8_e4m3, 2>& x, const E4m3Wei
     matmul.set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, weights.bias.data);
     matmul.set(CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, static_cast<std::int32_t>(CUDA_R_16BF));
   }
-  const Products::Key key{
-      CUDA_R_8F_E4M3, data_type<Out>(),         rows,          inputs, outputs,
-      x.stride[0],    weights.weight.stride[0], out.stride[0], kind,   residual != nullptr};
+  const Operands operands{weights.weight.data, x.data, residual, out.data};
+  const Alignments alignments(operands);
+  const bool adds = residual != nullptr;
+  const Products::Key key{CUDA_R_8F_E4M3,           data_type<Out>(), rows, inputs, outputs,   x.stride[0],
+                          weights.weight.stride[0], out.stride[0],    kind, adds,   alignments};
   Products& products = queue.products();
-  const auto& algorithm = products.find(key, [&products, &matmul, &x, &weights, &out, rows, residual] {
-    Trials trials(rows, x.stride[0], out.stride[0], std::type_identity<__nv_fp8_e4m3>(),
+  const auto& algorithm = products.find(key, [&] {
+    Trials trials(rows, x.stride[0], out.stride[0], alignments, std::type_identity<__nv_fp8_e4m3>(),
                   std::type_identity<Out>());
-    return trials.fastest(products.handle(), matmul, weights.weight.data, residual != nullptr);
+    return trials.fastest(products.handle(), matmul, weights.weight.data, adds);
   });
   if (!algorithm) return false;
-  check(matmul.run(products.handle(), queue.stream(), products.workspace(), weights.weight.data, x.data,
-                   residual, out.data, *algorithm),
+  check(matmul.run(products.handle(), queue.stream(), products.workspace(), operands, *algorithm),
         "Running a product in e4m3");
   return true;
 }

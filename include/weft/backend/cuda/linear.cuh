@@ -44,16 +44,17 @@ void linear(Queue& queue, In<E, 2> x, const LinearWeights<E>& weights, const Vie
     matmul.set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
     matmul.set(CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, static_cast<std::int32_t>(data_type<E>()));
   }
-  const Products::Key key{data_type<E>(), data_type<Out>(),         rows,          inputs, outputs,
-                          x.stride[0],    weights.weight.stride[0], out.stride[0], kind,   adds};
+  const Operands operands{weights.weight.data, x.data, adds ? epilogue.residual.data : nullptr, out.data};
+  const Alignments alignments(operands);
+  const Products::Key key{data_type<E>(),           data_type<Out>(), rows, inputs, outputs,   x.stride[0],
+                          weights.weight.stride[0], out.stride[0],    kind, adds,   alignments};
   Products& products = queue.products();
-  const void* const residual = adds ? epilogue.residual.data : nullptr;
   const Algorithm& algorithm = products.algorithm(key, [&] {
-    Trials trials(rows, x.stride[0], out.stride[0], std::type_identity<E>(), std::type_identity<Out>());
+    Trials trials(rows, x.stride[0], out.stride[0], alignments, std::type_identity<E>(),
+                  std::type_identity<Out>());
     return trials.fastest(products.handle(), matmul, weights.weight.data, adds);
   });
-  check(matmul.run(products.handle(), queue.stream(), products.workspace(), weights.weight.data, x.data,
-                   residual, out.data, algorithm),
+  check(matmul.run(products.handle(), queue.stream(), products.workspace(), operands, algorithm),
         "Running a product");
   if (!fused && !weights.bias.empty())
     kernels::for_each_number(queue.stream(), rows, outputs, kernels::AddBias<E, Out>{weights.bias.data, out});

@@ -49,24 +49,30 @@ class Matmul {
           "Describing a product");
   }
 
-  /// out = weight · x + residual, which may be null.
-  cublasStatus_t run(cublasLtHandle_t handle, cudaStream_t stream, void* workspace, const void* weight,
-                     const void* x, const void* residual, void* out, const Algorithm& algorithm) const {
-    const float one = 1, beta = residual ? 1 : 0;
-    const void* const added = residual || residual_ ? residual : out;
-    return cublasLtMatmul(handle, description_, &one, weight, weight_, x, x_, &beta, added,
-                          residual_ ? residual_ : out_, out, out_, &algorithm.value, workspace,
+  /// out = weight · x + residual.
+  cublasStatus_t run(cublasLtHandle_t handle, cudaStream_t stream, void* workspace, const Operands& operands,
+                     const Algorithm& algorithm) const {
+    const float one = 1, beta = operands.residual ? 1 : 0;
+    const void* const added = operands.residual || residual_ ? operands.residual : operands.out;
+    return cublasLtMatmul(handle, description_, &one, operands.weight, weight_, operands.x, x_, &beta, added,
+                          residual_ ? residual_ : out_, operands.out, out_, &algorithm.value, workspace,
                           Products::workspace_bytes, stream);
   }
 
-  /// The likeliest first; none where cuBLASLt lacks the product on this device.
-  std::vector<Algorithm> candidates(cublasLtHandle_t handle) const {
+  /// Those for operands of such alignments, the likeliest first; none where cuBLASLt lacks the product on
+  /// this device.
+  std::vector<Algorithm> candidates(cublasLtHandle_t handle, const Alignments& alignments) const {
     constexpr int most = 32;
     cublasLtMatmulPreference_t preference = nullptr;
     check(cublasLtMatmulPreferenceCreate(&preference), "Asking for algorithms");
-    const std::size_t bytes = Products::workspace_bytes;
-    cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &bytes,
-                                         sizeof bytes);
+    const auto prefer = [preference](cublasLtMatmulPreferenceAttributes_t attribute, const auto& value) {
+      cublasLtMatmulPreferenceSetAttribute(preference, attribute, &value, sizeof value);
+    };
+    prefer(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, Products::workspace_bytes);
+    prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, alignments.weight);
+    prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, alignments.x);
+    prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, alignments.residual);
+    prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignments.out);
     cublasLtMatmulHeuristicResult_t results[most];
     int found = 0;
     const cublasStatus_t status =

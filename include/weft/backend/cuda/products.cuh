@@ -4,6 +4,8 @@
 #include <cublasLt.h>
 #include <cuda_runtime.h>
 
+#include <compare>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <stdexcept>
@@ -35,6 +37,35 @@ class Block {
   void* data_ = nullptr;
 };
 
+/// What a product reads and writes on the device.
+struct Operands {
+  const void* weight;
+  const void* x;
+  const void* residual;  // null: none
+  void* out;
+};
+
+/// The powers of two, up to cuBLASLt's default, that divide the operands' addresses. Strides are no part of
+/// them: cuBLASLt knows those.
+struct Alignments {
+  static constexpr std::uint32_t most = 256;
+
+  explicit Alignments(const Operands& operands)
+      : weight(of(operands.weight)),
+        x(of(operands.x)),
+        residual(of(operands.residual ? operands.residual : operands.out)),
+        out(of(operands.out)) {}
+
+  std::uint32_t weight, x, residual, out;
+
+  static std::uint32_t of(const void* address) {
+    const auto number = reinterpret_cast<std::uintptr_t>(address) | most;
+    return static_cast<std::uint32_t>(number & -number);
+  }
+
+  friend auto operator<=>(const Alignments&, const Alignments&) = default;
+};
+
 /// A named type for what cuBLASLt leaves unnamed, since nvcc's standard library fails on that.
 struct Algorithm {
   cublasLtMatmulAlgo_t value;
@@ -44,8 +75,8 @@ class Products {
  public:
   static constexpr std::size_t workspace_bytes = 64 << 20;
 
-  /// What tells one product from another: types, extents, leading dimensions, epilogue.
-  using Key = std::tuple<int, int, Index, Index, Index, Index, Index, Index, int, bool>;
+  /// What tells one product from another: types, extents, leading dimensions, epilogue, alignments.
+  using Key = std::tuple<int, int, Index, Index, Index, Index, Index, Index, int, bool, Alignments>;
 
   Products() : workspace_(workspace_bytes) { check(cublasLtCreate(&handle_), "Starting cuBLASLt"); }
   Products(const Products&) = delete;

@@ -4,6 +4,7 @@
 #include <cuda_runtime.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 
 #include "weft/backend/cuda/matmul.cuh"
@@ -12,24 +13,26 @@
 
 namespace weft::cuda {
 
-/// Where algorithms are tried: a stream and memory of their own, since the queue may be recording.
+/// Where algorithms are tried: a stream and memory of their own, since the queue may be recording. Addresses
+/// are aligned as those of the product's own operands and no better, as algorithms may need more.
 class Trials {
  public:
   /// For x (rows, x_stride) of random numbers in `E`, and out (rows, out_stride) in `Out`.
   template <class E, class Out>
-  Trials(Index rows, Index x_stride, Index out_stride, std::type_identity<E>, std::type_identity<Out>)
-      : words_(rows * out_stride * static_cast<Index>(sizeof(Out)) / 4),
-        x_(static_cast<std::size_t>(rows * x_stride) * sizeof(E)),
-        residual_(static_cast<std::size_t>(rows * out_stride) * sizeof(Out)),
-        first_(static_cast<std::size_t>(rows * out_stride) * sizeof(Out)),
-        out_(static_cast<std::size_t>(rows * out_stride) * sizeof(Out)) {
+  Trials(Index rows, Index x_stride, Index out_stride, const Alignments& alignments, std::type_identity<E>,
+         std::type_identity<Out>)
+      : alignments_(alignments),
+        x_(rows * x_stride * static_cast<Index>(sizeof(E)), alignments.x),
+        residual_(rows * out_stride * static_cast<Index>(sizeof(Out)), alignments.residual),
+        first_(rows * out_stride * static_cast<Index>(sizeof(Out)), alignments.out),
+        out_(rows * out_stride * static_cast<Index>(sizeof(Out)), alignments.out) {
     check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "Timing a product");
     check(cudaEventCreate(&begin_), "Timing a product");
     check(cudaEventCreate(&end_), "Timing a product");
     draw<E>(x_, rows, x_stride);
     draw<Out>(residual_, rows, out_stride);
-    for (const Block* block : {&first_, &out_})  // columns between rows are compared too
-      check(cudaMemsetAsync(block->data(), 0, static_cast<std::size_t>(words_) * 4, stream_),
+    for (const Memory* memory : {&first_, &out_})  // columns between rows are compared too
+      check(cudaMemsetAsync(memory->block.data(), 0, static_cast<std::size_t>(memory->words) * 4, stream_),
             "Timing a product");
   }
   Trials(const Trials&) = delete;
@@ -44,10 +47,10 @@ class Trials {
   /// nothing but the time. Nothing if none runs.
   std::optional<Algorithm> fastest(cublasLtHandle_t handle, const Matmul& matmul, const void* weight,
                                    bool adds) {
-    const auto candidates = matmul.candidates(handle);
-    const auto run = [&, this](const Algorithm& algorithm, const Block& out) {
-      return matmul.run(handle, stream_, workspace_.data(), weight, x_.data(),
-                        adds ? residual_.data() : nullptr, out.data(), algorithm);
+    const auto candidates = matmul.candidates(handle, alignments_);
+    const auto run = [&, this](const Algorithm& algorithm, const Memory& out) {
+      return matmul.run(handle, stream_, workspace_.data(),
+                        {weight, x_.data(), adds ? residual_.data() : nullptr, out.data()}, algorithm);
     };
     std::size_t first = 0;
     while (first < candidates.size() && run(candidates[first], first_) != CUBLAS_STATUS_SUCCESS) ++first;
@@ -69,9 +72,23 @@ class Trials {
   }
 
  private:
+  /// Room for so many bytes, whose address `alignment` divides and no greater power of two.
+  struct Memory {
+    Index words;  // of 32 bits, from the block's begin to its end
+    Block block;
+    std::size_t offset;
+
+    Memory(Index bytes, std::uint32_t alignment)
+        : words((bytes + Alignments::most) / 4 + 1),
+          block(static_cast<std::size_t>(words) * 4),
+          offset(alignment % Alignments::most) {}
+
+    void* data() const { return static_cast<std::byte*>(block.data()) + offset; }
+  };
+
   template <class T>
-  void draw(const Block& block, Index rows, Index columns) {
-    const View<T, 3> all(static_cast<T*>(block.data()), {1, rows, columns});
+  void draw(const Memory& memory, Index rows, Index columns) {
+    const View<T, 3> all(static_cast<T*>(memory.data()), {1, rows, columns});
     kernels::for_each_number(stream_, rows, columns, kernels::Draw<T>{{0, 0, 0, 1}, all});
   }
 
@@ -79,18 +96,19 @@ class Trials {
   bool is_as_first() {
     int differs = 0;
     check(cudaMemsetAsync(differs_.data(), 0, sizeof differs, stream_), "Comparing products");
-    kernels::for_each_number(
-        stream_, words_, 1,
-        kernels::Differ{static_cast<const std::uint32_t*>(first_.data()),
-                        static_cast<const std::uint32_t*>(out_.data()), static_cast<int*>(differs_.data())});
+    kernels::for_each_number(stream_, out_.words, 1,
+                             kernels::Differ{static_cast<const std::uint32_t*>(first_.block.data()),
+                                             static_cast<const std::uint32_t*>(out_.block.data()),
+                                             static_cast<int*>(differs_.data())});
     check(cudaMemcpyAsync(&differs, differs_.data(), sizeof differs, cudaMemcpyDeviceToHost, stream_),
           "Comparing products");
     check(cudaStreamSynchronize(stream_), "Comparing products");
     return differs == 0;
   }
 
-  Index words_;
-  Block x_, residual_, first_, out_, workspace_{Products::workspace_bytes}, differs_{sizeof(int)};
+  Alignments alignments_;
+  Memory x_, residual_, first_, out_;
+  Block workspace_{Products::workspace_bytes}, differs_{sizeof(int)};
   cudaStream_t stream_ = nullptr;
   cudaEvent_t begin_ = nullptr, end_ = nullptr;
 };

@@ -2,10 +2,13 @@
 #pragma once
 
 #include <algorithm>
-#include <exception>
+#include <atomic>
+#include <vector>
 
 #include "weft/comm/launch.hpp"
 #include "weft/comm/peer.cuh"
+#include "weft/comm/peer/access_check.cuh"
+#include "weft/comm/peer/devices.cuh"
 
 namespace weft::peer {
 
@@ -26,62 +29,51 @@ class World : public Communicator {
   weft::Lane* lane_;
 };
 
-/// Refused if there is no CUDA device.
-inline int device_count() {
-  int devices = 0;
-  if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0)
-    refuse("There is no CUDA device here; use the Host backend.");
-  return devices;
-}
+namespace detail {
 
-/// The device of a rank: one each, or several neighbours on one where there are fewer.
-inline int device_of(int rank, int ranks, int devices) {
-  return static_cast<int>(Index{rank} * std::min(devices, ranks) / ranks);
-}
-
-inline bool can_reach(int device, int other) {
-  int can = 0;
-  check(cudaDeviceCanAccessPeer(&can, device, other), "Asking what a device can reach");
-  return can != 0;
-}
-
-/// How many devices, from the first on, all reach each other's memory, as those of one process must. Refused
-/// if there is no CUDA device.
-inline int connected_device_count() {
-  const int devices = device_count();
-  for (int device = 1; device < devices; ++device)
-    for (int other = 0; other < device; ++other)
-      if (!can_reach(device, other) || !can_reach(other, device)) return device;
-  return devices;
-}
-
-/// Lets the current device reach the memory of the others. Refused if it cannot.
-inline void reach_other_devices(int device, int devices) {
-  for (int other = 0; other < devices; ++other) {
-    if (other == device) continue;
-    if (!can_reach(device, other))
-      refuse("CUDA device ", device, " cannot reach the memory of device ", other,
-             "; run one process a device, or choose others by CUDA_VISIBLE_DEVICES");
-    const cudaError_t status = cudaDeviceEnablePeerAccess(other, 0);
-    if (status == cudaErrorPeerAccessAlreadyEnabled)
-      cudaGetLastError();
-    else
-      check(status, "Reaching another device's memory");
+/// Refused unless what devices write into each other's memory arrives there. Every rank calls it, with its
+/// device as the current one; one rank a device takes part.
+inline void check_access(Hub& hub, int rank, int device, int devices) {
+  const int ranks = hub.ranks();
+  if (rank == ranks_on(device, ranks, devices).front()) {
+    const AccessCheck check(device, devices);
+    std::vector<void*> memory;
+    for (const auto& other : hub.crew.meet("ready to check", devices, device, {nullptr, {check.memory()}}))
+      memory.push_back(other.memory.front());
+    check.exchange(memory);
+    hub.crew.meet("words exchanged", devices, device, {});
+    check.check_arrivals();
+    hub.crew.meet("words compared", devices, device, {});  // until then the memory stays
   }
+  hub.crew.meet("access checked", ranks, rank, {});
 }
+
+/// How many devices, from the first on, have been checked for access to each other in this process.
+inline std::atomic<int> checked_devices = 1;
+
+}  // namespace detail
 
 /// Calls body(world) on `ranks` threads, as weft::launch does, each with its device as the current one.
+/// Before that, but once a process, devices check that they reach each other's memory; refused if they do
+/// not. A device that fails for good, as after a kernel that faults, ends the process within a second, with a
+/// sentence that names it and its ranks, and exit code 1: CUDA lets nobody wait any more for what the other
+/// ranks have queued.
 template <class Body>
 void launch(Index ranks, Body body, Trace* trace = nullptr) {
   const int count = weft::detail::checked_ranks(ranks, trace), devices = std::min(device_count(), count);
+  const bool is_checked = detail::checked_devices >= devices;
   Hub hub(count);
-  weft::detail::run_ranks(hub, [&hub, &body, trace, count, devices](int rank) {
+  weft::detail::run_ranks(hub, [&hub, &body, trace, count, devices, is_checked](int rank) {
     const int device = device_of(rank, count, devices);
     check(cudaSetDevice(device), "Choosing the device");
+    const std::vector<int> neighbours = ranks_on(device, count, devices);
+    if (rank == neighbours.front()) hub.devices.add(named(neighbours));
     reach_other_devices(device, devices);
+    if (!is_checked) detail::check_access(hub, rank, device, devices);
     World world(hub, rank, device, trace ? &trace->lane(rank) : nullptr);
     body(world);
   });
+  if (devices > detail::checked_devices) detail::checked_devices = devices;
 }
 
 }  // namespace weft::peer

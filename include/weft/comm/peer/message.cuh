@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "weft/backend/cuda/current_device.cuh"
 #include "weft/backend/cuda/event.cuh"
 #include "weft/comm/block.hpp"
 
@@ -15,7 +16,12 @@ using cuda::check;
 /// A stream for transfers, beside those that compute.
 class Lane {
  public:
-  Lane() { check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "Creating a stream"); }
+  /// On the current device, of the greatest priority: other ranks wait for what it carries.
+  Lane() {
+    int least = 0, greatest = 0;
+    check(cudaDeviceGetStreamPriorityRange(&least, &greatest), "Creating a stream");
+    check(cudaStreamCreateWithPriority(&stream_, cudaStreamNonBlocking, greatest), "Creating a stream");
+  }
   Lane(const Lane&) = delete;
   Lane& operator=(const Lane&) = delete;
   ~Lane() {
@@ -24,8 +30,10 @@ class Lane {
   }
 
   cudaStream_t get() const { return stream_; }
+  int device() const { return device_; }
 
  private:
+  int device_ = cuda::current_device();
   cudaStream_t stream_ = nullptr;
 };
 
@@ -39,7 +47,9 @@ struct Message {
   std::shared_ptr<const cuda::Event> end{};
   int to = -1;  // the receiver
 
+  /// On the thread of either rank.
   static void deliver(const Message& from, Message& to) {
+    const cuda::CurrentDevice sender(from.lane->device());
     const cudaStream_t stream = from.lane->get();
     from.ready->hold(stream);
     to.ready->hold(stream);

@@ -1,0 +1,137 @@
+// Linear layers on a CUDA device against float64, where operands begin at other addresses than cudaMalloc
+// gives.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <random>
+#include <vector>
+
+#include "weft/backend/cuda/buffer.cuh"
+#include "weft/backend/cuda/copy.cuh"
+#include "weft/backend/cuda/linear.cuh"
+
+using weft::Activation;
+using weft::Index;
+using weft::Range;
+using weft::Tensor;
+using weft::View;
+using weft::cuda::Alignments;
+using weft::cuda::Buffer;
+using weft::cuda::Matmul;
+using weft::cuda::Operands;
+using weft::cuda::Queue;
+
+namespace {
+
+/// Numbers that the type holds.
+template <class E>
+Tensor random_tensor(Index rows, Index features) {
+  static std::mt19937 bits(1);
+  std::normal_distribution<float> normal;
+  Tensor out({rows, features});
+  for (float& number : out.data) number = static_cast<float>(E(normal(bits)));
+  return out;
+}
+
+/// (rows, features) on the device, behind so many rows more that are not its own.
+template <class E>
+struct Rows {
+  Buffer<E> buffer;
+  View<E, 2> view;
+
+  Rows(Queue& queue, Index before, Index rows, Index features)
+      : buffer(queue, (before + rows) * features),
+        view(buffer.view(std::array{before + rows, features}).template slice<0>({before, before + rows})) {}
+  Rows(Queue& queue, Index before, const Tensor& x) : Rows(queue, before, x.shape[0], x.shape[1]) {
+    const Buffer<float> dense(queue, x.size());
+    const View<float, 2> all = dense.view(std::array{x.shape[0], x.shape[1]});
+    upload(queue, x, all);
+    copy(queue, View<const float, 2>(all), view);
+    queue.synchronize();
+  }
+};
+
+/// x · weightᵀ + bias + residual.
+std::vector<double> expected(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                             const Tensor& residual) {
+  const Index rows = x.shape[0], inputs = x.shape[1], outputs = weight.shape[0];
+  std::vector<double> out;
+  for (Index row = 0; row < rows; ++row)
+    for (Index output = 0; output < outputs; ++output) {
+      double sum = static_cast<double>(bias.data[static_cast<std::size_t>(output)]) +
+                   residual.data[static_cast<std::size_t>(row * outputs + output)];
+      for (Index i = 0; i < inputs; ++i)
+        sum += static_cast<double>(x.data[static_cast<std::size_t>(row * inputs + i)]) *
+               weight.data[static_cast<std::size_t>(output * inputs + i)];
+      out.push_back(sum);
+    }
+  return out;
+}
+
+double relative_l2(const Tensor& found, const std::vector<double>& right) {
+  double difference = 0, norm = 0;
+  for (std::size_t i = 0; i < right.size(); ++i)
+    difference += std::pow(found.data[i] - right[i], 2), norm += right[i] * right[i];
+  return std::sqrt(difference / norm);
+}
+
+struct Width {
+  Index inputs, outputs;
+};
+
+/// Rows that are no multiples of 256 bytes, nor some of 16, in bfloat16.
+constexpr Width widths[] = {{1408, 1408}, {72, 40}, {44, 20}, {1400, 4200}, {22, 6}};
+
+}  // namespace
+
+TEST_CASE("linear on the device: an alignment is the power of two that divides the address") {
+  const auto at = [](std::uintptr_t address) {
+    return Alignments::of(reinterpret_cast<const void*>(address));
+  };
+  CHECK(at(0x1000) == 256);
+  CHECK(at(0x1100) == 256);
+  CHECK(at(0x1080) == 128);
+  CHECK(at(0x10f0) == 16);
+  CHECK(at(0x10fe) == 2);
+}
+
+/// First whole, then rows of the same extents and strides from further on, for which what was found before
+/// may not do.
+TEST_CASE_TEMPLATE("linear on the device: rows from anywhere", E, float, __nv_bfloat16) {
+  Queue queue;
+  const double bound = std::is_same_v<E, float> ? 1e-5 : 4e-3;
+  for (const auto& [inputs, outputs] : widths) {
+    const Tensor x = random_tensor<E>(96, inputs), weight = random_tensor<E>(outputs, inputs);
+    const Tensor bias = random_tensor<E>(1, outputs), residual = random_tensor<E>(96, outputs);
+    const std::vector<double> right = expected(x, weight, bias, residual);
+    const Rows<E> b(queue, 0, bias);
+    for (const Index before : {0, 1, 2, 7}) {
+      CAPTURE(inputs);
+      CAPTURE(before);
+      const Rows<E> in(queue, before, x), w(queue, before, weight), added(queue, before, residual);
+      const Rows<E> out(queue, before, 96, outputs);
+      linear<E>(queue, in.view, {.weight = w.view, .bias = b.view[0]}, out.view,
+                {Activation::none, added.view});
+      CHECK(relative_l2(download(queue, out.view), right) < bound);
+    }
+  }
+}
+
+/// The heuristic promises them for the alignments that it is told.
+TEST_CASE("linear on the device: every algorithm that is found for operands runs on them") {
+  Queue queue;
+  const auto& products = queue.products();
+  for (const auto& [inputs, outputs] : widths) {
+    const Rows<__nv_bfloat16> x(queue, 1, 96, inputs), weight(queue, 1, outputs, inputs);
+    const Rows<__nv_bfloat16> out(queue, 1, 96, outputs);
+    const Matmul matmul(CUDA_R_16BF, CUDA_R_16BF, 96, inputs, outputs, inputs, inputs, outputs);
+    const Operands operands{weight.view.data, x.view.data, nullptr, out.view.data};
+    const auto candidates = matmul.candidates(products.handle(), Alignments(operands));
+    CAPTURE(inputs);
+    CHECK(candidates.size() > 0);
+    for (const auto& algorithm : candidates)
+      CHECK(matmul.run(products.handle(), queue.stream(), products.workspace(), operands, algorithm) ==
+            CUBLAS_STATUS_SUCCESS);
+    queue.synchronize();
+  }
+}

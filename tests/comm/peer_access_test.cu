@@ -1,0 +1,67 @@
+// Devices that share ranks check that what they write into each other's memory arrives. Here one device plays
+// two.
+#include <doctest/doctest.h>
+
+#include <array>
+#include <functional>
+#include <string>
+
+#include "weft/comm/peer/access_check.cuh"
+#include "weft/comm/peer/devices.cuh"
+
+using doctest::Contains;
+using weft::peer::AccessCheck;
+
+namespace {
+
+/// The check between "device 0" and "device 1", after something has been done to the memory of either.
+void check_after(const std::function<void(const AccessCheck&, const AccessCheck&)>& damage) {
+  const AccessCheck first(0, 2), second(1, 2);
+  const std::vector<void*> memory{first.memory(), second.memory()};
+  first.exchange(memory);
+  second.exchange(memory);
+  damage(first, second);
+  first.check_arrivals();
+  second.check_arrivals();
+}
+
+/// Of what came from a device in one way, changes one byte.
+void damage(const AccessCheck& check, AccessCheck::Way way, int from) {
+  auto* const words = static_cast<std::uint32_t*>(check.memory()) + check.place(way, from);
+  REQUIRE(cudaMemset(words + 1000, 0, 1) == cudaSuccess);
+}
+
+}  // namespace
+
+TEST_CASE("peer access: what arrives whole is not refused") {
+  CHECK(weft::peer::device_count() > 0);
+  CHECK_NOTHROW(check_after([](const AccessCheck&, const AccessCheck&) {}));
+}
+
+TEST_CASE("peer access: what is lost on its way is refused, with both devices named") {
+  const std::array<std::pair<AccessCheck::Way, const char*>, 3> ways{
+      {{AccessCheck::stored,
+        "what a kernel of CUDA device 0 stores into the memory of device 1 does not arrive"},
+       {AccessCheck::loaded,
+        "what a kernel of CUDA device 1 loads from the memory of device 0 does not arrive"},
+       {AccessCheck::copied,
+        "what is copied from the memory of CUDA device 0 to that of device 1 does not arrive"}}};
+  for (const auto& [way, words] : ways) {
+    CAPTURE(words);
+    const auto lose = [way = way](const AccessCheck&, const AccessCheck& second) { damage(second, way, 0); };
+    CHECK_THROWS_WITH_AS(check_after(lose), Contains(words), weft::Refused);
+  }
+}
+
+TEST_CASE("peer access: nobody has exchanged, so nothing has come") {
+  const AccessCheck first(0, 2);
+  CHECK_THROWS_AS(first.check_arrivals(), weft::Refused);
+}
+
+TEST_CASE("peer: ranks are shared out over devices as neighbours") {
+  CHECK(weft::peer::ranks_on(0, 4, 2) == std::vector{0, 1});
+  CHECK(weft::peer::ranks_on(1, 4, 2) == std::vector{2, 3});
+  CHECK(weft::peer::ranks_on(2, 3, 8) == std::vector{2});
+  CHECK(weft::peer::named({1}) == "rank 1");
+  CHECK(weft::peer::named({0, 1, 2}) == "ranks 0, 1 and 2");
+}

@@ -1,0 +1,116 @@
+// However ranks get ahead of each other, a mesh gives the same bits: with random delays on their streams as
+// without any. tests/mutations takes waits away from the library and sees that this test fails.
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <random>
+#include <stdexcept>
+#include <string>
+
+#include "jitter.cuh"
+#include "on_devices.cuh"
+#include "weft/backend/cuda.cuh"
+#include "weft/comm/peer/launch.cuh"
+#include "weft/model/weight_source.hpp"
+#include "weft/weft.hpp"
+
+namespace {
+
+using Model = weft::HunyuanDiT<weft::Cuda<float, 16>>;
+using Parallel = weft::CfgParallel<weft::PipeFusion<weft::Ulysses<weft::Ring<>>>>;
+using Request = weft::Request<weft::HunyuanPrompt>;
+using weft::Index;
+using weft::Tensor;
+
+enum class Loop { recorded, eager };
+
+/// Four blocks of three heads, so that skips, folds and uneven splits are there.
+weft::HunyuanConfig config() {
+  return weft::HunyuanConfig(weft::Config(
+      R"({"num_layers": 4, "num_attention_heads": 3, "attention_head_dim": 16, "hidden_size": 48, "mlp_ratio": 4.0,
+          "patch_size": 2, "in_channels": 4, "learn_sigma": true, "cross_attention_dim": 32,
+          "cross_attention_dim_t5": 32, "text_len": 5, "text_len_t5": 7, "pooled_projection_dim": 32,
+          "use_style_cond_and_image_meta_size": false})",
+      "a small HunyuanDiT"));
+}
+
+Tensor random_tensor(weft::Shape shape, std::uint32_t seed) {
+  std::mt19937 bits(seed);
+  std::normal_distribution<float> normal;
+  Tensor out(std::move(shape));
+  for (float& number : out.data) number = normal(bits);
+  return out;
+}
+
+weft::HunyuanPrompt prompt(std::uint32_t seed) {
+  Tensor clip_mask({5}), t5_mask({7});
+  clip_mask.data.assign(5, 1), t5_mask.data.assign(7, 1);
+  return {random_tensor({5, 32}, seed), clip_mask, random_tensor({7, 32}, seed + 1), t5_mask};
+}
+
+/// Two requests of the same shape, so that what one has left behind is wrong for the other.
+Request request(std::uint64_t number) {
+  const weft::NoiseSchedule schedule(weft::Config(
+      R"({"prediction_type": "v_prediction", "beta_schedule": "scaled_linear", "clip_sample": false})",
+      "a schedule"));
+  const auto seed = static_cast<std::uint32_t>(10 * number);
+  return {.prompts = {prompt(seed + 1)},
+          .negatives = {prompt(seed + 3)},
+          .height = 14,
+          .width = 22,
+          .sampler = weft::make_sampler("ddpm", schedule, 3),
+          .guidance_rescale = 0.5f,
+          .seed = number};
+}
+
+int seeds() {
+  const char* const text = std::getenv("WEFT_SEEDS");
+  return text ? std::atoi(text) : 20;
+}
+
+/// First both requests as they are, then one by one by turns under jitter: of an engine that has seen others
+/// before, and, at the end, of a new one.
+void check_jitter(const weft::Mesh& mesh, Loop loop) {
+  static const OnDevices<Model> models(config(), weft::RandomWeights{});
+  const Request requests[] = {request(1), request(2)};
+  weft::Trace trace(static_cast<int>(mesh.ranks()));
+  const auto on_rank = [&](weft::peer::World& world) {
+    using Engine = weft::Engine<Model, Parallel, weft::peer::World>;
+    Tensor expected[2];
+    Jitter jitter;
+    const auto need = [&](const Tensor& found, int seed, const char* engine) {
+      if (world.rank() == 0 && found.data != expected[seed % 2].data)
+        throw std::runtime_error(weft::sentence("the bits differ under jitter ", seed, " on ", engine));
+    };
+    {
+      Engine engine(models.on(world.device()), mesh, world);
+      for (int i = 0; i < 2; ++i) expected[i] = engine.generate(requests[i]);
+      for (int seed = 1; seed <= seeds(); ++seed) {
+        jitter.start(static_cast<std::uint64_t>(seed), world.rank());
+        need(engine.generate(requests[seed % 2]), seed, "a used engine");
+      }
+    }
+    for (int seed = 1; seed <= 2; ++seed) {
+      jitter.start(static_cast<std::uint64_t>(seed), world.rank());
+      Engine engine(models.on(world.device()), mesh, world);
+      need(engine.generate(requests[seed % 2]), seed, "a new engine");
+    }
+  };
+  CHECK_NOTHROW(weft::peer::launch(mesh.ranks(), on_rank, loop == Loop::eager ? &trace : nullptr));
+}
+
+void check_jitter(const weft::Mesh& mesh) {
+  SUBCASE("recorded") { check_jitter(mesh, Loop::recorded); }
+  SUBCASE("eager") { check_jitter(mesh, Loop::eager); }
+}
+
+}  // namespace
+
+TEST_CASE("jitter: ulysses") { check_jitter({.ulysses = 3}); }
+TEST_CASE("jitter: ring that rotates") { check_jitter({.ring = 4}); }
+TEST_CASE("jitter: ring that copies") { check_jitter({.pipe = 2, .ring = 2, .patches = 3}); }
+TEST_CASE("jitter: pipe") { check_jitter({.pipe = 2, .patches = 3}); }
+TEST_CASE("jitter: cfg") { check_jitter({.cfg = 2}); }
+TEST_CASE("jitter: cfg of ulysses") { check_jitter({.cfg = 2, .ulysses = 2}); }
+TEST_CASE("jitter: ulysses of ring") { check_jitter({.ulysses = 2, .ring = 2}); }
+TEST_CASE("jitter: pipe of ulysses") { check_jitter({.pipe = 2, .ulysses = 2, .patches = 4, .warmup = 2}); }
