@@ -98,6 +98,10 @@ weft::Hardware hardware_of(const Options& options) {
 weft::EngineTraits engine_of(const Options& options) {
   weft::EngineTraits engine;
   engine.tries_products = options.backend == Backend::cuda;
+  if (options.launched && options.backend == Backend::cuda) {
+    engine.carrier = weft::Carrier::nccl;
+    engine.stores_heads = false, engine.packs_exchanges = true;
+  }
   return engine;
 }
 
