@@ -3,6 +3,7 @@
 
 #include <array>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <vector>
@@ -38,6 +39,7 @@ struct OperatorArguments {
   View<E, 4> heads;
   std::vector<HeadMove<E>> head_moves;
   View<float, 3> state;
+  View<std::byte, 1> bytes;
   View<double, 2> moments;
   View<const double, 3> all_moments;
   LinearWeights<E> linear;
@@ -88,6 +90,7 @@ concept Backend = requires(typename B::Queue& queue, typename B::Loader& loader,
   move_heads(queue, a.head_moves);
   attention(queue, a.heads, a.heads, a.heads, a.heads, a.state, Output::merge);
   copy(queue, a.heads, a.heads);
+  copy_bytes(queue, a.bytes, a.bytes);
   upload(queue, tensor, a.x);
   download(queue, a.x);
   noise(queue, std::uint64_t{}, Step{}, a.picture, Index{}, Range{}, a.state);

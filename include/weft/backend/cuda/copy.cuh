@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <vector>
 
 #include "weft/backend/cuda/queue.cuh"
@@ -16,6 +17,13 @@ void copy(Queue& queue, const View<From, Rank>& from, const View<To, Rank>& to) 
   const auto span = queue.span(Work{"copy", {to.size()}, 0, to.size() * (bytes_of<From> + bytes_of<To>)});
   const kernels::RowsOf<To, Rank> rows = to;
   kernels::for_each_number(queue.stream(), rows.count(), rows.width, kernels::Copy<From, To, Rank>{from, to});
+}
+
+/// Bytes as they are, from the memory of any device.
+inline void copy_bytes(Queue& queue, const View<const std::byte, 1>& from, const View<std::byte, 1>& to) {
+  check(cudaMemcpyAsync(to.data, from.data, static_cast<std::size_t>(from.size()), cudaMemcpyDefault,
+                        queue.stream()),
+        "Copying bytes");
 }
 
 /// A tensor to a dense view of the same size.

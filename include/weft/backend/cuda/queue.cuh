@@ -3,9 +3,13 @@
 
 #include <cuda_runtime.h>
 
+#include <algorithm>
+#include <array>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "weft/backend/counts.hpp"
@@ -83,6 +87,11 @@ class Queue {
     recording.replay(*this, step);
   }
 
+  /// How long the last replays took the host each, at most 64.
+  std::span<const double> launch_seconds() const {
+    return {launch_seconds_.data(), std::min(launches_, launch_seconds_.size())};
+  }
+
   const QueueCounts& counts() const { return counts_; }
   void count_allocation() { ++counts_.allocations; }
   void count_upload() { ++counts_.uploads; }
@@ -110,6 +119,8 @@ class Queue {
   Products products_;
   std::optional<Timeline> timeline_;
   QueueCounts counts_;
+  std::array<double, 64> launch_seconds_{};
+  std::size_t launches_ = 0;
 };
 
 /// One graph, for all ranks of a crew together; one launch a replay. With a trace it is dropped, and was a
@@ -142,7 +153,10 @@ class Queue::Recording {
     if (queue.next_step_ != step)
       kernels::for_each_number(queue.stream_, 1, 1,
                                kernels::SetStep{queue.step_, static_cast<std::int32_t>(step)});
+    const auto begin = std::chrono::steady_clock::now();
     queue.crew_ ? queue.crew_->launch(queue.rank_, queue.stream_, *graph_) : graph_->launch(queue.stream_);
+    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
+    queue.launch_seconds_[queue.launches_++ % queue.launch_seconds_.size()] = taken.count();
     queue.next_step_ = step + 1;
   }
 

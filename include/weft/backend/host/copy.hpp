@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 
 #include "weft/backend/host/queue.hpp"
 #include "weft/core/tensor.hpp"
@@ -16,6 +17,11 @@ void copy(Queue& queue, const View<From, Rank>& from, const View<To, Rank>& to) 
   } else {
     for (Index i = 0; i < from.extent[0]; ++i) copy(queue, from[i], to[i]);
   }
+}
+
+/// Bytes as they are.
+inline void copy_bytes(Queue&, const View<const std::byte, 1>& from, const View<std::byte, 1>& to) {
+  std::copy_n(from.data, from.size(), to.data);
 }
 
 /// A tensor to a dense view of the same size.
