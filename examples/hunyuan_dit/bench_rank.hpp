@@ -45,7 +45,6 @@ SizeReport measured_size(const Options& options, const BenchCase& size,
     const Clock::time_point begin = Clock::now();
     engine.generate(request);
     timed.ms = std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
-    timed.step_ms.clear();
     for (const double seconds : engine.step_seconds()) timed.step_ms.push_back(1e3 * seconds);
     ++request.seed, request.progress = nullptr;
   }

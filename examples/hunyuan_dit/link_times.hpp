@@ -18,8 +18,8 @@ struct LinkTimes {
 /// Between pairs of ranks that are so far apart, all at once and both ways: what long transfers take beyond
 /// short ones. All ranks of the world call this together; each gets its own times.
 template <class Backend, class World>
-LinkTimes measured_links(World& world, int apart) {
-  constexpr weft::Index few = 0, many = 256'000'000;
+LinkTimes measured_links(World& world, int apart, weft::Index many = 256'000'000) {
+  constexpr weft::Index few = 0;
   const int first = world.rank() / (2 * apart) * 2 * apart + world.rank() % apart;
   std::vector<int> pair{world.rank()};
   if (first + apart < world.size()) pair = {first, first + apart};

@@ -57,13 +57,13 @@ BenchReport bench_over_nccl(const Options& options, const std::vector<BenchCase>
 }
 
 weft::Hardware calibrated_over_nccl(const Options& options, const weft::Hardware& known) {
-  weft::Hardware out = options.speaks() ? calibrated_gpu(options, known) : known;
+  weft::Hardware out = known;
   in_world(options, [&options, &out](weft::nccl::World& world) {
     in_dtype(options.dtype, [&world, &options, &out]<class E>(std::type_identity<E>) {
       NcclRank<E>::calibrate(world, options, out);
     });
   });
-  return out;
+  return options.speaks() ? calibrated_gpu(options, out) : out;
 }
 
 }  // namespace command

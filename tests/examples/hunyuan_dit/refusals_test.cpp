@@ -271,6 +271,14 @@ TEST_CASE_FIXTURE(Refusals, "words where a number belongs, with the rule for it"
   refuse(plan + Arguments{"--tokens", "0"}, "--tokens: 0 is no whole number from 1 to 16777216");
 }
 
+TEST_CASE_FIXTURE(Refusals, "benches that cannot run, before they look for a device") {
+  refuse({"bench", "--cfg", "3"}, "512 px: the mesh has cfg 3");
+  refuse({"bench", "--cfg", "2", "--ranks", "3"},
+         "the degrees of the mesh multiply to 2, and there are 3 ranks");
+  refuse({"bench", "--px", "1000"}, "--px: 1000 is no multiple of 16; 992 would do");
+  refuse({"bench", "--ranks", "1", "--trace", "trace.json"}, "bench writes no trace; leave --trace away");
+}
+
 TEST_CASE_FIXTURE(Refusals, "lines that make no sense") {
   refuse({}, "no command is given; there are generate, forward, denoise, bench and plan");
   refuse({"paint"}, "there is no command paint");
