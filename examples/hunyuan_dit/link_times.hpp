@@ -26,7 +26,7 @@ LinkTimes measured_links(World& world, int apart, weft::Index many = 256'000'000
   auto queue = Backend::queue(world);
   using Pair = Transfers<Backend, typename World::Communicator>;
   Pair transfers(queue, world.split("pair", pair), many, true);
-  const auto link = [&transfers](TransferKind kind) {
+  const auto link = [&transfers, many](TransferKind kind) {
     const double latency = transfers.seconds(kind, few);
     return weft::Link{static_cast<double>(many) / (transfers.seconds(kind, many) - latency), latency};
   };

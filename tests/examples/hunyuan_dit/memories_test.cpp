@@ -40,7 +40,7 @@ TEST_CASE("Every memory has the blocks of its own ranks, and copies what is in t
   REQUIRE(models.size() == 2);
   CHECK(models[0].blocks == Blocks{{0, 2}, {6, 8}});
   CHECK(models[1].blocks == Blocks{{2, 6}});
-  CHECK(models[0].others == std::vector{models[1].blocks});
+  CHECK(models[0].others == std::vector<Blocks>{models[1].blocks});
   CHECK(models[1].others.empty());
   CHECK(chosen == 0);
 }
