@@ -36,10 +36,6 @@ std::string size_of(double bytes) {
   return unit.number(bytes) + unit.name;
 }
 
-weft::MemoryUse whole_model(const weft::CostModel& cost) {
-  return memory_use(cost, {{0, cost.model.blocks}});
-}
-
 /// The fastest mesh of as many ranks that fits, or one of more ranks, in words; empty if there is none.
 std::string what_fits(const Options& options, const weft::CostModel& cost, const Room& room) {
   weft::CostModel other = cost;
@@ -67,11 +63,12 @@ std::string what_fits(const Options& options, const weft::CostModel& cost, const
 
 }  // namespace
 
-double Room::taken(const weft::CostModel& cost) const {
-  const weft::MemoryUse use = largest_memory_use(cost);
-  if (!shares_weights) return static_cast<double>(ranks) * use.total();
-  return whole_model(cost).weights + static_cast<double>(ranks) * (use.keys + use.activations) +
-         use.preparing;  // a rank at a time
+weft::MemoryUse Room::use(const weft::CostModel& cost) const {
+  if (shared_out > 0) return largest_shared_use(cost, shared_out);
+  weft::MemoryUse all = largest_memory_use(cost);
+  const auto count = static_cast<double>(ranks);
+  all.weights *= count, all.keys *= count, all.activations *= count, all.preparing *= count;
+  return all;
 }
 
 Room room_of(const Options& options) {
@@ -80,7 +77,7 @@ Room room_of(const Options& options) {
   const DeviceMemory device = is_host ? DeviceMemory{1, free_on_host()} : memory_on_cuda(options);
   return {.free = options.memory_limit ? *options.memory_limit * 1e9 : device.free,
           .ranks = weft::ceil_div(here, device.devices),
-          .shares_weights = !options.launched};
+          .shared_out = options.launched ? 0 : device.devices};
 }
 
 void set_bytes(weft::PlanRequest& request, Dtype dtype) {
@@ -98,6 +95,10 @@ weft::Hardware hardware_of(const Options& options) {
 weft::EngineTraits engine_of(const Options& options) {
   weft::EngineTraits engine;
   engine.tries_products = options.backend == Backend::cuda;
+  if (options.launched && options.backend == Backend::cuda) {
+    engine.carrier = weft::Carrier::nccl;
+    engine.stores_heads = false, engine.packs_exchanges = true;
+  }
   return engine;
 }
 
@@ -105,7 +106,8 @@ std::string checked_memory(const Options& options, const weft::DitShape& shape,
                            const weft::PlanRequest& request) {
   const Room room = room_of(options);
   const weft::CostModel cost{shape, hardware_of(options), request, engine_of(options), options.mesh};
-  const double taken = room.taken(cost);
+  const weft::MemoryUse use = room.use(cost);
+  const double taken = use.total();
   const std::string whose =
       room.ranks == 1 ? std::string("a rank") : weft::sentence("for ", room.ranks, " ranks");
   if (taken > room.free) {
@@ -114,15 +116,10 @@ std::string checked_memory(const Options& options, const weft::DitShape& shape,
                  size_of(room.free), options.memory_limit ? " may be taken; " : " are free; ",
                  other.empty() ? "no mesh would fit, so ask for fewer or smaller pictures" : other);
   }
-  const weft::MemoryUse use = largest_memory_use(cost);
-  const auto ranks = static_cast<double>(room.ranks);
-  const double weights = room.shares_weights ? whole_model(cost).weights : ranks * use.weights;
   const Unit unit(taken);
-  std::string parts =
-      weft::sentence("weights ", unit.number(weights), ", keys and values ", unit.number(ranks * use.keys),
-                     ", activations ", unit.number(ranks * use.activations));
-  if (use.preparing > 0)
-    parts += ", preparing " + unit.number(taken - weights - ranks * (use.keys + use.activations));
+  std::string parts = weft::sentence("weights ", unit.number(use.weights), ", keys and values ",
+                                     unit.number(use.keys), ", activations ", unit.number(use.activations));
+  if (use.preparing > 0) parts += ", preparing " + unit.number(use.preparing);
   return weft::sentence("memory: ", size_of(taken), " ", whose, " (", parts, ") of ", size_of(room.free),
                         options.memory_limit ? " allowed" : " free");
 }

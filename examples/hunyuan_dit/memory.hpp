@@ -12,11 +12,11 @@ namespace command {
 struct Room {
   double free = 0;  // bytes that may be taken
   weft::Index ranks = 1;
-  bool shares_weights = false;  // the ranks have one copy, of all blocks
+  weft::Index shared_out = 0;  // among so many, by ranks that have one copy of weights; 0: each has its own
 
   /// What all its ranks take.
-  double taken(const weft::CostModel& cost) const;
-  bool fits(const weft::CostModel& cost) const { return taken(cost) <= free; }
+  weft::MemoryUse use(const weft::CostModel& cost) const;
+  bool fits(const weft::CostModel& cost) const { return use(cost).total() <= free; }
 };
 
 /// The smallest room that ranks of this process find.

@@ -249,7 +249,11 @@ void add_plan(CLI::App& app, Options& options, Words& words) {
       ->check(between(1, 1000))
       ->capture_default_str();
   app.add_flag("--exact", planning.exact, "None but methods that give the picture of one rank");
-  app.add_option("--calibrate", planning.calibrate, "Measures the GPUs here and writes a description of them")
+  app.add_option(
+         "--calibrate", planning.calibrate,
+         "Measures the GPUs here and writes a description of them: their links by copies and by stores of "
+         "kernels, or by NCCL where a launcher has started processes; what is not measured is --hardware's "
+         "(default: h100-nvlink)")
       ->type_name("F.json");
   app.add_flag("--kernels", planning.kernels,
                "Times kernels of every shard's size here, beside what is predicted");
@@ -350,7 +354,8 @@ std::optional<Options> parse(int argc, char** argv, const std::optional<weft::La
   add_files(denoise, options, "The tensor `latents`, the text's, and the settings in the metadata",
             "The final state, as the tensor `latents`");
   CLI::App& bench =
-      add(Command::bench, "bench", "Times HunyuanDiT v1.2's steps on CUDA devices, with random weights");
+      add(Command::bench, "bench",
+          "Times HunyuanDiT v1.2's steps, requests and transfers on CUDA devices, with random weights");
   add_bench(bench, options);
   add_plan(add(Command::plan, "plan", "Which mesh is the fastest on which GPUs; needs none"), options, words);
   for (CLI::App* sub : {&generate, &forward, &denoise, &bench}) {
@@ -373,8 +378,10 @@ std::optional<Options> parse(int argc, char** argv, const std::optional<weft::La
   if (launched && options.ranks && *options.ranks != launched->world)
     weft::refuse("--ranks is ", *options.ranks, ", and ", launched->launcher, " has started ",
                  launched->world, " processes; leave --ranks away");
-  if (launched && options.command == Command::bench)
-    weft::refuse("bench measures one device from one process; start it without ", launched->launcher);
+  if (launched && options.projects)
+    weft::refuse("--project measures one device from one process; start it without ", launched->launcher);
+  if (options.command == Command::bench && options.trace)
+    weft::refuse("bench writes no trace; leave --trace away, or give it to generate");
   return options;
 }
 

@@ -10,6 +10,7 @@
 #include "cuda/run.hpp"
 #include "kernel_times.hpp"
 #include "memory.hpp"
+#include "nccl/run.hpp"
 #include "padded.hpp"
 #include "run.hpp"
 #include "weft/io/output_file.hpp"
@@ -120,6 +121,20 @@ nlohmann::json compare_kernels(const Options& options, const weft::Gpu& gpu) {
   return out;
 }
 
+/// Measures the hardware, prints and writes what it is. What cannot be measured here is that of --hardware,
+/// or an H100's machine.
+void calibrate(const Options& options) {
+  const std::string& named = options.planning.hardware;
+  const weft::Hardware known = weft::hardware_of(named.empty() ? "h100-nvlink" : named);
+  std::optional<weft::OutputFile> file;
+  if (options.speaks()) file.emplace(*options.planning.calibrate);
+  const std::string text = weft::hardware_json(options.launched ? calibrated_over_nccl(options, known)
+                                                                : calibrated_on_cuda(options, known));
+  if (!file) return;
+  commit(*file, text);
+  std::printf("%s", text.c_str());
+}
+
 /// The mesh that is given; refused if it breaks a rule.
 weft::Mesh given_mesh(const Options& options, const weft::DitShape& shape, const weft::PlanRequest& request) {
   const weft::Mesh& mesh = options.mesh;
@@ -133,7 +148,7 @@ weft::Mesh given_mesh(const Options& options, const weft::DitShape& shape, const
 weft::Mesh planned_mesh(const Options& options, const weft::DitShape& shape,
                         const weft::PlanRequest& request) {
   const weft::Hardware hardware = hardware_of(options);
-  const weft::Plan plan = weft::plan(shape, hardware, request);
+  const weft::Plan plan = weft::plan(shape, hardware, request, engine_of(options));
   if (plan.ranking.empty())
     weft::refuse("no mesh of ", request.gpus, " ranks fits; ",
                  plan.rejected.empty() ? "try other numbers of ranks, or --mesh auto"
@@ -179,16 +194,13 @@ Options with_bench_mesh(Options options, int px) {
 
 void plan(const Options& options) {
   const Planning& planning = options.planning;
-  std::optional<weft::OutputFile> json, svg, calibrated;
+  if (planning.calibrate) return calibrate(options);
+  if (options.launched)
+    weft::refuse("plan runs in one process, unless it is asked to --calibrate; start it without ",
+                 options.launched->launcher);
+  std::optional<weft::OutputFile> json, svg;
   if (options.json) json.emplace(*options.json);
   if (planning.svg) svg.emplace(*planning.svg);
-  if (planning.calibrate) {
-    calibrated.emplace(*planning.calibrate);
-    const std::string text = weft::hardware_json(calibrated_on_cuda(options));
-    commit(*calibrated, text);
-    std::printf("%s", text.c_str());
-    return;
-  }
   if (planning.hardware.empty())
     weft::refuse("plan needs --hardware, such as a100-nvlink, or a file that plan --calibrate wrote");
   const weft::Hardware hardware = weft::hardware_of(planning.hardware);

@@ -248,7 +248,9 @@ void project(const Options& options) {
         is_host ? std::vector<std::string>{"host"} : std::vector<std::string>{"h200-nvlink", "h200-pcie4"};
   for (const std::string& machine : machines) weft::hardware_of(machine);  // refused before any work
   Rehearsals all(options, shape);
-  tell_memory(options, shape);
+  std::vector<BenchCase> sizes;
+  for (const int px : options.px) sizes.push_back({.px = px});
+  tell_memory(options, sizes, shape);
   all.measure();
   std::printf(
       "a projection: every rank's kernels were measured alone on %s, in %s; transfers are a link model's\n",

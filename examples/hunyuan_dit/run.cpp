@@ -19,7 +19,8 @@ weft::Tensor run(const Options& options, const ModelFolder& folder, Work work, w
   if (options.backend == Backend::cuda) return run_on_cuda(options, folder, std::move(work), trace);
   return run_on<weft::Host, Parallel, weft::threads::World>(
       options, folder, std::move(work),
-      [&](const auto& body) { weft::launch(options.world(), body, {.trace = trace}); });
+      [&](const auto& body) { weft::launch(options.world(), body, {.trace = trace}); },
+      OwnRanks::all(options.world()));
 }
 
 std::string extent_of(const Options& options, const Work& work) {

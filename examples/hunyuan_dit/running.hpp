@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "memories.hpp"
 #include "memory.hpp"
 #include "planning.hpp"
 #include "progress.hpp"
@@ -29,30 +30,20 @@ weft::Tensor evaluated(Engine& engine, const Evaluation& evaluation) {
   return engine.forward(evaluation);
 }
 
-/// The model's weights in each memory that ranks of this process compute in: `choose(i)` makes memory i the
-/// current one, and rank `world` computes in number of(world).
-template <class World>
-struct Memories {
-  int count = 1;
-  void (*choose)(int) = [](int) {};
-  int (*of)(const World&) = [](const World&) { return 0; };
-};
-
-/// As `run` in run.hpp. `on_ranks(body)` calls body(world) on every rank of this process, which run no blocks
-/// but these; none are all.
+/// As `run` in run.hpp. `on_ranks(body)` calls body(world) on every rank of this process, which are `ranks`.
 template <class Backend, class Parallel, class World, class OnRanks>
 weft::Tensor run_on(const Options& options, const ModelFolder& folder, Work work, const OnRanks& on_ranks,
-                    const std::vector<weft::Range>& blocks = {}, const Memories<World>& memories = {}) {
+                    const OwnRanks& ranks, const Memories& memories = {}) {
   using Model = weft::HunyuanDiT<Backend>;
   using Engine = weft::Engine<Model, Parallel, World>;
   const weft::DitShape shape = folder.config().shape();
   const std::string memory = checked_memory(options, shape, plan_request(options, work, shape));
   Stopwatch watch(options.speaks());
-  std::deque<Model> models;
-  for (int i = memories.count; i-- > 0;) {
-    memories.choose(i);
-    models.emplace_front(folder.transformer(), blocks);
-  }
+  const auto models = models_in<Model>(
+      memories, ranks, [&](int rank) { return Engine::blocks(options.mesh, rank, shape); },
+      [&folder](std::deque<Model>& at, const std::vector<weft::Range>& blocks, const auto& others) {
+        at.emplace_front(folder.transformer(), blocks, others);
+      });
   std::visit([&](const auto& asked) { Engine::check(models.front(), options.mesh, asked); }, work);
   watch.lap("load");
   if (options.speaks()) std::printf("%s\n", memory.c_str());
@@ -63,7 +54,8 @@ weft::Tensor run_on(const Options& options, const ModelFolder& folder, Work work
     Progress progress(request ? static_cast<weft::Index>(request->sampler.size()) : 1);
     if (request) request->progress = [&](weft::Index done) { progress.show(done); };
     on_ranks([&](World& world) {
-      Engine engine(models[static_cast<std::size_t>(memories.of(world))], options.mesh, world);
+      const int memory_of_rank = memories.of(world.rank(), world.size(), memories.count);
+      Engine engine(models[static_cast<std::size_t>(memory_of_rank)], options.mesh, world);
       weft::Tensor own = std::visit([&](const auto& asked) { return evaluated(engine, asked); }, work);
       if (world.rank() == 0) result = std::move(own);
     });

@@ -37,3 +37,11 @@ TEST_CASE("split: inside a range") {
   static_assert(split(Range{10, 17}, 3, 1) == Range{12, 14});
   static_assert(split(Range{10, 17}, 3, 2) == Range{14, 17});
 }
+
+TEST_CASE("united: what lies in one range at least, in order, without overlaps and empty ranges") {
+  using Ranges = std::vector<Range>;
+  CHECK(weft::united({}) == Ranges{});
+  CHECK(weft::united({{4, 4}}) == Ranges{});
+  CHECK(weft::united({{6, 8}, {0, 2}, {2, 3}}) == Ranges{{0, 3}, {6, 8}});
+  CHECK(weft::united({{0, 9}, {2, 3}, {8, 12}, {5, 5}}) == Ranges{{0, 12}});
+}

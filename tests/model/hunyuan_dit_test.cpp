@@ -197,6 +197,45 @@ TEST_CASE("HunyuanDiT: fp16, bf16 and fp32 weights of the same numbers are the s
   CHECK(same_bits(half, Folder(weights_as(Dtype::f32)).forward()));
 }
 
+namespace {
+
+/// Files that count how often each tensor is asked for.
+struct CountingFiles : weft::WeightFiles {
+  using weft::WeightFiles::WeightFiles;
+
+  const weft::SafeTensors::Entry& get(const std::string& name, const Shape& shape) const {
+    ++counts[name];
+    return weft::WeightFiles::get(name, shape);
+  }
+
+  mutable std::map<std::string, int> counts;
+};
+
+}  // namespace
+
+TEST_CASE("HunyuanDiT: what other models have is copied from there, so that a file is read once") {
+  const CountingFiles files(golden_folder("v12"));
+  const weft::HunyuanConfig config(weft::Config::read(golden_folder("v12") / "config.json"));
+  const Index blocks = config.blocks;
+  const HunyuanDiT<Host> front(config, files, {{0, 1}});
+  auto back =
+      std::make_unique<HunyuanDiT<Host>>(config, files, std::vector<Range>{{1, blocks}}, std::vector{&front});
+  CHECK(front.has_block(0));
+  CHECK(!front.has_block(1));
+  CHECK(!back->has_block(0));
+  CHECK(back->has_block(blocks - 1));
+  const HunyuanDiT<Host> whole(config, files, {}, {&front, back.get()});
+  for (Index i = 0; i < blocks; ++i) CHECK(whole.has_block(i));
+  CHECK(files.counts.size() == config.tensors().size());
+  for (const auto& [name, count] : files.counts) {
+    CAPTURE(name);
+    CHECK(count == 1);
+  }
+  back.reset();  // copies do not lean on what they were made from
+  CHECK(same_bits(forward(whole, Inputs("v12")),
+                  forward(HunyuanDiT<Host>(golden_folder("v12")), Inputs("v12"))));
+}
+
 TEST_CASE("HunyuanDiT: shards with an index are the same model as one file") {
   const StoredTensors all = weights_as(Dtype::bf16);
   StoredTensors shards[2];

@@ -123,6 +123,24 @@ TEST_CASE("A rank keeps keys of its heads alone: none on one rank, of all its bl
         doctest::Approx(20 * a + 2 * a + 2 * 20 * text));
 }
 
+TEST_CASE(
+    "Ranks of a device share the weights of their blocks, and stages on devices of their own have no "
+    "others") {
+  const weft::CostModel cost = cost_of({.pipe = 4, .patches = 4});
+  const auto of_stage = [&cost](int stage) {
+    return memory_use(cost, weft::pipeline_blocks(hunyuan, 4, stage));
+  };
+  CHECK(largest_shared_use(cost, 4).total() == doctest::Approx(largest_memory_use(cost).total()));
+  const weft::MemoryUse pair = shared_memory_use(cost, {0, 2});
+  CHECK(pair.keys == doctest::Approx(of_stage(0).keys + of_stage(1).keys));
+  CHECK(pair.weights < of_stage(0).weights + of_stage(1).weights);  // what is no block's is there once
+  CHECK(pair.weights > of_stage(0).weights + 0.9 * 10 * 2 * weft::weight_count(hunyuan, false).narrow);
+  const double whole = memory_use(cost, {{0, 40}}).weights;
+  CHECK(largest_shared_use(cost, 1).weights == doctest::Approx(whole));
+  CHECK(largest_shared_use(cost, 2).weights < 0.6 * whole);
+  CHECK(largest_shared_use(cost_of({.ulysses = 4}), 2).weights == doctest::Approx(whole));
+}
+
 TEST_CASE("Requests that make no sense are refused") {
   CHECK_THROWS_AS(plan_of({.gpus = 0, .tokens = 4096}), weft::Refused);
   CHECK_THROWS_AS(plan_of({.gpus = 1, .tokens = 0}), weft::Refused);

@@ -5,11 +5,14 @@
 #include <array>
 #include <chrono>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "../kernel_times.hpp"
+#include "../link_times.hpp"
 #include "measure.cuh"
-#include "weft/plan/machines.hpp"
+#include "weft/comm/peer/launch.cuh"
+#include "weft/plan/hardware.hpp"
 
 namespace command {
 
@@ -66,45 +69,15 @@ std::vector<double> measured_kernels(const std::vector<KernelSize>& sizes) {
   return seconds;
 }
 
-/// Seconds of a copy of so many bytes from the current device to another.
-template <class Queue>
-double copy_seconds(Queue& queue, int other, std::size_t bytes) {
-  int here;
-  weft::cuda::check(cudaGetDevice(&here), "Asking for the current device");
-  void *from, *to;
-  weft::cuda::check(cudaMalloc(&from, bytes), "Taking memory");
-  weft::cuda::check(cudaSetDevice(other), "Choosing a device");
-  weft::cuda::check(cudaMalloc(&to, bytes), "Taking memory");
-  weft::cuda::check(cudaSetDevice(here), "Choosing a device");
-  if (cudaDeviceEnablePeerAccess(other, 0) != cudaSuccess) cudaGetLastError();  // staged, or enabled already
-  const double seconds = fastest(queue, [&queue, from, to, here, other, bytes] {
-    weft::cuda::check(cudaMemcpyPeerAsync(to, other, from, here, bytes, queue.stream()),
-                      "Copying to a device");
-  });
-  cudaFree(from), cudaFree(to);
-  return seconds;
-}
-
-/// The link to another device: what a long copy takes beyond a short one.
-template <class Queue>
-void measure_link(Queue& queue, int other, weft::Tier& tier) {
-  constexpr std::size_t few = 4, many = std::size_t{256} << 20;
-  tier.latency = copy_seconds(queue, other, few);
-  tier.rate = static_cast<double>(many) / (copy_seconds(queue, other, many) - tier.latency);
-  tier.shared = false;
-}
-
-/// Rates are such that the model gives the measured times of large kernels.
+/// `known` with rates such that the model gives the measured times of large kernels, on the current device.
 template <class Backend>
-weft::Hardware calibrated() {
+weft::Gpu calibrated_gpu(weft::Gpu known) {
   typename Backend::Queue queue;
-  weft::Hardware out = weft::machine_named("h100-nvlink");
   cudaDeviceProp properties;
-  int device, devices;
+  int device;
   weft::cuda::check(cudaGetDevice(&device), "Asking for the current device");
   weft::cuda::check(cudaGetDeviceProperties(&properties, device), "Asking for the device's properties");
-  weft::cuda::check(cudaGetDeviceCount(&devices), "Counting the devices");
-  weft::Gpu& gpu = out.gpu;
+  weft::Gpu& gpu = known;
   gpu.memory = static_cast<double>(properties.totalGlobalMem);
   gpu.multiprocessors = properties.multiProcessorCount;
   gpu.memory_rate = measured_roofline<Backend>().memory_rate;
@@ -119,12 +92,27 @@ weft::Hardware calibrated() {
   gpu.attention_rate = rate_of({KernelSize::attention, 4096, 4096, 32});
   const KernelSize small{KernelSize::product, 256, 1408, 1408};
   gpu.launch = std::max(measured_seconds<Backend>(queue, small) - small.predicted(gpu), 1e-6);
-  if (devices > 1) {
-    measure_link(queue, device == 0 ? 1 : 0, out.tiers[0]);
-    measure_link(queue, devices - 1 == device ? 0 : devices - 1, out.tiers[1]);
-    out.tiers[0].gpus = std::max(devices / 2, 2), out.tiers[1].gpus = devices;
-  }
-  return out;
+  return gpu;
+}
+
+/// The links between the GPUs of this process.
+template <class Backend>
+weft::Hardware with_peer_links(weft::Hardware known) {
+  const int devices = weft::peer::connected_device_count();
+  if (devices == 1) return known;
+  weft::peer::launch(devices, [&known, devices](weft::peer::World& world) {
+    const LinkTimes near = measured_links<Backend>(world, 1);
+    const LinkTimes far = devices == 2 ? near : measured_links<Backend>(world, devices / 2);
+    if (world.rank() != 0) return;
+    for (const auto& [tier, times] : {std::pair(&known.tiers[0], near), std::pair(&known.tiers[1], far)}) {
+      tier->shared = false;
+      tier->rate = times.messages.rate;
+      tier->latency = std::max(times.messages.latency - times.stores.latency, 1e-6);  // before it is awaited
+      tier->stores = times.stores;
+    }
+    known.tiers[0].gpus = std::max(devices / 2, 2), known.tiers[1].gpus = devices;
+  });
+  return known;
 }
 
 }  // namespace command

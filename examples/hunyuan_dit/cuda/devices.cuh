@@ -3,18 +3,21 @@
 
 #include <algorithm>
 
+#include "../memories.hpp"
 #include "../options.hpp"
-#include "../running.hpp"
 #include "weft/comm/peer/launch.cuh"
 
 namespace command {
 
 /// A device for each rank, or all that there are.
-inline Memories<weft::peer::World> devices_of(const Options& options) {
+inline Memories devices_of(const Options& options) {
   const int devices = weft::peer::device_count();
   return {static_cast<int>(std::min<weft::Index>(devices, options.world())),
-          [](int device) { weft::cuda::check(cudaSetDevice(device), "Choosing the device"); },
-          [](const weft::peer::World& world) { return world.device(); }};
+          [](int device, int count) {
+            weft::cuda::check(cudaSetDevice(device), "Choosing the device");
+            weft::peer::reach_other_devices(device, count);
+          },
+          weft::peer::device_of};
 }
 
 }  // namespace command

@@ -2,18 +2,13 @@
 #pragma once
 
 #include <algorithm>
-#include <chrono>
-#include <deque>
 #include <limits>
-#include <span>
 #include <string_view>
 #include <type_traits>
 #include <vector>
 
-#include "../bench.hpp"
-#include "../bench_work.hpp"
+#include "../bench_rank.hpp"
 #include "../parallel.hpp"
-#include "../planning.hpp"
 #include "devices.cuh"
 #include "weft/backend/cuda.cuh"
 #include "weft/comm/peer/launch.cuh"
@@ -103,44 +98,16 @@ weft::Tensor random_evaluation(int px) {
                 .times = weft::Tensor({2}, {500, 500})});
 }
 
+/// Operators of two steps more, one by one.
 template <class Backend>
-SizeReport measure_size(const Options& options, const std::deque<weft::HunyuanDiT<Backend>>& models, int px) {
+void trace_operators(const Options& options, const weft::HunyuanDiT<Backend>& model, SizeReport& report) {
   using World = weft::Solo<typename Backend::Queue>;
-  using Engine = weft::Engine<weft::HunyuanDiT<Backend>, weft::Local, World>;
-  using Clock = std::chrono::steady_clock;
-
-  const weft::HunyuanDiT<Backend>& model = models.front();
-  static constexpr int warmup = 2;
-  auto request = random_request(model.config(), px, options.pictures, options.timed_steps + warmup);
-  SizeReport report;
-  report.px = px, report.mesh = options.mesh, report.traced_steps = 2;
-  request.progress = [&report, &options](weft::Index done) {
-    if (done == 1)
-      report.first_step_s = std::chrono::duration<double>(Clock::now() - options.started).count();
-  };
-  const auto measure = [&options, &request, &report]<class Policies>(const weft::HunyuanDiT<Backend>& own,
-                                                                     auto& world, Policies) {
-    weft::Engine<weft::HunyuanDiT<Backend>, Policies, std::remove_reference_t<decltype(world)>> engine(
-        own, options.mesh, world);
-    engine.generate(request);
-    if (world.rank() > 0) return;
-    for (const double seconds : std::span(engine.step_seconds()).subspan(warmup))
-      report.step_ms.push_back(1e3 * seconds);
-  };
-  if (options.world() > 1 || options.mesh.patch_count() > 1) {
-    weft::peer::launch(options.world(), [&models, &measure](weft::peer::World& world) {
-      measure(models[static_cast<std::size_t>(world.device())], world, Parallel());
-    });
-    return report;
-  }
-  World world;
-  measure(model, world, weft::Local());
-
-  request.progress = nullptr;
-  request.sampler = random_sampler(report.traced_steps + 1);  // the first warms up
+  report.traced_steps = 2;
+  const auto request = random_request(model.config(), report.px, options.pictures,
+                                      report.traced_steps + 1);  // the first warms up
   weft::Lane lane;
   World traced(1, &lane);
-  Engine(model, {}, traced).generate(request);
+  weft::Engine<weft::HunyuanDiT<Backend>, weft::Local, World>(model, {}, traced).generate(request);
   int embeds = 0;  // one a step
   auto slices = lane.slices();
   std::ranges::sort(slices, {}, &weft::Lane::Slice::begin);
@@ -148,34 +115,40 @@ SizeReport measure_size(const Options& options, const std::deque<weft::HunyuanDi
     embeds += slice.name.starts_with("embed");
     if (embeds > 1 && std::string_view(slice.category) == "operator") report.slices.push_back(slice);
   }
+}
+
+/// One device alone.
+template <class Backend>
+BenchReport measured_alone(const Options& options, const std::vector<BenchCase>& sizes) {
+  using World = weft::Solo<typename Backend::Queue>;
+  const weft::HunyuanDiT<Backend> model(bench_config(), weft::RandomWeights{});
+  World world;
+  BenchReport report = measured_rank<weft::Local>(options, sizes, model, world);
+  for (SizeReport& size : report.sizes) trace_operators(options, model, size);
   return report;
 }
 
-/// Of the current device.
-inline std::string device_name() {
-  cudaDeviceProp gpu;
-  int device;
-  weft::cuda::check(cudaGetDevice(&device), "Asking for the current device");
-  weft::cuda::check(cudaGetDeviceProperties(&gpu, device), "Asking for the device's properties");
-  return gpu.name;
+/// The ranks of this process.
+template <class Backend>
+BenchReport measured_together(const Options& options, const std::vector<BenchCase>& sizes) {
+  using World = weft::peer::World;
+  BenchReport report;
+  for (const std::vector<BenchCase>& alike : by_mesh(sizes)) {
+    const auto models = bench_models<Backend, Parallel, World>(
+        alike.front().mesh, OwnRanks::all(options.world()), devices_of(options));
+    weft::peer::launch(options.world(), [&options, &alike, &models, &report](World& world) {
+      const auto& own = models[static_cast<std::size_t>(world.device())];
+      const BenchReport measured = measured_rank<Parallel>(options, alike, own, world);
+      if (world.rank() == 0) append(report, measured);
+    });
+  }
+  return report;
 }
 
 template <class Backend>
-BenchReport measure(const Options& options) {
-  BenchReport report;
-  report.device = device_name();
-  {
-    const Memories<weft::peer::World> memories = devices_of(options);
-    std::deque<weft::HunyuanDiT<Backend>> models;
-    for (int i = memories.count; i-- > 0;) {
-      memories.choose(i);
-      models.emplace_front(bench_config(), weft::RandomWeights{});
-    }
-    for (const int px : options.px)
-      report.sizes.push_back(measure_size<Backend>(with_bench_mesh(options, px), models, px));
-  }
-  report.roofline = measured_roofline<Backend>();
-  return report;
+BenchReport measure(const Options& options, const std::vector<BenchCase>& sizes) {
+  const bool is_alone = options.world() == 1 && options.mesh.patch_count() == 1;
+  return is_alone ? measured_alone<Backend>(options, sizes) : measured_together<Backend>(options, sizes);
 }
 
 }  // namespace command

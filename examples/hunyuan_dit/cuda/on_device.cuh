@@ -8,6 +8,7 @@
 #include "../running.hpp"
 #include "calibrate.cuh"
 #include "device.cuh"
+#include "device_name.cuh"
 #include "devices.cuh"
 #include "measure.cuh"
 #include "weft/backend/cuda.cuh"
@@ -26,21 +27,29 @@ weft::Tensor OnDevice<E>::run(const Options& options, const ModelFolder& folder,
                               weft::Trace* trace) {
   if (options.world() == 1 && options.mesh.patch_count() == 1) {
     using World = weft::Solo<typename Cuda<E>::Queue>;
-    return run_on<Cuda<E>, weft::Local, World>(options, folder, std::move(work), [trace](const auto& body) {
-      World world(1, trace ? &trace->lane(0) : nullptr);
-      body(world);
-    });
+    return run_on<Cuda<E>, weft::Local, World>(
+        options, folder, std::move(work),
+        [trace](const auto& body) {
+          World world(1, trace ? &trace->lane(0) : nullptr);
+          body(world);
+        },
+        OwnRanks::all(1));
   }
   using World = weft::peer::World;
   return run_on<Cuda<E>, Parallel, World>(
       options, folder, std::move(work),
-      [&options, trace](const auto& body) { weft::peer::launch(options.world(), body, trace); }, {},
-      devices_of(options));
+      [&options, trace](const auto& body) { weft::peer::launch(options.world(), body, trace); },
+      OwnRanks::all(options.world()), devices_of(options));
 }
 
 template <class E>
-BenchReport OnDevice<E>::bench(const Options& options) {
-  return measure<Cuda<E>>(options);
+BenchReport OnDevice<E>::bench(const Options& options, const std::vector<BenchCase>& sizes) {
+  return measure<Cuda<E>>(options, sizes);
+}
+
+template <class E>
+Roofline OnDevice<E>::roofline() {
+  return measured_roofline<Cuda<E>>();
 }
 
 template <class E>
@@ -54,8 +63,14 @@ weft::Tensor OnDevice<E>::evaluation(int px) {
 }
 
 template <class E>
-weft::Hardware OnDevice<E>::calibrate() {
-  return calibrated<Cuda<E>>();
+weft::Hardware OnDevice<E>::calibrate_gpu(weft::Hardware known) {
+  known.gpu = calibrated_gpu<Cuda<E>>(known.gpu);
+  return known;
+}
+
+template <class E>
+weft::Hardware OnDevice<E>::calibrate_links(weft::Hardware known) {
+  return with_peer_links<Cuda<E>>(std::move(known));
 }
 
 template <class E>

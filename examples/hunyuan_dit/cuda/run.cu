@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "device.cuh"
+#include "device_name.cuh"
 #include "dtype.cuh"
 #include "weft/comm/peer/launch.cuh"
 
@@ -51,13 +52,21 @@ weft::Tensor run_on_cuda(const Options& options, const ModelFolder& folder, Work
   });
 }
 
-BenchReport bench_on_cuda(const Options& options) {
-  return in_dtype(options.dtype, [&options]<class E>(std::type_identity<E>) {
-    BenchReport report = OnDevice<E>::bench(options);
-    if (options.compares)
-      for (SizeReport& size : report.sizes)
-        size.error = relative_l2(OnDevice<E>::evaluation(size.px), OnDevice<float>::evaluation(size.px));
-    return report;
+BenchReport bench_on_cuda(const Options& options, const std::vector<BenchCase>& sizes) {
+  BenchReport report = in_dtype(options.dtype, [&options, &sizes]<class E>(std::type_identity<E>) {
+    return OnDevice<E>::bench(options, sizes);
+  });
+  add_device_figures(report, options);
+  return report;
+}
+
+void add_device_figures(BenchReport& report, const Options& options) {
+  in_dtype(options.dtype, [&report, &options]<class E>(std::type_identity<E>) {
+    report.device = device_name();
+    report.roofline = OnDevice<E>::roofline();
+    if (!options.compares) return;
+    for (SizeReport& size : report.sizes)
+      size.error = relative_l2(OnDevice<E>::evaluation(size.px), OnDevice<float>::evaluation(size.px));
   });
 }
 
@@ -67,8 +76,15 @@ RehearsalReport rehearse_on_cuda(const Options& options, const std::vector<Rehea
   });
 }
 
-weft::Hardware calibrated_on_cuda(const Options& options) {
-  return in_dtype(options.dtype, []<class E>(std::type_identity<E>) { return OnDevice<E>::calibrate(); });
+weft::Hardware calibrated_on_cuda(const Options& options, const weft::Hardware& known) {
+  return in_dtype(options.dtype, [&known]<class E>(std::type_identity<E>) {
+    return OnDevice<E>::calibrate_links(OnDevice<E>::calibrate_gpu(known));
+  });
+}
+
+weft::Hardware calibrated_gpu(const Options& options, const weft::Hardware& known) {
+  return in_dtype(options.dtype,
+                  [&known]<class E>(std::type_identity<E>) { return OnDevice<E>::calibrate_gpu(known); });
 }
 
 std::vector<double> kernel_times_on_cuda(const Options& options, const std::vector<KernelSize>& sizes) {

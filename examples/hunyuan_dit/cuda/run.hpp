@@ -23,14 +23,20 @@ DeviceMemory memory_on_cuda(const Options& options);
 weft::Tensor run_on_cuda(const Options& options, const ModelFolder& folder, Work work, weft::Trace* trace);
 
 /// Measures what `bench` reports, likewise.
-BenchReport bench_on_cuda(const Options& options);
+BenchReport bench_on_cuda(const Options& options, const std::vector<BenchCase>& sizes);
+
+/// Adds to a report what one device alone has to do with it: the roofline and, if it is asked for, the error.
+void add_device_figures(BenchReport& report, const Options& options);
 
 /// Times ranks one after another, likewise.
 RehearsalReport rehearse_on_cuda(const Options& options, const std::vector<RehearsedRank>& ranks);
 
-/// Measures the GPUs of this host and the links between them; what cannot be measured here is
-/// that of an H100's machine.
-weft::Hardware calibrated_on_cuda(const Options& options);
+/// Measures the current GPU, and the links between those of this process; what is not measured stays as in
+/// `known`.
+weft::Hardware calibrated_on_cuda(const Options& options, const weft::Hardware& known);
+
+/// The same of the current GPU alone.
+weft::Hardware calibrated_gpu(const Options& options, const weft::Hardware& known);
 
 /// Seconds of each kernel on the current device.
 std::vector<double> kernel_times_on_cuda(const Options& options, const std::vector<KernelSize>& sizes);

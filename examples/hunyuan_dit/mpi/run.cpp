@@ -14,19 +14,17 @@ namespace command {
 namespace {
 
 using World = weft::mpi::World;
-using Engine = weft::Engine<weft::HunyuanDiT<weft::Host>, Parallel, World>;
 
 weft::Tensor run_on_mpi(World& world, const Options& options, const ModelFolder& folder, Work work,
                         weft::Trace* trace) {
   if (trace) world.record(*trace);
   std::optional<weft::Span> loading(std::in_place, world.lane(), "model", "load");
-  weft::Tensor result = run_on<weft::Host, Parallel, World>(
-      options, folder, std::move(work),
-      [&world, &loading](const auto& body) {
-        loading.reset();
-        body(world);
-      },
-      Engine::blocks(options.mesh, world.rank(), folder.config().shape()));
+  weft::Tensor result = run_on<weft::Host, Parallel, World>(options, folder, std::move(work),
+                                                            [&world, &loading](const auto& body) {
+                                                              loading.reset();
+                                                              body(world);
+                                                            },
+                                                            {{world.rank()}, world.size()});
   if (trace) weft::gather_trace(world, *trace);
   return result;
 }

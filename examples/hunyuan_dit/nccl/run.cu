@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "../cuda/dtype.cuh"
+#include "../cuda/run.hpp"
 #include "rank.cuh"
 #include "weft/comm/gather_trace.hpp"
 #include "weft/comm/nccl.cuh"
@@ -11,28 +12,58 @@
 
 namespace command {
 
-void in_processes_on_cuda(const Options& options, const std::function<void(const Run&)>& body) {
-  const auto run_in = [](weft::nccl::World& world, const Options& asked, const ModelFolder& folder, Work work,
-                         weft::Trace* trace) {
-    weft::Tensor result =
-        in_dtype(asked.dtype, [&world, &asked, &folder, &work, trace]<class E>(std::type_identity<E>) {
-          return NcclRank<E>::run(world, asked, folder, std::move(work), trace);
-        });
-    if (trace) {
-      weft::nccl::HostMessages messages(world);
-      weft::gather_trace(messages, *trace);
-    }
-    return result;
-  };
-  weft::nccl::launch(*options.launched,
-                     [&body, &run_in](weft::nccl::World& world) {
-                       body([&world, &run_in](const Options& asked, const ModelFolder& folder, Work work,
-                                              weft::Trace* trace) {
-                         return run_in(world, asked, folder, std::move(work), trace);
-                       });
-                     },
+namespace {
+
+/// Calls body(world) in the process's rank.
+template <class Body>
+void in_world(const Options& options, const Body& body) {
+  weft::nccl::launch(*options.launched, body,
                      {.timeout = std::chrono::duration_cast<std::chrono::milliseconds>(
                           std::chrono::duration<double>(options.timeout))});
+}
+
+weft::Tensor run_on_nccl(weft::nccl::World& world, const Options& options, const ModelFolder& folder,
+                         Work work, weft::Trace* trace) {
+  weft::Tensor result =
+      in_dtype(options.dtype, [&world, &options, &folder, &work, trace]<class E>(std::type_identity<E>) {
+        return NcclRank<E>::run(world, options, folder, std::move(work), trace);
+      });
+  if (trace) {
+    weft::nccl::HostMessages messages(world);
+    weft::gather_trace(messages, *trace);
+  }
+  return result;
+}
+
+}  // namespace
+
+void in_processes_on_cuda(const Options& options, const std::function<void(const Run&)>& body) {
+  in_world(options, [&body](weft::nccl::World& world) {
+    body([&world](const Options& asked, const ModelFolder& folder, Work work, weft::Trace* trace) {
+      return run_on_nccl(world, asked, folder, std::move(work), trace);
+    });
+  });
+}
+
+BenchReport bench_over_nccl(const Options& options, const std::vector<BenchCase>& sizes) {
+  BenchReport report;
+  in_world(options, [&options, &sizes, &report](weft::nccl::World& world) {
+    report = in_dtype(options.dtype, [&world, &options, &sizes]<class E>(std::type_identity<E>) {
+      return NcclRank<E>::bench(world, options, sizes);
+    });
+  });
+  if (options.speaks()) add_device_figures(report, options);
+  return report;
+}
+
+weft::Hardware calibrated_over_nccl(const Options& options, const weft::Hardware& known) {
+  weft::Hardware out = known;
+  in_world(options, [&options, &out](weft::nccl::World& world) {
+    in_dtype(options.dtype, [&world, &options, &out]<class E>(std::type_identity<E>) {
+      NcclRank<E>::calibrate(world, options, out);
+    });
+  });
+  return options.speaks() ? calibrated_gpu(options, out) : out;
 }
 
 }  // namespace command

@@ -24,6 +24,9 @@ class Arena {
     return out;
   }
 
+  /// Bytes that have been taken so far.
+  Index used() const { return used_; }
+
   /// As much as has been taken so far, to be taken again.
   void allocate(typename B::Queue& queue) { bytes_ = {queue, std::exchange(used_, 0)}; }
   bool is_allocated() const { return bytes_.size() > 0; }

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <vector>
@@ -41,6 +42,7 @@ struct OperatorArguments {
   View<float, 1> numbers;
   const float* number;
   const std::uint64_t* seed;
+  View<std::byte, 1> bytes;
   View<double, 2> moments;
   View<const double, 3> all_moments;
   LinearWeights<E> linear;
@@ -96,6 +98,7 @@ concept Backend = requires(typename B::Queue& queue, typename B::Loader& loader,
   attention(queue, a.heads, a.heads, a.heads, a.heads, a.state, Output::merge);
   copy(queue, a.heads, a.heads);
   fill(queue, 1.0f, a.numbers);
+  copy_bytes(queue, a.bytes, a.bytes);
   upload(queue, tensor, a.x);
   download(queue, a.x);
   noise(queue, a.seed, Step{}, a.picture, Index{}, Range{}, a.state);

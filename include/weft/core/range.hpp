@@ -1,7 +1,9 @@
 // Half-open index ranges and the one rule by which weft divides anything.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <vector>
 
 namespace weft {
 
@@ -24,5 +26,19 @@ constexpr Range split(Index n, Index parts, Index i) { return {n * i / parts, n 
 
 /// The same inside a range.
 constexpr Range split(Range r, Index parts, Index i) { return split(r.size(), parts, i) + r.begin; }
+
+/// What lies in one of the ranges at least, in order and without overlaps.
+inline std::vector<Range> united(std::vector<Range> ranges) {
+  std::sort(ranges.begin(), ranges.end(), [](const Range& a, const Range& b) { return a.begin < b.begin; });
+  std::vector<Range> out;
+  for (const Range& range : ranges) {
+    if (range.empty()) continue;
+    if (!out.empty() && range.begin <= out.back().end)
+      out.back().end = std::max(out.back().end, range.end);
+    else
+      out.push_back(range);
+  }
+  return out;
+}
 
 }  // namespace weft

@@ -27,21 +27,28 @@ class HunyuanDiT {
   using Prompt = HunyuanPrompt;
   using Conditioning = hunyuan::Conditioning<Backend>;
 
-  /// Reads `folder`/config.json and the weights beside it, of all blocks or of some.
-  explicit HunyuanDiT(const std::filesystem::path& folder, const std::vector<Range>& blocks = {})
+  using Others = std::vector<const HunyuanDiT*>;
+
+  /// Reads `folder`/config.json and the weights beside it, of all blocks or of some. Weights that one of
+  /// `others` has, which came from there too, are copied from its memory, on whatever device that is.
+  explicit HunyuanDiT(const std::filesystem::path& folder, const std::vector<Range>& blocks = {},
+                      const Others& others = {})
       : config_(Config::read(folder / "config.json")) {
-    load(WeightFiles(folder), blocks);
+    load(WeightFiles(folder), blocks, others);
   }
 
   /// Weights from any source. Refused, before any is read, if they are not those of the settings.
   template <WeightSource Source>
-  HunyuanDiT(const HunyuanConfig& config, const Source& source, const std::vector<Range>& blocks = {})
+  HunyuanDiT(const HunyuanConfig& config, const Source& source, const std::vector<Range>& blocks = {},
+             const Others& others = {})
       : config_(config) {
-    load(source, blocks);
+    load(source, blocks, others);
   }
 
   const HunyuanConfig& config() const { return config_; }
   DitShape shape() const { return config_.shape(); }
+  /// Whether the weights of block i are here.
+  bool has_block(Index i) const { return weights_.has_section(static_cast<std::size_t>(i) + 1); }
   void check(const Prompt& prompt) const { prompt.check(config_); }
   Index scratch(Index rows) const { return rows * (config_.width() + wide()); }
 
@@ -128,12 +135,14 @@ class HunyuanDiT {
 
  private:
   template <class Source>
-  void load(const Source& source, const std::vector<Range>& blocks) {
+  void load(const Source& source, const std::vector<Range>& blocks, const Others& others) {
     source.expect(config_.tensors());
-    Queue queue;
+    Queue queue;  // ends when all is there
     const std::vector<Range> all{{0, config_.blocks}};
-    weights_ =
-        hunyuan::WeightReader<Backend, Source>(queue, config_, source).read(blocks.empty() ? all : blocks);
+    std::vector<const hunyuan::Weights<Backend>*> weights;
+    for (const HunyuanDiT* other : others) weights.push_back(&other->weights_);
+    weights_ = hunyuan::WeightReader<Backend, Source>(queue, config_, source)
+                   .read(blocks.empty() ? all : blocks, weights);
   }
 
   /// What attention wrote, as linear layers read it, in place: (rows, width).

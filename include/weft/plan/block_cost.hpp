@@ -86,7 +86,7 @@ struct CostModel {
 
  private:
   constexpr double product(Index m, Index n, Index k) const {
-    return product_seconds(hardware.gpu, m, n, k, request.element_bytes);
+    return product_seconds(under_load(hardware.gpu), m, n, k, request.element_bytes);
   }
 
   constexpr void add_products(BlockCost& cost, Index tokens, bool reads_skip) const {
@@ -97,6 +97,9 @@ struct CostModel {
     if (!engine.keeps_text && model.text_length > 0)
       cost.products += product(model.text_length * pictures(), 2 * c, model.text_width);
     if (reads_skip) cost.products += product(n, c, 2 * c);
+    const Index residuals = model.text_length > 0 ? 3 : 2;
+    cost.products +=
+        epilogue_seconds(hardware.gpu, n * ffn) + residuals * epilogue_seconds(hardware.gpu, n * c);
   }
 
   /// Norms read and write the activations once; so does the rotation of queries, keys and values each, and
@@ -125,7 +128,8 @@ struct CostModel {
       const double bytes = 2 * head_bytes(queries) * (mesh.ring - 1);
       cost.attention += (tokens < request.tokens ? stale : 0) + fresh;
       if (tokens < request.tokens) cost.rows += rows_seconds(gpu, merged);
-      add_hop(cost, exchange_seconds(hardware, bytes, group), tokens < request.tokens ? stale : 0, bytes);
+      add_hop(cost, exchange_seconds(hardware, bytes, group, engine.carrier),
+              tokens < request.tokens ? stale : 0, bytes);
       return;
     }
     const Index slice = ring_rows(request.tokens);
@@ -135,13 +139,16 @@ struct CostModel {
       cost.attention += part;
       if (hop == 0) continue;
       cost.rows += rows_seconds(gpu, merged);
-      add_hop(cost, neighbour_seconds(hardware, bytes, group), part, bytes);
+      add_hop(cost, neighbour_seconds(hardware, bytes, group, engine.carrier), part, bytes);
     }
   }
 
-  /// A transfer of the ring beside attention that takes `hidden`.
+  /// A transfer of the ring beside attention that takes `hidden`, after which its keys and its values are
+  /// awaited.
   constexpr void add_hop(BlockCost& cost, double seconds, double hidden, double bytes) const {
+    constexpr int messages = 2;
     cost.ring += std::max(seconds - (engine.overlaps_ring ? hidden / engine.efficiency : 0), 0.0);
+    cost.ring += messages * awaiting_seconds(group_of(mesh, Axis::ring));
     cost.sent += bytes;
   }
 
@@ -151,8 +158,31 @@ struct CostModel {
       cost.rows += 2 * 4 * rows_seconds(hardware.gpu, 2 * activations(rows(tokens)));
     const double one = activations(rows(tokens)) * (mesh.ulysses - 1) / mesh.ulysses;
     const Group group = group_of(mesh, Axis::ulysses);
-    cost.ulysses += exchange_seconds(hardware, 3 * one, group) + exchange_seconds(hardware, one, group);
     cost.sent += 4 * one;
+    if (!stores_heads()) {
+      cost.ulysses += exchange_seconds(hardware, 3 * one, group, engine.carrier) +
+                      exchange_seconds(hardware, one, group, engine.carrier);
+      return;
+    }
+    const double pass = rows_seconds(hardware.gpu, 2 * activations(rows(tokens)));
+    cost.rows += pass;  // the way back, which no product or attention makes
+    cost.ulysses += push_seconds(3 * one, 3 * pass, group) + push_seconds(one, pass, group);
+  }
+
+  constexpr bool stores_heads() const { return engine.stores_heads && hardware.knows_stores(); }
+
+  /// What a kernel that stores into other GPUs takes longer than the `local` seconds of one that does not,
+  /// with its barriers.
+  constexpr double push_seconds(double bytes, double local, Group group) const {
+    const ExchangeCost cost = exchange_cost(hardware, bytes, group, Carrier::stores);
+    const int awaited = engine.barriers_per_push * (group.degree - 1);
+    return awaited * awaiting_seconds(group) + std::max(cost.bytes - local, 0.0);
+  }
+
+  /// Until a queue has learnt of an event of another GPU's, that is long past or not; 0 where it is not
+  /// known.
+  constexpr double awaiting_seconds(Group group) const {
+    return hardware.knows_stores() ? exchange_cost(hardware, 0, group, Carrier::stores).latency : 0;
   }
 };
 

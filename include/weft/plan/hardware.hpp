@@ -18,8 +18,24 @@ struct Gpu {
   double memory = 0;          // B
   int multiprocessors = 1;
   double launch = 0;  // seconds from one kernel to the next that depends on it
+  // What a step's kernels do otherwise than the same ones alone; 0: not known, and the same.
+  double sustained_matrix_rate = 0;  // FLOP/s of products in a step, where clocks fall to the power limit
+  double rows_rate = 0;              // B/s of norms and rotations
+  double epilogue_rate = 0;          // numbers/s that products activate, or add a residual to, on top
 
   friend constexpr bool operator==(const Gpu&, const Gpu&) = default;
+};
+
+/// What moves bytes from one GPU to another: copy engines, kernels that store into the other's memory, or
+/// NCCL's kernels.
+enum class Carrier { copies, stores, nccl };
+
+/// What a carrier makes of a link: B/s that a GPU sends, and seconds of a message, or of a barrier before or
+/// after stores. A rate of 0: not known.
+struct Link {
+  double rate = 0, latency = 0;
+
+  friend constexpr bool operator==(const Link&, const Link&) = default;
 };
 
 /// GPUs that reach one another by the same link: those under one switch or root, of a host, of all hosts.
@@ -28,6 +44,13 @@ struct Tier {
   double rate = 0;      // B/s that a GPU sends, or all together that send through a shared link
   double latency = 0;   // seconds of a message
   bool shared = false;  // the nearest: by its GPUs; others: by what leaves each group of the tier below
+  Link stores{}, nccl{};
+
+  /// As copies where the carrier's own figures are not known.
+  constexpr Link link(Carrier carrier) const {
+    const Link& own = carrier == Carrier::nccl ? nccl : stores;
+    return carrier == Carrier::copies || own.rate == 0 ? Link{rate, latency} : own;
+  }
 
   friend constexpr bool operator==(const Tier&, const Tier&) = default;
 };
@@ -37,6 +60,10 @@ constexpr int all_gpus = std::numeric_limits<int>::max();
 struct Hardware {
   Gpu gpu;
   std::array<Tier, 3> tiers;  // from the nearest; the last one is of all_gpus
+  double relaunch = 0;        // seconds between two replays of a step's graph that holds several GPUs
+
+  /// Whether it is known how fast kernels store into other GPUs' memory.
+  constexpr bool knows_stores() const { return tiers.front().stores.rate > 0; }
 
   friend constexpr bool operator==(const Hardware&, const Hardware&) = default;
 };
@@ -60,44 +87,57 @@ constexpr int members(const Tier& tier, Group group) {
 }
 
 /// What one of `senders` GPUs sends a second.
-constexpr double rate_of(const Tier& tier, int senders) {
-  return tier.shared ? tier.rate / std::max(senders, 1) : tier.rate;
+constexpr double rate_of(const Tier& tier, Carrier carrier, int senders) {
+  const double rate = tier.link(carrier).rate;
+  return tier.shared ? rate / std::max(senders, 1) : rate;
 }
 
 }  // namespace detail
 
 /// Seconds in which every rank of the group sends `bytes` to the next one, over the slowest link on the way
 /// round.
-constexpr double neighbour_seconds(const Hardware& hardware, double bytes, Group group) {
+constexpr double neighbour_seconds(const Hardware& hardware, double bytes, Group group,
+                                   Carrier carrier = Carrier::copies) {
   double seconds = 0;
   int reached = 1, below = 0;
   for (const Tier& tier : hardware.tiers) {
     const int members = detail::members(tier, group);
     if (members > reached) {
       const int senders = below == 0 ? std::min(tier.gpus, group.ranks) : std::min(group.step, below);
-      seconds = std::max(seconds, tier.latency + bytes / detail::rate_of(tier, senders));
+      seconds =
+          std::max(seconds, tier.link(carrier).latency + bytes / detail::rate_of(tier, carrier, senders));
     }
     reached = members, below = tier.gpus;
   }
   return seconds;
 }
 
-/// Seconds in which every rank of the group sends `bytes` in all, as much to each of the others. Tiers work
-/// at the same time.
-constexpr double exchange_seconds(const Hardware& hardware, double bytes, Group group) {
-  double slowest = 0, latency = 0;
+/// How long an exchange takes to begin and end, and how long its bytes take between.
+struct ExchangeCost {
+  double latency = 0, bytes = 0;
+};
+
+/// Every rank of the group sends `bytes` in all, as much to each of the others. Tiers work at the same time.
+constexpr ExchangeCost exchange_cost(const Hardware& hardware, double bytes, Group group, Carrier carrier) {
+  ExchangeCost cost;
   int reached = 1, below = 0;
   for (const Tier& tier : hardware.tiers) {
     const int members = detail::members(tier, group);
     if (members > reached) {
       const int senders = std::min(below == 0 ? tier.gpus : below, group.ranks);
       const double part = bytes * (members - reached) / (group.degree - 1);
-      slowest = std::max(slowest, part / detail::rate_of(tier, senders));
-      latency = tier.latency;
+      cost.bytes = std::max(cost.bytes, part / detail::rate_of(tier, carrier, senders));
+      cost.latency = tier.link(carrier).latency;
     }
     reached = members, below = tier.gpus;
   }
-  return latency + slowest;
+  return cost;
+}
+
+constexpr double exchange_seconds(const Hardware& hardware, double bytes, Group group,
+                                  Carrier carrier = Carrier::copies) {
+  const ExchangeCost cost = exchange_cost(hardware, bytes, group, carrier);
+  return cost.latency + cost.bytes;
 }
 
 }  // namespace weft

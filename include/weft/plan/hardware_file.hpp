@@ -12,30 +12,43 @@ namespace weft {
 
 namespace detail {
 
-/// Calls visit(key, number) for all that a description holds, with numbers of the caller's constness.
+/// Calls visit(key, number, is_optional) for all that a description holds, with numbers of the caller's
+/// constness. Those that are optional are 0 where they are not known.
 template <class Description, class Visit>
 void for_each_number(Description& hardware, Visit visit) {
-  visit("matrix_flop_rate", hardware.gpu.matrix_rate);
-  visit("attention_flop_rate", hardware.gpu.attention_rate);
-  visit("memory_byte_rate", hardware.gpu.memory_rate);
-  visit("memory_bytes", hardware.gpu.memory);
-  visit("multiprocessors", hardware.gpu.multiprocessors);
-  visit("launch_seconds", hardware.gpu.launch);
+  auto& gpu = hardware.gpu;
+  visit("matrix_flop_rate", gpu.matrix_rate, false);
+  visit("attention_flop_rate", gpu.attention_rate, false);
+  visit("memory_byte_rate", gpu.memory_rate, false);
+  visit("memory_bytes", gpu.memory, false);
+  visit("multiprocessors", gpu.multiprocessors, false);
+  visit("launch_seconds", gpu.launch, false);
+  visit("sustained_matrix_flop_rate", gpu.sustained_matrix_rate, true);
+  visit("rows_byte_rate", gpu.rows_rate, true);
+  visit("epilogue_number_rate", gpu.epilogue_rate, true);
+  visit("relaunch_seconds", hardware.relaunch, true);
   const char* const names[] = {"near", "host", "network"};
   for (std::size_t t = 0; t < hardware.tiers.size(); ++t) {
     const std::string name = names[t];
-    if (t + 1 < hardware.tiers.size()) visit(name + "_gpus", hardware.tiers[t].gpus);
-    visit(name + "_byte_rate", hardware.tiers[t].rate);
-    visit(name + "_latency_seconds", hardware.tiers[t].latency);
-    visit(name + "_is_shared", hardware.tiers[t].shared);
+    auto& tier = hardware.tiers[t];
+    if (t + 1 < hardware.tiers.size()) visit(name + "_gpus", tier.gpus, false);
+    visit(name + "_byte_rate", tier.rate, false);
+    visit(name + "_latency_seconds", tier.latency, false);
+    visit(name + "_is_shared", tier.shared, false);
+    visit(name + "_store_byte_rate", tier.stores.rate, true);
+    visit(name + "_barrier_seconds", tier.stores.latency, true);
+    visit(name + "_nccl_byte_rate", tier.nccl.rate, true);
+    visit(name + "_nccl_latency_seconds", tier.nccl.latency, true);
   }
 }
 
 }  // namespace detail
 
+/// What is not known is left out.
 inline std::string hardware_json(const Hardware& hardware) {
   std::string out;
-  detail::for_each_number(hardware, [&out](const std::string& key, const auto& value) {
+  detail::for_each_number(hardware, [&out](const std::string& key, const auto& value, bool is_optional) {
+    if (is_optional && value == 0) return;
     char text[32];
     if constexpr (std::is_same_v<std::decay_t<decltype(value)>, double>) {
       std::snprintf(text, sizeof text, "%.6g", value);
@@ -49,11 +62,12 @@ inline std::string hardware_json(const Hardware& hardware) {
   return out + "\n}\n";
 }
 
-/// Refused if a number is missing, or a rate is not above 0.
+/// Refused if a number is missing that must be known, or one is not above 0.
 inline Hardware hardware_in(const Config& config) {
   Hardware hardware;
-  detail::for_each_number(hardware, [&config](const std::string& key, auto& value) {
+  detail::for_each_number(hardware, [&config](const std::string& key, auto& value, bool is_optional) {
     using Number = std::decay_t<decltype(value)>;
+    if (is_optional && !config.has(key)) return;
     value = config.required<Number>(key);
     if constexpr (!std::is_same_v<Number, bool>)
       if (!(value > 0)) refuse(config.name(), ": ", key, " is ", value, " and must be above 0");

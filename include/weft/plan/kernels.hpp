@@ -59,9 +59,20 @@ constexpr double attention_seconds(const Gpu& gpu, Index queries, Index keys, In
   return gpu.launch + std::min(seconds(128), seconds(192));
 }
 
-/// An operator that reads and writes so many bytes.
+/// A norm or a rotation that reads and writes so many bytes.
 constexpr double rows_seconds(const Gpu& gpu, double bytes) {
-  return bytes > 0 ? gpu.launch + bytes / gpu.memory_rate : 0;
+  return bytes > 0 ? gpu.launch + bytes / (gpu.rows_rate > 0 ? gpu.rows_rate : gpu.memory_rate) : 0;
+}
+
+/// What activating so many numbers that a product makes, or adding a residual to them, takes on top of it.
+constexpr double epilogue_seconds(const Gpu& gpu, Index numbers) {
+  return gpu.epilogue_rate > 0 ? static_cast<double>(numbers) / gpu.epilogue_rate : 0;
+}
+
+/// The GPU as it is in the middle of a step.
+constexpr Gpu under_load(Gpu gpu) {
+  if (gpu.sustained_matrix_rate > 0) gpu.matrix_rate = gpu.sustained_matrix_rate;
+  return gpu;
 }
 
 }  // namespace weft

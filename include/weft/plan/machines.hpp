@@ -45,9 +45,20 @@ inline constexpr Gpu t4{27.5 * tera, 0.3 * 65 * tera, 0.8 * 320 * gb, 16 * gb, 4
 /// products. Measured 2026-11-24: those of cuBLAS (tests/plan) fit 780, weft's attention
 /// (kernels/weft/NOTES.md) 663 TFLOP/s, and a copy 2.93 TB/s.
 inline constexpr Gpu h100{780 * tera, 663 * tera, 2930 * gb, 80 * gb, 132, 2 * us};
-/// NVIDIA H200 data sheet: the H100's multiprocessors with 4800 GB/s and 141 GB. Kernels and whole steps
-/// measured on one (tests/plan) are met within 15 and 10 %.
-inline constexpr Gpu h200{840 * tera, 663 * tera, 0.87 * 4800 * gb, 141 * gb, 132, 2 * us};
+/// NVIDIA H200 data sheet: the H100's multiprocessors with 4800 GB/s and 141 GB. Kernels timed alone
+/// (tests/plan) are met within 15 %. Measured in a step (kernels/weft/NOTES.md): products take 31 ms for
+/// the 28.7 alone, since the GPU is at its power limit; 7 passes over 8192 rows 110 us (3 norms 53, q and k
+/// 36, where v stays, the text's q 20.5); a residual adds 6 us to 8192 x 1408 numbers, GELU 25 to 8192 x
+/// 6144, so either 2 T/s.
+inline constexpr Gpu h200{.matrix_rate = 840 * tera,
+                          .attention_rate = 663 * tera,
+                          .memory_rate = 0.87 * 4800 * gb,
+                          .memory = 141 * gb,
+                          .multiprocessors = 132,
+                          .launch = 2 * us,
+                          .sustained_matrix_rate = 840 * 28.7 / 31 * tera,
+                          .rows_rate = 3370 * gb,
+                          .epilogue_rate = 2 * tera};
 /// A core of a server with AVX-512, in float32, orders of magnitude. Relative costs count: all ranks share
 /// the host.
 inline constexpr Gpu host_core{60e9, 30e9, 8 * gb, 64 * gb, 1, 5 * us};
@@ -69,6 +80,17 @@ inline constexpr std::array nvlink3{Tier{8, 240 * gb, 8 * us}, Tier{8, 240 * gb,
 /// 18 links a GPU (H100 data sheet: 900 GB/s both ways). Hosts: a card of 400 Gb/s a GPU, as a DGX H100 has.
 inline constexpr std::array nvlink4{Tier{8, 370 * gb, 8 * us}, Tier{8, 370 * gb, 8 * us},
                                     Tier{all_gpus, 48 * gb, 20 * us}};
+/// The same links between H200s of one host. Copies as `hunyuan_dit plan --calibrate` measured them on
+/// 2026-11-26. Stores of the kernels that norm and move heads, and a barrier's wait for one other GPU: what
+/// steps of Ulysses take on two and four of them beyond those of the guidance split (tests/plan, the same
+/// day), since no kernel was timed alone. Hosts as above.
+inline constexpr Link nvlink4_stores{300 * gb, 5 * us};
+inline constexpr std::array nvlink4_h200{Tier{8, 397 * gb, 4 * us, false, nvlink4_stores},
+                                         Tier{8, 397 * gb, 4 * us, false, nvlink4_stores},
+                                         Tier{all_gpus, 48 * gb, 20 * us}};
+/// Between two replays of a graph of several H200s, which begin and end with all of them: what steps at 512
+/// px take on two GPUs beyond their kernels and transfers (tests/plan).
+inline constexpr double h200_relaunch = 150 * us;
 /// The DGX-1 (its white paper): one or two links of NVLink 2 to the GPUs of the same four, one to one of the
 /// other four. Dell measured 47.9 GB/s over two links ("Deep Learning with NVIDIA", p2pBandwidthLatencyTest).
 inline constexpr std::array nvlink2{Tier{4, 40 * gb, 10 * us}, Tier{8, 20 * gb, 10 * us},
@@ -97,7 +119,7 @@ inline constexpr std::array machines{
     Machine{"v100-nvlink", {gpus::v100, links::nvlink2}},
     Machine{"t4-pcie", {gpus::t4, links::pcie3}},
     Machine{"h100-nvlink", {gpus::h100, links::nvlink4}},
-    Machine{"h200-nvlink", {gpus::h200, links::nvlink4}},
+    Machine{"h200-nvlink", {gpus::h200, links::nvlink4_h200, links::h200_relaunch}},
     Machine{"h200-pcie4", {gpus::h200, links::pcie4}},
     Machine{"host", {gpus::host_core, links::memory}},
 };

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "weft/plan/block_cost.hpp"
 #include "weft/policy/pipeline.hpp"
@@ -106,6 +108,39 @@ inline MemoryUse largest_memory_use(const CostModel& cost) {
   MemoryUse most;
   for (int stage = 0; stage < cost.mesh.pipe; ++stage) {
     const MemoryUse use = memory_use(cost, pipeline_blocks(placed, cost.mesh.pipe, stage));
+    if (use.total() > most.total()) most = use;
+  }
+  return most;
+}
+
+/// Of ranks that share a memory and one copy of the weights of all their blocks; they prepare one at a time.
+inline MemoryUse shared_memory_use(const CostModel& cost, Range ranks) {
+  DitShape placed = cost.model;
+  placed.placement = cost.engine.placement_of(cost.model);
+  MemoryUse all;
+  std::vector<Range> blocks;
+  for (Index rank = ranks.begin; rank < ranks.end; ++rank) {
+    const std::vector<Range> own =
+        pipeline_blocks(placed, cost.mesh.pipe, cost.mesh.coordinate(Axis::pipe, static_cast<int>(rank)));
+    const MemoryUse use = memory_use(cost, own);
+    all.keys += use.keys, all.activations += use.activations;
+    all.preparing = std::max(all.preparing, use.preparing);
+    blocks.insert(blocks.end(), own.begin(), own.end());
+  }
+  const MemoryUse together = memory_use(cost, united(std::move(blocks)));
+  all.weights = together.weights;
+  all.preparing = std::max(
+      all.preparing, together.preparing + together.keys + together.activations - all.keys - all.activations);
+  return all;
+}
+
+/// Of the memory that needs most, where `count` of them share out a mesh's ranks, neighbours together.
+inline MemoryUse largest_shared_use(const CostModel& cost, Index count) {
+  const Index ranks = cost.mesh.ranks();
+  MemoryUse most;
+  for (Index memory = 0; memory < count; ++memory) {
+    const Range own{ceil_div(memory * ranks, count), ceil_div((memory + 1) * ranks, count)};
+    const MemoryUse use = shared_memory_use(cost, own);
     if (use.total() > most.total()) most = use;
   }
   return most;

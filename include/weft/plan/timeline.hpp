@@ -103,12 +103,12 @@ class PipelineRun {
     const Index rows = cost_.rows(tokens),
                 features = cost_.model.channels * cost_.model.patch * cost_.model.patch;
     const auto prediction = static_cast<double>(rows * cost_.request.prompts * features * 4);
-    return at->second = {
-               .plain = cost_.block(tokens, false),
-               .skip = cost_.block(tokens, true),
-               .ends = cost_.ends(tokens),
-               .bytes = cost_.activations(rows),
-               .guidance = exchange_seconds(cost_.hardware, prediction, group_of(cost_.mesh, Axis::cfg))};
+    return at->second = {.plain = cost_.block(tokens, false),
+                         .skip = cost_.block(tokens, true),
+                         .ends = cost_.ends(tokens),
+                         .bytes = cost_.activations(rows),
+                         .guidance = exchange_seconds(cost_.hardware, prediction,
+                                                      group_of(cost_.mesh, Axis::cfg), cost_.engine.carrier)};
   }
 
   /// Of kernels alone.
@@ -127,7 +127,7 @@ class PipelineRun {
   }
 
   double stage_seconds(double bytes) const {
-    return neighbour_seconds(cost_.hardware, bytes, group_of(cost_.mesh, Axis::pipe));
+    return neighbour_seconds(cost_.hardware, bytes, group_of(cost_.mesh, Axis::pipe), cost_.engine.carrier);
   }
 
   Index hop_of(const Task& task) const {
@@ -183,7 +183,9 @@ class PipelineRun {
     const double synchronised = task.blocks.empty() ? 0 : cost_.engine.per_unit;
     double end = begin + stage.pace * compute_seconds(task) + cost.host + synchronised;
     add_span(s, task, Doing::compute, begin, end);
-    const double exchanged = cost.ulysses + cost.ring + (task.sample ? unit.guidance : 0);
+    const bool ends_step = task.sample && task.unit.patches.end == job_.layout.patches;
+    const double exchanged = cost.ulysses + cost.ring + (task.sample ? unit.guidance : 0) +
+                             (ends_step && cost_.mesh.ranks() > 1 ? cost_.hardware.relaunch : 0);
     add_span(s, task, Doing::attend_transfer, end, end + exchanged);
     end += exchanged;
 

@@ -53,7 +53,7 @@ TEST_CASE("Slower links project longer steps of what sends most") {
       if (row.at("mesh") == "ulysses8") return row.at("transfer_ms").get<double>();
     return 0.0;
   };
-  CHECK(transfers("h200-pcie4") > transfers("h200-nvlink"));
+  CHECK(transfers("h200-pcie4") > transfers("h100-nvlink"));  // of both, what barriers take is not known
 }
 
 TEST_CASE("A projection of one mesh, or of what cannot run, is refused") {

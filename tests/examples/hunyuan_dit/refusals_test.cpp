@@ -80,7 +80,7 @@ TEST_CASE_FIXTURE(Refusals, "a mesh that is not of the ranks that are there") {
 TEST_CASE_FIXTURE(Refusals, "a mesh that takes more memory than there is") {
   refuse_paint(
       {"--pipefusion", "2", "--steps", "2", "--memory-limit", "0.037"},
-      "pipe2, 2 patches takes 44.2 MB of memory for 2 ranks, and 37 MB may be taken; cfg2 would fit");
+      "pipe2, 2 patches takes 42.4 MB of memory for 2 ranks, and 37 MB may be taken; cfg2 would fit");
   refuse_paint({"--memory-limit", "0.03"}, "no mesh would fit, so ask for fewer or smaller pictures");
   refuse_paint({"--height", "4096", "--width", "4096", "--memory-limit", "0.1"}, "100 MB may be taken");
   refuse_paint({"--memory-limit", "0"}, "--memory-limit: 0 is no number from 0.001 to 100000");
@@ -269,6 +269,14 @@ TEST_CASE_FIXTURE(Refusals, "words where a number belongs, with the rule for it"
   refuse(plan + Arguments{"--gpus", "all"}, "--gpus: all is no whole number from 1 to 4096");
   refuse(plan + Arguments{"--px", "wide"}, "--px: wide is no whole number from 16 to 16384");
   refuse(plan + Arguments{"--tokens", "0"}, "--tokens: 0 is no whole number from 1 to 16777216");
+}
+
+TEST_CASE_FIXTURE(Refusals, "benches that cannot run, before they look for a device") {
+  refuse({"bench", "--cfg", "3"}, "512 px: the mesh has cfg 3");
+  refuse({"bench", "--cfg", "2", "--ranks", "3"},
+         "the degrees of the mesh multiply to 2, and there are 3 ranks");
+  refuse({"bench", "--ranks", "1", "--px", "1000"}, "--px: 1000 is no multiple of 16; 992 would do");
+  refuse({"bench", "--ranks", "1", "--trace", "trace.json"}, "bench writes no trace; leave --trace away");
 }
 
 TEST_CASE_FIXTURE(Refusals, "lines that make no sense") {

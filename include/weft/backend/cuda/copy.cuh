@@ -25,6 +25,13 @@ void fill(Queue& queue, const std::type_identity_t<T>& value, const View<T, 1>& 
   kernels::for_each_number(queue.stream(), to.size(), 1, kernels::Fill<T>{value, to.data});
 }
 
+/// Bytes as they are, from the memory of any device.
+inline void copy_bytes(Queue& queue, const View<const std::byte, 1>& from, const View<std::byte, 1>& to) {
+  check(cudaMemcpyAsync(to.data, from.data, static_cast<std::size_t>(from.size()), cudaMemcpyDefault,
+                        queue.stream()),
+        "Copying bytes");
+}
+
 /// A tensor to a view of the same size.
 template <class T, int Rank>
 void upload(Queue& queue, const Tensor& from, const View<T, Rank>& to) {

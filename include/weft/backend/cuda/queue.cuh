@@ -4,10 +4,13 @@
 #include <cuda_runtime.h>
 
 #include <algorithm>
+#include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "weft/backend/counts.hpp"
@@ -114,6 +117,11 @@ class Queue {
     staging_.send(stream_, from, to, bytes);
   }
 
+  /// How long the last replays took the host each, at most 64.
+  std::span<const double> launch_seconds() const {
+    return {launch_seconds_.data(), std::min(launches_, launch_seconds_.size())};
+  }
+
   const QueueCounts& counts() const { return counts_; }
   void count_allocation() { ++counts_.allocations; }
 
@@ -143,6 +151,8 @@ class Queue {
   Products products_;
   std::optional<Timeline> timeline_;
   QueueCounts counts_;
+  std::array<double, 64> launch_seconds_{};
+  std::size_t launches_ = 0;
 };
 
 /// One graph, for all ranks of a crew together; one launch a replay. With a trace it is dropped, and was a
@@ -176,7 +186,10 @@ class Queue::Recording {
     if (queue.next_step_ != step)
       kernels::for_each_number(queue.stream_, 1, 1,
                                kernels::Fill<std::int32_t>{static_cast<std::int32_t>(step), queue.step_});
+    const auto begin = std::chrono::steady_clock::now();
     queue.crew_ ? queue.crew_->launch(queue.rank_, queue.stream_, *graph_) : graph_->launch(queue.stream_);
+    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
+    queue.launch_seconds_[queue.launches_++ % queue.launch_seconds_.size()] = taken.count();
     queue.next_step_ = step + 1;
   }
 

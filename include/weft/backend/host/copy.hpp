@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <type_traits>
 
 #include "weft/backend/host/queue.hpp"
@@ -23,6 +24,11 @@ void copy(Queue& queue, const View<From, Rank>& from, const View<To, Rank>& to) 
 template <class T>
 void fill(Queue&, const std::type_identity_t<T>& value, const View<T, 1>& to) {
   std::fill_n(to.data, to.size(), value);
+}
+
+/// Bytes as they are.
+inline void copy_bytes(Queue&, const View<const std::byte, 1>& from, const View<std::byte, 1>& to) {
+  std::copy_n(from.data, from.size(), to.data);
 }
 
 /// A tensor to a view of the same size.

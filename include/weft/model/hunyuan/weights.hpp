@@ -1,10 +1,12 @@
 // HunyuanDiT's weights in a backend's memory, by diffusers' names.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <initializer_list>
 #include <map>
+#include <stdexcept>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -53,19 +55,25 @@ struct Weights {
   View<const float, 2> style{};                           // (1, width), v1.1 only
   std::vector<Block<Backend>> blocks;                     // those that were not asked for are empty
   typename Backend::template Buffer<std::byte> memory{};  // of all
+  std::vector<Range> sections{};  // bytes of memory: what all blocks share, then each block; empty: not here
+
+  bool has_section(std::size_t i) const { return !sections[i].empty(); }
 };
 
 template <class Backend, WeightSource Source>
 class WeightReader {
  public:
+  using Others = std::vector<const Weights<Backend>*>;
   using Element = typename Backend::Element;
   using Queue = typename Backend::Queue;
 
   WeightReader(Queue& queue, const HunyuanConfig& config, const Source& source)
       : queue_(queue), loader_(queue), config_(config), source_(source), tensors_(config.tensors()) {}
 
-  /// What all blocks share, and the blocks of `wanted`.
-  Weights<Backend> read(const std::vector<Range>& wanted) {
+  /// What all blocks share, and the blocks of `wanted`. What one of `others` has, which are of the same
+  /// settings and in the memory of any device, is copied from there.
+  Weights<Backend> read(const std::vector<Range>& wanted, const Others& others = {}) {
+    others_ = others;
     place(wanted);  // measures
     memory_.allocate(queue_);
     if (narrows) wide_.allocate(queue_);
@@ -76,6 +84,8 @@ class WeightReader {
       queue_.synchronize();  // before the wide ones go
     }
     out.memory = memory_.release();
+    for (const Copy& copied : copies_)
+      copy_bytes(queue_, bytes_of(*copied.other, copied.from), bytes_of(out, copied.to));
     return out;
   }
 
@@ -91,7 +101,47 @@ class WeightReader {
     View<float, 1> scale;
   };
 
+  /// A section that another model has.
+  struct Copy {
+    const Weights<Backend>* other;
+    Range from, to;  // bytes
+  };
+
   Weights<Backend> place(const std::vector<Range>& wanted) {
+    std::vector<Range> sections(static_cast<std::size_t>(config_.blocks) + 1);
+    Weights<Backend> out = section(sections, 0, [this] { return shared(); });
+    for (const Range& range : wanted)
+      for (Index i = range.begin; i < range.end; ++i)
+        out.blocks[static_cast<std::size_t>(i)] =
+            section(sections, static_cast<std::size_t>(i) + 1, [this, i] { return block(i); });
+    out.sections = std::move(sections);
+    return out;
+  }
+
+  /// What `placed()` takes; its tensors are filled from the source unless another model has them.
+  template <class Placed>
+  auto section(std::vector<Range>& sections, std::size_t number, const Placed& placed) {
+    const auto other = std::find_if(others_.begin(), others_.end(),
+                                    [number](const auto* weights) { return weights->has_section(number); });
+    is_copied_ = other != others_.end();
+    const Index begin = memory_.used();
+    auto out = placed();
+    sections[number] = {begin, memory_.used()};
+    if (is_copied_ && has_memory()) {
+      const Range from = (*other)->sections[number];
+      if (from.size() != sections[number].size())
+        throw std::logic_error("weights are to be copied from a model of other settings");
+      copies_.push_back({*other, from, sections[number]});
+    }
+    is_copied_ = false;
+    return out;
+  }
+
+  static View<std::byte, 1> bytes_of(const Weights<Backend>& weights, Range range) {
+    return {weights.memory.view(std::array{weights.memory.size()}).data + range.begin, {range.size()}};
+  }
+
+  Weights<Backend> shared() {
     Weights<Backend> out{
         .embed = linear("pos_embed.proj"),
         .proj_out = picture_major("proj_out"),
@@ -111,8 +161,6 @@ class WeightReader {
         .blocks = std::vector<Block<Backend>>(static_cast<std::size_t>(config_.blocks)),
     };
     if (config_.size_and_style) out.style = table("time_extra_emb.style_embedder.weight");
-    for (const Range& range : wanted)
-      for (Index i = range.begin; i < range.end; ++i) out.blocks[static_cast<std::size_t>(i)] = block(i);
     return out;
   }
 
@@ -125,7 +173,7 @@ class WeightReader {
   /// The tensor's numbers, in row-major order.
   template <class T>
   void fill(const std::string& name, const View<T, 3>& to) {
-    if (has_memory()) loader_.fill(source_.get(name, tensors_.at(name)), to);
+    if (has_memory() && !is_copied_) loader_.fill(source_.get(name, tensors_.at(name)), to);
   }
   template <class T>
   void fill(const std::string& name, const View<T, 2>& to) {
@@ -162,10 +210,10 @@ class WeightReader {
   /// The same for a block's tokens.
   BlockLinear<Backend> narrowed(const std::string& prefix, std::initializer_list<std::string> names) {
     if constexpr (narrows) {
-      const Linear wide = stacked(wide_, prefix, names);
+      const Linear wide = stacked(is_copied_ ? nowhere_ : wide_, prefix, names);
       const auto weight = take<Operand>(wide.weight.extent);
       const auto scale = take<float>(std::array{Index{1}});
-      if (has_memory()) narrowings_.push_back({wide.weight, weight, scale});
+      if (has_memory() && !is_copied_) narrowings_.push_back({wide.weight, weight, scale});
       return {weight, wide.bias, scale};
     } else {
       return stacked(prefix, names);
@@ -241,7 +289,10 @@ class WeightReader {
   const HunyuanConfig& config_;
   const Source& source_;
   std::map<std::string, Shape> tensors_;
-  Arena<Backend> memory_, wide_;
+  Arena<Backend> memory_, wide_, nowhere_;  // nowhere_ has no memory
+  Others others_;
+  bool is_copied_ = false;  // the section that is being placed
+  std::vector<Copy> copies_;
   std::vector<Narrowing> narrowings_;
 };
 

@@ -1,0 +1,39 @@
+// What the planner knows of a link, from the transfers that `bench` times too.
+#pragma once
+
+#include <algorithm>
+#include <string_view>
+#include <vector>
+
+#include "transfers.hpp"
+#include "weft/plan/hardware.hpp"
+
+namespace command {
+
+struct LinkTimes {
+  weft::Link messages;  // of the communicator's calls; their latency until they have been awaited
+  weft::Link stores;    // where there are none: of 0
+};
+
+/// Between pairs of ranks that are so far apart, all at once and both ways: what long transfers take beyond
+/// short ones. All ranks of the world call this together; each gets its own times.
+template <class Backend, class World>
+LinkTimes measured_links(World& world, int apart, weft::Index many = 256'000'000) {
+  constexpr weft::Index few = 0;
+  const int first = world.rank() / (2 * apart) * 2 * apart + world.rank() % apart;
+  std::vector<int> pair{world.rank()};
+  if (first + apart < world.size()) pair = {first, first + apart};
+  auto queue = Backend::queue(world);
+  using Pair = Transfers<Backend, typename World::Communicator>;
+  Pair transfers(queue, world.split("pair", pair), many, true);
+  const auto link = [&transfers, many](TransferKind kind) {
+    const double latency = transfers.seconds(kind, few);
+    return weft::Link{static_cast<double>(many) / (transfers.seconds(kind, many) - latency), latency};
+  };
+  LinkTimes times{link(TransferKind::send), {}};
+  if (transfers.has(TransferKind::stores))
+    times.stores = {link(TransferKind::stores).rate, transfers.seconds(TransferKind::barrier, few)};
+  return times;
+}
+
+}  // namespace command

@@ -1,0 +1,47 @@
+// Weights that are copied from another CUDA device, where there are two, against weights that were read.
+#include <doctest/doctest.h>
+
+#include "weft/backend/cuda.cuh"
+#include "weft/comm/peer/launch.cuh"
+#include "weft/comm/solo.hpp"
+#include "worlds.cpp"  // here too: nvcc lays out some lambdas otherwise than the host compiler, so no mixing
+
+namespace {
+
+using World = weft::Solo<weft::cuda::Queue>;
+
+/// Makes device `device` the current one, which then can be sent what is on the others.
+void choose(int device) {
+  weft::cuda::check(cudaSetDevice(device), "Choosing the device");
+  weft::peer::reach_other_devices(device, weft::peer::connected_device_count());
+}
+
+template <class Model>
+weft::Tensor evaluated(const Model& model, const Golden& golden) {
+  World world;
+  return weft::Engine<Model, weft::Local, World>(model, {}, world).forward(golden.evaluation());
+}
+
+template <class Element>
+void check_copies() {
+  using Model = weft::HunyuanDiT<weft::Cuda<Element, 16, 88>>;
+  const Golden golden("v12");
+  const auto folder = golden.folder / "model/transformer";
+  choose(weft::peer::connected_device_count() - 1);
+  const Model front(folder, {{0, 2}});
+  choose(0);
+  const Model whole(folder, {}, {&front}), read(folder);
+  CHECK(!front.has_block(2));
+  CHECK(evaluated(whole, golden).data == evaluated(read, golden).data);
+}
+
+}  // namespace
+
+TEST_CASE("A model is the same to the bit, whether its weights were read or copied from another device") {
+  check_copies<float>();
+  check_copies<__nv_bfloat16>();
+}
+
+TEST_CASE("Weights in FP8 are copied as they were narrowed, with their scales") {
+  check_copies<__nv_fp8_e4m3>();
+}
