@@ -111,7 +111,7 @@ class Transfers {
   void all_to_all(weft::Index rows) {
     std::vector<weft::Addressed> sends, receives;
     for (const int peer : peers()) {
-      sends.push_back({peer, strided(part(rows, peer))});
+      sends.push_back({peer, strided(part(rows, slot(peer)))});
       receives.push_back({peer, dense(to_, part(rows, peer))});
     }
     auto event = group_.all_to_all(queue_, sends, receives);
@@ -134,7 +134,7 @@ class Transfers {
       const weft::Range own = part(rows, group_.rank());
       auto* const theirs = static_cast<Element*>(memory[static_cast<std::size_t>(peer)].front());
       moves.push_back(
-          {.from = heads_of(strided(part(rows, peer))),
+          {.from = heads_of(strided(part(rows, slot(peer)))),
            .to = heads_of(weft::View<Element, 2>(theirs + own.begin * width, {own.size(), width}))});
     }
     move_heads(queue_, moves);
@@ -153,6 +153,9 @@ class Transfers {
     const weft::Index each = rows / (group_.size() - 1);
     return {member * each, (member + 1) * each};
   }
+
+  /// A peer's place among the others.
+  int slot(int peer) const { return peer < group_.rank() ? peer : peer - 1; }
 
   using Buffer = typename Backend::template Buffer<Element>;
 
