@@ -3,6 +3,7 @@
 
 #include <random>
 
+#include "on_devices.cuh"
 #include "staleness.hpp"
 #include "weft/backend/cuda.cuh"
 #include "weft/comm/peer/launch.cuh"
@@ -17,23 +18,26 @@ using Every = weft::DataParallel<weft::CfgParallel<weft::PipeFusion<weft::Ulysse
 
 template <class Element>
 using OnDevice = weft::HunyuanDiT<weft::Cuda<Element, 16, 88>>;
+template <class Element>
+using Models = OnDevices<OnDevice<Element>>;
 
 template <class Element, class Work>
-weft::Tensor on_one(const OnDevice<Element>& model, const Work& work) {
+weft::Tensor on_one(const Models<Element>& models, const Work& work) {
   weft::Solo<weft::cuda::Queue> world;
-  weft::Engine<OnDevice<Element>, weft::Local, weft::Solo<weft::cuda::Queue>> engine(model, {}, world);
+  weft::Engine<OnDevice<Element>, weft::Local, weft::Solo<weft::cuda::Queue>> engine(models.on(0), {}, world);
   return work(engine);
 }
 
 /// What rank 0 has, and what all ranks have sent.
 template <class Element, class Work>
-weft::Tensor on_mesh(const OnDevice<Element>& model, const weft::Mesh& mesh, const Work& work,
+weft::Tensor on_mesh(const Models<Element>& models, const weft::Mesh& mesh, const Work& work,
                      weft::Trace* trace = nullptr) {
   weft::Tensor out;
   weft::peer::launch(
       mesh.ranks(),
       [&](weft::peer::World& world) {
-        weft::Engine<OnDevice<Element>, Every, weft::peer::World> engine(model, mesh, world);
+        weft::Engine<OnDevice<Element>, Every, weft::peer::World> engine(models.on(world.device()), mesh,
+                                                                         world);
         weft::Tensor own = work(engine);
         CHECK(engine.loop_counts() == weft::QueueCounts());
         if (world.rank() == 0) out = std::move(own);
@@ -83,16 +87,16 @@ static_assert(weft::Push<weft::peer::Communicator>);
 TEST_CASE("peer: loops on any mesh equal one rank, while every step sees fresh keys") {
   for (const char* name : {"v12", "v11_hd88"}) {
     const Golden golden(name);
-    const OnDevice<float> model(golden.folder / "model/transformer");
+    const Models<float> models(golden.folder / "model/transformer");
     for (const char* loop : {"ddpm", "ddpm_rescale"}) {
       if (name == std::string("v11_hd88") && loop == std::string("ddpm_rescale")) continue;
       auto request = golden.request(loop);
       const auto paint = [&request](auto& engine) { return engine.generate(request); };
-      const weft::Tensor expected = on_one(model, paint);
-      for (weft::Mesh mesh : meshes(model.shape())) {
+      const weft::Tensor expected = on_one(models, paint);
+      for (weft::Mesh mesh : meshes(models.shape())) {
         mesh.warmup = static_cast<int>(request.sampler.size());
         CAPTURE(described(mesh));
-        CHECK(relative_l2(on_mesh(model, mesh, paint), expected) <= 1e-5);
+        CHECK(relative_l2(on_mesh(models, mesh, paint), expected) <= 1e-5);
       }
     }
   }
@@ -100,55 +104,55 @@ TEST_CASE("peer: loops on any mesh equal one rank, while every step sees fresh k
 
 TEST_CASE("peer: stale keys are the host's, recorded or traced, with the same bits every time") {
   const Golden golden("v12");
-  const OnDevice<float> model(golden.folder / "model/transformer");
+  const Models<float> models(golden.folder / "model/transformer");
   auto request = golden.request("ddim");
   const auto paint = [&request](auto& engine) { return engine.generate(request); };
   for (const weft::Mesh& mesh : {weft::Mesh{.pipe = 2, .patches = 4}, weft::Mesh{.pipe = 3, .patches = 5},
                                  weft::Mesh{.cfg = 2, .pipe = 2, .ulysses = 2, .patches = 3}}) {
     CAPTURE(described(mesh));
-    const weft::Tensor found = on_mesh(model, mesh, paint);
+    const weft::Tensor found = on_mesh(models, mesh, paint);
     CHECK(relative_l2(found, generate<Every>(golden.model, mesh, request)) <= 1e-5);
-    CHECK(on_mesh(model, mesh, paint).data == found.data);
+    CHECK(on_mesh(models, mesh, paint).data == found.data);
     weft::Trace trace(static_cast<int>(mesh.ranks()));
-    CHECK(relative_l2(on_mesh(model, mesh, paint, &trace), found) <= 1e-6);
+    CHECK(relative_l2(on_mesh(models, mesh, paint, &trace), found) <= 1e-6);
   }
 }
 
 TEST_CASE("peer: what staleness costs on the trained model is what it costs on the host") {
   const Shapes shapes;
-  const OnDevice<float> model(shapes.folder / "transformer");
+  const Models<float> models(shapes.folder / "transformer");
   const auto request = staleness_request(shapes);
-  check_staleness([&model, &request](const weft::Mesh& mesh) {
-    return on_mesh(model, mesh, [&request](auto& engine) { return engine.generate(request); });
+  check_staleness([&models, &request](const weft::Mesh& mesh) {
+    return on_mesh(models, mesh, [&request](auto& engine) { return engine.generate(request); });
   });
 }
 
 TEST_CASE("peer: half precision on any mesh is as near to one rank as rounding lets it") {
   const Golden golden("v11_hd88");
-  const OnDevice<__nv_bfloat16> model(golden.folder / "model/transformer");
+  const Models<__nv_bfloat16> models(golden.folder / "model/transformer");
   const auto evaluation = golden.evaluation();
   const auto evaluate = [&evaluation](auto& engine) { return engine.forward(evaluation); };
-  const weft::Tensor expected = on_one(model, evaluate);
-  for (const weft::Mesh& mesh : meshes(model.shape())) {
+  const weft::Tensor expected = on_one(models, evaluate);
+  for (const weft::Mesh& mesh : meshes(models.shape())) {
     if (mesh.cfg > 1) continue;
     CAPTURE(described(mesh));
-    CHECK(relative_l2(on_mesh(model, mesh, evaluate), expected) <= 1e-2);
+    CHECK(relative_l2(on_mesh(models, mesh, evaluate), expected) <= 1e-2);
   }
 }
 
 /// Little enough for compute-sanitizer --tool racecheck --kernel-name kns=weft, which is slow.
 TEST_CASE("peer: two steps on four ranks") {
   const Golden golden("v12");
-  const OnDevice<float> model(golden.folder / "model/transformer");
+  const Models<float> models(golden.folder / "model/transformer");
   auto request = golden.request("ddpm_rescale");
   request.sampler = weft::make_sampler("ddim", golden.schedule(), 2);
   request.step_noise = {};
   const auto paint = [&request](auto& engine) { return engine.generate(request); };
-  const weft::Tensor expected = on_one(model, paint);
+  const weft::Tensor expected = on_one(models, paint);
   for (const weft::Mesh& mesh :
        {weft::Mesh{.cfg = 2, .ulysses = 2}, weft::Mesh{.ring = 4}, weft::Mesh{.pipe = 4, .warmup = 2}}) {
     CAPTURE(described(mesh));
-    CHECK(relative_l2(on_mesh(model, mesh, paint), expected) <= 1e-5);
+    CHECK(relative_l2(on_mesh(models, mesh, paint), expected) <= 1e-5);
   }
 }
 
@@ -161,7 +165,7 @@ TEST_CASE("peer: what travels beside computation hides behind it in part") {
           "cross_attention_dim": 1024, "cross_attention_dim_t5": 2048, "text_len": 77, "text_len_t5": 256,
           "pooled_projection_dim": 1024, "use_style_cond_and_image_meta_size": false})",
       "8 blocks of HunyuanDiT v1.2"));
-  const OnDevice<__nv_bfloat16> model(config, weft::RandomWeights{});
+  const Models<__nv_bfloat16> models(config, weft::RandomWeights{});
   weft::Tensor clip({77, 1024}), t5({256, 2048}), clip_mask({77}), t5_mask({256});
   const weft::Request<Prompt> request{.prompts = {{clip, clip_mask, t5, t5_mask}},
                                       .negatives = {{clip, clip_mask, t5, t5_mask}},
@@ -173,7 +177,7 @@ TEST_CASE("peer: what travels beside computation hides behind it in part") {
         weft::Mesh{.pipe = 4, .patches = 8}, weft::Mesh{.cfg = 2, .pipe = 2, .patches = 4}}) {
     weft::Trace trace(static_cast<int>(mesh.ranks()));
     on_mesh(
-        model, mesh, [&request](auto& engine) { return engine.generate(request); }, &trace);
+        models, mesh, [&request](auto& engine) { return engine.generate(request); }, &trace);
     CAPTURE(described(mesh));
     for (const weft::Exposure& axis : exposures(trace)) {
       MESSAGE(described(mesh) << ": " << to_string(axis));

@@ -64,7 +64,9 @@ class WatchedDevice {
   cudaError_t asked() const {
     cudaError_t status = cudaEventRecord(event_, stream_);
     if (status == cudaSuccess) status = cudaEventQuery(event_);
-    return status == cudaErrorNotReady ? cudaSuccess : status;
+    if (status != cudaErrorNotReady) return status;
+    cudaGetLastError();  // which is no error of this thread
+    return cudaSuccess;
   }
 
   void watch(const std::stop_token& stop) const {
