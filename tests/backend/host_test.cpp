@@ -88,6 +88,15 @@ TEST_CASE("upload and download: a tensor to a view and back") {
   CHECK(download(queue, view).data == tensor.data);
   CHECK(download(queue, view).shape == tensor.shape);
   CHECK(download(queue, view.slice<1>({1, 3})).data == std::vector<float>{1, 2, 4, 5});
+  upload(queue, weft::Tensor({2, 2}, {6, 7, 8, 9}), view.slice<1>({1, 3}));
+  CHECK(download(queue, view).data == std::vector<float>{0, 6, 7, 3, 8, 9});
+}
+
+TEST_CASE("fill: the same value to every place") {
+  Queue queue;
+  const Buffer<float> buffer(queue, 4);
+  fill(queue, 3, buffer.view(std::array<Index, 1>{3}));
+  CHECK(download(queue, buffer.view(std::array<Index, 1>{4})).data == std::vector<float>{3, 3, 3, 0});
 }
 
 TEST_CASE("Queue: records spans in its lane, and works without one") {
@@ -104,6 +113,7 @@ TEST_CASE("Queue: replays what was recorded as any other step") {
   const auto recording = queue.record([&](Index step) { steps.push_back(queue.step(step).index()); }, 3);
   queue.replay(recording, 3);
   queue.replay(recording, 4);
+  CHECK(queue.counts().recordings == 1);
   CHECK(steps == std::vector<Index>{3, 4});
 }
 

@@ -1,6 +1,7 @@
 // Requests that follow one another on an engine, whatever the backend.
 #pragma once
 
+#include <cmath>
 #include <numeric>
 #include <stdexcept>
 #include <utility>
@@ -49,6 +50,12 @@ inline weft::Request<Prompt> several_prompts(const Golden& golden, weft::Index c
 /// The same, but for being told of a step it throws "enough".
 inline weft::Request<Prompt> failing_request(weft::Request<Prompt> request) {
   request.progress = [](weft::Index) { throw std::runtime_error("enough"); };
+  return request;
+}
+
+/// The same from a state that holds a number that is none, and so spreads.
+inline weft::Request<Prompt> spoilt_request(weft::Request<Prompt> request) {
+  request.noise.data.front() = NAN;
   return request;
 }
 
