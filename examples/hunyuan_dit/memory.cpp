@@ -96,8 +96,12 @@ weft::EngineTraits engine_of(const Options& options) {
   weft::EngineTraits engine;
   engine.tries_products = options.backend == Backend::cuda;
   if (options.launched && options.backend == Backend::cuda) {
-    engine.carrier = weft::Carrier::nccl;
-    engine.stores_heads = false, engine.packs_exchanges = true;
+    const bool is_one_host = options.launched->local_world == options.launched->world;
+    engine.lands_messages = is_one_host;
+    if (!is_one_host) {
+      engine.carrier = weft::Carrier::nccl;
+      engine.stores_heads = false, engine.packs_exchanges = true;
+    }
   }
   return engine;
 }

@@ -68,6 +68,20 @@ inline double activation_bytes(const CostModel& cost, Index layers, Index kept) 
   return bytes + 4.0 * static_cast<double>(floats);
 }
 
+/// Room for messages at the receiver: two slots for each sender.
+inline double message_bytes(const CostModel& cost) {
+  if (!cost.engine.lands_messages) return 0;
+  const Mesh& mesh = cost.mesh;
+  const Index tokens = cost.request.tokens,
+              features = cost.model.channels * cost.model.patch * cost.model.patch;
+  double bytes = 0;
+  if (mesh.ring > 1)
+    bytes += (mesh.copies_ring_cache() ? mesh.ring - 1 : 1) * 2 * cost.head_bytes(cost.ring_rows(tokens));
+  if (mesh.pipe > 1) bytes += std::min(mesh.pipe - 1, 2) * cost.activations(cost.rows(tokens));
+  bytes += 4.0 * static_cast<double>((mesh.cfg - 1) * cost.rows(tokens) * cost.pictures() * features);
+  return 2 * bytes;
+}
+
 /// A product is tried on an input and on three outputs of its own, and has a workspace.
 inline double trial_bytes(const CostModel& cost) {
   constexpr double workspaces = 2 * 67108864.0;
@@ -93,7 +107,7 @@ inline MemoryUse memory_use(const CostModel& cost, const std::vector<Range>& blo
   MemoryUse use{.weights = static_cast<double>(narrow * (narrows ? cost.request.operand_bytes : element) +
                                                wide * element + 4 * norms),
                 .keys = detail::key_bytes(cost, layers),
-                .activations = detail::activation_bytes(cost, layers, kept)};
+                .activations = detail::activation_bytes(cost, layers, kept) + detail::message_bytes(cost)};
   if (cost.engine.tries_products) use.preparing = detail::trial_bytes(cost);
   if (narrows)
     use.preparing =
