@@ -113,9 +113,10 @@ void check_faults(const char* visible, int devices) {
         CAPTURE(ended.said);
         CHECK(ended.code == 1);
         CHECK(ended.seconds < 10);
-        CHECK(
-            ended.said.starts_with(weft::sentence("CUDA device ", device, " of ", ranks_there,
-                                                  " has failed: an illegal memory access was encountered;")));
+        // The driver may fail other devices with it.
+        CHECK(ended.said.find(weft::sentence("CUDA device ", device, " of ", ranks_there)) !=
+              std::string::npos);
+        CHECK(ended.said.find(" failed: an illegal memory access was encountered;") != std::string::npos);
         CHECK(std::count(ended.said.begin(), ended.said.end(), '\n') == 1);
       }
 }

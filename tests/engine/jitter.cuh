@@ -78,9 +78,7 @@ cudaError_t __real_cudaLaunchKernelExC(const cudaLaunchConfig_t*, const void*, v
 
 cudaError_t __wrap_cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   Jitter::strike(stream);
-  const cudaError_t status = __real_cudaEventRecord(event, stream);
-  Jitter::strike(stream);
-  return status;
+  return __real_cudaEventRecord(event, stream);  // what came after might be recorded and never joined
 }
 
 cudaError_t __wrap_cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags) {

@@ -23,40 +23,38 @@ namespace weft::peer {
 
 using kernels::check;
 
-/// A device that is asked again and again, on a thread of its own, whether it still works. After a kernel
-/// that faults it does not, as long as the process lives; what other devices wait for from there never comes,
-/// and the host returns neither from waiting for those, nor from freeing their memory. So no exception could
-/// bring the ranks to their ends, and the process ends from here.
+/// A device that can be asked whether it still works. After a kernel that faults it does not, as long as the
+/// process lives.
 class WatchedDevice {
  public:
   /// The current one; `ranks` is who computes on it, such as "rank 1".
   explicit WatchedDevice(std::string ranks) : ranks_(std::move(ranks)) {
     check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "Watching the device");
     check(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming), "Watching the device");
-    thread_ = std::jthread([this](const std::stop_token& stop) { watch(stop); });
   }
   WatchedDevice(const WatchedDevice&) = delete;
   WatchedDevice& operator=(const WatchedDevice&) = delete;
   ~WatchedDevice() {
-    thread_ = {};
     cudaEventDestroy(event_);
     cudaStreamDestroy(stream_);
   }
 
-  /// Ends the process with one sentence and exit code 1 if the device has failed; from any thread.
-  void end_process_if_failed() const {
+  /// Such as "CUDA device 1 of rank 1".
+  std::string name() const { return sentence("CUDA device ", device_, " of ", ranks_); }
+
+  /// What it failed of, or success; the current device stays.
+  cudaError_t failure() const {
     int current = 0;
     cudaGetDevice(&current);
     cudaError_t status = cudaSuccess;
     for (int tries = 0; tries < 2; ++tries) {  // only an error that stays is the device's
-      status = cudaSuccess;
-      if (current != device_) status = cudaSetDevice(device_);
+      status = current == device_ ? cudaSuccess : cudaSetDevice(device_);
       if (status == cudaSuccess) status = asked();
       if (status == cudaSuccess) break;
       cudaGetLastError();
     }
-    if (status != cudaSuccess) end_process(cudaGetErrorString(status));
     if (current != device_) cudaSetDevice(current);
+    return status;
   }
 
  private:
@@ -69,37 +67,15 @@ class WatchedDevice {
     return cudaSuccess;
   }
 
-  void watch(const std::stop_token& stop) const {
-    constexpr std::chrono::milliseconds period(100);
-    cudaSetDevice(device_);
-    std::mutex mutex;
-    std::condition_variable_any changed;
-    std::unique_lock lock(mutex);
-    while (!stop.stop_requested()) {
-      end_process_if_failed();
-      changed.wait_for(lock, stop, period, [] { return false; });
-    }
-  }
-
-  [[noreturn]] void end_process(const char* reason) const {
-    static std::mutex speaking;  // never unlocked: the first to find a failure tells it alone
-    speaking.lock();
-    const std::string said =
-        sentence("CUDA device ", device_, " of ", ranks_, " has failed: ", reason,
-                 "; no rank can go on, so the process ends (compute-sanitizer finds a kernel that faults)\n");
-    std::fputs(said.c_str(), stderr);
-    std::fflush(stderr);
-    std::_Exit(1);
-  }
-
   std::string ranks_;
   int device_ = cuda::current_device();
   cudaStream_t stream_ = nullptr;
   cudaEvent_t event_ = nullptr;
-  std::jthread thread_;
 };
 
-/// The devices of a job.
+/// The devices of a job, which are asked again and again on a thread of its own. What other devices wait for
+/// from one that has failed never comes, and the host returns neither from waiting for those, nor from
+/// freeing their memory. So no exception could bring the ranks to their ends, and the process ends from here.
 class DeviceWatch {
  public:
   /// Watches the current device, too, from now on.
@@ -107,17 +83,51 @@ class DeviceWatch {
     auto device = std::make_unique<const WatchedDevice>(std::move(ranks));
     const std::lock_guard lock(mutex_);
     devices_.push_back(std::move(device));
+    if (!thread_.joinable()) thread_ = std::jthread([this](const std::stop_token& stop) { watch(stop); });
   }
 
-  /// Ends the process if one of them has failed.
-  void end_process_if_one_failed() const {
+  /// Ends the process with one sentence and exit code 1 if one of them has failed; from any thread.
+  void end_process_if_one_failed() {
     const std::lock_guard lock(mutex_);
-    for (const auto& device : devices_) device->end_process_if_failed();
+    if (failed().empty()) return;
+    std::this_thread::sleep_for(
+        std::chrono::milliseconds(50));  // the driver tells others of it, at times first
+    const std::vector<std::string> names = failed();
+    const std::string said =
+        sentence(listed(names), names.size() == 1 ? " has" : " have", " failed: ", reason_,
+                 "; no rank can go on, so the process ends (compute-sanitizer finds a kernel that faults)\n");
+    std::fputs(said.c_str(), stderr);
+    std::fflush(stderr);
+    std::_Exit(1);
   }
 
  private:
-  mutable std::mutex mutex_;
+  std::vector<std::string> failed() {
+    std::vector<std::string> names;
+    for (const auto& device : devices_) {
+      const cudaError_t status = device->failure();
+      if (status == cudaSuccess) continue;
+      names.push_back(device->name());
+      reason_ = cudaGetErrorString(status);
+    }
+    return names;
+  }
+
+  void watch(const std::stop_token& stop) {
+    constexpr std::chrono::milliseconds period(100);
+    std::mutex mutex;
+    std::condition_variable_any changed;
+    std::unique_lock lock(mutex);
+    while (!stop.stop_requested()) {
+      end_process_if_one_failed();
+      changed.wait_for(lock, stop, period, [] { return false; });
+    }
+  }
+
+  std::mutex mutex_;
   std::vector<std::unique_ptr<const WatchedDevice>> devices_;
+  const char* reason_ = nullptr;
+  std::jthread thread_;  // last: it looks at the rest
 };
 
 }  // namespace weft::peer

@@ -56,8 +56,8 @@ inline std::atomic<int> checked_devices = 1;
 /// Calls body(world) on `ranks` threads, as weft::launch does, each with its device as the current one.
 /// Before that, but once a process, devices check that they reach each other's memory; refused if they do
 /// not. A device that fails for good, as after a kernel that faults, ends the process within a second, with a
-/// sentence that names it and its ranks, and exit code 1: CUDA lets nobody wait any more for what the other
-/// ranks have queued.
+/// sentence that names it, its ranks and what the driver fails with it, and exit code 1: no rank could wait
+/// any more for what the others have queued.
 template <class Body>
 void launch(Index ranks, Body body, Trace* trace = nullptr) {
   const int count = weft::detail::checked_ranks(ranks, trace), devices = std::min(device_count(), count);
