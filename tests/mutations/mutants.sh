@@ -17,8 +17,8 @@ mutant unmade comm/peer/message.cuh '/from\.ready->hold(stream);/d'        # a c
 mutant unread comm/peer/message.cuh '/to\.ready->hold(stream);/d'          # a copy over what is still read
 mutant unarrived comm/peer.cuh 's/message\.end->hold/if (message.lane) &/'  # who receives does not wait
 mutant unsent comm/peer.cuh 's/message\.end->hold/if (!message.lane) &/'    # who sends does not wait
-mutant heads_unpushed policy/ulysses.hpp '/void push_heads/,/^    }/{/group_\.pushed/d}'
-mutant back_unpushed policy/ulysses.hpp '/void push_back/,/^    }/{/group_\.pushed/d}'
+mutant heads_unpushed policy/ulysses.hpp '/void push_heads/,/^    }/{/end_push(/d}'
+mutant back_unpushed policy/ulysses.hpp '/void push_back/,/^    }/{/end_push(/d}'
 mutant one_travelling policy/ring.hpp 's/travelling(hop % 2, coming)/travelling(0, coming)/'
 mutant unready_sum comm/peer.cuh "$exchange;"'s/const auto all = reach(/const auto all = exchange(/'
 mutant early_sum comm/peer.cuh '/void all_reduce/,/^  }/{/ pushed(queue/{h;d};/"Copying sums");/G}'  # after the copy
