@@ -51,7 +51,7 @@ class Transfers {
       const weft::Index size = 2 * rows_of(most_bytes) * width;
       from_ = {queue_, size}, to_ = {queue_, size};
     });
-    if (group_.size() > 1) weft::reserve(group_, peers(), most_bytes);
+    if (group_.size() > 1) weft::reserve(group_, weft::others(group_), most_bytes);
   }
 
   bool has(TransferKind kind) const {
@@ -110,7 +110,7 @@ class Transfers {
 
   void all_to_all(weft::Index rows) {
     std::vector<weft::Addressed> sends, receives;
-    for (const int peer : peers()) {
+    for (const int peer : weft::others(group_)) {
       sends.push_back({peer, strided(part(rows, slot(peer)))});
       receives.push_back({peer, dense(to_, part(rows, peer))});
     }
@@ -130,7 +130,7 @@ class Transfers {
   void store(weft::Index rows) {
     const auto memory = group_.reach(queue_, {dense(to_, {0, 0}).data});
     std::vector<weft::HeadMove<Element>> moves;
-    for (const int peer : peers()) {
+    for (const int peer : weft::others(group_)) {
       const weft::Range own = part(rows, group_.rank());
       auto* const theirs = static_cast<Element*>(memory[static_cast<std::size_t>(peer)].front());
       moves.push_back(
@@ -139,13 +139,6 @@ class Transfers {
     }
     move_heads(queue_, moves);
     group_.pushed(queue_, {});
-  }
-
-  std::vector<int> peers() const {
-    std::vector<int> out;
-    for (int member = 0; member < group_.size(); ++member)
-      if (member != group_.rank()) out.push_back(member);
-    return out;
   }
 
   /// The rows of a member where `rows` are for all others.

@@ -64,12 +64,6 @@ std::vector<int> everybody() {
   return out;
 }
 
-std::vector<int> others() {
-  std::vector<int> out = everybody();
-  out.erase(out.begin() + all_processes->rank());
-  return out;
-}
-
 /// Whether NCCL takes each process for a host of its own.
 bool shares_gpu() { return std::getenv("NCCL_HOSTID") != nullptr; }
 
@@ -84,7 +78,7 @@ TEST_CASE("nccl: an all-to-all of uneven counts, some of them zero") {
   Queue queue;
   auto group = all_processes->split("group", everybody());
   SUBCASE("by NCCL's calls") {}
-  SUBCASE("by copies") { group.reserve(others(), 12000); }
+  SUBCASE("by copies") { group.reserve(weft::others(*all_processes), 12000); }
   const int ranks = group.size(), self = group.rank();
   const auto size = [](int from, int to) { return (from + 2 * to) % 4 * 1000; };
   std::vector<Device<int>> out, in;
@@ -109,7 +103,7 @@ TEST_CASE("nccl: an all-to-all of columns, in rows of any width") {
   Queue queue;
   auto group = all_processes->split("group", everybody());
   SUBCASE("by NCCL's calls") {}
-  SUBCASE("by copies") { group.reserve(others(), 160); }
+  SUBCASE("by copies") { group.reserve(weft::others(*all_processes), 160); }
   const int ranks = group.size(), self = group.rank();
   const Index rows = 5;
   for (const Index width : {1, 4, 6, 8}) {  // of the columns for each peer, in numbers of 4 bytes
@@ -145,7 +139,7 @@ TEST_CASE("nccl: an all-gather of uneven counts") {
   Queue queue;
   auto group = all_processes->split("group", everybody());
   SUBCASE("by NCCL's calls") {}
-  SUBCASE("by copies") { group.reserve(others(), 8); }
+  SUBCASE("by copies") { group.reserve(weft::others(*all_processes), 8); }
   std::vector<Device<int>> parts;
   std::vector<Block> blocks;
   for (int member = 0; member < group.size(); ++member)
@@ -306,9 +300,9 @@ TEST_CASE("nccl: what was not reserved is rejected, and so is memory that was no
   Queue queue(nullptr, nullptr, 0, all_processes->heap());
   auto group = all_processes->split("small", everybody());
   if (!group.pushes()) return;
-  group.reserve(others(), 8);
+  group.reserve(weft::others(*all_processes), 8);
   Device<int> large(queue, Numbers(500));
-  const int peer = others().front();
+  const int peer = weft::others(*all_processes).front();
   CHECK_THROWS_WITH_AS(group.send(queue, large.view(), peer), doctest::Contains("was not reserved"),
                        std::logic_error);
   CHECK_THROWS_WITH_AS(group.reach(queue, {large.view().data}), doctest::Contains("take_together"),

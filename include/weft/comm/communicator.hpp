@@ -31,6 +31,15 @@ concept Member = requires(C& c, typename C::Queue& queue, typename C::Event& eve
   { c.wait(queue, event) } -> std::same_as<void>;
 };
 
+/// All members but the caller, in order.
+template <class C>
+std::vector<int> others(const C& communicator) {
+  std::vector<int> out;
+  for (int member = 0; member < communicator.size(); ++member)
+    if (member != communicator.rank()) out.push_back(member);
+  return out;
+}
+
 /// A block to or from one member.
 template <class C>
 concept SendReceive = Member<C> && requires(C& c, typename C::Queue& queue, const Block& block, int peer) {

@@ -23,12 +23,10 @@ struct CfgParallel : detail::Ordered<Axis::cfg, Inner> {
 
     void prepare(Queue& queue, const Job& job) {
       Base::prepare(queue, job);
-      std::vector<int> others;
-      for (int member = 0; member < group_.size(); ++member)
-        if (member != group_.rank()) others.push_back(member);
+      if (group_.size() == 1) return;
       const Index features = job.model.channels * job.model.patch * job.model.patch;
-      if (!others.empty())
-        reserve(group_, others, this->tokens() * job.pictures * features * static_cast<Index>(sizeof(float)));
+      reserve(group_, others(group_),
+              this->tokens() * job.pictures * features * static_cast<Index>(sizeof(float)));
     }
 
     static Range branches(const Mesh& mesh, int rank, Index count) {

@@ -39,7 +39,7 @@ struct Ring : detail::Ordered<Axis::ring, Inner> {
         most = std::max(most, job.layout.of_ring(member).size());
       const Index size = 2 * most * heads * job.model.head_dim,
                   bytes = size * static_cast<Index>(sizeof(Element));
-      if (this->mesh().copies_ring_cache()) return reserve(group_, others(), bytes);
+      if (this->mesh().copies_ring_cache()) return reserve(group_, others(group_), bytes);
       reserve(group_, {previous()}, bytes);
       for (Buffer& buffer : travelling_) buffer = {queue, size};
     }
@@ -84,12 +84,6 @@ struct Ring : detail::Ordered<Axis::ring, Inner> {
     }
 
     int previous() const { return (group_.rank() + group_.size() - 1) % group_.size(); }
-    std::vector<int> others() const {
-      std::vector<int> out;
-      for (int member = 0; member < group_.size(); ++member)
-        if (member != group_.rank()) out.push_back(member);
-      return out;
-    }
 
     /// Slices go from rank to rank.
     void attend_rotating(Queue& queue, Index layer, const View<const Element, 4>& q,

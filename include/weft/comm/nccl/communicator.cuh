@@ -61,7 +61,7 @@ class Communicator {
     ncclComm_t comm = split_off(group_->comm(), color, out.rank());
     if (!comm) return out;
     out.group_ = std::make_shared<Channel>(home_, comm, out.name_, out.members_.of_world());
-    const std::vector<int> peers = out.peers();
+    const std::vector<int> peers = others(out);
     out.group_->connect(peers, peers);
     if (home_->heap) out.team_ = Team::of(comm, out.size(), out.rank());
     if (name == "pipe" && !out.team_) out.links_ = Links(home_, comm, out.name_, out.members_);
@@ -94,7 +94,7 @@ class Communicator {
 
   Event all_gather(Queue& queue, std::span<const Block> blocks) {
     std::vector<Addressed> sends, receives;
-    for (const int peer : peers()) {
+    for (const int peer : others(*this)) {
       sends.push_back({peer, blocks[static_cast<std::size_t>(rank())]});
       receives.push_back({peer, blocks[static_cast<std::size_t>(peer)]});
     }
@@ -111,7 +111,7 @@ class Communicator {
     if (group_->allocations() > before) queue.count_allocation();
     const View<double, 2> rows(all, {size(), count});
     std::vector<Addressed> sends, receives;
-    for (const int peer : peers()) {
+    for (const int peer : others(*this)) {
       sends.push_back({peer, values});
       receives.push_back({peer, rows[peer]});
     }
@@ -177,13 +177,6 @@ class Communicator {
     check(ncclCommCount(world, &size), "asking for the number of ranks");
     check(ncclCommUserRank(world, &rank), "asking for the rank");
     return {size, rank};
-  }
-
-  std::vector<int> peers() const {
-    std::vector<int> out;
-    for (int member = 0; member < size(); ++member)
-      if (member != rank()) out.push_back(member);
-    return out;
   }
 
   void count(const Traffic& sent) {
