@@ -80,7 +80,8 @@ void print(const SizeReport& size, const Roofline& roofline) {
       "a request of %zu steps: the first %.1f ms, %.1f of them beyond its steps; the second %.1f ms, %.1f\n",
       first.step_ms.size(), first.ms, first.beyond_steps_ms(), second.ms, second.beyond_steps_ms());
   if (!size.launch_ms.empty())
-    std::printf("to launch a step takes the host %.3f ms\n", median(size.launch_ms));
+    std::printf("to launch a step takes the host %.3f ms, where it need not wait for room\n",
+                std::ranges::min(size.launch_ms));
   if (!size.slices.empty()) print_operators(size, roofline, step);
   if (size.error) std::printf("relative L2 distance of an evaluation from float32's: %.2e\n", *size.error);
 }

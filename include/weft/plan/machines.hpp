@@ -80,13 +80,14 @@ inline constexpr std::array nvlink3{Tier{8, 240 * gb, 8 * us}, Tier{8, 240 * gb,
 /// 18 links a GPU (H100 data sheet: 900 GB/s both ways). Hosts: a card of 400 Gb/s a GPU, as a DGX H100 has.
 inline constexpr std::array nvlink4{Tier{8, 370 * gb, 8 * us}, Tier{8, 370 * gb, 8 * us},
                                     Tier{all_gpus, 48 * gb, 20 * us}};
-/// The same links between H200s of one host. Copies as `hunyuan_dit plan --calibrate` measured them on
-/// 2026-11-26. Stores of the kernels that norm and move heads, and a barrier's wait for one other GPU: what
-/// steps of Ulysses take on two and four of them beyond those of the guidance split (tests/plan, the same
-/// day), since no kernel was timed alone. Hosts as above.
-inline constexpr Link nvlink4_stores{300 * gb, 5 * us};
-inline constexpr std::array nvlink4_h200{Tier{8, 397 * gb, 4 * us, false, nvlink4_stores},
-                                         Tier{8, 397 * gb, 4 * us, false, nvlink4_stores},
+/// The same links between H200s of one host, as `hunyuan_dit plan --calibrate` measured them on 2026-11-26:
+/// copies of one GPU to another, stores of kernels, and messages of processes over NCCL (both ways at once,
+/// with their waiting). A barrier takes 2.0 us where ranks come to it together; in a step they do not, and
+/// what Ulysses' steps on two and four GPUs take beyond those of the guidance split (tests/plan, the same
+/// day) is 5. Hosts as above.
+inline constexpr Link nvlink4_stores{359 * gb, 5 * us}, nvlink4_nccl{303 * gb, 23 * us};
+inline constexpr std::array nvlink4_h200{Tier{8, 397 * gb, 4 * us, false, nvlink4_stores, nvlink4_nccl},
+                                         Tier{8, 397 * gb, 4 * us, false, nvlink4_stores, nvlink4_nccl},
                                          Tier{all_gpus, 48 * gb, 20 * us}};
 /// Between two replays of a graph of several H200s, which begin and end with all of them: what steps at 512
 /// px take on two GPUs beyond their kernels and transfers (tests/plan).
