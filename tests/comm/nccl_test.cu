@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "weft/backend/cuda.cuh"
+#include "weft/backend/cuda/host_copy.cuh"
 #include "weft/comm/gather_trace.hpp"
 #include "weft/comm/nccl/host_messages.cuh"
 #include "weft/comm/world.hpp"
@@ -36,7 +37,7 @@ class Device {
 
   void set(const std::vector<T>& numbers) {
     queue_.synchronize();
-    check(cudaMemcpy(view().data, numbers.data(), size_ * sizeof(T), cudaMemcpyHostToDevice), "Copying");
+    weft::cuda::copy_from_host(view().data, numbers.data(), size_ * sizeof(T));
   }
   std::vector<T> get() {
     queue_.synchronize();

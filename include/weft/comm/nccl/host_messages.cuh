@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <memory>
 
+#include "weft/backend/cuda/host_copy.cuh"
 #include "weft/comm/nccl.cuh"
 
 namespace weft::nccl {
@@ -24,8 +25,7 @@ class HostMessages {
   /// Return when it is done.
   Event send(Queue& queue, const Block& block, int to) {
     std::byte* const memory = device_memory(block);
-    check(cudaMemcpy(memory, block.data, static_cast<std::size_t>(block.bytes()), cudaMemcpyHostToDevice),
-          "Copying to the device");
+    cuda::copy_from_host(memory, block.data, static_cast<std::size_t>(block.bytes()));
     nccl::Event event = world_.send(queue, View<std::byte, 1>(memory, {block.bytes()}), to);
     finish(queue, event);
     return {};

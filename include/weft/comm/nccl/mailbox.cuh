@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "weft/backend/cuda/flag.cuh"
+#include "weft/backend/cuda/host_copy.cuh"
 #include "weft/comm/block.hpp"
 #include "weft/comm/nccl/exchange.cuh"
 #include "weft/comm/nccl/window.cuh"
@@ -56,8 +57,7 @@ class Mailbox {
     for (int member = 0; member < members_; ++member)
       for (int slot = 0; slot < slots_; ++slot) {
         const std::uint32_t free = 1;
-        check(cudaMemcpy(flag(self_, Kind::free, member, slot), &free, sizeof free, cudaMemcpyHostToDevice),
-              "Freeing slots");
+        cuda::copy_from_host(flag(self_, Kind::free, member, slot), &free, sizeof free);
       }
     exchange_({0});
   }

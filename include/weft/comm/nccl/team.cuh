@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "weft/backend/cuda/host_copy.cuh"
 #include "weft/comm/nccl/exchange.cuh"
 #include "weft/comm/nccl/mailbox.cuh"
 #include "weft/comm/nccl/window.cuh"
@@ -62,8 +63,7 @@ class Team {
     if (exchange_.most(window_.empty() ? 1 : 0) == 1) return false;
     for (int member = 0; member < members_; ++member) {
       const std::uint32_t sent = pattern(self_, member);
-      check(cudaMemcpy(word(member, first + self_), &sent, sizeof sent, cudaMemcpyHostToDevice),
-            "Storing into another device");
+      cuda::copy_from_host(word(member, first + self_), &sent, sizeof sent);
     }
     exchange_({0});
     bool arrived = true;
