@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "weft/backend/cuda/host_copy.cuh"
 #include "weft/check.cuh"
 #include "weft/core/range.hpp"
 
@@ -25,7 +26,7 @@ class DeviceArray {
 
   void fill(int byte) { check(cudaMemset(data_, byte, size_ * sizeof(T)), "cudaMemset"); }
   void upload(const std::vector<T>& host) {
-    check(cudaMemcpy(data_, host.data(), size_ * sizeof(T), cudaMemcpyHostToDevice), "Uploading");
+    cuda::copy_from_host(data_, host.data(), static_cast<std::size_t>(size_) * sizeof(T));
   }
   std::vector<T> download() const {
     std::vector<T> host(size_);
