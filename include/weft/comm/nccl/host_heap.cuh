@@ -61,6 +61,7 @@ class HostHeap {
     std::erase_if(windows_, [](const auto& entry) { return entry.second.expired(); });
     const auto window =
         std::make_shared<Window>(host_, members_, team_->exchange().most(static_cast<Index>(bytes)));
+    window->need();
     windows_[provided_++] = window;
     return {window, window->own()};
   }

@@ -54,6 +54,7 @@ class Mailbox {
     sent_.assign(static_cast<std::size_t>(members_), 0);
     expected_ = taken_ = sent_;
     window_.emplace(comm_, members_, flag_bytes() + senders_ * slots_ * capacity_);
+    window_->need();
     for (int member = 0; member < members_; ++member)
       for (int slot = 0; slot < slots_; ++slot) {
         const std::uint32_t free = 1;

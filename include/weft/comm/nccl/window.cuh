@@ -4,6 +4,7 @@
 #include <nccl.h>
 
 #include <cstddef>
+#include <stdexcept>
 #include <utility>
 #include <vector>
 
@@ -12,7 +13,10 @@
 
 #if NCCL_VERSION_CODE >= NCCL_VERSION(2, 28, 0)
 #define WEFT_NCCL_HAS_WINDOWS 1
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-parameter"
 #include <nccl_device.h>
+#pragma GCC diagnostic pop
 #else
 #define WEFT_NCCL_HAS_WINDOWS 0
 #endif
@@ -54,9 +58,9 @@ class Window {
     memory_ = static_cast<std::byte*>(memory);
     check(cudaMemset(memory, 0, static_cast<std::size_t>(bytes)), "Zeroing memory");
     check(cudaDeviceSynchronize(), "Zeroing memory");
-    check(ncclCommWindowRegister(comm, memory, static_cast<std::size_t>(bytes), &window_,
-                                 NCCL_WIN_COLL_SYMMETRIC),
-          "sharing memory among ranks");
+    if (ncclCommWindowRegister(comm, memory, static_cast<std::size_t>(bytes), &window_,
+                               NCCL_WIN_COLL_SYMMETRIC) != ncclSuccess)
+      window_ = nullptr;
     if (window_) find_members(members);
   }
   Window(const Window&) = delete;
@@ -67,6 +71,12 @@ class Window {
   }
 
   bool empty() const { return window_ == nullptr; }
+  /// Throws if it is empty, where earlier ones of these ranks were not.
+  void need() const {
+    if (empty())
+      throw std::runtime_error(sentence("NCCL could not share ", bytes_,
+                                        " bytes among the ranks of this host: ", ncclGetLastError(comm_)));
+  }
   /// A member's memory, where this rank reaches it.
   std::byte* of(int member) const { return members_[static_cast<std::size_t>(member)]; }
   std::byte* own() const { return memory_; }
@@ -103,6 +113,7 @@ class Window {
   Window(ncclComm_t, int, Index) {}
 
   bool empty() const { return true; }
+  void need() const {}
   std::byte* of(int) const { return nullptr; }
   std::byte* own() const { return nullptr; }
   bool holds(const std::byte*) const { return false; }
