@@ -82,9 +82,9 @@ TEST_CASE("What is not known of a machine costs nothing: an H200 with an H100's 
 
 TEST_CASE("NCCL's own rates are used where messages are its") {
   weft::CostModel cost = cost_of(cfg2, 1024, {}, "h200-nvlink");
-  cost.engine.carrier = weft::Carrier::nccl;
   const double as_copies = predict(cost).step;
   for (weft::Tier& tier : cost.hardware.tiers) tier.nccl = {1e9, 1e-3};
+  cost.engine.carrier = weft::Carrier::nccl;
   CHECK(predict(cost).step > as_copies + 0.9e-3);
   cost.engine.carrier = weft::Carrier::copies;
   CHECK(predict(cost).step == doctest::Approx(as_copies));
