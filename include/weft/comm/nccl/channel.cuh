@@ -13,11 +13,11 @@
 #include <vector>
 
 #include "weft/backend/cuda/queue.cuh"
+#include "weft/backend/cuda/transfer_stream.cuh"
 #include "weft/comm/nccl/check.cuh"
 #include "weft/comm/nccl/event.cuh"
 #include "weft/comm/nccl/home.cuh"
 #include "weft/comm/nccl/transfer_slice.hpp"
-#include "weft/comm/nccl/transfer_stream.cuh"
 #include "weft/pack.cuh"
 
 namespace weft::nccl {
@@ -49,7 +49,7 @@ class Channel {
     if (std::uncaught_exceptions() > 0) {
       ncclCommAbort(comm_);  // the others may never come
     } else {
-      cudaStreamSynchronize(stream_);
+      cudaStreamSynchronize(stream_.get());
     }
     for (const auto& [data, size, handle] : memory_) {
       if (handle && std::uncaught_exceptions() == 0) ncclCommDeregister(comm_, handle);
@@ -70,15 +70,15 @@ class Channel {
       receives.push_back({peer, View<std::byte, 1>(room + place * length, {length})});
     }
     transfer(nullptr, sends, receives);
-    check(cudaStreamSynchronize(stream_), "Connecting ranks");
+    check(cudaStreamSynchronize(stream_.get()), "Connecting ranks");
   }
 
   ncclComm_t comm() const { return comm_; }
-  cudaStream_t stream() const { return stream_; }
+  cudaStream_t stream() const { return stream_.get(); }
 
   /// What follows waits for all that is on the queue's stream now.
-  void begin(cudaStream_t queue) { cuda::moment_in(queue)->hold(stream_); }
-  Event end() { return {cuda::moment_in(stream_)}; }
+  void begin(cudaStream_t queue) { cuda::moment_in(queue)->hold(stream_.get()); }
+  Event end() { return {cuda::moment_in(stream_.get())}; }
 
   /// The messages of one operation, by ranks of this channel, none of them empty; in the trace from when it
   /// could begin until all have gone and come. Rows with gaps go through dense memory.
@@ -99,24 +99,24 @@ class Channel {
     };
     const auto outgoing = place(sends), incoming = place(receives);
 
-    const auto begun = timeline ? cuda::moment_in(stream_, cuda::Event::Kind::time) : nullptr;
-    kernels::move_packed_rows<kernels::Packing::into_dense>(stream_, outgoing);
+    const auto begun = timeline ? cuda::moment_in(stream_.get(), cuda::Event::Kind::time) : nullptr;
+    kernels::move_packed_rows<kernels::Packing::into_dense>(stream_.get(), outgoing);
     check(ncclGroupStart(), "opening a group");
     auto packed = outgoing.begin();
     for (const auto& [peer, block] : sends)
       check(ncclSend(block.is_dense() ? block.data : (packed++)->dense,
-                     static_cast<std::size_t>(block.bytes()), ncclInt8, peer, comm_, stream_),
+                     static_cast<std::size_t>(block.bytes()), ncclInt8, peer, comm_, stream_.get()),
             "sending");
     packed = incoming.begin();
     for (const auto& [peer, block] : receives)
       check(ncclRecv(block.is_dense() ? block.data : (packed++)->dense,
-                     static_cast<std::size_t>(block.bytes()), ncclInt8, peer, comm_, stream_),
+                     static_cast<std::size_t>(block.bytes()), ncclInt8, peer, comm_, stream_.get()),
             "receiving");
     check(ncclGroupEnd(), "closing a group");
-    kernels::move_packed_rows<kernels::Packing::out_of_dense>(stream_, incoming);
+    kernels::move_packed_rows<kernels::Packing::out_of_dense>(stream_.get(), incoming);
     if (timeline)
       timeline->add(transfer_slice(name_, members_, sends, receives), begun,
-                    cuda::moment_in(stream_, cuda::Event::Kind::time));
+                    cuda::moment_in(stream_.get(), cuda::Event::Kind::time));
   }
 
   /// At least so much for one operation; the next may write over it. Taken when it is first asked for, that
@@ -151,7 +151,7 @@ class Channel {
   ncclComm_t comm_;
   std::string name_;
   std::vector<int> members_;
-  TransferStream stream_;
+  cuda::TransferStream stream_;
   std::vector<Memory> memory_;
 };
 

@@ -224,7 +224,7 @@ class Communicator {
     for (auto& [peer, blocks] : by_peer(receives))
       event.expected.push_back(team_->mailbox().expect(peer, std::move(blocks)));
     if (sends.empty()) return event;
-    const cudaStream_t stream = home_->transfers;
+    const cudaStream_t stream = home_->transfers.get();
     cuda::moment_in(queue.stream())->hold(stream);
     const auto kind = queue.timeline() ? cuda::Event::Kind::time : cuda::Event::Kind::order;
     const auto begin = cuda::moment_in(stream, kind);
@@ -244,7 +244,7 @@ class Communicator {
   /// CUDA may run on one channel of the device what could run at the same time, and does not know that ranks
   /// wait for each other: so what waits for a message comes after all that this rank has sent before.
   void receive(Queue& queue, const Mailbox::Expected& message) {
-    const cudaStream_t stream = home_->transfers;
+    const cudaStream_t stream = home_->transfers.get();
     if (is_recording(stream) == is_recording(queue.stream())) cuda::moment_in(stream)->hold(queue.stream());
     team_->mailbox().receive(queue.stream(), message);
   }

@@ -8,10 +8,10 @@
 #include <mutex>
 #include <string>
 
+#include "weft/backend/cuda/transfer_stream.cuh"
 #include "weft/comm/communicator.hpp"
 #include "weft/comm/nccl/check.cuh"
 #include "weft/comm/nccl/host_heap.cuh"
-#include "weft/comm/nccl/transfer_stream.cuh"
 #include "weft/core/trace.hpp"
 
 namespace weft::nccl {
@@ -50,7 +50,7 @@ class Home {
 
   Lane* lane = nullptr;  // of the trace
   TrafficByName traffic;
-  TransferStream transfers;        // of all messages that copy engines carry
+  cuda::TransferStream transfers;  // of all messages that copy engines carry
   std::unique_ptr<HostHeap> heap;  // null where no other rank reaches this one's memory
 
  private:

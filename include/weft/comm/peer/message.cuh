@@ -7,34 +7,18 @@
 
 #include "weft/backend/cuda/current_device.cuh"
 #include "weft/backend/cuda/event.cuh"
+#include "weft/backend/cuda/transfer_stream.cuh"
 #include "weft/comm/block.hpp"
 
 namespace weft::peer {
 
 using cuda::check;
 
-/// A stream for transfers, beside those that compute.
-class Lane {
+/// What a rank sends goes through it; at its end all has arrived.
+class Lane : public cuda::TransferStream {
  public:
-  /// On the current device, of the greatest priority: other ranks wait for what it carries.
-  Lane() {
-    int least = 0, greatest = 0;
-    check(cudaDeviceGetStreamPriorityRange(&least, &greatest), "Creating a stream");
-    check(cudaStreamCreateWithPriority(&stream_, cudaStreamNonBlocking, greatest), "Creating a stream");
-  }
-  Lane(const Lane&) = delete;
-  Lane& operator=(const Lane&) = delete;
-  ~Lane() {
-    cudaStreamSynchronize(stream_);
-    cudaStreamDestroy(stream_);
-  }
-
-  cudaStream_t get() const { return stream_; }
-  int device() const { return device_; }
-
- private:
-  int device_ = cuda::current_device();
-  cudaStream_t stream_ = nullptr;
+  Lane() = default;
+  ~Lane() { cudaStreamSynchronize(get()); }
 };
 
 /// `ready` is when the block may be read, or written. The sender brings the stream, and the moments between
