@@ -3,8 +3,29 @@
 #include <doctest/doctest.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <unistd.h>
+
+#include <cerrno>
 
 #include "temporary_folder.hpp"
+
+namespace {
+
+/// What the next calls of fsync do.
+struct Synced {
+  int error = 0;
+  std::filesystem::path target{};  // looked at
+  std::string seen{};              // in the target, at the call
+} synced;
+
+}  // namespace
+
+/// Takes the C library's place in this program.
+extern "C" int fsync(int) {
+  if (!synced.target.empty()) synced.seen = std::filesystem::exists(synced.target) ? "replaced" : "not yet";
+  errno = synced.error;
+  return synced.error == 0 ? 0 : -1;
+}
 
 using doctest::Contains;
 using weft::OutputFile;
@@ -48,6 +69,48 @@ TEST_CASE("OutputFile: writes through a symbolic link") {
   CHECK(std::filesystem::is_symlink(folder / "link"));
 }
 
+TEST_CASE("OutputFile: writes through links to the last target, which need not exist") {
+  const TemporaryFolder folder;
+  std::filesystem::create_directory(folder / "out");
+  std::filesystem::create_symlink("out/second", folder / "first");
+  std::filesystem::create_symlink("target", folder / "out/second");
+  const OutputFile file(folder / "first");
+  CHECK(folder.count() == 2);
+  file.commit(bytes_of("new"));
+  CHECK(folder.read("out/target") == "new");
+  CHECK(std::filesystem::is_symlink(folder / "first"));
+  CHECK(std::filesystem::is_symlink(folder / "out/second"));
+}
+
+TEST_CASE("OutputFile: links that lead nowhere are refused with the reason") {
+  const TemporaryFolder folder;
+  std::filesystem::create_symlink("none/target", folder / "dangling");
+  std::filesystem::create_symlink("loop", folder / "loop");
+  std::filesystem::create_symlink("/dev/null", folder / "device");
+  CHECK_THROWS_WITH_AS(OutputFile(folder / "dangling"), Contains("none; create it first"), Refused);
+  CHECK_THROWS_WITH_AS(OutputFile(folder / "loop"), Contains("loop: Too many levels of symbolic links"),
+                       Refused);
+  CHECK_THROWS_WITH_AS(OutputFile(folder / "loop/a"), Contains("Too many levels of symbolic links"), Refused);
+  CHECK_THROWS_WITH_AS(OutputFile(folder / "device"), Contains("device: it is not a regular file"), Refused);
+  int pipe_ends[2];
+  REQUIRE(::pipe(pipe_ends) == 0);
+  const std::string pipe = "/proc/self/fd/" + std::to_string(pipe_ends[1]);
+  CHECK_THROWS_WITH_AS(OutputFile{pipe}, Contains("it is not a regular file"), Refused);
+  for (const int end : pipe_ends) ::close(end);
+}
+
+TEST_CASE("OutputFile: bytes are on the disk before they have the name, or nothing changes") {
+  const TemporaryFolder folder;
+  synced = {.target = folder / "a.png"};
+  OutputFile(folder / "a.png").commit(bytes_of("new"));
+  CHECK(synced.seen == "not yet");
+  synced = {.error = EIO};
+  CHECK_THROWS_WITH(OutputFile(folder / "a.png").commit(bytes_of("newer")), Contains("Input/output error"));
+  synced = {};
+  CHECK(folder.read("a.png") == "new");
+  CHECK(folder.count() == 1);
+}
+
 TEST_CASE("OutputFile: what cannot be written is refused at once") {
   const TemporaryFolder folder;
   folder.write("file", "");
@@ -62,14 +125,17 @@ TEST_CASE("OutputFile: what cannot be written is refused at once") {
   CHECK(folder.count() == 1);
 }
 
-TEST_CASE("OutputFile: a full disk is no refusal and leaves the old file alone") {
+TEST_CASE("OutputFile: a full disk is no refusal and leaves the old file alone, whatever SIGXFSZ does") {
+  void (*action)(int) = SIG_IGN;
+  SUBCASE("is ignored") {}
+  SUBCASE("ends the process") { action = SIG_DFL; }
   const TemporaryFolder folder;
   folder.write("a.png", "old");
   const OutputFile file(folder / "a.png");
 
   rlimit before{};
   REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
-  const auto handler = ::signal(SIGXFSZ, SIG_IGN);
+  const auto handler = ::signal(SIGXFSZ, action);
   const rlimit four_bytes{4, before.rlim_max};
   REQUIRE(::setrlimit(RLIMIT_FSIZE, &four_bytes) == 0);
   std::string message;

@@ -5,15 +5,16 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstddef>
 #include <cstdio>
 #include <filesystem>
 #include <span>
 #include <string>
 #include <system_error>
-#include <utility>
 
 #include "weft/core/error.hpp"
+#include "weft/io/blocked_signal.hpp"
 #include "weft/io/descriptor.hpp"
 
 namespace weft {
@@ -22,8 +23,12 @@ namespace weft {
 /// costs nothing. Until `commit` succeeds, a file that is already there stays as it is.
 class OutputFile {
  public:
-  /// Refused unless a file can be created beside `path` and take its place. A symbolic link is followed.
-  explicit OutputFile(std::filesystem::path path) : path_(followed(std::move(path))) {
+  /// Refused unless a file can be created beside `path` and take its place. Symbolic links are followed to
+  /// the last target, which need not exist.
+  explicit OutputFile(const std::filesystem::path& path) : path_(path) {
+    if (path.empty()) refuse("the name of the file to write is empty; give one, such as picture.png");
+    refuse_unless_regular(path);
+    follow_links();
     refuse_unless_replaceable();
     try {
       Partial proof(path_);
@@ -32,11 +37,13 @@ class OutputFile {
     }
   }
 
+  /// The last target of links.
   const std::filesystem::path& path() const { return path_; }
 
-  /// Makes `bytes` the content of the file. Throws std::system_error, and leaves nothing behind, if the
-  /// system fails at that, as with a full disk.
+  /// Makes `bytes` the content of the file, on the disk before it has the name. Throws std::system_error, and
+  /// leaves nothing behind, if the system fails at that, as with a full disk or a limit on the size of files.
   void commit(std::span<const std::byte> bytes) const {
+    const BlockedSignal no_signal(SIGXFSZ);
     Partial partial(path_);
     partial.write(bytes);
     partial.take_place();
@@ -73,7 +80,8 @@ class OutputFile {
     }
 
     void take_place() {
-      if (!file_.close() || std::rename(name_.c_str(), target_.c_str()) != 0) fail();
+      if (::fsync(file_.get()) != 0 || !file_.close() || std::rename(name_.c_str(), target_.c_str()) != 0)
+        fail();
       name_.clear();
     }
 
@@ -87,25 +95,37 @@ class OutputFile {
     Descriptor file_;
   };
 
-  static std::filesystem::path followed(std::filesystem::path path) {
+  void follow_links() {
+    constexpr int most_links = 40;  // as Linux has it
+    const std::string named = path_.string();
+    std::error_code error;
+    for (int links = 0; std::filesystem::is_symlink(path_, error); ++links) {
+      const std::filesystem::path target = std::filesystem::read_symlink(path_, error);
+      if (links == most_links) error = std::make_error_code(std::errc::too_many_symbolic_link_levels);
+      if (error) refuse("cannot write ", named, ": ", error.message());
+      path_ = path_.parent_path() / target;
+    }
+  }
+
+  static void refuse_unless_regular(const std::filesystem::path& path) {
     std::error_code ignored;
-    if (!std::filesystem::is_symlink(path, ignored)) return path;
-    return std::filesystem::weakly_canonical(path, ignored);
+    const auto status = std::filesystem::status(path, ignored);
+    if (std::filesystem::is_directory(status))
+      refuse("cannot write ", path.string(), ": it is a folder; name a file in it, such as ",
+             (path / "picture.png").string());
+    if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
+      refuse("cannot write ", path.string(), ": it is not a regular file; name a file in a folder");
   }
 
   void refuse_unless_replaceable() const {
-    std::error_code ignored;
-    if (path_.empty()) refuse("the name of the file to write is empty; give one, such as picture.png");
+    std::error_code error;
     const auto folder = path_.has_parent_path() ? path_.parent_path() : std::filesystem::path(".");
-    if (!std::filesystem::is_directory(folder, ignored))
+    const bool has_folder = std::filesystem::is_directory(folder, error);
+    if (error && error != std::errc::no_such_file_or_directory)
+      refuse("cannot write ", path_.string(), ": ", error.message());
+    if (!has_folder)
       refuse("cannot write ", path_.string(), ": there is no folder ", folder.string(), "; create it first");
-    const auto status = std::filesystem::status(path_, ignored);
-    if (std::filesystem::is_directory(status))
-      refuse("cannot write ", path_.string(), ": it is a folder; name a file in it, such as ",
-             (path_ / "picture.png").string());
-    if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
-      refuse("cannot write ", path_.string(), ": it is not a regular file; name a file in a folder");
-    if (std::filesystem::exists(status) && ::access(path_.c_str(), W_OK) != 0)
+    if (::access(path_.c_str(), F_OK) == 0 && ::access(path_.c_str(), W_OK) != 0)
       refuse("cannot write ", path_.string(), ": the file is read-only; make it writable or name another");
   }
 
