@@ -37,8 +37,22 @@ void unpack(cudaStream_t stream, Dtype dtype, const void* from, Index count, Ind
       return launch.template operator()<__half>();
     case Dtype::bf16:
       return launch.template operator()<__nv_bfloat16>();
+    case Dtype::f64:
+      return launch.template operator()<double>();
     case Dtype::i64:
       return launch.template operator()<long long>();
+    case Dtype::i32:
+      return launch.template operator()<int>();
+    case Dtype::i16:
+      return launch.template operator()<short>();
+    case Dtype::i8:
+      return launch.template operator()<signed char>();
+    case Dtype::u8:
+      return launch.template operator()<unsigned char>();
+    case Dtype::boolean:
+      return launch.template operator()<bool>();
+    default:
+      check_readable(dtype, "what is to be unpacked");
   }
 }
 

@@ -33,3 +33,20 @@ TEST_CASE("MappedFile: what is no file is refused") {
   CHECK_THROWS_WITH_AS(MappedFile(folder / "pipe"), Contains("pipe: it is not a regular file"), Refused);
   CHECK_THROWS_WITH_AS(MappedFile("/dev/null"), Contains("/dev/null: it is not a regular file"), Refused);
 }
+
+TEST_CASE("MappedFile: a Git LFS pointer is refused") {
+  const TemporaryFolder folder;
+  const auto path = folder.write(
+      "a",
+      "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22e\nsize 5\n");
+  CHECK_THROWS_WITH_AS(MappedFile{path}, Contains("a is a Git LFS pointer and not the file itself"), Refused);
+}
+
+TEST_CASE("MappedFile: a link to what is not there is named") {
+  const TemporaryFolder folder;
+  std::filesystem::create_symlink("../blobs/1234", folder / "link");
+  CHECK_THROWS_WITH_AS(MappedFile{folder / "link"},
+                       Contains("link: it is a link to ../blobs/1234, which is not there"), Refused);
+  CHECK_THROWS_WITH_AS(MappedFile{folder / "link" / "config.json"},
+                       Contains("link is a link to ../blobs/1234, which is not there"), Refused);
+}

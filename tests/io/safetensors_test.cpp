@@ -125,6 +125,12 @@ TEST_CASE("SafeTensors: every dtype becomes float32") {
         std::vector{1.0f, -3.0f, 0x1p-133f, infinity, -infinity});
   CHECK(std::isnan(converted<std::uint16_t>("BF16", {0x7fc0})[0]));
   CHECK(converted<std::int64_t>("I64", {-1, 1 << 24, INT64_MIN}) == std::vector{-1.0f, 0x1p24f, -0x1p63f});
+  CHECK(converted<std::int32_t>("I32", {-1, INT32_MIN}) == std::vector{-1.0f, -0x1p31f});
+  CHECK(converted<std::int16_t>("I16", {-1, INT16_MAX}) == std::vector{-1.0f, 32767.0f});
+  CHECK(converted<std::int8_t>("I8", {-1, INT8_MIN}) == std::vector{-1.0f, -128.0f});
+  CHECK(converted<std::uint8_t>("U8", {0, 255}) == std::vector{0.0f, 255.0f});
+  CHECK(converted<std::uint8_t>("BOOL", {0, 1, 2}) == std::vector{0.0f, 1.0f, 1.0f});
+  CHECK(converted<double>("F64", {0.1, -1e300, 1e-300}) == std::vector{0.1f, -infinity, 0.0f});
 }
 
 TEST_CASE("SafeTensors: numbers need no alignment, entries no order, the header may be padded") {
@@ -165,10 +171,38 @@ TEST_CASE("SafeTensors: a header that is not an object of tensors is refused") {
   CHECK(refusal("{\"__metadata__\": {\"k\": 1}}") == "f: k in __metadata__ is 1 and must be a string");
 }
 
-TEST_CASE("SafeTensors: a dtype that is not read is refused") {
-  CHECK(refusal("{" + entry("a", "F8_E4M3", "[1]", "[0,1]") + "}", 1) ==
-        "f: tensor a has dtype \"F8_E4M3\"; F32, F16, BF16 and I64 can be read");
-  CHECK(refusal("{\"a\": {\"dtype\": 5}}") == "f: tensor a has dtype 5; F32, F16, BF16 and I64 can be read");
+TEST_CASE("SafeTensors: a dtype that is not read is refused where its tensor is read") {
+  const SafeTensors file =
+      parsed(file_of("{" + entry("a", "F8_E4M3", "[2]", "[0,2]") + "," + entry("b", "U8", "[2]", "[2,4]") +
+                         "," + entry("c", "F4", "[3,2]", "[4,7]") + "}",
+                     7));
+  CHECK(file.tensor("b").data == std::vector{1.0f, 1.0f});
+  CHECK_THROWS_WITH_AS(
+      file.tensor("a"),
+      "f: tensor a has dtype F8_E4M3; F32, F16, BF16, F64, I64, I32, I16, I8, U8 and BOOL can be read",
+      Refused);
+  CHECK_THROWS_WITH_AS(file.tensor("c", {3, 2}), Contains("f: tensor c has dtype F4; F32"), Refused);
+  CHECK_THROWS_WITH_AS(file.find("a")->tensor(), Contains("has dtype F8_E4M3"), Refused);
+}
+
+TEST_CASE("SafeTensors: a dtype that the format has not is refused") {
+  CHECK(refusal("{" + entry("a", "F9", "[1]", "[0,1]") + "}", 1)
+            .starts_with("f: tensor a has dtype \"F9\"; safetensors have F32, F16"));
+  CHECK(refusal("{\"a\": {\"dtype\": 5}}").starts_with("f: tensor a has dtype 5; safetensors have F32, F16"));
+  CHECK(refusal("{" + entry("a", "F4", "[3]", "[0,1]") + "}", 1) ==
+        "f: tensor a has shape (3), which is no whole number of bytes of F4");
+}
+
+TEST_CASE("SafeTensors: files of another format are named") {
+  const auto refused = [](const std::string& start, const char* part) {
+    CHECK_THROWS_WITH_AS(parsed(start + std::string(64, '\1')), Contains(part), Refused);
+  };
+  refused("PK\x03\x04", "f is a zip archive, such as torch.save writes");
+  refused("\x80\x02", "f is a Python pickle, such as torch.save writes");
+  refused("GGUF", "f is a GGUF file");
+  refused("\x89HDF", "f is an HDF5 file");
+  refused("\x1f\x8b", "f is compressed by gzip; unpack it");
+  refused("<!DOCTYPE html>", "f is a page of the web");
 }
 
 TEST_CASE("SafeTensors: a shape that is none is refused") {

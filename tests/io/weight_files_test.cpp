@@ -78,15 +78,59 @@ TEST_CASE("WeightFiles: expect compares everything at once") {
 TEST_CASE("WeightFiles: a folder with none or two of them is refused") {
   const Sharded sharded(correct);
   const std::string folder = sharded.folder.path().string();
-  CHECK_THROWS_WITH_AS(
-      WeightFiles{folder},
-      Contains(
-          "neither diffusion_pytorch_model.safetensors nor diffusion_pytorch_model.safetensors.index.json"),
-      Refused);
+  CHECK_THROWS_WITH_AS(WeightFiles{folder},
+                       Contains("neither diffusion_pytorch_model.safetensors nor "
+                                "diffusion_pytorch_model.safetensors.index.json, one "),
+                       Refused);
   sharded.folder.write("w.safetensors", weft::to_safetensors({}));
   CHECK_THROWS_WITH_AS(sharded.open(), Contains("has both w.safetensors and w.safetensors.index.json"),
                        Refused);
   CHECK_THROWS_WITH_AS(WeightFiles(folder + "/none"), Contains("there is no folder"), Refused);
+}
+
+TEST_CASE("WeightFiles: weights under another name are named, with what to do") {
+  const auto refused = [](const std::vector<std::string>& files, const char* part) {
+    const TemporaryFolder folder;
+    for (const std::string& file : files) folder.write(file, "");
+    CAPTURE(part);
+    CHECK_THROWS_WITH_AS(WeightFiles(folder.path(), "w"), Contains(part), Refused);
+  };
+  refused({"w.fp16.safetensors", "w.bin"},
+          "; it has w.fp16.safetensors: rename the one to take to w.safetensors");
+  refused({"w.safetensors.index.fp16.json", "w.fp16-00001-of-00002.safetensors"},
+          "; it has w.safetensors.index.fp16.json: copy the one to take to w.safetensors.index.json");
+  refused({"w.fp16.safetensors.index.json"}, "nor w.safetensors.index.json, one of which is needed");
+  refused({"w.fp16.safetensors.index.fp16.json"}, "copy the one to take");
+  refused(
+      {"w-00001-of-00002.safetensors", "w-00002-of-00002.safetensors"},
+      "; it has the shards w-00001-of-00002.safetensors and w-00002-of-00002.safetensors: add their index");
+  refused({"w.bin"}, "; it has w.bin, which is not read: save the weights with safe_serialization=True");
+  refused({"config.json"}, "has neither w.safetensors nor w.safetensors.index.json, one of which is needed");
+}
+
+TEST_CASE("WeightFiles: weights that are no safetensors, or nowhere, are named") {
+  const TemporaryFolder folder;
+  const auto refused = [&folder](const char* part) {
+    CHECK_THROWS_WITH_AS(WeightFiles(folder.path(), "w"), Contains(part), Refused);
+  };
+  std::filesystem::create_symlink("nowhere", folder / "w.safetensors");
+  refused("w.safetensors: it is a link to nowhere, which is not there");
+  std::filesystem::remove(folder / "w.safetensors");
+  folder.write("w.safetensors", "version https://git-lfs.github.com/spec/v1\n");
+  refused("w.safetensors is a Git LFS pointer");
+  folder.write("w.safetensors", "PK\x03\x04" + std::string(100, '\7'));
+  refused("w.safetensors is a zip archive");
+}
+
+TEST_CASE("WeightFiles: a dtype is judged where its tensor is used") {
+  const TemporaryFolder folder;
+  const std::string header = R"({"a":{"dtype":"F8_E5M2","shape":[0],"data_offsets":[0,0]},)"
+                             R"("b":{"dtype":"BOOL","shape":[0],"data_offsets":[0,0]}})";
+  folder.write("w.safetensors",
+               std::string{static_cast<char>(header.size())} + std::string(7, '\0') + header);
+  const WeightFiles weights(folder.path(), "w");
+  CHECK(weights.get("b", {0}).tensor().empty());
+  CHECK_THROWS_WITH_AS(weights.get("a", {0}), Contains(": tensor a has dtype F8_E5M2; F32, F16"), Refused);
 }
 
 TEST_CASE("WeightFiles: an index that differs from its shards is refused") {

@@ -71,7 +71,7 @@ TEST_CASE("WordTable: a vocabulary that is none is refused") {
   refused("", "vocab.txt is empty");
   refused("<pad>\n\na\n", "line 2 is not one word");
   refused("<pad>\na circle\n", "line 2 is not one word");
-  refused("<pad>\r\na\r\n", "line 1 is not one word");
+  refused("<pad>\ra\n", "line 1 is not one word");
   refused("<pad>\na\ncircle\na\n", "the word a is on lines 2 and 4");
   refused("<pad>\na\n",
           "tensor clip is (3, 2) and should be (2, 2): the lines of vocab.txt by the features of position");
@@ -79,6 +79,8 @@ TEST_CASE("WordTable: a vocabulary that is none is refused") {
 
 TEST_CASE("WordTable: no newline is needed at the end") {
   Files files;
+  files.vocabulary = "<pad>\r\na\r\ncircle\r\n";
+  CHECK(files.open().vocabulary() == std::vector<std::string>{"<pad>", "a", "circle"});
   files.vocabulary = "<pad>\na\ncircle";
   CHECK(files.open().vocabulary().size() == 3);
 }

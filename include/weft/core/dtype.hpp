@@ -1,39 +1,98 @@
-// Number formats of weight files, and their conversion to float32.
+// Number formats of safetensors, and their conversion to float32.
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string>
 #include <string_view>
+#include <vector>
+
+#include "weft/core/error.hpp"
 
 namespace weft {
 
-enum class Dtype { f32, f16, bf16, i64 };
+enum class Dtype {
+  f32,
+  f16,
+  bf16,
+  f64,
+  i64,
+  i32,
+  i16,
+  i8,
+  u8,
+  boolean,
+  // Known by their sizes alone: such tensors may lie beside others, but their numbers cannot be read.
+  u16,
+  u32,
+  u64,
+  c64,
+  f8_e4m3,
+  f8_e5m2,
+  f8_e8m0,
+  f6_e2m3,
+  f6_e3m2,
+  f4,
+};
 
-constexpr std::size_t size_of(Dtype type) {
-  switch (type) {
-    case Dtype::i64:
-      return 8;
-    case Dtype::f32:
-      return 4;
-    default:
-      return 2;
-  }
-}
+struct DtypeTraits {
+  Dtype dtype;
+  std::string_view name;  // in a safetensors header
+  std::size_t bits;
+  bool is_readable;  // as float32
+};
+
+/// In the order of the enumeration.
+constexpr std::array<DtypeTraits, 20> all_dtypes{{{Dtype::f32, "F32", 32, true},
+                                                  {Dtype::f16, "F16", 16, true},
+                                                  {Dtype::bf16, "BF16", 16, true},
+                                                  {Dtype::f64, "F64", 64, true},
+                                                  {Dtype::i64, "I64", 64, true},
+                                                  {Dtype::i32, "I32", 32, true},
+                                                  {Dtype::i16, "I16", 16, true},
+                                                  {Dtype::i8, "I8", 8, true},
+                                                  {Dtype::u8, "U8", 8, true},
+                                                  {Dtype::boolean, "BOOL", 8, true},
+                                                  {Dtype::u16, "U16", 16, false},
+                                                  {Dtype::u32, "U32", 32, false},
+                                                  {Dtype::u64, "U64", 64, false},
+                                                  {Dtype::c64, "C64", 64, false},
+                                                  {Dtype::f8_e4m3, "F8_E4M3", 8, false},
+                                                  {Dtype::f8_e5m2, "F8_E5M2", 8, false},
+                                                  {Dtype::f8_e8m0, "F8_E8M0", 8, false},
+                                                  {Dtype::f6_e2m3, "F6_E2M3", 6, false},
+                                                  {Dtype::f6_e3m2, "F6_E3M2", 6, false},
+                                                  {Dtype::f4, "F4", 4, false}}};
+
+static_assert([] {
+  for (std::size_t i = 0; i < all_dtypes.size(); ++i)
+    if (static_cast<std::size_t>(all_dtypes[i].dtype) != i) return false;
+  return true;
+}());
+
+constexpr const DtypeTraits& traits_of(Dtype type) { return all_dtypes[static_cast<std::size_t>(type)]; }
+
+constexpr std::size_t bits_of(Dtype type) { return traits_of(type).bits; }
+
+/// Bytes of a number that can be read.
+constexpr std::size_t size_of(Dtype type) { return bits_of(type) / 8; }
 
 /// The name in a safetensors header.
-constexpr std::string_view name_of(Dtype type) {
-  switch (type) {
-    case Dtype::f32:
-      return "F32";
-    case Dtype::f16:
-      return "F16";
-    case Dtype::bf16:
-      return "BF16";
-    default:
-      return "I64";
-  }
+constexpr std::string_view name_of(Dtype type) { return traits_of(type).name; }
+
+/// Whether to_float converts it.
+constexpr bool is_readable(Dtype type) { return traits_of(type).is_readable; }
+
+/// Refused, naming what can be read, unless the numbers of `what` can.
+inline void check_readable(Dtype type, std::string_view what) {
+  if (is_readable(type)) return;
+  std::vector<std::string> readable;
+  for (const DtypeTraits& traits : all_dtypes)
+    if (traits.is_readable) readable.emplace_back(traits.name);
+  refuse(what, " has dtype ", name_of(type), "; ", listed(readable), " can be read");
 }
 
 constexpr float bf16_to_float(std::uint16_t bits) { return std::bit_cast<float>(std::uint32_t{bits} << 16); }
@@ -48,28 +107,50 @@ constexpr float f16_to_float(std::uint16_t bits) {
   return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(scaled));
 }
 
-/// `count` numbers of `type` at `source` (no alignment needed) as float32.
+/// `count` numbers of `type` at `source` (no alignment needed) as float32; true is 1. Refused if `type` is
+/// not readable.
 inline void to_float(Dtype type, const std::byte* source, std::size_t count, float* out) {
-  const auto convert = [source, count, out]<class Stored>(auto&& number) {
+  const auto convert = [source, count, out]<class Stored>(Stored, const auto& number) {
     for (std::size_t i = 0; i < count; ++i) {
       Stored value;
       std::memcpy(&value, source + i * sizeof value, sizeof value);
       out[i] = number(value);
     }
   };
+  const auto cast = [](auto value) { return static_cast<float>(value); };
   switch (type) {
     case Dtype::f32:
       std::memcpy(out, source, count * sizeof(float));
       break;
     case Dtype::f16:
-      convert.template operator()<std::uint16_t>(f16_to_float);
+      convert(std::uint16_t{}, f16_to_float);
       break;
     case Dtype::bf16:
-      convert.template operator()<std::uint16_t>(bf16_to_float);
+      convert(std::uint16_t{}, bf16_to_float);
+      break;
+    case Dtype::f64:
+      convert(double{}, cast);
       break;
     case Dtype::i64:
-      convert.template operator()<std::int64_t>([](std::int64_t v) { return static_cast<float>(v); });
+      convert(std::int64_t{}, cast);
       break;
+    case Dtype::i32:
+      convert(std::int32_t{}, cast);
+      break;
+    case Dtype::i16:
+      convert(std::int16_t{}, cast);
+      break;
+    case Dtype::i8:
+      convert(std::int8_t{}, cast);
+      break;
+    case Dtype::u8:
+      convert(std::uint8_t{}, cast);
+      break;
+    case Dtype::boolean:
+      convert(std::uint8_t{}, [](std::uint8_t value) { return value != 0 ? 1.0f : 0.0f; });
+      break;
+    default:
+      check_readable(type, "what is to become float32");
   }
 }
 

@@ -22,6 +22,7 @@
 #include "weft/core/error.hpp"
 #include "weft/core/numbers.hpp"
 #include "weft/core/tensor.hpp"
+#include "weft/io/file_guise.hpp"
 #include "weft/io/json_object.hpp"
 #include "weft/io/mapped_file.hpp"
 #include "weft/io/name_list.hpp"
@@ -29,7 +30,7 @@
 namespace weft {
 
 /// Tensors by name, checked as a whole when opened: afterwards every entry's bytes are inside the file, fit
-/// its shape and are no other entry's.
+/// its shape and are no other entry's. A dtype is judged where its tensor is read.
 class SafeTensors {
   static_assert(std::endian::native == std::endian::little,
                 "safetensors are little-endian, and read in place");
@@ -38,9 +39,10 @@ class SafeTensors {
   struct Entry : StoredNumbers {
     Shape shape;
 
-    /// As float32.
+    /// As float32. Refused if its dtype is not readable.
     Tensor tensor() const {
       Tensor out(shape);
+      check_readable(dtype, "a tensor");
       if (!out.empty()) to_float(dtype, bytes.data(), out.data.size(), out.data.data());
       return out;
     }
@@ -71,15 +73,15 @@ class SafeTensors {
     return at == entries_.end() ? nullptr : &at->second;
   }
 
-  /// As float32. Refused if there is no such tensor.
-  Tensor tensor(std::string_view name) const { return present(name).tensor(); }
+  /// As float32. Refused if there is no such tensor or its dtype is not readable.
+  Tensor tensor(std::string_view name) const { return converted(name, present(name)); }
 
   /// The same; refused too if its shape is another.
   Tensor tensor(std::string_view name, const Shape& shape) const {
     const Entry& entry = present(name);
     if (entry.shape != shape)
       refuse(name_, ": tensor ", name, " is ", to_string(entry.shape), " and should be ", to_string(shape));
-    return entry.tensor();
+    return converted(name, entry);
   }
 
  private:
@@ -90,6 +92,11 @@ class SafeTensors {
     const Entry* entry = find(tensor);
     if (!entry) refuse(name_, " has no tensor ", tensor, "; it has ", first_few(keys_of(entries_)));
     return *entry;
+  }
+
+  Tensor converted(std::string_view tensor, const Entry& entry) const {
+    check_readable(entry.dtype, sentence(name_, ": tensor ", tensor));
+    return entry.tensor();
   }
 
   void read(std::span<const std::byte> bytes) {
@@ -115,8 +122,10 @@ class SafeTensors {
       refuse(name_, " is ", bytes.size(), " bytes long, and a safetensors file has at least ", sizeof length);
     std::memcpy(&length, bytes.data(), sizeof length);
     const auto rest = bytes.subspan(sizeof length);
-    if (length > longest)
+    if (length > longest) {
+      if (const auto fault = foreign_format(bytes)) refuse(name_, *fault);
       refuse(name_, " announces a header of ", length, " bytes, and at most ", longest, " are allowed");
+    }
     if (length > rest.size())
       refuse(name_, " is truncated: it announces a header of ", length, " bytes and ", rest.size(),
              " follow");
@@ -162,9 +171,12 @@ class SafeTensors {
 
   static Dtype dtype_in(const JsonValue& object, const std::string& where) {
     const JsonValue& value = field(object, "dtype", where);
-    for (const Dtype dtype : {Dtype::f32, Dtype::f16, Dtype::bf16, Dtype::i64})
-      if (value.is(JsonKind::string) && value.text == name_of(dtype)) return dtype;
-    refuse(where, " has dtype ", found(value), "; F32, F16, BF16 and I64 can be read");
+    std::vector<std::string> known;
+    for (const DtypeTraits& traits : all_dtypes) {
+      if (value.is(JsonKind::string) && value.text == traits.name) return traits.dtype;
+      known.emplace_back(traits.name);
+    }
+    refuse(where, " has dtype ", found(value), "; safetensors have ", listed(known));
   }
 
   static Shape whole_numbers(const JsonValue& object, std::string_view key, const std::string& where) {
@@ -182,13 +194,16 @@ class SafeTensors {
   }
 
   static std::uint64_t bytes_of(const Shape& shape, Dtype dtype, const std::string& where) {
-    auto bytes = static_cast<Index>(size_of(dtype));
+    auto bits = static_cast<Index>(bits_of(dtype));
     for (const Index extent : shape) {
-      if (extent > 0 && bytes > std::numeric_limits<Index>::max() / extent)
+      if (extent > 0 && bits > std::numeric_limits<Index>::max() / extent)
         refuse(where, " has shape ", to_string(shape), ", too large for any memory");
-      bytes *= extent;
+      bits *= extent;
     }
-    return static_cast<std::uint64_t>(bytes);
+    if (bits % 8 != 0)
+      refuse(where, " has shape ", to_string(shape), ", which is no whole number of bytes of ",
+             name_of(dtype));
+    return static_cast<std::uint64_t>(bits / 8);
   }
 
   /// Tensors may neither overlap nor leave bytes that are nobody's.

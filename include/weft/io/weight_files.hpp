@@ -13,6 +13,7 @@
 #include "weft/io/json.hpp"
 #include "weft/io/name_list.hpp"
 #include "weft/io/safetensors.hpp"
+#include "weft/io/weight_names.hpp"
 
 namespace weft {
 
@@ -23,24 +24,19 @@ class WeightFiles {
   explicit WeightFiles(const std::filesystem::path& folder,
                        const std::string& stem = "diffusion_pytorch_model")
       : folder_(folder) {
-    const std::string single = stem + ".safetensors", index = single + ".index.json";
-    std::error_code ignored;
-    if (!std::filesystem::is_directory(folder, ignored)) refuse("there is no folder ", folder.string());
-    const bool has_single = std::filesystem::exists(folder / single, ignored);
-    const bool has_index = std::filesystem::exists(folder / index, ignored);
-    if (has_single == has_index)
-      refuse(folder.string(), " has ", has_single ? "both " : "neither ", single,
-             has_single ? " and " : " nor ", index, "; one of them is needed");
-    has_single ? open_single(folder / single) : open_shards(folder / index);
+    const WeightFileName name = weight_file_name(folder, stem);
+    name.is_index ? open_shards(name.path) : open_single(name.path);
   }
 
-  /// Refused if there is no such tensor or its shape is another. Valid as long as this object.
+  /// Refused if there is no such tensor, its shape is another or its dtype is not readable. Valid as long as
+  /// this object.
   const SafeTensors::Entry& get(const std::string& name, const Shape& shape) const {
     const auto at = entries_.find(name);
     if (at == entries_.end())
       refuse(folder_.string(), " has no tensor ", name, "; it has ", first_few(names()));
     if (at->second->shape != shape)
       refuse(folder_.string(), ": tensor ", misshapen(name, at->second->shape, shape));
+    check_readable(at->second->dtype, sentence(folder_.string(), ": tensor ", name));
     return *at->second;
   }
 
@@ -111,7 +107,7 @@ class WeightFiles {
       refuse(index.name(), " names the shard ", shard,
              "; a shard is a plain file name in the folder of the index");
     std::error_code ignored;
-    if (!std::filesystem::exists(folder_ / file, ignored))
+    if (!std::filesystem::exists(std::filesystem::symlink_status(folder_ / file, ignored)))
       refuse(index.name(), " names the shard ", shard, ", which is not in ", folder_.string());
     files_.emplace(shard, folder_ / file);
   }

@@ -29,8 +29,9 @@ class WordTable {
     Tensor mask;  // (L): 1 for a word, 0 for padding
   };
 
-  /// Reads `folder`/vocab.txt, one word a line with the padding first, and `folder`/embeddings.safetensors:
-  /// clip (V, D), t5 (V, D) and position (L, D). Refused if they do not fit together.
+  /// Reads `folder`/vocab.txt, one word a line with the padding first and lines that end in LF or CRLF, and
+  /// `folder`/embeddings.safetensors: clip (V, D), t5 (V, D) and position (L, D). Refused if they do not fit
+  /// together.
   explicit WordTable(const std::filesystem::path& folder) {
     read_vocabulary(folder / "vocab.txt");
     read_embeddings(folder / "embeddings.safetensors");
@@ -53,8 +54,9 @@ class WordTable {
     const MappedFile file(path);
     std::string_view text = file.text();
     while (!text.empty()) {
-      const std::string_view line = text.substr(0, text.find('\n'));
+      std::string_view line = text.substr(0, text.find('\n'));
       text.remove_prefix(std::min(line.size() + 1, text.size()));
+      if (line.ends_with('\r')) line.remove_suffix(1);
       const auto id = static_cast<Index>(vocabulary_.size());
       if (line.empty() || line.find_first_of(" \t\v\f\r") != line.npos)
         refuse(path.string(), ": line ", id + 1, " is not one word without white space");
