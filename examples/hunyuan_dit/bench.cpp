@@ -5,17 +5,17 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <numeric>
-#include <span>
 
 #include "bench_work.hpp"
 #include "cuda/run.hpp"
+#include "image_size.hpp"
 #include "memory.hpp"
 #include "nccl/run.hpp"
+#include "output_files.hpp"
 #include "padded.hpp"
 #include "parallel.hpp"
 #include "planning.hpp"
 #include "project.hpp"
-#include "weft/io/output_file.hpp"
 #include "weft/plan.hpp"
 
 namespace command {
@@ -159,7 +159,7 @@ weft::HunyuanConfig bench_config() {
 
 weft::PlanRequest bench_request(const Options& options, const weft::DitShape& shape, int px,
                                 weft::Index ranks) {
-  const weft::Index side = px / pixels_per_element / shape.patch;
+  const weft::Index side = checked_side("--px", px, {pixels_per_element, shape.patch}) / shape.patch;
   weft::PlanRequest request{.gpus = static_cast<int>(ranks),
                             .tokens = side * side,
                             .prompts = options.pictures,
@@ -189,10 +189,6 @@ void append(BenchReport& report, const BenchReport& more) {
 std::vector<BenchCase> bench_cases(const Options& options, const weft::DitShape& shape) {
   std::vector<BenchCase> sizes;
   for (const int px : options.px) {
-    const int unit = static_cast<int>(pixels_per_element * shape.patch);
-    if (px % unit != 0)
-      weft::refuse("--px: ", px, " is no multiple of ", unit, "; ", std::max(px / unit, 1) * unit,
-                   " would do");
     const weft::Mesh mesh = with_bench_mesh(options, px).mesh;
     const weft::PlanRequest request = bench_request(options, shape, px, options.world());
     const weft::Demand demand{request.prompts, request.branches, request.tokens, request.steps};
@@ -221,7 +217,7 @@ double RequestReport::beyond_steps_ms() const {
 void bench(const Options& options) {
   if (options.projects) return project(options);
   std::optional<weft::OutputFile> json;
-  if (options.json && options.speaks()) json.emplace(*options.json);
+  if (options.json && options.speaks()) json.emplace(output_file("--json", *options.json, ".json"));
   const std::vector<BenchCase> sizes = bench_cases(options, bench_config().shape());
   tell_memory(options, sizes, bench_config().shape());
   const BenchReport report =
@@ -235,9 +231,7 @@ void bench(const Options& options) {
     std::printf("In e4m3 the product has %.0f TFLOP/s.\n", report.roofline.e4m3_rate * 1e-12);
   for (const SizeReport& size : report.sizes) print(size, report.roofline);
   print(report.transfers);
-  if (!json) return;
-  const std::string text = json_of(report, options).dump(1) + "\n";
-  json->commit(std::as_bytes(std::span(text)));
+  if (json) OutputWriter().write(*json, json_of(report, options).dump(1) + "\n");
 }
 
 }  // namespace command

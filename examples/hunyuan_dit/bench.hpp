@@ -56,7 +56,7 @@ struct BenchReport {
   std::vector<TransferReport> transfers;
 };
 
-/// What the planner is asked of bench's pictures of this side.
+/// What the planner is asked of bench's pictures of this side; refused if it is no whole number of tokens.
 weft::PlanRequest bench_request(const Options& options, const weft::DitShape& shape, int px,
                                 weft::Index ranks);
 

@@ -1,13 +1,11 @@
 // hunyuan_dit: paints, evaluates and denoises with a model's folder. Exit code 2: refused before any work; 1:
 // failed.
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <exception>
 #include <iostream>
 #include <new>
 #include <optional>
-#include <thread>
 
 #include "bench.hpp"
 #include "cuda/run.hpp"
@@ -15,6 +13,7 @@
 #include "nccl/run.hpp"
 #include "outputs.hpp"
 #include "planning.hpp"
+#include "process.hpp"
 #include "run.hpp"
 #include "stopwatch.hpp"
 #include "weft/core/exposure.hpp"
@@ -51,17 +50,6 @@ void obey(const Options& options) {
                                    : in_processes_on_cuda(options, obey_with);
 }
 
-/// A launcher ends all processes when the first has ended: those that do not speak let the one that does go
-/// first.
-int end_refused(bool speaks, const weft::Refused& refusal) {
-  if (speaks) {
-    std::cerr << refusal.what() << '\n';
-  } else {
-    std::this_thread::sleep_for(std::chrono::seconds(1));
-  }
-  return 2;
-}
-
 void (*act_of(Command command))(const Options&) {
   switch (command) {
     case Command::bench:
@@ -75,21 +63,43 @@ void (*act_of(Command command))(const Options&) {
 
 }  // namespace command
 
-int main(int argc, char** argv) {
-  bool speaks = true;
+namespace command {
+
+namespace {
+
+/// Does what the line asks for; help and the version whatever the environment is.
+int run_line(int argc, char** argv) {
+  std::optional<weft::LaunchEnvironment> launched;
+  std::exception_ptr misplaced;  // what is wrong with a launcher's variables
   try {
-    auto launched = weft::launch_environment();
+    launched = weft::launch_environment();
     if (launched && launched->world == 1) launched.reset();
-    speaks = !launched || launched->rank == 0;
-    if (const auto options = command::parse(argc, argv, launched))
-      command::act_of(options->command)(command::with_all_gpus(*options, command::gpus_on_cuda));
+  } catch (const weft::Refused&) {
+    misplaced = std::current_exception();
+  }
+  try {
+    const std::optional<Options> line = parse(argc, argv);
+    if (!line) return 0;
+    if (misplaced) std::rethrow_exception(misplaced);
+    check_stack();
+    const Options options = with_launcher(*line, launched);
+    act_of(options.command)(with_all_gpus(options, [&options] { return gpus_on_cuda(options); }));
     return 0;
   } catch (const weft::Refused& refusal) {
-    return command::end_refused(speaks, refusal);
+    return end_refused(launched, refusal);
   } catch (const std::bad_alloc&) {
     std::cerr << "the memory is too small for this\n";
   } catch (const std::exception& error) {
     std::cerr << error.what() << '\n';
   }
   return 1;
+}
+
+}  // namespace
+
+}  // namespace command
+
+int main(int argc, char** argv) {
+  command::hold_standard_streams();
+  return command::end_written(command::run_line(argc, argv));
 }

@@ -1,26 +1,13 @@
 #include "memory.hpp"
 
-#include <unistd.h>
-
-#include <fstream>
+#include <algorithm>
 
 #include "cuda/run.hpp"
+#include "host_memory.hpp"
 
 namespace command {
 
 namespace {
-
-/// Bytes of the host's memory that can be taken without swapping.
-double free_on_host() {
-  std::ifstream file("/proc/meminfo");
-  std::string name;
-  double kilobytes = 0;
-  while (file >> name >> kilobytes) {
-    if (name == "MemAvailable:") return 1024 * kilobytes;
-    file.ignore(256, '\n');
-  }
-  return static_cast<double>(sysconf(_SC_AVPHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
-}
 
 /// Sizes in one unit, by the largest of them.
 struct Unit {
@@ -61,6 +48,21 @@ std::string what_fits(const Options& options, const weft::CostModel& cost, const
   return {};
 }
 
+/// What to do where no mesh fits.
+std::string advice_for(const Options& options, const weft::CostModel& cost, const Room& room) {
+  weft::CostModel smallest = cost;
+  const weft::Mesh& mesh = cost.mesh;
+  smallest.request.prompts = std::min<weft::Index>(cost.request.prompts, mesh.data);
+  smallest.request.tokens =
+      std::min<weft::Index>(cost.request.tokens, weft::Index{mesh.patch_count()} * mesh.ring * mesh.ulysses);
+  if (room.fits(smallest)) return "no mesh would fit, so ask for fewer or smaller images";
+  return weft::sentence("its weights alone take ", size_of(room.use(smallest).weights),
+                        ", however few and small the images are; ",
+                        options.memory_limit               ? "raise --memory-limit"
+                        : options.backend == Backend::host ? "a host with more memory is needed"
+                                                           : "GPUs with more memory are needed");
+}
+
 }  // namespace
 
 weft::MemoryUse Room::use(const weft::CostModel& cost) const {
@@ -74,7 +76,7 @@ weft::MemoryUse Room::use(const weft::CostModel& cost) const {
 Room room_of(const Options& options) {
   const bool is_host = options.backend == Backend::host;
   const auto here = options.launched ? weft::Index{options.launched->local_world} : options.world();
-  const DeviceMemory device = is_host ? DeviceMemory{1, free_on_host()} : memory_on_cuda(options);
+  const DeviceMemory device = is_host ? DeviceMemory{1, free_host_memory()} : memory_on_cuda(options);
   return {.free = options.memory_limit ? *options.memory_limit * 1e9 : device.free,
           .ranks = weft::ceil_div(here, device.devices),
           .shared_out = options.launched ? 0 : device.devices};
@@ -116,9 +118,10 @@ std::string checked_memory(const Options& options, const weft::DitShape& shape,
       room.ranks == 1 ? std::string("a rank") : weft::sentence("for ", room.ranks, " ranks");
   if (taken > room.free) {
     const std::string other = what_fits(options, cost, room);
-    weft::refuse(name_of(options.mesh), " takes ", size_of(taken), " of memory ", whose, ", and ",
+    const std::string sharers = options.mesh.ranks() == 1 ? "" : " " + whose;  // one rank has its name
+    weft::refuse(name_of(options.mesh), " takes ", size_of(taken), " of memory", sharers, ", and ",
                  size_of(room.free), options.memory_limit ? " may be taken; " : " are free; ",
-                 other.empty() ? "no mesh would fit, so ask for fewer or smaller pictures" : other);
+                 other.empty() ? advice_for(options, cost, room) : other);
   }
   const Unit unit(taken);
   std::string parts = weft::sentence("weights ", unit.number(use.weights), ", keys and values ",

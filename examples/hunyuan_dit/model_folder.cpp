@@ -39,7 +39,7 @@ weft::NoiseSchedule ModelFolder::schedule(const weft::SafeTensors::Metadata& met
 
 weft::WordTable ModelFolder::words() const {
   const std::filesystem::path text = folder_ / "text";
-  if (!std::filesystem::exists(text))
+  if (!std::filesystem::exists(std::filesystem::symlink_status(text)))
     weft::refuse(folder_.string(),
                  " has no text/ and so cannot read captions; give the states of a text encoder to ",
                  "hunyuan_dit denoise instead");

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 
+#include "image_size.hpp"
 #include "weft/io/safetensors.hpp"
 #include "weft/io/word_table.hpp"
 #include "weft/model/hunyuan/config.hpp"
@@ -21,8 +22,8 @@ class ModelFolder {
 
   /// Whether states are pictures: red, green and blue.
   bool is_of_pixels() const { return config_.channels == 3; }
-  /// Of a side; other states are those of an autoencoder, which makes eight pixels of an element.
-  weft::Index pixels_per_element() const { return is_of_pixels() ? 1 : 8; }
+  /// Other states than images are those of an autoencoder, which makes eight pixels of an element.
+  PixelScale pixel_scale() const { return {is_of_pixels() ? 1 : 8, config_.patch}; }
   /// The side, in elements of the state, of the pictures that the model was made for.
   weft::Index sample_size() const { return settings_.required<int>("sample_size"); }
 

@@ -1,10 +1,13 @@
 #include "options.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <limits>
 
+#include "option_rules.hpp"
 #include "weft/core/error.hpp"
+#include "weft/version.hpp"
 
 namespace command {
 
@@ -267,10 +270,52 @@ void add_plan(CLI::App& app, Options& options, Words& words) {
       ->group("Output");
 }
 
-[[noreturn]] void refuse_command(const std::vector<std::string>& words) {
-  const std::string fault = words.empty() ? "no command is given" : "there is no command " + words.front();
+[[noreturn]] void refuse_command(const std::string& fault) {
   weft::refuse(fault,
                "; there are generate, forward, denoise, bench and plan, and hunyuan_dit --help says more");
+}
+
+/// Refused unless the line begins with a command, or with what needs none.
+void check_first_word(const CLI::App& app, const std::vector<std::string>& words) {
+  if (words.empty()) refuse_command("no command is given");
+  const std::string& first = words.front();
+  const auto is_command = [&app](const std::string& word) {
+    return !app.get_subcommands([&word](const CLI::App* sub) { return sub->get_name() == word; }).empty();
+  };
+  if (is_command(first) || app.get_option_no_throw(first) != nullptr) return;
+  if (!first.starts_with('-')) refuse_command("there is no command " + first);
+  const auto command = std::ranges::find_if(words, is_command);
+  if (command == words.end()) refuse_command("no command stands before " + first);
+  weft::refuse(first, " stands before the command; write hunyuan_dit ", *command, " ", first, " …");
+}
+
+/// "hunyuan_dit generate --help", of the command that the line has.
+std::string help_line(const CLI::App& app) {
+  return "hunyuan_dit " + app.get_subcommands().front()->get_name() + " --help";
+}
+
+/// Refused, in the order typed, if words are left that no option takes.
+void refuse_words(const CLI::App& app) {
+  const std::vector<std::string> words = app.remaining(true);
+  if (words.empty()) return;
+  std::string all;
+  for (const std::string& word : words) all += (all.empty() ? "" : " ") + word;
+  weft::refuse(all, words.size() == 1 ? " was" : " were", " not expected; ", help_line(app),
+               " says what there is");
+}
+
+/// The options of the line; refused if one has an empty value where that has no meaning.
+std::set<std::string, std::less<>> given_options(const CLI::App& command) {
+  std::set<std::string, std::less<>> given;
+  for (const CLI::Option* option : command.get_options()) {
+    if (option->count() == 0) continue;
+    const std::string name = option->get_name();
+    const bool is_text = option->get_type_name() == "TEXT";
+    if (!is_text && std::ranges::count(option->results(), std::string()) > 0)
+      weft::refuse(name, " is empty; give it a value, or leave it away");
+    given.insert(name);
+  }
+  return given;
 }
 
 template <class Value, std::size_t Count>
@@ -282,18 +327,6 @@ Value value_of(const char* what, const std::string& name,
     names.push_back(known);
   }
   weft::refuse("there is no ", what, " ", name, "; there are ", weft::listed(names));
-}
-
-/// Refused if something is asked of one mesh, where there are many.
-void check_projection(const Options& options) {
-  const auto refuse_with = [](const char* option) {
-    weft::refuse("--project measures ranks of many meshes, and ", option, " is of one; leave ", option,
-                 " away");
-  };
-  if (options.planning.has_degrees) refuse_with("a degree");
-  if (options.ranks) refuse_with("--ranks");
-  if (options.trace) refuse_with("--trace");
-  if (options.compares) refuse_with("--compare");
 }
 
 void set_words(Options& options, const Words& words) {
@@ -310,9 +343,9 @@ void set_words(Options& options, const Words& words) {
     const bool is_host = !words.backend.empty() && options.backend == Backend::host;
     if (is_host && !options.projects)
       weft::refuse(
-          "bench measures a CUDA device; leave --backend host away, or ask for a projection by --project");
+          "bench measures CUDA devices; leave --backend host away, or add --project, which measures the "
+          "host");
     if (!is_host) options.backend = Backend::cuda;
-    if (options.projects) check_projection(options);
   }
   const bool is_host = options.backend == Backend::host;
   const std::string dtype = !words.dtype.empty() ? words.dtype : is_host ? "fp32" : "bf16";
@@ -326,12 +359,23 @@ void set_words(Options& options, const Words& words) {
 
 }  // namespace
 
-std::optional<Options> parse(int argc, char** argv, const std::optional<weft::LaunchEnvironment>& launched) {
+std::string what_needs_no_gpu(const Options& options) {
+  switch (options.command) {
+    case Command::bench:
+      return "use bench --project --backend host, which measures the host";
+    case Command::plan:
+      return options.planning.calibrate ? "leave --calibrate away" : "leave --kernels away";
+    default:
+      return "use --backend host";
+  }
+}
+
+std::optional<Options> parse(int argc, char** argv) {
   Options options;
-  options.launched = launched;
   Words words;
   CLI::App app(overview, "hunyuan_dit");
   app.footer(examples);
+  app.set_version_flag("--version", "weft " WEFT_VERSION);
   app.require_subcommand(1);
   const auto add = [&](Command command, const char* name, const char* description) -> CLI::App& {
     CLI::App& sub = *app.add_subcommand(name, description);
@@ -364,24 +408,30 @@ std::optional<Options> parse(int argc, char** argv, const std::optional<weft::La
   }
 
   try {
+    check_first_word(app, {argv + std::min(argc, 1), argv + argc});
     app.parse(argc, argv);
-  } catch (const CLI::CallForHelp& help) {
-    if (options.speaks()) app.exit(help);
+  } catch (const CLI::Success& asked) {  // help, or the version
+    app.exit(asked);
     return std::nullopt;
   } catch (const CLI::ParseError& error) {
-    if (app.get_subcommands().empty()) refuse_command(app.remaining());
-    weft::refuse(error.what(), "; hunyuan_dit --help says what there is");
+    refuse_words(app);
+    weft::refuse(error.what(), "; ", help_line(app), " says what there is");
   }
+  options.given = given_options(*app.get_subcommands().front());
   set_words(options, words);
-  if (options.projects && bench.count("--px") == 0)
+  if (options.projects && !options.has("--px"))
     options.px = options.backend == Backend::host ? std::vector<int>{256} : std::vector<int>{1024, 2048};
+  return options;
+}
+
+Options with_launcher(Options options, const std::optional<weft::LaunchEnvironment>& launched) {
+  options.launched = launched;
   if (launched && options.ranks && *options.ranks != launched->world)
     weft::refuse("--ranks is ", *options.ranks, ", and ", launched->launcher, " has started ",
                  launched->world, " processes; leave --ranks away");
   if (launched && options.projects)
     weft::refuse("--project measures one device from one process; start it without ", launched->launcher);
-  if (options.command == Command::bench && options.trace)
-    weft::refuse("bench writes no trace; leave --trace away, or give it to generate");
+  check_effects(options);
   return options;
 }
 

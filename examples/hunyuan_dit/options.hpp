@@ -3,8 +3,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "weft/comm/launch_environment.hpp"
@@ -37,6 +40,7 @@ struct Planning {
 
 struct Options {
   Command command = Command::generate;
+  std::set<std::string, std::less<>> given;  // the options of the line, such as "--steps"
   std::string model;
   std::vector<std::string> prompts;
   std::string negative;
@@ -64,6 +68,11 @@ struct Options {
   weft::Index world() const { return launched ? launched->world : ranks ? *ranks : mesh.ranks(); }
   /// Whether neither a launcher nor --ranks nor a degree says how many ranks there are.
   bool leaves_ranks_open() const { return !launched && !ranks && !planning.has_degrees; }
+  /// Whether the planner chooses the mesh, or does where there are several GPUs.
+  bool may_plan_mesh() const {
+    return !planning.has_degrees && (world() > 1 || (backend == Backend::cuda && leaves_ranks_open()));
+  }
+  bool has(std::string_view option) const { return given.contains(option); }
   /// Whether this process is the one that prints and writes files.
   bool speaks() const { return !launched || launched->rank == 0; }
 };
@@ -78,7 +87,13 @@ Options with_all_gpus(Options options, const CountGpus& count_gpus) {
   return options;
 }
 
-/// Nothing if the line asks for help, which is printed then; refused if it makes no sense.
-std::optional<Options> parse(int argc, char** argv, const std::optional<weft::LaunchEnvironment>& launched);
+/// What to write where there is no GPU, as the end of a sentence.
+std::string what_needs_no_gpu(const Options& options);
+
+/// Nothing if the line asks for help or the version, which is printed then; refused if it makes no sense.
+std::optional<Options> parse(int argc, char** argv);
+
+/// The options of a process of a job; refused if they contradict it, or one of them has no effect there.
+Options with_launcher(Options options, const std::optional<weft::LaunchEnvironment>& launched);
 
 }  // namespace command

@@ -1,8 +1,6 @@
 #include "outputs.hpp"
 
-#include <set>
-#include <span>
-
+#include "output_files.hpp"
 #include "png.hpp"
 #include "weft/io/safetensors_writer.hpp"
 
@@ -20,13 +18,14 @@ Outputs::Outputs(const Options& options, const ModelFolder& model) {
   if (paints && !options.out && !tensor)
     weft::refuse(
         "there is nothing to write; name a picture with --out or a file of states with --latents-out");
-  if (tensor) tensor_.emplace(*tensor);
+  if (tensor) tensor_.emplace(output_file(paints ? "--latents-out" : "--out", *tensor, ".safetensors"));
   tensor_name_ = options.command == Command::forward ? "sample" : "latents";
-  if (options.trace) trace_.emplace(*options.trace);
-  refuse_twins();
+  if (options.trace) trace_.emplace(output_file("--trace", *options.trace, ".json"));
+  check_distinct(files());
 }
 
 void Outputs::open_pictures(const std::string& path, std::size_t count) {
+  check_extension("--out", path, ".png");
   if (count == 1) {
     pictures_.emplace_back(path);
     return;
@@ -40,14 +39,6 @@ void Outputs::open_pictures(const std::string& path, std::size_t count) {
   }
 }
 
-void Outputs::refuse_twins() const {
-  std::set<std::filesystem::path> seen;
-  for (const weft::OutputFile* file : files())
-    if (!seen.insert(std::filesystem::weakly_canonical(file->path())).second)
-      weft::refuse("two outputs are to be written to ", file->path().string(),
-                   "; give each a file of its own");
-}
-
 std::vector<const weft::OutputFile*> Outputs::files() const {
   std::vector<const weft::OutputFile*> all;
   for (const weft::OutputFile& picture : pictures_) all.push_back(&picture);
@@ -57,16 +48,12 @@ std::vector<const weft::OutputFile*> Outputs::files() const {
 }
 
 std::vector<std::string> Outputs::write(const weft::Tensor& result, const weft::Trace* trace) const {
+  OutputWriter writer;
   for (std::size_t i = 0; i < pictures_.size(); ++i)
-    pictures_[i].commit(to_png(result.at(static_cast<weft::Index>(i))));
-  if (tensor_) tensor_->commit(weft::to_safetensors({{tensor_name_, result}}));
-  if (trace_) {
-    const std::string json = trace->json();
-    trace_->commit(std::as_bytes(std::span(json)));
-  }
-  std::vector<std::string> written;
-  for (const weft::OutputFile* file : files()) written.push_back(file->path().string());
-  return written;
+    writer.write(pictures_[i], to_png(result.at(static_cast<weft::Index>(i))));
+  if (tensor_) writer.write(*tensor_, weft::to_safetensors({{tensor_name_, result}}));
+  if (trace_) writer.write(*trace_, trace->json());
+  return writer.written();
 }
 
 }  // namespace command

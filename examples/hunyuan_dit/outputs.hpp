@@ -16,12 +16,12 @@ class Outputs {
  public:
   Outputs(const Options& options, const ModelFolder& model);
 
-  /// Writes the result and, if there is one, the trace; returns what was written.
+  /// Writes the result and, if there is one, the trace; returns what was written. If that fails, the sentence
+  /// says what had been written before.
   std::vector<std::string> write(const weft::Tensor& result, const weft::Trace* trace) const;
 
  private:
   void open_pictures(const std::string& path, std::size_t count);
-  void refuse_twins() const;
   std::vector<const weft::OutputFile*> files() const;
 
   std::vector<weft::OutputFile> pictures_;

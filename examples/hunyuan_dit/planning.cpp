@@ -4,22 +4,21 @@
 #include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
-#include <span>
 
 #include "bench.hpp"
+#include "bench_work.hpp"
 #include "cuda/run.hpp"
+#include "image_size.hpp"
 #include "kernel_times.hpp"
 #include "memory.hpp"
 #include "nccl/run.hpp"
+#include "output_files.hpp"
 #include "padded.hpp"
 #include "run.hpp"
-#include "weft/io/output_file.hpp"
 
 namespace command {
 
 namespace {
-
-constexpr int px_per_state = 8;
 
 weft::PlanRequest request_of(const Work& work, const weft::DitShape& shape) {
   const auto tokens = [&shape](weft::Index height, weft::Index width) {
@@ -34,6 +33,13 @@ weft::PlanRequest request_of(const Work& work, const weft::DitShape& shape) {
   return {.tokens = tokens(latents[2], latents[3]), .prompts = latents[0], .branches = 1, .steps = 1};
 }
 
+/// Whether the mesh gives one rank's result up to rounding: no patch reads keys of an earlier step.
+bool is_exact(const weft::Mesh& mesh, const Work& work) {
+  const auto* request = std::get_if<Request>(&work);
+  return mesh.patch_count() == 1 || !request ||
+         mesh.warmup >= static_cast<weft::Index>(request->sampler.size());
+}
+
 /// "37.9 % the ring's transfers"; empty if nothing is waited for.
 std::string lost(const weft::Prediction& prediction) {
   const weft::NamedBound loss = loss_of(prediction);
@@ -41,7 +47,7 @@ std::string lost(const weft::Prediction& prediction) {
   return weft::number("%.1f", 100 * loss.seconds / prediction.step) + " % " + std::string(loss.name);
 }
 
-void print(const weft::Plan& plan) {
+void print(const weft::Plan& plan, const std::string& explanation) {
   const std::size_t shown = std::min<std::size_t>(plan.ranking.size(), 12);
   std::size_t width = 24;
   for (std::size_t i = 0; i < shown; ++i) width = std::max(width, name_of(plan.ranking[i].mesh).size());
@@ -60,7 +66,7 @@ void print(const weft::Plan& plan) {
     std::printf("%s is left out: %s\n", name_of(plan.rejected[i].mesh).c_str(),
                 plan.rejected[i].reason.c_str());
   if (plan.rejected.size() > 3) std::printf("and %zu more are left out\n", plan.rejected.size() - 3);
-  std::printf("%s\n", explanation_of(plan).c_str());
+  std::printf("%s\n", explanation.c_str());
 }
 
 nlohmann::json json_of(const weft::Prediction& p) {
@@ -86,19 +92,15 @@ nlohmann::json json_of(const weft::Prediction& p) {
           {"step_goes_into", bounds}};
 }
 
-nlohmann::json json_of(const weft::Plan& plan) {
+nlohmann::json json_of(const weft::Plan& plan, const std::string& explanation) {
   nlohmann::json out = {{"single", json_of(plan.single)},
                         {"ranking", nlohmann::json::array()},
                         {"rejected", nlohmann::json::array()},
-                        {"explanation", explanation_of(plan)}};
+                        {"explanation", explanation}};
   for (const weft::Prediction& p : plan.ranking) out["ranking"].push_back(json_of(p));
   for (const weft::Rejection& r : plan.rejected)
     out["rejected"].push_back({{"name", name_of(r.mesh)}, {"reason", r.reason}});
   return out;
-}
-
-void commit(const weft::OutputFile& file, const std::string& text) {
-  file.commit(std::as_bytes(std::span(text)));
 }
 
 /// Measures, prints and returns as JSON the kernels of kernel_sizes().
@@ -127,21 +129,48 @@ void calibrate(const Options& options) {
   const std::string& named = options.planning.hardware;
   const weft::Hardware known = weft::hardware_of(named.empty() ? "h100-nvlink" : named);
   std::optional<weft::OutputFile> file;
-  if (options.speaks()) file.emplace(*options.planning.calibrate);
+  if (options.speaks()) file.emplace(output_file("--calibrate", *options.planning.calibrate, ".json"));
   const std::string text = weft::hardware_json(options.launched ? calibrated_over_nccl(options, known)
                                                                 : calibrated_on_cuda(options, known));
   if (!file) return;
-  commit(*file, text);
+  OutputWriter().write(*file, text);
   std::printf("%s", text.c_str());
 }
 
-/// The mesh that is given; refused if it breaks a rule.
-weft::Mesh given_mesh(const Options& options, const weft::DitShape& shape, const weft::PlanRequest& request) {
-  const weft::Mesh& mesh = options.mesh;
+/// What a plan is about.
+struct PlannedModel {
+  weft::DitShape shape;
+  PixelScale scale;
+};
+
+PlannedModel planned_model(const Options& options) {
+  if (options.model.empty()) {
+    const weft::DitShape shape = bench_config().shape();
+    return {shape, {pixels_per_element, shape.patch}};
+  }
+  const ModelFolder folder(options.model);
+  return {folder.config().shape(), folder.pixel_scale()};
+}
+
+/// How many GPUs are planned for; refused if the degrees that are given multiply to another number.
+int gpus_of(const Options& options) {
+  const weft::Index product = options.mesh.ranks();
+  const int asked = options.planning.gpus;
+  if (!options.planning.has_degrees) return asked;
+  if (options.has("--gpus") && product != asked)
+    weft::refuse("the degrees of the mesh multiply to ", product, ", and --gpus is ", asked,
+                 "; leave --gpus away, or give degrees that multiply to it");
+  return static_cast<int>(product);
+}
+
+/// All meshes, or the one that is given; refused if that breaks a rule.
+weft::Plan plan_of(const Options& options, const weft::DitShape& shape, const weft::Hardware& hardware,
+                   const weft::PlanRequest& request) {
+  if (!options.planning.has_degrees) return weft::plan(shape, hardware, request);
   const weft::Demand demand{request.prompts, request.branches, request.tokens, request.steps};
-  if (const auto fault = weft::check<weft::AllMethods>(mesh, shape, demand, mesh.ranks()))
+  if (const auto fault = weft::check<weft::AllMethods>(options.mesh, shape, demand, request.gpus))
     weft::refuse(to_string(*fault));
-  return mesh;
+  return weft::plan_among({options.mesh}, shape, hardware, request);
 }
 
 /// The fastest mesh for the request that fits where it is to run, or if none does, the fastest.
@@ -179,7 +208,12 @@ Options with_mesh(Options options, const ModelFolder& model, const Work& work) {
   const weft::DitShape shape = model.config().shape();
   options.mesh = planned_mesh(options, shape, plan_request(options, work, shape));
   check_mesh(options, model);
-  if (options.speaks()) std::printf("mesh: %s\n", name_of(options.mesh).c_str());
+  if (options.speaks())
+    std::printf(
+        "mesh: %s%s\n", name_of(options.mesh).c_str(),
+        is_exact(options.mesh, work)
+            ? ""
+            : "; the image may differ from one rank's, and --mesh exact takes a mesh whose image does not");
   return options;
 }
 
@@ -199,45 +233,49 @@ void plan(const Options& options) {
     weft::refuse("plan runs in one process, unless it is asked to --calibrate; start it without ",
                  options.launched->launcher);
   std::optional<weft::OutputFile> json, svg;
-  if (options.json) json.emplace(*options.json);
-  if (planning.svg) svg.emplace(*planning.svg);
+  if (options.json) json.emplace(output_file("--json", *options.json, ".json"));
+  if (planning.svg) svg.emplace(output_file("--svg", *planning.svg, ".svg"));
+  if (json && svg) check_distinct({&*json, &*svg});
   if (planning.hardware.empty())
     weft::refuse("plan needs --hardware, such as a100-nvlink, or a file that plan --calibrate wrote");
   const weft::Hardware hardware = weft::hardware_of(planning.hardware);
   if (planning.kernels) {
     const nlohmann::json kernels = compare_kernels(options, hardware.gpu);
-    if (json) commit(*json, kernels.dump(1) + "\n");
+    if (json) OutputWriter().write(*json, kernels.dump(1) + "\n");
     return;
   }
-  const weft::DitShape shape =
-      options.model.empty() ? bench_config().shape() : ModelFolder(options.model).config().shape();
+  const auto [shape, scale] = planned_model(options);
+  const int gpus = gpus_of(options);
 
-  nlohmann::json all = nlohmann::json::array();
   const std::vector<int> sides = planning.tokens ? std::vector<int>{0} : options.px;
+  std::vector<weft::Index> tokens;  // of every size, which are refused before anything is printed
   for (const int px : sides) {
-    const weft::Index side = px / px_per_state / shape.patch;
-    const weft::PlanRequest request{.gpus = planning.gpus,
-                                    .tokens = planning.tokens ? *planning.tokens : side * side,
+    const weft::Index side = planning.tokens ? 0 : checked_side("--px", px, scale) / shape.patch;
+    tokens.push_back(planning.tokens ? *planning.tokens : side * side);
+  }
+  OutputWriter writer;
+  nlohmann::json all = nlohmann::json::array();
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    const weft::PlanRequest request{.gpus = gpus,
+                                    .tokens = tokens[i],
                                     .prompts = options.pictures,
                                     .branches = shape.branches,
                                     .steps = options.sampling.steps,
                                     .warmup = options.mesh.warmup,
                                     .exact = planning.exact};
-    const weft::Plan plan = weft::plan(shape, hardware, request);
-    std::printf("%s%d GPU%s, %s, %d tokens, %d steps (model output)\n", px == sides.front() ? "" : "\n",
-                planning.gpus, planning.gpus == 1 ? "" : "s", planning.hardware.c_str(),
-                static_cast<int>(request.tokens), options.sampling.steps);
-    print(plan);
-    all.push_back(json_of(plan));
+    const weft::Plan plan = plan_of(options, shape, hardware, request);
+    std::printf("%s%d GPU%s, %s, %d tokens, %d steps (model output)\n", i == 0 ? "" : "\n", gpus,
+                gpus == 1 ? "" : "s", planning.hardware.c_str(), static_cast<int>(request.tokens),
+                options.sampling.steps);
+    const std::string explanation = planning.has_degrees ? account_of(plan) : explanation_of(plan);
+    print(plan, explanation);
+    all.push_back(json_of(plan, explanation));
     all.back()["tokens"] = request.tokens;
-    if (!svg || px != sides.front()) continue;
-    if (!planning.has_degrees && plan.ranking.empty())
-      weft::refuse("no mesh fits, so there is no schedule to draw");
-    const weft::Mesh mesh =
-        planning.has_degrees ? given_mesh(options, shape, request) : plan.ranking.front().mesh;
-    commit(*svg, weft::gantt_svg({shape, hardware, request, {}, mesh}));
+    if (!svg) continue;
+    if (plan.ranking.empty()) weft::refuse("no mesh fits, so there is no schedule to draw");
+    writer.write(*svg, weft::gantt_svg({shape, hardware, request, {}, plan.ranking.front().mesh}));
   }
-  if (json) commit(*json, all.dump(1) + "\n");
+  if (json) writer.write(*json, all.dump(1) + "\n");
 }
 
 }  // namespace command

@@ -6,7 +6,6 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,9 +14,9 @@
 #include "bench.hpp"
 #include "cuda/run.hpp"
 #include "memory.hpp"
+#include "output_files.hpp"
 #include "padded.hpp"
 #include "rehearse.hpp"
-#include "weft/io/output_file.hpp"
 #include "weft/plan/projection.hpp"
 
 namespace command {
@@ -239,7 +238,7 @@ nlohmann::json table(const Rehearsals& all, const std::string& machine, int px) 
 
 void project(const Options& options) {
   std::optional<weft::OutputFile> json;
-  if (options.json) json.emplace(*options.json);
+  if (options.json) json.emplace(output_file("--json", *options.json, ".json"));
   const bool is_host = options.backend == Backend::host;
   const weft::DitShape shape = (is_host ? small_config() : bench_config()).shape();
   std::vector<std::string> machines{options.planning.hardware};
@@ -262,9 +261,7 @@ void project(const Options& options) {
                         {"tables", nlohmann::json::array()}};
   for (const std::string& machine : machines)
     for (const int px : options.px) out["tables"].push_back(table(all, machine, px));
-  if (!json) return;
-  const std::string text = out.dump(1) + "\n";
-  json->commit(std::as_bytes(std::span(text)));
+  if (json) OutputWriter().write(*json, out.dump(1) + "\n");
 }
 
 }  // namespace command

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "image_size.hpp"
 #include "tensors.hpp"
 
 namespace command {
@@ -23,16 +24,16 @@ void set_sampling(Request& request, const Sampling& sampling, const weft::NoiseS
 
 /// A side in elements of the state.
 weft::Index side(const char* name, const std::optional<int>& pixels, const ModelFolder& model) {
-  constexpr weft::Index longest = 16384;
-  const weft::Index scale = model.pixels_per_element(), unit = scale * model.config().patch;
-  const weft::Index size = pixels ? *pixels : model.sample_size() * scale;
-  const weft::Index nearest = std::clamp((size + unit / 2) / unit, weft::Index{1}, longest / unit) * unit;
-  if (size < unit || size % unit != 0)
-    weft::refuse("the ", name, " is ", size, " pixels and must be a multiple of ", unit, "; ", nearest,
-                 " would do");
-  if (size > longest)
-    weft::refuse("the ", name, " is ", size, " pixels, and at most ", longest, " can be painted");
-  return size / scale;
+  const PixelScale scale = model.pixel_scale();
+  return checked_side(name, pixels ? *pixels : model.sample_size() * scale.pixels_per_element, scale);
+}
+
+/// Refused if a seed is given and no noise is drawn.
+void check_seed(const Options& options, const Request& request) {
+  const auto draws = [](const auto& step) { return step.noise != 0; };
+  if (options.has("--seed") && options.noise && std::ranges::none_of(request.sampler, draws))
+    weft::refuse("--seed is of noise that is drawn, and here --noise gives the only one, since ",
+                 options.sampling.scheduler, " adds none; leave --seed away");
 }
 
 weft::Tensor size_numbers(weft::Index height, weft::Index width) {
@@ -56,9 +57,10 @@ Sampling sampling_in(const weft::SafeTensors& file) {
 Request request_of_captions(const Options& options, const ModelFolder& model) {
   Request request;
   set_sampling(request, options.sampling, model.schedule());
-  request.height = side("height", options.height, model);
-  request.width = side("width", options.width, model);
-  const weft::Index scale = model.pixels_per_element();
+  request.height = side("the height", options.height, model);
+  request.width = side("the width", options.width, model);
+  check_seed(options, request);
+  const weft::Index scale = model.pixel_scale().pixels_per_element;
   const weft::Tensor size = size_numbers(request.height * scale, request.width * scale);
   const weft::WordTable words = model.words();
   for (const std::string& caption : options.prompts)

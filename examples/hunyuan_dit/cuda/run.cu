@@ -22,11 +22,22 @@ double relative_l2(const weft::Tensor& found, const weft::Tensor& right) {
   return std::sqrt(difference / norm);
 }
 
+/// Refused, by the options that need none, if there is no device.
+void check_devices(const Options& options) {
+  int devices = 0;
+  if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0)
+    weft::refuse("there is no CUDA device here; ", what_needs_no_gpu(options));
+}
+
 }  // namespace
 
-int gpus_on_cuda() { return weft::peer::connected_device_count(); }
+int gpus_on_cuda(const Options& options) {
+  check_devices(options);
+  return weft::peer::connected_device_count();
+}
 
 DeviceMemory memory_on_cuda(const Options& options) {
+  check_devices(options);
   using weft::cuda::check;
   const int devices = weft::peer::device_count();
   int current = 0;
@@ -77,6 +88,7 @@ RehearsalReport rehearse_on_cuda(const Options& options, const std::vector<Rehea
 }
 
 weft::Hardware calibrated_on_cuda(const Options& options, const weft::Hardware& known) {
+  check_devices(options);
   return in_dtype(options.dtype, [&known]<class E>(std::type_identity<E>) {
     return OnDevice<E>::calibrate_links(OnDevice<E>::calibrate_gpu(known));
   });
@@ -88,6 +100,7 @@ weft::Hardware calibrated_gpu(const Options& options, const weft::Hardware& know
 }
 
 std::vector<double> kernel_times_on_cuda(const Options& options, const std::vector<KernelSize>& sizes) {
+  check_devices(options);
   return in_dtype(options.dtype,
                   [&sizes]<class E>(std::type_identity<E>) { return OnDevice<E>::time_kernels(sizes); });
 }

@@ -9,8 +9,8 @@
 
 namespace command {
 
-/// How many GPUs one process can drive.
-int gpus_on_cuda();
+/// How many GPUs one process can drive. Refused if there is none, as all of these are.
+int gpus_on_cuda(const Options& options);
 
 /// How many devices the ranks of this process have, and the bytes that are free on the fullest one.
 struct DeviceMemory {

@@ -38,7 +38,8 @@ void in_processes(const Options& options, const std::function<void(const Run&)>&
                  " processes, and MPI, which the host needs between ",
                  "them, cannot start from there; use mpirun -n ", launched.world,
                  launched.launcher == "srun" ? " or srun --mpi=pmix" : "",
-                 ", or start one process, whose ranks are threads");
+                 ", or start one process, whose ranks are threads",
+                 launched.launcher == "torchrun" ? ", with RANK and WORLD_SIZE unset" : "");
   const auto timeout =
       std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::duration<double>(options.timeout));
   weft::mpi::launch(

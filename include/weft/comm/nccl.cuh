@@ -104,8 +104,8 @@ class Session {
   void choose_device() const {
     int devices = 0;
     if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0)
-      refuse("rank ", place_.rank, " finds no CUDA device on its host; every rank needs one, or use ",
-             "the Host backend");
+      refuse("rank ", place_.rank,
+             " finds no CUDA device on its host, and every rank needs one; weft::Host needs none");
     check(cudaSetDevice(place_.local_rank % devices), "Choosing a device");
   }
 

@@ -91,8 +91,8 @@ inline std::string reason_of(const Prediction& best, const Prediction& other) {
   return "with " + number("%.1f", 100 * loss.seconds / other.step) + " % of " + std::string(loss.name);
 }
 
-/// Why the first of a ranking is first, in two sentences.
-inline std::string explanation_of(const Plan& plan) {
+/// What the first of a ranking takes, and what for.
+inline std::string account_of(const Plan& plan) {
   if (plan.ranking.empty())
     return "No mesh fits: " + (plan.rejected.empty() ? "there is none" : plan.rejected.front().reason) + ".";
   const Prediction& best = plan.ranking.front();
@@ -101,9 +101,16 @@ inline std::string explanation_of(const Plan& plan) {
   if (best.mesh.ranks() > 1)
     text += ", " + number("%.2f", plan.single.total / best.total) + " times as fast as one GPU";
   text += ": most goes into " + std::string(bound_of(best));
-  text += loss.name.empty() ? ", and no transfer is waited for."
-                            : ", and " + std::string(loss.name) + " add " +
-                                  number("%.1f", 100 * loss.seconds / best.step) + " %.";
+  return text + (loss.name.empty() ? ", and no transfer is waited for."
+                                   : ", and " + std::string(loss.name) + " add " +
+                                         number("%.1f", 100 * loss.seconds / best.step) + " %.");
+}
+
+/// Why the first of a ranking is first, in two sentences.
+inline std::string explanation_of(const Plan& plan) {
+  std::string text = account_of(plan);
+  if (plan.ranking.empty()) return text;
+  const Prediction& best = plan.ranking.front();
   const auto other = std::find_if(plan.ranking.begin(), plan.ranking.end(), [&best](const Prediction& p) {
     return std::pair(p.mesh.pipe, p.mesh.ulysses) != std::pair(best.mesh.pipe, best.mesh.ulysses) ||
            p.mesh.cfg != best.mesh.cfg;

@@ -145,16 +145,16 @@ inline std::vector<Mesh> candidate_meshes(const DitShape& model, const PlanReque
   return out;
 }
 
-/// Needs no GPU. `request.gpus` of them are used, and refused are requests that no mesh can serve.
-inline Plan plan(const DitShape& model, const Hardware& hardware, const PlanRequest& request,
-                 const EngineTraits& engine = {}) {
+/// What the meshes cost on `request.gpus` GPUs; refused if that has none, or there is nothing to do.
+inline Plan plan_among(const std::vector<Mesh>& meshes, const DitShape& model, const Hardware& hardware,
+                       const PlanRequest& request, const EngineTraits& engine = {}) {
   if (request.gpus < 1) refuse("the plan is for ", request.gpus, " GPUs and needs at least 1");
   if (request.tokens < 1) refuse("the picture has ", request.tokens, " tokens and needs at least 1");
   if (request.steps < 1) refuse("the plan is for ", request.steps, " steps and needs at least 1");
   const Demand demand{request.prompts, request.branches, request.tokens, request.steps};
   Plan out{
       .single = predict({model, hardware, request, engine, {.warmup = 0}}), .ranking = {}, .rejected = {}};
-  for (const Mesh& mesh : candidate_meshes(model, request)) {
+  for (const Mesh& mesh : meshes) {
     if (const auto fault = check<AllMethods>(mesh, model, demand, request.gpus)) {
       out.rejected.push_back({mesh, to_string(*fault)});
       continue;
@@ -171,6 +171,12 @@ inline Plan plan(const DitShape& model, const Hardware& hardware, const PlanRequ
   std::stable_sort(out.ranking.begin(), out.ranking.end(),
                    [](const Prediction& a, const Prediction& b) { return a.total < b.total; });
   return out;
+}
+
+/// Needs no GPU. `request.gpus` of them are used, and refused are requests that no mesh can serve.
+inline Plan plan(const DitShape& model, const Hardware& hardware, const PlanRequest& request,
+                 const EngineTraits& engine = {}) {
+  return plan_among(candidate_meshes(model, request), model, hardware, request, engine);
 }
 
 }  // namespace weft

@@ -28,12 +28,46 @@ TEST_CASE("plan ranks meshes, explains the first, and writes both and a chart") 
   CHECK(folder.read("plan.svg").starts_with("<svg"));
 }
 
-TEST_CASE("plan draws the mesh that is given") {
+TEST_CASE("plan is of the mesh that is given, and draws it") {
   const TemporaryFolder folder;
-  CHECK(run({"plan", "--gpus", "8", "--hardware", "l40-pcie", "--px", "512", "--pipefusion", "3", "--svg",
-             folder / "plan.svg"})
-            .code == 0);
+  const Outcome outcome = run({"plan", "--hardware", "l40-pcie", "--px", "512", "--pipefusion", "3", "--svg",
+                               folder / "plan.svg", "--json", folder / "plan.json"});
+  CHECK(outcome.code == 0);
+  CHECK(outcome.out.starts_with("3 GPUs, l40-pcie, 1024 tokens"));
+  CHECK(outcome.out.find("other way") == std::string::npos);
   CHECK(folder.read("plan.svg").find("pipe3, 3 patches") != std::string::npos);
+  const auto json = nlohmann::json::parse(folder.read("plan.json"));
+  REQUIRE(json.at(0).at("ranking").size() == 1);
+  CHECK(json.at(0).at("ranking").at(0).at("name") == "pipe3, 3 patches");
+}
+
+TEST_CASE("plan refuses degrees that are not of the GPUs, or break a rule") {
+  const auto refused = [](const Arguments& more, const char* text) {
+    const Outcome outcome = run(Arguments{"plan", "--hardware", "l40-pcie", "--px", "512"} + more);
+    CAPTURE(outcome.err);
+    CHECK(outcome.code == 2);
+    CHECK(outcome.out.empty());
+    CHECK(outcome.err.find(text) != std::string::npos);
+  };
+  refused({"--gpus", "8", "--cfg", "2", "--ulysses", "8"},
+          "the degrees of the mesh multiply to 16, and --gpus is 8; leave --gpus away");
+  refused({"--cfg", "3"}, "the mesh has cfg 3");
+  refused({"--pipefusion", "2", "--patches", "1"}, "use 2 patches");
+}
+
+TEST_CASE("plan is about the image that generate would make") {
+  const auto plan = [](const std::filesystem::path& model, const char* px) {
+    return run({"plan", "--hardware", "l40-pcie", "--gpus", "2", "--model", model, "--px", px});
+  };
+  CHECK(plan(shapes, "64").out.starts_with("2 GPUs, l40-pcie, 256 tokens"));
+  CHECK(plan(goldens / "v12" / "model", "64").out.starts_with("2 GPUs, l40-pcie, 16 tokens"));
+  const Outcome odd = plan(shapes, "62");
+  CHECK(odd.code == 2);
+  CHECK(odd.err == "--px is 62 pixels and must be a multiple of 4; 64 would do\n");
+  const Outcome thousand = run({"plan", "--hardware", "l40-pcie", "--px", "512", "1000"});
+  CHECK(thousand.code == 2);
+  CHECK(thousand.out.empty());
+  CHECK(thousand.err == "--px is 1000 pixels and must be a multiple of 16; 1008 would do\n");
 }
 
 TEST_CASE("plan refuses what it cannot know") {
@@ -50,6 +84,10 @@ TEST_CASE("Ranks without degrees are shared out by the planner") {
   CHECK(planned.out.find("on 4 ranks") != std::string::npos);
   CHECK(run(paint(folder, {})).out.find("on 1 rank") != std::string::npos);
   CHECK(run(paint(folder, {"--ranks", "4", "--mesh", "exact"})).out.find("patches") == std::string::npos);
+  CHECK(
+      run(paint(folder, {"--ranks", "5", "--hardware", "t4-pcie"}))
+          .out.find("mesh: pipe5, 5 patches; the image may differ from one rank's, and --mesh exact takes") !=
+      std::string::npos);
   CHECK(run(paint(folder, {"--mesh", "round"})).err.find("there are auto and exact") != std::string::npos);
 }
 

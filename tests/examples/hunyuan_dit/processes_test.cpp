@@ -62,17 +62,19 @@ TEST_CASE("a job that cannot be done is refused once, with exit code 2") {
   refuse({"--ulysses", "4", "--noise", folder / "none"}, "No such file");
   refuse({"--ulysses", "4", "--trace", folder / "none" / "trace.json"}, "there is no folder");
   refuse({"--ulysses", "4", "--timeout", "0"}, "--timeout");
+  refuse({"--ulysses", "4", "--warmup", "2"}, "leave --warmup away");
 }
 
-TEST_CASE("launchers that MPI cannot start from are refused by rank 0 alone") {
+TEST_CASE("launchers that MPI cannot start from are refused, by other ranks if none has ended them") {
   const TemporaryFolder folder;
   const Arguments line = paint({"--ulysses", "4", "--out", folder / "picture.png"});
   const Outcome first = run(line, torchrun(0)), second = run(line, torchrun(1));
   CHECK(first.code == 2);
   CHECK(first.err.find("torchrun has started 4 processes, and MPI") != std::string::npos);
-  CHECK(first.err.find("use mpirun -n 4, or start one process") != std::string::npos);
+  CHECK(first.err.find("use mpirun -n 4, or start one process, whose ranks are threads, with RANK and "
+                       "WORLD_SIZE unset") != std::string::npos);
   CHECK(second.code == 2);
-  CHECK(second.err.empty());
+  CHECK(second.err == first.err);
   const Outcome srun = run(line, "SLURM_PROCID=0 SLURM_STEP_NUM_TASKS=4 SLURM_LOCALID=0");
   CHECK(srun.code == 2);
   CHECK(srun.err.find("use mpirun -n 4 or srun --mpi=pmix") != std::string::npos);

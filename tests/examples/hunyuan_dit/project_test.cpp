@@ -58,12 +58,12 @@ TEST_CASE("Slower links project longer steps of what sends most") {
 
 TEST_CASE("A projection of one mesh, or of what cannot run, is refused") {
   refuses({"--cfg", "2"},
-          "--project measures ranks of many meshes, and a degree is of one; leave a degree away");
+          "--cfg is of one mesh, and --project measures ranks of many; leave --project or leave --cfg away");
   refuses({"--ranks", "2"}, "leave --ranks away");
   refuses({"--compare"}, "leave --compare away");
   refuses({"--trace", "trace.json"}, "leave --trace away");
   refuses({"--hardware", "abacus"}, "there is no hardware abacus");
   refuses({"--px", "32"}, "32 px: the picture is cut into 8 patches, and it has 4 tokens");
-  CHECK(run({"bench", "--backend", "host"}).err.find("or ask for a projection by --project") !=
+  CHECK(run({"bench", "--backend", "host"}).err.find("or add --project, which measures the host") !=
         std::string::npos);
 }

@@ -81,7 +81,12 @@ TEST_CASE_FIXTURE(Refusals, "a mesh that takes more memory than there is") {
   refuse_paint(
       {"--pipefusion", "2", "--steps", "2", "--memory-limit", "0.037"},
       "pipe2, 2 patches takes 42.4 MB of memory for 2 ranks, and 37 MB may be taken; cfg2 would fit");
-  refuse_paint({"--memory-limit", "0.03"}, "no mesh would fit, so ask for fewer or smaller pictures");
+  refuse_paint(
+      {"--memory-limit", "0.03"},
+      "one rank takes 31.7 MB of memory, and 30 MB may be taken; no mesh would fit, so ask for fewer or "
+      "smaller images");
+  refuse_paint({"--memory-limit", "0.02"},
+               "its weights alone take 26.2 MB, however few and small the images are; raise --memory-limit");
   refuse_paint({"--height", "4096", "--width", "4096", "--memory-limit", "0.1"}, "100 MB may be taken");
   refuse_paint({"--memory-limit", "0"}, "--memory-limit: 0 is no number from 0.001 to 100000");
 }
@@ -237,10 +242,43 @@ TEST_CASE_FIXTURE(Refusals, "outputs that cannot be written") {
   refuse(plain + Arguments{"--latents-out", missing}, "there is no folder");
   refuse(plain + Arguments{"--out", folder / "picture.png", "--trace", missing}, "there is no folder");
   refuse(plain + Arguments{"--out", folder / "a", "--latents-out", folder / "a"}, "two outputs");
-  refuse(plain + Arguments{"--out", ""}, "is empty");
+  refuse(plain + Arguments{"--out", ""}, "--out is empty; give it a value, or leave it away");
   refuse(plain, "there is nothing to write");
   refuse(evaluate(goldens / "v12" / "forward_inputs.safetensors", {"--trace", missing}),
          "there is no folder");
+}
+
+TEST_CASE_FIXTURE(Refusals, "outputs that are named for another format, or for a stream") {
+  const Arguments plain{"generate", "--model", shapes, "--prompt", caption};
+  refuse(plain + Arguments{"--out", folder / "a.jpg"},
+         "a.jpg, and what is written there is png; " + (folder / "a.png").string() + " would do");
+  refuse(plain + Arguments{"--out", folder / "a.safetensors"}, "a.png would do");
+  refuse(plain + Arguments{"--out", "-"}, "--out - would be a file named -");
+  refuse(plain + Arguments{"--latents-out", folder / "a.pt"}, "a.safetensors would do");
+  refuse(plain + Arguments{"--out", folder / "a.png", "--trace", folder / "a.txt"}, "a.json would do");
+  refuse(evaluate(goldens / "v12" / "forward_inputs.safetensors", {"--trace", "-"}), "--trace - would be");
+  const Arguments plan{"plan", "--hardware", "a100-nvlink", "--px", "512"};
+  refuse(plan + Arguments{"--svg", folder / "a.png"}, "--svg is ");
+  refuse(plan + Arguments{"--json", folder / "a.svg"}, "a.json would do");
+  refuse(plan + Arguments{"--json", folder / "a", "--svg", folder / "a"}, "two outputs");
+  refuse({"bench", "--project", "--backend", "host", "--json", folder / "a.csv"}, "a.json would do");
+}
+
+TEST_CASE_FIXTURE(Refusals, "models whose files are not there under their names, or are stand-ins") {
+  const std::string_view pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 2\n";
+  for (const char* file : {"transformer/config.json", "scheduler/scheduler_config.json", "text/vocab.txt",
+                           "text/embeddings.safetensors", weights_file}) {
+    const ModelCopy model(shapes);
+    model.replace(file, pointer);
+    refuse(paint({}, caption, model.path()), std::string(file) + " is a Git LFS pointer");
+    std::filesystem::remove(model.path() / file);
+    std::filesystem::create_symlink("nowhere", model.path() / file);
+    refuse(paint({}, caption, model.path()), "is a link to nowhere, which is not there");
+  }
+  const ModelCopy model(shapes);
+  std::filesystem::rename(model.path() / weights_file,
+                          model.path() / "transformer/diffusion_pytorch_model.fp16.safetensors");
+  refuse(paint({}, caption, model.path()), "it has diffusion_pytorch_model.fp16.safetensors: rename");
 }
 
 TEST_CASE_FIXTURE(Refusals, "pictures of a model of latents") {
@@ -275,8 +313,10 @@ TEST_CASE_FIXTURE(Refusals, "benches that cannot run, before they look for a dev
   refuse({"bench", "--cfg", "3"}, "512 px: the mesh has cfg 3");
   refuse({"bench", "--cfg", "2", "--ranks", "3"},
          "the degrees of the mesh multiply to 2, and there are 3 ranks");
-  refuse({"bench", "--ranks", "1", "--px", "1000"}, "--px: 1000 is no multiple of 16; 992 would do");
-  refuse({"bench", "--ranks", "1", "--trace", "trace.json"}, "bench writes no trace; leave --trace away");
+  refuse({"bench", "--ranks", "1", "--px", "1000"},
+         "--px is 1000 pixels and must be a multiple of 16; 1008 would do");
+  refuse({"bench", "--ranks", "1", "--trace", "trace.json"},
+         "--trace is written by generate, forward and denoise, and not by bench; leave --trace away");
 }
 
 TEST_CASE_FIXTURE(Refusals, "lines that make no sense") {
@@ -291,4 +331,16 @@ TEST_CASE_FIXTURE(Refusals, "lines that make no sense") {
   refuse_paint({"--steps", "1.5"}, "--steps: 1.5 is no whole number from 1");
   refuse_paint({"--steps", "5", "--steps", "6"}, "--steps");
   refuse({"generate", "--model", shapes, "--out", folder / "a.png", "--prompt", "a", "red"}, "red");
+  refuse_paint({"--num_inference_steps", "4", "now"},
+               "--num_inference_steps 4 now were not expected; hunyuan_dit generate --help");
+  refuse({"generate", "--promt", "a"}, "--promt a were not expected");
+  refuse({"--model", shapes, "generate", "--prompt", "a"},
+         "--model stands before the command; write hunyuan_dit generate --model …");
+  refuse({"--model", shapes}, "no command stands before --model; there are generate");
+}
+
+TEST_CASE_FIXTURE(Refusals, "a stack that is too small for the ranks") {
+  const Outcome outcome = run(paint({"--steps", "1"}), "ulimit -s 200;");
+  CHECK(outcome.code == 2);
+  CHECK(outcome.err == "the stack may grow to 200 KiB and needs 512; ulimit -s 8192 is usual\n");
 }

@@ -131,7 +131,7 @@ class Queue {
   static cudaStream_t stream_here() {
     int devices = 0;
     if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0)
-      refuse("There is no CUDA device here; use the Host backend.");
+      refuse("there is no CUDA device here; weft::Host needs none");
     kernels::current_tier();
     cudaStream_t stream;
     check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "Creating a stream");

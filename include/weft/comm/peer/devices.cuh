@@ -18,7 +18,7 @@ using kernels::check;
 inline int device_count() {
   int devices = 0;
   if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0)
-    refuse("There is no CUDA device here; use the Host backend.");
+    refuse("there is no CUDA device here; weft::Host needs none");
   return devices;
 }
 
