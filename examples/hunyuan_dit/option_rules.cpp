@@ -14,7 +14,7 @@ constexpr Commands generate(Command::generate), bench(Command::bench), plan(Comm
 
 bool is_free(const Options& options) { return !options.projects; }
 bool has_plan(const Options& options) { return !options.planning.calibrate && !options.planning.kernels; }
-bool has_guidance(const Options& options) { return options.sampling.guidance != 1; }
+bool has_guidance(const Options& options) { return options.sampling.guidance > 1; }
 bool has_patches(const Options& options) { return options.may_plan_mesh() || options.mesh.patch_count() > 1; }
 bool has_ring(const Options& options) { return options.mesh.ring > 1; }
 bool has_processes(const Options& options) { return options.launched.has_value(); }
@@ -31,7 +31,7 @@ constexpr std::string_view of_processes =
     "is of ranks in several processes, which mpirun, torchrun or srun starts; start them so or";
 constexpr std::string_view of_a_choice =
     "is of ranks that no degree shares out; give --ranks without degrees or";
-constexpr std::string_view of_guidance = "has no effect where --guidance is 1; change that or";
+constexpr std::string_view of_guidance = "has no effect where --guidance is 1 or below; raise that or";
 
 constexpr std::array rules{
     OptionRule{"--cfg", bench, is_free, of_one_mesh},

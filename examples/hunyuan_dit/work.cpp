@@ -32,8 +32,9 @@ weft::Index side(const char* name, const std::optional<int>& pixels, const Model
 void check_seed(const Options& options, const Request& request) {
   const auto draws = [](const auto& step) { return step.noise != 0; };
   if (options.has("--seed") && options.noise && std::ranges::none_of(request.sampler, draws))
-    weft::refuse("--seed is of noise that is drawn, and here --noise gives the only one, since ",
-                 options.sampling.scheduler, " adds none; leave --seed away");
+    weft::refuse(
+        "--seed is of noise that is drawn, and here --noise gives the only one, since the scheduler adds "
+        "none; leave --seed away");
 }
 
 weft::Tensor size_numbers(weft::Index height, weft::Index width) {

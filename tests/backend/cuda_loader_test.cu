@@ -18,19 +18,31 @@ using weft::cuda::Queue;
 
 namespace {
 
+/// Number i of those that are stored: one that the format can hold.
+float stored_number(Dtype dtype, Index i) {
+  if (dtype == Dtype::boolean) return static_cast<float>(i % 2);
+  const float least = dtype == Dtype::u8 ? 0 : dtype == Dtype::i8 ? -125 : -100;
+  return static_cast<float>(i % 251) + least;
+}
+
 /// `count` numbers as a file holds them, behind a byte of something else.
 std::vector<std::byte> stored_as(Dtype dtype, Index count) {
   const std::size_t size = size_of(dtype);
   std::vector<std::byte> out(1 + static_cast<std::size_t>(count) * size);
   for (Index i = 0; i < count; ++i) {
-    const float number = static_cast<float>(i % 251) - 100;
+    const float number = stored_number(dtype, i);
     const auto put = [&](const auto& value) {
       std::memcpy(&out[1 + static_cast<std::size_t>(i) * size], &value, sizeof value);
     };
     if (dtype == Dtype::f32) put(number);
     if (dtype == Dtype::f16) put(__half(number));
     if (dtype == Dtype::bf16) put(__nv_bfloat16(number));
+    if (dtype == Dtype::f64) put(static_cast<double>(number));
     if (dtype == Dtype::i64) put(static_cast<std::int64_t>(number));
+    if (dtype == Dtype::i32) put(static_cast<std::int32_t>(number));
+    if (dtype == Dtype::i16) put(static_cast<std::int16_t>(number));
+    if (dtype == Dtype::i8) put(static_cast<std::int8_t>(number));
+    if (dtype == Dtype::u8 || dtype == Dtype::boolean) put(static_cast<std::uint8_t>(number));
   }
   return out;
 }
@@ -46,7 +58,7 @@ void check_fill(Queue& queue, Dtype dtype) {
   const Tensor found = download(queue, buffer.view(std::array{rows * width}));
   Index wrong = 0;
   for (Index i = 0; i < found.size(); ++i)
-    wrong += found.data[static_cast<std::size_t>(i)] != static_cast<float>(i % 251) - 100;
+    wrong += found.data[static_cast<std::size_t>(i)] != stored_number(dtype, i);
   CHECK(wrong == 0);
 }
 
@@ -54,8 +66,10 @@ void check_fill(Queue& queue, Dtype dtype) {
 
 TEST_CASE("Stored numbers of every format arrive as elements and as float32") {
   Queue queue;
-  for (const Dtype dtype : {Dtype::f32, Dtype::f16, Dtype::bf16, Dtype::i64}) {
-    CAPTURE(name_of(dtype));
+  for (const weft::DtypeTraits& traits : weft::all_dtypes) {
+    if (!traits.is_readable) continue;
+    const Dtype dtype = traits.dtype;
+    CAPTURE(traits.name);
     check_fill<float>(queue, dtype);
     check_fill<__half>(queue, dtype);
     check_fill<__nv_bfloat16>(queue, dtype);

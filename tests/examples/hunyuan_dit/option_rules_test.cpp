@@ -106,7 +106,7 @@ TEST_CASE("an option without an effect is refused with what would give it one") 
   }
   refuse("forward", {"--pipefusion", "2", "--warmup", "2"}, "forward takes one");
   refuse("generate", {"--guidance", "1", "--negative", "a"},
-         "--negative has no effect where --guidance is 1");
+         "--negative has no effect where --guidance is 1 or below");
   refuse("generate", {"--guidance", "1", "--guidance-rescale", "0.5"}, "leave --guidance-rescale away");
   refuse("generate", {"--seed", "1", "--scheduler", "ddim", "--noise", goldens / "shapes_ddim20.safetensors"},
          "--seed is of noise that is drawn, and here --noise gives the only one");
