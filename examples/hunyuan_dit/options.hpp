@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "weft/comm/launch_environment.hpp"
+#include "weft/comm/job/launch_environment.hpp"
 #include "weft/comm/mesh.hpp"
 
 namespace command {

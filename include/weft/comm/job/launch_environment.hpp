@@ -29,6 +29,8 @@ namespace detail {
 /// The value of an environment variable, or null.
 using Lookup = std::function<const char*(const char*)>;
 
+inline const char* environment_variable(const char* name) { return std::getenv(name); }
+
 class Launchers {
  public:
   explicit Launchers(Lookup lookup) : lookup_(std::move(lookup)) {}
@@ -114,9 +116,7 @@ class Launchers {
 /// What this process was told, by variables of its environment; nothing if no launcher has started it.
 /// Refused where variables are missing or contradict each other.
 inline std::optional<LaunchEnvironment> launch_environment(
-    const detail::Lookup& lookup = [](const char* name) {
-      return static_cast<const char*>(std::getenv(name));
-    }) {
+    const detail::Lookup& lookup = detail::environment_variable) {
   return detail::Launchers(lookup).environment();
 }
 

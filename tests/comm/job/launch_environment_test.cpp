@@ -1,4 +1,4 @@
-#include "weft/comm/launch_environment.hpp"
+#include "weft/comm/job/launch_environment.hpp"
 
 #include <doctest/doctest.h>
 
