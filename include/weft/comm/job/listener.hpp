@@ -82,8 +82,8 @@ class Listener {
       if (family == AF_INET6) add_interface(reinterpret_cast<const sockaddr_in6&>(*at->ifa_addr), port);
     }
     ::freeifaddrs(all);
-    std::ranges::stable_partition(
-        places_, [](const Place& place) { return !place.addresses().front().is_loopback(); });
+    std::stable_partition(places_.begin(), places_.end(),
+                          [](const Place& place) { return !place.addresses().front().is_loopback(); });
   }
 
   template <class SocketAddress>

@@ -73,7 +73,8 @@ struct Place {
       address.size = at->ai_addrlen;
       std::memcpy(&address.storage, at->ai_addr, at->ai_addrlen);
     }
-    std::ranges::stable_partition(out, [](const Address& address) { return !address.is_loopback(); });
+    std::stable_partition(out.begin(), out.end(),
+                          [](const Address& address) { return !address.is_loopback(); });
     return out;
   }
 
