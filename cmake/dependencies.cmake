@@ -39,6 +39,17 @@ weft_headers(Random123::Random123 Random123 INCLUDE include
 weft_headers(RapidJSON::RapidJSON RapidJSON INCLUDE include
   DEBIAN rapidjson-dev GIT https://github.com/Tencent/rapidjson.git TAG v1.1.0)
 
+# For processes that hold together, and nothing else. weft's own programs take it along.
+if(WEFT_MPI OR WEFT_BUILD_TESTS OR WEFT_BUILD_FUZZERS OR (WEFT_CUDA AND WEFT_BUILD_EXAMPLES))
+  if(NOT TARGET Sodium::Sodium)
+    set(Sodium_USE_STATIC_LIBS ${PROJECT_IS_TOP_LEVEL})
+    find_package(Sodium QUIET)
+  endif()
+  if(NOT TARGET Sodium::Sodium)
+    include(cmake/sodium.cmake)
+  endif()
+endif()
+
 if(WEFT_BUILD_TESTS OR WEFT_BUILD_EXAMPLES)
   weft_headers(nlohmann_json::nlohmann_json nlohmann_json VERSION 3.11 INCLUDE include
     DEBIAN nlohmann-json3-dev GIT https://github.com/nlohmann/json.git TAG v3.11.2)

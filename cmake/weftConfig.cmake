@@ -8,13 +8,25 @@ list(POP_FRONT CMAKE_MODULE_PATH)
 
 include(${CMAKE_CURRENT_LIST_DIR}/weftTargets.cmake)
 
+# find_package(weft COMPONENTS job): weft::job as well, for processes that weft/comm/job holds together.
+if("job" IN_LIST weft_FIND_COMPONENTS OR "mpi" IN_LIST weft_FIND_COMPONENTS)
+  list(PREPEND CMAKE_MODULE_PATH ${CMAKE_CURRENT_LIST_DIR})
+  find_dependency(Sodium)
+  list(POP_FRONT CMAKE_MODULE_PATH)
+  if(NOT TARGET weft::job)
+    add_library(weft::job INTERFACE IMPORTED)
+    set_target_properties(weft::job PROPERTIES INTERFACE_LINK_LIBRARIES "weft::weft;Sodium::Sodium")
+  endif()
+  set(weft_job_FOUND ON)
+endif()
+
 # find_package(weft COMPONENTS mpi): weft::mpi as well.
 if("mpi" IN_LIST weft_FIND_COMPONENTS)
   set(MPI_CXX_SKIP_MPICXX ON)
   find_dependency(MPI COMPONENTS CXX)
   if(NOT TARGET weft::mpi)
     add_library(weft::mpi INTERFACE IMPORTED)
-    set_target_properties(weft::mpi PROPERTIES INTERFACE_LINK_LIBRARIES "weft::weft;MPI::MPI_CXX")
+    set_target_properties(weft::mpi PROPERTIES INTERFACE_LINK_LIBRARIES "weft::job;MPI::MPI_CXX")
   endif()
   set(weft_mpi_FOUND ON)
 endif()

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "weft/comm/launch_environment.hpp"
+#include "weft/comm/job/launch_environment.hpp"
 #include "weft/comm/mesh.hpp"
 
 namespace command {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "few_threads.hpp"
 #include "weft/comm/launch.hpp"
 
 using doctest::Contains;
@@ -134,6 +135,33 @@ TEST_CASE("launch: two sides of a message that differ in size are an error") {
                            Contains(("a message of world from rank 0 to rank 1 " + sizes).c_str()),
                            std::runtime_error);
     });
+}
+
+TEST_CASE("launch: where a thread cannot be started, no rank begins, and the rank is named") {
+  const std::string thrown = thrown_with_few_threads(20, [] {
+    launch(64, [](World& world) {
+      meet(world);
+      throw std::logic_error("a rank has begun");
+    });
+  });
+  CAPTURE(thrown);
+  CHECK(thrown.starts_with("rank "));
+  CHECK(
+      thrown.find(" of 64 cannot be started: Resource temporarily unavailable; raise the limit of threads") !=
+      std::string::npos);
+}
+
+TEST_CASE("launch: a rank whose own threads cannot be started ends all ranks") {
+  const std::string thrown = thrown_with_few_threads(20, [] {
+    launch(3, [](World& world) {
+      meet(world);
+      if (world.rank() == 1) const Queue queue(64);
+      meet(world);
+    });
+  });
+  CAPTURE(thrown);
+  CHECK(thrown.starts_with("rank 1: thread "));
+  CHECK(thrown.find(" of the 64 of a rank cannot be started: Resource temporarily") != std::string::npos);
 }
 
 TEST_CASE("launch: worlds that cannot be threads are refused") {

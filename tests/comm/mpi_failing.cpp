@@ -58,7 +58,7 @@ int main(int, char** argv) {
         const auto file = folder / std::to_string(world.rank());
         std::ofstream(file.string() + ".part") << ::getpid();
         std::filesystem::rename(file.string() + ".part", file);
-        work(world, fate == "wait" ? 1 << 30 : 100, fate, std::atoi(argv[3]), timeout);
+        work(world, fate == "wait" || fate == "cut" ? 1 << 30 : 100, fate, std::atoi(argv[3]), timeout);
       },
-      {.threads = 1, .timeout = timeout});
+      {.threads = 1, .timeout = timeout, .address = fate == "cut" ? "127.0.0.1" : ""});
 }

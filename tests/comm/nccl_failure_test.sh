@@ -5,6 +5,8 @@ set -u
 launcher=$1 ranks=$2 failing=$3 timeout_ms=1500 failures=0
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
+WEFT_SECRET=$(head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n')
+export WEFT_SECRET
 
 # fail WHAT: of the try at hand.
 fail() {

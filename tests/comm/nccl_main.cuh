@@ -9,7 +9,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "weft/comm/launch_environment.hpp"
+#include "weft/comm/job/launch_environment.hpp"
 #include "weft/comm/nccl.cuh"
 
 inline weft::nccl::World* all_processes = nullptr;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <exception>
 #include <mutex>
 #include <thread>
@@ -9,6 +10,7 @@
 
 #include "weft/comm/threads.hpp"
 #include "weft/core/error.hpp"
+#include "weft/core/thread.hpp"
 #include "weft/core/trace.hpp"
 
 namespace weft {
@@ -38,9 +40,34 @@ struct LaunchOptions {
 
 namespace detail {
 
+/// Starts a thread for each rank from 1 on, then calls run(rank) on each of them and run(0) here; returns
+/// when all have ended. Throws before any call if one of the threads cannot be started.
+template <class Run>
+void run_on_threads(int count, const Run& run) {
+  enum class Start { pending, granted, cancelled };
+  std::atomic<Start> start = Start::pending;
+  const auto decide = [&start](Start decision) {
+    start = decision;
+    start.notify_all();
+  };
+  std::vector<std::jthread> others;
+  try {
+    for (int rank = 1; rank < count; ++rank)
+      others.push_back(start_thread(sentence("rank ", rank, " of ", count), [&start, &run, rank] {
+        start.wait(Start::pending);
+        if (start == Start::granted) run(rank);
+      }));
+  } catch (...) {
+    decide(Start::cancelled);
+    throw;
+  }
+  decide(Start::granted);
+  run(0);
+}
+
 /// Calls on_rank(rank) on a thread for each of the hub's ranks and returns when all have ended. If one
 /// throws, the others end at their next message; then what was thrown first is thrown on: a Refused as it is,
-/// anything else as a std::runtime_error that names the rank.
+/// anything else as a std::runtime_error that names the rank. Where a rank cannot be started, none begins.
 template <class HubType, class OnRank>
 void run_ranks(HubType& hub, const OnRank& on_rank) {
   const int count = hub.ranks();
@@ -61,11 +88,7 @@ void run_ranks(HubType& hub, const OnRank& on_rank) {
       hub.stop("another rank has failed");
     }
   };
-  {
-    std::vector<std::jthread> others;
-    for (int rank = 1; rank < count; ++rank) others.emplace_back(run, rank);
-    run(0);
-  }
+  run_on_threads(count, run);
 
   try {
     if (failure) std::rethrow_exception(failure);

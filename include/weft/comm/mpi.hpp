@@ -8,15 +8,18 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <exception>
+#include <functional>
 #include <optional>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "weft/comm/job/rendezvous.hpp"
+#include "weft/comm/job/watchdog.hpp"
 #include "weft/comm/mpi/communicator.hpp"
-#include "weft/comm/watchdog.hpp"
 #include "weft/comm/world.hpp"
 #include "weft/core/error.hpp"
 #include "weft/core/trace.hpp"
@@ -24,9 +27,30 @@
 namespace weft::mpi {
 
 struct LaunchOptions {
-  int threads = 0;                          // of this process; 0: its share of the host's
-  std::chrono::milliseconds timeout{8000};  // of silence, after which a rank is given up
+  int threads = 0;                            // of this process; 0: its share of the host's
+  std::chrono::milliseconds timeout{8000};    // of silence, after which a rank is given up
+  std::chrono::milliseconds patience{30000};  // for ranks that do not come, after MPI has started
+  /// Of rank 0's host, for the watchdogs' connections over the network, also on one host. Empty: Unix sockets
+  /// on one host, otherwise MASTER_ADDR, and without that any interface.
+  std::string address{};
+  bool handle_sigterm = true;                                 // as job::Watchdog::Options say
+  std::function<void(int, const std::string&)> on_failure{};  // likewise
 };
+
+namespace detail {
+
+/// How many processes of the job this host has.
+inline int processes_of_host() {
+  MPI_Comm host;
+  int count = 1;
+  check(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &host),
+        "counting processes");
+  check(MPI_Comm_size(host, &count), "counting processes");
+  MPI_Comm_free(&host);
+  return count;
+}
+
+}  // namespace detail
 
 /// A rank's place in the world: the communicator of all ranks, its share of the processor and its trace.
 class World : public Communicator {
@@ -46,16 +70,10 @@ class World : public Communicator {
  private:
   /// What the launcher has bound this process to, and no more than a fair part of the host.
   static int share() {
-    MPI_Comm host;
-    int processes = 1;
-    check(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &host),
-          "counting processes");
-    check(MPI_Comm_size(host, &processes), "counting processes");
-    MPI_Comm_free(&host);
     const auto all = static_cast<int>(std::thread::hardware_concurrency());
     cpu_set_t bound;
     const int own = ::sched_getaffinity(0, sizeof bound, &bound) == 0 ? CPU_COUNT(&bound) : all;
-    return std::max(1, std::min(own, all / processes));
+    return std::max(1, std::min(own, all / detail::processes_of_host()));
   }
 
   int workers_;
@@ -75,7 +93,7 @@ class Session {
     if (expected > 0 && size != expected)
       refuse("the launcher has started ", expected, " processes, and MPI knows of ", size,
              "; start with mpirun, or with srun --mpi=pmix where MPI was built for it");
-    watch({options.timeout, [this] { return lane_.load()->doing(); }});
+    watch(options);
   }
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -85,28 +103,49 @@ class Session {
 
   std::atomic<Lane*>& lane() { return lane_; }
 
-  Watchdog& watchdog() { return *watchdog_; }
+  job::Watchdog& watchdog() { return *watchdog_; }
 
  private:
-  void watch(Watchdog::Options options) {
+  void watch(const LaunchOptions& options) {
     int rank = 0, ranks = 1;
     check(MPI_Comm_rank(MPI_COMM_WORLD, &rank), "starting MPI");
     check(MPI_Comm_size(MPI_COMM_WORLD, &ranks), "starting MPI");
-    std::optional<Door> door;
-    std::string meeting;
-    if (rank == 0) meeting = door.emplace().meeting().text();
-    auto length = static_cast<int>(meeting.size());
+    const bool is_one_host = options.address.empty() && detail::processes_of_host() == ranks;
+    std::optional<job::Listener> listener;
+    std::string text;
+    if (rank == 0) {
+      listener.emplace(listener_for(is_one_host, options.address));
+      text = job::Meeting{listener->places(), job::Key::random()}.text();
+    }
+    const auto meeting = job::Meeting::parse(broadcast(std::move(text)));
+    job::Connected connected =
+        job::connect(meeting, listener ? &*listener : nullptr, rank, ranks, "", options.patience);
+    watchdog_.emplace(rank, std::move(connected.members),
+                      job::Watchdog::Options{options.timeout, [this] { return lane_.load()->doing(); },
+                                             options.handle_sigterm, options.on_failure});
+  }
+
+  static job::Listener listener_for(bool is_one_host, std::string address) {
+    if (is_one_host) return job::Listener({{.socket = "weft-" + job::hex(job::random_bytes(16))}});
+    const char* const told = std::getenv("MASTER_ADDR");
+    if (address.empty() && told) address = told;
+    return address.empty() ? job::Listener::on_all_interfaces()
+                           : job::Listener({{.host = address, .port = 0}});
+  }
+
+  /// The text of rank 0, in all processes.
+  static std::string broadcast(std::string text) {
+    auto length = static_cast<int>(text.size());
     check(MPI_Bcast(&length, 1, MPI_INT, 0, MPI_COMM_WORLD), "starting MPI");
-    meeting.resize(static_cast<std::size_t>(length));
-    check(MPI_Bcast(meeting.data(), length, MPI_CHAR, 0, MPI_COMM_WORLD), "starting MPI");
-    rank == 0 ? watchdog_.emplace(*door, ranks, std::move(options))
-              : watchdog_.emplace(Meeting::in(meeting), rank, std::move(options));
+    text.resize(static_cast<std::size_t>(length));
+    check(MPI_Bcast(text.data(), length, MPI_CHAR, 0, MPI_COMM_WORLD), "starting MPI");
+    return text;
   }
 
   bool owns_mpi_ = false;
   Lane own_ = Lane::without_slices();
   std::atomic<Lane*> lane_ = &own_;
-  std::optional<Watchdog> watchdog_;  // last: watches until MPI has ended
+  std::optional<job::Watchdog> watchdog_;  // last: watches until MPI has ended
 };
 
 /// Calls body(world) in every process that mpirun has started, once, and returns when this one is done. A

@@ -2,18 +2,23 @@
 // started becomes a world, over NCCL.
 #pragma once
 
+#include <unistd.h>
+
 #include <atomic>
 #include <chrono>
 #include <exception>
+#include <functional>
 #include <optional>
-#include <sstream>
+#include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 
-#include "weft/comm/launch_environment.hpp"
+#include "weft/comm/job/launch_environment.hpp"
+#include "weft/comm/job/rendezvous.hpp"
+#include "weft/comm/job/watchdog.hpp"
 #include "weft/comm/nccl/communicator.cuh"
-#include "weft/comm/rendezvous.hpp"
-#include "weft/comm/watchdog.hpp"
+#include "weft/core/thread.hpp"
 
 namespace weft::nccl {
 
@@ -45,7 +50,11 @@ class World : public Communicator {
 };
 
 struct LaunchOptions {
-  std::chrono::milliseconds timeout{8000};  // of silence, after which a rank is given up
+  std::chrono::milliseconds timeout{8000};    // of silence, after which a rank is given up
+  std::chrono::milliseconds patience{60000};  // for ranks that do not come
+  bool handle_sigterm = true;                 // as job::Watchdog::Options say
+  /// Likewise; but `launch` does not return after a failure, since the device may wait for ever.
+  std::function<void(int, const std::string&)> on_failure{};
 };
 
 /// What is one a process: the watchdog, and what it tells of this rank.
@@ -54,24 +63,19 @@ class Session {
   /// On the device of the process's place among those of its host.
   Session(const LaunchEnvironment& place, const LaunchOptions& options) : place_(place) {
     choose_device();
-    std::optional<Door> door;
-    std::string text;
+    std::string id(sizeof id_.internal, '\0');
     if (place.rank == 0) {
-      ncclUniqueId id;
-      check(ncclGetUniqueId(&id), "preparing the world");
-      text = sentence(door.emplace().meeting().text(), '\n', std::string(text_of(id)));
+      check(ncclGetUniqueId(&id_), "preparing the world");
+      id.assign(id_.internal, sizeof id_.internal);
     }
-    text = Rendezvous(place).share(text);
-    const std::size_t line = text.find('\n');
-    std::istringstream numbers(text.substr(line + 1));
-    for (char& letter : id_.internal) {
-      int number = 0;
-      numbers >> number;
-      letter = static_cast<char>(number);
-    }
-    Watchdog::Options watched{options.timeout, [this] { return doing(); }};
-    place.rank == 0 ? watchdog_.emplace(*door, place.world, std::move(watched))
-                    : watchdog_.emplace(Meeting::in(text.substr(0, line)), place.rank, std::move(watched));
+    job::Connected connected = job::rendezvous(place, id, options.patience);
+    if (connected.text.size() != sizeof id_.internal)
+      throw std::runtime_error(
+          "rank 0 has sent no identifier of NCCL's; all ranks must run one version of weft");
+    connected.text.copy(id_.internal, sizeof id_.internal);
+    watchdog_.emplace(place.rank, std::move(connected.members),
+                      job::Watchdog::Options{options.timeout, [this] { return doing(); },
+                                             options.handle_sigterm, options.on_failure});
     current_ = this;
     old_handler_ = std::set_terminate([] { current_->fail(); });
   }
@@ -87,7 +91,7 @@ class Session {
   /// for other ranks. So the body runs on a thread of its own, where nobody catches.
   template <class Body>
   void run(Body& body) {
-    std::thread rank([this, &body] {
+    const auto on_rank = [this, &body] {
       choose_device();
       World world(id_, place_.world, place_.rank);
       world_ = &world;
@@ -96,8 +100,12 @@ class Session {
       monitor.request_stop();
       monitor.join();
       world_ = nullptr;
-    });
-    rank.join();
+    };
+    try {
+      start_thread("the thread of a rank", on_rank).join();
+    } catch (...) {
+      watchdog_->fail(std::current_exception());
+    }
   }
 
  private:
@@ -107,12 +115,6 @@ class Session {
       refuse("rank ", place_.rank,
              " finds no CUDA device on its host, and every rank needs one; weft::Host needs none");
     check(cudaSetDevice(place_.local_rank % devices), "Choosing a device");
-  }
-
-  static std::string text_of(const ncclUniqueId& id) {
-    std::string out;
-    for (const char letter : id.internal) out += std::to_string(static_cast<int>(letter)) + ' ';
-    return out;
   }
 
   std::string doing() const {
@@ -135,7 +137,11 @@ class Session {
   [[noreturn]] void fail() {
     const World* const world = world_;
     if (world && !world->failure().empty()) std::this_thread::sleep_for(patience);
-    watchdog_->fail(std::current_exception());
+    try {
+      watchdog_->fail(std::current_exception());
+    } catch (const Stopped&) {
+      for (;;) ::pause();  // the application is to end the process
+    }
   }
 
   /// A communicator fails as well when another rank has died, of which the watchdog tells within this time.
@@ -147,7 +153,7 @@ class Session {
   ncclUniqueId id_;
   std::atomic<const World*> world_ = nullptr;
   std::terminate_handler old_handler_ = nullptr;
-  std::optional<Watchdog> watchdog_;  // last: it asks for the rest
+  std::optional<job::Watchdog> watchdog_;  // last: it asks for the rest
 };
 
 /// Calls body(world) once, on a thread of its own, in every process that the launcher has started, and

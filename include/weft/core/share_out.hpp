@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "weft/core/range.hpp"
+#include "weft/core/thread.hpp"
 
 namespace weft {
 
@@ -37,7 +38,13 @@ void share_out(Index count, int threads, const Work& work) {
   };
   const int possible = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   std::vector<std::jthread> helpers;
-  for (int i = 1; i < std::min(threads, possible); ++i) helpers.emplace_back(guarded);
+  try {
+    for (int i = 1; i < std::min(threads, possible); ++i)
+      helpers.push_back(start_thread("a thread that shares work", guarded));
+  } catch (...) {
+    taken = count;
+    throw;
+  }
   guarded();
   helpers.clear();
   if (error) std::rethrow_exception(error);

@@ -6,7 +6,9 @@
 #include <thread>
 #include <vector>
 
+#include "weft/core/error.hpp"
 #include "weft/core/range.hpp"
+#include "weft/core/thread.hpp"
 
 namespace weft::host {
 
@@ -15,7 +17,8 @@ class Workers {
   /// `count` workers, the calling thread among them.
   explicit Workers(int count) {
     for (int worker = 1; worker < count; ++worker)
-      helpers_.emplace_back([this, worker](std::stop_token stop) { serve(stop, worker); });
+      helpers_.push_back(start_thread(sentence("thread ", worker, " of the ", count, " of a rank"),
+                                      [this, worker](const std::stop_token& stop) { serve(stop, worker); }));
   }
 
   int count() const { return static_cast<int>(helpers_.size()) + 1; }

@@ -18,6 +18,7 @@
 #include "weft/backend/cuda/current_device.cuh"
 #include "weft/check.cuh"
 #include "weft/core/error.hpp"
+#include "weft/core/thread.hpp"
 
 namespace weft::peer {
 
@@ -83,7 +84,8 @@ class DeviceWatch {
     auto device = std::make_unique<const WatchedDevice>(std::move(ranks));
     const std::lock_guard lock(mutex_);
     devices_.push_back(std::move(device));
-    if (!thread_.joinable()) thread_ = std::jthread([this](const std::stop_token& stop) { watch(stop); });
+    if (!thread_.joinable())
+      thread_ = start_thread("the watch over devices", [this](const std::stop_token& stop) { watch(stop); });
   }
 
   /// Ends the process with one sentence and exit code 1 if one of them has failed; from any thread.

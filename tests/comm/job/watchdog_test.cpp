@@ -1,8 +1,9 @@
 // Processes without MPI, each with its watchdog: whatever happens to one ends all, with one sentence.
-#include "weft/comm/watchdog.hpp"
+#include "weft/comm/job/watchdog.hpp"
 
 #include <doctest/doctest.h>
 
+#include <fcntl.h>
 #include <sys/wait.h>
 
 #include <functional>
@@ -10,13 +11,18 @@
 #include <thread>
 #include <vector>
 
-#include "../io/temporary_folder.hpp"
+#include "../../io/temporary_folder.hpp"
+#include "../few_threads.hpp"
+#include "weft/comm/job/rendezvous.hpp"
 
-using weft::Door;
-using weft::Line;
-using weft::Meeting;
-using weft::Watchdog;
-using weft::Word;
+using weft::job::Connected;
+using weft::job::Connection;
+using weft::job::Key;
+using weft::job::Listener;
+using weft::job::Meeting;
+using weft::job::Member;
+using weft::job::Message;
+using weft::job::Watchdog;
 
 namespace {
 
@@ -31,28 +37,36 @@ struct Outcome {
   std::chrono::steady_clock::duration time;
 };
 
+Listener some_listener() {
+  return Listener({{.socket = "weft-test-" + weft::job::hex(weft::job::random_bytes(8))}});
+}
+
 /// Runs life(rank, watchdog) in processes of its own; act(processes) here.
 Outcome run(const std::function<void(int, Watchdog&)>& life,
-            const std::function<void(const std::vector<int>&, const Meeting&)>& act = {}) {
+            const std::function<void(const std::vector<int>&)>& act = {},
+            const std::function<void(Watchdog::Options&)>& adapt = {}) {
   const auto begin = std::chrono::steady_clock::now();
   const TemporaryFolder folder;
-  const Door door;
+  const Listener listener = some_listener();
+  const Meeting meeting{listener.places(), Key::random()};
   std::vector<int> processes;
   for (int rank = 0; rank < ranks; ++rank) {
     processes.push_back(::fork());
     if (processes.back() != 0) continue;
     const int err = ::open((folder / "err").c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
     ::dup2(err, STDERR_FILENO);
-    const Watchdog::Options options{timeout, [rank] { return "dance " + std::to_string(rank); }};
+    std::signal(SIGTERM, SIG_DFL);  // doctest has a handler
+    Watchdog::Options options{.timeout = timeout,
+                              .doing = [rank] { return "dance " + std::to_string(rank); }};
+    if (adapt) adapt(options);
     {
-      std::optional<Watchdog> watchdog;
-      rank == 0 ? watchdog.emplace(door, ranks, options)
-                : watchdog.emplace(Meeting::in(door.meeting().text()), rank, options);
-      life(rank, *watchdog);
+      Connected connected = connect(meeting, &listener, rank, ranks, "", std::chrono::seconds(10));
+      Watchdog watchdog(rank, std::move(connected.members), options);
+      life(rank, watchdog);
     }
     ::_exit(0);
   }
-  if (act) act(processes, door.meeting());
+  if (act) act(processes);
   Outcome outcome;
   for (const int process : processes) {
     int status = 0;
@@ -67,7 +81,7 @@ Outcome run(const std::function<void(int, Watchdog&)>& life,
 /// Sends the signal to the rank when all are at work.
 Outcome struck(int rank, int signal) {
   return run([](int, Watchdog&) { sleep_long(); },
-             [rank, signal](const std::vector<int>& processes, const Meeting&) {
+             [rank, signal](const std::vector<int>& processes) {
                std::this_thread::sleep_for(std::chrono::milliseconds(400));
                ::kill(processes[static_cast<std::size_t>(rank)], signal);
                if (signal != SIGSTOP) return;
@@ -144,21 +158,78 @@ TEST_CASE("Watchdog: a launcher's SIGTERM waits for the reason, and is told if t
   CHECK(outcome.said == "rank 1, at dance 1, was told to end by SIGTERM\n");
 }
 
-TEST_CASE("Watchdog: strangers at the door change nothing") {
-  const Outcome outcome = run([](int, Watchdog&) { std::this_thread::sleep_for(timeout); },
-                              [](const std::vector<int>&, const Meeting& meeting) {
-                                Line silent = Line::to("127.0.0.1", meeting.port, std::chrono::seconds(1));
-                                Line liar = Line::to("127.0.0.1", meeting.port, std::chrono::seconds(1));
-                                liar.say({Word::hello, 0, "7 1 process 1 on nowhere"});
-                                std::this_thread::sleep_for(timeout);
-                              });
-  CHECK(outcome.codes == std::vector{0, 0, 0});
+TEST_CASE("Watchdog: a failure after rank 0 is done is rank 0's to tell, and ends all") {
+  for (const int culprit : {1, 2}) {
+    const Outcome outcome = run([culprit](int rank, Watchdog& watchdog) {
+      if (rank == 0) return;
+      std::this_thread::sleep_for(2 * timeout);
+      if (rank == culprit) watchdog.fail(1, "boom");
+      sleep_long();
+    });
+    CHECK(outcome.codes == std::vector{1, 1, 1});
+    const std::string number = std::to_string(culprit);
+    CHECK(outcome.said == "rank " + number + ", at dance " + number + ": boom\n");
+    CHECK(outcome.time < std::chrono::seconds(4));
+  }
 }
 
-TEST_CASE("Meeting: is what its text says") {
-  const Meeting meeting{42, 4711, {"127.0.0.1", "10.0.0.5"}};
-  const Meeting same = Meeting::in(meeting.text());
-  CHECK(same.token == 42);
-  CHECK(same.port == 4711);
-  CHECK(same.addresses == meeting.addresses);
+TEST_CASE("Watchdog: a rank that dies after rank 0 is done is missed") {
+  const Outcome outcome = run([](int rank, Watchdog&) {
+    if (rank == 0) return;
+    std::this_thread::sleep_for(timeout);
+    if (rank == 1) std::raise(SIGKILL);
+    sleep_long();
+  });
+  CAPTURE(outcome.said);
+  CHECK(outcome.codes == std::vector{1, -SIGKILL, 1});
+  CHECK(has(outcome.said, "rank 1, process "));
+  CHECK(has(outcome.said, ", has died"));
+}
+
+TEST_CASE("Watchdog: what a rank says reaches the terminal without its control characters") {
+  const Outcome outcome = run([](int rank, Watchdog& watchdog) {
+    if (rank == 1) watchdog.fail(1, "\33]0;title\7red\nline");
+    sleep_long();
+  });
+  CHECK(outcome.said == "rank 1, at dance 1: \\x1b]0;title\\x07red\\x0aline\n");
+}
+
+TEST_CASE("Watchdog: an application's on_failure is called in place of the end of its process") {
+  const Outcome outcome = run(
+      [](int rank, Watchdog& watchdog) {
+        try {
+          if (rank == 1) watchdog.fail(1, "boom");
+          std::this_thread::sleep_for(2 * timeout);
+          watchdog.fail(7, "too late");
+        } catch (const weft::Stopped& stopped) {
+          if (std::string(stopped.what()) == "rank 1, at dance 1: boom") std::raise(SIGUSR1);
+        }
+      },
+      {},
+      [](Watchdog::Options& options) {
+        options.on_failure = [](int code, const std::string& sentence) {
+          const std::string line = std::to_string(code) + " " + sentence + "\n";
+          [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
+        };
+      });
+  CHECK(outcome.codes == std::vector(3, -SIGUSR1));
+  const std::string line = "1 rank 1, at dance 1: boom\n";
+  CHECK(outcome.said == line + line + line);
+}
+
+TEST_CASE("Watchdog: SIGTERM is the application's where it says so") {
+  const Outcome outcome = run([](int, Watchdog&) { std::this_thread::sleep_for(2 * timeout); },
+                              [](const std::vector<int>& processes) {
+                                std::this_thread::sleep_for(timeout / 2);
+                                ::kill(processes[1], SIGTERM);
+                              },
+                              [](Watchdog::Options& options) { options.handle_sigterm = false; });
+  CAPTURE(outcome.said);
+  CHECK(outcome.codes == std::vector{1, -SIGTERM, 1});
+  CHECK(has(outcome.said, "rank 1, process "));
+}
+
+TEST_CASE("Watchdog: whose thread cannot be started says so") {
+  const std::string thrown = thrown_with_few_threads(1, [] { const Watchdog watchdog(2, {}, {}); });
+  CHECK(has(thrown, "the watchdog of rank 2 cannot be started: Resource temporarily unavailable"));
 }

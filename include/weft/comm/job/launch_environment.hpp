@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstddef>
 #include <cstdlib>
 #include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "weft/core/error.hpp"
@@ -28,6 +30,8 @@ namespace detail {
 
 /// The value of an environment variable, or null.
 using Lookup = std::function<const char*(const char*)>;
+
+inline const char* environment_variable(const char* name) { return std::getenv(name); }
 
 class Launchers {
  public:
@@ -70,14 +74,13 @@ class Launchers {
 
   /// Nothing if neither variable is set; refused if only one is.
   std::optional<LaunchEnvironment> place(const char* launcher, const char* rank, const char* world) const {
-    constexpr int most = 1 << 20;
     if (!has(rank) && !has(world)) return std::nullopt;
     if (!has(rank) || !has(world))
       refuse(has(rank) ? rank : world, " is set and ", has(rank) ? world : rank, " is not; ", launcher,
              " sets both, and for one process alone neither is needed");
     LaunchEnvironment out;
     out.launcher = launcher;
-    out.world = number(world, 1, most);
+    out.world = number(world, 1, most_ranks);
     out.rank = number(rank, 0, out.world - 1);
     return out;
   }
@@ -100,11 +103,47 @@ class Launchers {
     return out;
   }
 
-  /// Of SLURM_STEP_TASKS_PER_NODE, such as 8 or 8(x2), the first number.
+  /// Of this process's host: the list is such as 8, 8(x2) or 8(x2),4, a number for each host, and
+  /// SLURM_NODEID says which of them this is; without that, ranks fill one host after the other.
   int tasks_of_host(const LaunchEnvironment& place) const {
-    if (place.launcher != "srun" || !has("SLURM_STEP_TASKS_PER_NODE")) return place.world;
-    return std::clamp(std::atoi(lookup_("SLURM_STEP_TASKS_PER_NODE")), 1, place.world);
+    constexpr const char* variable = "SLURM_STEP_TASKS_PER_NODE";
+    if (place.launcher != "srun" || !has(variable)) return place.world;
+    const bool is_told = has("SLURM_NODEID");
+    int hosts_left = is_told ? number("SLURM_NODEID", 0, most_ranks) : 0,
+        ranks_left = is_told ? 0 : place.rank;
+    for (std::string_view rest = lookup_(variable); !rest.empty();) {
+      const auto [tasks, hosts] = next_hosts(variable, rest);
+      if (is_told ? hosts_left < hosts : ranks_left / tasks < hosts) return std::min(tasks, place.world);
+      is_told ? hosts_left -= hosts : ranks_left -= tasks * hosts;
+    }
+    refuse(variable, " is \"", lookup_(variable), "\" and has no number for ",
+           is_told ? sentence("host ", lookup_("SLURM_NODEID")) : sentence("rank ", place.rank),
+           "; srun sets both, and so should nobody else");
   }
+
+  /// Takes the next part off the list: so many tasks on each of so many hosts.
+  std::pair<int, int> next_hosts(const char* variable, std::string_view& rest) const {
+    int tasks = 0, hosts = 1;
+    const bool is_right = take(rest, tasks) &&
+                          (!take(rest, "(x") || (take(rest, hosts) && take(rest, ")"))) &&
+                          (rest.empty() || (take(rest, ",") && !rest.empty()));
+    if (!is_right || tasks < 1 || tasks > most_ranks || hosts < 1 || hosts > most_ranks / tasks)
+      refuse(variable, " is \"", lookup_(variable), "\" and must be a list such as 8(x2),4");
+    return {tasks, hosts};
+  }
+
+  static bool take(std::string_view& rest, int& number) {
+    const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), number);
+    rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
+    return error == std::errc();
+  }
+  static bool take(std::string_view& rest, std::string_view word) {
+    if (!rest.starts_with(word)) return false;
+    rest.remove_prefix(word.size());
+    return true;
+  }
+
+  static constexpr int most_ranks = 1 << 20;
 
   Lookup lookup_;
 };
@@ -114,9 +153,7 @@ class Launchers {
 /// What this process was told, by variables of its environment; nothing if no launcher has started it.
 /// Refused where variables are missing or contradict each other.
 inline std::optional<LaunchEnvironment> launch_environment(
-    const detail::Lookup& lookup = [](const char* name) {
-      return static_cast<const char*>(std::getenv(name));
-    }) {
+    const detail::Lookup& lookup = detail::environment_variable) {
   return detail::Launchers(lookup).environment();
 }
 

@@ -1,4 +1,4 @@
-#include "weft/comm/launch_environment.hpp"
+#include "weft/comm/job/launch_environment.hpp"
 
 #include <doctest/doctest.h>
 
@@ -98,6 +98,29 @@ TEST_CASE("launch_environment: srun") {
   CHECK_FALSE(place->has_pmi);
   CHECK(told(srun + Variables{{"PMIX_RANK", "9"}})->has_pmi);
   CHECK(told(srun + Variables{{"MASTER_ADDR", "node1"}, {"MASTER_PORT", "4000"}})->address == "node1");
+}
+
+TEST_CASE("launch_environment: srun's hosts may have different numbers of tasks") {
+  const auto local_world = [](const char* tasks, int world, int rank, const char* node) {
+    Variables all = srun + Variables{{"SLURM_STEP_TASKS_PER_NODE", tasks},
+                                     {"SLURM_STEP_NUM_TASKS", std::to_string(world)},
+                                     {"SLURM_PROCID", std::to_string(rank)},
+                                     {"SLURM_LOCALID", "0"}};
+    return told(*node ? all + Variables{{"SLURM_NODEID", node}} : all)->local_world;
+  };
+  CHECK(local_world("8(x2),4", 20, 0, "0") == 8);
+  CHECK(local_world("8(x2),4", 20, 1, "1") == 8);
+  CHECK(local_world("8(x2),4", 20, 2, "2") == 4);  // ranks go round the hosts
+  CHECK(local_world("8(x2),4", 20, 15, "") == 8);
+  CHECK(local_world("8(x2),4", 20, 16, "") == 4);
+  CHECK(local_world("2,1(x3)", 5, 4, "3") == 1);
+  CHECK(local_world("4", 4, 3, "0") == 4);
+  for (const char* wrong :
+       {"", "8x2", "8(x2", "8(x)", "8,", ",8", "0", "-1", "8(x2)4", "99999999999", "8(x200000)"})
+    CHECK_THROWS_AS(local_world(wrong, 20, 0, "0"), Refused);
+  CHECK_THROWS_WITH_AS(local_world("8(x2),4", 20, 0, "3"),
+                       Contains("\"8(x2),4\" and has no number for host 3"), Refused);
+  CHECK_THROWS_WITH_AS(local_world("8(x2),4", 30, 25, ""), Contains("has no number for rank 25"), Refused);
 }
 
 TEST_CASE("launch_environment: what srun started once a host goes before srun") {

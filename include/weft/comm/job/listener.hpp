@@ -1,0 +1,124 @@
+// Listener: rank 0's socket, to which the other processes of its job connect.
+#pragma once
+
+#include <ifaddrs.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "weft/comm/job/place.hpp"
+#include "weft/core/error.hpp"
+#include "weft/io/descriptor.hpp"
+
+namespace weft::job {
+
+class Listener {
+ public:
+  /// Listens at the first of the places that is free, and of the network, on that address alone. Refused if
+  /// the address is none of this host's.
+  explicit Listener(const std::vector<Place>& places) {
+    std::string foreign;
+    for (auto place = places.begin(); place != places.end() && places_.empty(); ++place)
+      for (const Address& address : place->addresses()) {
+        if (try_to_bind(address)) {
+          places_ = {place->is_local() ? *place : Place{.host = address.host(), .port = bound_port()}};
+          break;
+        }
+        if (errno == EADDRNOTAVAIL) foreign = address.host();
+      }
+    if (!places_.empty()) return;
+    if (!foreign.empty())
+      refuse("rank 0 is to listen at ", places.front().host,
+             ", and no interface of its host has the address ", foreign,
+             "; MASTER_ADDR must name the host of rank 0");
+    if (!places.front().is_local() && places.front().addresses().empty())
+      refuse("rank 0 is to listen at ", places.front().host, ", which is no host that it knows; MASTER_ADDR ",
+             "must name the host of rank 0");
+    throw std::runtime_error(sentence("rank 0 cannot listen for the others: neither ", places.front().text(),
+                                      ", nor the last, ", places.back().text(), ", is free"));
+  }
+
+  /// Listens on any free port of all interfaces, for processes that are told of it over MPI.
+  static Listener on_all_interfaces() { return Listener(); }
+
+  /// Where others reach it: one, or one an interface.
+  const std::vector<Place>& places() const { return places_; }
+  int descriptor() const { return socket_.get(); }
+
+  /// Accepts the next connection, if there is one, without waiting. Connections over a Unix socket from
+  /// processes of other users are closed at once and count as none; errno is 0 for those.
+  Descriptor accept() const {
+    errno = 0;
+    Descriptor socket(::accept4(descriptor(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (socket.get() < 0 || !places_.front().is_local() || is_same_user(socket.get())) return socket;
+    errno = 0;
+    return Descriptor();
+  }
+
+ private:
+  Listener() {
+    sockaddr_in6 six{};
+    six.sin6_family = AF_INET6;
+    sockaddr_in four{};
+    four.sin_family = AF_INET;
+    if (!try_to_bind(address_of(six)) && !try_to_bind(address_of(four)))  // a host may lack IPv6
+      throw std::system_error(errno, std::generic_category(), "rank 0 cannot listen for the other ranks");
+    const int port = bound_port();
+    ifaddrs* all = nullptr;
+    if (::getifaddrs(&all) != 0)
+      throw std::system_error(errno, std::generic_category(), "listing interfaces");
+    for (const ifaddrs* at = all; at; at = at->ifa_next) {
+      if (!at->ifa_addr) continue;
+      const int family = at->ifa_addr->sa_family;
+      if (family == AF_INET) add_interface(reinterpret_cast<const sockaddr_in&>(*at->ifa_addr), port);
+      if (family == AF_INET6) add_interface(reinterpret_cast<const sockaddr_in6&>(*at->ifa_addr), port);
+    }
+    ::freeifaddrs(all);
+    std::stable_partition(places_.begin(), places_.end(),
+                          [](const Place& place) { return !place.addresses().front().is_loopback(); });
+  }
+
+  template <class SocketAddress>
+  static Address address_of(const SocketAddress& one) {
+    Address out;
+    out.size = sizeof one;
+    std::memcpy(&out.storage, &one, sizeof one);
+    return out;
+  }
+
+  /// Addresses that only the host itself understands are left out.
+  template <class SocketAddress>
+  void add_interface(const SocketAddress& one, int port) {
+    const std::string host = address_of(one).host();
+    if (host.find('%') == std::string::npos) places_.push_back({.host = host, .port = port});
+  }
+
+  /// False, with errno, if somebody else listens there, or it is none of this host's.
+  bool try_to_bind(const Address& address) {
+    socket_ = Descriptor(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    const int on = 1, off = 0;
+    ::setsockopt(descriptor(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+    if (address.family() != AF_UNIX) ::setsockopt(descriptor(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    return ::bind(descriptor(), address.get(), address.size) == 0 && ::listen(descriptor(), SOMAXCONN) == 0;
+  }
+
+  int bound_port() const {
+    Address bound;
+    bound.size = sizeof bound.storage;
+    ::getsockname(descriptor(), bound.get(), &bound.size);
+    return ntohs(reinterpret_cast<const sockaddr_in&>(bound.storage).sin_port);  // in the same place for IPv6
+  }
+
+  Descriptor socket_;
+  std::vector<Place> places_;
+};
+
+}  // namespace weft::job

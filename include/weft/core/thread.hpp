@@ -1,0 +1,27 @@
+// Threads that say why they cannot be started.
+#pragma once
+
+#include <stdexcept>
+#include <string_view>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "weft/core/error.hpp"
+
+namespace weft {
+
+/// Starts a thread that calls `body`. Throws std::runtime_error where the system allows none, with a sentence
+/// that names the thread as `name`, such as "rank 17 of 50", and the limits to look at.
+template <class Body>
+std::jthread start_thread(std::string_view name, Body&& body) {
+  try {
+    return std::jthread(std::forward<Body>(body));
+  } catch (const std::system_error& error) {
+    throw std::runtime_error(sentence(name, " cannot be started: ", error.code().message(),
+                                      "; raise the limit of threads (ulimit -u, a container's pids) or of ",
+                                      "memory (ulimit -v), or use fewer ranks"));
+  }
+}
+
+}  // namespace weft
