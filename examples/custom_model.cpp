@@ -56,14 +56,16 @@ struct DigitDiT {  // would paint digits, had it been trained
 
 int main() {
   const DigitDiT model;
-  const weft::NoiseSchedule schedule(weft::Config(
-      R"({"prediction_type": "v_prediction", "beta_schedule": "scaled_linear", "clip_sample": false})", ""));
+  const weft::Config scheduler(
+      R"({"prediction_type": "v_prediction", "beta_schedule": "scaled_linear", "clip_sample": false})", "");
   const auto painted = [&](const weft::Mesh& mesh) {
     Tensor pictures;
     weft::launch(mesh.ranks(), [&](weft::threads::World& world) {
       weft::Engine<DigitDiT, weft::PipeFusion<weft::Ulysses<weft::Ring<>>>> engine(model, mesh, world);
-      Tensor own = engine.generate(
-          {.prompts = {3, 7}, .height = 14, .width = 22, .sampler = weft::make_sampler("ddim", schedule, 6)});
+      Tensor own = engine.generate({.prompts = {3, 7},
+                                    .height = 14,
+                                    .width = 22,
+                                    .sampler = weft::make_sampler("ddim", scheduler, 6)});
       if (world.rank() == 0) pictures = own;
     });
     return pictures;

@@ -9,7 +9,7 @@ class Painter {
   Painter(const std::filesystem::path& folder, const weft::Mesh& mesh)
       : model_(folder / "transformer"),
         words_(folder / "text"),
-        schedule_(weft::Config::read(folder / "scheduler/scheduler_config.json")),
+        scheduler_(weft::Config::read(folder / "scheduler/scheduler_config.json")),
         mesh_(mesh) {}
 
   /// Refused as a whole, before any work, if one of the captions cannot be painted.
@@ -20,7 +20,7 @@ class Painter {
                           .negatives = {prompt_of(words_, "")},
                           .height = 64,
                           .width = 64,
-                          .sampler = weft::make_sampler("dpmpp", schedule_, 8)});
+                          .sampler = weft::make_sampler("dpmpp", scheduler_, 8)});
       Engine::check(model_, mesh_, requests.back());
     }
     std::vector<weft::Tensor> pictures;
@@ -40,7 +40,7 @@ class Painter {
 
   Model model_;
   weft::WordTable words_;
-  weft::NoiseSchedule schedule_;
+  weft::Config scheduler_;
   weft::Mesh mesh_;
 };
 

@@ -31,13 +31,13 @@ int main(int argc, char** argv) try {
   const std::filesystem::path folder = argc > 1 ? argv[1] : "share/shapes";
   const Model model(folder / "transformer");
   const weft::WordTable words(folder / "text");
-  const weft::NoiseSchedule schedule(weft::Config::read(folder / "scheduler" / "scheduler_config.json"));
+  const auto scheduler = weft::Config::read(folder / "scheduler" / "scheduler_config.json");
 
   weft::Request<Model::Prompt> request;
   request.prompts = {prompt_of(words, "a red circle left of a blue square on gray")};
   request.negatives = {prompt_of(words, "")};
   request.height = request.width = 64;
-  request.sampler = weft::make_sampler("ddim", schedule, 10);
+  request.sampler = weft::make_sampler("ddim", scheduler, 10);
   request.guidance = 4;
   request.seed = 7;
 

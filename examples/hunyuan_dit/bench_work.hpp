@@ -32,8 +32,12 @@ inline weft::HunyuanPrompt random_prompt(const weft::HunyuanConfig& config, std:
 inline weft::Sampler random_sampler(int steps) {
   weft::Sampler sampler;
   for (int i = 0; i < steps; ++i)
-    sampler.push_back(
-        {.timestep = 999 - i, .alpha = 0.9f, .sigma = 0.4f, .keep = 0.5f, .take = 0.5f, .noise = 0.1f});
+    sampler.push_back({.timestep = static_cast<float>(999 - i),
+                       .alpha = 0.9f,
+                       .sigma = 0.4f,
+                       .keep = 0.5f,
+                       .take = 0.5f,
+                       .noise = 0.1f});
   return sampler;
 }
 

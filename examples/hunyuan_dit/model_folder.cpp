@@ -1,19 +1,29 @@
 #include "model_folder.hpp"
 
-#include <nlohmann/json.hpp>
+#include <algorithm>
+#include <string_view>
 #include <utility>
 
 namespace command {
 
 namespace {
 
-/// A setting as Python prints it.
-nlohmann::json setting_of(const std::string& text) {
-  if (text == "True") return true;
-  if (text == "False") return false;
-  if (text == "None") return nullptr;
-  const nlohmann::json number = nlohmann::json::parse(text, nullptr, false);
-  return number.is_number() ? number : nlohmann::json(text);
+/// A setting as Python prints it, as JSON; strings stand without quotes.
+weft::Config setting_of(const std::string& key, const std::string& text, const std::string& name) {
+  constexpr std::pair<std::string_view, std::string_view> words[] = {
+      {"True", "true"},    {"False", "false"},    {"None", "null"},
+      {"inf", "Infinity"}, {"-inf", "-Infinity"}, {"nan", "NaN"}};
+  const auto* const word =
+      std::ranges::find(words, text, &std::pair<std::string_view, std::string_view>::first);
+  const auto quoted = [](const std::string& plain) { return weft::json_string(plain).value_or("\"\""); };
+  const std::string json(word == std::end(words) ? text : word->second);
+  const std::string start = "{" + quoted(key) + ": ";
+  try {
+    if (json.find('"') == json.npos) return {start + json + "}", name};
+  } catch (const weft::Refused&) {
+    // A word.
+  }
+  return {start + quoted(text) + "}", name};
 }
 
 }  // namespace
@@ -23,18 +33,14 @@ ModelFolder::ModelFolder(std::filesystem::path folder)
       settings_(weft::Config::read(transformer() / "config.json")),
       config_(settings_) {}
 
-weft::NoiseSchedule ModelFolder::schedule(const weft::SafeTensors::Metadata& metadata) const {
+weft::Config ModelFolder::scheduler(const weft::SafeTensors::Metadata& metadata) const {
   const std::filesystem::path file = folder_ / "scheduler" / "scheduler_config.json";
-  std::string name = file.string();
-  weft::Config::read(file);  // refuses what is not an object of settings
-  nlohmann::json settings = nlohmann::json::parse(weft::MappedFile(file).text());
-  const std::string prefix = "scheduler.";
-  for (const auto& [key, value] : metadata) {
-    if (!key.starts_with(prefix)) continue;
-    settings[key.substr(prefix.size())] = setting_of(value);
-    name = file.string() + " with the metadata";
-  }
-  return weft::NoiseSchedule(weft::Config(settings.dump(), name));
+  weft::Config settings = weft::Config::read(file);
+  const std::string prefix = "scheduler.", name = file.string() + " with the metadata";
+  for (const auto& [key, value] : metadata)
+    if (key.starts_with(prefix))
+      settings.take(key.substr(prefix.size()), setting_of(key.substr(prefix.size()), value, name));
+  return settings;
 }
 
 weft::WordTable ModelFolder::words() const {

@@ -7,7 +7,6 @@
 #include "weft/io/safetensors.hpp"
 #include "weft/io/word_table.hpp"
 #include "weft/model/hunyuan/config.hpp"
-#include "weft/sampler/noise_schedule.hpp"
 
 namespace command {
 
@@ -27,8 +26,8 @@ class ModelFolder {
   /// The side, in elements of the state, of the pictures that the model was made for.
   weft::Index sample_size() const { return settings_.required<int>("sample_size"); }
 
-  /// Of scheduler/scheduler_config.json, or of metadata `scheduler.KEY` where there are such.
-  weft::NoiseSchedule schedule(const weft::SafeTensors::Metadata& metadata = {}) const;
+  /// scheduler/scheduler_config.json, with metadata `scheduler.KEY` instead where there are such.
+  weft::Config scheduler(const weft::SafeTensors::Metadata& metadata = {}) const;
 
   /// Refused if the model comes without text/.
   weft::WordTable words() const;

@@ -181,7 +181,7 @@ void add_sampling(CLI::App& app, Options& options) {
         ->capture_default_str()
         ->group("Sampling");
   };
-  setting("--scheduler", sampling.scheduler, "NAME", "ddpm, ddim or dpmpp");
+  setting("--scheduler", sampling.scheduler, "NAME", "ddpm, ddim or dpmpp (default: the model's)");
   setting("--steps", sampling.steps, "N", "Denoising steps")->check(any<int>("whole number from 1"));
   setting("--guidance", sampling.guidance, "G", "Scale of classifier-free guidance")
       ->check(any<float>("number; 5 is usual"));

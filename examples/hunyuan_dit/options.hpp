@@ -20,7 +20,7 @@ enum class Backend { host, cuda };
 enum class Dtype { fp32, bf16, fp16, fp8 };
 
 struct Sampling {
-  std::string scheduler = "ddpm";
+  std::string scheduler;  // empty: the one that the settings name
   int steps = 50;
   float guidance = 5;
   float guidance_rescale = 0;

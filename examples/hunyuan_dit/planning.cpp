@@ -28,7 +28,8 @@ weft::PlanRequest request_of(const Work& work, const weft::DitShape& shape) {
     return {.tokens = tokens(request->height, request->width),
             .prompts = static_cast<weft::Index>(request->prompts.size()),
             .branches = request->negatives.empty() ? 1 : shape.branches,
-            .steps = static_cast<weft::Index>(request->sampler.size())};
+            .steps = static_cast<weft::Index>(request->sampler.size()),
+            .thresholds = std::ranges::any_of(request->sampler, &weft::SamplerStep::has_quantile)};
   const weft::Shape& latents = std::get<Evaluation>(work).latents.shape;
   return {.tokens = tokens(latents[2], latents[3]), .prompts = latents[0], .branches = 1, .steps = 1};
 }

@@ -11,12 +11,14 @@ namespace command {
 
 namespace {
 
-void set_sampling(Request& request, const Sampling& sampling, const weft::NoiseSchedule& schedule) {
+void set_sampling(Request& request, const Sampling& sampling, const weft::Config& scheduler) {
   if (!std::isfinite(sampling.guidance))
     weft::refuse("guidance is ", sampling.guidance, " and must be a finite number; 5 is usual");
   if (!(0 <= sampling.guidance_rescale && sampling.guidance_rescale <= 1))
     weft::refuse("guidance rescale is ", sampling.guidance_rescale, " and must be from 0 to 1");
-  request.sampler = weft::make_sampler(sampling.scheduler, schedule, sampling.steps);
+  request.sampler = sampling.scheduler.empty()
+                        ? weft::make_sampler(scheduler, sampling.steps)
+                        : weft::make_sampler(sampling.scheduler, scheduler, sampling.steps);
   request.guidance = sampling.guidance;
   request.guidance_rescale = sampling.guidance_rescale;
   request.seed = sampling.seed;
@@ -57,7 +59,7 @@ Sampling sampling_in(const weft::SafeTensors& file) {
 
 Request request_of_captions(const Options& options, const ModelFolder& model) {
   Request request;
-  set_sampling(request, options.sampling, model.schedule());
+  set_sampling(request, options.sampling, model.scheduler());
   request.height = side("the height", options.height, model);
   request.width = side("the width", options.width, model);
   check_seed(options, request);
@@ -74,7 +76,7 @@ Request request_of_captions(const Options& options, const ModelFolder& model) {
 Request request_in_file(const std::filesystem::path& path, const ModelFolder& model) {
   const weft::SafeTensors file(path);
   Request request;
-  set_sampling(request, sampling_in(file), model.schedule(file.metadata()));
+  set_sampling(request, sampling_in(file), model.scheduler(file.metadata()));
   request.noise = finite_tensor(file, "latents");
   if (request.noise.shape.size() != 4)
     weft::refuse(file.name(), ": tensor latents is ", weft::to_string(request.noise.shape),

@@ -105,7 +105,7 @@ class Engine {
     Tensor times({shape.steps, static_cast<Index>(mine.size())});
     for (Index step = 0; step < shape.steps; ++step)
       for (float& time : std::span(times.view<2>()[step].data, mine.size()))
-        time = static_cast<float>(request.sampler[static_cast<std::size_t>(step)].timestep);
+        time = request.sampler[static_cast<std::size_t>(step)].timestep;
 
     const Rows rows = rows_of_rank(world_.rank(), picture);
     if (!resume(shape)) {

@@ -6,6 +6,7 @@
 
 #include "weft/core/noise.hpp"
 #include "weft/core/picture.hpp"
+#include "weft/core/quantile.hpp"
 #include "weft/core/step.hpp"
 #include "weft/elementwise.cuh"
 
@@ -87,23 +88,74 @@ struct Rescale {
   }
 };
 
+/// The magnitudes of a step's estimates.
+template <class Constants>
+struct Magnitudes {
+  RowsOf<const float, 2> constants;
+  Step number;
+  RowsOf<const float, 3> output, x;
+  RowsOf<float, 3> out;
+
+  __device__ void operator()(Index row, int f) const {
+    const Constants step = Constants::of(constants.row(number.index()));
+    out.row(row)[f] = fabsf(step.estimate(x.row(row)[f], output.row(row)[f]));
+  }
+};
+
+/// A block an image: how many of its magnitudes go on with which digit in a round of its search: counts
+/// (images, bins).
+static __global__ void count_digits(RowsOf<const float, 3> magnitudes, const QuantileSearch* searches,
+                                    int round, double* counts, Index stride) {
+  constexpr int bins = QuantileSearch::statistics * QuantileSearch::digits;
+  __shared__ unsigned own[bins];
+  for (int bin = static_cast<int>(threadIdx.x); bin < bins; bin += static_cast<int>(blockDim.x)) own[bin] = 0;
+  __syncthreads();
+  const QuantileSearch search = searches[blockIdx.x];
+  const Index numbers = static_cast<Index>(magnitudes.extent[0]) * magnitudes.width;
+  for (Index i = threadIdx.x; i < numbers; i += blockDim.x) {
+    const float magnitude =
+        magnitudes.row(i / magnitudes.width * magnitudes.extent[1] + blockIdx.x)[i % magnitudes.width];
+    search.count(QuantileSearch::bits_of(magnitude), round, [](int bin) { atomicAdd(&own[bin], 1u); });
+  }
+  __syncthreads();
+  for (int bin = static_cast<int>(threadIdx.x); bin < bins; bin += static_cast<int>(blockDim.x))
+    counts[blockIdx.x * stride + bin] = own[bin];
+}
+
+/// A thread an image.
+template <class Constants>
+static __global__ void start_searches(RowsOf<const float, 2> constants, Step number, Index count,
+                                      QuantileSearch* searches, Index images) {
+  const Index image = static_cast<Index>(blockIdx.x) * blockDim.x + threadIdx.x;
+  if (image < images)
+    searches[image] = QuantileSearch::start(Constants::of(constants.row(number.index())).quantile, count);
+}
+
+static __global__ void narrow_searches(const double* counts, Index stride, QuantileSearch* searches,
+                                       Index images) {
+  const Index image = static_cast<Index>(blockIdx.x) * blockDim.x + threadIdx.x;
+  if (image < images) searches[image].narrow(counts + image * stride);
+}
+
 /// One step of the state x and of the estimate. `Constants::of` reads a row of `constants`; `noise` may be
-/// null, else it is (1 or steps, tokens, pictures, features).
+/// null, else it is (1 or steps, tokens, pictures, features); `searches` are the pictures', or null.
 template <class Constants>
 struct Denoise {
   RowsOf<const float, 2> constants;
   Step number;
-  RowsOf<const float, 3> prediction;
+  RowsOf<const float, 3> output;
   RowsOf<const float, 4> noise;
+  const QuantileSearch* searches;
   RowsOf<float, 3> x, estimate;
 
   __device__ void operator()(Index row, int f) const {
     const Constants step = Constants::of(constants.row(number.index()));
     float& state = x.row(row)[f];
     float& guess = estimate.row(row)[f];
-    const float last = guess;
-    guess = step.alpha * state - step.sigma * prediction.row(row)[f];
-    state = step.keep * state + step.take * guess + step.recall * last;
+    const float last = guess, said = output.row(row)[f];
+    const float bound = step.bound_of(searches ? searches + row % x.extent[1] : nullptr);
+    guess = step.bounded(step.estimate(state, said), bound);
+    state = step.next(state, guess, last, said);
     if (!noise.data) return;
     const Index before = noise.extent[0] > 1 ? number.index() * x.extent[0] * x.extent[1] : 0;
     state += step.noise * noise.row(before + row)[f];

@@ -10,6 +10,7 @@
 #include "strided.hpp"
 
 using weft::PictureShape;
+using weft::QuantileSearch;
 using weft::SamplerStep;
 using weft::host::Queue;
 
@@ -29,6 +30,18 @@ double deviation(const View<const float, 3>& x, Index p) {
   const double mean = sum_over_picture(x, p, 1) / count;
   return std::sqrt(sum_over_picture(x, p, 2) / count - mean * mean);
 }
+
+/// Of a step that is the second of two.
+class Constants {
+ public:
+  explicit Constants(const SamplerStep& step) : numbers_(SamplerStep::constants, 9) {
+    std::ranges::copy(step.numbers(), std::back_inserter(numbers_));
+  }
+  View<const float, 2> view() const { return {numbers_.data(), {2, SamplerStep::constants}}; }
+
+ private:
+  std::vector<float> numbers_;
+};
 
 }  // namespace
 
@@ -102,31 +115,97 @@ TEST_CASE("rescale: moves the deviation over all patches towards the reference's
 }
 
 TEST_CASE("denoise: one linear step, with noise or without, that keeps its estimate") {
-  constexpr SamplerStep step{
-      .alpha = 0.9f, .sigma = 0.4f, .keep = 0.3f, .take = 0.6f, .recall = -0.2f, .noise = 0.1f};
-  std::vector<float> constants(SamplerStep::constants, 9);  // of another step
-  std::ranges::copy(step.numbers(), std::back_inserter(constants));
+  constexpr SamplerStep step{.alpha = 0.9f,
+                             .sigma = 0.4f,
+                             .keep = 0.3f,
+                             .take = 0.6f,
+                             .recall = -0.2f,
+                             .direct = 0.7f,
+                             .noise = 0.1f};
   for (const bool noisy : {true, false}) {
     Queue queue;
     const auto before = Strided<3>::random(6, extents, 1), last = Strided<3>::random(7, extents, 2);
-    const auto prediction = Strided<3>::random(8, extents, 3), noise = Strided<3>::random(9, extents, 4);
+    const auto output = Strided<3>::random(8, extents, 3), noise = Strided<3>::random(9, extents, 4);
     auto x = before, estimate = last;
     const View<const float, 3> added = noise.view();
-    denoise(queue, View<const float, 2>(constants.data(), {2, SamplerStep::constants}), {.ahead = 1},
-            prediction.view(),
+    denoise(queue, Constants(step).view(), {.ahead = 1}, output.view(),
             noisy ? View<const float, 4>(added.data, {1, added.extent[0], added.extent[1], added.extent[2]},
                                          {0, added.stride[0], added.stride[1], 1})
                   : View<const float, 4>(),
-            x.view(), estimate.view());
+            nullptr, x.view(), estimate.view());
     const auto estimated = [&](Index t, Index p, Index f) {
-      return 0.9 * before.view()[t][p][f] - 0.4 * prediction.view()[t][p][f];
+      return 0.9 * before.view()[t][p][f] - 0.4 * output.view()[t][p][f];
     };
     CHECK(error(estimate.view(), estimated) < rounding);
     CHECK(error(x.view(), [&](Index t, Index p, Index f) {
             return 0.3 * before.view()[t][p][f] + 0.6 * estimated(t, p, f) - 0.2 * last.view()[t][p][f] +
-                   (noisy ? 0.1 * noise.view()[t][p][f] : 0);
+                   0.7 * output.view()[t][p][f] + (noisy ? 0.1 * noise.view()[t][p][f] : 0);
           }) < rounding);
     CHECK(x.gaps_untouched());
     CHECK(estimate.gaps_untouched());
   }
+}
+
+TEST_CASE("denoise: estimates go no farther than their bound, and may be divided by it") {
+  for (const float normalizes : {0.0f, 1.0f}) {
+    const SamplerStep step{.alpha = 0.9f, .sigma = 0.4f, .bound = 0.5f, .normalizes = normalizes};
+    Queue queue;
+    const auto before = Strided<3>::random(6, extents, 1), output = Strided<3>::random(8, extents, 3);
+    auto x = before, estimate = before;
+    denoise(queue, Constants(step).view(), {.ahead = 1}, output.view(), {}, nullptr, x.view(),
+            estimate.view());
+    CHECK(error(x.view(), [&](Index t, Index p, Index f) {
+            const double plain = 0.9 * before.view()[t][p][f] - 0.4 * output.view()[t][p][f];
+            return std::clamp(plain, -0.5, 0.5) / (normalizes > 0 ? 0.5 : 1);
+          }) < rounding);
+  }
+}
+
+TEST_CASE("denoise: a bound is the quantile of an image's magnitudes over all ranks, from 1 to the most") {
+  constexpr SamplerStep step{.alpha = 2.0f, .sigma = 0.4f, .bound = 1.5f, .quantile = 0.8f, .normalizes = 1};
+  const Constants constants(step);
+  Queue queue;
+  const auto before = Strided<3>::random(6, extents, 1), output = Strided<3>::random(8, extents, 3);
+  Strided<3> found(extents, 2);
+  magnitudes(queue, constants.view(), {.ahead = 1}, output.view(), before.view(), found.view());
+  CHECK(error(found.view(), [&](Index t, Index p, Index f) {
+          return std::abs(2.0 * before.view()[t][p][f] - 0.4 * output.view()[t][p][f]);
+        }) < rounding);
+  CHECK(found.gaps_untouched());
+
+  std::vector<QuantileSearch> searches(3);
+  const View<QuantileSearch, 1> all(searches.data(), {3});
+  start_searches(queue, constants.view(), {.ahead = 1}, 21 * 5, all);
+  for (int round = 0; round < QuantileSearch::rounds; ++round) {
+    Strided<2, double> sum({3, 512}, 1);
+    for (Index p = 0; p < 3; ++p)
+      for (Index bin = 0; bin < 512; ++bin) sum.view()[p][bin] = 0;
+    for (Index rank = 0; rank < 2; ++rank) {
+      Strided<2, double> counts({3, 512}, 1);
+      count_digits(queue, found.view().slice<0>(weft::split(21, 2, rank)), searches.data(), round,
+                   counts.view());
+      CHECK(counts.gaps_untouched());
+      for (Index p = 0; p < 3; ++p)
+        for (Index bin = 0; bin < 512; ++bin) sum.view()[p][bin] += counts.view()[p][bin];
+    }
+    narrow_searches(queue, sum.view(), all);
+  }
+
+  auto x = before, estimate = before;
+  denoise(queue, constants.view(), {.ahead = 1}, output.view(), {}, searches.data(), x.view(),
+          estimate.view());
+  for (Index p = 0; p < 3; ++p) {
+    std::vector<float> sorted;
+    for (Index t = 0; t < 21; ++t)
+      for (Index f = 0; f < 5; ++f) sorted.push_back(found.view()[t][p][f]);
+    std::ranges::sort(sorted);
+    const float place = 0.8f * 104, below = sorted[83], above = sorted[84];
+    CHECK(searches[static_cast<std::size_t>(p)].value() ==
+          doctest::Approx(below + (place - 83) * (above - below)).epsilon(1e-6));
+  }
+  CHECK(error(estimate.view(), [&](Index t, Index p, Index f) {
+          const double bound = std::clamp(searches[static_cast<std::size_t>(p)].value(), 1.0f, 1.5f);
+          const double plain = 2.0 * before.view()[t][p][f] - 0.4 * output.view()[t][p][f];
+          return std::clamp(plain, -bound, bound) / bound;
+        }) < rounding);
 }

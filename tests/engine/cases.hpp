@@ -11,7 +11,7 @@
 inline weft::Request<Prompt> two_pictures(const Golden& golden, int number, weft::Index height,
                                           weft::Index width) {
   auto request = golden.request("ddpm");
-  request.sampler = weft::make_sampler(number % 2 ? "ddpm" : "dpmpp", golden.schedule(), 2);
+  request.sampler = weft::make_sampler(number % 2 ? "ddpm" : "dpmpp", golden.scheduler(), 2);
   request.noise = request.step_noise = {};
   request.prompts.push_back(request.negatives[0]);
   request.negatives.push_back(request.prompts[0]);
@@ -46,7 +46,7 @@ struct TrafficLoop {
   weft::Request<Prompt> request() const {
     auto request = golden.request("ddim");
     request.step_noise = {};
-    request.sampler = weft::make_sampler("ddim", golden.schedule(), static_cast<int>(steps));
+    request.sampler = weft::make_sampler("ddim", golden.scheduler(), static_cast<int>(steps));
     return request;
   }
 

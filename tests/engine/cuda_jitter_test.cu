@@ -51,15 +51,15 @@ weft::HunyuanPrompt prompt(std::uint32_t seed) {
 
 /// Two requests of the same shape, so that what one has left behind is wrong for the other.
 Request request(std::uint64_t number) {
-  const weft::NoiseSchedule schedule(weft::Config(
+  const weft::Config scheduler(
       R"({"prediction_type": "v_prediction", "beta_schedule": "scaled_linear", "clip_sample": false})",
-      "a schedule"));
+      "a scheduler");
   const auto seed = static_cast<std::uint32_t>(10 * number);
   return {.prompts = {prompt(seed + 1)},
           .negatives = {prompt(seed + 3)},
           .height = 14,
           .width = 22,
-          .sampler = weft::make_sampler("ddpm", schedule, 3),
+          .sampler = weft::make_sampler("ddpm", scheduler, 3),
           .guidance_rescale = 0.5f,
           .seed = number};
 }

@@ -145,7 +145,7 @@ TEST_CASE("peer: two steps on four ranks") {
   const Golden golden("v12");
   const Models<float> models(golden.folder / "model/transformer");
   auto request = golden.request("ddpm_rescale");
-  request.sampler = weft::make_sampler("ddim", golden.schedule(), 2);
+  request.sampler = weft::make_sampler("ddim", golden.scheduler(), 2);
   request.step_noise = {};
   const auto paint = [&request](auto& engine) { return engine.generate(request); };
   const weft::Tensor expected = on_one(models, paint);
@@ -171,7 +171,7 @@ TEST_CASE("peer: what travels beside computation hides behind it in part") {
                                       .negatives = {{clip, clip_mask, t5, t5_mask}},
                                       .height = 128,
                                       .width = 128,
-                                      .sampler = weft::make_sampler("ddim", Golden("v12").schedule(), 6)};
+                                      .sampler = weft::make_sampler("ddim", Golden("v12").scheduler(), 6)};
   for (const weft::Mesh& mesh :
        {weft::Mesh{.ring = 2}, weft::Mesh{.ring = 4}, weft::Mesh{.pipe = 2, .patches = 4},
         weft::Mesh{.pipe = 4, .patches = 8}, weft::Mesh{.cfg = 2, .pipe = 2, .patches = 4}}) {

@@ -168,7 +168,7 @@ TEST_CASE("request: the second of a shape takes at most 10 ms beyond its steps")
                       .negatives = {{clip, clip_mask, t5, t5_mask}},
                       .height = px / 8,
                       .width = px / 8,
-                      .sampler = weft::make_sampler("ddpm", Golden("v12").schedule(), 4)};
+                      .sampler = weft::make_sampler("ddpm", Golden("v12").scheduler(), 4)};
       on_mesh(models, mesh, [&request, &mesh, px](auto& engine, int rank) {
         Request own = request;
         engine.generate(own);

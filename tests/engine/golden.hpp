@@ -48,8 +48,8 @@ struct Golden {
     return weft::SafeTensors(folder / (name + ".safetensors"));
   }
 
-  weft::NoiseSchedule schedule() const {
-    return weft::NoiseSchedule(weft::Config::read(folder / "model/scheduler/scheduler_config.json"));
+  weft::Config scheduler() const {
+    return weft::Config::read(folder / "model/scheduler/scheduler_config.json");
   }
 
   weft::Evaluation<Prompt> evaluation() const {
@@ -67,7 +67,7 @@ struct Golden {
     request.noise = inputs.tensor("latents");
     request.step_noise = inputs.tensor("step_noise");
     request.height = request.noise.shape[2], request.width = request.noise.shape[3];
-    request.sampler = weft::make_sampler(setting("scheduler"), schedule(), std::stoi(setting("steps")));
+    request.sampler = weft::make_sampler(setting("scheduler"), scheduler(), std::stoi(setting("steps")));
     request.guidance = std::stof(setting("guidance_scale"));
     request.guidance_rescale = std::stof(setting("guidance_rescale"));
     return request;

@@ -121,12 +121,12 @@ void compare(const std::filesystem::path& folder, const weft::Request<Prompt>& r
 
 TEST_CASE("Planned memory is what the rank that needs most takes, within half a percent") {
   const std::filesystem::path folder = std::filesystem::path(WEFT_GOLDENS_DIR) / "v12/model";
-  const weft::NoiseSchedule schedule(weft::Config::read(folder / "scheduler/scheduler_config.json"));
+  const auto scheduler = weft::Config::read(folder / "scheduler/scheduler_config.json");
   const weft::SafeTensors inputs(folder / "../ddim_inputs.safetensors");
   weft::Request<Prompt> request;
   request.negatives = {prompts_of(inputs)[0]}, request.prompts = {prompts_of(inputs)[1]};
   request.height = request.width = 48;
-  request.sampler = weft::make_sampler("ddim", schedule, 3);
+  request.sampler = weft::make_sampler("ddim", scheduler, 3);
   compare(folder / "transformer", request);
 }
 
@@ -137,8 +137,8 @@ TEST_CASE("That of the shapes model too, for pictures side by side") {
   request.prompts.assign(2, prompt_of(words, "a red circle left of a blue square on gray"));
   request.negatives.assign(2, prompt_of(words, ""));
   request.height = request.width = 64;
-  request.sampler = weft::make_sampler(
-      "ddim", weft::NoiseSchedule(weft::Config::read(folder / "scheduler/scheduler_config.json")), 3);
+  request.sampler =
+      weft::make_sampler("ddim", weft::Config::read(folder / "scheduler/scheduler_config.json"), 3);
   compare(folder / "transformer", request);
 }
 

@@ -24,7 +24,7 @@ inline std::vector<weft::Request<Prompt>> various_requests(const Golden& golden,
   add([](auto& next) { next.guidance_rescale = 0.5f; });
   add([](auto& next) { next.guidance_rescale = 0.9f; });
   add([&golden](auto& next) {
-    next.sampler = weft::make_sampler("dpmpp", golden.schedule(), static_cast<int>(next.sampler.size()));
+    next.sampler = weft::make_sampler("dpmpp", golden.scheduler(), static_cast<int>(next.sampler.size()));
   });
   add([](auto& next) { next.sampler.pop_back(); });
   add([](auto& next) { next.height += 6, next.width -= 2; });
@@ -40,7 +40,7 @@ inline std::vector<weft::Request<Prompt>> various_requests(const Golden& golden,
 inline weft::Request<Prompt> several_prompts(const Golden& golden, weft::Index count) {
   auto request = golden.request("ddim");
   request.noise = request.step_noise = {};
-  request.sampler = weft::make_sampler("ddim", golden.schedule(), 2);
+  request.sampler = weft::make_sampler("ddim", golden.scheduler(), 2);
   const Prompt one = request.prompts.front(), other = request.negatives.front();
   request.prompts.assign(static_cast<std::size_t>(count), one);
   request.negatives.assign(static_cast<std::size_t>(count), other);

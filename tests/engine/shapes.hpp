@@ -21,7 +21,7 @@ struct Shapes {
     }
     request.height = request.width = 64;
     const auto config = weft::Config::read(folder / "scheduler/scheduler_config.json");
-    request.sampler = weft::make_sampler("ddim", weft::NoiseSchedule(config), steps);
+    request.sampler = weft::make_sampler("ddim", config, steps);
     request.guidance = 4;
     return request;
   }

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <limits>
+
 #include "temporary_folder.hpp"
 
 using doctest::Contains;
@@ -62,8 +64,8 @@ TEST_CASE("Config: a wrong type is refused with what was found") {
   CHECK_THROWS_WITH_AS(config().required<int>("flag"), Contains("flag is true"), Refused);
   CHECK_THROWS_WITH_AS(config().required<bool>("layers"), Contains("layers is 10 and must be true or false"),
                        Refused);
-  CHECK_THROWS_WITH_AS(config().required<double>("class"), Contains("class is \"DiT\" and must be a number"),
-                       Refused);
+  CHECK_THROWS_WITH_AS(config().required<double>("class"),
+                       Contains("class is \"DiT\" and must be a finite number"), Refused);
   CHECK_THROWS_WITH_AS(config().required<std::string>("list"),
                        Contains("list is an array and must be a string"), Refused);
   CHECK_THROWS_WITH_AS(config().optional("object", 1), Contains("object is an object"), Refused);
@@ -128,4 +130,46 @@ TEST_CASE("Config: numbers at the ends of what a double holds") {
   CHECK(config.required<double>("whole") == 0x1p64);
   CHECK(config.required<int>("minus") == 0);
   CHECK_THROWS_WITH_AS(parsed("{\"a\": -1e999}"), Contains("a number that is too large"), Refused);
+}
+
+TEST_CASE("Config: Python's names for numbers that are none are read, where they are of use") {
+  const Config config =
+      parsed(R"({"most": Infinity, "least": -Infinity, "lost": NaN, "nested": [1, -Infinity]})");
+  CHECK(config.required<weft::Unbounded>("most").value == std::numeric_limits<double>::infinity());
+  CHECK(config.required<weft::Unbounded>("least").value == -std::numeric_limits<double>::infinity());
+  CHECK(parsed(R"({"a": -3})").required<weft::Unbounded>("a").value == -3);
+  CHECK_THROWS_WITH_AS(config.required<weft::Unbounded>("lost"), "c.json: lost is NaN and must be a number",
+                       Refused);
+  CHECK_THROWS_WITH_AS(config.required<double>("least"),
+                       "c.json: least is -Infinity and must be a finite number", Refused);
+  CHECK_THROWS_WITH_AS(config.optional("lost", 1.0), "c.json: lost is NaN and must be a finite number",
+                       Refused);
+  for (const char* other : {"Inf", "-NaN", "inf", "nan", "+Infinity", "Infinit", "-I", "1N"})
+    CHECK_THROWS_WITH_AS(parsed("{\"a\": " + std::string(other) + "}"),
+                         Contains("c.json is not valid JSON at"), Refused);
+}
+
+TEST_CASE("Config: arrays of one type") {
+  const Config config =
+      parsed(R"({"numbers": [1, 2.5], "words": ["a", "b"], "mixed": [1, "b"], "none": null})");
+  CHECK(config.optional_array<double>("numbers") == std::vector<double>{1, 2.5});
+  CHECK(config.optional_array<std::string>("words") == std::vector<std::string>{"a", "b"});
+  CHECK(config.optional_array<double>("none").empty());
+  CHECK(config.optional_array<double>("unheard").empty());
+  CHECK_THROWS_WITH_AS(config.optional_array<double>("mixed"),
+                       "c.json: mixed[1] is \"b\" and must be a finite number", Refused);
+  CHECK_THROWS_WITH_AS(parsed("{\"a\": 1}").optional_array<double>("a"),
+                       "c.json: a is 1 and must be an array", Refused);
+}
+
+TEST_CASE("Config: takes settings of another, and its name") {
+  Config config = parsed(R"({"a": 1, "b": 2})");
+  const Config other(R"({"b": 3, "c": null})", "other.json");
+  for (const char* key : {"b", "c"}) config.take(key, other);
+  CHECK(config.required<int>("a") == 1);
+  CHECK(config.required<int>("b") == 3);
+  CHECK(config.is_null("c"));
+  CHECK_FALSE(config.is_null("a"));
+  CHECK_FALSE(config.is_null("d"));
+  CHECK(config.name() == "other.json");
 }

@@ -1,103 +1,32 @@
-// The tables of updates against the samplers as diffusers writes them, with a made-up model of one number.
+// Which settings a scheduler obeys, and which it rejects; goldens_test.cpp says that it obeys them as
+// diffusers does.
 #include "weft/sampler/samplers.hpp"
 
 #include <doctest/doctest.h>
 
-#include "schedules.hpp"
+#include <limits>
+
+#include "schedulers.hpp"
 #include "weft/io/safetensors.hpp"
 
 using doctest::Contains;
+using weft::Config;
 using weft::make_sampler;
-using weft::NoiseSchedule;
 using weft::Refused;
 using weft::Sampler;
 
 namespace {
 
-constexpr int train_steps = 1000;
+constexpr const char* names[] = {"ddpm", "ddim", "dpmpp"};
 
-/// What a model might say.
-double prediction(double x, int timestep) { return 0.3 * x + std::sin(0.01 * timestep); }
-double noise(std::size_t step) { return std::cos(3.0 * static_cast<double>(step)); }
-
-/// The states after every step of the table.
-std::vector<double> states_of(const Sampler& sampler, double x) {
-  std::vector<double> out;
-  double last = 0;
-  for (std::size_t i = 0; i < sampler.size(); ++i) {
-    const weft::SamplerStep& step = sampler[i];
-    const double estimate = step.alpha * x - step.sigma * prediction(x, step.timestep);
-    x = step.keep * x + step.take * estimate + step.recall * last + step.noise * noise(i);
-    last = estimate;
-    out.push_back(x);
-  }
-  return out;
+bool equal(const Sampler& a, const Sampler& b) {
+  return std::ranges::equal(a, b, [](const auto& one, const auto& other) {
+    return one.timestep == other.timestep && one.numbers() == other.numbers();
+  });
 }
 
-double worst_difference(const std::vector<double>& a, const std::vector<double>& b) {
-  CHECK(a.size() == b.size());
-  double worst = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) worst = std::max(worst, std::abs(a[i] - b[i]));
-  return worst;
-}
-
-std::vector<double> ddpm_states(const NoiseSchedule& schedule, const std::vector<int>& timesteps, int steps,
-                                double x) {
-  std::vector<double> out;
-  for (std::size_t i = 0; i < timesteps.size(); ++i) {
-    const int t = timesteps[i], previous = t - train_steps / steps;
-    const double now = schedule.signal(t), before = previous >= 0 ? schedule.signal(previous) : 1;
-    const double beta = 1 - now / before;
-    const double original = std::sqrt(now) * x - std::sqrt(1 - now) * prediction(x, t);
-    const double variance = std::max((1 - before) / (1 - now) * beta, 1e-20);
-    x = std::sqrt(before) * beta / (1 - now) * original + std::sqrt(1 - beta) * (1 - before) / (1 - now) * x +
-        std::sqrt(variance) * noise(i);
-    out.push_back(x);
-  }
-  return out;
-}
-
-std::vector<double> ddim_states(const NoiseSchedule& schedule, const std::vector<int>& timesteps, int steps,
-                                double x) {
-  std::vector<double> out;
-  for (const int t : timesteps) {
-    const int previous = t - train_steps / steps;
-    const double now = schedule.signal(t), before = schedule.signal(std::max(previous, 0)),
-                 v = prediction(x, t);
-    const double original = std::sqrt(now) * x - std::sqrt(1 - now) * v;
-    const double epsilon = std::sqrt(now) * v + std::sqrt(1 - now) * x;
-    x = std::sqrt(before) * original + std::sqrt(1 - before) * epsilon;
-    out.push_back(x);
-  }
-  return out;
-}
-
-std::vector<double> dpmpp_states(const NoiseSchedule& schedule, const std::vector<int>& timesteps, double x) {
-  std::vector<double> out;
-  const auto lambda = [&](int t) { return 0.5 * std::log(schedule.signal(t) / (1 - schedule.signal(t))); };
-  double last = 0;
-  for (std::size_t i = 0; i < timesteps.size(); ++i) {
-    const int t = timesteps[i];
-    const double now = schedule.signal(t);
-    const double original = std::sqrt(now) * x - std::sqrt(1 - now) * prediction(x, t);
-    if (i + 1 == timesteps.size()) {
-      x = original;
-    } else {
-      const double after = schedule.signal(timesteps[i + 1]), h = lambda(timesteps[i + 1]) - lambda(t);
-      const double first_order = std::sqrt(after) * (std::exp(-h) - 1);
-      x = std::sqrt((1 - after) / (1 - now)) * x - first_order * original;
-      if (i > 0) x -= 0.5 * first_order * (original - last) / ((lambda(t) - lambda(timesteps[i - 1])) / h);
-    }
-    last = original;
-    out.push_back(x);
-  }
-  return out;
-}
-
-std::vector<int> timesteps_of(const Sampler& sampler) {
-  std::vector<int> out;
-  for (const auto& step : sampler) out.push_back(step.timestep);
-  return out;
+void refused(const char* scheduler, Settings settings, const char* part) {
+  CHECK_THROWS_WITH_AS(make_sampler(scheduler, scheduler_with(settings), 8), Contains(part), Refused);
 }
 
 }  // namespace
@@ -105,62 +34,164 @@ std::vector<int> timesteps_of(const Sampler& sampler) {
 TEST_CASE("samplers: the goldens' timesteps") {
   for (const char* loop : {"ddpm", "ddim", "dpmpp", "ddpm_rescale"}) {
     const weft::SafeTensors golden(std::string(WEFT_GOLDENS_DIR "/v12/") + loop + "_expected.safetensors");
-    const std::vector<float> expected = golden.tensor("timesteps").data;
-    const Sampler sampler = make_sampler(golden.metadata().at("scheduler"), schedule_with(),
+    const Sampler sampler = make_sampler(golden.metadata().at("scheduler"), scheduler_with(),
                                          std::stoi(golden.metadata().at("steps")));
-    const auto timesteps = timesteps_of(sampler);
-    CHECK(std::vector<float>(timesteps.begin(), timesteps.end()) == expected);
+    std::vector<float> timesteps;
+    for (const auto& step : sampler) timesteps.push_back(step.timestep);
+    CHECK(timesteps == golden.tensor("timesteps").data);
   }
 }
 
-TEST_CASE("samplers: every step is that of diffusers") {
-  const NoiseSchedule schedule = schedule_with();
-  for (const int steps : {1, 2, 8, 50, 333}) {
-    CAPTURE(steps);
-    const Sampler ddpm = weft::ddpm(schedule, steps), ddim = weft::ddim(schedule, steps),
-                  dpmpp = weft::dpmpp(schedule, steps);
-    CHECK(worst_difference(states_of(ddpm, 1.5), ddpm_states(schedule, timesteps_of(ddpm), steps, 1.5)) <
-          1e-5);
-    CHECK(worst_difference(states_of(ddim, 1.5), ddim_states(schedule, timesteps_of(ddim), steps, 1.5)) <
-          1e-5);
-    CHECK(worst_difference(states_of(dpmpp, 1.5), dpmpp_states(schedule, timesteps_of(dpmpp), 1.5)) < 1e-5);
+TEST_CASE("make_sampler: the class in the file decides where no scheduler is asked for") {
+  const std::pair<const char*, const char*> classes[] = {
+      {"DDPMScheduler", "ddpm"}, {"DDIMScheduler", "ddim"}, {"DPMSolverMultistepScheduler", "dpmpp"}};
+  for (const auto& [class_name, name] : classes) {
+    const Config file = scheduler_with({{"_class_name", class_name}});
+    CHECK(equal(make_sampler(file, 8), make_sampler(name, file, 8)));
   }
-}
-
-TEST_CASE("samplers: only DDPM adds noise, and none at the end") {
-  const NoiseSchedule schedule = schedule_with();
-  for (const auto& step : weft::ddim(schedule, 10)) CHECK(step.noise == 0);
-  for (const auto& step : weft::dpmpp(schedule, 10)) CHECK(step.noise == 0);
-  const Sampler ddpm = weft::ddpm(schedule, 10);
-  for (std::size_t i = 0; i + 1 < ddpm.size(); ++i) CHECK(ddpm[i].noise > 0.03);
-  CHECK(ddpm.back().noise < 1e-9);
+  for (const char* unknown : {"FlowMatchEulerDiscreteScheduler", "PNDMScheduler"})
+    CHECK_THROWS_WITH_AS(
+        make_sampler(scheduler_with({{"_class_name", unknown}}), 8),
+        (std::string("s.json: _class_name is ") + unknown +
+         ", and DDPMScheduler, DDIMScheduler and DPMSolverMultistepScheduler work here; ask for one of their "
+         "schedulers, ddpm, ddim and dpmpp, to read the file as it does")
+            .c_str(),
+        Refused);
+  CHECK_THROWS_WITH_AS(make_sampler(scheduler_with(), 8), Contains("s.json names no _class_name"), Refused);
 }
 
 TEST_CASE("make_sampler: an unknown name is refused, with those that there are") {
-  CHECK_THROWS_WITH_AS(make_sampler("euler", schedule_with(), 10),
+  CHECK_THROWS_WITH_AS(make_sampler("euler", scheduler_with(), 10),
                        "there is no scheduler euler; there are ddpm, ddim and dpmpp", Refused);
-  for (const auto name : weft::sampler_names) CHECK(make_sampler(name, schedule_with(), 10).size() == 10);
+  for (const auto* name : names) CHECK(make_sampler(name, scheduler_with(), 10).size() == 10);
+}
+
+TEST_CASE("make_sampler: what the schedulers cannot do is rejected by name") {
+  for (const auto* name : names) {
+    refused(name, {{"prediction_type", "noise"}}, "s.json: prediction_type is noise, and D");
+    refused(name, {{"beta_schedule", "quadratic"}}, "beta_schedule is quadratic");
+    refused(name, {{"timestep_spacing", "dense"}}, "here knows leading, linspace and trailing");
+    refused(name, {{"num_train_timesteps", 0}}, "num_train_timesteps is 0 and must be from 1 to 1000000");
+    refused(name, {{"num_train_timesteps", 2'000'000'000}}, "num_train_timesteps is 2000000000 and must be");
+    refused(name, {{"steps_offset", -1}}, "steps_offset is -1 and must be at least 0");
+    refused(name, {{"steps_offset", 1.5}}, "steps_offset is 1.5 and must be a whole number");
+    refused(name, {{"thresholding", true}, {"dynamic_thresholding_ratio", 1.5}}, "ratio is 1.5 and must be");
+    refused(name, {{"thresholding", true}, {"sample_max_value", 0}}, "sample_max_value is 0 and must be");
+    refused(name, {{"thresholding", 1}}, "thresholding is 1 and must be true or false");
+    refused(name, {{"trained_betas", {0.1, "x"}}}, "trained_betas[1] is \"x\" and must be a finite number");
+  }
+  for (const char* name : {"ddpm", "ddim"})
+    refused(name, {{"clip_sample", true}, {"clip_sample_range", -1}}, "clip_sample_range is -1 and must be");
+  refused("ddim", {{"beta_schedule", "sigmoid"}},
+          "and DDIMScheduler here knows linear, scaled_linear and sq");
+  refused("ddpm", {{"variance_type", "learned_range"}}, "variance_type is learned_range");
+  refused("ddpm", {{"variance_type", "fixed_large_log"}},
+          "knows fixed_small, fixed_small_log and fixed_large");
+
+  const char* const dpmpp = "dpmpp";
+  refused(dpmpp, {{"solver_order", 3}}, "solver_order is 3, and 1 and 2 work here");
+  refused(dpmpp, {{"solver_type", "euler"}}, "solver_type is euler");
+  refused(dpmpp, {{"algorithm_type", "unipc"}}, "algorithm_type is unipc");
+  refused(dpmpp, {{"algorithm_type", "dpmsolver"}}, "needs final_sigmas_type sigma_min");
+  refused(dpmpp,
+          {{"algorithm_type", "dpmsolver"}, {"final_sigmas_type", "sigma_min"}, {"thresholding", true}},
+          "thresholding is true");
+  refused(dpmpp,
+          {{"algorithm_type", "sde-dpmsolver"},
+           {"final_sigmas_type", "sigma_min"},
+           {"prediction_type", "flow_prediction"}},
+          "prediction_type is flow_prediction, which algorithm_type sde-dpmsolver does not know");
+  refused(dpmpp, {{"final_sigmas_type", "sigma_max"}}, "final_sigmas_type is sigma_max");
+  refused(dpmpp, {{"use_beta_sigmas", true}}, "use_beta_sigmas is true");
+  refused(dpmpp, {{"use_karras_sigmas", true}, {"use_exponential_sigmas", true}}, "one of them can be");
+  refused(dpmpp, {{"use_karras_sigmas", true}, {"sigma_min", 0}}, "sigma_min is 0 and must be more than 0");
+  refused(dpmpp, {{"use_dynamic_shifting", true}}, "use_dynamic_shifting is true");
+  refused(dpmpp, {{"flow_shift", 0}}, "flow_shift is 0 and must be more than 0");
+  refused(dpmpp, {{"variance_type", "learned"}, {"prediction_type", "epsilon"}}, "variance_type is learned");
+  refused(dpmpp, {{"lambda_min_clipped", 100}},
+          "no number of steps works with 1000 training steps, of which 0");
+}
+
+TEST_CASE("make_sampler: settings of other classes, and those without effect, are no fault") {
+  for (const auto* name : names)
+    CHECK(equal(
+        make_sampler(name, scheduler_with(), 8),
+        make_sampler(name, scheduler_with({{"skip_prk_steps", true}, {"interpolation_type", "linear"}}), 8)));
+  CHECK(
+      equal(make_sampler("dpmpp", scheduler_with(), 8),
+            make_sampler("dpmpp", scheduler_with({{"clip_sample", true}, {"variance_type", "learned"}}), 8)));
+}
+
+TEST_CASE("make_sampler: an image that is not there needs bounds to be estimated from the noise") {
+  const auto with = [](bool clips) {
+    return scheduler_with({{"rescale_betas_zero_snr", true},
+                           {"prediction_type", "epsilon"},
+                           {"timestep_spacing", "trailing"},
+                           {"clip_sample", clips}});
+  };
+  CHECK_THROWS_WITH_AS(make_sampler("ddim", with(false), 8),
+                       Contains("rescale_betas_zero_snr leaves nothing of the image at timestep 999"),
+                       Refused);
+  CHECK(make_sampler("ddim", with(true), 8).size() == 8);
+}
+
+TEST_CASE("make_sampler: only DDPM and the stochastic solvers add noise, and none that counts at the end") {
+  for (const auto& step : make_sampler("ddim", scheduler_with(), 10)) CHECK(step.noise == 0);
+  for (const auto& step : make_sampler("dpmpp", scheduler_with(), 10)) CHECK(step.noise == 0);
+  for (const Sampler& noisy :
+       {make_sampler("ddpm", scheduler_with(), 10),
+        make_sampler("dpmpp", scheduler_with({{"algorithm_type", "sde-dpmsolver++"}}), 10)}) {
+    for (std::size_t i = 0; i + 1 < noisy.size(); ++i) CHECK(noisy[i].noise > 0.03);
+    CHECK(noisy.back().noise < 1e-9);
+  }
+}
+
+TEST_CASE("make_sampler: a threshold is searched for only where it is not known") {
+  const auto first = [](double most) {
+    return make_sampler("ddim", scheduler_with({{"thresholding", true}, {"sample_max_value", most}}), 4)
+        .front();
+  };
+  CHECK_FALSE(first(1).has_quantile());
+  CHECK(first(1).bound == 1);
+  CHECK(first(4).has_quantile());
+  CHECK(first(4).bound == 4);
+  CHECK(first(4).normalizes == 1);
+  CHECK_FALSE(make_sampler("ddim", scheduler_with(), 4).front().has_quantile());
 }
 
 TEST_CASE("make_sampler: steps that do not fit are refused, with the nearest that do") {
-  const NoiseSchedule schedule = schedule_with();
-  for (const auto name : weft::sampler_names) {
-    CHECK_THROWS_WITH_AS(make_sampler(name, schedule, 0), Contains("steps is 0 and must be from 1 to 99"),
+  for (const auto* name : names) {
+    const Config file = scheduler_with();
+    CHECK_THROWS_WITH_AS(make_sampler(name, file, 0), Contains("steps is 0 and must be from 1 to 99"),
                          Refused);
-    CHECK_THROWS_WITH_AS(make_sampler(name, schedule, -5), Contains("steps is -5 and must be from 1 to"),
+    CHECK_THROWS_WITH_AS(make_sampler(name, file, -5), Contains("steps is -5 and must be from 1 to"),
                          Refused);
-    const int most = name == "dpmpp" ? 998 : 999;
+    const int most = std::string_view(name) == "dpmpp" ? 998 : 999;
     for (const int steps : {most + 1, 5000, 2'147'483'647})
-      CHECK_THROWS_WITH_AS(make_sampler(name, schedule, steps),
+      CHECK_THROWS_WITH_AS(make_sampler(name, file, steps),
                            Contains(("must be from 1 to " + std::to_string(most)).c_str()), Refused);
-    CHECK(make_sampler(name, schedule, most).front().timestep < 1000);
+    CHECK(make_sampler(name, file, most).front().timestep < 1000);
+    for (const char* spacing : {"linspace", "trailing"}) {
+      const Config other = scheduler_with({{"timestep_spacing", spacing}});
+      CHECK_THROWS_WITH_AS(make_sampler(name, other, 1001), Contains("steps is 1001 and must be from 1 to"),
+                           Refused);
+      for (int steps = 1; steps < 1000; ++steps) {
+        const Sampler sampler = make_sampler(name, other, steps);
+        CHECK(sampler.size() == static_cast<std::size_t>(steps));
+        CHECK(std::ranges::is_sorted(sampler, [](auto& a, auto& b) { return a.timestep >= b.timestep; }));
+        CHECK(sampler.back().timestep >= 0);
+        if (steps > 60) steps += 37;
+      }
+    }
   }
-  CHECK(make_sampler("ddpm", schedule_with({{"steps_offset", 0}}), 1000).back().timestep == 0);
+  CHECK_THROWS_WITH_AS(make_sampler("dpmpp", scheduler_with({{"use_karras_sigmas", true}}), 1001),
+                       Contains("steps is 1001 and must be from 1 to 1000"), Refused);
+  CHECK(make_sampler("ddpm", scheduler_with({{"steps_offset", 0}}), 1000).back().timestep == 0);
 }
 
 TEST_CASE("make_sampler: a schedule that leaves room for no step is refused") {
-  const NoiseSchedule one = schedule_with({{"num_train_timesteps", 1}, {"steps_offset", 0}});
+  const Config one = scheduler_with({{"num_train_timesteps", 1}, {"steps_offset", 0}});
   CHECK(make_sampler("ddpm", one, 1).size() == 1);
   CHECK_THROWS_WITH_AS(make_sampler("dpmpp", one, 1),
-                       "no number of steps works with 1 training steps and a steps_offset of 0", Refused);
+                       Contains("no number of steps works with 1 training steps"), Refused);
 }

@@ -14,6 +14,7 @@
 #include "weft/core/merge.hpp"
 #include "weft/core/numbers.hpp"
 #include "weft/core/picture.hpp"
+#include "weft/core/quantile.hpp"
 #include "weft/core/step.hpp"
 #include "weft/core/tensor.hpp"
 #include "weft/core/trace.hpp"
@@ -58,6 +59,7 @@ struct OperatorArguments {
   void (*take)();
   View<float, 2> constants;
   View<float, 4> noise;
+  View<QuantileSearch, 1> searches;
   StoredNumbers stored;
   RandomNumbers random;
 };
@@ -105,7 +107,11 @@ concept Backend = requires(typename B::Queue& queue, typename B::Loader& loader,
   guide(queue, a.state, a.number, a.state);
   moments(queue, a.state, a.moments);
   rescale(queue, a.all_moments, a.all_moments, Index{}, a.number, a.state);
-  denoise(queue, a.constants, Step{}, a.state, a.noise, a.state, a.state);
+  magnitudes(queue, a.constants, Step{}, a.state, a.state, a.state);
+  count_digits(queue, a.state, a.searches.data, int{}, a.moments);
+  start_searches(queue, a.constants, Step{}, Index{}, a.searches);
+  narrow_searches(queue, a.moments, a.searches);
+  denoise(queue, a.constants, Step{}, a.state, a.noise, a.searches.data, a.state, a.state);
   requires std::constructible_from<typename B::Loader, typename B::Queue&>;
   loader.fill(a.stored, a.x);
   loader.fill(a.random, a.state);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "weft/core/picture.hpp"
+#include "weft/core/quantile.hpp"
 #include "weft/core/step.hpp"
 #include "weft/engine/request.hpp"
 #include "weft/policy/job.hpp"
@@ -44,6 +45,9 @@ class Denoiser {
         constants_(queue, shape.steps * SamplerStep::constants),
         predictions_(queue, shape.branches * elements()),
         moments_(queue, 2 * rows.patches() * prompts.size() * 2),
+        magnitudes_(queue, shape.thresholds ? elements() : 0),
+        digit_counts_(queue, shape.thresholds ? prompts.size() * digit_bins : 0),
+        searches_(queue, shape.thresholds ? prompts.size() : 0),
         settings_(queue, 1) {}
 
   /// Sets the state to the starting noise of a request, and all else to what a request begins with.
@@ -103,8 +107,9 @@ class Denoiser {
       for (Index m = unit.patches.begin; m < unit.patches.end; ++m)
         draw(queue, step + 1, m, drawn_noise()[0].template slice<0>(rows_.rows(m)));
     }
-    denoise(queue, constants(), step, result, fresh, state(rows),
-            estimate_.view(extents()).template slice<0>(rows));
+    if (shape_.thresholds) search(queue, policies, step, rows, result);
+    denoise(queue, constants(), step, result, fresh, shape_.thresholds ? searches().data : nullptr,
+            state(rows), estimate_.view(extents()).template slice<0>(rows));
   }
 
   /// (rows, prompts, features).
@@ -159,6 +164,23 @@ class Denoiser {
     policies.sum(queue, View<double, 1>(own.data, {own.size()}));
   }
 
+  /// The quantiles of the images' magnitudes, over all ranks; those of patches in flight are the newest
+  /// known.
+  void search(Queue& queue, Policies& policies, Step step, Range rows, const View<float, 3>& output) {
+    const View<float, 3> all = magnitudes_.view(extents());
+    magnitudes(queue, constants(), step, output, state(rows), all.template slice<0>(rows));
+    start_searches(queue, constants(), step, picture_.elements(), searches());
+    const View<double, 2> counts = digit_counts_.view(std::array{prompts_.size(), digit_bins});
+    for (int round = 0; round < QuantileSearch::rounds; ++round) {
+      count_digits(queue, all, searches().data, round, counts);
+      policies.sum(queue, View<double, 1>(counts.data, {counts.size()}));
+      narrow_searches(queue, counts, searches());
+    }
+  }
+  View<QuantileSearch, 1> searches() const { return searches_.view(std::array{prompts_.size()}); }
+
+  static constexpr Index digit_bins = QuantileSearch::statistics * QuantileSearch::digits;
+
   RequestShape shape_;
   PictureShape picture_;
   Range prompts_;
@@ -168,6 +190,9 @@ class Denoiser {
   Floats constants_;                 // (steps, SamplerStep::constants)
   Floats predictions_;               // (rows, branches · prompts, features)
   typename Backend::template Buffer<double> moments_;
+  Floats magnitudes_;                                       // (rows, prompts, features), or none
+  typename Backend::template Buffer<double> digit_counts_;  // (prompts, digit_bins), or none
+  typename Backend::template Buffer<QuantileSearch> searches_;
   typename Backend::template Buffer<detail::Settings> settings_;
 };
 

@@ -38,6 +38,7 @@ struct RequestShape {
   int branches = 1;
   Index steps = 1;
   bool rescales = false;        // what guidance gives
+  bool thresholds = false;      // whether any step's bound is a quantile
   bool is_noisy = false;        // whether any step adds noise
   bool is_given_noise = false;  // for the steps
 
@@ -75,6 +76,7 @@ RequestShape shape_of(const Request<Prompt>& request) {
           .branches = is_guided ? 2 : 1,
           .steps = static_cast<Index>(request.sampler.size()),
           .rescales = is_guided && request.guidance_rescale != 0,
+          .thresholds = std::ranges::any_of(request.sampler, &SamplerStep::has_quantile),
           .is_noisy =
               std::ranges::any_of(request.sampler, [](const SamplerStep& step) { return step.noise != 0; }),
           .is_given_noise = !request.step_noise.empty()};

@@ -1,6 +1,7 @@
 // A JSON object of settings, read key by key with the type that is needed.
 #pragma once
 
+#include <cmath>
 #include <concepts>
 #include <cstdint>
 #include <filesystem>
@@ -10,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "weft/core/error.hpp"
 #include "weft/io/json_object.hpp"
@@ -17,9 +19,14 @@
 
 namespace weft {
 
+/// A number that may be infinite.
+struct Unbounded {
+  double value = 0;
+};
+
 template <class T>
-concept Setting =
-    std::same_as<T, bool> || std::same_as<T, int> || std::same_as<T, double> || std::same_as<T, std::string>;
+concept Setting = std::same_as<T, bool> || std::same_as<T, int> || std::same_as<T, double> ||
+    std::same_as<T, Unbounded> || std::same_as<T, std::string>;
 
 /// Every refusal names the file, the key, what was found and what is needed. A null counts as absent.
 class Config {
@@ -33,6 +40,17 @@ class Config {
   const std::string& name() const { return name_; }
 
   bool has(std::string_view key) const { return find(key) != nullptr; }
+  /// Whether the key is there, and null.
+  bool is_null(std::string_view key) const { return object_.find(key) && !has(key); }
+
+  /// Sets `key` to what it is in `other`, which refusals name from then on.
+  void take(const std::string& key, const Config& other) {
+    name_ = other.name_;
+    const auto [at, is_new] = object_.members.emplace(key, object_.items.size());
+    if (is_new) object_.items.emplace_back();
+    const JsonValue* value = other.object_.find(key);
+    object_.items[at->second] = value ? *value : JsonValue{};
+  }
 
   /// Refused if `key` is absent or not a T. A whole number is a double too, but 2.0 is no int.
   template <Setting T>
@@ -45,6 +63,19 @@ class Config {
   T optional(std::string_view key, T fallback) const {
     const JsonValue* value = find(key);
     return value ? converted<T>(key, *value) : fallback;
+  }
+
+  /// The array of finite numbers or of strings at `key`; empty if it is absent. Refused if it is anything
+  /// else.
+  template <Setting T>
+  std::vector<T> optional_array(std::string_view key) const {
+    const JsonValue* array = find(key);
+    if (!array) return {};
+    if (!array->is(JsonKind::array)) refuse_type(key, *array, "an array");
+    std::vector<T> out;
+    for (const JsonValue& item : array->items)
+      out.push_back(converted<T>(sentence(key, "[", out.size(), "]"), item));
+    return out;
   }
 
   /// The object of strings at `key`, as the weight map of a weight index. Refused if it is anything else.
@@ -93,7 +124,10 @@ class Config {
     } else if constexpr (std::same_as<T, double>) {
       if (value.is(JsonKind::natural)) return static_cast<double>(value.natural);
       if (value.is(JsonKind::negative)) return static_cast<double>(value.negative);
-      if (value.is(JsonKind::real)) return value.real;
+      if (value.is(JsonKind::real) && std::isfinite(value.real)) return value.real;
+    } else if constexpr (std::same_as<T, Unbounded>) {
+      if (value.is(JsonKind::real) && std::isinf(value.real)) return Unbounded{value.real};
+      if (const std::optional<double> finite = as<double>(value)) return Unbounded{*finite};
     } else {
       if (value.is(JsonKind::string)) return value.text;
     }
@@ -104,7 +138,8 @@ class Config {
   static constexpr std::string_view needed() {
     if constexpr (std::same_as<T, bool>) return "true or false";
     if constexpr (std::same_as<T, int>) return "a whole number of 32 bits";
-    if constexpr (std::same_as<T, double>) return "a number";
+    if constexpr (std::same_as<T, double>) return "a finite number";
+    if constexpr (std::same_as<T, Unbounded>) return "a number";
     return "a string";
   }
 

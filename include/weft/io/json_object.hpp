@@ -5,11 +5,15 @@
 #include <rapidjson/reader.h>
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <iterator>
+#include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -46,7 +50,10 @@ class JsonBuilder {
   bool Int(int) { return false; }
   bool Int64(std::int64_t) { return false; }
   bool Double(double) { return false; }
-  bool RawNumber(const char* text, std::size_t length, bool) { return add(number({text, length})); }
+  bool RawNumber(const char* text, std::size_t length, bool) {
+    std::optional<JsonValue> value = number({text, length});
+    return value && add(std::move(*value));
+  }
   bool String(const char* text, std::size_t length, bool) {
     return add({.kind = JsonKind::string, .text = std::string(text, length)});
   }
@@ -63,13 +70,23 @@ class JsonBuilder {
   bool EndObject(std::size_t) { return close(); }
 
  private:
-  /// The reader has checked how it is written.
-  JsonValue number(std::string_view text) const {
+  /// The reader has checked how it is written, but for the names that it takes for numbers.
+  std::optional<JsonValue> number(std::string_view text) const {
     const auto whole = [text](auto& out) {
       const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
       return error == std::errc() && end == text.data() + text.size();
     };
     JsonValue value{.text = std::string(text)};
+    if (std::isalpha(static_cast<unsigned char>(text.back()))) {
+      const double infinity = std::numeric_limits<double>::infinity();
+      const std::pair<std::string_view, double> names[] = {{"NaN", std::numeric_limits<double>::quiet_NaN()},
+                                                           {"Infinity", infinity},
+                                                           {"-Infinity", -infinity}};
+      const auto* const name = std::ranges::find(names, text, &std::pair<std::string_view, double>::first);
+      if (name == std::end(names)) return std::nullopt;
+      value.kind = JsonKind::real, value.real = name->second;
+      return value;
+    }
     if (text.front() == '-' && whole(value.negative)) {
       value.kind = JsonKind::negative;
     } else if (text.front() != '-' && whole(value.natural)) {
@@ -113,10 +130,12 @@ class JsonBuilder {
 
 }  // namespace detail
 
-/// The object that `text` is; `name` is the file that refusals name. Refused if it is not JSON, not an
-/// object, holds a key twice or nests more than 64 levels.
+/// The object that `text` is; `name` is the file that refusals name. Numbers may be NaN, Infinity and
+/// -Infinity, as Python writes them. Refused if it is not JSON, not an object, holds a key twice or nests
+/// more than 64 levels.
 inline JsonValue json_object(std::string_view text, const std::string& name) {
-  constexpr unsigned flags = rapidjson::kParseNumbersAsStringsFlag | rapidjson::kParseValidateEncodingFlag;
+  constexpr unsigned flags = rapidjson::kParseNumbersAsStringsFlag | rapidjson::kParseValidateEncodingFlag |
+                             rapidjson::kParseNanAndInfFlag;
   const auto refuse_at = [text, &name](std::size_t offset) {
     refuse(name, " is not valid JSON at ", detail::position_in(text, offset));
   };

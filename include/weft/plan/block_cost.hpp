@@ -19,6 +19,7 @@ struct PlanRequest {
   Index element_bytes = 2;
   Index operand_bytes = 0;  // of what linear layers of blocks read; 0: as many
   bool exact = false;       // none but methods that give the picture of one rank
+  bool thresholds = false;  // bounds estimates by a quantile, which takes memory
 };
 
 /// Seconds of a block, and the bytes that a rank sends.

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "weft/core/quantile.hpp"
 #include "weft/plan/block_cost.hpp"
 #include "weft/policy/pipeline.hpp"
 
@@ -62,6 +63,8 @@ inline double activation_bytes(const CostModel& cost, Index layers, Index kept) 
   bytes += static_cast<double>(rows * cost.pictures() * (scratch + features) * cost.request.element_bytes);
   if (cost.mesh.ulysses > 1) bytes += 2 * cost.head_bytes(ring_rows);
   Index floats = rows * features * (cost.pictures() + (3 + cost.request.branches) * prompts);
+  if (cost.request.thresholds)  // magnitudes, and counts of their digits in float64
+    floats += (rows * features + 2 * QuantileSearch::statistics * QuantileSearch::digits) * prompts;
   floats += 2 * rows * model.head_dim;                                          // rotation
   floats += (layers + 2) * cost.request.steps * cost.pictures() * model.width;  // modulation
   if (cost.mesh.ring > 1) floats += ring_rows * cost.pictures() * cost.heads();

@@ -1,5 +1,4 @@
-// The samplers, each as a table of linear updates: DDPM, DDIM and DPM-Solver++(2M), as diffusers defines them
-// for v-prediction with leading timesteps.
+// All schedulers: which there are, and the sampler that a scheduler_config.json asks for.
 #pragma once
 
 #include <algorithm>
@@ -7,128 +6,85 @@
 #include <cmath>
 #include <string>
 #include <string_view>
-#include <vector>
+#include <variant>
 
 #include "weft/core/error.hpp"
-#include "weft/sampler/noise_schedule.hpp"
+#include "weft/io/json.hpp"
+#include "weft/sampler/ddim.hpp"
+#include "weft/sampler/ddpm.hpp"
+#include "weft/sampler/dpm_solver.hpp"
 #include "weft/sampler/step.hpp"
 
 namespace weft {
 
-using Sampler = std::vector<SamplerStep>;
-
-constexpr std::array<std::string_view, 3> sampler_names{"ddpm", "ddim", "dpmpp"};
+/// A scheduler's settings. A new scheduler is a type here and in `scheduler_table`, with a file beside these.
+using SchedulerConfig = std::variant<DdpmConfig, DdimConfig, DpmSolverConfig>;
 
 namespace detail {
 
-/// Training steps for `steps` of `parts` equal parts, the noisiest first, skipping the first `skipped` parts.
-inline std::vector<int> leading_timesteps(const NoiseSchedule& schedule, int steps, int skipped) {
-  const int train = schedule.train_steps();
-  const auto last_of = [&schedule, train, skipped](int count) {
-    return (count - 1 + skipped) * (train / (count + skipped)) + schedule.steps_offset();
-  };
-  const auto works = [&last_of, train, skipped](int count) {
-    return 1 <= count && count <= train - skipped && last_of(count) < train;
-  };
-  if (!works(steps)) {
-    int most = steps < 1 ? train : std::min(steps, train);
-    while (most > 0 && !works(most)) --most;
-    if (most == 0)
-      refuse("no number of steps works with ", train, " training steps and a steps_offset of ",
-             schedule.steps_offset());
-    refuse("steps is ", steps, " and must be from 1 to ", most, " for ", train, " training steps");
-  }
-  std::vector<int> out;
-  for (int i = steps - 1; i >= 0; --i)
-    out.push_back((i + skipped) * (train / (steps + skipped)) + schedule.steps_offset());
-  return out;
-}
-
-struct Level {
-  double alpha, sigma;  // of picture and of noise
+struct SchedulerEntry {
+  std::string_view name, class_name;
+  SchedulerConfig (*read)(const Config&);
 };
 
-inline Level level_of(double signal) { return {std::sqrt(signal), std::sqrt(1 - signal)}; }
+template <class... Schedulers>
+constexpr std::array<SchedulerEntry, sizeof...(Schedulers)> scheduler_entries() {
+  return {SchedulerEntry{Schedulers::name, Schedulers::class_name,
+                         [](const Config& file) { return SchedulerConfig(Schedulers(file)); }}...};
+}
 
-inline SamplerStep step_at(int timestep, const Level& level) {
-  return {.timestep = timestep,
-          .alpha = static_cast<float>(level.alpha),
-          .sigma = static_cast<float>(level.sigma)};
+constexpr auto scheduler_table = scheduler_entries<DdpmConfig, DdimConfig, DpmSolverConfig>();
+
+/// "ddpm, ddim and dpmpp", or the classes.
+inline std::string listed_schedulers(std::string_view SchedulerEntry::*what) {
+  std::vector<std::string> names;
+  for (const SchedulerEntry& entry : scheduler_table) names.emplace_back(entry.*what);
+  return listed(names);
 }
 
 }  // namespace detail
 
-/// Ho et al., "Denoising Diffusion Probabilistic Models", 2020, eq. 6 and 7, with the smaller of the two
-/// fixed variances.
-inline Sampler ddpm(const NoiseSchedule& schedule, int steps) {
-  Sampler out;
-  const std::vector<int> timesteps = detail::leading_timesteps(schedule, steps, 0);
-  for (std::size_t i = 0; i < timesteps.size(); ++i) {
-    const double signal = schedule.signal(timesteps[i]);
-    const double next = i + 1 < timesteps.size() ? schedule.signal(timesteps[i + 1]) : 1;
-    const double alpha = signal / next, beta = 1 - alpha;
-    SamplerStep step = detail::step_at(timesteps[i], detail::level_of(signal));
-    step.keep = static_cast<float>(std::sqrt(alpha) * (1 - next) / (1 - signal));
-    step.take = static_cast<float>(std::sqrt(next) * beta / (1 - signal));
-    step.noise = static_cast<float>(std::sqrt(std::max((1 - next) / (1 - signal) * beta, 1e-20)));
-    out.push_back(step);
-  }
-  return out;
+/// Of a scheduler_config.json, read by the scheduler of that name as diffusers' from_config reads the file of
+/// another class. Refused if there is no such scheduler, or a setting is none that it obeys.
+inline SchedulerConfig scheduler_config(std::string_view scheduler, const Config& file) {
+  const auto at = std::ranges::find(detail::scheduler_table, scheduler, &detail::SchedulerEntry::name);
+  if (at == detail::scheduler_table.end())
+    refuse("there is no scheduler ", scheduler, "; there are ",
+           detail::listed_schedulers(&detail::SchedulerEntry::name));
+  return at->read(file);
 }
 
-/// Song et al., "Denoising Diffusion Implicit Models", 2021, eq. 12 without noise. The last step ends at the
-/// first training step's noise, as with diffusers' set_alpha_to_one=False.
-inline Sampler ddim(const NoiseSchedule& schedule, int steps) {
-  Sampler out;
-  const int distance = schedule.train_steps() / std::max(steps, 1);
-  for (int timestep : detail::leading_timesteps(schedule, steps, 0)) {
-    const detail::Level now = detail::level_of(schedule.signal(timestep));
-    const detail::Level next = detail::level_of(schedule.signal(std::max(timestep - distance, 0)));
-    SamplerStep step = detail::step_at(timestep, now);
-    // The noise in x is (x − alpha · estimate) / sigma.
-    step.keep = static_cast<float>(next.sigma / now.sigma);
-    step.take = static_cast<float>(next.alpha - next.sigma / now.sigma * now.alpha);
-    out.push_back(step);
-  }
-  return out;
+/// The same, by the scheduler that the file names in `_class_name`.
+inline SchedulerConfig scheduler_config(const Config& file) {
+  const auto name = file.optional<std::string>("_class_name", "");
+  const auto at = std::ranges::find(detail::scheduler_table, name, &detail::SchedulerEntry::class_name);
+  if (at != detail::scheduler_table.end()) return at->read(file);
+  const std::string known = detail::listed_schedulers(&detail::SchedulerEntry::class_name),
+                    names = detail::listed_schedulers(&detail::SchedulerEntry::name);
+  if (name.empty())
+    refuse(file.name(), " names no _class_name; give one of ", known, ", or ask for a scheduler: ", names);
+  refuse(file.name(), ": _class_name is ", name, ", and ", known,
+         " work here; ask for one of their schedulers, ", names, ", to read the file as it does");
 }
 
-/// Lu et al., "DPM-Solver++: Fast Solver for Guided Sampling of Diffusion Probabilistic Models", 2022,
-/// algorithm 2: second order from the last two estimates, first order at both ends, no noise left at the end.
-inline Sampler dpmpp(const NoiseSchedule& schedule, int steps) {
-  Sampler out;
-  const std::vector<int> timesteps = detail::leading_timesteps(schedule, steps, 1);
-  const auto log_ratio = [](const detail::Level& level) { return std::log(level.alpha / level.sigma); };
-  for (std::size_t i = 0; i < timesteps.size(); ++i) {
-    const detail::Level now = detail::level_of(schedule.signal(timesteps[i]));
-    SamplerStep step = detail::step_at(timesteps[i], now);
-    if (i + 1 == timesteps.size()) {
-      step.take = 1;
-    } else {
-      const detail::Level next = detail::level_of(schedule.signal(timesteps[i + 1]));
-      const double h = log_ratio(next) - log_ratio(now);
-      const double weight = -next.alpha * std::expm1(-h);
-      step.keep = static_cast<float>(next.sigma / now.sigma);
-      step.take = static_cast<float>(weight);
-      if (i > 0) {
-        const double before = log_ratio(detail::level_of(schedule.signal(timesteps[i - 1])));
-        const double half =
-            0.5 * h / (log_ratio(now) - before);  // 1 / (2 r) with r the ratio of the step sizes
-        step.take = static_cast<float>(weight * (1 + half));
-        step.recall = static_cast<float>(-weight * half);
-      }
-    }
-    out.push_back(step);
-  }
-  return out;
+/// Refused if the scheduler has not so many steps.
+inline Sampler make_sampler(const SchedulerConfig& config, int steps) {
+  Sampler sampler = std::visit([steps](const auto& settings) { return sampler_of(settings, steps); }, config);
+  for (const SamplerStep& step : sampler)
+    if (!std::isfinite(step.alpha + step.sigma + step.keep + step.take + step.recall + step.direct +
+                       step.noise))
+      refuse("the scheduler's settings leave float32 at timestep ", step.timestep,
+             ": its betas are too near to 0 or to 1");
+  return sampler;
 }
 
-/// Refused if there is no sampler of that name, or not so many steps.
-inline Sampler make_sampler(std::string_view name, const NoiseSchedule& schedule, int steps) {
-  if (name == "ddpm") return ddpm(schedule, steps);
-  if (name == "ddim") return ddim(schedule, steps);
-  if (name == "dpmpp") return dpmpp(schedule, steps);
-  refuse("there is no scheduler ", name, "; there are ", listed(sampler_names));
+/// By the scheduler that the file names.
+inline Sampler make_sampler(const Config& file, int steps) {
+  return make_sampler(scheduler_config(file), steps);
+}
+
+inline Sampler make_sampler(std::string_view scheduler, const Config& file, int steps) {
+  return make_sampler(scheduler_config(scheduler, file), steps);
 }
 
 }  // namespace weft

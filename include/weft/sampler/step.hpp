@@ -2,27 +2,62 @@
 #pragma once
 
 #include <array>
+#include <limits>
+#include <vector>
 
 #include "weft/core/host_device.hpp"
 
 namespace weft {
 
-/// Every sampler here is linear in the state x, the model's v-prediction and the last estimate of the
-/// picture:
-///   estimate = alpha · x − sigma · v
-///   x' = keep · x + take · estimate + recall · (the estimate of the step before) + noise · (a normal number)
+/// Every sampler here is linear in the state x, the model's output, and the last two estimates:
+///   estimate = bounded(alpha · x − sigma · output)
+///   x' = keep · x + take · estimate + recall · (the estimate of the step before) + direct · output
+///        + noise · (a normal number)
+/// What is estimated is the image or, with some solvers, the noise in x.
 struct SamplerStep {
-  static constexpr int constants = 6;
+  static constexpr int constants = 10;
 
-  int timestep = 0;  // what the model is told
+  float timestep = 0;  // what the model is told
   float alpha = 1, sigma = 0;
-  float keep = 0, take = 1, recall = 0, noise = 0;
+  float keep = 0, take = 1, recall = 0, direct = 0, noise = 0;
+
+  float bound = std::numeric_limits<float>::infinity();  // of an estimate's magnitudes
+  float quantile = -1;   // if from 0 to 1, of an image's magnitudes: its bound, where from 1 to `bound`
+  float normalizes = 0;  // 1: estimates are divided by the bound
 
   /// The constants as operators read them.
-  std::array<float, constants> numbers() const { return {alpha, sigma, keep, take, recall, noise}; }
+  std::array<float, constants> numbers() const {
+    return {alpha, sigma, keep, take, recall, direct, noise, bound, quantile, normalizes};
+  }
   WEFT_HOST_DEVICE static SamplerStep of(const float* row) {
-    return {0, row[0], row[1], row[2], row[3], row[4], row[5]};
+    return {0, row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8], row[9]};
+  }
+
+  WEFT_HOST_DEVICE bool has_quantile() const { return quantile >= 0; }
+
+  /// Before it is bounded.
+  WEFT_HOST_DEVICE float estimate(float x, float output) const { return alpha * x - sigma * output; }
+
+  /// Saharia et al., "Photorealistic Text-to-Image Diffusion Models with Deep Language Understanding", 2022,
+  /// §2.3: the bound of an image, whose quantile has been searched for if the step has one.
+  template <class Search>
+  WEFT_HOST_DEVICE float bound_of(const Search* search) const {
+    if (!has_quantile()) return bound;
+    const float found = search->value(), least = found < 1 ? 1 : found;
+    return least > bound ? bound : least;
+  }
+  WEFT_HOST_DEVICE float bounded(float estimate, float limit) const {
+    const float inside = estimate < -limit ? -limit : estimate > limit ? limit : estimate;
+    return normalizes != 0 ? inside / limit : inside;
+  }
+
+  /// Without noise.
+  WEFT_HOST_DEVICE float next(float x, float estimate, float last, float output) const {
+    return keep * x + take * estimate + recall * last + direct * output;
   }
 };
+
+/// From noise to the end.
+using Sampler = std::vector<SamplerStep>;
 
 }  // namespace weft

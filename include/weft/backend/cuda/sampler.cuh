@@ -24,6 +24,12 @@ inline kernels::PatchMoments patch_moments(const View<const double, 3>& moments)
   return {moments.data, moments.extent[0], moments.stride[0], moments.stride[1]};
 }
 
+/// For a thread each.
+constexpr unsigned block = 256;
+inline unsigned blocks_of(const View<QuantileSearch, 1>& searches) {
+  return (static_cast<unsigned>(searches.size()) + block - 1) / block;
+}
+
 }  // namespace detail
 
 // What differs from request to request, as a seed or a scale, is read where it lies on the device.
@@ -61,13 +67,53 @@ inline void rescale(Queue& queue, In<double, 3> x_moments, In<double, 3> referen
                        static_cast<double>(count), rescale, x});
 }
 
+/// The magnitudes of a step's estimates, before they are bounded.
+inline void magnitudes(Queue& queue, In<float, 2> constants, Step step, In<float, 3> output, In<float, 3> x,
+                       const View<float, 3>& out) {
+  detail::for_each_number(queue, "magnitudes", 3, x,
+                          kernels::Magnitudes<SamplerStep>{constants, step, output, x, out});
+}
+
+/// How many of an image's magnitudes go on with which digit in a round of its search: counts
+/// (images, QuantileSearch::statistics · digits).
+inline void count_digits(Queue& queue, In<float, 3> magnitudes, const QuantileSearch* searches, int round,
+                         const View<double, 2>& counts) {
+  if (magnitudes.extent[1] == 0) return;
+  const auto span = queue.span(Work{"count digits",
+                                    {magnitudes.extent[0] * magnitudes.extent[1], magnitudes.extent[2]},
+                                    0,
+                                    magnitudes.size() * bytes_of<float>});
+  kernels::count_digits<<<static_cast<unsigned>(magnitudes.extent[1]), 1024, 0, queue.stream()>>>(
+      magnitudes, searches, round, counts.data, counts.stride[0]);
+  check(cudaGetLastError(), "Launching count_digits");
+}
+
+/// Starts the images' searches for a step's quantile of `count` magnitudes.
+inline void start_searches(Queue& queue, In<float, 2> constants, Step step, Index count,
+                           const View<QuantileSearch, 1>& searches) {
+  if (searches.empty()) return;
+  kernels::start_searches<SamplerStep><<<detail::blocks_of(searches), detail::block, 0, queue.stream()>>>(
+      constants, step, count, searches.data, searches.size());
+  check(cudaGetLastError(), "Launching start_searches");
+}
+
+/// Ends a round with the counts (images, QuantileSearch::statistics · digits) of all magnitudes.
+inline void narrow_searches(Queue& queue, In<double, 2> counts, const View<QuantileSearch, 1>& searches) {
+  if (searches.empty()) return;
+  kernels::narrow_searches<<<detail::blocks_of(searches), detail::block, 0, queue.stream()>>>(
+      counts.data, counts.stride[0], searches.data, searches.size());
+  check(cudaGetLastError(), "Launching narrow_searches");
+}
+
 /// One step of the state x; `estimate` holds the estimate of the step before and takes this one's.
 /// `constants` (steps, SamplerStep::constants); `noise` (tokens, pictures, features), or empty if no step
-/// adds any, or (steps, tokens, pictures, features).
-inline void denoise(Queue& queue, In<float, 2> constants, Step step, In<float, 3> prediction,
-                    In<float, 4> noise, const View<float, 3>& x, const View<float, 3>& estimate) {
-  detail::for_each_number(queue, "denoise", 5, x,
-                          kernels::Denoise<SamplerStep>{constants, step, prediction, noise, x, estimate});
+/// adds any, or (steps, tokens, pictures, features); `searches` are done, one an image, or null if no step
+/// has a quantile.
+inline void denoise(Queue& queue, In<float, 2> constants, Step step, In<float, 3> output, In<float, 4> noise,
+                    const QuantileSearch* searches, const View<float, 3>& x, const View<float, 3>& estimate) {
+  detail::for_each_number(
+      queue, "denoise", 5, x,
+      kernels::Denoise<SamplerStep>{constants, step, output, noise, searches, x, estimate});
 }
 
 }  // namespace weft::cuda

@@ -1,6 +1,7 @@
 // The sampler's operators on the host. Everything is (tokens, pictures, features), in float32.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <span>
@@ -8,6 +9,7 @@
 #include "weft/backend/host/queue.hpp"
 #include "weft/core/noise.hpp"
 #include "weft/core/picture.hpp"
+#include "weft/core/quantile.hpp"
 #include "weft/core/step.hpp"
 #include "weft/core/view.hpp"
 #include "weft/sampler/step.hpp"
@@ -74,23 +76,61 @@ inline void rescale(Queue&, In<double, 3> x_moments, In<double, 3> reference_mom
   }
 }
 
+/// The magnitudes of a step's estimates, before they are bounded.
+inline void magnitudes(Queue&, In<float, 2> constants, Step number, In<float, 3> output, In<float, 3> x,
+                       View<float, 3> out) {
+  const SamplerStep step = SamplerStep::of(constants[number.index()].data);
+  for (Index t = 0; t < x.extent[0]; ++t)
+    for (Index p = 0; p < x.extent[1]; ++p)
+      for (Index f = 0; f < x.extent[2]; ++f)
+        out[t][p][f] = std::abs(step.estimate(x[t][p][f], output[t][p][f]));
+}
+
+/// How many of an image's magnitudes go on with which digit in a round of its search: counts
+/// (images, QuantileSearch::statistics · digits).
+inline void count_digits(Queue&, In<float, 3> magnitudes, const QuantileSearch* searches, int round,
+                         View<double, 2> counts) {
+  for (Index p = 0; p < magnitudes.extent[1]; ++p) {
+    std::ranges::fill(std::span(counts[p].data, static_cast<std::size_t>(counts.extent[1])), 0);
+    for (Index t = 0; t < magnitudes.extent[0]; ++t)
+      for (Index f = 0; f < magnitudes.extent[2]; ++f)
+        searches[p].count(QuantileSearch::bits_of(magnitudes[t][p][f]), round,
+                          [&](int bin) { ++counts[p][bin]; });
+  }
+}
+
+/// Starts the images' searches for a step's quantile of `count` magnitudes.
+inline void start_searches(Queue&, In<float, 2> constants, Step number, Index count,
+                           View<QuantileSearch, 1> searches) {
+  const float quantile = SamplerStep::of(constants[number.index()].data).quantile;
+  for (Index p = 0; p < searches.size(); ++p) searches[p] = QuantileSearch::start(quantile, count);
+}
+
+/// Ends a round with the counts (images, QuantileSearch::statistics · digits) of all magnitudes.
+inline void narrow_searches(Queue&, In<double, 2> counts, View<QuantileSearch, 1> searches) {
+  for (Index p = 0; p < searches.size(); ++p) searches[p].narrow(counts[p].data);
+}
+
 /// One step of the state x; `estimate` holds the estimate of the step before and takes this one's.
 /// `constants` (steps, SamplerStep::constants); `noise` (tokens, pictures, features), or empty if no step
-/// adds any, or (steps, tokens, pictures, features).
-inline void denoise(Queue&, In<float, 2> constants, Step number, In<float, 3> prediction, In<float, 4> noises,
-                    View<float, 3> x, View<float, 3> estimate) {
+/// adds any, or (steps, tokens, pictures, features); `searches` are done, one an image, or null if no step
+/// has a quantile.
+inline void denoise(Queue&, In<float, 2> constants, Step number, In<float, 3> output, In<float, 4> noises,
+                    const QuantileSearch* searches, View<float, 3> x, View<float, 3> estimate) {
   const SamplerStep step = SamplerStep::of(constants[number.index()].data);
   const View<const float, 3> noise =
       noises.empty() ? View<const float, 3>() : noises[noises.extent[0] > 1 ? number.index() : 0];
-  for (Index t = 0; t < x.extent[0]; ++t)
-    for (Index p = 0; p < x.extent[1]; ++p)
+  for (Index p = 0; p < x.extent[1]; ++p) {
+    const float bound = step.bound_of(searches ? &searches[p] : nullptr);
+    for (Index t = 0; t < x.extent[0]; ++t)
       for (Index f = 0; f < x.extent[2]; ++f) {
         float& state = x[t][p][f];
-        const float last = estimate[t][p][f];
-        estimate[t][p][f] = step.alpha * state - step.sigma * prediction[t][p][f];
-        state = step.keep * state + step.take * estimate[t][p][f] + step.recall * last;
+        const float last = estimate[t][p][f], said = output[t][p][f];
+        estimate[t][p][f] = step.bounded(step.estimate(state, said), bound);
+        state = step.next(state, estimate[t][p][f], last, said);
         if (!noise.empty()) state += step.noise * noise[t][p][f];
       }
+  }
 }
 
 }  // namespace weft::host

@@ -1,19 +1,19 @@
-// Schedules for tests: the golden model's, with settings exchanged.
+// Scheduler files for tests: the golden model's, with settings exchanged.
 #pragma once
 
 #include <initializer_list>
 #include <nlohmann/json.hpp>
-#include <string>
 #include <utility>
 
-#include "weft/sampler/noise_schedule.hpp"
+#include "weft/io/json.hpp"
 
-inline weft::NoiseSchedule schedule_with(
-    std::initializer_list<std::pair<const char*, nlohmann::json>> settings = {}) {
+using Settings = std::initializer_list<std::pair<const char*, nlohmann::json>>;
+
+inline weft::Config scheduler_with(Settings settings = {}) {
   nlohmann::json object{
       {"num_train_timesteps", 1000},      {"beta_start", 0.00085}, {"beta_end", 0.018},
       {"beta_schedule", "scaled_linear"}, {"clip_sample", false},  {"prediction_type", "v_prediction"},
       {"timestep_spacing", "leading"},    {"steps_offset", 1}};
   for (const auto& [key, value] : settings) object[key] = value;
-  return weft::NoiseSchedule(weft::Config(object.dump(), "s.json"));
+  return {object.dump(), "s.json"};
 }

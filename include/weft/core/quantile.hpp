@@ -1,0 +1,67 @@
+// The exact quantile of numbers that are spread over ranks, from counts that can be added up.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#include "weft/core/host_device.hpp"
+#include "weft/core/range.hpp"
+
+namespace weft {
+
+/// A search for the two order statistics around a quantile of magnitudes, by radix selection: the bits of
+/// floats that are not negative sort as the floats do. Every round finds one more digit of both, from how
+/// many of the numbers that begin with those found so far have which digit next.
+struct QuantileSearch {
+  static constexpr int rounds = 4, bits = 8, digits = 1 << bits, statistics = 2;
+
+  std::uint32_t prefix[statistics];  // the digits so far
+  double rank[statistics];           // from 0, among the numbers that share them
+  float weight;                      // of the statistic above
+
+  /// As torch.quantile does, the place between them is computed in float32. `count` is of all numbers.
+  WEFT_HOST_DEVICE static QuantileSearch start(float quantile, Index count) {
+    const float place = quantile * static_cast<float>(count - 1);
+    const auto last = static_cast<double>(count - 1);
+    const auto below = static_cast<double>(static_cast<Index>(place));
+    const double above = below < static_cast<double>(place) ? below + 1 : below;
+    return {{0, 0},
+            {below < last ? below : last, above < last ? above : last},
+            static_cast<float>(static_cast<double>(place) - below)};
+  }
+
+  WEFT_HOST_DEVICE static std::uint32_t bits_of(float magnitude) {
+    std::uint32_t out;
+    std::memcpy(&out, &magnitude, sizeof out);
+    return out;
+  }
+
+  /// Calls add(bin) with the places in a round's counts (statistics, digits) where the number belongs.
+  template <class Add>
+  WEFT_HOST_DEVICE void count(std::uint32_t number, int round, Add add) const {
+    const int later = bits * (rounds - 1 - round);
+    for (int s = 0; s < statistics; ++s)
+      if (round == 0 || number >> (later + bits) == prefix[s])
+        add(s * digits + static_cast<int>(number >> later & (digits - 1)));
+  }
+
+  /// Ends a round with the counts of all numbers.
+  WEFT_HOST_DEVICE void narrow(const double* counts) {
+    for (int s = 0; s < statistics; ++s, counts += digits) {
+      int next = 0;
+      while (next + 1 < digits && rank[s] >= counts[next]) rank[s] -= counts[next++];
+      prefix[s] = prefix[s] << bits | static_cast<std::uint32_t>(next);
+    }
+  }
+
+  /// After all rounds: between the statistics, as torch.lerp rounds it.
+  WEFT_HOST_DEVICE float value() const {
+    float below, above;
+    std::memcpy(&below, &prefix[0], sizeof below);
+    std::memcpy(&above, &prefix[1], sizeof above);
+    const float distance = above - below;
+    return weight < 0.5f ? below + weight * distance : above - distance * (1 - weight);
+  }
+};
+
+}  // namespace weft

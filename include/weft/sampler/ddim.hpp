@@ -1,0 +1,55 @@
+// DDIM, as diffusers' DDIMScheduler. Song et al., "Denoising Diffusion Implicit Models", 2021.
+#pragma once
+
+#include <string_view>
+
+#include "weft/sampler/estimate.hpp"
+#include "weft/sampler/noise_schedule.hpp"
+#include "weft/sampler/step.hpp"
+#include "weft/sampler/timesteps.hpp"
+
+namespace weft {
+
+struct DdimConfig {
+  static constexpr std::string_view name = "ddim", class_name = "DDIMScheduler";
+
+  BetaConfig betas{};
+  TimestepConfig timesteps{};
+  Prediction prediction = Prediction::epsilon;
+  BoundConfig bounds{};
+  bool set_alpha_to_one = true;  // no noise is left at the end; or as much as the first training step adds
+
+  DdimConfig() = default;
+  explicit DdimConfig(const Config& config) {
+    const SchedulerFile file(config, class_name);
+    betas.read(file, common_beta_schedules());
+    timesteps.read(file);
+    file.read("prediction_type", prediction, common_predictions());
+    bounds.read_clipping(file);
+    bounds.read_thresholding(file);
+    file.read("set_alpha_to_one", set_alpha_to_one);
+  }
+};
+
+/// Eq. 12 without noise. The noise in x is estimated without bounds.
+inline Sampler sampler_of(const DdimConfig& config, int steps) {
+  const NoiseSchedule schedule(config.betas);
+  const int train = schedule.train_steps();
+  const NoiseLevel end = config.set_alpha_to_one ? NoiseLevel{} : schedule.level(0);
+  Sampler out;
+  for (const int timestep : timesteps_of(config.timesteps, {.train = train, .last = train}, steps)) {
+    const int next_timestep = timestep - train / steps;
+    const NoiseLevel now = schedule.level(timestep);
+    const NoiseLevel next = next_timestep >= 0 ? schedule.level(next_timestep) : end;
+    const Estimate noise = noise_estimate(config.prediction, now);
+    SamplerStep step =
+        config.bounds.step(static_cast<float>(timestep), image_estimate(config.prediction, now));
+    step.keep = static_cast<float>(next.sigma * noise.alpha);
+    step.take = static_cast<float>(next.alpha);
+    step.direct = static_cast<float>(-next.sigma * noise.sigma);
+    out.push_back(step);
+  }
+  return out;
+}
+
+}  // namespace weft

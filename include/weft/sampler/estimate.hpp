@@ -1,0 +1,102 @@
+// What a step estimates from the model's output, and how far it lets estimates go.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+
+#include "weft/core/error.hpp"
+#include "weft/sampler/noise_schedule.hpp"
+#include "weft/sampler/scheduler_file.hpp"
+#include "weft/sampler/step.hpp"
+
+namespace weft {
+
+enum class Prediction { epsilon, v, sample, flow };
+
+/// alpha · x − sigma · (the model's output).
+struct Estimate {
+  double alpha = 0, sigma = 0;
+};
+
+/// What stands for none of the image, where nothing but bounds makes sense of its estimate.
+constexpr double least_alpha = 1e-30;
+
+/// Of the image in x. Salimans and Ho, "Progressive Distillation for Fast Sampling of Diffusion Models",
+/// 2022, appendix D. `flow_sigma` is what flow predictions are scaled with.
+inline Estimate image_estimate(Prediction prediction, const NoiseLevel& level, double flow_sigma = 0) {
+  switch (prediction) {
+    case Prediction::epsilon: {
+      const double alpha = std::max(level.alpha, least_alpha);
+      return {1 / alpha, level.sigma / alpha};
+    }
+    case Prediction::v:
+      return {level.alpha, level.sigma};
+    case Prediction::sample:
+      return {0, -1};
+    default:
+      return {1, flow_sigma};
+  }
+}
+
+/// Of the noise in x.
+inline Estimate noise_estimate(Prediction prediction, const NoiseLevel& level) {
+  switch (prediction) {
+    case Prediction::epsilon:
+      return {0, -1};
+    case Prediction::v:
+      return {level.sigma, -level.alpha};
+    default:
+      return {1 / level.sigma, level.alpha / level.sigma};
+  }
+}
+
+inline Choices<Prediction> common_predictions() {
+  return {{"epsilon", Prediction::epsilon}, {"v_prediction", Prediction::v}, {"sample", Prediction::sample}};
+}
+
+/// How far estimates of the image may go, with diffusers' defaults.
+struct BoundConfig {
+  bool clips = true;
+  Unbounded clip_range{1};
+  bool thresholds = false;  // which goes before clipping
+  double ratio = 0.995;     // the quantile that is the threshold
+  Unbounded most{1};        // what a threshold is at most
+
+  void read_clipping(const SchedulerFile& file) {
+    file.read("clip_sample", clips);
+    file.read("clip_sample_range", clip_range);
+    if (clips && !(clip_range.value > 0))
+      file.reject("clip_sample_range is ", clip_range.value, " and must be more than 0");
+  }
+  void read_thresholding(const SchedulerFile& file) {
+    file.read("thresholding", thresholds);
+    file.read("dynamic_thresholding_ratio", ratio);
+    file.read("sample_max_value", most);
+    if (thresholds && !(0 <= ratio && ratio <= 1))
+      file.reject("dynamic_thresholding_ratio is ", ratio, " and must be from 0 to 1");
+    if (thresholds && !(most.value > 0))
+      file.reject("sample_max_value is ", most.value, " and must be more than 0");
+  }
+
+  /// With all but its update.
+  SamplerStep step(float timestep, const Estimate& estimate) const {
+    SamplerStep out{.timestep = timestep,
+                    .alpha = static_cast<float>(estimate.alpha),
+                    .sigma = static_cast<float>(estimate.sigma)};
+    if (thresholds) {
+      out.bound = static_cast<float>(most.value);
+      out.normalizes = 1;
+      // A threshold is at least 1, unless that is more than it may be.
+      if (most.value > 1) out.quantile = static_cast<float>(ratio);
+    } else if (clips) {
+      out.bound = static_cast<float>(clip_range.value);
+    }
+    if (estimate.alpha >= 1 / least_alpha && std::isinf(out.bound))
+      refuse(
+          "rescale_betas_zero_snr leaves nothing of the image at timestep ", timestep,
+          ", where prediction_type epsilon estimates none; with timestep_spacing leading no step is there");
+    return out;
+  }
+};
+
+}  // namespace weft

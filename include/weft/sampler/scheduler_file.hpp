@@ -1,0 +1,72 @@
+// A diffusers scheduler_config.json, read key by key as from_config reads it.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "weft/core/error.hpp"
+#include "weft/io/json.hpp"
+
+namespace weft {
+
+/// The names that a setting may have, and what they stand for.
+template <class T>
+using Choices = std::vector<std::pair<std::string_view, T>>;
+
+/// Keys that `_use_default_values` lists count as absent, and so does a null, but for flags: there it is
+/// Python's None, false.
+class SchedulerFile {
+ public:
+  /// `scheduler` is who reads it, for refusals.
+  SchedulerFile(const Config& config, std::string_view scheduler)
+      : config_(config),
+        scheduler_(scheduler),
+        defaults_(config.optional_array<std::string>("_use_default_values")) {}
+
+  template <Setting T>
+  void read(std::string_view key, T& value) const {
+    if (has(key)) value = config_.required<T>(key);
+  }
+  void read(std::string_view key, bool& flag) const {
+    if (config_.is_null(key) && !is_default(key)) flag = false;
+    if (has(key)) flag = config_.required<bool>(key);
+  }
+  void read(std::string_view key, std::vector<double>& numbers) const {
+    if (has(key)) numbers = config_.optional_array<double>(key);
+  }
+  template <class T>
+  void read(std::string_view key, T& value, const Choices<T>& choices) const {
+    if (!has(key)) return;
+    const auto name = config_.required<std::string>(key);
+    const auto at = std::ranges::find(choices, name, &Choices<T>::value_type::first);
+    if (at == choices.end()) {
+      std::vector<std::string> names;
+      for (const auto& choice : choices) names.emplace_back(choice.first);
+      reject(key, " is ", name, ", and ", scheduler_, " here knows ", listed(names));
+    }
+    value = at->second;
+  }
+
+  bool has(std::string_view key) const { return config_.has(key) && !is_default(key); }
+
+  /// One sentence that begins with the file.
+  template <class... Parts>
+  [[noreturn]] void reject(const Parts&... parts) const {
+    refuse(config_.name(), ": ", parts...);
+  }
+
+  const std::string& name() const { return config_.name(); }
+
+ private:
+  bool is_default(std::string_view key) const { return std::ranges::count(defaults_, key) > 0; }
+
+  const Config& config_;
+  std::string_view scheduler_;
+  std::vector<std::string> defaults_;
+};
+
+}  // namespace weft
