@@ -28,7 +28,7 @@ weft::PlanRequest request_of(const Work& work, const weft::DitShape& shape) {
   if (const auto* request = std::get_if<Request>(&work))
     return {.tokens = tokens(request->height, request->width),
             .prompts = static_cast<weft::Index>(request->prompts.size()),
-            .branches = request->negatives.empty() ? 1 : shape.branches,
+            .branches = request->branches(),
             .steps = static_cast<weft::Index>(request->sampler.size())};
   const weft::Shape& latents = std::get<Evaluation>(work).latents.shape;
   return {.tokens = tokens(latents[2], latents[3]), .prompts = latents[0], .branches = 1, .steps = 1};
@@ -219,7 +219,6 @@ void plan(const Options& options) {
     const weft::PlanRequest request{.gpus = planning.gpus,
                                     .tokens = planning.tokens ? *planning.tokens : side * side,
                                     .prompts = options.pictures,
-                                    .branches = shape.branches,
                                     .steps = options.sampling.steps,
                                     .warmup = options.mesh.warmup,
                                     .exact = planning.exact};
