@@ -25,7 +25,7 @@ class Asked {
   /// `kind` is such as "request".
   explicit Asked(std::string kind) : kind_(std::move(kind)) {}
 
-  void add(std::string_view name, std::string_view value) {
+  void add(std::string_view name, std::string_view value = {}) {
     entries_.append(name).append("\t").append(value).append("\n");
   }
   void add(std::string_view name, std::integral auto value) { add_number(name, value); }
@@ -53,7 +53,7 @@ class Asked {
       if (a == b && !a.name.empty()) continue;
       if (a.name == b.name && b.value.starts_with(mark))
         return sentence(who, "another ", b.name, " than rank 0", rule);
-      return sentence(who, a.name, " ", a.value, " and rank 0 for ", b.name, " ", b.value, rule);
+      return sentence(who, told(a), " and rank 0 for ", told(b), rule);
     }
   }
 
@@ -65,6 +65,10 @@ class Asked {
 
     friend bool operator==(const Line&, const Line&) = default;
   };
+
+  static std::string told(const Line& line) {
+    return sentence(line.name, line.value.empty() ? "" : " ", line.value);
+  }
 
   static std::string with_article(std::string_view noun) {
     return sentence(std::string_view("aeiou").find(noun.front()) < 5 ? "an " : "a ", noun);
