@@ -163,7 +163,6 @@ weft::PlanRequest bench_request(const Options& options, const weft::DitShape& sh
   weft::PlanRequest request{.gpus = static_cast<int>(ranks),
                             .tokens = side * side,
                             .prompts = options.pictures,
-                            .branches = shape.branches,
                             .steps = options.timed_steps,
                             .warmup = options.mesh.warmup};
   set_bytes(request, options.dtype);

@@ -183,7 +183,7 @@ void add_sampling(CLI::App& app, Options& options) {
   };
   setting("--scheduler", sampling.scheduler, "NAME", "ddpm, ddim or dpmpp (default: the model's)");
   setting("--steps", sampling.steps, "N", "Denoising steps")->check(any<int>("whole number from 1"));
-  setting("--guidance", sampling.guidance, "G", "Scale of classifier-free guidance")
+  setting("--guidance", sampling.guidance, "G", "Scale of classifier-free guidance; 1 and below: none")
       ->check(any<float>("number; 5 is usual"));
   setting("--guidance-rescale", sampling.guidance_rescale, "F",
           "How much of the deviation that guidance adds is taken back, 0 to 1")

@@ -27,7 +27,7 @@ weft::PlanRequest request_of(const Work& work, const weft::DitShape& shape) {
   if (const auto* request = std::get_if<Request>(&work))
     return {.tokens = tokens(request->height, request->width),
             .prompts = static_cast<weft::Index>(request->prompts.size()),
-            .branches = request->negatives.empty() ? 1 : shape.branches,
+            .branches = request->branches(),
             .steps = static_cast<weft::Index>(request->sampler.size()),
             .thresholds = std::ranges::any_of(request->sampler, &weft::SamplerStep::has_quantile)};
   const weft::Shape& latents = std::get<Evaluation>(work).latents.shape;
@@ -260,7 +260,6 @@ void plan(const Options& options) {
     const weft::PlanRequest request{.gpus = gpus,
                                     .tokens = tokens[i],
                                     .prompts = options.pictures,
-                                    .branches = shape.branches,
                                     .steps = options.sampling.steps,
                                     .warmup = options.mesh.warmup,
                                     .exact = planning.exact};

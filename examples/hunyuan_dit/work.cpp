@@ -55,6 +55,22 @@ Sampling sampling_in(const weft::SafeTensors& file) {
   return sampling;
 }
 
+/// One text state for each picture, or before those as many negative ones, which guidance needs.
+void set_prompts(Request& request, const std::vector<weft::HunyuanPrompt>& states,
+                 const weft::SafeTensors& file) {
+  const auto pictures = static_cast<std::size_t>(request.noise.shape.front());
+  if (states.size() != pictures && states.size() != 2 * pictures)
+    weft::refuse(file.name(), " has ", states.size(), " text states for ", pictures,
+                 pictures == 1 ? " picture" : " pictures",
+                 " and must have one for each, or before those as many negative ones");
+  if (states.size() == pictures && request.guidance > 1)
+    weft::refuse(file.name(), " has no negative text states, which guidance ", request.guidance,
+                 " needs; put as many before the others, or set guidance_scale to 1 in the metadata");
+  const auto first = states.end() - static_cast<std::ptrdiff_t>(pictures);
+  request.negatives.assign(states.begin(), first);
+  request.prompts.assign(first, states.end());
+}
+
 }  // namespace
 
 Request request_of_captions(const Options& options, const ModelFolder& model) {
@@ -85,13 +101,7 @@ Request request_in_file(const std::filesystem::path& path, const ModelFolder& mo
   request.width = request.noise.shape[3];
   if (file.find("step_noise")) request.step_noise = finite_tensor(file, "step_noise");
 
-  std::vector<weft::HunyuanPrompt> prompts = prompts_in(file, model.config());
-  if (prompts.size() % 2 != 0)
-    weft::refuse(file.name(), " has ", prompts.size(),
-                 " text states and must have as many negative ones, which come first, as positive ones");
-  const auto middle = prompts.begin() + static_cast<std::ptrdiff_t>(prompts.size() / 2);
-  request.negatives.assign(prompts.begin(), middle);
-  request.prompts.assign(middle, prompts.end());
+  set_prompts(request, prompts_in(file, model.config()), file);
   return request;
 }
 

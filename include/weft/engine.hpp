@@ -2,14 +2,17 @@
 #pragma once
 
 #include <chrono>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <span>
 #include <utility>
 #include <vector>
 
+#include "weft/comm/agreement.hpp"
 #include "weft/comm/launch.hpp"
 #include "weft/comm/world.hpp"
+#include "weft/engine/asked.hpp"
 #include "weft/engine/denoiser.hpp"
 #include "weft/engine/evaluator.hpp"
 #include "weft/engine/request.hpp"
@@ -19,12 +22,20 @@
 
 namespace weft {
 
-/// Every rank of the world makes one, with the same model, mesh and requests.
+/// Every rank of the world makes one, with the same model, mesh and requests. They compare them, and where
+/// one was given something else all throw the same Refused before any work, which names what differs.
 ///
 /// Memory for a request is taken, and its steps are recorded, before the first of them. Both stay for the
 /// next request: if its RequestShape is the same, and the model can refill its conditioning, it begins with
-/// its steps almost at once; if not, they are dropped and it begins anew. After one that throws the next one
-/// begins anew too; where ranks are many, one that throws on some of them alone ends the job.
+/// its steps almost at once; if not, they are dropped and it begins anew.
+///
+/// After a throw: what was Refused leaves the engine as it was. Any other exception, be it that memory is
+/// short or one of `progress`, drops the memory and the recordings of the request, so that it can be asked
+/// for again, or a smaller one, and begins anew. That holds where all ranks throw, as one that is alone does;
+/// a rank that throws alone leaves the others waiting for it, so its exception must be let out of the launch,
+/// which ends them.
+///
+/// One thread at a time may use an engine.
 template <class Model, class Parallel = Local, World WorldType = threads::World>
 class Engine {
   static_assert(detail::explain_dit<Model>());
@@ -37,18 +48,25 @@ class Engine {
   using Conditioning = typename Model::Conditioning;
   using Policies = typename Parallel::template On<Backend, typename World::Communicator>;
 
-  /// The model must outlive the engine. Refused if the backend cannot run the model, or the mesh
-  /// does not fit the world or the model.
+  /// The model and the world must outlive the engine. Refused if the model's shape is none, the backend
+  /// cannot run it, the mesh does not fit the world or the model, or other ranks were given other ones.
   Engine(const Model& model, const Mesh& mesh, World& world)
       : model_(model),
-        mesh_(checked(model, mesh, world)),
+        mesh_(mesh),
         world_(world),
-        queue_(Backend::queue(world)),
-        policies_(world, mesh_),
+        queue_(queue_for(model, world)),
+        agreement_(queue_, world_),
+        policies_(world, agreed_mesh()),
         evaluator_(model_, policies_) {}
+  Engine(const Model&&, const Mesh&, World&) = delete;  // would outlive the model
 
-  /// The blocks that a rank of the mesh runs: it needs the weights of no others.
+  /// The blocks that a rank of the mesh runs: it needs the weights of no others. Refused if the mesh does not
+  /// fit the model, or has no such rank.
   static std::vector<Range> blocks(const Mesh& mesh, int rank, const DitShape& model) {
+    model.check();
+    check_mesh(mesh, model, mesh.ranks());
+    if (rank < 0 || rank >= mesh.ranks())
+      refuse("there is no rank ", rank, " in a mesh of ", mesh.ranks(), "; the last is ", mesh.ranks() - 1);
     return Policies::blocks(mesh, rank, model);
   }
 
@@ -58,17 +76,14 @@ class Engine {
     const auto prompts = static_cast<Index>(request.prompts.size());
     if (prompts == 0) refuse("the request has no prompt; give at least one");
     if (request.sampler.empty()) refuse("the request's sampler has no steps; make_sampler makes one");
-    if (!request.negatives.empty() && request.negatives.size() != request.prompts.size())
-      refuse("the request has ", prompts, " prompts and ", request.negatives.size(),
-             " negative prompts; give one for each, or none");
+    detail::check_guidance(request);
     for (const Prompt& prompt : request.prompts) model.check(prompt);
     for (const Prompt& prompt : request.negatives) model.check(prompt);
     Shape shape{prompts, picture.channels, picture.height, picture.width};
     if (!request.noise.empty()) detail::need_shape("starting noise", request.noise, shape);
     shape.insert(shape.begin(), static_cast<Index>(request.sampler.size()));
     if (!request.step_noise.empty()) detail::need_shape("noise of the steps", request.step_noise, shape);
-    check(mesh, model.shape(),
-          {prompts, request.negatives.empty() ? 1 : model.shape().branches, picture.tokens()});
+    check(mesh, model.shape(), {prompts, request.branches(), picture.tokens()});
   }
 
   static void check(const Model& model, const Mesh& mesh, const Evaluation<Prompt>& evaluation) {
@@ -91,7 +106,9 @@ class Engine {
   /// The final states: on rank 0 (prompts, channels, height, width), on the others empty.
   Tensor generate(const Request<Prompt>& request) {
     const auto begin = Clock::now();
+    agreement_.check([&request] { return detail::asked_of(request); });
     check(model_, mesh_, request);
+    const AfterThrow after_throw{*this};
     const RequestShape shape = detail::shape_of(request);
     const PictureShape picture = detail::picture_of(model_.shape(), shape.height, shape.width);
     const Range prompts = Policies::prompts(mesh_, world_.rank(), shape.prompts);
@@ -137,7 +154,9 @@ class Engine {
 
   /// The model's raw output: on rank 0 (pictures, out_channels, height, width), on the others empty.
   Tensor forward(const Evaluation<Prompt>& evaluation) {
+    agreement_.check([&evaluation] { return detail::asked_of(evaluation); });
     check(model_, mesh_, evaluation);
+    const AfterThrow after_throw{*this};
     const Shape& shape = evaluation.latents.shape;
     const PictureShape picture = detail::picture_of(model_.shape(), shape[2], shape[3]);
     const PictureShape out = picture.with_channels(model_.shape().out_channels);
@@ -180,13 +199,34 @@ class Engine {
       refuse(to_string(*fault));
   }
 
-  static const Mesh& checked(const Model& model, const Mesh& mesh, const World& world) {
-    Backend::check(model.shape());
+  /// Refused if the mesh fits no request, or not so many ranks.
+  static void check_mesh(const Mesh& mesh, const DitShape& model, Index ranks) {
     const Demand most{.prompts = mesh.data, .branches = mesh.cfg, .tokens = mesh.patch_count()};
-    if (const auto fault = weft::check<Parallel>(mesh, model.shape(), most, world.size()))
-      refuse(to_string(*fault));
-    return mesh;
+    if (const auto fault = weft::check<Parallel>(mesh, model, most, ranks)) refuse(to_string(*fault));
   }
+
+  static Queue queue_for(const Model& model, World& world) {
+    model.shape().check();
+    Backend::check(model.shape());
+    return Backend::queue(world);
+  }
+
+  /// Called before communicators are split off by it, which ranks of different meshes would wait in.
+  const Mesh& agreed_mesh() {
+    agreement_.check([this] { return detail::asked_of<Model, Parallel>(model_, mesh_); });
+    check_mesh(mesh_, model_.shape(), world_.size());
+    return mesh_;
+  }
+
+  /// Drops, where its scope is left by an exception, what the request has left half done.
+  struct AfterThrow {
+    Engine& engine;
+    int before = std::uncaught_exceptions();
+
+    ~AfterThrow() {
+      if (std::uncaught_exceptions() > before) engine.drop();
+    }
+  };
 
   Layout layout(const PictureShape& picture) const {
     return {picture.tokens(), mesh_.patch_count(), mesh_.ring, mesh_.ulysses};
@@ -200,16 +240,22 @@ class Engine {
   /// answer alike, since they record together: none looks at what it alone knows, as its own share.
   bool resume(const RequestShape& shape) { return std::exchange(resumable_, std::nullopt) == shape; }
 
+  /// Drops all memory and recordings of requests.
+  void drop() {
+    resumable_.reset();
+    evaluator_.release();
+    conditioning_.reset();
+    denoiser_.reset();
+  }
+
   /// Drops what is there from other requests, and takes the memory of the evaluator anew.
   void prepare(const PictureShape& picture, const Rows& rows, Index pictures, Index steps, Index features) {
     Index layers = 0;
     for (const Range& range : policies_.blocks(model_.shape())) layers += range.size();
-    evaluator_.release();
-    conditioning_.reset();
-    denoiser_.reset();
+    drop();
     queue_.trim();
     const Job job{model_.shape(), layout(picture), pictures, layers, steps, std::max(mesh_.warmup, 1)};
-    queue_.take_together([&] { evaluator_.prepare(queue_, job, rows, features); });
+    queue_.take_together([this, &job, &rows, features] { evaluator_.prepare(queue_, job, rows, features); });
   }
 
   /// For these prompts: in place, where there is one and the model can, since what is recorded reads it
@@ -264,6 +310,7 @@ class Engine {
   Mesh mesh_;
   World& world_;
   Queue queue_;
+  Agreement<Backend, World> agreement_;
   Policies policies_;
   Evaluator<Model, Policies> evaluator_;
   std::unique_ptr<Conditioning> conditioning_;

@@ -2,8 +2,15 @@
 
 #include <doctest/doctest.h>
 
+#include <limits>
+#include <stdexcept>
 #include <utility>
 
+#include "weft/backend/host/copy.hpp"
+
+using doctest::Contains;
+using weft::Index;
+using weft::Refused;
 using weft::Shape;
 using weft::Tensor;
 
@@ -35,4 +42,41 @@ TEST_CASE("Tensor: its view reads and writes it") {
   tensor.view<2>()[1][0] = 9;
   CHECK(tensor.data[3] == 9);
   CHECK(std::as_const(tensor).view<2>()[1][2] == 5);
+}
+
+TEST_CASE("Shape: negative extents and too many elements are refused") {
+  constexpr Index most = std::numeric_limits<Index>::max();
+  CHECK_THROWS_WITH_AS(weft::element_count({2, -3}), Contains("(2, -3), and no extent may be negative"),
+                       Refused);
+  CHECK_THROWS_WITH_AS(weft::element_count({-2, -3}), Contains("no extent may be negative"), Refused);
+  CHECK_THROWS_WITH_AS(weft::element_count({most / 2, 3}), Contains("too large for any memory"), Refused);
+  CHECK_THROWS_AS(Tensor({-1}), Refused);
+}
+
+TEST_CASE("Tensor: other values than the shape says are refused") {
+  CHECK_THROWS_WITH_AS(Tensor({2, 2}, {1, 2, 3}), "a tensor of shape (2, 2) has 4 values, and 3 are given",
+                       Refused);
+  CHECK_THROWS_AS(Tensor({2}, {1, 2, 3}), Refused);
+  CHECK(Tensor(Shape{}, {5}).size() == 1);
+}
+
+TEST_CASE("Tensor: one that was broken, or of other dimensions, is not read") {
+  Tensor tensor({2, 3});
+  CHECK_THROWS_WITH_AS(tensor.view<1>(), "a tensor (2, 3) is viewed as one of 1 dimension", std::logic_error);
+  CHECK_THROWS_AS(tensor.view<3>(), std::logic_error);
+  CHECK_THROWS_AS(tensor.at(2), std::logic_error);
+  CHECK_THROWS_AS(tensor.at(-1), std::logic_error);
+  CHECK_THROWS_AS(Tensor().at(0), std::logic_error);
+  tensor.data.resize(5);
+  CHECK(!tensor.is_whole());
+  CHECK_THROWS_WITH_AS(tensor.view<2>(), "a tensor's shape is (2, 3), and its data are 5 numbers",
+                       std::logic_error);
+  CHECK_THROWS_AS(tensor.at(0), std::logic_error);
+}
+
+TEST_CASE("Tensor: one of another size is not uploaded") {
+  weft::host::Queue queue;
+  float room[4] = {};
+  CHECK_THROWS_WITH_AS(upload(queue, Tensor({3}), weft::View<float, 1>(room, {4})),
+                       "a tensor (3) of 3 numbers is copied to a place of 4", std::logic_error);
 }

@@ -28,7 +28,7 @@ inline std::vector<weft::Request<Prompt>> various_requests(const Golden& golden,
   });
   add([](auto& next) { next.sampler.pop_back(); });
   add([](auto& next) { next.height += 6, next.width -= 2; });
-  if (mesh.cfg == 1) add([](auto& next) { next.negatives.clear(); });
+  if (mesh.cfg == 1) add([](auto& next) { next.negatives.clear(), next.guidance_rescale = 0; });
   add([&golden](auto& next) { next = golden.request("ddpm"); });
   add([](auto& next) { std::swap(next.noise.data.front(), next.noise.data.back()); });
   add([](auto& next) { std::swap(next.step_noise.data.front(), next.step_noise.data.back()); });

@@ -52,6 +52,35 @@ TEST_CASE("WeightFiles: shards") {
   CHECK_THROWS_WITH_AS(weights.get("c", {4}), Contains("tensor c is (3) and should be (4)"), Refused);
 }
 
+TEST_CASE("WeightFiles: a digest tells weights apart, and not shards") {
+  const auto digest_of = [](const std::map<std::string, Tensor>& tensors) {
+    const TemporaryFolder folder;
+    folder.write("w.safetensors", weft::to_safetensors(tensors));
+    return WeightFiles(folder.path(), "w").digest();
+  };
+  const std::map<std::string, Tensor> same{
+      {"a", Tensor({1}, {1})}, {"b", Tensor({2, 2}, {1, 2, 3, 4})}, {"c", Tensor({3}, {5, 6, 7})}};
+  const auto digest = Sharded(correct).open().digest();
+  CHECK(digest_of(same) == digest);
+  const auto changed = [&](auto change) {
+    auto tensors = same;
+    change(tensors);
+    return digest_of(tensors);
+  };
+  CHECK(changed([](auto& tensors) { tensors["b"].data[3] = 5; }) != digest);
+  CHECK(changed([](auto& tensors) { tensors["b"].shape = {4}; }) != digest);
+  CHECK(changed([](auto& tensors) { tensors["d"] = tensors["c"], tensors.erase("c"); }) != digest);
+  CHECK(changed([](auto& tensors) { tensors.erase("a"); }) != digest);
+
+  const auto long_one = [&](std::size_t at) {
+    Tensor tensor({1000});
+    if (at < 1000) tensor.data[at] = 1;
+    return digest_of({{"a", tensor}});
+  };
+  for (const std::size_t sampled : {0, 15, 500, 984, 999}) CHECK(long_one(sampled) != long_one(1000));
+  CHECK(long_one(250) == long_one(1000));
+}
+
 TEST_CASE("WeightFiles: expect compares everything at once") {
   const Sharded sharded(correct);
   const WeightFiles weights = sharded.open();

@@ -20,7 +20,6 @@ TEST_CASE("HunyuanConfig: the goldens' settings") {
                                       .patch = 2,
                                       .channels = 4,
                                       .out_channels = 8,
-                                      .branches = 2,
                                       .placement = weft::Placement::folded,
                                       .ffn = 256,
                                       .text_length = 16,
@@ -81,6 +80,47 @@ TEST_CASE("HunyuanConfig: what the model cannot be is refused, with what would d
   refused("mlp_ratio", 0.001, "mlp_ratio leaves the feed-forward layer no feature");
   refused("in_channels", 2'147'483'647, "in_channels is 2147483647 and must be at most");
   refused("learn_sigma", 1, "learn_sigma is 1 and must be true or false");
+}
+
+TEST_CASE("HunyuanConfig: a digest tells settings apart") {
+  HunyuanConfig config = config_with("v12");
+  const std::uint64_t digest = config.digest();
+  CHECK(config_with("v12").digest() == digest);
+  for (weft::Index HunyuanConfig::*setting :
+       {&HunyuanConfig::blocks, &HunyuanConfig::heads, &HunyuanConfig::head_dim, &HunyuanConfig::patch,
+        &HunyuanConfig::channels, &HunyuanConfig::ffn, &HunyuanConfig::clip_width, &HunyuanConfig::t5_width,
+        &HunyuanConfig::clip_length, &HunyuanConfig::t5_length, &HunyuanConfig::pooled_width,
+        &HunyuanConfig::rope_base}) {
+    config.*setting += 1;
+    CHECK(config.digest() != digest);
+    config.*setting -= 1;
+  }
+  for (bool HunyuanConfig::*setting : {&HunyuanConfig::learn_sigma, &HunyuanConfig::size_and_style}) {
+    config.*setting = !(config.*setting);
+    CHECK(config.digest() != digest);
+    config.*setting = !(config.*setting);
+  }
+  CHECK(config.digest() == digest);
+}
+
+TEST_CASE("HunyuanPrompt: a digest tells states apart") {
+  const HunyuanPrompt prompt{Tensor({7, 32}), Tensor({7}), Tensor({9, 48}), Tensor({9}), Tensor({6})};
+  for (Tensor HunyuanPrompt::*states : {&HunyuanPrompt::clip, &HunyuanPrompt::clip_mask, &HunyuanPrompt::t5,
+                                        &HunyuanPrompt::t5_mask, &HunyuanPrompt::size}) {
+    HunyuanPrompt other = prompt;
+    (other.*states).data.back() = 1;
+    CHECK(weft::digest_of(other) != weft::digest_of(prompt));
+  }
+  HunyuanPrompt other = prompt;
+  other.style = 1;
+  CHECK(weft::digest_of(other) != weft::digest_of(prompt));
+}
+
+TEST_CASE("HunyuanPrompt: states that lack numbers are refused") {
+  HunyuanPrompt prompt{Tensor({7, 32}), Tensor({7}), Tensor({9, 48}), Tensor({9}), Tensor({6})};
+  prompt.t5.data.pop_back();
+  CHECK_THROWS_WITH_AS(prompt.check(config_with("v12")),
+                       "a prompt's encoder_hidden_states_t5 is (9, 48) and has 431 numbers", Refused);
 }
 
 TEST_CASE("HunyuanPrompt: states of another shape are refused by name") {

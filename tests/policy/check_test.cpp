@@ -107,7 +107,9 @@ TEST_CASE("to_string: every fault is a sentence with its value, its limit and wh
       {{MeshFault::cfg, Axis::cfg, 3, 2},
        "the mesh has cfg 3, and there are 2 guidance branches; use cfg 2 or fewer"},
       {{MeshFault::cfg, Axis::cfg, 2, 1},
-       "the mesh has cfg 2, and there is 1 guidance branch; use cfg 1 or fewer"},
+       "the mesh has cfg 2, and without guidance there is 1 branch to evaluate; use cfg 1, or guidance above "
+       "1 "
+       "with negative prompts"},
       {{MeshFault::pipe, Axis::pipe, 21, 20},
        "the mesh has pipe 21, and the blocks of this model make at most 20 stages; use pipe 20 or fewer"},
       {{MeshFault::ulysses, Axis::ulysses, 17, 16},

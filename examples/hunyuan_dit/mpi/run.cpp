@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "../asked.hpp"
 #include "../parallel.hpp"
 #include "../running.hpp"
 #include "weft/comm/gather_trace.hpp"
@@ -43,7 +44,9 @@ void in_processes(const Options& options, const std::function<void(const Run&)>&
   const auto timeout =
       std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::duration<double>(options.timeout));
   weft::mpi::launch(
-      [&body](World& world) {
+      [&body, &options](World& world) {
+        weft::host::Queue queue;
+        weft::Agreement<weft::Host, World>(queue, world).check([&options] { return asked_of(options); });
         body([&world](const Options& asked, const ModelFolder& folder, Work work, weft::Trace* recorded) {
           return run_on_mpi(world, asked, folder, std::move(work), recorded);
         });

@@ -3,9 +3,11 @@
 #include <chrono>
 #include <utility>
 
+#include "../asked.hpp"
 #include "../cuda/dtype.cuh"
 #include "../cuda/run.hpp"
 #include "rank.cuh"
+#include "weft/backend/cuda.cuh"
 #include "weft/comm/gather_trace.hpp"
 #include "weft/comm/nccl.cuh"
 #include "weft/comm/nccl/host_messages.cuh"
@@ -14,10 +16,19 @@ namespace command {
 
 namespace {
 
-/// Calls body(world) in the process's rank.
+/// Calls body(world) in the process's rank, when all processes have the same command line.
 template <class Body>
 void in_world(const Options& options, const Body& body) {
-  weft::nccl::launch(*options.launched, body,
+  using World = weft::nccl::World;
+  using Backend = weft::Cuda<float>;
+  const auto agreed_body = [&options, &body](World& world) {
+    {
+      Backend::Queue queue = Backend::queue(world);
+      weft::Agreement<Backend, World>(queue, world).check([&options] { return asked_of(options); });
+    }
+    body(world);
+  };
+  weft::nccl::launch(*options.launched, agreed_body,
                      {.timeout = std::chrono::duration_cast<std::chrono::milliseconds>(
                           std::chrono::duration<double>(options.timeout))});
 }

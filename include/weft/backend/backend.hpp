@@ -119,31 +119,43 @@ concept Backend = requires(typename B::Queue& queue, typename B::Loader& loader,
 };
 
 /// The part of a backend's memory that operators of one block share: taken anew for every block, never freed.
+/// All that is taken begins at a multiple of 256 bytes, as operators on devices need it.
 template <class B>
 class Scratch {
  public:
   using Element = typename B::Element;
 
   Scratch() = default;
-  Scratch(typename B::Queue& queue, Index elements) : buffer_(queue, elements) {}
+  /// For takes of so many elements in all.
+  Scratch(typename B::Queue& queue, Index elements)
+      : buffer_(queue, elements + most_takes * (alignment - 1)), announced_(elements) {}
 
-  /// Uninitialised. More than was announced is an error of the model.
+  /// Uninitialised. More than was announced is an error of the model, and so are more than `most_takes`.
   template <std::size_t Rank>
   View<Element, static_cast<int>(Rank)> take(const std::array<Index, Rank>& extents) {
-    const View<Element, static_cast<int>(Rank)> out{buffer_.view(std::array{buffer_.size()}).data + used_,
+    const View<Element, static_cast<int>(Rank)> out{buffer_.view(std::array{buffer_.size()}).data + next_,
                                                     extents};
-    used_ += out.size();
-    if (used_ > buffer_.size())
-      throw std::logic_error(sentence("the model takes ", used_, " elements of scratch and announced ",
-                                      buffer_.size(), ": make its scratch(rows) larger"));
+    taken_ += out.size();
+    if (taken_ > announced_)
+      throw std::logic_error(sentence("the model takes ", taken_, " elements of scratch and announced ",
+                                      announced_, ": make its scratch(rows) larger"));
+    if (++takes_ > most_takes)
+      throw std::logic_error(
+          sentence("the model takes scratch more than ", most_takes, " times in a block: take more at once"));
+    next_ += (out.size() + alignment - 1) / alignment * alignment;
     return out;
   }
 
-  void reset() { used_ = 0; }
+  void reset() { taken_ = next_ = takes_ = 0; }
+
+  static constexpr Index most_takes = 32;
 
  private:
+  static constexpr Index alignment = 256 / static_cast<Index>(sizeof(Element));
+
   typename B::template Buffer<Element> buffer_;
-  Index used_ = 0;
+  Index announced_ = 0;
+  Index taken_ = 0, next_ = 0, takes_ = 0;
 };
 
 }  // namespace weft

@@ -1,5 +1,6 @@
-// One concept a collective. Each is posted on a queue and done when its event is waited for; counts may be
-// uneven, and messages between two members match in the order in which they are posted.
+// One concept a collective. Each is posted on a queue and done when its event is waited for, which must not
+// be dropped; counts may be uneven, and messages between two members match in the order in which they are
+// posted.
 #pragma once
 
 #include <algorithm>

@@ -41,7 +41,8 @@ class Rehearsal {
  public:
   using Queue = QueueType;
   using Communicator = Rehearsal;
-  struct Event {};
+  struct [[nodiscard]] Event {};
+  static constexpr bool is_rehearsal = true;  // what it receives is no message
   /// Writes numbers to a block at once, whatever is being recorded.
   using Fill = void (*)(const Block&);
 

@@ -19,7 +19,7 @@ class Solo {
  public:
   using Queue = QueueType;
   using Communicator = Solo;
-  struct Event {};
+  struct [[nodiscard]] Event {};
 
   /// `workers` threads share an operator of the Host backend; `lane`, if any, records the trace.
   explicit Solo(int workers = 1, Lane* lane = nullptr) : workers_(workers), lane_(lane) {}

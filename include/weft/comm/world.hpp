@@ -13,7 +13,7 @@ namespace weft {
 /// A rank's place among all: it sends to any, splits off the communicators of the axes, and says how many
 /// threads share an operator of the Host backend and where the trace goes, which is null where there is none.
 template <class W>
-concept World = SendReceive<W> && Communicator<typename W::Communicator> &&
+concept World = SendReceive<W> && AllToAll<W> && Communicator<typename W::Communicator> &&
     requires(const W& world, std::string_view name, const std::vector<int>& members) {
   { world.workers() } -> std::same_as<int>;
   { world.lane() } -> std::same_as<Lane*>;

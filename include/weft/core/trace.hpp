@@ -71,7 +71,7 @@ class Lane {
 };
 
 /// Records the time from its construction to its end; costs a branch where `lane` is null.
-class Span {
+class [[nodiscard]] Span {
  public:
   Span(Lane* lane, const char* category, const char* name, Index number = -1, Index bytes = 0) : lane_(lane) {
     if (!lane_) return;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <functional>
 #include <vector>
@@ -18,15 +19,19 @@ namespace weft {
 template <class Prompt>
 struct Request {
   std::vector<Prompt> prompts;
-  std::vector<Prompt> negatives{};  // one a prompt, or none: no guidance
+  std::vector<Prompt> negatives{};  // one a prompt, or none
   Index height = 0, width = 0;      // of the state, in its own elements
   Sampler sampler{};
-  float guidance = 5;          // scale of classifier-free guidance
-  float guidance_rescale = 0;  // 0 leaves the prediction's deviation as guidance makes it
+  float guidance = 5;          // scale of classifier-free guidance; none at 1 and below, as in diffusers
+  float guidance_rescale = 0;  // 0 leaves the prediction's deviation as guidance makes it; 0 without guidance
   std::uint64_t seed = 0;
   Tensor noise{};       // (prompts, channels, height, width) to start from; empty: drawn from the seed
   Tensor step_noise{};  // (steps, prompts, channels, height, width); empty: drawn from the seed
   std::function<void(Index)> progress{};  // called on rank 0 with the number of finished steps
+
+  /// How many branches of guidance a step evaluates: 2, or 1 for the prompts alone, where no negatives are
+  /// given or guidance is 1 or less. Below 1 it is 1 too: nothing moves towards the negatives.
+  Index branches() const { return !negatives.empty() && guidance > 1 ? 2 : 1; }
 };
 
 /// What of a request its recorded work and its memory depend on. Requests of one shape can use each other's;
@@ -35,7 +40,7 @@ struct RequestShape {
   bool denoises = true;  // or evaluates the model once
   Index height = 0, width = 0;
   Index prompts = 0;
-  int branches = 1;
+  Index branches = 1;
   Index steps = 1;
   bool rescales = false;        // what guidance gives
   bool thresholds = false;      // whether any step's bound is a quantile
@@ -67,15 +72,30 @@ inline PictureShape picture_of(const DitShape& model, Index height, Index width)
   return {model.channels, height, width, model.patch};
 }
 
+/// Refused unless the numbers of guidance make sense together.
+template <class Prompt>
+void check_guidance(const Request<Prompt>& request) {
+  if (!request.negatives.empty() && request.negatives.size() != request.prompts.size())
+    refuse("the request has ", request.prompts.size(), " prompts and ", request.negatives.size(),
+           " negative prompts; give one for each, or none");
+  if (!std::isfinite(request.guidance))
+    refuse("guidance is ", request.guidance, " and must be a finite number; 5 is usual");
+  if (!(0 <= request.guidance_rescale && request.guidance_rescale <= 1))
+    refuse("guidance rescale is ", request.guidance_rescale, " and must be from 0 to 1");
+  if (request.guidance_rescale > 0 && request.branches() == 1)
+    refuse("guidance rescale is ", request.guidance_rescale, ", and there is no guidance to rescale, with ",
+           request.negatives.empty() ? "no negative prompts" : sentence("guidance ", request.guidance),
+           "; use guidance rescale 0, or guidance above 1 with negative prompts");
+}
+
 template <class Prompt>
 RequestShape shape_of(const Request<Prompt>& request) {
-  const bool is_guided = !request.negatives.empty();
   return {.height = request.height,
           .width = request.width,
           .prompts = static_cast<Index>(request.prompts.size()),
-          .branches = is_guided ? 2 : 1,
+          .branches = request.branches(),
           .steps = static_cast<Index>(request.sampler.size()),
-          .rescales = is_guided && request.guidance_rescale != 0,
+          .rescales = request.guidance_rescale != 0,
           .thresholds = std::ranges::any_of(request.sampler, &SamplerStep::has_quantile),
           .is_noisy =
               std::ranges::any_of(request.sampler, [](const SamplerStep& step) { return step.noise != 0; }),
@@ -93,6 +113,8 @@ RequestShape shape_of(const Evaluation<Prompt>& evaluation) {
 inline void need_shape(const char* name, const Tensor& tensor, const Shape& shape) {
   if (tensor.shape != shape)
     refuse("the ", name, " is ", to_string(tensor.shape), " and must be ", to_string(shape));
+  if (!tensor.is_whole())
+    refuse("the ", name, " is ", to_string(shape), " and has ", tensor.size(), " numbers");
 }
 
 }  // namespace detail

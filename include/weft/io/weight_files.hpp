@@ -1,13 +1,18 @@
 // The weights of a model folder: one safetensors file, or the shards that an index names.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <span>
 #include <string>
 #include <system_error>
 #include <vector>
 
+#include "weft/core/digest.hpp"
 #include "weft/core/error.hpp"
 #include "weft/core/tensor.hpp"
 #include "weft/io/json.hpp"
@@ -38,6 +43,23 @@ class WeightFiles {
       refuse(folder_.string(), ": tensor ", misshapen(name, at->second->shape, shape));
     check_readable(at->second->dtype, sentence(folder_.string(), ": tensor ", name));
     return *at->second;
+  }
+
+  /// Tells these weights from others, however they are cut into shards: of all tensors the names, types and
+  /// shapes, and of each the first 64 bytes, 64 in its middle and the last 64.
+  std::uint64_t digest() const {
+    constexpr std::size_t sample = 64;
+    Digest out;
+    for (const auto& [name, entry] : entries_) {
+      add_to(out, name);
+      add_to(out, entry->dtype);
+      out.add(std::as_bytes(std::span(entry->shape)));
+      const std::span<const std::byte> bytes = entry->bytes;
+      const std::size_t size = std::min(sample, bytes.size());
+      for (const std::size_t begin : {std::size_t{0}, (bytes.size() - size) / 2, bytes.size() - size})
+        out.add(bytes.subspan(begin, size));
+    }
+    return out.value();
   }
 
   /// Sorted.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <concepts>
+#include <cstdint>
 #include <span>
 #include <type_traits>
 #include <vector>
@@ -93,6 +94,15 @@ concept HasRefill = requires(const M& m, typename M::Backend::Queue& queue,
   m.refill(queue, prompts, times, conditioning);
 };
 
+template <class M>
+concept NamesDigest = requires {
+  &M::digest;
+};
+template <class M>
+concept HasDigest = requires(const M& m) {
+  { m.digest() } -> std::same_as<std::uint64_t>;
+};
+
 }  // namespace detail
 
 /// A Diffusion Transformer. Everything is const: ranks that are threads share one model.
@@ -101,6 +111,10 @@ concept HasRefill = requires(const M& m, typename M::Backend::Queue& queue,
 /// `condition` gave for as many prompts and times what `condition` would give for these, where it is. All
 /// that operators read must stay in its place, and what embed, block and unembed pass to them by value the
 /// same: then what was recorded for one request serves the next of the same shape.
+///
+/// It may offer std::uint64_t digest() too: a number that tells its settings and weights from others, the
+/// same on ranks that hold different blocks of one model. Engines of several ranks are refused where it
+/// differs. They compare prompts as well if Prompt is Digestible.
 template <class M>
 concept DiT = detail::ModelTypes<M> && Backend<typename M::Backend> && detail::HasShape<M> &&
     detail::HasScratch<M> && detail::HasCheck<M> && detail::HasCondition<M> && detail::HasEmbed<M> &&
@@ -139,6 +153,9 @@ constexpr bool explain_dit() {
       !NamesRefill<M> || HasRefill<M>,
       "weft: give the model's member refill the form void refill(Queue&, span<const Prompt>, const Tensor& "
       "times, Conditioning&) const, or leave it out");
+  static_assert(
+      !NamesDigest<M> || HasDigest<M>,
+      "weft: give the model's member digest the form std::uint64_t digest() const, or leave it out");
   static_assert(Backend<typename M::Backend>,
                 "weft: the model's Backend is none; take weft::Host, or give yours every operator of "
                 "weft/backend/backend.hpp");

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 #include <filesystem>
 #include <span>
 #include <type_traits>
@@ -49,6 +50,8 @@ class HunyuanDiT {
   DitShape shape() const { return config_.shape(); }
   /// Whether the weights of block i are here.
   bool has_block(Index i) const { return weights_.has_section(static_cast<std::size_t>(i) + 1); }
+  /// Tells the settings from others, and the weights too where their source can.
+  std::uint64_t digest() const { return digest_; }
   void check(const Prompt& prompt) const { prompt.check(config_); }
   Index scratch(Index rows) const { return rows * (config_.width() + wide()); }
 
@@ -137,6 +140,8 @@ class HunyuanDiT {
   template <class Source>
   void load(const Source& source, const std::vector<Range>& blocks, const Others& others) {
     source.expect(config_.tensors());
+    digest_ = config_.digest();
+    if constexpr (requires { source.digest(); }) digest_ = digest_of(digest_, source.digest());
     Queue queue;  // ends when all is there
     const std::vector<Range> all{{0, config_.blocks}};
     std::vector<const hunyuan::Weights<Backend>*> weights;
@@ -155,6 +160,7 @@ class HunyuanDiT {
   Index wide() const { return std::max(3 * config_.width(), config_.ffn); }
 
   HunyuanConfig config_;
+  std::uint64_t digest_ = 0;
   hunyuan::Weights<Backend> weights_;
 };
 

@@ -1,6 +1,7 @@
 // The numbers of a Diffusion Transformer that parallel methods need to know.
 #pragma once
 
+#include "weft/core/error.hpp"
 #include "weft/core/range.hpp"
 
 namespace weft {
@@ -8,7 +9,8 @@ namespace weft {
 /// Which blocks a pipeline stage holds.
 enum class Placement {
   contiguous,  // one slice
-  folded,      // a slice of the first half and its mirror image in the second, so that long skips stay local
+  folded,      // a slice of the first half and its mirror image in the second, so that long skips stay local;
+               // the middle one of an odd number is the last stage's
 };
 
 struct DitShape {
@@ -19,7 +21,6 @@ struct DitShape {
   Index patch = 0;         // elements of a token's side
   Index channels = 0;      // of the state
   Index out_channels = 0;  // of the prediction; more than `channels` where a variance is learned too
-  Index branches = 2;      // of guidance: without and with the prompt
   Placement placement = Placement::contiguous;
   // What only costs depend on:
   Index ffn = 0;            // features inside the feed-forward layer; 0: four times the width
@@ -29,11 +30,40 @@ struct DitShape {
 
   friend constexpr bool operator==(const DitShape&, const DitShape&) = default;
 
+  /// Refused unless the numbers are those of a model that can be run.
+  void check() const {
+    const auto need = [](const char* what, Index number) {
+      if (number < 1) refuse("the model's ", what, " is ", number, " and must be at least 1");
+    };
+    need("number of blocks", blocks);
+    need("width", width);
+    need("number of heads", heads);
+    need("head_dim", head_dim);
+    need("patch", patch);
+    need("number of channels", channels);
+    if (width % heads != 0 || width / heads != head_dim)
+      refuse("the model's width is ", width, " and must be its ", heads, " heads of ", head_dim,
+             " features each, which are ", heads * head_dim);
+    if (out_channels < channels)
+      refuse("the model predicts ", out_channels, " channels and must predict at least the ", channels,
+             " of its state");
+    if (placement == Placement::folded && blocks < 2)
+      refuse("the model's blocks are folded, and it has 1; fold 2 or more, or place them contiguously");
+    const auto need_cost = [](const char* what, Index number) {
+      if (number < 0) refuse("the model's ", what, " is ", number, " and must not be negative");
+    };
+    need_cost("ffn", ffn);
+    need_cost("text_length", text_length);
+    need_cost("text_width", text_width);
+    need_cost("other_weights", other_weights);
+  }
+
   constexpr Index ffn_width() const { return ffn > 0 ? ffn : 4 * width; }
   constexpr bool has_long_skips() const { return placement == Placement::folded; }
 
-  /// Whether block i's output is read again, by block `blocks` − 1 − i.
-  constexpr bool is_kept(Index i) const { return has_long_skips() && i + 1 < blocks / 2; }
+  /// Whether block i's output is read again, by block `blocks` − 1 − i. Blocks in the middle, two of an even
+  /// number and one of an odd, are without a skip.
+  constexpr bool is_kept(Index i) const { return has_long_skips() && i < (blocks - 1) / 2; }
   /// Whether block i reads the output of block `blocks` − 1 − i.
   constexpr bool reads_skip(Index i) const { return has_long_skips() && i > blocks / 2; }
 };

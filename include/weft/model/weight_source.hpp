@@ -7,13 +7,15 @@
 #include <string>
 #include <string_view>
 
+#include "weft/core/digest.hpp"
 #include "weft/core/numbers.hpp"
 #include "weft/core/tensor.hpp"
 
 namespace weft {
 
 /// Says what a tensor's numbers are, in a form that a backend's loader takes; refuses a model whose tensors
-/// it has not. WeightFiles is one.
+/// it has not. WeightFiles is one. A source may also have std::uint64_t digest() const, which tells its
+/// contents from others.
 template <class S>
 concept WeightSource = requires(const S& source, const std::string& name, const Shape& shape,
                                 const std::map<std::string, Shape>& all) {
@@ -27,6 +29,7 @@ struct RandomWeights {
   std::uint64_t seed = 0;
 
   void expect(const std::map<std::string, Shape>&) const {}
+  std::uint64_t digest() const { return digest_of(seed); }
 
   RandomNumbers get(const std::string& name, const Shape& shape) const {
     const bool is_vector = shape.size() == 1, is_scale = is_vector && name.ends_with(".weight");

@@ -50,7 +50,7 @@ constexpr double attention_seconds(const Gpu& gpu, Index queries, Index keys, In
   if (queries == 0 || heads == 0) return 0;
   constexpr double start = 3.3, ends = 1.4;  // of a launch and of a block, in times of a tile
   const Index padded = ceil_div(head_dim, 16) * 8 + ceil_div(head_dim, 8) * 4;
-  const auto seconds = [=](Index rows) {
+  const auto seconds = [&gpu, queries, keys, heads, padded](Index rows) {
     const double tile =
         4.0 * static_cast<double>(rows * 128 * padded) * gpu.multiprocessors / gpu.attention_rate;
     const Index waves = ceil_div(ceil_div(queries, rows) * heads, gpu.multiprocessors);

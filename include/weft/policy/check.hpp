@@ -42,8 +42,8 @@ struct MeshFault {
 
 /// The first rule that `mesh` breaks for the policies of `Parallel` on `ranks` ranks.
 template <class Parallel>
-constexpr std::optional<MeshFault> check(const Mesh& mesh, const DitShape& model, const Demand& demand,
-                                         Index ranks) {
+[[nodiscard]] constexpr std::optional<MeshFault> check(const Mesh& mesh, const DitShape& model,
+                                                       const Demand& demand, Index ranks) {
   for (Axis axis : all_axes)
     if (mesh.degree(axis) < 1) return MeshFault{MeshFault::degree, axis, mesh.degree(axis), 1};
   const auto missing = [&mesh]<Axis axis>() {
@@ -95,10 +95,12 @@ inline std::string to_string(const MeshFault& fault) {
                       fault.limit == 1 ? "is 1 prompt" : "are " + std::to_string(fault.limit) + " prompts",
                       "; use data ", fault.limit, " or fewer");
     case MeshFault::cfg:
-      return sentence(mesh, ", and there ",
-                      fault.limit == 1 ? "is 1 guidance branch"
-                                       : "are " + std::to_string(fault.limit) + " guidance branches",
-                      "; use cfg ", fault.limit, " or fewer");
+      if (fault.limit == 1)
+        return mesh +
+               ", and without guidance there is 1 branch to evaluate; use cfg 1, or guidance above 1 "
+               "with negative prompts";
+      return sentence(mesh, ", and there are ", fault.limit, " guidance branches; use cfg ", fault.limit,
+                      " or fewer");
     case MeshFault::pipe:
       return sentence(mesh, ", and the blocks of this model make at most ", fault.limit, " stages; use pipe ",
                       fault.limit, " or fewer");

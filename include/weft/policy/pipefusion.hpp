@@ -38,6 +38,13 @@ struct PipeFusion : detail::Ordered<Axis::pipe, Inner> {
       if (stages_.size() > 1) reserve(stages_, sources, this->tokens() * job.pictures * bytes);
     }
 
+    /// Whatever a request that was given up has posted is taken back.
+    void release() {
+      Base::release();
+      inputs_.clear();
+      outputs_.clear();
+    }
+
     static std::vector<Range> blocks(const Mesh& mesh, int rank, const DitShape& model) {
       return pipeline_blocks(model, mesh.pipe, mesh.coordinate(Axis::pipe, rank));
     }

@@ -40,7 +40,8 @@ struct Hop {
   Range blocks;
 };
 
-/// Folded, a unit goes 0 → P−1 through the first half and back P−1 → 0 through the second. A tick is one hop.
+/// Folded, a unit goes 0 → P−1 through the first half and back P−1 → 0 through the second; the middle one of
+/// an odd number of blocks is where it turns. A tick is one hop.
 inline std::vector<Hop> pipeline_hops(const DitShape& model, int stages) {
   std::vector<Hop> hops;
   if (model.placement == Placement::contiguous) {
@@ -49,6 +50,7 @@ inline std::vector<Hop> pipeline_hops(const DitShape& model, int stages) {
   }
   const Index half = model.blocks / 2;
   for (int s = 0; s < stages; ++s) hops.push_back({s, split(half, stages, s)});
+  hops.back().blocks.end = model.blocks - half;
   for (int s = stages - 1; s >= 0; --s) {
     const Range front = split(half, stages, s);
     hops.push_back({s, {model.blocks - front.end, model.blocks - front.begin}});

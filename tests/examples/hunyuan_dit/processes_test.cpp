@@ -6,6 +6,7 @@
 #include <set>
 
 #include "command.hpp"
+#include "model_copy.hpp"
 
 namespace {
 
@@ -63,6 +64,51 @@ TEST_CASE("a job that cannot be done is refused once, with exit code 2") {
   refuse({"--ulysses", "4", "--trace", folder / "none" / "trace.json"}, "there is no folder");
   refuse({"--ulysses", "4", "--timeout", "0"}, "--timeout");
   refuse({"--ulysses", "4", "--warmup", "2"}, "leave --warmup away");
+}
+
+TEST_CASE("processes that are asked different things are refused, whatever it is") {
+  const TemporaryFolder folder;
+  const Arguments common{"--model", shapes, "--prompt", caption, "--latents-out", folder / "state"};
+  const auto refuse = [&](const Arguments& first, const Arguments& second, const std::string& told) {
+    CAPTURE(told);
+    // mpirun takes what follows its colon for another process.
+    Arguments line = first + Arguments{":", "-n", "1", WEFT_COMMAND} + second;
+    const Outcome outcome = run(line, WEFT_MPIRUN " -q -n 1");
+    CAPTURE(outcome.err);
+    CHECK(outcome.code == 2);
+    CHECK(outcome.err == told + "\n");
+    CHECK(folder.count() == 0);
+  };
+  const Arguments generate = Arguments{"generate"} + common + Arguments{"--cfg", "2"};
+  const std::string same_request = "; all ranks must be given the same request";
+  refuse(generate + Arguments{"--steps", "2"}, generate + Arguments{"--steps", "3"},
+         "rank 1 was asked for steps 3 and rank 0 for steps 2" + same_request);
+  refuse(generate + Arguments{"--steps", "3"}, generate + Arguments{"--steps", "2"},
+         "rank 1 was asked for steps 2 and rank 0 for steps 3" + same_request);
+  refuse(generate + Arguments{"--seed", "5"}, generate + Arguments{"--seed", "9"},
+         "rank 1 was asked for seed 9 and rank 0 for seed 5" + same_request);
+  refuse(generate, generate + Arguments{"--negative", "a red circle"},
+         "rank 1 was asked for another negative prompt 0 than rank 0" + same_request);
+  refuse(generate, generate + Arguments{"--scheduler", "ddim"},
+         "rank 1 was asked for another sampler than rank 0" + same_request);
+  refuse(generate, Arguments{"generate"} + common + Arguments{"--ring", "2"},
+         "rank 1 was asked for cfg 1 and rank 0 for cfg 2; all ranks must be given the same engine");
+  refuse(
+      generate + Arguments{"--trace", folder / "trace.json"}, generate,
+      "rank 1 was asked for no trace and rank 0 for a trace; all ranks must be given the same command line");
+  refuse(
+      generate,
+      {"denoise", "--model", shapes, "--inputs", goldens / "v12/ddim_inputs.safetensors", "--out",
+       folder / "state", "--cfg", "2"},
+      "rank 1 was asked for the command denoise and rank 0 for the command generate; all ranks must be given "
+      "the same command line");
+
+  const ModelCopy other(shapes);
+  other.edit("transformer/config.json", "\"rope_base_size\": ", "\"rope_base_size\": 1");
+  Arguments of_other = generate;
+  std::ranges::replace(of_other, shapes.string(), other.path().string());
+  refuse(generate, of_other,
+         "rank 1 was asked for another model than rank 0; all ranks must be given the same engine");
 }
 
 TEST_CASE("launchers that MPI cannot start from are refused, by other ranks if none has ended them") {

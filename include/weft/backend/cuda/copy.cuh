@@ -38,13 +38,14 @@ void upload(Queue& queue, const Tensor& from, const View<T, Rank>& to) {
   if constexpr (Rank == 1) {
     upload(queue, from, View<T, 2>(to.data, {1, to.size()}));
   } else {
+    const float* const numbers = from.numbers(to.size());
     if (from.empty()) return;
     const std::size_t bytes = from.data.size() * sizeof(float);
     if constexpr (std::is_same_v<T, float>)
-      if (to.dense()) return queue.send(from.data.data(), to.data, bytes);
-    const Buffer<float> numbers(queue, from.size());
-    const View<float, Rank> staged = numbers.view(to.extent);
-    queue.send(from.data.data(), staged.data, bytes);
+      if (to.dense()) return queue.send(numbers, to.data, bytes);
+    const Buffer<float> buffer(queue, from.size());
+    const View<float, Rank> staged = buffer.view(to.extent);
+    queue.send(numbers, staged.data, bytes);
     copy(queue, staged, to);
   }
 }

@@ -74,7 +74,7 @@ struct Work {
   Index bytes;
 };
 
-class Span {
+class [[nodiscard]] Span {
  public:
   Span(Timeline* timeline, const char* category, const char* name, Index number, Index bytes)
       : timeline_(timeline), slice_{name, category, {}, {}, bytes} {

@@ -64,7 +64,8 @@ inline void attention(Queue& queue, In<float, 4> q, In<float, 4> k, In<float, 4>
     return View<T, 2>(x.data + range.begin * x.stride[0] + picture * x.stride[1] + head * x.stride[2],
                       {range.size(), x.extent[3]}, {x.stride[0], 1});
   };
-  const auto attend_items = [&](Range items) {
+  const auto attend_items = [&head_of, &q, &k, &v, &out, &lse, tokens, pictures, heads, head_dim, keys, most,
+                             merges](Range items) {
     detail::Matrix weights(most, keys), sums(most, head_dim);
     for (Index item = items.begin; item < items.end; ++item) {
       const Index head = item % heads, picture = item / heads % pictures,

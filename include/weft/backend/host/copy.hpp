@@ -34,7 +34,7 @@ inline void copy_bytes(Queue&, const View<const std::byte, 1>& from, const View<
 /// A tensor to a view of the same size.
 template <int Rank>
 void upload(Queue& queue, const Tensor& from, const View<float, Rank>& to) {
-  copy(queue, View<const float, Rank>(from.data.data(), to.extent), to);
+  copy(queue, View<const float, Rank>(from.numbers(to.size()), to.extent), to);
 }
 
 /// A view as a tensor, when all that was queued before is done.

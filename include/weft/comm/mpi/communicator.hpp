@@ -78,7 +78,7 @@ class Datatype {
 
 /// What a rank waits for. Dropped before that, it takes back what it would have received, and waits until
 /// what it sends has left: MPI takes nothing back that is on its way.
-class Event {
+class [[nodiscard]] Event {
  public:
   Event() = default;
   Event(Event&& other) noexcept : pending_(std::exchange(other.pending_, {})) {}

@@ -15,7 +15,7 @@ namespace weft::nccl {
 class HostMessages {
  public:
   struct Queue : cuda::Queue {};
-  struct Event {};
+  struct [[nodiscard]] Event {};
 
   explicit HostMessages(World& world) : world_(world) {}
 

@@ -113,12 +113,13 @@ class Conditioning {
     const Rotary rotary(share.picture.rows(), share.picture.columns(), config_.rope_base, config_.head_dim);
     rows_ = share.rows.size();
     Tensor cos({rows_, config_.head_dim}), sin({rows_, config_.head_dim});
+    const View<float, 2> cosines = cos.view<2>(), sines = sin.view<2>();
     Index row = 0;
     for (Index m = 0; m < share.rows.patches(); ++m)
       for (Index token = share.rows.tokens(m).begin; token < share.rows.tokens(m).end; ++token, ++row)
         for (Index d = 0; d < config_.head_dim; ++d) {
-          cos.view<2>()[row][d] = rotary.cos(token, d);
-          sin.view<2>()[row][d] = rotary.sin(token, d);
+          cosines[row][d] = rotary.cos(token, d);
+          sines[row][d] = rotary.sin(token, d);
         }
     cos_ = constant<Backend>(queue, cos);
     sin_ = constant<Backend>(queue, sin);
@@ -146,7 +147,7 @@ class Conditioning {
     for (Index p = 0; p < pictures_; ++p)
       pad(queue, weights.text_padding, prompts[static_cast<std::size_t>(p)], of_picture(states, p));
 
-    for_each_block([&](Index i, Index slot) {
+    for_each_block([this, &queue, &weights, &states, length, width](Index i, Index slot) {
       const Attention<Backend>& attention = weights.blocks[static_cast<std::size_t>(i)].text;
       const View<Element, 3> kv = text_.view(std::array{block_count(), length, pictures_, 2 * width})[slot];
       linear(queue, rows_of(states), attention.kv, rows_of(kv));
@@ -252,7 +253,7 @@ class Conditioning {
     const View<Element, 2> x = activated.view(std::array{rows, c});
     copy(queue, temb_.view(std::array{rows, c}), x);
     activate(queue, Activation::silu, x);
-    for_each_block([&](Index i, Index slot) {
+    for_each_block([this, &queue, &weights, &x, rows, c](Index i, Index slot) {
       linear(queue, x, weights.blocks[static_cast<std::size_t>(i)].shift,
              shifts_.view(std::array{block_count(), rows, c})[slot]);
     });

@@ -1,9 +1,11 @@
 // HunyuanDiT's configuration and tensors, by diffusers' names.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 
+#include "weft/core/digest.hpp"
 #include "weft/core/tensor.hpp"
 #include "weft/io/json.hpp"
 #include "weft/model/shape.hpp"
@@ -83,6 +85,12 @@ struct HunyuanConfig {
             .text_length = text_length(),
             .text_width = clip_width,
             .other_weights = other_weights()};
+  }
+
+  /// Tells the settings from others.
+  std::uint64_t digest() const {
+    return digest_of(blocks, heads, head_dim, patch, channels, ffn, learn_sigma, clip_width, t5_width,
+                     clip_length, t5_length, pooled_width, size_and_style, rope_base);
   }
 
   /// How many numbers the tensors outside of blocks have.

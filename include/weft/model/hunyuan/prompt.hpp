@@ -1,6 +1,7 @@
 // HunyuanDiT's prompt: the text states of one picture, and for v1.1 its size and style.
 #pragma once
 
+#include "weft/core/digest.hpp"
 #include "weft/io/word_table.hpp"
 #include "weft/model/hunyuan/config.hpp"
 
@@ -15,12 +16,14 @@ struct HunyuanPrompt {
   Tensor size{};     // (6): original height and width, target height and width, crop top and left; v1.1 only
   Index style = 0;
 
-  /// Refused unless the shapes are those of the model.
+  /// Refused unless the tensors are whole and their shapes those of the model.
   void check(const HunyuanConfig& config) const {
     const auto need = [](const char* name, const Tensor& tensor, const Shape& shape) {
       if (tensor.shape != shape)
         refuse("a prompt's ", name, " is ", to_string(tensor.shape), " and the model needs ",
                to_string(shape));
+      if (!tensor.is_whole())
+        refuse("a prompt's ", name, " is ", to_string(shape), " and has ", tensor.size(), " numbers");
     };
     need("encoder_hidden_states", clip, {config.clip_length, config.clip_width});
     need("text_embedding_mask", clip_mask, {config.clip_length});
@@ -31,6 +34,12 @@ struct HunyuanPrompt {
     if (style != 0) refuse("a prompt's style is ", style, ", and the model has the style 0 alone");
   }
 };
+
+inline void add_to(Digest& digest, const HunyuanPrompt& prompt) {
+  for (const Tensor* tensor : {&prompt.clip, &prompt.clip_mask, &prompt.t5, &prompt.t5_mask, &prompt.size})
+    add_to(digest, *tensor);
+  add_to(digest, prompt.style);
+}
 
 /// A caption whose words stand in a table, for models that were trained with one; `size` is for v1.1.
 inline HunyuanPrompt prompt_of(const WordTable& words, std::string_view caption, const Tensor& size = {}) {

@@ -1,0 +1,263 @@
+// What an engine holds to: failures leave nothing behind, folds of any number of blocks, guidance of one
+// branch, inputs that are whole.
+#include <doctest/doctest.h>
+
+#include <deque>
+#include <new>
+#include <stdexcept>
+#include <vector>
+
+#include "toy.hpp"
+#include "weft/comm/solo.hpp"
+
+using doctest::Contains;
+using weft::Index;
+using weft::Mesh;
+using weft::Refused;
+using weft::Tensor;
+
+namespace {
+
+weft::Request<int> smaller_request() {
+  auto request = toy_request();
+  request.height = request.width = 4;
+  return request;
+}
+
+/// An engine of one rank.
+struct Alone {
+  using World = weft::Solo<weft::host::Queue>;
+  World world;
+  weft::Engine<Toy, weft::Local, World> engine;
+
+  explicit Alone(const Toy& model) : engine(model, {}, world) {}
+};
+
+}  // namespace
+
+TEST_CASE(
+    "After a request that fails, wherever it does, it and a smaller one give the bits of a new engine") {
+  Toy model;
+  const auto request = toy_request(), smaller = smaller_request();
+  const Tensor expected = toy_result(model, {}, request), expected_smaller = toy_result(model, {}, smaller);
+  Alone alone(model);
+  const auto check_others = [&] {
+    model.ran = {}, model.takes_memory = {};
+    CHECK(alone.engine.generate(request).data == expected.data);
+    CHECK(alone.engine.generate(smaller).data == expected_smaller.data);
+  };
+  SUBCASE("where memory is taken, twice") {
+    for (int i = 0; i < 2; ++i) {
+      model.takes_memory = [] { throw std::bad_alloc(); };
+      CHECK_THROWS_AS(alone.engine.generate(request), std::bad_alloc);
+    }
+    check_others();
+  }
+  SUBCASE("where memory is taken, after one that succeeded") {
+    check_others();
+    model.takes_memory = [] { throw std::bad_alloc(); };
+    CHECK_THROWS_AS(alone.engine.generate(request), std::bad_alloc);
+    check_others();
+  }
+  SUBCASE("in any of its blocks") {
+    for (int last = 0; last < 12; ++last) {
+      int before = last;
+      model.ran = [&before](Index) {
+        if (before-- == 0) throw std::runtime_error("enough");
+      };
+      CHECK_THROWS_WITH(alone.engine.generate(request), "enough");
+      check_others();
+    }
+  }
+  SUBCASE("where it tells its progress") {
+    auto failing = request;
+    failing.progress = [](Index) { throw std::runtime_error("enough"); };
+    CHECK_THROWS_WITH(alone.engine.generate(failing), "enough");
+    check_others();
+  }
+}
+
+TEST_CASE("So do engines of many ranks, where all of them fail") {
+  const auto request = toy_request(), smaller = smaller_request();
+  for (const Mesh& mesh :
+       {Mesh{.cfg = 2}, {.pipe = 3, .patches = 4, .warmup = 2}, {.ulysses = 2, .ring = 2}}) {
+    const Tensor expected = toy_result({}, mesh, request), expected_smaller = toy_result({}, mesh, smaller);
+    weft::launch(mesh.ranks(), [&](weft::threads::World& world) {
+      Toy model;
+      weft::Engine<Toy, Full> engine(model, mesh, world);
+      for (int i = 0; i < 2; ++i) {
+        model.takes_memory = [] { throw std::bad_alloc(); };
+        CHECK_THROWS_AS(engine.generate(request), std::bad_alloc);
+        model.takes_memory = {};
+        const Tensor first = engine.generate(request), second = engine.generate(smaller);
+        if (world.rank() != 0) continue;
+        CHECK(first.data == expected.data);
+        CHECK(second.data == expected_smaller.data);
+      }
+    });
+  }
+}
+
+TEST_CASE("PipeFusion takes back what a request that was given up has posted") {
+  using Policy = weft::PipeFusion<>::On<weft::Host, weft::threads::Communicator>;
+  weft::launch(2, [](weft::threads::World& world) {
+    weft::host::Queue queue;
+    Policy policy(world, {.pipe = 2});
+    float given_up[4] = {}, wanted[4] = {};
+    const weft::View<float, 3> stale(given_up, {1, 1, 4}), x(wanted, {1, 1, 4});
+    weft::Task task;
+    if (world.rank() == 0) {
+      task.source = 1;
+      policy.post_input(queue, task, stale);
+      policy.release();
+      policy.post_input(queue, task, x);
+    }
+    double nothing = 0;
+    world.all_reduce(queue, weft::View<double, 1>(&nothing, {1}));
+    if (world.rank() == 0) {
+      policy.wait_input(queue, task);
+      CHECK(wanted[3] == 4);
+      CHECK(given_up[3] == 0);
+    } else {
+      std::fill_n(wanted, 4, 4.0f);
+      task.destination = 0;
+      policy.send_output(queue, task, x);
+    }
+    policy.finish(queue);
+  });
+}
+
+TEST_CASE("Folds of any number of blocks run each once, in order, and skips join the blocks that they pair") {
+  for (const Index blocks : {2, 3, 4, 5, 6, 9, 13}) {
+    CAPTURE(blocks);
+    Toy model;
+    model.numbers.blocks = blocks, model.numbers.placement = weft::Placement::folded;
+    for (Index i = 0; i < blocks; ++i)
+      CHECK(model.numbers.is_kept(i) == model.numbers.reads_skip(blocks - 1 - i));
+    std::vector<Index> ran, all;
+    for (Index i = 0; i < blocks; ++i) all.push_back(i);
+    model.ran = [&ran](Index i) { ran.push_back(i); };
+    const Tensor one = toy_result(model, {}, toy_request(1));
+    CHECK(ran == all);
+    model.ran = {};
+
+    for (int pipe = 2; pipe <= std::min<Index>(blocks / 2, 4); ++pipe) {
+      CAPTURE(pipe);
+      CHECK(largest_difference(toy_result(model, {.pipe = pipe, .patches = 5}, toy_request(1)), one) < 1e-5);
+      CHECK(largest_difference(toy_result(model, {.pipe = pipe, .patches = 5}, toy_request(4)),
+                               toy_result(model, {.patches = 5}, toy_request(4))) < 1e-5);
+    }
+  }
+}
+
+TEST_CASE("Guidance of 1 or less evaluates the prompts alone, as where there are no negatives") {
+  Toy model;
+  int blocks = 0;
+  model.ran = [&blocks](Index) { ++blocks; };
+  const auto counted = [&](weft::Request<int> request) {
+    blocks = 0;
+    return Alone(model).engine.generate(request);
+  };
+  auto request = toy_request(), plain = toy_request();
+  plain.negatives.clear();
+  const Tensor expected = counted(plain);
+  for (const float guidance : {1.0f, 0.5f, 0.0f, -3.0f}) {
+    CAPTURE(guidance);
+    request.guidance = guidance;
+    CHECK(request.branches() == 1);
+    CHECK(counted(request).data == expected.data);
+  }
+  request.guidance = 1.5f;
+  CHECK(request.branches() == 2);
+  CHECK(counted(request).data != expected.data);
+
+  Alone alone(model);
+  CHECK(alone.engine.generate(request).data != expected.data);
+  request.guidance = 1;
+  CHECK(alone.engine.generate(request).data == expected.data);
+}
+
+TEST_CASE("Settings that need guidance are refused without it") {
+  const Toy model;
+  using Engine = weft::Engine<Toy, Full>;
+  const auto refused = [&model](auto change, const char* told, const Mesh& mesh = {}) {
+    auto request = toy_request();
+    change(request);
+    CHECK_THROWS_WITH_AS(Engine::check(model, mesh, request), Contains(told), Refused);
+  };
+  refused(
+      [](auto& r) { r.guidance = 1; },
+      "the mesh has cfg 2, and without guidance there is 1 branch to evaluate; use cfg 1, or guidance above",
+      {.cfg = 2});
+  refused([](auto& r) { r.guidance = 1, r.guidance_rescale = 0.5f; },
+          "guidance rescale is 0.5, and there is no guidance to rescale, with guidance 1; use");
+  refused([](auto& r) { r.negatives.clear(), r.guidance_rescale = 0.5f; },
+          "guidance rescale is 0.5, and there is no guidance to rescale, with no negative prompts; use");
+  refused([](auto& r) { r.guidance = NAN; }, "guidance is nan and must be a finite number");
+  refused([](auto& r) { r.guidance_rescale = 1.5f; }, "guidance rescale is 1.5 and must be from 0 to 1");
+  refused([](auto& r) { r.guidance_rescale = NAN; }, "guidance rescale is nan and must be from 0 to 1");
+}
+
+TEST_CASE("Tensors whose numbers are not as many as their shape says are refused") {
+  const Toy model;
+  using Engine = weft::Engine<Toy, Full>;
+  auto request = toy_request();
+  request.noise = Tensor({1, 1, 8, 12});
+  request.noise.data.resize(2);
+  CHECK_THROWS_WITH_AS(Engine::check(model, {}, request),
+                       "the starting noise is (1, 1, 8, 12) and has 2 numbers", Refused);
+  weft::Evaluation<int> evaluation{{1}, Tensor({1, 1, 4, 4}), Tensor({1})};
+  evaluation.times.data.clear();
+  CHECK_THROWS_WITH_AS(Engine::check(model, {}, evaluation), "the times is (1) and has 0 numbers", Refused);
+}
+
+TEST_CASE("An engine refuses a model whose numbers are none") {
+  const auto refused = [](auto change, const char* told) {
+    Toy model;
+    change(model.numbers);
+    CHECK_THROWS_WITH_AS(Alone{model}, Contains(told), Refused);
+    CHECK_THROWS_WITH_AS((weft::Engine<Toy, Full>::blocks({}, 0, model.numbers)), Contains(told), Refused);
+  };
+  refused([](auto& n) { n.blocks = 0; }, "number of blocks is 0 and must be at least 1");
+  refused([](auto& n) { n.heads = 0; }, "number of heads is 0");
+  refused([](auto& n) { n.head_dim = -8; }, "head_dim is -8");
+  refused([](auto& n) { n.heads = 3; },
+          "width is 16 and must be its 3 heads of 8 features each, which are 24");
+  refused([](auto& n) { n.patch = 0; }, "patch is 0");
+  refused([](auto& n) { n.channels = 0; }, "number of channels is 0");
+  refused([](auto& n) { n.out_channels = 0; }, "predicts 0 channels and must predict at least the 1");
+  refused([](auto& n) { n.blocks = 1, n.placement = weft::Placement::folded; }, "are folded, and it has 1");
+  refused([](auto& n) { n.ffn = -1; }, "ffn is -1 and must not be negative");
+}
+
+TEST_CASE("The blocks of a mesh that is none, or of a rank that it has not, are refused") {
+  using Engine = weft::Engine<Toy, Full>;
+  const weft::DitShape shape = Toy().shape();
+  CHECK_THROWS_WITH_AS(Engine::blocks({.pipe = 0}, 0, shape), Contains("the mesh has pipe 0"), Refused);
+  CHECK_THROWS_WITH_AS(Engine::blocks({.pipe = 7}, 0, shape), Contains("at most 6 stages"), Refused);
+  CHECK_THROWS_WITH_AS(Engine::blocks({.pipe = 2}, 2, shape), Contains("no rank 2 in a mesh of 2"), Refused);
+  CHECK_THROWS_AS(Engine::blocks({.pipe = 2}, -1, shape), Refused);
+}
+
+TEST_CASE("A model that ends before its engine is none to take") {
+  using Engine = weft::Engine<Toy, Full>;
+  using World = weft::threads::World;
+  static_assert(std::is_constructible_v<Engine, const Toy&, const Mesh&, World&>);
+  static_assert(!std::is_constructible_v<Engine, Toy, const Mesh&, World&>);
+  static_assert(!std::is_constructible_v<Engine, const Toy, const Mesh&, World&>);
+}
+
+TEST_CASE("Scratch begins at multiples of 256 bytes, and is no more than was announced") {
+  weft::host::Queue queue;
+  weft::Scratch<weft::Host> scratch(queue, 100);
+  const float* const first = scratch.take(std::array{Index{3}}).data;
+  for (const Index count : {1, 64, 30}) CHECK((scratch.take(std::array{count}).data - first) % 64 == 0);
+  scratch.take(std::array{Index{2}});
+  CHECK_THROWS_WITH_AS(scratch.take(std::array{Index{1}}),
+                       Contains("takes 101 elements of scratch and announced 100"), std::logic_error);
+  scratch.reset();
+  CHECK(scratch.take(std::array{Index{100}}).data == first);
+  for (Index i = 1; i < weft::Scratch<weft::Host>::most_takes; ++i) scratch.take(std::array{Index{0}});
+  CHECK_THROWS_WITH_AS(scratch.take(std::array{Index{0}}), Contains("more than 32 times in a block"),
+                       std::logic_error);
+}
