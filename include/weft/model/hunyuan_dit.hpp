@@ -37,7 +37,8 @@ class HunyuanDiT {
     load(WeightFiles(folder), blocks, others);
   }
 
-  /// Weights from any source. Refused, before any is read, if they are not those of the settings.
+  /// Weights from any source. Refused, before any is read, if they are not those of the settings, or the
+  /// backend cannot run the model.
   template <WeightSource Source>
   HunyuanDiT(const HunyuanConfig& config, const Source& source, const std::vector<Range>& blocks = {},
              const Others& others = {})
@@ -138,6 +139,7 @@ class HunyuanDiT {
   void load(const Source& source, const std::vector<Range>& blocks, const Others& others) {
     source.expect(config_.tensors());
     Queue queue;  // ends when all is there
+    Backend::check(config_.shape());
     const std::vector<Range> all{{0, config_.blocks}};
     std::vector<const hunyuan::Weights<Backend>*> weights;
     for (const HunyuanDiT* other : others) weights.push_back(&other->weights_);
