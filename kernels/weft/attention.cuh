@@ -77,4 +77,15 @@ void attention(cudaStream_t stream, In<E, 4> q, In<E, 4> k, In<E, 4> v, View<E, 
   }
 }
 
+/// The same by one of sm_90a's tilings, where it runs.
+template <int HeadDim, sm90::TilingName name, class E>
+void attention_with(cudaStream_t stream, In<E, 4> q, In<E, 4> k, In<E, 4> v, View<E, 4> out,
+                    View<float, 3> lse = {}, Output output = Output::replace) {
+  check_attention<E>(q, k, v, out, lse, output, HeadDim);
+  const sm90::Plan plan = sm90::plan(name, sm90::size_of(q, k), multiprocessors());
+  if (!plan.runs() || q.empty() || k.empty())
+    throw std::logic_error(sentence("attention cannot run with the tiling ", to_string(name)));
+  sm90::launch_tiled<HeadDim, name>(stream, q, k, v, out, lse, output, plan);
+}
+
 }  // namespace weft::kernels
