@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <stdexcept>
 #include <type_traits>
 
 #include "weft/attention/sm70.cuh"
@@ -20,30 +21,29 @@
 
 namespace weft::kernels {
 
+/// Throws a logic error if the kernels cannot take these.
 template <class E>
 void check_attention(In<E, 4> q, In<E, 4> k, In<E, 4> v, In<E, 4> out, In<float, 3> lse, Output output,
                      Index head_dim) {
+  const auto fail = [](const auto&... parts) { throw std::logic_error(sentence(parts...)); };
   const View<const E, 4>* views[] = {&q, &k, &v, &out};
   const char* names[] = {"q", "k", "v", "out"};
   for (int i = 0; i < 4; ++i) {
     const auto& [data, extent, stride] = *views[i];
     const Index tokens = i == 1 || i == 2 ? k.extent[0] : q.extent[0];
-    if (extent != std::array{tokens, q.extent[1], q.extent[2], head_dim}) {
-      refuse("Attention was given ", names[i], " of (", extent[0], ", ", extent[1], ", ", extent[2], ", ",
-             extent[3], "); it needs (", tokens, ", ", q.extent[1], ", ", q.extent[2], ", ", head_dim, ").");
-    }
+    if (extent != std::array{tokens, q.extent[1], q.extent[2], head_dim})
+      fail("attention was given ", names[i], " of (", extent[0], ", ", extent[1], ", ", extent[2], ", ",
+           extent[3], "); it needs (", tokens, ", ", q.extent[1], ", ", q.extent[2], ", ", head_dim, ")");
     bool aligned = reinterpret_cast<std::uintptr_t>(data) % 16 == 0;
     for (int d = 0; d < 3; ++d) aligned &= extent[d] == 1 || stride[d] % 8 == 0;
     if (!aligned)
-      refuse("Attention was given ", names[i],
-             " out of line; rows of heads must begin at multiples of 16 bytes.");
-    if (extent[0] > std::numeric_limits<int>::max() / 2) refuse("Attention takes at most 2^30 tokens.");
+      fail("attention was given ", names[i], " out of line; rows of heads begin at multiples of 16 bytes");
+    if (extent[0] > std::numeric_limits<int>::max() / 2) fail("attention takes at most 2^30 tokens");
   }
-  if (lse.data && lse.extent != std::array{q.extent[0], q.extent[1], q.extent[2]}) {
-    refuse("Attention's log-sum-exp must be of (", q.extent[0], ", ", q.extent[1], ", ", q.extent[2], ").");
-  }
+  if (lse.data && lse.extent != std::array{q.extent[0], q.extent[1], q.extent[2]})
+    fail("attention's log-sum-exp is of (", q.extent[0], ", ", q.extent[1], ", ", q.extent[2], ")");
   if (output == Output::merge && !lse.data)
-    refuse("Attention merges by log-sum-exps, and was given none of the output that is there.");
+    fail("attention merges by log-sum-exps, and was given none of the output that is there");
 }
 
 /// q (n, B, H, D) over k, v (S, B, H, D) into out (n, B, H, D) and, if given, lse (n, B, H): the natural
@@ -75,6 +75,17 @@ void attention(cudaStream_t stream, In<E, 4> q, In<E, 4> k, In<E, 4> v, View<E, 
         return sm70::launch_attention<HeadDim>(stream, AttentionOperands<E>(q, k, v, out, lse, output));
       refuse("bfloat16 needs code for a GPU of compute capability 8.0 or newer; use __half here");
   }
+}
+
+/// The same by one of sm_90a's tilings, where it runs.
+template <int HeadDim, sm90::TilingName name, class E>
+void attention_with(cudaStream_t stream, In<E, 4> q, In<E, 4> k, In<E, 4> v, View<E, 4> out,
+                    View<float, 3> lse = {}, Output output = Output::replace) {
+  check_attention<E>(q, k, v, out, lse, output, HeadDim);
+  const sm90::Plan plan = sm90::plan(name, sm90::size_of(q, k), multiprocessors());
+  if (!plan.runs() || q.empty() || k.empty())
+    throw std::logic_error(sentence("attention cannot run with the tiling ", to_string(name)));
+  sm90::launch_tiled<HeadDim, name>(stream, q, k, v, out, lse, output, plan);
 }
 
 }  // namespace weft::kernels

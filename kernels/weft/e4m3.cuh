@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cmath>
+#include <stdexcept>
 
 #include "weft/check.cuh"
 #include "weft/elementwise.cuh"
@@ -58,22 +59,10 @@ void quantize(cudaStream_t stream, const E* from, Index count, __nv_fp8_e4m3* to
   for_each_number(stream, count, 1, Quantize<E>{from, scale, to});
 }
 
-/// GELU in its tanh form: x · sigmoid(2u) is x · (1 + tanh u) / 2.
-struct Gelu {
-  __device__ float operator()(float x) const {
-    const float u = 0.7978845608f * (x + 0.044715f * x * x * x);
-    return x / (1 + expf(-2 * u));
-  }
-};
-
-struct Identity {
-  __device__ float operator()(float x) const { return x; }
-};
-
-/// out = map(x), a warp a row. A row of `out` may be the front of that of `x`: a warp reads `Chunks` moves of
+/// out = x, a warp a row. A row of `out` may be the front of that of `x`: a warp reads `Chunks` moves of
 /// 8 numbers a lane before it writes any of them, and what it writes lies before what it reads next.
-template <int Chunks, class Map, class E>
-__global__ void narrow_rows(Map map, RowsOf<const E, 2> x, RowsOf<__nv_fp8_e4m3, 2> out, Index rows) {
+template <int Chunks, class E>
+__global__ void narrow_rows(RowsOf<const E, 2> x, RowsOf<__nv_fp8_e4m3, 2> out, Index rows) {
   constexpr int N = 8;
   const Index row = static_cast<Index>(blockIdx.x) * blockDim.y + threadIdx.y;
   if (row >= rows) return;
@@ -90,23 +79,20 @@ __global__ void narrow_rows(Map map, RowsOf<const E, 2> x, RowsOf<__nv_fp8_e4m3,
 #pragma unroll
     for (int c = 0; c < Chunks; ++c) {
       const int column = first + (c * 32 + static_cast<int>(threadIdx.x)) * N;
-      if (column >= x.width) continue;
-#pragma unroll
-      for (int i = 0; i < N; ++i) values[c][i] = map(values[c][i]);
-      store(values[c], to + column);
+      if (column < x.width) store(values[c], to + column);
     }
   }
 }
 
-template <class Map, class E>
-void narrow(cudaStream_t stream, const Map& map, RowsOf<const E, 2> x, RowsOf<__nv_fp8_e4m3, 2> out) {
+template <class E>
+void narrow(cudaStream_t stream, RowsOf<const E, 2> x, RowsOf<__nv_fp8_e4m3, 2> out) {
   const Index rows = x.count();
   if (rows == 0) return;
   if (!x.moves_by(8) || !out.moves_by(8))
-    refuse("Rows of ", x.width, " numbers cannot be narrowed: rows are a multiple of 8 long, and begin at ",
-           "multiples of 16 bytes.");
+    throw std::logic_error(sentence("rows of ", x.width, " numbers cannot be narrowed: rows are a multiple ",
+                                    "of 8 long, and begin at multiples of 16 bytes"));
   constexpr int warps = 4;
-  narrow_rows<6><<<blocks_for(rows, warps), dim3(32, warps), 0, stream>>>(map, x, out, rows);
+  narrow_rows<6><<<blocks_for(rows, warps), dim3(32, warps), 0, stream>>>(x, out, rows);
   check(cudaGetLastError(), "Launching a conversion to e4m3");
 }
 

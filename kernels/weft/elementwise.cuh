@@ -4,8 +4,10 @@
 
 #include <cmath>
 #include <cstdint>
+#include <type_traits>
 
 #include "weft/check.cuh"
+#include "weft/core/activation.hpp"
 #include "weft/rows.cuh"
 
 namespace weft::kernels {
@@ -35,7 +37,12 @@ struct Copy {
   RowsOf<To, Rank> to;
 
   __device__ void operator()(Index row, int column) const {
-    to.row(row)[column] = static_cast<To>(static_cast<float>(from.row(row)[column]));
+    const auto& number = from.row(row)[column];
+    if constexpr (std::is_same_v<std::remove_const_t<From>, To>) {
+      to.row(row)[column] = number;
+    } else {
+      to.row(row)[column] = static_cast<To>(static_cast<float>(number));
+    }
   }
 };
 
@@ -63,26 +70,36 @@ struct AddToStep {
   __device__ void operator()(Index, int) const { ++*step; }
 };
 
-template <class E>
-struct Silu {
-  RowsOf<E, 2> x;
-
-  __device__ void operator()(Index row, int column) const {
-    E& number = x.row(row)[column];
-    const float value = static_cast<float>(number);
-    number = static_cast<E>(value / (1 + expf(-value)));
+inline __device__ float activated(Activation activation, float x) {
+  switch (activation) {
+    case Activation::none:
+      break;
+    case Activation::gelu_tanh: {  // (1 + tanh u) / 2 is sigmoid(2u)
+      const float u = 0.7978845608f * (x + 0.044715f * x * x * x);
+      return x / (1 + expf(-2 * u));
+    }
+    case Activation::silu:
+      return x / (1 + expf(-x));
   }
-};
+  return x;
+}
 
-/// x += bias, (rows, width) and (width).
+/// out = residual + activation(product + bias). A null bias or residual is left out; `product` may be `out`,
+/// and the residual too.
 template <class E, class Out>
-struct AddBias {
-  const E* bias;
-  RowsOf<Out, 2> x;
+struct EndProduct {
+  RowsOf<const Out, 2> product;
+  const E* bias;  // (width)
+  Activation activation;
+  RowsOf<const E, 2> residual;
+  RowsOf<Out, 2> out;
 
   __device__ void operator()(Index row, int column) const {
-    Out& number = x.row(row)[column];
-    number = static_cast<Out>(static_cast<float>(number) + static_cast<float>(bias[column]));
+    float value = static_cast<float>(product.row(row)[column]);
+    if (bias) value += static_cast<float>(bias[column]);
+    value = activated(activation, value);
+    if (residual.data) value += static_cast<float>(residual.row(row)[column]);
+    out.row(row)[column] = static_cast<Out>(value);
   }
 };
 

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 #include <span>
+#include <stdexcept>
 
 #include "weft/check.cuh"
 #include "weft/rows.cuh"
@@ -13,7 +15,13 @@ namespace weft::kernels {
 struct Angles {
   const float* cos = nullptr;
   const float* sin = nullptr;
-  Index stride = 0;
+  Index cos_stride = 0, sin_stride = 0;
+
+  bool moves_by(int numbers) const {
+    return reinterpret_cast<std::uintptr_t>(cos) % 16 == 0 &&
+           reinterpret_cast<std::uintptr_t>(sin) % 16 == 0 && cos_stride % numbers == 0 &&
+           sin_stride % numbers == 0;
+  }
 };
 
 /// What happens to the heads (tokens, pictures, heads, head_dim) of one tensor on the way.
@@ -26,6 +34,12 @@ struct HeadMove {
   const float* shift = nullptr;
   float epsilon = 1e-6f;
   Angles angles{};
+
+  bool moves_by(int numbers) const {
+    return from.moves_by(numbers) && to.moves_by(numbers) && angles.moves_by(numbers) &&
+           reinterpret_cast<std::uintptr_t>(scale) % 16 == 0 &&
+           reinterpret_cast<std::uintptr_t>(shift) % 16 == 0;
+  }
 };
 
 /// Several tensors in one launch, one a blockIdx.y: as many as fit a kernel's parameters.
@@ -57,8 +71,8 @@ struct HeadTransform {
     if (active && move.scale) load(move.scale + column, scale);
     if (active && move.shift) load(move.shift + column, shift);
     if (active && move.rotates) {
-      load(move.angles.cos + token * move.angles.stride + column, cos);
-      load(move.angles.sin + token * move.angles.stride + column, sin);
+      load(move.angles.cos + token * move.angles.cos_stride + column, cos);
+      load(move.angles.sin + token * move.angles.sin_stride + column, sin);
     }
 #pragma unroll
     for (int i = 0; i < N; ++i) {
@@ -129,10 +143,10 @@ void launch_head_moves(cudaStream_t stream, const HeadMoves<E>& moves, int count
   Index places = 0;  // tokens of pictures
   for (const HeadMove<E>& move : std::span(moves.move, static_cast<std::size_t>(count))) {
     places = std::max(places, Index{move.to.extent[0]} * move.to.extent[1]);
-    if (move.to.width > 128 || !move.from.moves_by(8) || !move.to.moves_by(8))
-      refuse(
-          "Heads of ", move.to.width,
-          " features cannot be moved: up to 128 can, in multiples of 8 that begin at multiples of 16 bytes.");
+    if (move.to.width > 128 || !move.moves_by(8))
+      throw std::logic_error(
+          sentence("heads of ", move.to.width, " features cannot be moved: up to 128 can, in ",
+                   "multiples of 8 that begin at multiples of 16 bytes, as norms and angles"));
   }
   if (places == 0) return;
   constexpr int warps = 4;

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
+#include <cub/block/block_reduce.cuh>
 
 #include "weft/core/step.hpp"
 #include "weft/device.cuh"
@@ -12,30 +14,47 @@ namespace weft::kernels {
 /// y = (x − mean) / deviation · scale + shift, then · (1 + more_scale) + more_shift of the step and the row's
 /// picture. Null pointers leave their part out.
 struct NormConstants {
+  /// (steps, pictures, features)
+  struct Table {
+    const float* data = nullptr;
+    Index step_stride = 0, picture_stride = 0;
+
+    __device__ const float* row(Index step, int picture) const {
+      return data + step * step_stride + picture * picture_stride;
+    }
+  };
+
   const float* scale = nullptr;  // (features)
   const float* shift = nullptr;
-  const float* more_scale = nullptr;  // (steps, pictures, features)
-  const float* more_shift = nullptr;
-  Index step_stride = 0, picture_stride = 0;
+  Table more_scale{}, more_shift{};
   Step step{};
   float epsilon = 1e-6f;
+
+  /// Whether they can be read `numbers` at a time, 4 or a multiple.
+  bool moves_by(int numbers) const {
+    bool fits = true;
+    for (const float* row : {scale, shift, more_scale.data, more_shift.data})
+      fits &= reinterpret_cast<std::uintptr_t>(row) % 16 == 0;
+    for (const Table* table : {&more_scale, &more_shift})
+      fits &= table->step_stride % numbers == 0 && table->picture_stride % numbers == 0;
+    return fits;
+  }
 
   /// y = (x − mean) / deviation · factor + addend for the `N` features from `column` on.
   template <int N>
   __device__ void gather(int picture, int column, float (&factor)[N], float (&addend)[N]) const {
-    const Index more = step.index() * step_stride + picture * picture_stride + column;
 #pragma unroll
     for (int i = 0; i < N; ++i) factor[i] = 1, addend[i] = 0;
     if (scale) load(scale + column, factor);
     if (shift) load(shift + column, addend);
     float numbers[N];
-    if (more_scale) {
-      load(more_scale + more, numbers);
+    if (more_scale.data) {
+      load(more_scale.row(step.index(), picture) + column, numbers);
 #pragma unroll
       for (int i = 0; i < N; ++i) factor[i] *= 1 + numbers[i], addend[i] *= 1 + numbers[i];
     }
-    if (more_shift) {
-      load(more_shift + more, numbers);
+    if (more_shift.data) {
+      load(more_shift.row(step.index(), picture) + column, numbers);
 #pragma unroll
       for (int i = 0; i < N; ++i) addend[i] += numbers[i];
     }
@@ -114,6 +133,47 @@ __global__ __launch_bounds__(128) void norm_rows(RowsOf<const E, 3> x, RowsOf<co
   }
 }
 
+/// The same for rows of any width: a block a row, which it reads three times.
+template <int Threads, class E, class Out>
+__global__ __launch_bounds__(Threads) void norm_long_rows(RowsOf<const E, 3> x, RowsOf<const E, 3> second,
+                                                          NormConstants constants, RowsOf<Out, 3> out) {
+  using Sum = cub::BlockReduce<float, Threads>;
+  __shared__ typename Sum::TempStorage of_numbers, of_squares;
+  __shared__ float shared;
+  const int width = out.width, token = static_cast<int>(blockIdx.x), picture = static_cast<int>(blockIdx.y),
+            thread = static_cast<int>(threadIdx.x);
+  const E* const first_row = x.data + token * x.stride[0] + picture * x.stride[1];
+  const E* const second_row = second.data + token * second.stride[0] + picture * second.stride[1];
+  const auto number = [&](int column) {
+    return static_cast<float>(column < x.width ? first_row[column] : second_row[column - x.width]);
+  };
+  const auto in_all_threads = [&](float sum) {
+    if (thread == 0) shared = sum / static_cast<float>(width);
+    __syncthreads();
+    return shared;
+  };
+
+  float sum = 0, squares = 0;
+  for (int column = thread; column < width; column += Threads) sum += number(column);
+  const float mean = in_all_threads(Sum(of_numbers).Sum(sum));
+  for (int column = thread; column < width; column += Threads) {
+    const float off = number(column) - mean;
+    squares += off * off;
+  }
+  squares = Sum(of_squares).Sum(squares);  // behind a barrier, so that all have read the mean
+  const float inverse = rsqrtf(in_all_threads(squares) + constants.epsilon);
+
+  Out* const to = out.data + token * out.stride[0] + picture * out.stride[1];
+  for (int column = thread; column < width; column += Threads) {
+    float factor[1], addend[1];
+    constants.gather(picture, column, factor, addend);
+    const float y[1] = {(number(column) - mean) * inverse * factor[0] + addend[0]};
+    store(y, to + column);
+  }
+}
+
+/// Rows of any width; as fast as the memory where they are multiples of 8 up to 3072 that begin, as what is
+/// read of `constants`, at multiples of 16 bytes.
 template <class E, class Out = E>
 void norm(cudaStream_t stream, RowsOf<const E, 3> x, RowsOf<const E, 3> second,
           const NormConstants& constants, std::type_identity_t<RowsOf<Out, 3>> out) {
@@ -127,16 +187,18 @@ void norm(cudaStream_t stream, RowsOf<const E, 3> x, RowsOf<const E, 3> second,
     norm_rows<N, Chunks><<<grid, dim3(32, warps), constants_bytes, stream>>>(x, second, constants, out);
     check(cudaGetLastError(), "Launching a norm");
   };
-  const bool wide = x.moves_by(8) && out.moves_by(8) && (!second.data || second.moves_by(8));
+  const bool wide =
+      x.moves_by(8) && out.moves_by(8) && (!second.data || second.moves_by(8)) && constants.moves_by(8);
   const int chunks = (out.width + (wide ? 255 : 31)) / (wide ? 256 : 32);
   if (wide && chunks <= 1) return launch.template operator()<8, 1>();
   if (wide && chunks <= 3) return launch.template operator()<8, 3>();
   if (wide && chunks <= 6) return launch.template operator()<8, 6>();
   if (wide && chunks <= 12) return launch.template operator()<8, 12>();
   if (!wide && chunks <= 32) return launch.template operator()<1, 32>();
-  refuse("A norm of ", out.width,
-         " features does not fit a warp's registers: at most 3072 fit, or 1024 where they are "
-         "no multiple of 8.");
+  constexpr int threads = 512;
+  const dim3 rows(static_cast<unsigned>(out.extent[0]), static_cast<unsigned>(out.extent[1]));
+  norm_long_rows<threads><<<rows, threads, 0, stream>>>(x, second, constants, out);
+  check(cudaGetLastError(), "Launching a norm");
 }
 
 }  // namespace weft::kernels

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cmath>
+#include <stdexcept>
 
 #include "weft/check.cuh"
 #include "weft/core/merge.hpp"
@@ -12,7 +13,8 @@ namespace weft::kernels {
 /// `Chunks` · 32 ≥ head_dim.
 template <int Chunks, class E>
 __global__ void plain_attention_rows(RowsOf<const E, 4> q, RowsOf<const E, 4> k, RowsOf<const E, 4> v,
-                                     RowsOf<E, 4> out, float* lse, bool merges, Index rows, float scale) {
+                                     RowsOf<E, 4> out, RowsOf<float, 3> lse, bool merges, Index rows,
+                                     float scale) {
   const Index row = static_cast<Index>(blockIdx.x) * blockDim.y + threadIdx.y;
   if (row >= rows) return;
   const int lane = static_cast<int>(threadIdx.x), width = out.width, heads = out.extent[1] * out.extent[2];
@@ -37,8 +39,9 @@ __global__ void plain_attention_rows(RowsOf<const E, 4> q, RowsOf<const E, 4> k,
       if (c * 32 + lane < width)
         sum[c] = sum[c] * kept + weight * static_cast<float>(value_row[c * 32 + lane]);
   }
+  float* const lse_at = lse.data ? lse.row(row / lse.width) + row % lse.width : nullptr;
   const float own_lse = total > 0 ? highest + logf(total) : -INFINITY;
-  const MergeWeights weights = merges ? merge_weights(lse[row], own_lse) : MergeWeights{0, 1, own_lse};
+  const MergeWeights weights = merges ? merge_weights(*lse_at, own_lse) : MergeWeights{0, 1, own_lse};
   __syncwarp();  // all lanes have read the log-sum-exp that is about to be replaced
   E* const to = out.row(row);
 #pragma unroll
@@ -48,18 +51,23 @@ __global__ void plain_attention_rows(RowsOf<const E, 4> q, RowsOf<const E, 4> k,
     const float own = total > 0 ? sum[c] / total : 0, there = merges ? static_cast<float>(to[column]) : 0;
     to[column] = static_cast<E>(weights.added * own + weights.kept * there);
   }
-  if (lse && lane == 0) lse[row] = weights.lse;
+  if (lse_at && lane == 0) *lse_at = weights.lse;
 }
 
-/// q, out (n, B, H, D); k, v (S, B, H, D); lse (n, B, H), dense, or null. With Output::merge out and lse hold
-/// the attention over other keys, and then that over both.
+/// q, out (n, B, H, D); k, v (S, B, H, D); lse (n, B, H), or null. With Output::merge out and lse hold the
+/// attention over other keys, and then that over both.
 template <class E>
 void plain_attention(cudaStream_t stream, RowsOf<const E, 4> q, RowsOf<const E, 4> k, RowsOf<const E, 4> v,
-                     RowsOf<E, 4> out, float* lse, Output output = Output::replace) {
+                     RowsOf<E, 4> out, RowsOf<float, 3> lse, Output output = Output::replace) {
   const Index rows = out.count();
   const bool merges = output == Output::merge;
   if (rows == 0 || (merges && k.extent[0] == 0)) return;
-  if (out.width > 512) refuse("Attention has heads of ", out.width, " features; up to 512 are possible.");
+  if (out.width > 512)
+    throw std::logic_error(
+        sentence("attention has heads of ", out.width, " features; up to 512 are possible"));
+  if (merges && !lse.data)
+    throw std::logic_error(
+        "attention merges by log-sum-exps, and was given none of the output that is there");
   constexpr int warps = 4;
   const dim3 block(32, warps);
   const float scale = 1 / std::sqrt(static_cast<float>(out.width));

@@ -58,3 +58,11 @@ TEST_CASE("FP8 needs the hardware") {
     CHECK_THROWS_AS(Backend::check(with_heads_of(88)), Refused);
   }
 }
+
+TEST_CASE("FP8 takes widths that are multiples of 16") {
+  using Backend = Cuda<__nv_fp8_e4m3, 88>;
+  CHECK_THROWS_WITH_AS(Backend::check({.width = 176, .head_dim = 88, .ffn = 200}),
+                       "the model has a linear layer of 176 → 200 features; FP8 needs multiples of 16, and "
+                       "bfloat16 takes any",
+                       Refused);
+}

@@ -216,7 +216,7 @@ TEST_CASE("A product in e4m3 is that of its operands, and near to that of what t
   }
 }
 
-TEST_CASE("GELU to e4m3, by cuBLASLt or by a kernel of its own") {
+TEST_CASE("GELU to e4m3") {
   Queue queue;
   for (const auto& [rows, inputs, outputs] : layers) {
     CAPTURE(inputs);
@@ -229,15 +229,6 @@ TEST_CASE("GELU to e4m3, by cuBLASLt or by a kernel of its own") {
     auto right = layer.product(to_e4m3(x), narrow, scale);
     for (double& number : right) number = gelu(number);
     CHECK(relative_l2(found, right) <= 4e-2);
-
-    const Tensor any = random_tensor({rows, outputs}, 1);
-    const Rows<Bf16> before(queue, any);
-    const View<E4m3, 2> after = weft::as_operands<E4m3>(before.view);
-    weft::kernels::narrow<weft::kernels::Gelu, Bf16>(queue.stream(), {}, View<const Bf16, 2>(before.view),
-                                                     after);
-    std::vector<double> exact;
-    for (const float number : any.data) exact.push_back(gelu(number));
-    CHECK(relative_l2(download(queue, after), exact) <= 4e-2);
   }
 }
 

@@ -64,21 +64,6 @@ TEST_CASE("Buffer: is aligned, zero, and counted") {
   CHECK(empty.view(std::array<Index, 1>{0}).empty());
 }
 
-TEST_CASE("copy: between any strides, and to another type") {
-  Queue queue;
-  const auto from = Strided<4>::random(1, {3, 2, 4, 5}, 2);
-  const auto expected = [&](Index a, Index b, Index c, Index d) { return from.view()[a][b][c][d]; };
-  Strided<4> to({3, 2, 4, 5}, 3);
-  Strided<4, double> wide({3, 2, 4, 5}, 1);
-  copy(queue, from.view(), to.view());
-  copy(queue, from.view(), wide.view());
-  CHECK(error(to.view(), expected) == 0);
-  CHECK(error(wide.view(), expected) == 0);
-  CHECK(to.gaps_untouched());
-  CHECK(wide.gaps_untouched());
-  copy(queue, from.view().slice<0>({1, 1}), to.view().slice<0>({1, 1}));
-}
-
 TEST_CASE("upload and download: a tensor to a view and back") {
   Queue queue;
   const weft::Tensor tensor({2, 3}, {0, 1, 2, 3, 4, 5});
@@ -90,13 +75,6 @@ TEST_CASE("upload and download: a tensor to a view and back") {
   CHECK(download(queue, view.slice<1>({1, 3})).data == std::vector<float>{1, 2, 4, 5});
   upload(queue, weft::Tensor({2, 2}, {6, 7, 8, 9}), view.slice<1>({1, 3}));
   CHECK(download(queue, view).data == std::vector<float>{0, 6, 7, 3, 8, 9});
-}
-
-TEST_CASE("fill: the same value to every place") {
-  Queue queue;
-  const Buffer<float> buffer(queue, 4);
-  fill(queue, 3, buffer.view(std::array<Index, 1>{3}));
-  CHECK(download(queue, buffer.view(std::array<Index, 1>{4})).data == std::vector<float>{3, 3, 3, 0});
 }
 
 TEST_CASE("Queue: records spans in its lane, and works without one") {

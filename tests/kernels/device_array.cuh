@@ -3,6 +3,7 @@
 
 #include <cuda_runtime.h>
 
+#include <utility>
 #include <vector>
 
 #include "weft/backend/cuda/host_copy.cuh"
@@ -18,6 +19,8 @@ class DeviceArray {
     check(cudaMalloc(&data_, size * sizeof(T)), "cudaMalloc");
   }
   ~DeviceArray() { cudaFree(data_); }
+  DeviceArray(DeviceArray&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)), size_(other.size_) {}
   DeviceArray(const DeviceArray&) = delete;
   DeviceArray& operator=(const DeviceArray&) = delete;
 

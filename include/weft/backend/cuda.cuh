@@ -51,7 +51,7 @@ struct Cuda<__nv_fp8_e4m3, HeadDims...> : Cuda<__nv_bfloat16, HeadDims...> {
   using Operand = __nv_fp8_e4m3;
 
   static void check(const DitShape& model) {
-    cuda::check_e4m3();
+    cuda::check_e4m3(model);
     Cuda<__nv_bfloat16, HeadDims...>::check(model);
   }
 };

@@ -5,19 +5,24 @@
 #include <span>
 #include <type_traits>
 
+#include "weft/core/activation.hpp"
 #include "weft/core/step.hpp"
 #include "weft/core/view.hpp"
 
 namespace weft {
 
-enum class Activation { none, gelu_tanh, silu };
+/// What stands for the scale of weights that have none.
+struct Unscaled {};
 
-/// x · weightᵀ · scale + bias, weight and bias as torch.nn.Linear stores them.
+/// x · weightᵀ · scale + bias, weight and bias as torch.nn.Linear stores them. Weights in a narrower format
+/// than elements have a scale (1), or an empty one: 1.
 template <class Element, class Operand = Element>
 struct LinearWeights {
+  using Scale = std::conditional_t<std::is_same_v<Element, Operand>, Unscaled, View<const float, 1>>;
+
   View<const Operand, 2> weight{};  // (out, in)
   View<const Element, 1> bias{};    // (out), or empty
-  View<const float, 1> scale{};     // (1), or empty: 1
+  Scale scale{};
 
   Index inputs() const { return weight.extent[1]; }
   Index outputs() const { return weight.extent[0]; }
@@ -28,7 +33,8 @@ struct LinearWeights {
   }
 };
 
-/// out = residual + activation(product). The residual may be the output itself.
+/// out = residual + activation(product), whatever the types of operands and output. The residual may be the
+/// output itself.
 template <class Element>
 struct Epilogue {
   Activation activation = Activation::none;
@@ -42,7 +48,7 @@ struct NormWeights {
   float epsilon = 1e-6f;
 };
 
-/// A picture's own y · (1 + scale) + shift after a norm, at a step.
+/// A picture's own y · (1 + scale) + shift after a norm, at a step. Each has strides of its own.
 struct Modulation {
   View<const float, 3> scale{};  // (steps, pictures, features), or empty
   View<const float, 3> shift{};  // (steps, pictures, features), or empty
@@ -60,7 +66,8 @@ struct Rotation {
   }
 };
 
-/// Heads on their way: normed over head_dim unless `norm` is null, then rotated. `to` may be `from`.
+/// Heads on their way: normed over head_dim unless `norm` is null, then rotated. `to` may be `from`. On CUDA
+/// devices heads and vectors over head_dim begin at multiples of 16 bytes; others are a logic error.
 template <class Element>
 struct HeadMove {
   View<const Element, 4> from{};  // (tokens, pictures, heads, head_dim)

@@ -38,7 +38,8 @@ class HunyuanDiT {
     load(WeightFiles(folder), blocks, others);
   }
 
-  /// Weights from any source. Refused, before any is read, if they are not those of the settings.
+  /// Weights from any source. Refused, before any is read, if they are not those of the settings, or the
+  /// backend cannot run the model.
   template <WeightSource Source>
   HunyuanDiT(const HunyuanConfig& config, const Source& source, const std::vector<Range>& blocks = {},
              const Others& others = {})
@@ -143,6 +144,7 @@ class HunyuanDiT {
     digest_ = config_.digest();
     if constexpr (requires { source.digest(); }) digest_ = digest_of(digest_, source.digest());
     Queue queue;  // ends when all is there
+    Backend::check(config_.shape());
     const std::vector<Range> all{{0, config_.blocks}};
     std::vector<const hunyuan::Weights<Backend>*> weights;
     for (const HunyuanDiT* other : others) weights.push_back(&other->weights_);

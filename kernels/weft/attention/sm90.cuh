@@ -12,51 +12,37 @@
 
 namespace weft::kernels::sm90 {
 
-template <class E, int HeadDim, class Tiles>
-__global__ __launch_bounds__(Layout<E, HeadDim, Tiles>::threads,
+template <class E, int HeadDim, TilingName name>
+__global__ __launch_bounds__(Layout<E, HeadDim, name>::threads,
                              1) void attend(const __grid_constant__ Maps maps,
                                             const __grid_constant__ Problem<E> problem) {
   if constexpr (compiled_tier == Tier::sm90a) {
-    using L = Layout<E, HeadDim, Tiles>;
+    using L = Layout<E, HeadDim, name>;
     extern __shared__ __align__(1024) unsigned char memory[];
     auto& shared = *reinterpret_cast<typename L::Shared*>(memory);
     L::init(shared);
+    // A thread's registers: the warpgroups share out the 65536 of a multiprocessor.
+    constexpr int producer_registers = L::consumers == 2 ? 24 : 32;
+    constexpr int consumer_registers = L::consumers == 2 ? 240 : 160;
+    static_assert(128 * (producer_registers + L::consumers * consumer_registers) <= 65536);
     if (threadIdx.x < 128) {
-      shrink_registers<L::consumers == 2 ? 24 : 32>();
-      if (threadIdx.x == 0) Producer<E, HeadDim, Tiles>::run(maps, shared, problem);
+      shrink_registers<producer_registers>();
+      if (threadIdx.x == 0) Producer<E, HeadDim, name>::run(maps, shared, problem);
       if constexpr (L::parts > 1) cluster_sync(), cluster_sync();  // as the consumers do
     } else {
-      grow_registers<L::consumers == 2 ? 240 : 160>();
-      Consumer<E, HeadDim, Tiles>(shared, problem, __shfl_sync(~0u, threadIdx.x / 128 - 1, 0)).run();
+      grow_registers<consumer_registers>();
+      Consumer<E, HeadDim, name>(shared, problem, __shfl_sync(~0u, threadIdx.x / 128 - 1, 0)).run();
     }
     cluster_sync();  // nobody leaves while another block may still write here
   }
 }
 
-/// Clusters of blocks that a tiling needs, those that run at once, and what it costs in times that a
-/// multiprocessor takes for a query and a key.
-struct Fit {
-  int clusters, at_once;
-  double cost;
-};
-
-template <class L>
-Fit fit(Index queries, Index keys, Index sequences) {
-  const Index rows = L::rows * L::sharing, tiles = (keys + L::keys - 1) / L::keys;
-  const int clusters = static_cast<int>((queries + rows - 1) / rows * sequences),
-            at_once = std::max(1, multiprocessors() / L::cluster),
-            rounds = (clusters + at_once - 1) / at_once;
-  if (L::parts > 1 && (rounds > 1 || tiles < L::parts)) return {clusters, at_once, INFINITY};
-  const double keys_each = static_cast<double>((tiles + L::parts - 1) / L::parts * L::keys);
-  return {clusters, at_once, rounds * L::rows * (L::key_cost * keys_each + L::start_cost)};
-}
-
-template <int HeadDim, class Tiles, class E>
+template <int HeadDim, TilingName name, class E>
 void launch_tiled(cudaStream_t stream, View<const E, 4> q, View<const E, 4> k, View<const E, 4> v,
-                  View<E, 4> out, View<float, 3> lse, Output output, const Fit& fit) {
-  using L = Layout<E, HeadDim, Tiles>;
+                  View<E, 4> out, View<float, 3> lse, Output output, const Plan& plan) {
+  using L = Layout<E, HeadDim, name>;
   const int queries = q.extent[0], keys = k.extent[0], batch = q.extent[1], heads = q.extent[2];
-  const int tiles = fit.clusters * L::sharing;
+  const int tiles = plan.clusters * L::sharing;
   const float scale = 1.44269504089f / std::sqrt(float(HeadDim));
   const Problem<E> problem{{out, lse, output}, queries, keys, heads, tiles / (batch * heads), tiles, scale};
   const Maps maps{box_maps<HeadDim, L::rows>(q, "q"), box_maps<HeadDim, L::keys / L::sharing>(k, "k"),
@@ -66,37 +52,39 @@ void launch_tiled(cudaStream_t stream, View<const E, 4> q, View<const E, 4> k, V
   cluster.id = cudaLaunchAttributeClusterDimension;
   cluster.val.clusterDim = {L::cluster, 1, 1};
   cudaLaunchConfig_t config{};
-  config.gridDim = std::min(fit.clusters, fit.at_once) * L::cluster;
+  config.gridDim = std::min(plan.clusters, plan.at_once) * L::cluster;
   config.blockDim = L::threads;
   config.dynamicSmemBytes = sizeof(typename L::Shared);
   config.stream = stream;
   config.attrs = &cluster, config.numAttrs = 1;
-  const auto kernel = attend<E, HeadDim, Tiles>;
+  const auto kernel = attend<E, HeadDim, name>;
   check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, config.dynamicSmemBytes),
         "Reserving attention's shared memory");
   check(cudaLaunchKernelEx(&config, kernel, maps, problem), "Launching attention");
 }
 
-/// With that of these tilings that costs least.
-template <int HeadDim, class... Tiles, class E>
-void launch_cheapest(cudaStream_t stream, View<const E, 4> q, View<const E, 4> k, View<const E, 4> v,
-                     View<E, 4> out, View<float, 3> lse, Output output) {
-  const Fit fits[] = {fit<Layout<E, HeadDim, Tiles>>(q.extent[0], k.extent[0], q.extent[1] * q.extent[2])...};
-  const Fit* const best = std::ranges::min_element(fits, {}, &Fit::cost);
-  const Fit* at = fits;
-  ((at++ == best && (launch_tiled<HeadDim, Tiles>(stream, q, k, v, out, lse, output, *best), true)) || ...);
+template <class E>
+AttentionSize size_of(const View<const E, 4>& q, const View<const E, 4>& k) {
+  return {q.extent[0], k.extent[0], q.extent[1] * q.extent[2], static_cast<int>(q.extent[3])};
 }
 
 template <int HeadDim, class E>
 void launch_attention(cudaStream_t stream, View<const E, 4> q, View<const E, 4> k, View<const E, 4> v,
                       View<E, 4> out, View<float, 3> lse, Output output) {
-  using Wide = Tiling<HeadDim>;
-  using Narrow = NarrowTiling<HeadDim>;
-  using Split = SplitTiling<HeadDim>;
-  if constexpr (HeadDim <= 88) {
-    launch_cheapest<HeadDim, Wide, Narrow, Split, TallTiling>(stream, q, k, v, out, lse, output);
-  } else {  // the registers do not suffice for tall tiles
-    launch_cheapest<HeadDim, Wide, Narrow, Split>(stream, q, k, v, out, lse, output);
+  const Plan plan = choose(size_of(q, k), multiprocessors());
+  const auto launch = [&]<TilingName name>() {
+    if constexpr (has_tiling(name, HeadDim))
+      launch_tiled<HeadDim, name>(stream, q, k, v, out, lse, output, plan);
+  };
+  switch (plan.tiling) {
+    case TilingName::wide:
+      return launch.template operator()<TilingName::wide>();
+    case TilingName::narrow:
+      return launch.template operator()<TilingName::narrow>();
+    case TilingName::split:
+      return launch.template operator()<TilingName::split>();
+    case TilingName::tall:
+      return launch.template operator()<TilingName::tall>();
   }
 }
 

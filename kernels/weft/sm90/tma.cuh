@@ -6,6 +6,7 @@
 #include <cuda_runtime.h>
 
 #include <cstdint>
+#include <stdexcept>
 #include <type_traits>
 
 #include "weft/check.cuh"
@@ -50,7 +51,8 @@ CUtensorMap box_map(View<const E, 4> view, const char* name) {
                                  CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
                                  CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
   if (status != CUDA_SUCCESS)
-    refuse("Attention cannot read ", name, ": its strides must be positive and below 2^39.");
+    throw std::logic_error(
+        sentence("attention cannot read ", name, ": its strides must be positive and below 2^39"));
   return map;
 }
 

@@ -19,7 +19,7 @@ void attention(QueueFor<HeadDims...>& queue, In<E, 4> q, In<E, 4> k, In<E, 4> v,
                                     {q.extent[0], keys, q.extent[1] * q.extent[2], q.extent[3]},
                                     4.0 * static_cast<double>(q.size()) * static_cast<double>(keys),
                                     (2 * q.size() + 2 * k.size()) * bytes_of<E>});
-  const auto run_if = [&]<int head_dim>() {
+  [[maybe_unused]] const auto run_if = [&]<int head_dim>() {
     if constexpr (!std::is_same_v<E, float>) {
       if (q.extent[3] != head_dim) return false;
       kernels::attention<head_dim, E>(queue.stream(), q, k, v, out, lse, output);
@@ -28,7 +28,7 @@ void attention(QueueFor<HeadDims...>& queue, In<E, 4> q, In<E, 4> k, In<E, 4> v,
     return false;
   };
   if ((run_if.template operator()<HeadDims>() || ...)) return;
-  kernels::plain_attention<E>(queue.stream(), q, k, v, out, lse.data, output);
+  kernels::plain_attention<E>(queue.stream(), q, k, v, out, lse, output);
 }
 
 }  // namespace weft::cuda

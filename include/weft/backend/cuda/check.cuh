@@ -9,6 +9,7 @@
 #include "weft/check.cuh"
 #include "weft/core/error.hpp"
 #include "weft/core/range.hpp"
+#include "weft/model/shape.hpp"
 #include "weft/tier.cuh"
 
 namespace weft::cuda {
@@ -37,8 +38,16 @@ void check_half_precision(Index head_dim) {
          bfloat16 ? "__nv_bfloat16" : "__half", ", ", named, head_dim, ">");
 }
 
-/// e4m3 needs tensor cores that have it.
-inline void check_e4m3() {
+/// Products in e4m3 take sides that are multiples of 16.
+inline void check_e4m3_layer(Index inputs, Index outputs) {
+  if (inputs % 16 != 0 || outputs % 16 != 0)
+    refuse("the model has a linear layer of ", inputs, " → ", outputs,
+           " features; FP8 needs multiples of 16, and bfloat16 takes any");
+}
+
+/// e4m3 needs tensor cores that have it, and layers of widths that they take.
+inline void check_e4m3(const DitShape& model) {
+  check_e4m3_layer(model.width, model.ffn_width());
   int device, major, minor;
   check(cudaGetDevice(&device), "Asking for the current device");
   check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), "Asking for the device");

@@ -13,9 +13,14 @@ namespace weft::cuda {
 /// The same extents, any strides; converts numbers where the types differ.
 template <class From, class To, int Rank>
 void copy(Queue& queue, const View<From, Rank>& from, const View<To, Rank>& to) {
-  const auto span = queue.span(Work{"copy", {to.size()}, 0, to.size() * (bytes_of<From> + bytes_of<To>)});
-  const kernels::RowsOf<To, Rank> rows = to;
-  kernels::for_each_number(queue.stream(), rows.count(), rows.width, kernels::Copy<From, To, Rank>{from, to});
+  if constexpr (Rank == 1) {
+    return copy(queue, View<From, 2>(from.data, {1, from.size()}), View<To, 2>(to.data, {1, to.size()}));
+  } else {
+    const auto span = queue.span(Work{"copy", {to.size()}, 0, to.size() * (bytes_of<From> + bytes_of<To>)});
+    const kernels::RowsOf<To, Rank> rows = to;
+    kernels::for_each_number(queue.stream(), rows.count(), rows.width,
+                             kernels::Copy<From, To, Rank>{from, to});
+  }
 }
 
 /// The same value to every place.

@@ -1,6 +1,8 @@
-// Matrix products by cuBLASLt, with bias, activation and residual in the epilogue where it has them.
+// Matrix products by cuBLASLt, with bias, activation and residual in the epilogue where it has them, and by a
+// kernel after it where it has not.
 #pragma once
 
+#include <algorithm>
 #include <stdexcept>
 #include <type_traits>
 
@@ -12,54 +14,112 @@
 
 namespace weft::cuda {
 
-/// x (rows, in) → out (rows, out), in the elements' type or in float32.
-template <class E, class Out>
-void linear(Queue& queue, In<E, 2> x, const LinearWeights<E>& weights, const View<Out, 2>& out,
-            const std::type_identity_t<Epilogue<E>>& epilogue = {}) {
-  const Index rows = out.extent[0], outputs = out.extent[1], inputs = x.extent[1];
-  if (rows == 0) return;
-  const auto span = queue.span(Work{
-      "linear",
-      {rows, inputs, outputs},
-      2.0 * static_cast<double>(rows * inputs * outputs),
-      (rows * inputs + inputs * outputs + (epilogue.residual.empty() ? 0 : rows * outputs)) * bytes_of<E> +
-          rows * outputs * bytes_of<Out>});
-  const bool fused = std::is_same_v<E, Out>;  // otherwise cuBLASLt may lack the bias
-  const bool adds = !epilogue.residual.empty();
-  cublasLtEpilogue_t kind = CUBLASLT_EPILOGUE_DEFAULT;
-  if (fused && !weights.bias.empty())
-    kind =
-        epilogue.activation == Activation::gelu_tanh ? CUBLASLT_EPILOGUE_GELU_BIAS : CUBLASLT_EPILOGUE_BIAS;
-  if (epilogue.activation == Activation::gelu_tanh && kind != CUBLASLT_EPILOGUE_GELU_BIAS)
-    throw std::logic_error("a product with GELU needs a bias and an output of its inputs' type");
-  if (adds && (epilogue.activation != Activation::none || epilogue.residual.stride[0] != out.stride[0]))
-    throw std::logic_error(
-        "a product's residual lies in rows as its output, and no activation stands before it");
+namespace detail {
 
-  Matmul matmul(data_type<E>(), data_type<Out>(), rows, inputs, outputs, x.stride[0],
+/// Runs out = x · weightᵀ · scale + residual, which may be null, with an epilogue of cuBLASLt. False if it
+/// lacks this product.
+template <class E, class Operand, class Out>
+bool run_product(Queue& queue, const View<const Operand, 2>& x, const LinearWeights<E, Operand>& weights,
+                 const View<Out, 2>& out, cublasLtEpilogue_t kind, const E* residual) {
+  const Index rows = out.extent[0], outputs = out.extent[1], inputs = x.extent[1];
+  Matmul matmul(data_type<Operand>(), data_type<Out>(), rows, inputs, outputs, x.stride[0],
                 weights.weight.stride[0], out.stride[0]);
+  if constexpr (!std::is_same_v<E, Operand>) {
+    matmul.set(CUBLASLT_MATMUL_DESC_FAST_ACCUM, std::int8_t{1});
+    if (!weights.scale.empty()) matmul.set(CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, weights.scale.data);
+  }
   matmul.set(CUBLASLT_MATMUL_DESC_EPILOGUE, kind);
   if (kind != CUBLASLT_EPILOGUE_DEFAULT) {
     const void* const bias = weights.bias.data;
     matmul.set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
     matmul.set(CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, static_cast<std::int32_t>(data_type<E>()));
   }
-  const Operands operands{weights.weight.data, x.data, adds ? epilogue.residual.data : nullptr, out.data};
+  const Operands operands{weights.weight.data, x.data, residual, out.data};
   const Alignments alignments(operands);
-  const Products::Key key{data_type<E>(),           data_type<Out>(), rows, inputs, outputs,   x.stride[0],
+  const bool adds = residual != nullptr;
+  const Products::Key key{data_type<Operand>(),     data_type<Out>(), rows, inputs, outputs,   x.stride[0],
                           weights.weight.stride[0], out.stride[0],    kind, adds,   alignments};
   Products& products = queue.products();
-  const Algorithm& algorithm = products.algorithm(key, [&] {
-    Trials trials(rows, x.stride[0], out.stride[0], alignments, std::type_identity<E>(),
+  const auto& algorithm = products.find(key, [&] {
+    Trials trials(rows, x.stride[0], out.stride[0], alignments, std::type_identity<Operand>(),
                   std::type_identity<Out>());
     return trials.fastest(products.handle(), matmul, weights.weight.data, adds);
   });
-  check(matmul.run(products.handle(), queue.stream(), products.workspace(), operands, algorithm),
+  if (!algorithm) return false;
+  check(matmul.run(products.handle(), queue.stream(), products.workspace(), operands, *algorithm),
         "Running a product");
-  if (!fused && !weights.bias.empty())
-    kernels::for_each_number(queue.stream(), rows, outputs, kernels::AddBias<E, Out>{weights.bias.data, out});
-  if (epilogue.activation == Activation::silu)
-    kernels::for_each_number(queue.stream(), rows, outputs, kernels::Silu<Out>{out});
+  return true;
+}
+
+/// Whether cuBLASLt adds the residual: it does so before an activation, in the type and rows of the output.
+template <class E, class Out>
+bool product_adds(const Epilogue<E>& epilogue, const View<Out, 2>& out) {
+  return std::is_same_v<E, Out> && epilogue.activation == Activation::none && !epilogue.residual.empty() &&
+         epilogue.residual.stride[0] == out.stride[0];
+}
+
+/// As `run_linear`, by way of `product`: `out` itself, or other memory where `out` holds the residual.
+template <class E, class Operand, class Out>
+void run_linear_by(Queue& queue, const View<Out, 2>& product, const View<const Operand, 2>& x,
+                   const LinearWeights<E, Operand>& weights, const View<Out, 2>& out,
+                   const Epilogue<E>& epilogue) {
+  const bool adds = product_adds(epilogue, out);
+  kernels::EndProduct<E, Out> rest{View<const Out, 2>(product),
+                                   weights.bias.empty() ? nullptr : weights.bias.data, epilogue.activation,
+                                   epilogue.residual, out};
+  if (adds || epilogue.residual.empty()) rest.residual.data = nullptr;
+  const auto run = [&](cublasLtEpilogue_t kind) {
+    return run_product(queue, x, weights, product, kind, adds ? epilogue.residual.data : nullptr);
+  };
+  const bool fuses = std::is_same_v<E, Out> && rest.bias;  // of other types cuBLASLt may lack the bias
+  if (fuses && rest.activation == Activation::gelu_tanh && run(CUBLASLT_EPILOGUE_GELU_BIAS)) {
+    rest.bias = nullptr, rest.activation = Activation::none;
+  } else if (fuses && run(CUBLASLT_EPILOGUE_BIAS)) {
+    rest.bias = nullptr;
+  } else if (!run(CUBLASLT_EPILOGUE_DEFAULT)) {
+    throw std::runtime_error(sentence("cuBLASLt has no product of ", out.extent[0], " rows, ", x.extent[1],
+                                      " → ", out.extent[1], " features in this type."));
+  }
+  if (rest.bias || rest.activation != Activation::none || rest.residual.data)
+    kernels::for_each_number(queue.stream(), out.extent[0], out.extent[1], rest);
+}
+
+/// x (rows, in) → out (rows, out).
+template <class E, class Operand, class Out>
+void run_linear(Queue& queue, const View<const Operand, 2>& x, const LinearWeights<E, Operand>& weights,
+                const View<Out, 2>& out, const Epilogue<E>& epilogue) {
+  const auto* const residual = static_cast<const void*>(epilogue.residual.data);
+  if (epilogue.residual.empty() || residual != out.data || product_adds(epilogue, out))
+    return run_linear_by(queue, out, x, weights, out, epilogue);
+
+  const Index rows = out.extent[0], outputs = out.extent[1];
+  const Index rows_at_once = Products::spare_bytes / (outputs * bytes_of<Out>);
+  if (rows_at_once == 0)
+    throw std::logic_error(sentence("a product's residual lies in its output, in rows of ", outputs,
+                                    " features, which is too many after an activation"));
+  for (Range part{0, 0}; part.end < rows;) {
+    part = {part.end, std::min(part.end + rows_at_once, rows)};
+    const View<Out, 2> spare(static_cast<Out*>(queue.products().spare()), {part.size(), outputs});
+    run_linear_by(queue, spare, x.template slice<0>(part), weights, out.template slice<0>(part),
+                  {epilogue.activation, epilogue.residual.template slice<0>(part)});
+  }
+}
+
+}  // namespace detail
+
+/// x (rows, in) → out (rows, out), in the elements' type or in float32.
+template <class E, class Out>
+void linear(Queue& queue, In<E, 2> x, const LinearWeights<E>& weights, const View<Out, 2>& out,
+            const std::type_identity_t<Epilogue<E>>& epilogue = {}) {
+  if (out.empty()) return;
+  const Index rows = out.extent[0], outputs = out.extent[1], inputs = x.extent[1];
+  const auto span = queue.span(Work{
+      "linear",
+      {rows, inputs, outputs},
+      2.0 * static_cast<double>(rows * inputs * outputs),
+      (rows * inputs + inputs * outputs + (epilogue.residual.empty() ? 0 : rows * outputs)) * bytes_of<E> +
+          rows * outputs * bytes_of<Out>});
+  detail::run_linear(queue, x, weights, out, epilogue);
 }
 
 /// x in place: (rows, features).
@@ -67,8 +127,8 @@ template <class E>
 void activate(Queue& queue, Activation activation, const View<E, 2>& x) {
   const auto span = queue.span(Work{"activate", {x.extent[0], x.extent[1]}, 0, 2 * x.size() * bytes_of<E>});
   if (activation == Activation::none) return;
-  if (activation != Activation::silu) throw std::logic_error("of activations alone, only SiLU has a kernel");
-  kernels::for_each_number(queue.stream(), x.extent[0], x.extent[1], kernels::Silu<E>{x});
+  kernels::for_each_number(queue.stream(), x.extent[0], x.extent[1],
+                           kernels::EndProduct<E, E>{View<const E, 2>(x), nullptr, activation, {}, x});
 }
 
 }  // namespace weft::cuda

@@ -13,10 +13,18 @@ namespace weft::cuda {
 
 namespace detail {
 
+/// Where an empty view has numbers there are none.
+template <class T, int Rank>
+T* numbers_of(const View<T, Rank>& view) {
+  return view.empty() ? nullptr : view.data;
+}
+
 inline kernels::NormConstants norm_constants(const NormWeights& weights, const Modulation& modulation = {}) {
-  const auto& more = modulation.scale.empty() ? modulation.shift : modulation.scale;
-  return {weights.scale.data, weights.shift.data, modulation.scale.data, modulation.shift.data,
-          more.stride[0],     more.stride[1],     modulation.step,       weights.epsilon};
+  const auto table = [](const View<const float, 3>& view) {
+    return kernels::NormConstants::Table{numbers_of(view), view.stride[0], view.stride[1]};
+  };
+  return {numbers_of(weights.scale), numbers_of(weights.shift), table(modulation.scale),
+          table(modulation.shift),   modulation.step,           weights.epsilon};
 }
 
 template <class E>
@@ -24,8 +32,11 @@ kernels::HeadMove<E> head_move(const HeadMove<E>& move) {
   const bool rotates = !move.rotation.cos.empty();
   kernels::HeadMove<E> out{move.from, move.to, move.norm != nullptr, rotates};
   if (move.norm)
-    out.scale = move.norm->scale.data, out.shift = move.norm->shift.data, out.epsilon = move.norm->epsilon;
-  if (rotates) out.angles = {move.rotation.cos.data, move.rotation.sin.data, move.rotation.cos.stride[0]};
+    out.scale = numbers_of(move.norm->scale), out.shift = numbers_of(move.norm->shift),
+    out.epsilon = move.norm->epsilon;
+  if (rotates)
+    out.angles = {move.rotation.cos.data, move.rotation.sin.data, move.rotation.cos.stride[0],
+                  move.rotation.sin.stride[0]};
   return out;
 }
 

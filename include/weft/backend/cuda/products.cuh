@@ -7,6 +7,7 @@
 #include <compare>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <tuple>
@@ -74,6 +75,7 @@ struct Algorithm {
 class Products {
  public:
   static constexpr std::size_t workspace_bytes = 64 << 20;
+  static constexpr Index spare_bytes = 16 << 20;
 
   /// What tells one product from another: types, extents, leading dimensions, epilogue, alignments.
   using Key = std::tuple<int, int, Index, Index, Index, Index, Index, Index, int, bool, Alignments>;
@@ -85,6 +87,11 @@ class Products {
 
   cublasLtHandle_t handle() const { return handle_; }
   void* workspace() const { return workspace_.data(); }
+  /// Memory of `spare_bytes` for a product whose output still holds what is added to it.
+  void* spare() {
+    if (!spare_) spare_ = std::make_unique<Block>(spare_bytes);
+    return spare_->data();
+  }
 
   /// The algorithm of a product, which `choose` finds when it is asked for first, or nothing if there is
   /// none.
@@ -94,17 +101,10 @@ class Products {
     return known != algorithms_.end() ? known->second : algorithms_.emplace(key, choose()).first->second;
   }
 
-  /// The same for a product that cuBLASLt is sure to have.
-  template <class Choose>
-  const Algorithm& algorithm(const Key& key, const Choose& choose) {
-    const std::optional<Algorithm>& found = find(key, choose);
-    if (!found) throw std::runtime_error("cuBLASLt has no algorithm for a product.");
-    return *found;
-  }
-
  private:
   cublasLtHandle_t handle_ = nullptr;
   Block workspace_;
+  std::unique_ptr<Block> spare_;
   std::map<Key, std::optional<Algorithm>> algorithms_;
 };
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <stdexcept>
 
 #include "weft/backend/host/linear.hpp"
 #include "weft/core/merge.hpp"
@@ -59,6 +60,9 @@ inline void attention(Queue& queue, In<float, 4> q, In<float, 4> k, In<float, 4>
               keys = k.extent[0], most = std::min(detail::attention_rows, tokens);
   const bool merges = output == Output::merge;
   if (merges && keys == 0) return;
+  if (merges && lse.data == nullptr)
+    throw std::logic_error(
+        "attention merges by log-sum-exps, and was given none of the output that is there");
 
   const auto head_of = []<class T>(const View<T, 4>& x, Index picture, Index head, Range range) {
     return View<T, 2>(x.data + range.begin * x.stride[0] + picture * x.stride[1] + head * x.stride[2],

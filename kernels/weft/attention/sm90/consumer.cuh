@@ -10,9 +10,9 @@ namespace weft::kernels::sm90 {
 /// In each round the matrix units take the logits of one tile of keys and the output of the one before, and
 /// the warps take exponentials of the new logits while the output is still at work. Consumers begin their
 /// rounds one after the other, so that the exponentials of one fall into the products of another.
-template <class E, int HeadDim, class Tiles>
-struct Consumer : Layout<E, HeadDim, Tiles> {
-  using L = Layout<E, HeadDim, Tiles>;
+template <class E, int HeadDim, TilingName name>
+struct Consumer : Layout<E, HeadDim, name> {
+  using L = Layout<E, HeadDim, name>;
   using L::keys, L::stages, L::sharing, L::parts, L::k_steps;
 
   using Weights = std::uint32_t[keys / 4];  // (64, keys), two a register

@@ -22,9 +22,9 @@ BoxMaps box_maps(View<const E, 4> view, const char* name) {
   return maps;
 }
 
-template <class E, int HeadDim, class Tiles>
-struct Producer : Layout<E, HeadDim, Tiles> {
-  using L = Layout<E, HeadDim, Tiles>;
+template <class E, int HeadDim, TilingName name>
+struct Producer : Layout<E, HeadDim, name> {
+  using L = Layout<E, HeadDim, name>;
 
   /// Fetches the rows of `to` from `row` on; `full` waits for all `Rows`, from whichever block of the cluster
   /// they come.

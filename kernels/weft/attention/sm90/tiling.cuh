@@ -1,50 +1,11 @@
-// How attention on sm_90a is cut into tiles, and what its warpgroups share.
+// What the warpgroups of attention on sm_90a share, and which tiles they take.
 #pragma once
 
 #include "weft/attention/result.cuh"
+#include "weft/attention/sm90/choice.hpp"
 #include "weft/sm90/tma.cuh"
 
 namespace weft::kernels::sm90 {
-
-/// Found by measurement, see NOTES.md. The blocks of a cluster either fetch the same keys and values for each
-/// other, or take a part of the keys each, for the same queries.
-template <int HeadDim>
-struct Tiling {
-  static constexpr int consumers = 2;  // warpgroups, each with 64 queries
-  static constexpr int keys = HeadDim <= 96 ? 128 : 96;
-  static constexpr int stages = 3;           // of the rings of keys and values
-  static constexpr int sharing = 2;          // blocks that fetch keys and values for each other
-  static constexpr int parts = 1;            // of the keys
-  static constexpr double key_cost = 1;      // beside those of other tilings
-  static constexpr double start_cost = 300;  // what a tile of queries takes besides its keys, in keys
-};
-
-/// Fewer keys a tile, for where that leaves less of the last one empty.
-template <int HeadDim>
-struct NarrowTiling : Tiling<HeadDim> {
-  static constexpr int keys = Tiling<HeadDim>::keys - 16;
-  static constexpr double key_cost = 1.05;
-};
-
-/// For queries that do not suffice for all multiprocessors.
-template <int HeadDim>
-struct SplitTiling : Tiling<HeadDim> {
-  static constexpr int sharing = 1;
-  static constexpr int parts = 2;
-  static constexpr double key_cost = 1.2;
-  static constexpr double start_cost = 700;
-};
-
-/// More queries a block: faster where there are so many that the coarser tiles still spread evenly.
-struct TallTiling {
-  static constexpr int consumers = 3;
-  static constexpr int keys = 64;
-  static constexpr int stages = 3;
-  static constexpr int sharing = 2;
-  static constexpr int parts = 1;
-  static constexpr double key_cost = 0.945;
-  static constexpr double start_cost = 345;
-};
 
 template <class E>
 struct Problem {
@@ -71,11 +32,13 @@ struct KeyTiles {
 };
 
 /// The sizes that follow from a tiling.
-template <class E, int HeadDim, class Tiles>
-struct Layout : Tiles {
-  using Tiles::consumers, Tiles::keys, Tiles::stages, Tiles::sharing, Tiles::parts;
-  static constexpr int cluster = sharing * parts;
-  static constexpr int rows = 64 * consumers;
+template <class E, int HeadDim, TilingName name>
+struct Layout {
+  static constexpr Tiling tiling = tiling_of(name, HeadDim);
+  static constexpr int consumers = tiling.consumers, keys = tiling.keys, stages = tiling.stages;
+  static constexpr int sharing = tiling.sharing, parts = tiling.parts;
+  static constexpr int cluster = tiling.cluster();
+  static constexpr int rows = tiling.rows();
   static constexpr int boxes = (HeadDim + box_columns - 1) / box_columns;  // side by side
   static constexpr int k_steps = (HeadDim + 15) / 16;
   static constexpr int threads = 128 * (consumers + 1);

@@ -1,0 +1,160 @@
+// What attention does on every backend, against float64.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+#include "placed.hpp"
+#include "weft/core/merge.hpp"
+
+namespace conformance {
+
+struct AttentionCase {
+  Index queries, keys;
+  Index pictures = 2, heads = 3, head_dim = 16;
+  double deviation = 1;  // of queries and keys
+};
+
+/// Those that the backend takes; in half precision it is compiled for one of them.
+template <class B>
+std::vector<Index> head_dims() {
+  if constexpr (requires(typename B::Queue & queue) { queue.workers(); }) return {1, 11, 16, 88};
+  if constexpr (std::is_same_v<typename B::Element, float>) return {8, 16, 88, 128};
+  return {16};
+}
+
+template <class B>
+class AttentionCheck {
+  using E = typename B::Element;
+  using Queue = typename B::Queue;
+
+ public:
+  AttentionCheck(Queue& queue, const AttentionCase& asked)
+      : head_dim_(asked.head_dim),
+        q_(random(queue, 41, asked.queries, asked, head_gap, asked.deviation)),
+        k_(random(queue, 42, asked.keys, asked, 2 * head_gap, asked.deviation)),
+        v_(random(queue, 43, asked.keys, asked, 0, 1)),
+        out_(queue, {asked.queries, asked.pictures, asked.heads, asked.head_dim}, 3 * head_gap),
+        lse_(queue, {asked.queries, asked.pictures, asked.heads}, 1) {}
+
+  void attend(Queue& queue, weft::Range keys, weft::Output output = weft::Output::replace,
+              bool with_lse = true) {
+    attention(queue, q_.view(), k_.view().template slice<0>(keys), v_.view().template slice<0>(keys),
+              out_.view(), with_lse ? lse_.view() : View<float, 3>(), output);
+  }
+
+  /// Against attention over all keys.
+  void check(Queue& queue, bool with_lse = true) {
+    std::vector<double> sums(static_cast<std::size_t>(head_dim_));
+    CHECK(error(out_.after(queue), [&](Index t, Index p, Index h, Index d) {
+            if (d == 0) sums = expected(t, p, h);
+            return sums[static_cast<std::size_t>(d)];
+          }) <= 2 * rounding<E>);
+    CHECK(out_.gaps_untouched());
+    const View<const float, 3> lse = lse_.after(queue);
+    if (with_lse)
+      CHECK(error(lse, [this](Index t, Index p, Index h) { return expected_lse(t, p, h); }) <= 1e-4);
+    CHECK(lse_.gaps_untouched());
+  }
+
+ private:
+  static Placed<B, E, 4> random(Queue& queue, unsigned seed, Index tokens, const AttentionCase& asked,
+                                Index gap_after, double deviation) {
+    return Placed<B, E, 4>::random(queue, seed, {tokens, asked.pictures, asked.heads, asked.head_dim},
+                                   gap_after, deviation);
+  }
+
+  std::vector<double> logits(Index t, Index p, Index h) const {
+    std::vector<double> out;
+    for (Index key = 0; key < k_.before().extent[0]; ++key) {
+      double sum = 0;
+      for (Index d = 0; d < head_dim_; ++d)
+        sum += number(q_.before()[t][p][h][d]) * number(k_.before()[key][p][h][d]);
+      out.push_back(sum / std::sqrt(static_cast<double>(head_dim_)));
+    }
+    return out;
+  }
+
+  double expected_lse(Index t, Index p, Index h) const {
+    double highest = -std::numeric_limits<double>::infinity(), sum = 0;
+    const std::vector<double> all = logits(t, p, h);
+    for (const double logit : all) highest = std::max(highest, logit);
+    for (const double logit : all) sum += std::exp(logit - highest);
+    return all.empty() ? highest : highest + std::log(sum);
+  }
+
+  std::vector<double> expected(Index t, Index p, Index h) const {
+    std::vector<double> out(static_cast<std::size_t>(head_dim_));
+    const double lse = expected_lse(t, p, h);
+    const std::vector<double> all = logits(t, p, h);
+    for (std::size_t key = 0; key < all.size(); ++key)
+      for (Index d = 0; d < head_dim_; ++d)
+        out[static_cast<std::size_t>(d)] +=
+            std::exp(all[key] - lse) * number(v_.before()[static_cast<Index>(key)][p][h][d]);
+    return out;
+  }
+
+  Index head_dim_;
+  Placed<B, E, 4> q_, k_, v_, out_;
+  Placed<B, float, 3> lse_;
+};
+
+TEST_CASE_TEMPLATE_DEFINE("attention: softmax of the products, with and without the log-sum-exp", B,
+                          attention_conformance) {
+  on_queues<B>([](typename B::Queue& queue) {
+    for (const Index head_dim : head_dims<B>())
+      for (const Index queries : {0, 1, 63, 65, 130})
+        for (const Index keys : {0, 1, 7, 70, 150})
+          for (const bool with_lse : {true, false}) {
+            CAPTURE(head_dim);
+            CAPTURE(queries);
+            CAPTURE(keys);
+            AttentionCheck<B> check(queue, {queries, keys, 1 + queries % 2, 2, head_dim});
+            check.attend(queue, {0, keys}, weft::Output::replace, with_lse);
+            check.check(queue, with_lse);
+          }
+  });
+}
+
+TEST_CASE_TEMPLATE_DEFINE("attention: large logits do not overflow", B, attention_logits_conformance) {
+  on_queues<B>([](typename B::Queue& queue) {
+    AttentionCheck<B> check(queue, {.queries = 40, .keys = 90, .deviation = 6});
+    check.attend(queue, {0, 90});
+    check.check(queue);
+  });
+}
+
+TEST_CASE_TEMPLATE_DEFINE(
+    "attention: parts of the keys merge into attention over all of them, empty parts too", B,
+    attention_merge_conformance) {
+  using Parts = std::vector<weft::Range>;
+  on_queues<B>([](typename B::Queue& queue) {
+    for (const Parts& parts : {Parts{{0, 5}, {5, 6}, {6, 23}}, Parts{{0, 0}, {0, 11}, {11, 23}},
+                               Parts{{0, 23}, {23, 23}}, Parts{{0, 0}, {0, 0}, {0, 23}}}) {
+      AttentionCheck<B> check(queue, {60, 23});
+      auto output = weft::Output::replace;
+      for (const weft::Range& part : parts)
+        check.attend(queue, part, std::exchange(output, weft::Output::merge));
+      check.check(queue);
+    }
+    AttentionCheck<B> nothing(queue, {60, 0});
+    nothing.attend(queue, {0, 0});
+    nothing.attend(queue, {0, 0}, weft::Output::merge);
+    nothing.check(queue);
+  });
+}
+
+TEST_CASE_TEMPLATE_DEFINE("attention: cannot merge without the log-sum-exp of what is there", B,
+                          attention_contract_conformance) {
+  on_queues<B>([](typename B::Queue& queue) {
+    AttentionCheck<B> check(queue, {6, 7});
+    CHECK_THROWS_WITH_AS(check.attend(queue, {0, 7}, weft::Output::merge, false),
+                         "attention merges by log-sum-exps, and was given none of the output that is there",
+                         std::logic_error);
+  });
+}
+
+}  // namespace conformance

@@ -1,0 +1,188 @@
+// Tensors in a backend's memory, with gaps between their rows, for what holds on every backend.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <type_traits>
+#include <vector>
+
+#include "weft/core/view.hpp"
+
+namespace conformance {
+
+using weft::Index;
+using weft::View;
+
+template <class T>
+double number(T x) {
+  if constexpr (std::is_same_v<T, double>) {
+    return x;
+  } else {
+    return static_cast<float>(x);
+  }
+}
+
+/// What a number may be off by, beside 1 + its own magnitude, after a few roundings to T.
+template <class T>
+constexpr double rounding = sizeof(T) == 4 || sizeof(T) == 8 ? 1e-5
+                            : sizeof(T) == 1                 ? 0.07
+                                                             : 1.2e-2;
+
+/// Elements between rows: as odd as every backend takes them.
+template <class T>
+constexpr Index gap = sizeof(T) == 1   ? 16
+                      : sizeof(T) == 2 ? 2
+                                       : 3;
+
+/// Between rows of heads, which begin at multiples of 16 bytes.
+constexpr Index head_gap = 8;
+
+/// Calls body with queues of the backend: on the host with one worker, and with several.
+template <class B, class Body>
+void on_queues(const Body& body) {
+  if constexpr (requires(typename B::Queue & queue) { queue.workers(); }) {
+    for (const int workers : {1, 3}) {
+      typename B::Queue queue(workers);
+      body(queue);
+    }
+  } else {
+    typename B::Queue queue;
+    body(queue);
+  }
+}
+
+/// Returns when all that was queued before is done.
+template <class Queue>
+void wait(Queue& queue) {
+  if constexpr (requires { queue.synchronize(); }) queue.synchronize();
+}
+
+/// A tensor with `gap` numbers after each row, and after each row of rows. `before` is what it held at first,
+/// and `after` what it holds once it is fetched.
+template <class B, class T, int Rank>
+class Placed {
+ public:
+  using Queue = typename B::Queue;
+  using Extents = std::array<Index, Rank>;
+
+  Placed(Queue& queue, const Extents& extents, Index gap_after = 0) : Placed(layout(extents, gap_after)) {
+    send(queue);
+  }
+
+  /// Normal numbers that T holds; another seed, other numbers.
+  static Placed random(Queue& queue, unsigned seed, const Extents& extents, Index gap_after = 0,
+                       double deviation = 1) {
+    Placed out(layout(extents, gap_after));
+    std::mt19937 generator(seed);
+    std::normal_distribution<double> normal(0, deviation);
+    out.for_each([&](T& x) { x = static_cast<T>(static_cast<float>(normal(generator))); });
+    out.send(queue);
+    return out;
+  }
+
+  /// In the backend's memory.
+  View<T, Rank> view() const { return at(memory_.view(std::array{memory_.size()}).data); }
+  View<const T, Rank> before() const { return at(before_.data()); }
+
+  /// Fetches what the backend has now.
+  View<const T, Rank> after(Queue& queue) { return after(queue, view()); }
+  /// The same as `part` sees it, which lies in this memory.
+  template <class U, int R>
+  View<const U, R> after(Queue& queue, const View<U, R>& part) {
+    after_ = before_;
+    copy_bytes(queue, bytes(memory_.view(std::array{memory_.size()}).data),
+               bytes(const_cast<T*>(after_.data())));
+    wait(queue);
+    const auto offset = reinterpret_cast<const std::byte*>(part.data) -
+                        reinterpret_cast<const std::byte*>(memory_.view(std::array{memory_.size()}).data);
+    return {reinterpret_cast<const U*>(reinterpret_cast<const std::byte*>(after_.data()) + offset),
+            part.extent, part.stride};
+  }
+
+  /// Whether what was fetched last has in its gaps what was there before.
+  bool gaps_untouched() const {
+    std::vector<T> found = after_;
+    visit(View<T, Rank>(found.data(), extents_, strides_),
+          [&](T& x) { std::memset(static_cast<void*>(&x), filler, sizeof x); });
+    const auto* const raw = reinterpret_cast<const unsigned char*>(found.data());
+    return std::all_of(raw, raw + found.size() * sizeof(T),
+                       [](unsigned char byte) { return byte == filler; });
+  }
+
+ private:
+  static constexpr unsigned char filler = 0x5a;
+
+  struct Shape {
+    Extents extents, strides;
+    Index size;
+  };
+
+  static Shape layout(const Extents& extents, Index gap_after) {
+    Shape out{extents, {}, 1};
+    for (std::size_t d = Rank; d-- > 0;)
+      out.strides[d] = out.size, out.size = out.size * extents[d] + gap_after;
+    return out;
+  }
+
+  explicit Placed(const Shape& shape)
+      : extents_(shape.extents), strides_(shape.strides), before_(static_cast<std::size_t>(shape.size)) {
+    std::memset(static_cast<void*>(before_.data()), filler, before_.size() * sizeof(T));
+  }
+
+  void send(Queue& queue) {
+    memory_ = typename B::template Buffer<T>(queue, static_cast<Index>(before_.size()));
+    copy_bytes(queue, bytes(before_.data()), bytes(memory_.view(std::array{memory_.size()}).data));
+    wait(queue);
+  }
+
+  template <class U>
+  View<U, Rank> at(U* data) const {
+    return {data, extents_, strides_};
+  }
+  View<std::byte, 1> bytes(T* data) const {
+    return {reinterpret_cast<std::byte*>(data), {static_cast<Index>(before_.size() * sizeof(T))}};
+  }
+
+  template <class Body>
+  void for_each(const Body& body) {
+    visit(View<T, Rank>(before_.data(), extents_, strides_), body);
+  }
+  template <int R, class Body>
+  static void visit(const View<T, R>& x, const Body& body) {
+    for (Index i = 0; i < x.extent[0]; ++i) {
+      if constexpr (R == 1) {
+        body(x[i]);
+      } else {
+        visit(x[i], body);
+      }
+    }
+  }
+
+  Extents extents_, strides_;
+  std::vector<T> before_, after_;
+  typename B::template Buffer<T> memory_;
+};
+
+/// The largest |x − expected(indices...)| / (1 + |expected|); infinite where there is a NaN.
+template <class T, int Rank, class Expected, class... Indices>
+double error(const View<T, Rank>& x, const Expected& expected, Indices... at) {
+  double worst = 0;
+  for (Index i = 0; i < x.extent[0]; ++i) {
+    if constexpr (Rank == 1) {
+      const double wanted = expected(at..., i), is = number(x[i]);
+      if (is == wanted) continue;
+      const double off = std::abs(is - wanted) / (1 + std::abs(wanted));
+      worst = std::max(worst, std::isnan(off) ? std::numeric_limits<double>::infinity() : off);
+    } else {
+      worst = std::max(worst, error(x[i], expected, at..., i));
+    }
+  }
+  return worst;
+}
+
+}  // namespace conformance

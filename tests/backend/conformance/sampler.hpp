@@ -1,0 +1,118 @@
+// What the sampler's operators do on every backend, against float64.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <vector>
+
+#include "placed.hpp"
+#include "weft/core/noise.hpp"
+#include "weft/core/picture.hpp"
+#include "weft/core/step.hpp"
+
+namespace conformance {
+
+constexpr std::array<Index, 3> state_extents{21, 3, 5};
+
+struct Sums {
+  double first = 0, squares = 0;
+
+  double deviation(double count) const {
+    const double mean = first / count;
+    return std::sqrt(squares / count - mean * mean);
+  }
+};
+
+/// Of a picture.
+inline Sums sums_of(const View<const float, 3>& x, Index picture) {
+  Sums out;
+  for (Index t = 0; t < x.extent[0]; ++t)
+    for (Index f = 0; f < x.extent[2]; ++f) {
+      const double value = number(x[t][picture][f]);
+      out.first += value, out.squares += value * value;
+    }
+  return out;
+}
+
+TEST_CASE_TEMPLATE_DEFINE("noise: is that of the elements, wherever they are", B, noise_conformance) {
+  on_queues<B>([](typename B::Queue& queue) {
+    constexpr weft::PictureShape shape{4, 8, 12, 2};
+    const Placed<B, std::uint64_t, 1> seed(queue, {1});
+    constexpr std::uint64_t number_of_seed = 42;
+    copy_bytes(queue, View<const std::byte, 1>(reinterpret_cast<const std::byte*>(&number_of_seed), {8}),
+               View<std::byte, 1>(reinterpret_cast<std::byte*>(seed.view().data), {8}));
+    for (const weft::Range tokens : {weft::Range{0, 24}, weft::Range{5, 13}, weft::Range{7, 7}}) {
+      Placed<B, float, 3> out(queue, {tokens.size(), 2, 16}, 3);
+      noise(queue, seed.view().data, weft::Step{.ahead = 7}, shape, 1, tokens, out.view());
+      CHECK(error(out.after(queue), [&](Index t, Index p, Index f) {
+              const Index element = shape.element(1 + p, tokens.begin + t, f);
+              return weft::normal(number_of_seed, 7, static_cast<std::uint64_t>(element));
+            }) <= 1e-6);
+      CHECK(out.gaps_untouched());
+    }
+  });
+}
+
+TEST_CASE_TEMPLATE_DEFINE("guide: away from the negative prediction", B, guide_conformance) {
+  on_queues<B>([](typename B::Queue& queue) {
+    const auto negative = Placed<B, float, 3>::random(queue, 61, state_extents, 2);
+    auto positive = Placed<B, float, 3>::random(queue, 62, state_extents, 1);
+    const Placed<B, float, 1> scale(queue, {1});
+    fill(queue, 4.5f, scale.view());
+    guide(queue, negative.view(), scale.view().data, positive.view());
+    CHECK(error(positive.after(queue), [&](Index t, Index p, Index f) {
+            const double less = number(negative.before()[t][p][f]);
+            return less + 4.5 * (number(positive.before()[t][p][f]) - less);
+          }) <= rounding<float>);
+    CHECK(positive.gaps_untouched());
+    guide(queue, negative.view().template slice<0>({2, 2}), scale.view().data,
+          positive.view().template slice<0>({2, 2}));
+  });
+}
+
+TEST_CASE_TEMPLATE_DEFINE("moments: every picture's sum and sum of squares, always the same bits", B,
+                          moments_conformance) {
+  on_queues<B>([](typename B::Queue& queue) {
+    for (const Index tokens : {0, 21, 700}) {
+      const auto x = Placed<B, float, 3>::random(queue, 63, {tokens, 3, 5}, 2);
+      Placed<B, double, 2> out(queue, {3, 2}, 1), again(queue, {3, 2});
+      moments(queue, x.view(), out.view());
+      moments(queue, x.view(), again.view());
+      CHECK(error(out.after(queue), [&](Index p, Index i) {
+              const Sums sums = sums_of(x.before(), p);
+              return i ? sums.squares : sums.first;
+            }) <= 1e-12);
+      CHECK(out.gaps_untouched());
+      const auto first = out.after(queue);
+      CHECK(error(again.after(queue), [&](Index p, Index i) { return first[p][i]; }) == 0);
+    }
+  });
+}
+
+TEST_CASE_TEMPLATE_DEFINE("rescale: moves the deviation over all patches towards the reference's", B,
+                          rescale_conformance) {
+  on_queues<B>([](typename B::Queue& queue) {
+    for (const float amount : {0.0f, 0.7f, 1.0f}) {
+      const auto reference = Placed<B, float, 3>::random(queue, 64, state_extents);
+      auto x = Placed<B, float, 3>::random(queue, 65, state_extents, 1, 3);
+      const Placed<B, float, 1> rescales(queue, {1});
+      fill(queue, amount, rescales.view());
+      Placed<B, double, 3> of_x(queue, {2, 3, 2}), of_reference(queue, {2, 3, 2});
+      for (Index patch = 0; patch < 2; ++patch) {
+        const weft::Range part = weft::split(state_extents[0], 2, patch);
+        moments(queue, x.view().template slice<0>(part), of_x.view()[patch]);
+        moments(queue, reference.view().template slice<0>(part), of_reference.view()[patch]);
+      }
+      constexpr Index count = state_extents[0] * state_extents[2];
+      rescale(queue, of_x.view(), of_reference.view(), count, rescales.view().data, x.view());
+      CHECK(error(x.after(queue), [&](Index t, Index p, Index f) {
+              const double ratio =
+                  sums_of(reference.before(), p).deviation(count) / sums_of(x.before(), p).deviation(count);
+              return number(x.before()[t][p][f]) * (amount * ratio + 1 - amount);
+            }) <= rounding<float>);
+      CHECK(x.gaps_untouched());
+    }
+  });
+}
+
+}  // namespace conformance

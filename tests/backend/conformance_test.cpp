@@ -1,0 +1,32 @@
+// The Host backend does what operators.hpp says.
+#include "conformance/attention.hpp"
+#include "conformance/copies.hpp"
+#include "conformance/heads.hpp"
+#include "conformance/linear.hpp"
+#include "conformance/norm.hpp"
+#include "conformance/sampler.hpp"
+#include "weft/backend/host.hpp"
+
+namespace conformance {
+
+TEST_CASE_TEMPLATE_INVOKE(linear_conformance, weft::Host);
+TEST_CASE_TEMPLATE_INVOKE(linear_slice_conformance, weft::Host);
+TEST_CASE_TEMPLATE_INVOKE(activate_conformance, weft::Host);
+TEST_CASE_TEMPLATE_INVOKE(norm_conformance, weft::Host);
+TEST_CASE_TEMPLATE_INVOKE(norm_pair_conformance, weft::Host);
+TEST_CASE_TEMPLATE_INVOKE(norm_offset_conformance, weft::Host);
+TEST_CASE_TEMPLATE_INVOKE(norm_rotate_conformance, weft::Host);
+TEST_CASE_TEMPLATE_INVOKE(move_heads_conformance, weft::Host);
+TEST_CASE_TEMPLATE_INVOKE(attention_conformance, weft::Host);
+TEST_CASE_TEMPLATE_INVOKE(attention_logits_conformance, weft::Host);
+TEST_CASE_TEMPLATE_INVOKE(attention_merge_conformance, weft::Host);
+TEST_CASE_TEMPLATE_INVOKE(attention_contract_conformance, weft::Host);
+TEST_CASE_TEMPLATE_INVOKE(copy_conformance, weft::Host);
+TEST_CASE_TEMPLATE_INVOKE(fill_conformance, weft::Host);
+TEST_CASE_TEMPLATE_INVOKE(upload_conformance, weft::Host);
+TEST_CASE_TEMPLATE_INVOKE(noise_conformance, weft::Host);
+TEST_CASE_TEMPLATE_INVOKE(guide_conformance, weft::Host);
+TEST_CASE_TEMPLATE_INVOKE(moments_conformance, weft::Host);
+TEST_CASE_TEMPLATE_INVOKE(rescale_conformance, weft::Host);
+
+}  // namespace conformance

@@ -1,0 +1,32 @@
+// The Cuda backends do what operators.hpp says, attention apart, which takes long to compile.
+#include "conformance/copies.hpp"
+#include "conformance/heads.hpp"
+#include "conformance/linear.hpp"
+#include "conformance/norm.hpp"
+#include "conformance/sampler.hpp"
+#include "weft/backend/cuda.cuh"
+
+namespace conformance {
+
+using Float = weft::Cuda<float>;
+using Bfloat16 = weft::Cuda<__nv_bfloat16>;
+using Half = weft::Cuda<__half>;
+using E4m3 = weft::Cuda<__nv_fp8_e4m3>;
+
+TEST_CASE_TEMPLATE_INVOKE(linear_conformance, Float, Bfloat16, Half, E4m3);
+TEST_CASE_TEMPLATE_INVOKE(linear_slice_conformance, Float, Bfloat16, Half);
+TEST_CASE_TEMPLATE_INVOKE(activate_conformance, Float, Bfloat16, Half);
+TEST_CASE_TEMPLATE_INVOKE(norm_conformance, Float, Bfloat16, Half, E4m3);
+TEST_CASE_TEMPLATE_INVOKE(norm_pair_conformance, Float, Bfloat16, Half, E4m3);
+TEST_CASE_TEMPLATE_INVOKE(norm_offset_conformance, Float, Bfloat16, Half);
+TEST_CASE_TEMPLATE_INVOKE(norm_rotate_conformance, Float, Bfloat16, Half);
+TEST_CASE_TEMPLATE_INVOKE(move_heads_conformance, Float, Bfloat16, Half);
+TEST_CASE_TEMPLATE_INVOKE(copy_conformance, Float, Bfloat16, Half);
+TEST_CASE_TEMPLATE_INVOKE(fill_conformance, Float, Bfloat16, Half);
+TEST_CASE_TEMPLATE_INVOKE(upload_conformance, Float, Bfloat16, Half);
+TEST_CASE_TEMPLATE_INVOKE(noise_conformance, Float);
+TEST_CASE_TEMPLATE_INVOKE(guide_conformance, Float);
+TEST_CASE_TEMPLATE_INVOKE(moments_conformance, Float);
+TEST_CASE_TEMPLATE_INVOKE(rescale_conformance, Float);
+
+}  // namespace conformance

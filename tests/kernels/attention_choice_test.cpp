@@ -1,0 +1,86 @@
+// Which tiling attention on sm_90a takes for the shapes of HunyuanDiT: 16 heads of 88, with guidance two
+// images.
+#include "weft/attention/sm90/choice.hpp"
+
+#include <doctest/doctest.h>
+
+#include <set>
+#include <string>
+#include <vector>
+
+using weft::Index;
+using namespace weft::kernels::sm90;
+
+namespace {
+
+constexpr int head_dim = 88, h100_sxm = 132, h100_pcie = 114;
+constexpr Index text = 333;  // keys
+
+struct Expected {
+  const char* of;
+  Index queries, keys, sequences;
+  std::string on_sxm, on_pcie;
+};
+
+// 1024 px are 4096 tokens, 2048 px 16384. An image's own attention is split by cfg2 into one image a rank, by
+// ulysses2 into half of the heads, by ring2 into half of the queries and, at a time, of the keys.
+const std::vector<Expected> flagship{
+    {"1024 px", 4096, 4096, 32, "wide", "wide"},
+    {"1024 px, cfg2 or ulysses2", 4096, 4096, 16, "wide", "wide"},
+    {"1024 px, ring2", 2048, 2048, 32, "wide", "wide"},
+    {"1024 px, cfg2 ulysses2", 4096, 4096, 8, "wide", "tall"},
+    {"1024 px, cfg2, a patch of 8", 512, 4096, 16, "split", "wide"},
+    {"1024 px, text", 4096, text, 32, "narrow", "narrow"},
+    {"1024 px, text, cfg2", 4096, text, 16, "narrow", "narrow"},
+    {"1024 px, text, ulysses2 or ring2", 2048, text, 32, "narrow", "narrow"},
+    {"1024 px, text, cfg2, a patch of 8", 512, text, 16, "narrow", "narrow"},
+    {"2048 px", 16384, 16384, 32, "tall", "tall"},
+    {"2048 px, cfg2 or ulysses2", 16384, 16384, 16, "tall", "wide"},
+    {"2048 px, ring2", 8192, 8192, 32, "tall", "wide"},
+    {"2048 px, cfg2 ulysses2", 16384, 16384, 8, "wide", "wide"},
+    {"2048 px, text", 16384, text, 32, "narrow", "narrow"},
+    {"2048 px, text, cfg2", 16384, text, 16, "narrow", "narrow"},
+    {"2048 px, text, ulysses2 or ring2", 8192, text, 32, "narrow", "narrow"},
+};
+
+constexpr TilingName names[] = {TilingName::wide, TilingName::narrow, TilingName::split, TilingName::tall};
+
+}  // namespace
+
+TEST_CASE("attention's choice: the tilings of the flagship shapes") {
+  std::set<std::string> taken;
+  for (const Expected& expected : flagship) {
+    CAPTURE(expected.of);
+    const AttentionSize size{expected.queries, expected.keys, expected.sequences, head_dim};
+    CHECK(to_string(choose(size, h100_sxm).tiling) == expected.on_sxm);
+    CHECK(to_string(choose(size, h100_pcie).tiling) == expected.on_pcie);
+    taken.insert(expected.on_sxm);
+  }
+  CHECK(taken.size() == std::size(names));
+}
+
+TEST_CASE("attention's choice: is the cheapest that runs") {
+  for (const int head : {16, 88, 96, 128})
+    for (const Index queries : {1, 5, 128, 700, 5000, 16384})
+      for (const Index keys : {1, 128, 129, 333, 16384})
+        for (const Index sequences : {1, 16, 64})
+          for (const int multiprocessors : {1, 78, 132}) {
+            const AttentionSize size{queries, keys, sequences, head};
+            const Plan best = choose(size, multiprocessors);
+            CHECK(best.runs());
+            for (const TilingName name : names) CHECK(best.cost <= plan(name, size, multiprocessors).cost);
+            CHECK((best.tiling != TilingName::tall || head <= 88));
+          }
+}
+
+TEST_CASE(
+    "attention's choice: keys are split only where every cluster runs at once and every part has keys") {
+  CHECK(plan(TilingName::split, {512, 4096, 16, head_dim}, h100_sxm).runs());
+  CHECK_FALSE(plan(TilingName::split, {512, 128, 16, head_dim}, h100_sxm).runs());
+  CHECK_FALSE(plan(TilingName::split, {1024, 4096, 16, head_dim}, h100_sxm).runs());
+}
+
+TEST_CASE("attention's choice: reads well") {
+  CHECK(to_string(choose({16384, 16384, 32, head_dim}, h100_sxm)) == "tall: 1376 clusters, 66 at once");
+  CHECK(to_string(plan(TilingName::split, {512, 128, 16, head_dim}, h100_sxm)) == "split: does not run");
+}
