@@ -2,6 +2,8 @@
 // which data flows.
 #pragma once
 
+#include "weft/version.hpp"
+
 #include "weft/core/error.hpp"
 #include "weft/core/picture.hpp"
 #include "weft/core/tensor.hpp"
