@@ -23,7 +23,8 @@ target_compile_options(weft_cuda INTERFACE $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20
   -Xcompiler=-Wall,-Wextra>)
 
 find_package(NCCL 2.19 QUIET)
-option(WEFT_NCCL "Build what needs NCCL" "${NCCL_FOUND}")
+weft_option(WEFT_NCCL "Build what needs NCCL" NCCL_FOUND)
+weft_need(WEFT_NCCL NCCL_FOUND "NCCL of 2.19 or newer, such as Debian's libnccl-dev or the folder NCCL_ROOT")
 if(WEFT_NCCL)
   find_package(NCCL 2.19 REQUIRED)
   add_library(weft_nccl INTERFACE)
