@@ -1,7 +1,9 @@
 # libpng from its sources, with as much of zlib as it calls.
 enable_language(C)
-weft_fetch(zlib DEBIAN zlib1g-dev GIT https://github.com/madler/zlib.git TAG v1.2.13)
-weft_fetch(libpng DEBIAN libpng-dev GIT https://github.com/pnggroup/libpng.git TAG v1.6.39)
+weft_fetch(zlib DEBIAN zlib1g-dev GIT https://github.com/madler/zlib.git TAG v1.2.13
+  COMMIT 04f42ceca40f73e2978b50e93806c2a18c1281fc)
+weft_fetch(libpng DEBIAN libpng-dev GIT https://github.com/pnggroup/libpng.git TAG v1.6.39
+  COMMIT 07b8803110da160b158ebfef872627da6c85cbdf)
 
 file(GLOB sources ${zlib_SOURCE}/*.c ${libpng_SOURCE}/png*.c)
 list(FILTER sources EXCLUDE REGEX "/(gz[a-z]*|pngtest)\\.c$")

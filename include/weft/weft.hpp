@@ -17,7 +17,9 @@
 #include "weft/io/word_table.hpp"
 
 #include "weft/backend/backend.hpp"
+#ifndef __CUDACC__  // a CUDA unit that wants the Host backend, and Eigen with it, includes it itself
 #include "weft/backend/host.hpp"
+#endif
 
 #include "weft/comm/launch.hpp"
 #include "weft/comm/mesh.hpp"

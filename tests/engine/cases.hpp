@@ -54,8 +54,8 @@ struct TrafficLoop {
   /// Ulysses: 4 (N − 1) / N² of the activations a rank and block; Ring: 2 (N − 1) / N; folded PipeFusion: the
   /// activations once at the ends and twice in between; CfgParallel: one prediction a step.
   std::vector<Sending> sendings(int n) const {
-    const weft::Index activations = 2 * 64 * golden.model.shape().width * 4;  // of both branches, in float32
-    const weft::Index blocks = golden.model.shape().blocks;
+    const weft::Index activations = 2 * 64 * golden.shape().width * 4;  // of both branches, in float32
+    const weft::Index blocks = golden.shape().blocks;
     const weft::Index ulysses = steps * 4 * (n - 1) * activations * blocks / (n * n);
     const weft::Index ring = steps * 2 * (n - 1) * activations * blocks / n;
     const weft::Index pipe = steps * activations, cfg = steps * 4 * 16 * 16 * 4;

@@ -1,10 +1,10 @@
 // Weights that are copied from another CUDA device, where there are two, against weights that were read.
 #include <doctest/doctest.h>
 
+#include "golden.hpp"
 #include "weft/backend/cuda.cuh"
 #include "weft/comm/peer/launch.cuh"
 #include "weft/comm/solo.hpp"
-#include "worlds.cpp"  // here too: nvcc lays out some lambdas otherwise than the host compiler, so no mixing
 
 namespace {
 

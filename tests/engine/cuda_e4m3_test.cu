@@ -4,7 +4,6 @@
 #include "staleness.hpp"
 #include "weft/backend/cuda.cuh"
 #include "weft/comm/solo.hpp"
-#include "worlds.cpp"  // here too: nvcc lays out some lambdas otherwise than the host compiler, so no mixing
 
 namespace {
 

@@ -8,7 +8,6 @@
 
 #include "weft/weft.hpp"
 
-using Model = weft::HunyuanDiT<weft::Host>;
 using Prompt = weft::HunyuanPrompt;
 using Full = weft::DataParallel<weft::CfgParallel<weft::PipeFusion<weft::Ulysses<weft::Ring<>>>>>;
 
@@ -36,13 +35,15 @@ inline std::vector<Prompt> prompts_of(const weft::SafeTensors& inputs) {
   return prompts;
 }
 
-/// A folder of goldens with its model.
+/// A folder of goldens.
 struct Golden {
   std::filesystem::path folder;
-  Model model;
 
-  explicit Golden(const std::string& name)
-      : folder(std::filesystem::path(WEFT_GOLDENS_DIR) / name), model(folder / "model/transformer") {}
+  explicit Golden(const std::string& name) : folder(std::filesystem::path(WEFT_GOLDENS_DIR) / name) {}
+
+  weft::DitShape shape() const {
+    return weft::HunyuanConfig(weft::Config::read(folder / "model/transformer/config.json")).shape();
+  }
 
   weft::SafeTensors file(const std::string& name) const {
     return weft::SafeTensors(folder / (name + ".safetensors"));

@@ -6,25 +6,25 @@
 TEST_CASE("One evaluation equals diffusers") {
   for (const char* name : {"v12", "v11_hd88"}) {
     CAPTURE(name);
-    const Golden golden(name);
+    const HostGolden golden(name);
     const auto sample = forward<weft::Local>(golden.model, {}, golden.evaluation());
     CHECK(relative_l2(sample, golden.file("forward_expected").tensor("sample")) <= 1e-5);
   }
 }
 
 TEST_CASE("Every loop equals diffusers at its end") {
-  const auto check = [](const Golden& golden, const std::string& loop) {
+  const auto check = [](const HostGolden& golden, const std::string& loop) {
     CAPTURE(loop);
     const auto latents = generate<weft::Local>(golden.model, {}, golden.request(loop));
     CHECK(relative_l2(latents, golden.file(loop + "_expected").tensor("latents")) <= 1e-4);
   };
-  const Golden v12("v12"), v11("v11_hd88");
+  const HostGolden v12("v12"), v11("v11_hd88");
   for (const char* loop : {"ddpm", "ddim", "dpmpp", "ddpm_rescale"}) check(v12, loop);
   check(v11, "ddpm");
 }
 
 TEST_CASE("The trained model paints diffusers' pictures to within a grey level") {
-  const Shapes shapes;
+  const HostShapes shapes;
   const weft::SafeTensors expected(WEFT_GOLDENS_DIR "/shapes_ddim20.safetensors");
   auto request = shapes.request(
       {"a red circle left of a blue square on gray", "a green ring above a yellow cross on black"}, 20);
@@ -40,7 +40,7 @@ TEST_CASE("The trained model paints diffusers' pictures to within a grey level")
 }
 
 TEST_CASE("An engine serves one request after another, with the same bits for the same") {
-  const Golden golden("v12");
+  const HostGolden golden("v12");
   const auto first = golden.request("ddim"), second = golden.request("dpmpp");
   weft::launch(1, [&](weft::threads::World& world) {
     weft::Engine<Model> engine(golden.model, {}, world);

@@ -5,7 +5,7 @@
 #include <mutex>
 #include <utility>
 
-#include "golden.hpp"
+#include "host_model.hpp"
 #include "weft/plan.hpp"
 
 namespace {

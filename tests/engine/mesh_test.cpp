@@ -7,7 +7,7 @@
 TEST_CASE("Any mesh with full warm-up equals one rank, also where nothing divides") {
   RandomMeshes meshes;
   for (const char* name : {"v12", "v11_hd88"}) {
-    const Golden golden(name);
+    const HostGolden golden(name);
     for (int i = 0; i < 12; ++i) {
       const weft::Index height = 2 * meshes.draw(1, 9), width = 2 * meshes.draw(1, 9);
       const auto request = two_pictures(golden, i, height, width);
@@ -26,7 +26,7 @@ TEST_CASE("Any mesh with full warm-up equals one rank, also where nothing divide
 
 TEST_CASE("Any mesh evaluates as one rank does") {
   RandomMeshes meshes;
-  const Golden golden("v12");
+  const HostGolden golden("v12");
   const auto evaluation = golden.evaluation();
   const weft::Tensor serial = forward(golden.model, {}, evaluation);
   for (int i = 0; i < 12; ++i) {
@@ -39,7 +39,7 @@ TEST_CASE("Any mesh evaluates as one rank does") {
 
 TEST_CASE("Without a step's change the state is the noise, bit for bit on every mesh") {
   RandomMeshes meshes;
-  const Golden golden("v12");
+  const HostGolden golden("v12");
   const auto request = noise_alone(golden);
   const weft::Tensor serial = generate(golden.model, {}, request);
   for (weft::Index i = 0; i < serial.size(); ++i) {
@@ -54,7 +54,7 @@ TEST_CASE("Without a step's change the state is the noise, bit for bit on every 
 }
 
 TEST_CASE("A layout gives the same bits in every run, and its ring caches the same picture") {
-  const Golden golden("v12");
+  const HostGolden golden("v12");
   const auto request = golden.request("ddpm");
   weft::Mesh mesh{.cfg = 2, .pipe = 2, .ring = 2, .patches = 3, .warmup = 2};
   const weft::Tensor copied = generate(golden.model, mesh, request);
@@ -64,7 +64,7 @@ TEST_CASE("A layout gives the same bits in every run, and its ring caches the sa
 }
 
 TEST_CASE("What PipeFusion computes depends on the patches, not on the stages") {
-  const Golden golden("v12");
+  const HostGolden golden("v12");
   const auto request = golden.request("ddpm_rescale");
   const weft::Tensor one = generate(golden.model, {.pipe = 1, .patches = 5, .warmup = 2}, request);
   for (int pipe : {2, 3, 4}) {
@@ -79,7 +79,7 @@ TEST_CASE("What PipeFusion computes depends on the patches, not on the stages") 
 
 TEST_CASE("A stack of the policies in use is enough") {
   using namespace weft;
-  const Golden golden("v12");
+  const HostGolden golden("v12");
   const auto request = golden.request("ddim");
   const Tensor serial = generate<Local>(golden.model, {}, request);
   const auto check = [&]<class Parallel>(const Mesh& mesh) {

@@ -1,6 +1,7 @@
 // Any mesh of processes against one rank, and what its ranks send. mpirun runs this with 8 processes.
 #include "../comm/mpi_main.hpp"
 #include "cases.hpp"
+#include "host_model.hpp"
 #include "weft/comm/solo.hpp"
 
 using weft::Index;
@@ -22,7 +23,7 @@ Tensor serial(const Model& model, const weft::Request<Prompt>& request) {
 using Engine = weft::Engine<Model, Full, World>;
 
 /// On the whole world's rank 0. Every process has the weights of its own blocks alone.
-Tensor generate(const Golden& golden, const weft::Mesh& mesh, const weft::Request<Prompt>& request) {
+Tensor generate(const HostGolden& golden, const weft::Mesh& mesh, const weft::Request<Prompt>& request) {
   Tensor result;
   on_processes(static_cast<int>(mesh.ranks()), [&](World& world) {
     const Model part(golden.folder / "model/transformer",
@@ -41,7 +42,7 @@ void check_equal(const Tensor& a, const Tensor& b) {
 TEST_CASE("Any mesh of processes with full warm-up equals one rank, also where nothing divides") {
   RandomMeshes meshes;
   for (const char* name : {"v12", "v11_hd88"}) {
-    const Golden golden(name);
+    const HostGolden golden(name);
     for (int i = 0; i < 8; ++i) {
       const Index height = 2 * meshes.draw(3, 9), width = 2 * meshes.draw(3, 9);
       const auto request = two_pictures(golden, i, height, width);
@@ -54,7 +55,7 @@ TEST_CASE("Any mesh of processes with full warm-up equals one rank, also where n
 
 TEST_CASE("Noise is the same bits in any processes") {
   RandomMeshes meshes;
-  const Golden golden("v12");
+  const HostGolden golden("v12");
   const auto request = noise_alone(golden);
   const Tensor alone = serial(golden.model, request);
   for (int i = 0; i < 5; ++i) {
@@ -66,7 +67,7 @@ TEST_CASE("Noise is the same bits in any processes") {
 }
 
 TEST_CASE("Processes send the bytes of the methods' formulas") {
-  const Golden golden("v12");
+  const HostGolden golden("v12");
   const TrafficLoop loop{golden};
   for (const int n : {2, 4})
     for (const auto& [mesh, axis, bytes] : loop.sendings(n))

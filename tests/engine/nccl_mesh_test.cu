@@ -66,13 +66,13 @@ template <class Element>
 void compare(const char* name, bool with_stages, std::size_t count, double tolerance) {
   const Golden golden(name);
   int i = 0;
-  for (const weft::Mesh& mesh : meshes(golden.model.shape(), with_stages, count)) {
+  for (const weft::Mesh& mesh : meshes(golden.shape(), with_stages, count)) {
     const auto request = two_pictures(golden, i, 2 * (5 + i % 3), 2 * (9 - i % 4));
     ++i;
     CAPTURE(name_of(mesh));
     if (all_processes->rank() == 0) MESSAGE(name << ": " << name_of(mesh));
     const auto transformer = golden.folder / "model/transformer";
-    const Tensor together = generate<Element>(transformer, golden.model.shape(), mesh, request),
+    const Tensor together = generate<Element>(transformer, golden.shape(), mesh, request),
                  alone = serial<Element>(transformer, request);
     if (all_processes->rank() == 0) CHECK(relative_l2(together, alone) <= tolerance);
   }
@@ -106,7 +106,7 @@ TEST_CASE("The trained model's pictures equal one rank's, and stale keys cost wh
   const auto request = staleness_request(shapes);
   const Tensor alone = serial<float>(transformer, request);
   const auto paint = [&](const weft::Mesh& mesh) {
-    return generate<float>(transformer, shapes.model.shape(), mesh, request);
+    return generate<float>(transformer, shapes.shape(), mesh, request);
   };
   const bool compares = all_processes->rank() == 0;
   for (const weft::Mesh& mesh :

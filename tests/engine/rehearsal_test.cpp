@@ -26,7 +26,7 @@ std::map<std::string, int> slices(const weft::Lane& lane) {
 }  // namespace
 
 TEST_CASE("A rehearsed rank sends what it sends among the others, and evaluates the same blocks") {
-  const Golden golden("v12");
+  const HostGolden golden("v12");
   auto request = golden.request("ddim");
   request.noise = request.step_noise = {};
   request.height = 14, request.width = 18;
@@ -69,7 +69,7 @@ TEST_CASE("A rehearsed rank sends what it sends among the others, and evaluates 
 }
 
 TEST_CASE("Every rank times its steps") {
-  const Golden golden("v12");
+  const HostGolden golden("v12");
   auto request = golden.request("ddim");
   for (const weft::Mesh& mesh : {weft::Mesh{.ulysses = 2}, {.pipe = 4, .patches = 6}})
     weft::launch(mesh.ranks(), [&](weft::threads::World& world) {

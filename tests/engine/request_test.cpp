@@ -25,14 +25,14 @@ std::vector<weft::Tensor> generate_all(const Model& model, const weft::Mesh& mes
 
 /// Calls body(engine) on an engine of one rank.
 template <class Body>
-void alone(const Golden& golden, const Body& body) {
+void alone(const HostGolden& golden, const Body& body) {
   weft::launch(1, [&](weft::threads::World& world) {
     weft::Engine<Model, weft::Local> engine(golden.model, {}, world);
     body(engine);
   });
 }
 
-void compare(const Golden& golden, const weft::Mesh& mesh,
+void compare(const HostGolden& golden, const weft::Mesh& mesh,
              const std::vector<weft::Request<Prompt>>& requests) {
   CAPTURE(name_of(mesh));
   const std::vector<weft::Tensor> found = generate_all(golden.model, mesh, requests);
@@ -45,14 +45,14 @@ void compare(const Golden& golden, const weft::Mesh& mesh,
 }  // namespace
 
 TEST_CASE("Whatever an engine was asked for before, a request gives the same bits") {
-  const Golden golden("v12");
+  const HostGolden golden("v12");
   for (const weft::Mesh& mesh :
        {weft::Mesh{}, {.cfg = 2}, {.ulysses = 2, .ring = 2}, {.cfg = 2, .pipe = 2, .patches = 3}})
     compare(golden, mesh, various_requests(golden, mesh));
 }
 
 TEST_CASE("So do uneven shares of the prompts, of which one rank's stays while another's changes") {
-  const Golden golden("v12");
+  const HostGolden golden("v12");
   std::vector<weft::Request<Prompt>> requests;
   for (const weft::Index count : {3, 4, 3, 3, 5}) requests.push_back(several_prompts(golden, count));
   compare(golden, {.data = 2}, requests);
@@ -60,7 +60,7 @@ TEST_CASE("So do uneven shares of the prompts, of which one rank's stays while a
 }
 
 TEST_CASE("So does an evaluation among them") {
-  const Golden golden("v12");
+  const HostGolden golden("v12");
   const auto request = golden.request("ddim");
   const auto evaluation = golden.evaluation();
   auto other = evaluation;
@@ -81,7 +81,7 @@ TEST_CASE("So does an evaluation among them") {
 }
 
 TEST_CASE("A second request of a shape records nothing, and takes less memory") {
-  const Golden golden("v12");
+  const HostGolden golden("v12");
   alone(golden, [&golden](auto& engine) {
     auto request = golden.request("ddpm_rescale");
     const auto counted = [&] {
@@ -104,7 +104,7 @@ TEST_CASE("A second request of a shape records nothing, and takes less memory") 
 }
 
 TEST_CASE("After a request that fails, is refused or is spoilt the next gives the same bits") {
-  const Golden golden("v12");
+  const HostGolden golden("v12");
   alone(golden, [&golden](auto& engine) {
     const auto request = golden.request("ddpm");
     auto refused = request;
@@ -127,7 +127,7 @@ TEST_CASE("After a request that fails, is refused or is spoilt the next gives th
 }
 
 TEST_CASE("A request's seconds are those of its steps and some more") {
-  const Golden golden("v12");
+  const HostGolden golden("v12");
   alone(golden, [&golden](auto& engine) {
     const auto request = golden.request("ddim");
     engine.generate(request);

@@ -10,8 +10,11 @@
 /// The shapes model, asked for pictures by caption.
 struct Shapes {
   std::filesystem::path folder = WEFT_SHAPES_DIR;
-  Model model{folder / "transformer"};
   weft::WordTable words{folder / "text"};
+
+  weft::DitShape shape() const {
+    return weft::HunyuanConfig(weft::Config::read(folder / "transformer/config.json")).shape();
+  }
 
   weft::Request<Prompt> request(const std::vector<std::string>& captions, int steps) const {
     weft::Request<Prompt> request;

@@ -23,7 +23,7 @@ struct Sent {
 };
 
 struct Loop {
-  Golden golden{"v12"};
+  HostGolden golden{"v12"};
   TrafficLoop loop{golden};
 
   Sent run(const weft::Mesh& mesh) const {

@@ -1,8 +1,7 @@
 // Models and requests of the tests whose ranks are threads.
 #pragma once
 
-#include "golden.hpp"
-#include "shapes.hpp"
+#include "host_model.hpp"
 
 // Compiled once, in worlds.cpp.
 extern template class weft::HunyuanDiT<weft::Host>;
