@@ -34,11 +34,11 @@ inline std::optional<std::string_view> foreign_format(std::span<const std::byte>
   };
   constexpr std::array formats{
       Format{"PK\x03\x04",
-             " is a zip archive, such as torch.save writes, and no safetensors file; save the "
-             "weights by save_file of Python's safetensors"},
+             " is a zip archive, such as torch.save writes, and no safetensors file; save the tensors by "
+             "save_file of Python's safetensors"},
       Format{"\x80",
-             " is a Python pickle, such as torch.save writes, and no safetensors file; save the "
-             "weights by save_file of Python's safetensors"},
+             " is a Python pickle, such as torch.save writes, and no safetensors file; save the tensors by "
+             "save_file of Python's safetensors"},
       Format{"GGUF", " is a GGUF file and no safetensors file; take the weights that diffusers reads"},
       Format{"\x89HDF", " is an HDF5 file and no safetensors file; take the weights that diffusers reads"},
       Format{"\x1f\x8b", " is compressed by gzip; unpack it"},
