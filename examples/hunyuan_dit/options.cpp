@@ -289,9 +289,10 @@ void check_first_word(const CLI::App& app, const std::vector<std::string>& words
   weft::refuse(first, " stands before the command; write hunyuan_dit ", *command, " ", first, " …");
 }
 
-/// "hunyuan_dit generate --help", of the command that the line has.
+/// "hunyuan_dit generate --help", of the command that the line has, if any.
 std::string help_line(const CLI::App& app) {
-  return "hunyuan_dit " + app.get_subcommands().front()->get_name() + " --help";
+  const std::vector<CLI::App*> commands = app.get_subcommands();
+  return "hunyuan_dit " + (commands.empty() ? "" : commands.front()->get_name() + " ") + "--help";
 }
 
 /// Refused, in the order typed, if words are left that no option takes.

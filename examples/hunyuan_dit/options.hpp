@@ -68,9 +68,9 @@ struct Options {
   weft::Index world() const { return launched ? launched->world : ranks ? *ranks : mesh.ranks(); }
   /// Whether neither a launcher nor --ranks nor a degree says how many ranks there are.
   bool leaves_ranks_open() const { return !launched && !ranks && !planning.has_degrees; }
-  /// Whether the planner chooses the mesh, or does where there are several GPUs.
+  /// Whether the planner chooses the mesh where there are several ranks.
   bool may_plan_mesh() const {
-    return !planning.has_degrees && (world() > 1 || (backend == Backend::cuda && leaves_ranks_open()));
+    return !planning.has_degrees && (launched || ranks || backend == Backend::cuda);
   }
   bool has(std::string_view option) const { return given.contains(option); }
   /// Whether this process is the one that prints and writes files.

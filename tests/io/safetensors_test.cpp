@@ -203,7 +203,7 @@ TEST_CASE("SafeTensors: files of another format are named") {
   refused("\x80\x02", "f is a Python pickle, such as torch.save writes");
   refused("GGUF", "f is a GGUF file");
   refused("\x89HDF", "f is an HDF5 file");
-  refused("\x1f\x8b", "f is compressed by gzip; unpack it");
+  refused("\x1f\x8b", "f is compressed by gzip and no safetensors file; unpack it");
   refused("<!DOCTYPE html>", "f is a page of the web");
 }
 

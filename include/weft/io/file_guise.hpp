@@ -26,27 +26,26 @@ inline bool is_git_lfs_pointer(std::span<const std::byte> bytes) {
   return detail::begins_with(bytes, "version https://git-lfs.github.com/spec/");
 }
 
-/// What weights in another format are, and what to do: the end of a sentence that begins with the file's
-/// name. Nothing if the format is not known.
-inline std::optional<std::string_view> foreign_format(std::span<const std::byte> bytes) {
-  struct Format {
-    std::string_view start, fault;
-  };
+/// A format that tensors are also kept in.
+struct ForeignFormat {
+  std::string_view start;  // of its files
+  std::string_view name, remedy;
+};
+
+/// Nothing if the format is not known.
+inline std::optional<ForeignFormat> foreign_format(std::span<const std::byte> bytes) {
+  constexpr std::string_view torch_remedy = "save the tensors by save_file of Python's safetensors",
+                             other_remedy = "take the weights that diffusers reads";
   constexpr std::array formats{
-      Format{"PK\x03\x04",
-             " is a zip archive, such as torch.save writes, and no safetensors file; save the "
-             "weights by save_file of Python's safetensors"},
-      Format{"\x80",
-             " is a Python pickle, such as torch.save writes, and no safetensors file; save the "
-             "weights by save_file of Python's safetensors"},
-      Format{"GGUF", " is a GGUF file and no safetensors file; take the weights that diffusers reads"},
-      Format{"\x89HDF", " is an HDF5 file and no safetensors file; take the weights that diffusers reads"},
-      Format{"\x1f\x8b", " is compressed by gzip; unpack it"},
-      Format{"<", " is a page of the web or other markup and no safetensors file; download it again"}};
+      ForeignFormat{"PK\x03\x04", "a zip archive, such as torch.save writes,", torch_remedy},
+      ForeignFormat{"\x80", "a Python pickle, such as torch.save writes,", torch_remedy},
+      ForeignFormat{"GGUF", "a GGUF file", other_remedy},
+      ForeignFormat{"\x89HDF", "an HDF5 file", other_remedy},
+      ForeignFormat{"\x1f\x8b", "compressed by gzip", "unpack it"},
+      ForeignFormat{"<", "a page of the web or other markup", "download it again"}};
   const auto at = std::ranges::find_if(
-      formats, [bytes](const Format& format) { return detail::begins_with(bytes, format.start); });
-  if (at == formats.end()) return std::nullopt;
-  return at->fault;
+      formats, [bytes](const ForeignFormat& format) { return detail::begins_with(bytes, format.start); });
+  return at == formats.end() ? std::nullopt : std::optional(*at);
 }
 
 }  // namespace weft

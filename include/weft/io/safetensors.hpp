@@ -123,7 +123,8 @@ class SafeTensors {
     std::memcpy(&length, bytes.data(), sizeof length);
     const auto rest = bytes.subspan(sizeof length);
     if (length > longest) {
-      if (const auto fault = foreign_format(bytes)) refuse(name_, *fault);
+      if (const auto format = foreign_format(bytes))
+        refuse(name_, " is ", format->name, " and no safetensors file; ", format->remedy);
       refuse(name_, " announces a header of ", length, " bytes, and at most ", longest, " are allowed");
     }
     if (length > rest.size())

@@ -132,7 +132,8 @@ inline const Hardware& machine_named(std::string_view name) {
     if (machine.name == name) return machine.hardware;
     names.emplace_back(machine.name);
   }
-  refuse("there is no hardware ", name, "; there are ", listed(names), ", or a file that --calibrate wrote");
+  refuse("there is no hardware ", name, "; there are ", listed(names),
+         ", or a file that hardware_json wrote");
 }
 
 }  // namespace weft

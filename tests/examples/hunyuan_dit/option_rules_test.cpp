@@ -117,7 +117,7 @@ TEST_CASE("an option without an effect is refused with what would give it one") 
   refuse("bench", {"--project", "--warmup", "2"}, "leave --warmup away");
   refuse("bench", {"--project", "--mesh", "exact"}, "leave --mesh away");
   refuse("bench", {"--project", "--compare"}, "leave --compare away");
-  refuse("bench", {"--ranks", "1", "--hardware", "t4-pcie"}, "leave --hardware away");
+  refuse("bench", {"--ring", "1", "--hardware", "t4-pcie"}, "leave --hardware away");
   refuse("bench", {"--trace", "a.json"}, "leave --trace away");
 
   for (const char* option : {"--gpus", "--px", "--tokens", "--pictures", "--steps", "--cfg", "--pipefusion",
@@ -142,6 +142,7 @@ TEST_CASE("an option with an effect is obeyed") {
   for (const Arguments& more :
        {Arguments{"--pipefusion", "2", "--warmup", "2"}, Arguments{"--ring", "2", "--ring-cache", "copy"},
         Arguments{"--ranks", "2", "--mesh", "exact", "--hardware", "t4-pcie"},
+        Arguments{"--ranks", "1", "--mesh", "exact", "--warmup", "2"},
         Arguments{"--guidance", "2", "--negative", "a", "--guidance-rescale", "0.5"},
         Arguments{"--seed", "1", "--scheduler", "ddpm"}}) {
     const Outcome outcome = run(generate + more);

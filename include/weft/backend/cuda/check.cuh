@@ -19,8 +19,7 @@ using kernels::check;
 inline void check_head_dim(Index head_dim) {
   if (head_dim % 8 != 0 || head_dim > 128)
     refuse("the model's heads have ", head_dim,
-           " features; on CUDA devices they are a multiple of 8 and at most 128, and the Host backend takes "
-           "any");
+           " features; on CUDA devices they are a multiple of 8 and at most 128, and weft::Host takes any");
 }
 
 /// Half precision needs the head dimension to be one of those named, and bfloat16 a GPU that has it.
