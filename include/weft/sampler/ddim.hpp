@@ -15,7 +15,7 @@ struct DdimConfig {
 
   BetaConfig betas{};
   TimestepConfig timesteps{};
-  Prediction prediction = Prediction::epsilon;
+  PredictionType prediction = PredictionType::epsilon;
   BoundConfig bounds{};
   bool set_alpha_to_one = true;  // no noise is left at the end; or as much as the first training step adds
 

@@ -19,7 +19,7 @@ struct DdpmConfig {
 
   BetaConfig betas{};
   TimestepConfig timesteps{};
-  Prediction prediction = Prediction::epsilon;
+  PredictionType prediction = PredictionType::epsilon;
   BoundConfig bounds{};
   Variance variance = Variance::small;
 

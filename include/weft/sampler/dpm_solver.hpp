@@ -23,7 +23,7 @@ struct DpmSolverConfig {
   BetaConfig betas{};
   TimestepConfig timesteps{.spacing = TimestepSpacing::linspace};
   SigmaConfig sigmas{};
-  Prediction prediction = Prediction::epsilon;
+  PredictionType prediction = PredictionType::epsilon;
   BoundConfig bounds{.clips = false};
   int order = 2;
   Solver solver = Solver::midpoint;
@@ -37,8 +37,8 @@ struct DpmSolverConfig {
     betas.read(file, common_beta_schedules());
     timesteps.read(file);
     sigmas.read(file);
-    Choices<Prediction> predictions = common_predictions();
-    predictions.emplace_back("flow_prediction", Prediction::flow);
+    Choices<PredictionType> predictions = common_predictions();
+    predictions.emplace_back("flow_prediction", PredictionType::flow);
     file.read("prediction_type", prediction, predictions);
     bounds.read_thresholding(file);
     read_solver(file);
@@ -79,7 +79,7 @@ struct DpmSolverConfig {
     if (!estimates_image() && bounds.thresholds)
       file.reject("thresholding is true, and algorithm_type ", noise_solver,
                   " estimates no image; dpmsolver++ does");
-    if (!estimates_image() && prediction == Prediction::flow)
+    if (!estimates_image() && prediction == PredictionType::flow)
       file.reject("prediction_type is flow_prediction, which algorithm_type ", noise_solver,
                   " does not know; dpmsolver++ does");
     enum class VarianceType { fixed, learned };
@@ -91,7 +91,7 @@ struct DpmSolverConfig {
                {"fixed_large_log", VarianceType::fixed},
                {"learned", VarianceType::learned},
                {"learned_range", VarianceType::learned}});
-    if (variance == VarianceType::learned && prediction == Prediction::epsilon)
+    if (variance == VarianceType::learned && prediction == PredictionType::epsilon)
       file.reject("variance_type is learned, and variances that a model predicts are left unread here");
     bool shifts = false;
     file.read("use_dynamic_shifting", shifts);

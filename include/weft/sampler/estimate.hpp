@@ -11,7 +11,7 @@
 
 namespace weft {
 
-enum class Prediction { epsilon, v, sample, flow };
+enum class PredictionType { epsilon, v, sample, flow };
 
 /// alpha · x − sigma · (the model's output).
 struct Estimate {
@@ -23,15 +23,15 @@ constexpr double least_alpha = 1e-30;
 
 /// Of the image in x. Salimans and Ho, "Progressive Distillation for Fast Sampling of Diffusion Models",
 /// 2022, appendix D. `flow_sigma` is what flow predictions are scaled with.
-inline Estimate image_estimate(Prediction prediction, const NoiseLevel& level, double flow_sigma = 0) {
+inline Estimate image_estimate(PredictionType prediction, const NoiseLevel& level, double flow_sigma = 0) {
   switch (prediction) {
-    case Prediction::epsilon: {
+    case PredictionType::epsilon: {
       const double alpha = std::max(level.alpha, least_alpha);
       return {1 / alpha, level.sigma / alpha};
     }
-    case Prediction::v:
+    case PredictionType::v:
       return {level.alpha, level.sigma};
-    case Prediction::sample:
+    case PredictionType::sample:
       return {0, -1};
     default:
       return {1, flow_sigma};
@@ -39,19 +39,21 @@ inline Estimate image_estimate(Prediction prediction, const NoiseLevel& level, d
 }
 
 /// Of the noise in x.
-inline Estimate noise_estimate(Prediction prediction, const NoiseLevel& level) {
+inline Estimate noise_estimate(PredictionType prediction, const NoiseLevel& level) {
   switch (prediction) {
-    case Prediction::epsilon:
+    case PredictionType::epsilon:
       return {0, -1};
-    case Prediction::v:
+    case PredictionType::v:
       return {level.sigma, -level.alpha};
     default:
       return {1 / level.sigma, level.alpha / level.sigma};
   }
 }
 
-inline Choices<Prediction> common_predictions() {
-  return {{"epsilon", Prediction::epsilon}, {"v_prediction", Prediction::v}, {"sample", Prediction::sample}};
+inline Choices<PredictionType> common_predictions() {
+  return {{"epsilon", PredictionType::epsilon},
+          {"v_prediction", PredictionType::v},
+          {"sample", PredictionType::sample}};
 }
 
 /// How far estimates of the image may go, with diffusers' defaults.
