@@ -93,7 +93,7 @@ TEST_CASE("Thresholds are those of whole images, bit for bit on every mesh") {
   const weft::Tensor stale =
       generate(golden.model, {.pipe = 2, .ulysses = 2, .patches = 3, .warmup = 2}, request);
   CHECK(stale.data != whole.data);
-  CHECK(relative_l2(stale, whole) < 0.2);
+  CHECK(relative_l2(stale, whole) < 0.5);
 }
 
 TEST_CASE("A scheduler that thresholds gives on any mesh what it does on one rank") {
