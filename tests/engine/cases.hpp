@@ -31,6 +31,17 @@ inline weft::Request<Prompt> noise_alone(const Golden& golden) {
   return request;
 }
 
+/// In whose steps the state is thresholded by its own quantiles, and the model changes nothing.
+inline weft::Request<Prompt> thresholds_alone(const Golden& golden) {
+  auto request = noise_alone(golden);
+  request.prompts.push_back(request.negatives[0]);
+  request.negatives.push_back(request.prompts[0]);
+  request.sampler = {
+      {.timestep = 500, .alpha = 2, .take = 1, .bound = 100, .quantile = 0.9f, .normalizes = 1},
+      {.timestep = 100, .alpha = 5, .take = 1, .bound = 100, .quantile = 0.31f}};
+  return request;
+}
+
 /// What the formula of a method says that a rank sends over an axis in a TrafficLoop.
 struct Sending {
   weft::Mesh mesh;

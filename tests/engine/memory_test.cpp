@@ -78,17 +78,19 @@ double bytes_of(const std::filesystem::path& folder, const weft::Mesh& mesh,
 
 weft::MemoryUse planned(const weft::DitShape& shape, const weft::Mesh& mesh,
                         const weft::Request<Prompt>& request) {
-  return weft::largest_memory_use({shape,
-                                   weft::machine_named("host"),
-                                   {.gpus = static_cast<int>(mesh.ranks()),
-                                    .tokens = request.height / shape.patch * (request.width / shape.patch),
-                                    .prompts = static_cast<weft::Index>(request.prompts.size()),
-                                    .branches = request.negatives.empty() ? 1 : 2,
-                                    .steps = static_cast<weft::Index>(request.sampler.size()),
-                                    .warmup = mesh.warmup,
-                                    .element_bytes = 4},
-                                   {.placement = {}, .tries_products = false},
-                                   mesh});
+  return weft::largest_memory_use(
+      {shape,
+       weft::machine_named("host"),
+       {.gpus = static_cast<int>(mesh.ranks()),
+        .tokens = request.height / shape.patch * (request.width / shape.patch),
+        .prompts = static_cast<weft::Index>(request.prompts.size()),
+        .branches = request.negatives.empty() ? 1 : 2,
+        .steps = static_cast<weft::Index>(request.sampler.size()),
+        .warmup = mesh.warmup,
+        .element_bytes = 4,
+        .thresholds = std::ranges::any_of(request.sampler, &weft::SamplerStep::has_quantile)},
+       {.placement = {}, .tries_products = false},
+       mesh});
 }
 
 const weft::Mesh meshes[] = {
@@ -127,6 +129,8 @@ TEST_CASE("Planned memory is what the rank that needs most takes, within half a 
   request.negatives = {prompts_of(inputs)[0]}, request.prompts = {prompts_of(inputs)[1]};
   request.height = request.width = 48;
   request.sampler = weft::make_sampler("ddim", scheduler, 3);
+  compare(folder / "transformer", request);
+  for (weft::SamplerStep& step : request.sampler) step.quantile = 0.9f;
   compare(folder / "transformer", request);
 }
 

@@ -1,6 +1,9 @@
 // Any mesh against one rank.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "cases.hpp"
 #include "worlds.hpp"
 
@@ -51,6 +54,63 @@ TEST_CASE("Without a step's change the state is the noise, bit for bit on every 
     CAPTURE(name_of(mesh));
     CHECK(generate(golden.model, mesh, request).data == serial.data);
   }
+}
+
+TEST_CASE("Thresholds are those of whole images, bit for bit on every mesh") {
+  RandomMeshes meshes;
+  const Golden golden("v12");
+  auto request = thresholds_alone(golden);
+  const weft::Tensor serial = generate(golden.model, {}, request);
+  for (const std::size_t image : {0, 1}) {
+    const std::size_t size = serial.data.size() / 2;
+    std::vector<float> state(size);
+    for (std::size_t i = 0; i < size; ++i) state[i] = weft::normal(0, 0, image * size + i);
+    for (const weft::SamplerStep& step : request.sampler) {
+      std::vector<float> magnitudes;
+      for (float& x : state) magnitudes.push_back(std::abs(x = step.alpha * x));
+      std::ranges::sort(magnitudes);
+      const float place = step.quantile * static_cast<float>(size - 1);
+      const auto below = static_cast<std::size_t>(place);
+      const float threshold = std::max(
+          1.0f, std::lerp(magnitudes[below], magnitudes[below + 1], place - static_cast<float>(below)));
+      for (float& x : state)
+        x = std::clamp(x, -threshold, threshold) / (step.normalizes != 0 ? threshold : 1);
+    }
+    double worst = 0;
+    for (std::size_t i = 0; i < size; ++i)
+      worst = std::max(worst, std::abs(static_cast<double>(serial.data[image * size + i] - state[i])));
+    CHECK(worst < 1e-5);
+  }
+  for (int i = 0; i < 8; ++i) {
+    const weft::Mesh mesh = meshes(golden.model.shape(), 2, 2);
+    CAPTURE(name_of(mesh));
+    CHECK(generate(golden.model, mesh, request).data == serial.data);
+  }
+
+  // A patch in flight sees the newest that is known of the others.
+  request.sampler.insert(request.sampler.end(), 3, request.sampler.front());
+  const weft::Tensor whole = generate(golden.model, {}, request);
+  const weft::Tensor stale =
+      generate(golden.model, {.pipe = 2, .ulysses = 2, .patches = 3, .warmup = 2}, request);
+  CHECK(stale.data != whole.data);
+  CHECK(relative_l2(stale, whole) < 0.5);
+}
+
+TEST_CASE("A scheduler that thresholds gives on any mesh what it does on one rank") {
+  const Golden golden("v12");
+  auto request = golden.request("ddim");
+  weft::Config scheduler = golden.scheduler();
+  const weft::Config thresholds(
+      R"({"thresholding": true, "dynamic_thresholding_ratio": 0.8, "sample_max_value": 10})", "t.json");
+  for (const char* key : {"thresholding", "dynamic_thresholding_ratio", "sample_max_value"})
+    scheduler.take(key, thresholds);
+  request.sampler = weft::make_sampler("dpmpp", scheduler, 8);
+  const weft::Tensor serial = generate(golden.model, {}, request);
+  for (const weft::Mesh& mesh :
+       {weft::Mesh{.cfg = 2, .ulysses = 2, .ring = 2}, {.pipe = 2, .ring = 3, .patches = 4, .warmup = 8}})
+    CHECK(relative_l2(generate(golden.model, mesh, request), serial) <= 1e-5);
+  for (weft::SamplerStep& step : request.sampler) step.quantile = -1;
+  CHECK(relative_l2(generate(golden.model, {}, request), serial) > 1e-2);
 }
 
 TEST_CASE("A layout gives the same bits in every run, and its ring caches the same picture") {

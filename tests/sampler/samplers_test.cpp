@@ -80,6 +80,7 @@ TEST_CASE("make_sampler: what the schedulers cannot do is rejected by name") {
     refused(name, {{"thresholding", 1}}, "thresholding is 1 and must be true or false");
     refused(name, {{"trained_betas", {0.1, "x"}}}, "trained_betas[1] is \"x\" and must be a finite number");
   }
+  refused("ddim", {{"trained_betas", nlohmann::json::array()}}, "trained_betas is empty");
   for (const char* name : {"ddpm", "ddim"})
     refused(name, {{"clip_sample", true}, {"clip_sample_range", -1}}, "clip_sample_range is -1 and must be");
   refused("ddim", {{"beta_schedule", "sigmoid"}},

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -36,7 +35,9 @@ class SchedulerFile {
     if (has(key)) flag = config_.required<bool>(key);
   }
   void read(std::string_view key, std::vector<double>& numbers) const {
-    if (has(key)) numbers = config_.optional_array<double>(key);
+    if (!has(key)) return;
+    numbers = config_.optional_array<double>(key);
+    if (numbers.empty()) reject(key, " is empty and must hold numbers; leave it away, or make it null");
   }
   template <class T>
   void read(std::string_view key, T& value, const Choices<T>& choices) const {

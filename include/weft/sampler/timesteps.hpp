@@ -50,7 +50,7 @@ inline bool has_timesteps(const TimestepConfig& config, const TimestepRange& ran
   const int parts = steps + range.skipped;
   switch (config.spacing) {
     case TimestepSpacing::leading:
-      return parts <= range.last && (parts - 1) * (range.last / parts) + config.offset < range.train;
+      return parts <= range.last && config.offset < range.train - (parts - 1) * (range.last / parts);
     case TimestepSpacing::linspace:
       return parts <= range.last;
     default:

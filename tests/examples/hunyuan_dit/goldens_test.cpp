@@ -57,6 +57,26 @@ TEST_CASE("the schedule in the metadata goes before that of the folder") {
   CHECK(error_of("denoise", "v12", "ddim", "latents", {}, model.path()) < 1e-4);
 }
 
+TEST_CASE("the scheduler is the one that the folder names, as Python writes it") {
+  const ModelCopy model(goldens / "v12" / "model");
+  model.replace("scheduler/scheduler_config.json", std::string_view(R"({
+    "_class_name": "DPMSolverMultistepScheduler", "beta_start": 0.00085, "beta_end": 0.018,
+    "beta_schedule": "scaled_linear", "prediction_type": "v_prediction", "timestep_spacing": "leading",
+    "steps_offset": 1, "lambda_min_clipped": -Infinity, "trained_betas": null})"));
+  const weft::SafeTensors inputs(goldens / "v12" / "dpmpp_inputs.safetensors");
+  std::map<std::string, weft::Tensor> tensors;
+  for (const auto& [name, entry] : inputs.entries()) tensors[name] = entry.tensor();
+  const TemporaryFolder folder;
+  const auto file = folder.write("inputs.safetensors",
+                                 weft::to_safetensors(tensors, {{"steps", "8"}, {"guidance_scale", "5"}}));
+  const Outcome outcome =
+      run({"denoise", "--model", model.path(), "--inputs", file, "--out", folder / "out"});
+  CAPTURE(outcome.err);
+  REQUIRE(outcome.code == 0);
+  CHECK(relative_error(tensor_in(folder / "out", "latents"),
+                       tensor_in(goldens / "v12" / "dpmpp_expected.safetensors", "latents")) < 1e-4);
+}
+
 TEST_CASE("weights in shards") {
   const ModelCopy model(goldens / "v12" / "model");
   std::map<std::string, weft::Tensor> shards[2];

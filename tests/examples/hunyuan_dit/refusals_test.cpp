@@ -131,6 +131,21 @@ TEST_CASE_FIXTURE(Refusals, "settings of the sampler that make no sense") {
   refuse_paint({"--seed", "-1"}, "--seed: -1 is no whole number");
 }
 
+TEST_CASE_FIXTURE(Refusals, "settings of the scheduler that are not obeyed") {
+  const ModelCopy model(shapes);
+  const auto refuse_with = [&](const char* settings, const char* fault, const Arguments& more = {}) {
+    model.replace("scheduler/scheduler_config.json", std::string_view(settings));
+    refuse(paint(more, caption, model.path()), fault);
+  };
+  refuse_with(R"({"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3.0})",
+              "_class_name is FlowMatchEulerDiscreteScheduler, and DDPMScheduler, DDIMScheduler and "
+              "DPMSolverMultistepScheduler work here");
+  refuse_with(R"({"beta_start": 0.001})", "names no _class_name");
+  const char* const unusual = R"({"_class_name": "DPMSolverMultistepScheduler", "solver_order": 3})";
+  refuse_with(unusual, "scheduler_config.json: solver_order is 3, and 1 and 2 work here");
+  refuse_with(unusual, "steps is 0 and must be from 1 to 1000", {"--scheduler", "ddim", "--steps", "0"});
+}
+
 TEST_CASE_FIXTURE(Refusals, "sizes that are no whole number of patches") {
   refuse_paint({"--height", "30"}, "the height is 30 pixels and must be a multiple of 4; 32 would do");
   refuse_paint({"--width", "0"}, "the width is 0 pixels and must be a multiple of 4; 4 would do");
@@ -224,8 +239,11 @@ TEST_CASE_FIXTURE(Refusals, "inputs that do not fit") {
   refuse(denoise(setting("steps", "5000")), "steps is 5000");
   refuse(denoise(setting("steps", "7")), "the noise of the steps is (8, 1, 4, 16, 16)");
   refuse(denoise(setting("scheduler", "euler")), "there is no scheduler euler");
-  refuse(denoise(setting("scheduler.prediction_type", "epsilon")), "prediction_type is epsilon");
-  refuse(denoise(setting("scheduler.clip_sample", "True")), "clip_sample is true");
+  refuse(denoise(setting("scheduler.prediction_type", "velocity")),
+         "scheduler_config.json with the metadata: prediction_type is velocity, and DDPMScheduler here knows "
+         "epsilon, v_prediction and sample");
+  refuse(denoise(setting("scheduler.beta_end", "-inf")), "beta_end is -Infinity and must be a finite number");
+  refuse(denoise(setting("scheduler.steps_offset", "1, \"x\": 2")), "steps_offset is \"1, \\\"x\\\": 2\"");
   refuse(denoise(changed("ddpm_inputs.safetensors",
                          [](auto& tensors, auto&) {
                            tensors["latents"] = weft::Tensor({4, 16, 16});

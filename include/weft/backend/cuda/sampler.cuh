@@ -70,7 +70,7 @@ inline void rescale(Queue& queue, In<double, 3> x_moments, In<double, 3> referen
 /// The magnitudes of a step's estimates, before they are bounded.
 inline void magnitudes(Queue& queue, In<float, 2> constants, Step step, In<float, 3> output, In<float, 3> x,
                        const View<float, 3>& out) {
-  detail::for_each_number(queue, "magnitudes", 3, x,
+  detail::for_each_number(queue, "magnitudes", 3, out,
                           kernels::Magnitudes<SamplerStep>{constants, step, output, x, out});
 }
 
