@@ -43,6 +43,9 @@ struct NoWorkers : Threads {
 struct NoLane : Threads {
   void lane();
 };
+struct ExchangesNothing : Threads {
+  void all_to_all();
+};
 struct SplitsNothing : Threads {
   void split();
 };
@@ -79,4 +82,5 @@ static_assert(weft::AllReduce<SplitsOffSomethingElse> && !weft::Communicator<Spl
 
 static_assert(weft::World<Threads> && weft::World<weft::Solo<Queue>>);
 static_assert(!weft::World<NoWorkers> && !weft::World<NoLane> && !weft::World<SplitsNothing>);
+static_assert(!weft::World<ExchangesNothing> && weft::SendReceive<ExchangesNothing>);
 static_assert(!weft::World<CommunicatesNothing> && !weft::World<Model>);

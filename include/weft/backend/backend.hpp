@@ -118,7 +118,7 @@ concept Backend = requires(typename B::Queue& queue, typename B::Loader& loader,
   loader.finish();
 };
 
-/// The part of a backend's memory that operators of one block share: taken anew for every block, never freed.
+/// The part of a backend's memory that embed, every block and unembed share: taken anew by each, never freed.
 /// All that is taken begins at a multiple of 256 bytes, as operators on devices need it.
 template <class B>
 class Scratch {

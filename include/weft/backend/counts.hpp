@@ -6,7 +6,7 @@
 namespace weft {
 
 struct QueueCounts {
-  Index allocations = 0;       // of the device's memory
+  Index allocations = 0;  // of the device's memory; on the host, of buffers, while operators may take more
   Index synchronizations = 0;  // waits of the host for the device
   Index uploads = 0;           // copies from the host to the device
   Index recordings = 0;        // of work that is replayed

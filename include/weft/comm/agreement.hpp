@@ -92,9 +92,9 @@ class Asked {
   std::string kind_, entries_;
 };
 
-/// A world whose ranks are not there compares nothing, as that of a rehearsal.
+/// A world whose other ranks are not there, so that what comes from them says nothing.
 template <class W>
-concept RehearsesAlone = requires {
+concept Rehearses = requires {
   requires W::is_rehearsal;
 };
 
@@ -120,7 +120,7 @@ class Agreement {
     for (std::size_t rank = 1; rank < heads.size() && differing.front() == 0; ++rank)
       if (heads[rank] != heads.front()) differing = {rank, heads[rank].back()};
     differing = told_to_all(differing);
-    if (differing.front() != 0) refuse(sentence_for_all(text, differing));
+    if (differing.front() != 0 && !Rehearses<WorldType>) refuse(sentence_for_all(text, differing));
   }
 
  private:
@@ -128,7 +128,7 @@ class Agreement {
   using Head = std::array<std::uint64_t, 2>;
   static constexpr Index head_size = sizeof(Head);
 
-  bool compares() const { return world_.size() > 1 && !RehearsesAlone<WorldType>; }
+  bool compares() const { return world_.size() > 1; }
 
   /// What rank 0 says about it to all.
   std::string sentence_for_all(const std::string& text, const Head& differing) {
@@ -205,7 +205,7 @@ class Agreement {
   template <class T>
   static void set_bytes(const Tensor& numbers, T* values) {
     std::transform(numbers.data.begin(), numbers.data.end(), reinterpret_cast<unsigned char*>(values),
-                   [](float number) { return static_cast<unsigned char>(number); });
+                   [](float number) { return static_cast<unsigned char>(static_cast<int>(number)); });
   }
 
   Queue& queue_;

@@ -10,8 +10,9 @@
 
 namespace weft {
 
-/// A rank's place among all: it sends to any, splits off the communicators of the axes, and says how many
-/// threads share an operator of the Host backend and where the trace goes, which is null where there is none.
+/// A rank's place among all: it sends to any and to many at once, splits off the communicators of the axes,
+/// and says how many threads share an operator of the Host backend and where the trace goes, which is null
+/// where there is none.
 template <class W>
 concept World = SendReceive<W> && AllToAll<W> && Communicator<typename W::Communicator> &&
     requires(const W& world, std::string_view name, const std::vector<int>& members) {

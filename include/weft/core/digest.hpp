@@ -23,12 +23,20 @@ class Digest {
   /// Adds bytes; their boundaries count, so that "ab" and "c" differ from "a" and "bc".
   void add(std::span<const std::byte> bytes) {
     std::array<std::uint64_t, 4> lanes{first, second, first ^ second, ~first};
-    std::size_t at = 0;
-    for (; at + 32 <= bytes.size(); at += 32)
-      for (std::size_t lane = 0; lane < 4; ++lane)
-        lanes[lane] = mixed(lanes[lane], word(bytes, at + 8 * lane));
+    const std::byte* next = bytes.data();
+    std::size_t left = bytes.size();
+    for (; left >= sizeof lanes; next += sizeof lanes, left -= sizeof lanes) {
+      std::uint64_t words[4];
+      std::memcpy(words, next, sizeof words);
+      for (int lane = 0; lane < 4; ++lane) lanes[lane] = mixed(lanes[lane], words[lane]);
+    }
     for (const std::uint64_t lane : lanes) value_ = mixed(value_, lane);
-    for (; at < bytes.size(); at += 8) value_ = mixed(value_, word(bytes, at));
+    for (std::size_t size = 0; left > 0; next += size, left -= size) {
+      std::uint64_t word = 0;  // the last few bytes and zeros
+      size = std::min(left, sizeof word);
+      std::memcpy(&word, next, size);
+      value_ = mixed(value_, word);
+    }
     value_ = mixed(value_, bytes.size());
   }
 
@@ -44,13 +52,6 @@ class Digest {
 
   static constexpr std::uint64_t mixed(std::uint64_t state, std::uint64_t word) {
     return std::rotl(state + word * second, 31) * first;
-  }
-
-  /// Eight bytes, or the last few and zeros.
-  static std::uint64_t word(std::span<const std::byte> bytes, std::size_t at) {
-    std::uint64_t out = 0;
-    std::memcpy(&out, bytes.data() + at, std::min(bytes.size() - at, sizeof out));
-    return out;
   }
 
   std::uint64_t value_ = first;

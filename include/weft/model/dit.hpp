@@ -26,7 +26,7 @@ struct Share {
 template <class B>
 struct AnyContext {
   typename B::Queue& queue();
-  /// Memory for this block alone.
+  /// Memory for this call of embed, block or unembed alone.
   Scratch<B>& scratch();
   /// The tokens at hand, as numbered by Share::rows.
   Range rows() const;
@@ -130,7 +130,7 @@ constexpr bool explain_dit() {
   static_assert(
       HasScratch<M>,
       "weft: give the model a member Index scratch(Index rows) const, the elements of scratch memory that "
-      "a block takes");
+      "embed, a block or unembed takes at most");
   static_assert(HasCheck<M>,
                 "weft: give the model a member void check(const Prompt&) const, which refuses unfit prompts");
   static_assert(

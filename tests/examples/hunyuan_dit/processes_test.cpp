@@ -37,7 +37,7 @@ TEST_CASE("processes paint what threads paint, and one of them speaks and writes
   CHECK(folder.count() == 4);
   CHECK(folder.read("processes") == folder.read("threads"));
   CHECK(outcome.err == "step 1 of 4\nstep 2 of 4\nstep 3 of 4\nstep 4 of 4\n");
-  CHECK(std::ranges::count(outcome.out, '\n') == 6);
+  CHECK(std::ranges::count(outcome.out, '\n') == 7);
   CHECK(outcome.out.find("paint, 4 steps on 4 ranks: ") != std::string::npos);
 
   std::set<int> senders;

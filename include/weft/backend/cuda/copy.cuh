@@ -60,13 +60,21 @@ template <class T, int Rank>
 Tensor download(Queue& queue, const View<T, Rank>& from) {
   Tensor out(Shape(from.extent.begin(), from.extent.end()));
   if (out.empty()) return out;
-  const Buffer<float> numbers(queue, out.size());
-  const View<float, Rank> staged = numbers.view(from.extent);
+  const auto fetch = [&queue, &out](const float* numbers) {
+    check(cudaMemcpyAsync(out.data.data(), numbers, out.data.size() * sizeof(float), cudaMemcpyDeviceToHost,
+                          queue.stream()),
+          "Copying from the device");
+    queue.synchronize();
+  };
+  if constexpr (std::is_same_v<std::remove_const_t<T>, float>)
+    if (from.dense()) {
+      fetch(from.data);
+      return out;
+    }
+  const Buffer<float> buffer(queue, out.size());
+  const View<float, Rank> staged = buffer.view(from.extent);
   copy(queue, from, staged);
-  check(cudaMemcpyAsync(out.data.data(), staged.data, out.data.size() * sizeof(float), cudaMemcpyDeviceToHost,
-                        queue.stream()),
-        "Copying from the device");
-  queue.synchronize();
+  fetch(staged.data);
   return out;
 }
 
