@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cmath>
+#include <cub/block/block_reduce.cuh>
 #include <stdexcept>
 
 #include "weft/check.cuh"
@@ -17,17 +18,17 @@ namespace weft::kernels {
 constexpr float most_e4m3 = 448;
 
 /// Into *most, which is 0 before: the largest magnitude among `count` numbers.
-template <class E>
-__global__ void largest_magnitude(const E* numbers, Index count, float* most) {
+template <int Threads, class E>
+__global__ __launch_bounds__(Threads) void largest_magnitude(const E* numbers, Index count, float* most) {
+  using Reduce = cub::BlockReduce<float, Threads>;
+  __shared__ typename Reduce::TempStorage memory;
   float largest = 0;
-  const Index stride = static_cast<Index>(gridDim.x) * blockDim.x;
-  for (Index i = static_cast<Index>(blockIdx.x) * blockDim.x + threadIdx.x; i < count; i += stride)
+  const Index stride = static_cast<Index>(gridDim.x) * Threads;
+  for (Index i = static_cast<Index>(blockIdx.x) * Threads + threadIdx.x; i < count; i += stride)
     largest = fmaxf(largest, fabsf(static_cast<float>(numbers[i])));
-#pragma unroll
-  for (int offset = 16; offset > 0; offset /= 2)
-    largest = fmaxf(largest, __shfl_xor_sync(0xffffffffu, largest, offset));
+  largest = Reduce(memory).Reduce(largest, [](float a, float b) { return fmaxf(a, b); });
   // Floats that are not negative are ordered as their bits.
-  if (threadIdx.x % 32 == 0) atomicMax(reinterpret_cast<int*>(most), __float_as_int(largest));
+  if (threadIdx.x == 0) atomicMax(reinterpret_cast<int*>(most), __float_as_int(largest));
 }
 
 /// From the largest magnitude to the scale that takes it to the end of e4m3's range.
@@ -53,7 +54,8 @@ struct Quantize {
 template <class E>
 void quantize(cudaStream_t stream, const E* from, Index count, __nv_fp8_e4m3* to, float* scale) {
   if (count == 0) return;
-  largest_magnitude<<<512, 256, 0, stream>>>(from, count, scale);
+  constexpr int threads = 256;
+  largest_magnitude<threads><<<512, threads, 0, stream>>>(from, count, scale);
   check(cudaGetLastError(), "Launching the search for the largest weight");
   for_each_number(stream, 1, 1, ScaleOfLargest{scale});
   for_each_number(stream, count, 1, Quantize<E>{from, scale, to});

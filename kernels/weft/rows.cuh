@@ -136,7 +136,9 @@ __device__ void store(const float (&from)[N], __nv_fp8_e4m3* to) {
   }
 }
 
-/// Over `Lanes` neighbouring lanes of a warp, the same in each.
+/// Over `Lanes` neighbouring lanes of a warp, the same in each: cub::WarpReduce leaves the sum in one lane,
+/// from which it takes a further shuffle to the others, and shuffles are what norms and heads wait for, see
+/// NOTES.md.
 template <int Lanes>
 __device__ float sum_over_lanes(float x) {
 #pragma unroll

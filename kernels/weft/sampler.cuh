@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cub/block/block_reduce.cuh>
 
 #include "weft/core/noise.hpp"
 #include "weft/core/picture.hpp"
@@ -41,22 +42,19 @@ struct Guide {
 };
 
 /// A block a picture: its sum and sum of squares, always in the same order: out (pictures, 2).
-static __global__ void picture_moments(RowsOf<const float, 3> x, double* out, Index stride) {
-  constexpr int threads = 1024;
+template <int Threads>
+__global__ __launch_bounds__(Threads) void picture_moments(RowsOf<const float, 3> x, double* out,
+                                                           Index stride) {
+  using Reduce = cub::BlockReduce<double, Threads>;
+  __shared__ typename Reduce::TempStorage of_sums, of_squares;
   const Index numbers = static_cast<Index>(x.extent[0]) * x.width;
   double sum = 0, squares = 0;
-  for (Index i = threadIdx.x; i < numbers; i += threads) {
+  for (Index i = threadIdx.x; i < numbers; i += Threads) {
     const double value = x.row(i / x.width * x.extent[1] + blockIdx.x)[i % x.width];
     sum += value, squares += value * value;
   }
-  __shared__ double sums[threads], more[threads];
-  sums[threadIdx.x] = sum, more[threadIdx.x] = squares;
-  for (int half = threads / 2; half > 0; half /= 2) {
-    __syncthreads();
-    if (threadIdx.x < half)
-      sums[threadIdx.x] += sums[threadIdx.x + half], more[threadIdx.x] += more[threadIdx.x + half];
-  }
-  if (threadIdx.x == 0) out[blockIdx.x * stride] = sums[0], out[blockIdx.x * stride + 1] = more[0];
+  sum = Reduce(of_sums).Sum(sum), squares = Reduce(of_squares).Sum(squares);
+  if (threadIdx.x == 0) out[blockIdx.x * stride] = sum, out[blockIdx.x * stride + 1] = squares;
 }
 
 /// Moments (patches, pictures, 2), over all patches those of `count` numbers a picture.

@@ -1,4 +1,5 @@
-// The Cuda backends do what operators.hpp says, attention apart, which takes long to compile.
+// The Cuda backends do what operators.hpp says.
+#include "conformance/attention.hpp"
 #include "conformance/copies.hpp"
 #include "conformance/heads.hpp"
 #include "conformance/linear.hpp"
@@ -9,8 +10,8 @@
 namespace conformance {
 
 using Float = weft::Cuda<float>;
-using Bfloat16 = weft::Cuda<__nv_bfloat16>;
-using Half = weft::Cuda<__half>;
+using Bfloat16 = weft::Cuda<__nv_bfloat16, 16>;
+using Half = weft::Cuda<__half, 16>;
 using E4m3 = weft::Cuda<__nv_fp8_e4m3>;
 
 TEST_CASE_TEMPLATE_INVOKE(linear_conformance, Float, Bfloat16, Half, E4m3);
@@ -21,6 +22,10 @@ TEST_CASE_TEMPLATE_INVOKE(norm_pair_conformance, Float, Bfloat16, Half, E4m3);
 TEST_CASE_TEMPLATE_INVOKE(norm_offset_conformance, Float, Bfloat16, Half);
 TEST_CASE_TEMPLATE_INVOKE(norm_rotate_conformance, Float, Bfloat16, Half);
 TEST_CASE_TEMPLATE_INVOKE(move_heads_conformance, Float, Bfloat16, Half);
+TEST_CASE_TEMPLATE_INVOKE(attention_conformance, Float, Bfloat16, Half);
+TEST_CASE_TEMPLATE_INVOKE(attention_logits_conformance, Float, Bfloat16, Half);
+TEST_CASE_TEMPLATE_INVOKE(attention_merge_conformance, Float, Bfloat16, Half);
+TEST_CASE_TEMPLATE_INVOKE(attention_contract_conformance, Float, Bfloat16, Half);
 TEST_CASE_TEMPLATE_INVOKE(copy_conformance, Float, Bfloat16, Half);
 TEST_CASE_TEMPLATE_INVOKE(fill_conformance, Float, Bfloat16, Half);
 TEST_CASE_TEMPLATE_INVOKE(upload_conformance, Float, Bfloat16, Half);
@@ -28,5 +33,6 @@ TEST_CASE_TEMPLATE_INVOKE(noise_conformance, Float);
 TEST_CASE_TEMPLATE_INVOKE(guide_conformance, Float);
 TEST_CASE_TEMPLATE_INVOKE(moments_conformance, Float);
 TEST_CASE_TEMPLATE_INVOKE(rescale_conformance, Float);
+TEST_CASE_TEMPLATE_INVOKE(denoise_conformance, Float);
 
 }  // namespace conformance

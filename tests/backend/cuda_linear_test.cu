@@ -135,3 +135,19 @@ TEST_CASE("linear on the device: every algorithm that is found for operands runs
     queue.synchronize();
   }
 }
+
+/// More than the memory for products whose output still holds the residual takes at once.
+TEST_CASE("linear on the device: a residual in the output after an activation, in several parts") {
+  Queue queue;
+  using E = __nv_bfloat16;
+  constexpr Index rows = 1100, inputs = 16, outputs = 8192;
+  static_assert(rows * outputs * sizeof(E) > weft::cuda::Products::spare_bytes);
+  const Rows<E> x(queue, 0, random_tensor<E>(rows, inputs)),
+      weight(queue, 0, random_tensor<E>(outputs, inputs));
+  const Tensor residual = random_tensor<E>(rows, outputs);
+  const Rows<E> elsewhere(queue, 0, residual), in_place(queue, 0, residual), out(queue, 0, rows, outputs);
+  linear<E>(queue, x.view, {.weight = weight.view}, out.view, {Activation::silu, elsewhere.view});
+  linear<E>(queue, x.view, {.weight = weight.view}, in_place.view, {Activation::silu, in_place.view});
+  const Tensor right = download(queue, out.view);
+  CHECK(relative_l2(download(queue, in_place.view), {right.data.begin(), right.data.end()}) < 4e-3);
+}

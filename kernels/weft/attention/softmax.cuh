@@ -40,7 +40,7 @@ __device__ float over_row(float x, Op op) {
 /// is the maximum of the first tile and moves only where exponentials grow out of bounds, which shows in
 /// their sum: so the maxima of later tiles are hardly ever needed.
 struct RunningSoftmax {
-  static constexpr float limit = 4096;
+  static constexpr float limit = 4096;  // of a tile's exponentials, of which half precision holds 65504
 
   float scale;         // logits to powers of two
   float reference[2];  // a logit

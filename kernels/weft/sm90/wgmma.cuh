@@ -19,10 +19,13 @@ __device__ inline std::uint32_t matrix(const void* data, int box_bytes = 16) {
   return (shared_address(data) & 0x3ffff) >> 4 | box_bytes >> 4 << 16;
 }
 
-/// The part of that matrix that begins `bytes` further on.
+/// The part of that matrix that begins `bytes` further on. The upper half of a descriptor ("Matrix Descriptor
+/// Format" of PTX's wgmma) is the distance of groups of eight rows, and which way rows of 128 bytes are
+/// swizzled; distances and addresses are in units of 16 bytes.
 __device__ inline std::uint64_t matrix_at(std::uint32_t matrix, int bytes) {
-  constexpr std::uint32_t swizzle = 1u << 30, eight_rows = 8 * 128;
-  return std::uint64_t{swizzle | eight_rows >> 4} << 32 | (matrix + bytes / 16);
+  constexpr std::uint32_t bytes_a_row = 128, rows_a_group = 8, swizzle_of_128_bytes = 1u << 30;
+  constexpr std::uint32_t upper = swizzle_of_128_bytes | rows_a_group * bytes_a_row / 16;
+  return std::uint64_t{upper} << 32 | (matrix + bytes / 16);
 }
 
 /// Orders register accesses before the products that follow.

@@ -66,8 +66,8 @@ void check_norm(typename B::Queue& queue, Index tokens, Index pictures, Index fe
   constexpr Index step = 1;
   const Affine<B> affine(queue, features);
   // With gaps of their own, so that neither has the strides of the other.
-  const auto scales = Placed<B, float, 3>::random(queue, 23, {3, pictures, features}, gaps ? 4 : 0),
-             shifts = Placed<B, float, 3>::random(queue, 24, {3, pictures, features}, gaps ? 9 : 0);
+  const auto scales = Placed<B, float, 3>::random(queue, 23, {3, pictures, features}, gaps),
+             shifts = Placed<B, float, 3>::random(queue, 24, {3, pictures, features}, 2 * gaps);
   for (const Parts parts : {Parts::none, Parts::scaled, Parts::both})
     for (const bool scales_more : {false, true})
       for (const bool shifts_more : {false, true})

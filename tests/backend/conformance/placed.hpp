@@ -27,11 +27,19 @@ double number(T x) {
   }
 }
 
+/// The distance of 1 to the next number that T holds, or float32.
+template <class T>
+double unit() {
+  double out = 1;
+  while (number(static_cast<T>(static_cast<float>(1 + out / 2))) != 1) out /= 2;
+  return out;
+}
+
 /// What a number may be off by, beside 1 + its own magnitude, after a few roundings to T.
 template <class T>
-constexpr double rounding = sizeof(T) == 4 || sizeof(T) == 8 ? 1e-5
-                            : sizeof(T) == 1                 ? 0.07
-                                                             : 1.2e-2;
+const double rounding = sizeof(T) >= 4   ? 1e-5
+                        : sizeof(T) == 2 ? 2.6 * unit<T>()
+                                         : 0.07;
 
 /// Elements between rows: as odd as every backend takes them.
 template <class T>

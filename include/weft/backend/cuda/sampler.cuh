@@ -51,8 +51,9 @@ inline void moments(Queue& queue, In<float, 3> x, const View<double, 2>& out) {
   if (x.extent[1] == 0) return;
   const auto span =
       queue.span(Work{"moments", {x.extent[0] * x.extent[1], x.extent[2]}, 0, x.size() * bytes_of<float>});
-  kernels::picture_moments<<<static_cast<unsigned>(x.extent[1]), 1024, 0, queue.stream()>>>(x, out.data,
-                                                                                            out.stride[0]);
+  constexpr int threads = 1024;
+  kernels::picture_moments<threads>
+      <<<static_cast<unsigned>(x.extent[1]), threads, 0, queue.stream()>>>(x, out.data, out.stride[0]);
   check(cudaGetLastError(), "Launching moments");
 }
 
