@@ -1,13 +1,14 @@
 // The collectives of ranks that are processes. mpirun runs this at several numbers of ranks.
-#include "weft/comm/mpi.hpp"
+#include "mpi_main.hpp"
 
 #include <sys/mman.h>
 
 #include <array>
 #include <string>
 
+#include "agreement.hpp"
 #include "collectives.hpp"
-#include "mpi_main.hpp"
+#include "weft/backend/host.hpp"
 
 using weft::Block;
 using weft::Index;
@@ -21,6 +22,10 @@ TEST_CASE("mpi: every collective") {
   collectives::exchange_all(*all_processes);
   collectives::gather_all(*all_processes);
   collectives::reduce_all(*all_processes);
+}
+
+TEST_CASE("mpi: ranks learn together that one was asked for something else") {
+  check_agreement<weft::Host>(*all_processes);
 }
 
 TEST_CASE("mpi: a message between blocks of different strides") {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "agreement.hpp"
 #include "weft/backend/cuda.cuh"
 #include "weft/backend/cuda/host_copy.cuh"
 #include "weft/comm/gather_trace.hpp"
@@ -328,6 +329,11 @@ TEST_CASE("nccl: traffic counts what was sent, by name") {
   const weft::Traffic sent = ranks == 1 ? weft::Traffic() : group.traffic().at("counted");
   CHECK(sent.calls == 2 * (ranks - 1));
   CHECK(sent.bytes == (ranks - 1) * (20 + 32));
+}
+
+TEST_CASE("nccl: ranks learn together that one was asked for something else") {
+  const double seconds = check_agreement<weft::Cuda<float>>(*all_processes);
+  if (all_processes->rank() == 0) MESSAGE("ranks compare in " << 1e6 * seconds << " us");
 }
 
 TEST_CASE("nccl: rank 0 gets the slices of all") {

@@ -15,7 +15,7 @@ namespace weft {
 
 /// What a rank waits for. Dropped before that, it takes back what was posted.
 template <class HubType>
-class [[nodiscard]] HubEvent {
+class HubEvent {
  public:
   using Posts = std::vector<typename HubType::Posted>;
 

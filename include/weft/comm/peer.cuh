@@ -60,19 +60,20 @@ class Communicator : public HubMember<Hub> {
     return out;
   }
 
-  Event send(Queue& queue, const Block& block, int to) {
+  [[nodiscard]] Event send(Queue& queue, const Block& block, int to) {
     Event event(hub());
     post_send(queue, event, cuda::moment_in(queue.stream()), block, to);
     return event;
   }
 
-  Event receive(Queue& queue, const Block& block, int from) {
+  [[nodiscard]] Event receive(Queue& queue, const Block& block, int from) {
     Event event(hub());
     post_receive(event, cuda::moment_in(queue.stream()), block, from);
     return event;
   }
 
-  Event all_to_all(Queue& queue, std::span<const Addressed> sends, std::span<const Addressed> receives) {
+  [[nodiscard]] Event all_to_all(Queue& queue, std::span<const Addressed> sends,
+                                 std::span<const Addressed> receives) {
     Event event(hub());
     const auto ready = cuda::moment_in(queue.stream());
     for (const auto& [peer, block] : receives) post_receive(event, ready, block, peer);
@@ -80,7 +81,7 @@ class Communicator : public HubMember<Hub> {
     return event;
   }
 
-  Event all_gather(Queue& queue, std::span<const Block> blocks) {
+  [[nodiscard]] Event all_gather(Queue& queue, std::span<const Block> blocks) {
     std::vector<Addressed> sends, receives;
     for (int peer = 0; peer < size(); ++peer) {
       if (peer == rank()) continue;

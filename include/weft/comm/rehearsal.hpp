@@ -41,7 +41,7 @@ class Rehearsal {
  public:
   using Queue = QueueType;
   using Communicator = Rehearsal;
-  struct [[nodiscard]] Event {};
+  struct Event {};
   static constexpr bool is_rehearsal = true;  // what it receives is no message
   /// Writes numbers to a block at once, whatever is being recorded.
   using Fill = void (*)(const Block&);
@@ -68,20 +68,21 @@ class Rehearsal {
     return out;
   }
 
-  Event send(Queue&, const Block& block, int) {
+  [[nodiscard]] Event send(Queue&, const Block& block, int) {
     count(block);
     return {};
   }
-  Event receive(Queue&, const Block& block, int) {
+  [[nodiscard]] Event receive(Queue&, const Block& block, int) {
     fill_once(block);
     return {};
   }
-  Event all_to_all(Queue&, std::span<const Addressed> sends, std::span<const Addressed> receives) {
+  [[nodiscard]] Event all_to_all(Queue&, std::span<const Addressed> sends,
+                                 std::span<const Addressed> receives) {
     for (const Addressed& send : sends) count(send.block);
     for (const Addressed& receive : receives) fill_once(receive.block);
     return {};
   }
-  Event all_gather(Queue&, std::span<const Block> blocks) {
+  [[nodiscard]] Event all_gather(Queue&, std::span<const Block> blocks) {
     for (int peer = 0; peer < size(); ++peer) {
       if (peer == rank()) continue;
       count(blocks[static_cast<std::size_t>(rank())]);

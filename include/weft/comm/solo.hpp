@@ -19,7 +19,7 @@ class Solo {
  public:
   using Queue = QueueType;
   using Communicator = Solo;
-  struct [[nodiscard]] Event {};
+  struct Event {};
 
   /// `workers` threads share an operator of the Host backend; `lane`, if any, records the trace.
   explicit Solo(int workers = 1, Lane* lane = nullptr) : workers_(workers), lane_(lane) {}
@@ -29,13 +29,14 @@ class Solo {
   int workers() const { return workers_; }
   Lane* lane() const { return lane_; }
 
-  Event send(Queue&, const Block&, int) { alone(); }
-  Event receive(Queue&, const Block&, int) { alone(); }
-  Event all_to_all(Queue&, std::span<const Addressed> sends, std::span<const Addressed> receives) {
+  [[nodiscard]] Event send(Queue&, const Block&, int) { alone(); }
+  [[nodiscard]] Event receive(Queue&, const Block&, int) { alone(); }
+  [[nodiscard]] Event all_to_all(Queue&, std::span<const Addressed> sends,
+                                 std::span<const Addressed> receives) {
     if (!sends.empty() || !receives.empty()) alone();
     return {};
   }
-  Event all_gather(Queue&, std::span<const Block>) { return {}; }
+  [[nodiscard]] Event all_gather(Queue&, std::span<const Block>) { return {}; }
   void all_reduce(Queue&, const View<double, 1>&) {}
   Solo split(std::string_view, const std::vector<int>&) const { return *this; }
   void wait(Queue&, Event&) {}

@@ -36,26 +36,27 @@ class Communicator : public HubMember<Hub> {
     return out;
   }
 
-  Event send(Queue& queue, const Block& block, int to) {
+  [[nodiscard]] Event send(Queue& queue, const Block& block, int to) {
     Event event(hub());
     post_send(queue, event, block, to);
     return event;
   }
 
-  Event receive(Queue& queue, const Block& block, int from) {
+  [[nodiscard]] Event receive(Queue& queue, const Block& block, int from) {
     Event event(hub());
     post_receive(queue, event, block, from);
     return event;
   }
 
-  Event all_to_all(Queue& queue, std::span<const Addressed> sends, std::span<const Addressed> receives) {
+  [[nodiscard]] Event all_to_all(Queue& queue, std::span<const Addressed> sends,
+                                 std::span<const Addressed> receives) {
     Event event(hub());
     for (const auto& [peer, block] : receives) post_receive(queue, event, block, peer);
     for (const auto& [peer, block] : sends) post_send(queue, event, block, peer);
     return event;
   }
 
-  Event all_gather(Queue& queue, std::span<const Block> blocks) {
+  [[nodiscard]] Event all_gather(Queue& queue, std::span<const Block> blocks) {
     Event event(hub());
     for (int peer = 0; peer < size(); ++peer) {
       if (peer == rank()) continue;

@@ -78,7 +78,7 @@ class Datatype {
 
 /// What a rank waits for. Dropped before that, it takes back what it would have received, and waits until
 /// what it sends has left: MPI takes nothing back that is on its way.
-class [[nodiscard]] Event {
+class Event {
  public:
   Event() = default;
   Event(Event&& other) noexcept : pending_(std::exchange(other.pending_, {})) {}
@@ -147,26 +147,27 @@ class Communicator {
     return out;
   }
 
-  Event send(Queue& queue, const Block& block, int to) {
+  [[nodiscard]] Event send(Queue& queue, const Block& block, int to) {
     Event event;
     post_send(queue, event, block, to);
     return event;
   }
 
-  Event receive(Queue& queue, const Block& block, int from) {
+  [[nodiscard]] Event receive(Queue& queue, const Block& block, int from) {
     Event event;
     post_receive(queue, event, block, from);
     return event;
   }
 
-  Event all_to_all(Queue& queue, std::span<const Addressed> sends, std::span<const Addressed> receives) {
+  [[nodiscard]] Event all_to_all(Queue& queue, std::span<const Addressed> sends,
+                                 std::span<const Addressed> receives) {
     Event event;
     for (const auto& [peer, block] : receives) post_receive(queue, event, block, peer);
     for (const auto& [peer, block] : sends) post_send(queue, event, block, peer);
     return event;
   }
 
-  Event all_gather(Queue& queue, std::span<const Block> blocks) {
+  [[nodiscard]] Event all_gather(Queue& queue, std::span<const Block> blocks) {
     Event event;
     for (int peer = 0; peer < size(); ++peer)
       if (peer != rank()) post_receive(queue, event, blocks[static_cast<std::size_t>(peer)], peer);

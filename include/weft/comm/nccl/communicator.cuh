@@ -74,25 +74,26 @@ class Communicator {
     if (team_) team_->mailbox().open(senders, bytes, ahead);
   }
 
-  Event send(Queue& queue, const Block& block, int to) {
+  [[nodiscard]] Event send(Queue& queue, const Block& block, int to) {
     if (block.bytes() == 0) return {};
     if (has_room()) return post_to_team(queue, "send", std::vector<Addressed>{{to, block}}, {}, to);
     const Link link = links_.to(to) ? *links_.to(to) : Link{group_.get(), to};
     return post(queue, *link.channel, "send", std::vector<Addressed>{{link.peer, block}}, {}, to);
   }
 
-  Event receive(Queue& queue, const Block& block, int from) {
+  [[nodiscard]] Event receive(Queue& queue, const Block& block, int from) {
     if (block.bytes() == 0) return {};
     if (has_room()) return post_to_team(queue, "receive", {}, std::vector<Addressed>{{from, block}}, from);
     const Link link = links_.from(from) ? *links_.from(from) : Link{group_.get(), from};
     return post(queue, *link.channel, "receive", {}, std::vector<Addressed>{{link.peer, block}}, from);
   }
 
-  Event all_to_all(Queue& queue, std::span<const Addressed> sends, std::span<const Addressed> receives) {
+  [[nodiscard]] Event all_to_all(Queue& queue, std::span<const Addressed> sends,
+                                 std::span<const Addressed> receives) {
     return post_grouped(queue, "all_to_all", sends, receives);
   }
 
-  Event all_gather(Queue& queue, std::span<const Block> blocks) {
+  [[nodiscard]] Event all_gather(Queue& queue, std::span<const Block> blocks) {
     std::vector<Addressed> sends, receives;
     for (const int peer : others(*this)) {
       sends.push_back({peer, blocks[static_cast<std::size_t>(rank())]});

@@ -10,7 +10,7 @@
 namespace weft::nccl {
 
 /// An operation. Dropped before it is waited for, it goes on: nothing is taken back.
-struct [[nodiscard]] Event {
+struct Event {
   std::shared_ptr<const cuda::Event> done{};  // its transfers, if this rank makes any
   std::vector<Mailbox::Expected> expected{};  // what comes into this rank's memory meanwhile
 };

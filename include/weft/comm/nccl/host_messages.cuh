@@ -15,7 +15,7 @@ namespace weft::nccl {
 class HostMessages {
  public:
   struct Queue : cuda::Queue {};
-  struct [[nodiscard]] Event {};
+  struct Event {};
 
   explicit HostMessages(World& world) : world_(world) {}
 
@@ -23,14 +23,14 @@ class HostMessages {
   int size() const { return world_.size(); }
 
   /// Return when it is done.
-  Event send(Queue& queue, const Block& block, int to) {
+  [[nodiscard]] Event send(Queue& queue, const Block& block, int to) {
     std::byte* const memory = device_memory(block);
     cuda::copy_from_host(memory, block.data, static_cast<std::size_t>(block.bytes()));
     nccl::Event event = world_.send(queue, View<std::byte, 1>(memory, {block.bytes()}), to);
     finish(queue, event);
     return {};
   }
-  Event receive(Queue& queue, const Block& block, int from) {
+  [[nodiscard]] Event receive(Queue& queue, const Block& block, int from) {
     std::byte* const memory = device_memory(block);
     nccl::Event event = world_.receive(queue, View<std::byte, 1>(memory, {block.bytes()}), from);
     finish(queue, event);
