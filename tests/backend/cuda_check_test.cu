@@ -1,6 +1,8 @@
 // What the Cuda backend refuses before any work.
 #include <doctest/doctest.h>
 
+#include <stdexcept>
+
 #include "weft/backend/backend.hpp"
 #include "weft/backend/cuda.cuh"
 
@@ -65,4 +67,18 @@ TEST_CASE("FP8 takes widths that are multiples of 16") {
                        "the model has a linear layer of 176 → 200 features; FP8 needs multiples of 16, and "
                        "bfloat16 takes any",
                        Refused);
+}
+
+TEST_CASE("What breaks the contract of an operator is an error of the model's author, not refused input") {
+  weft::cuda::Queue queue;
+  const weft::cuda::Buffer<float> numbers(queue, 64);
+  const auto heads = numbers.view(std::array<weft::Index, 4>{1, 1, 2, 12});
+  CHECK_THROWS_AS(norm_rotate(queue, heads, nullptr, {}, heads), std::logic_error);
+  const auto aligned = numbers.view(std::array<weft::Index, 4>{1, 1, 2, 8});
+  const weft::NormWeights crooked{.scale = {numbers.view(std::array<weft::Index, 1>{64}).data + 1, {8}}};
+  CHECK_THROWS_AS(norm_rotate(queue, aligned, &crooked, {}, aligned), std::logic_error);
+
+  const weft::cuda::Buffer<__nv_bfloat16> wide(queue, 24);
+  const auto rows = wide.view(std::array<weft::Index, 2>{2, 12});
+  CHECK_THROWS_AS(narrow(queue, rows, weft::as_operands<__nv_fp8_e4m3>(rows)), std::logic_error);
 }

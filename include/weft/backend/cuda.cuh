@@ -45,7 +45,8 @@ struct Cuda {
 };
 
 /// Linear layers of blocks in FP8 (e4m3), everything else in bfloat16. Weights have one scale a layer; what
-/// linear layers read has none, and is cut off at ±448.
+/// linear layers read has none, and is cut off at ±448. The rows of what they read, add and write begin at
+/// multiples of 16 bytes.
 template <int... HeadDims>
 struct Cuda<__nv_fp8_e4m3, HeadDims...> : Cuda<__nv_bfloat16, HeadDims...> {
   using Operand = __nv_fp8_e4m3;
