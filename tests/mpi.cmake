@@ -1,4 +1,8 @@
 # Tests whose ranks are processes. Each runs at several numbers of them.
+if(NOT MPIEXEC_EXECUTABLE)
+  message(FATAL_ERROR "The tests of MPI need mpirun, and there is none; install it (Debian: openmpi-bin), or say "
+                      "-DWEFT_MPI=OFF.")
+endif()
 set(mpirun ${MPIEXEC_EXECUTABLE} --oversubscribe --allow-run-as-root)
 
 # weft_mpi_test(<name> RANKS <number>... SOURCES <source>...): the test <name>_<number> for each number of ranks.

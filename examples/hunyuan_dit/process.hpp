@@ -1,7 +1,7 @@
 // What a program owes the system and its users, whatever it computes.
 #pragma once
 
-#include "weft/comm/launch_environment.hpp"
+#include "weft/comm/job/launch_environment.hpp"
 
 namespace command {
 

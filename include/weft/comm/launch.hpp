@@ -44,24 +44,24 @@ namespace detail {
 /// when all have ended. Throws before any call if one of the threads cannot be started.
 template <class Run>
 void run_on_threads(int count, const Run& run) {
-  enum class Start { pending, granted, cancelled };
-  std::atomic<Start> start = Start::pending;
-  const auto decide = [&start](Start decision) {
-    start = decision;
-    start.notify_all();
+  enum class Permission { pending, granted, cancelled };
+  std::atomic<Permission> permission = Permission::pending;
+  const auto decide = [&permission](Permission decision) {
+    permission = decision;
+    permission.notify_all();
   };
   std::vector<std::jthread> others;
   try {
     for (int rank = 1; rank < count; ++rank)
-      others.push_back(start_thread(sentence("rank ", rank, " of ", count), [&start, &run, rank] {
-        start.wait(Start::pending);
-        if (start == Start::granted) run(rank);
+      others.push_back(start_thread(sentence("rank ", rank, " of ", count), [&permission, &run, rank] {
+        permission.wait(Permission::pending);
+        if (permission == Permission::granted) run(rank);
       }));
   } catch (...) {
-    decide(Start::cancelled);
+    decide(Permission::cancelled);
     throw;
   }
-  decide(Start::granted);
+  decide(Permission::granted);
   run(0);
 }
 

@@ -5,6 +5,8 @@
 
 #include <cuda_fp8.h>
 
+#include <concepts>
+
 #include "weft/backend/cuda/check.cuh"
 #include "weft/backend/cuda/linear.cuh"
 #include "weft/backend/cuda/norm.cuh"
@@ -26,22 +28,24 @@ inline void narrow(Queue& queue, const View<const __nv_bfloat16, 2>& x, const Vi
   kernels::narrow<__nv_bfloat16>(queue.stream(), x, out);
 }
 
+// Templates, so that a program without FP8 compiles no norm's kernels for it.
+
 /// As `norm` to elements.
-inline void norm(Queue& queue, const View<const __nv_bfloat16, 3>& x, const NormWeights& weights,
-                 const Modulation& modulation, const View<__nv_fp8_e4m3, 3>& out) {
+template <std::same_as<__nv_fp8_e4m3> O>
+void norm(Queue& queue, const View<const __nv_bfloat16, 3>& x, const NormWeights& weights,
+          const Modulation& modulation, const View<O, 3>& out) {
   const auto span =
       queue.span(Work{"norm_e4m3", {out.extent[0] * out.extent[1], out.extent[2]}, 0, 3 * out.size()});
-  kernels::norm<__nv_bfloat16, __nv_fp8_e4m3>(queue.stream(), x, {},
-                                              detail::norm_constants(weights, modulation), out);
+  kernels::norm<__nv_bfloat16, O>(queue.stream(), x, {}, detail::norm_constants(weights, modulation), out);
 }
 
 /// As `norm_pair` to elements.
-inline void norm_pair(Queue& queue, const View<const __nv_bfloat16, 3>& x,
-                      const View<const __nv_bfloat16, 3>& skip, const NormWeights& weights,
-                      const View<__nv_fp8_e4m3, 3>& out) {
+template <std::same_as<__nv_fp8_e4m3> O>
+void norm_pair(Queue& queue, const View<const __nv_bfloat16, 3>& x, const View<const __nv_bfloat16, 3>& skip,
+               const NormWeights& weights, const View<O, 3>& out) {
   const auto span =
       queue.span(Work{"norm_pair_e4m3", {out.extent[0] * out.extent[1], out.extent[2]}, 0, 3 * out.size()});
-  kernels::norm<__nv_bfloat16, __nv_fp8_e4m3>(queue.stream(), x, skip, detail::norm_constants(weights), out);
+  kernels::norm<__nv_bfloat16, O>(queue.stream(), x, skip, detail::norm_constants(weights), out);
 }
 
 namespace detail {
