@@ -1,6 +1,7 @@
 # libsodium from its sources, without what its own configuration finds out of the machine.
 enable_language(C)
-weft_fetch(Sodium DEBIAN libsodium-dev GIT https://github.com/jedisct1/libsodium.git TAG 1.0.18)
+weft_fetch(Sodium DEBIAN libsodium-dev GIT https://github.com/jedisct1/libsodium.git TAG 1.0.18
+  COMMIT 45b09a607d596e40adbff9ab812e47d85175c053)
 
 set(VERSION 1.0.18)
 set(SODIUM_LIBRARY_VERSION_MAJOR 10)

@@ -98,7 +98,7 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
   ~Session() {
-    if (owns_mpi_) MPI_Finalize();
+    if (owns_mpi_ && !watchdog_->has_ended()) MPI_Finalize();  // which waits for all ranks
   }
 
   std::atomic<Lane*>& lane() { return lane_; }
@@ -150,7 +150,8 @@ class Session {
 
 /// Calls body(world) in every process that mpirun has started, once, and returns when this one is done. A
 /// failure of any rank ends all processes: one sentence, exit code 2 if it was Refused, otherwise 1.
-/// `processes` is what the launcher says, if anything does.
+/// `processes` is what the launcher says, if anything does. With on_failure, throws Stopped where this rank
+/// has failed.
 template <class Body>
 void launch(Body body, const LaunchOptions& options = {}, int processes = 0) {
   Session session(options, processes);

@@ -95,7 +95,8 @@ class Session {
       choose_device();
       World world(id_, place_.world, place_.rank);
       world_ = &world;
-      std::jthread monitor([this, &world](std::stop_token stop) { listen(world, stop); });
+      std::jthread monitor = start_thread(
+          "the monitor of a rank", [this, &world](const std::stop_token& stop) { listen(world, stop); });
       body(world);
       monitor.request_stop();
       monitor.join();

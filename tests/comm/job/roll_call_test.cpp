@@ -7,9 +7,12 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <deque>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <future>
+#include <iterator>
 #include <string>
 #include <thread>
 #include <vector>
@@ -115,6 +118,55 @@ long resident_megabytes(int process) {
   return resident * ::getpagesize() / (1 << 20);
 }
 
+double seconds_of(const timeval& time) {
+  return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
+}
+
+/// Of the process.
+std::ptrdiff_t open_descriptors(int process) {
+  return std::distance(std::filesystem::directory_iterator("/proc/" + std::to_string(process) + "/fd"),
+                       std::filesystem::directory_iterator());
+}
+
+/// Rank 0 of a job of two, in a process of its own; `code` is 0 when rank 1 has come.
+class Rank0Process {
+ public:
+  explicit Rank0Process(milliseconds patience, const std::function<void()>& prepare = {})
+      : process_(::fork()) {
+    if (process_ != 0) return;
+    if (prepare) prepare();
+    try {
+      RollCall(listener_, meeting_.key, 2, text).run(patience);
+      ::_exit(0);
+    } catch (const std::exception&) {
+      ::_exit(3);
+    }
+  }
+
+  int process() const { return process_; }
+  const Meeting& meeting() const { return meeting_; }
+  Connection connection() const {
+    return Connection(connected(meeting_.places.front().addresses().front(), seconds(1)));
+  }
+
+  struct End {
+    int code;
+    double processor_seconds;
+  };
+  End wait() const {
+    int status = 0;
+    rusage used{};
+    ::wait4(process_, &status, 0, &used);
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1,
+            seconds_of(used.ru_utime) + seconds_of(used.ru_stime)};
+  }
+
+ private:
+  Listener listener_{{{.host = "127.0.0.1", .port = 0}}};
+  Meeting meeting_{listener_.places(), Key::random()};
+  int process_;
+};
+
 }  // namespace
 
 TEST_CASE("roll call: all that know the key are welcome, and nobody before all have come") {
@@ -190,70 +242,50 @@ TEST_CASE("roll call: a silent connection is closed after a second, and one that
 }
 
 TEST_CASE("roll call: a flood of bytes costs no memory, and of connections no rank its place") {
-  const Listener listener({{.host = "127.0.0.1", .port = 0}});
-  const Meeting meeting{listener.places(), Key::random()};
-  const int process = ::fork();
-  if (process == 0) {
-    const rlimit few{64, 64};
-    ::setrlimit(RLIMIT_NOFILE, &few);
-    try {
-      ::_exit(RollCall(listener, meeting.key, 2, text).run(seconds(20)).size() == 1 ? 0 : 1);
-    } catch (const std::exception&) {
-      ::_exit(2);
+  for (const bool has_few_descriptors : {false, true}) {
+    const Rank0Process rank0(seconds(20), [has_few_descriptors] {
+      const rlimit few{64, 64};
+      if (has_few_descriptors) ::setrlimit(RLIMIT_NOFILE, &few);
+    });
+    const std::string bytes(1 << 20, '\xff');
+    std::deque<Connection> all;
+    const auto connect_once_more = [&] {
+      all.push_back(rank0.connection());
+      if (all.size() > 400) all.pop_front();
+    };
+    const long memory_before = resident_megabytes(rank0.process());
+    long most_memory = 0;
+    std::ptrdiff_t most_descriptors = 0;
+    for (const auto begin = Clock::now(); Clock::now() - begin < seconds(1);) {
+      connect_once_more();
+      if (all.size() % 2 == 0)
+        ::send(all.back().descriptor(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+      most_memory = std::max(most_memory, resident_megabytes(rank0.process()));
+      most_descriptors = std::max(most_descriptors, open_descriptors(rank0.process()));
     }
+    std::jthread flood([&](const std::stop_token& stop) {
+      while (!stop.stop_requested()) connect_once_more();
+    });
+    CHECK(most_memory < memory_before + 64);
+    CHECK(most_descriptors < 100);
+    CHECK(Answer(rank0.meeting(), 1).run(seconds(10)).text == text);
+    flood.request_stop();
+    flood.join();
+    CHECK(rank0.wait().code == 0);
   }
-  const auto connection = [&meeting] {
-    return Connection(connected(meeting.places.front().addresses().front(), seconds(1)));
-  };
-  const std::string bytes(1 << 20, '\xff');
-  std::vector<Connection> all;
-  const auto begin = Clock::now();
-  long most = 0;
-  while (Clock::now() - begin < seconds(2)) {
-    all.push_back(connection());
-    ::send(all.back().descriptor(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (all.size() > 400) all.erase(all.begin());
-    most = std::max(most, resident_megabytes(process));
-  }
-  std::jthread flood([&](const std::stop_token& stop) {
-    while (!stop.stop_requested()) {
-      all.push_back(connection());
-      if (all.size() > 400) all.erase(all.begin());
-    }
-  });
-  CHECK(most < 64);
-  CHECK(Answer(meeting, 1).run(seconds(10)).text == text);
-  flood.request_stop();
-  flood.join();
-  int status = 0;
-  rusage used{};
-  ::wait4(process, &status, 0, &used);
-  CHECK(WIFEXITED(status));
-  CHECK(WEXITSTATUS(status) == 0);
 }
 
 TEST_CASE("roll call: without descriptors rank 0 waits and does not spin") {
-  const Listener listener({{.host = "127.0.0.1", .port = 0}});
-  const Meeting meeting{listener.places(), Key::random()};
-  const int process = ::fork();
-  if (process == 0) {
-    const rlimit none{static_cast<rlim_t>(listener.descriptor()) + 1, 1024};
-    std::vector<weft::Descriptor> taken;
-    while (taken.emplace_back(::dup(listener.descriptor())).get() >= 0 && taken.size() < 2000)
-      ::setrlimit(RLIMIT_NOFILE, &none);
-    try {
-      RollCall(listener, meeting.key, 2, text).run(seconds(2));
-    } catch (const std::exception&) {
-      ::_exit(3);
-    }
-    ::_exit(0);
-  }
-  const Connection waiting(connected(meeting.places.front().addresses().front(), seconds(1)));
-  int status = 0;
-  rusage used{};
-  ::wait4(process, &status, 0, &used);
-  CHECK(WEXITSTATUS(status) == 3);
-  CHECK(used.ru_utime.tv_sec + used.ru_stime.tv_sec == 0);
+  const Rank0Process rank0(seconds(2), [] {
+    const int next = ::dup(0);
+    ::close(next);
+    const rlimit none{static_cast<rlim_t>(next), static_cast<rlim_t>(next)};
+    ::setrlimit(RLIMIT_NOFILE, &none);
+  });
+  const Connection waiting = rank0.connection();
+  const auto end = rank0.wait();
+  CHECK(end.code == 3);
+  CHECK(end.processor_seconds < 0.3);
 }
 
 TEST_CASE(

@@ -106,6 +106,9 @@ class Watchdog {
     }
   }
 
+  /// Whether the job has failed and on_failure has returned.
+  bool has_ended() const { return has_ended_; }
+
  private:
   static constexpr int refused_code = 2, terminated = 128 + SIGTERM;
   static constexpr std::chrono::milliseconds grace{500};  // for the reason behind a signal
