@@ -116,37 +116,48 @@ TEST_CASE_TEMPLATE_DEFINE("rescale: moves the deviation over all patches towards
   });
 }
 
+/// The constants of a step that is the second of three.
+template <class B>
+Placed<B, float, 2> constants_of(typename B::Queue& queue, const weft::SamplerStep& step) {
+  Placed<B, float, 2> out(queue, {3, weft::SamplerStep::constants}, 2);
+  const auto numbers = step.numbers();
+  for (std::size_t i = 0; i < numbers.size(); ++i)
+    fill(queue, numbers[i], View<float, 1>(out.view()[1].data + i, {1}));
+  return out;
+}
+
 /// What is added to a step: nothing, the same at every step, or each step its own.
 enum class Noises { none, one, each };
 
 TEST_CASE_TEMPLATE_DEFINE("denoise: one linear step, with noise or without, that keeps its estimate", B,
                           denoise_conformance) {
-  constexpr weft::SamplerStep step{
-      .alpha = 0.9f, .sigma = 0.4f, .keep = 0.3f, .take = 0.6f, .recall = -0.2f, .noise = 0.1f};
-  constexpr Index number_of_step = 1, steps = 3;
+  constexpr weft::SamplerStep step{.alpha = 0.9f,
+                                   .sigma = 0.4f,
+                                   .keep = 0.3f,
+                                   .take = 0.6f,
+                                   .recall = -0.2f,
+                                   .direct = 0.7f,
+                                   .noise = 0.1f};
   on_queues<B>([&](typename B::Queue& queue) {
-    const Placed<B, float, 2> constants(queue, {steps, weft::SamplerStep::constants}, 2);
-    const auto numbers = step.numbers();
-    for (std::size_t i = 0; i < numbers.size(); ++i)
-      fill(queue, numbers[i], View<float, 1>(constants.view()[number_of_step].data + i, {1}));
+    const auto constants = constants_of<B>(queue, step);
     const auto [tokens, pictures, features] = state_extents;
     for (const Noises noises : {Noises::none, Noises::one, Noises::each}) {
       CAPTURE(static_cast<int>(noises));
-      const auto prediction = Placed<B, float, 3>::random(queue, 66, state_extents, 3);
+      const auto output = Placed<B, float, 3>::random(queue, 66, state_extents, 3);
       auto x = Placed<B, float, 3>::random(queue, 67, state_extents, 1),
            estimate = Placed<B, float, 3>::random(queue, 68, state_extents, 2);
       const auto all = Placed<B, float, 4>::random(
-          queue, 69, {noises == Noises::each ? steps : 1, tokens, pictures, features}, 4);
-      denoise(queue, constants.view(), {.ahead = number_of_step}, prediction.view(),
-              noises == Noises::none ? View<float, 4>() : all.view(), x.view(), estimate.view());
+          queue, 69, {noises == Noises::each ? 3 : 1, tokens, pictures, features}, 4);
+      denoise(queue, constants.view(), {.ahead = 1}, output.view(),
+              noises == Noises::none ? View<float, 4>() : all.view(), nullptr, x.view(), estimate.view());
       const auto estimated = [&](Index t, Index p, Index f) {
-        return 0.9 * number(x.before()[t][p][f]) - 0.4 * number(prediction.before()[t][p][f]);
+        return 0.9 * number(x.before()[t][p][f]) - 0.4 * number(output.before()[t][p][f]);
       };
       CHECK(error(estimate.after(queue), estimated) <= rounding<float>);
-      const auto added = all.before()[noises == Noises::each ? number_of_step : 0];
+      const auto added = all.before()[noises == Noises::each ? 1 : 0];
       CHECK(error(x.after(queue), [&](Index t, Index p, Index f) {
               return 0.3 * number(x.before()[t][p][f]) + 0.6 * estimated(t, p, f) -
-                     0.2 * number(estimate.before()[t][p][f]) +
+                     0.2 * number(estimate.before()[t][p][f]) + 0.7 * number(output.before()[t][p][f]) +
                      (noises == Noises::none ? 0 : 0.1 * number(added[t][p][f]));
             }) <= rounding<float>);
       CHECK(x.gaps_untouched());
