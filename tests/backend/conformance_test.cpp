@@ -29,5 +29,7 @@ TEST_CASE_TEMPLATE_INVOKE(guide_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(moments_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(rescale_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(denoise_conformance, weft::Host);
+TEST_CASE_TEMPLATE_INVOKE(bound_conformance, weft::Host);
+TEST_CASE_TEMPLATE_INVOKE(quantile_conformance, weft::Host);
 
 }  // namespace conformance

@@ -34,5 +34,7 @@ TEST_CASE_TEMPLATE_INVOKE(guide_conformance, Float);
 TEST_CASE_TEMPLATE_INVOKE(moments_conformance, Float);
 TEST_CASE_TEMPLATE_INVOKE(rescale_conformance, Float);
 TEST_CASE_TEMPLATE_INVOKE(denoise_conformance, Float);
+TEST_CASE_TEMPLATE_INVOKE(bound_conformance, Float);
+TEST_CASE_TEMPLATE_INVOKE(quantile_conformance, Float);
 
 }  // namespace conformance

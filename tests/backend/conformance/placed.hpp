@@ -93,6 +93,15 @@ class Placed {
     return out;
   }
 
+  /// The numbers make(indices...).
+  template <class Make>
+  static Placed of(Queue& queue, const Extents& extents, Index gap_after, const Make& make) {
+    Placed out(layout(extents, gap_after));
+    out.make(View<T, Rank>(out.before_.data(), out.extents_, out.strides_), make);
+    out.send(queue);
+    return out;
+  }
+
   /// In the backend's memory.
   View<T, Rank> view() const { return at(memory_.view(std::array{memory_.size()}).data); }
   View<const T, Rank> before() const { return at(before_.data()); }
@@ -159,6 +168,16 @@ class Placed {
   template <class Body>
   void for_each(const Body& body) {
     visit(View<T, Rank>(before_.data(), extents_, strides_), body);
+  }
+  template <int R, class Make, class... Indices>
+  static void make(const View<T, R>& x, const Make& number, Indices... at) {
+    for (Index i = 0; i < x.extent[0]; ++i) {
+      if constexpr (R == 1) {
+        x[i] = number(at..., i);
+      } else {
+        make(x[i], number, at..., i);
+      }
+    }
   }
   template <int R, class Body>
   static void visit(const View<T, R>& x, const Body& body) {

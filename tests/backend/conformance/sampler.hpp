@@ -3,11 +3,13 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "placed.hpp"
 #include "weft/core/noise.hpp"
 #include "weft/core/picture.hpp"
+#include "weft/core/quantile.hpp"
 #include "weft/core/step.hpp"
 #include "weft/sampler/step.hpp"
 
@@ -163,6 +165,78 @@ TEST_CASE_TEMPLATE_DEFINE("denoise: one linear step, with noise or without, that
       CHECK(x.gaps_untouched());
       CHECK(estimate.gaps_untouched());
     }
+  });
+}
+
+TEST_CASE_TEMPLATE_DEFINE("denoise: estimates go no farther than their bound, and may be divided by it", B,
+                          bound_conformance) {
+  on_queues<B>([](typename B::Queue& queue) {
+    for (const float normalizes : {0.0f, 1.0f}) {
+      const auto constants =
+          constants_of<B>(queue, {.alpha = 0.9f, .sigma = 0.4f, .bound = 0.5f, .normalizes = normalizes});
+      const auto output = Placed<B, float, 3>::random(queue, 70, state_extents, 3);
+      auto x = Placed<B, float, 3>::random(queue, 71, state_extents, 1),
+           estimate = Placed<B, float, 3>::random(queue, 71, state_extents, 2);
+      denoise(queue, constants.view(), {.ahead = 1}, output.view(), {}, nullptr, x.view(), estimate.view());
+      CHECK(error(x.after(queue), [&](Index t, Index p, Index f) {
+              const double plain = 0.9 * number(x.before()[t][p][f]) - 0.4 * number(output.before()[t][p][f]);
+              return std::clamp(plain, -0.5, 0.5) / (normalizes > 0 ? 0.5 : 1);
+            }) <= rounding<float>);
+    }
+  });
+}
+
+TEST_CASE_TEMPLATE_DEFINE("denoise: a bound is the quantile of all magnitudes, from 1 to the most", B,
+                          quantile_conformance) {
+  using weft::QuantileSearch;
+  constexpr Index bins = QuantileSearch::statistics * QuantileSearch::digits;
+  on_queues<B>([](typename B::Queue& queue) {
+    const auto [tokens, images, features] = state_extents;
+    const auto constants = constants_of<B>(
+        queue, {.alpha = 2.0f, .sigma = 0.4f, .bound = 1.5f, .quantile = 0.8f, .normalizes = 1});
+    const auto output = Placed<B, float, 3>::random(queue, 72, state_extents, 3);
+    auto x = Placed<B, float, 3>::random(queue, 73, state_extents, 1);
+    Placed<B, float, 3> found(queue, state_extents, 2), estimate(queue, state_extents, 1);
+    magnitudes(queue, constants.view(), {.ahead = 1}, output.view(), x.view(), found.view());
+    const auto plain = [&](Index t, Index p, Index f) {
+      return 2.0 * number(x.before()[t][p][f]) - 0.4 * number(output.before()[t][p][f]);
+    };
+    const View<const float, 3> magnitude = found.after(queue);
+    CHECK(error(magnitude, [&](Index t, Index p, Index f) { return std::abs(plain(t, p, f)); }) <=
+          rounding<float>);
+    CHECK(found.gaps_untouched());
+
+    // As two ranks do, whose counts are added up.
+    Placed<B, QuantileSearch, 1> searches(queue, {images});
+    start_searches(queue, constants.view(), {.ahead = 1}, tokens * features, searches.view());
+    for (int round = 0; round < QuantileSearch::rounds; ++round) {
+      Placed<B, double, 2> counts[]{{queue, {images, bins}, 1}, {queue, {images, bins}, 1}};
+      for (const Index rank : {0, 1})
+        count_digits(queue, found.view().template slice<0>(weft::split(tokens, 2, rank)),
+                     searches.view().data, round, counts[rank].view());
+      const auto first = counts[0].after(queue), second = counts[1].after(queue);
+      CHECK(counts[0].gaps_untouched());
+      const auto sums = Placed<B, double, 2>::of(queue, {images, bins}, 3, [&](Index image, Index bin) {
+        return first[image][bin] + second[image][bin];
+      });
+      narrow_searches(queue, sums.view(), searches.view());
+    }
+    denoise(queue, constants.view(), {.ahead = 1}, output.view(), {}, searches.view().data, x.view(),
+            estimate.view());
+
+    const View<const QuantileSearch, 1> ended = searches.after(queue);
+    for (Index p = 0; p < images; ++p) {
+      std::vector<float> sorted;
+      for (Index t = 0; t < tokens; ++t)
+        for (Index f = 0; f < features; ++f) sorted.push_back(magnitude[t][p][f]);
+      std::sort(sorted.begin(), sorted.end());
+      const float place = 0.8f * 104, below = sorted[83], above = sorted[84];
+      CHECK(ended[p].value() == doctest::Approx(below + (place - 83) * (above - below)).epsilon(1e-6));
+    }
+    CHECK(error(estimate.after(queue), [&](Index t, Index p, Index f) {
+            const double bound = std::clamp(ended[p].value(), 1.0f, 1.5f);
+            return std::clamp(plain(t, p, f), -bound, bound) / bound;
+          }) <= rounding<float>);
   });
 }
 
