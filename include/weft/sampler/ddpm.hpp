@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <string_view>
+#include <vector>
 
 #include "weft/sampler/estimate.hpp"
 #include "weft/sampler/noise_schedule.hpp"

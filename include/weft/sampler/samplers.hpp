@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "weft/core/error.hpp"
 #include "weft/io/json.hpp"
