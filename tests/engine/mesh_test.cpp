@@ -58,7 +58,7 @@ TEST_CASE("Without a step's change the state is the noise, bit for bit on every 
 
 TEST_CASE("Thresholds are those of whole images, bit for bit on every mesh") {
   RandomMeshes meshes;
-  const Golden golden("v12");
+  const HostGolden golden("v12");
   auto request = thresholds_alone(golden);
   const weft::Tensor serial = generate(golden.model, {}, request);
   for (const std::size_t image : {0, 1}) {
@@ -97,7 +97,7 @@ TEST_CASE("Thresholds are those of whole images, bit for bit on every mesh") {
 }
 
 TEST_CASE("A scheduler that thresholds gives on any mesh what it does on one rank") {
-  const Golden golden("v12");
+  const HostGolden golden("v12");
   auto request = golden.request("ddim");
   weft::Config scheduler = golden.scheduler();
   const weft::Config thresholds(

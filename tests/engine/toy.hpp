@@ -104,9 +104,9 @@ inline double largest_difference(const weft::Tensor& a, const weft::Tensor& b) {
 }
 
 inline weft::Sampler toy_sampler(int steps) {
-  const weft::NoiseSchedule schedule(weft::Config(
-      R"({"prediction_type": "v_prediction", "beta_schedule": "scaled_linear", "clip_sample": false})", ""));
-  return weft::make_sampler("ddpm", schedule, steps);
+  const weft::Config scheduler(
+      R"({"prediction_type": "v_prediction", "beta_schedule": "scaled_linear", "clip_sample": false})", "");
+  return weft::make_sampler("ddpm", scheduler, steps);
 }
 
 inline weft::Request<int> toy_request(int steps = 2) {
