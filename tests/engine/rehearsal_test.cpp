@@ -94,9 +94,11 @@ TEST_CASE("What is received in a rehearsal are numbers of ordinary size, in any 
   weft::host::Queue queue;
   Rehearsed world(2, 0, weft::fill_on_host);
   numbers.assign(1000, 7);
-  world.receive(queue, weft::View<float, 1>(numbers.data(), {1000}), 1);
+  auto first = world.receive(queue, weft::View<float, 1>(numbers.data(), {1000}), 1);
+  world.wait(queue, first);
   CHECK(numbers[999] != 7);
   numbers.assign(1000, 7);
-  world.receive(queue, weft::View<float, 1>(numbers.data(), {1000}), 1);
+  auto second = world.receive(queue, weft::View<float, 1>(numbers.data(), {1000}), 1);
+  world.wait(queue, second);
   CHECK(numbers[999] == 7);
 }

@@ -1,4 +1,4 @@
-# usage: cmake -DSOURCE=... -DBINARY=... -DHAS=<options that are ON where all is found> -P options.cmake
+# usage: cmake -DSOURCE=... -DBINARY=... -DHAS=<options that are ON where all is found> -DASKED=<what the user set> -P options.cmake
 # What a configure that lacked a package decided must not outlive it, and what the user says is obeyed or refused.
 cmake_minimum_required(VERSION 3.24)
 
@@ -27,6 +27,6 @@ foreach(option IN LISTS all)
   if(option IN_LIST HAS)
     set(state ON)
   endif()
-  configure(done "${option} ${state}" ${hidden})
+  configure(done "${option} ${state}" ${hidden} ${ASKED})
 endforeach()
 configure(done "WEFT_MPI OFF" -DWEFT_MPI=OFF)

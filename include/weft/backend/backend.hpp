@@ -15,6 +15,7 @@
 #include "weft/core/numbers.hpp"
 #include "weft/core/picture.hpp"
 #include "weft/core/quantile.hpp"
+#include "weft/core/scratch_limits.hpp"
 #include "weft/core/step.hpp"
 #include "weft/core/tensor.hpp"
 #include "weft/core/trace.hpp"
@@ -148,10 +149,10 @@ class Scratch {
 
   void reset() { taken_ = next_ = takes_ = 0; }
 
-  static constexpr Index most_takes = 32;
+  static constexpr Index most_takes = ScratchLimits::takes;
 
  private:
-  static constexpr Index alignment = 256 / static_cast<Index>(sizeof(Element));
+  static constexpr Index alignment = ScratchLimits::alignment / static_cast<Index>(sizeof(Element));
 
   typename B::template Buffer<Element> buffer_;
   Index announced_ = 0;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "weft/core/quantile.hpp"
+#include "weft/core/scratch_limits.hpp"
 #include "weft/plan/block_cost.hpp"
 #include "weft/policy/pipeline.hpp"
 
@@ -59,7 +60,7 @@ inline double activation_bytes(const CostModel& cost, Index layers, Index kept) 
   const Index scratch = model.width + std::max(3 * model.width, model.ffn_width());
   const Index features = model.channels * model.patch * model.patch;
   const Index prompts = ceil_div(cost.request.prompts, cost.mesh.data);
-  double bytes = cost.activations(rows) * static_cast<double>(1 + kept);
+  double bytes = cost.activations(rows) * static_cast<double>(1 + kept) + ScratchLimits::padding;
   bytes += static_cast<double>(rows * cost.pictures() * (scratch + features) * cost.request.element_bytes);
   if (cost.mesh.ulysses > 1) bytes += 2 * cost.head_bytes(ring_rows);
   Index floats = rows * features * (cost.pictures() + (3 + cost.request.branches) * prompts);

@@ -115,7 +115,7 @@ inline double timestep_of(double sigma, const std::vector<float>& sigmas) {
 inline double spaced_sigma(SigmaSpacing spacing, double most, double least, int steps, int i) {
   constexpr double rho = 7;
   const bool karras = spacing == SigmaSpacing::karras, lu = spacing == SigmaSpacing::lu;
-  const auto bent = [=](double sigma) {
+  const auto bent = [karras, lu](double sigma) {
     return karras ? std::pow(sigma, 1 / rho) : lu ? log_of(static_cast<float>(sigma)) : std::log(sigma);
   };
   const double place = bent(most) + linspace(0, 1, steps, i) * (bent(least) - bent(most));

@@ -100,7 +100,7 @@ TEST_CASE("Degrees that are given are kept") {
 TEST_CASE("Memory is planned and told, and what is allowed decides on the mesh") {
   const TemporaryFolder folder;
   const Outcome one = run(paint(folder, {}));
-  CHECK(one.out.find("memory: 31.7 MB a rank (weights 26.2, keys and values 0.983, activations 4.51) of ") !=
+  CHECK(one.out.find("memory: 31.7 MB a rank (weights 26.2, keys and values 0.983, activations 4.52) of ") !=
         std::string::npos);
   const Outcome limited = run(paint(folder, {"--ulysses", "2", "--memory-limit", "1"}));
   CHECK(limited.out.find("for 2 ranks") != std::string::npos);

@@ -80,7 +80,7 @@ TEST_CASE_FIXTURE(Refusals, "a mesh that is not of the ranks that are there") {
 TEST_CASE_FIXTURE(Refusals, "a mesh that takes more memory than there is") {
   refuse_paint(
       {"--pipefusion", "2", "--steps", "2", "--memory-limit", "0.037"},
-      "pipe2, 2 patches takes 42.4 MB of memory for 2 ranks, and 37 MB may be taken; cfg2 would fit");
+      "pipe2, 2 patches takes 42.5 MB of memory for 2 ranks, and 37 MB may be taken; cfg2 would fit");
   refuse_paint({"--memory-limit", "0.03"},
                " MB of memory, and 30 MB may be taken; no mesh would fit, so ask for fewer or "
                "smaller images");

@@ -95,7 +95,7 @@ inline void count_digits(Queue&, In<float, 3> magnitudes, const QuantileSearch* 
     for (Index t = 0; t < magnitudes.extent[0]; ++t)
       for (Index f = 0; f < magnitudes.extent[2]; ++f)
         searches[p].count(QuantileSearch::bits_of(magnitudes[t][p][f]), round,
-                          [&](int bin) { ++counts[p][bin]; });
+                          [&counts, p](int bin) { ++counts[p][bin]; });
   }
 }
 
