@@ -37,9 +37,14 @@ weft::Config ModelFolder::scheduler(const weft::SafeTensors::Metadata& metadata)
   const std::filesystem::path file = folder_ / "scheduler" / "scheduler_config.json";
   weft::Config settings = weft::Config::read(file);
   const std::string prefix = "scheduler.", name = file.string() + " with the metadata";
-  for (const auto& [key, value] : metadata)
-    if (key.starts_with(prefix))
-      settings.take(key.substr(prefix.size()), setting_of(key.substr(prefix.size()), value, name));
+  bool describes_loop = false;
+  for (const auto& [key, value] : metadata) {
+    if (!key.starts_with(prefix)) continue;
+    settings.take(key.substr(prefix.size()), setting_of(key.substr(prefix.size()), value, name));
+    describes_loop = true;
+  }
+  constexpr const char* end = "set_alpha_to_one";
+  if (describes_loop && !settings.has(end)) settings.take(end, setting_of(end, "False", name));
   return settings;
 }
 

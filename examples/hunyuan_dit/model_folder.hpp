@@ -26,7 +26,9 @@ class ModelFolder {
   /// The side, in elements of the state, of the pictures that the model was made for.
   weft::Index sample_size() const { return settings_.required<int>("sample_size"); }
 
-  /// scheduler/scheduler_config.json, with metadata `scheduler.KEY` instead where there are such.
+  /// scheduler/scheduler_config.json, with metadata `scheduler.KEY` instead where there are such. Inputs
+  /// whose metadata have settings come from loops that ended with set_alpha_to_one false unless one of both
+  /// says otherwise.
   weft::Config scheduler(const weft::SafeTensors::Metadata& metadata = {}) const;
 
   /// Refused if the model comes without text/.

@@ -34,7 +34,7 @@ class Asked {
   /// Contents that are too long to be told.
   template <Digestible Contents>
   void add_contents(std::string_view name, const Contents& contents) {
-    add(name, mark + std::to_string(digest_of(contents)));
+    add(name, sentence(mark, digest_of(contents)));
   }
 
   const std::string& kind() const { return kind_; }
