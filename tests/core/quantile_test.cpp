@@ -23,8 +23,10 @@ float searched(const std::vector<std::vector<float>>& parts, float quantile) {
     std::vector<double> counts(bins);
     for (const auto& part : parts)
       for (const float number : part)
-        search.count(QuantileSearch::bits_of(number), round,
-                     [&](int bin) { ++counts[static_cast<std::size_t>(bin)]; });
+        for (int s = 0; s < QuantileSearch::statistics; ++s) {
+          const int bin = search.place_of(QuantileSearch::bits_of(number), round, s);
+          if (bin >= 0) ++counts[static_cast<std::size_t>(bin)];
+        }
     search.narrow(counts.data());
   }
   return search.value();

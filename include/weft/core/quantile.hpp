@@ -36,13 +36,11 @@ struct QuantileSearch {
     return out;
   }
 
-  /// Calls add(bin) with the places in a round's counts (statistics, digits) where the number belongs.
-  template <class Add>
-  WEFT_HOST_DEVICE void count(std::uint32_t number, int round, Add add) const {
+  /// The place in a round's counts (statistics, digits) where the number belongs for statistic s; −1: none.
+  WEFT_HOST_DEVICE int place_of(std::uint32_t number, int round, int s) const {
     const int later = bits * (rounds - 1 - round);
-    for (int s = 0; s < statistics; ++s)
-      if (round == 0 || number >> (later + bits) == prefix[s])
-        add(s * digits + static_cast<int>(number >> later & (digits - 1)));
+    if (round > 0 && number >> (later + bits) != prefix[s]) return -1;
+    return s * digits + static_cast<int>(number >> later & (digits - 1));
   }
 
   /// Ends a round with the counts of all numbers.

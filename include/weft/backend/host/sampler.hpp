@@ -94,8 +94,10 @@ inline void count_digits(Queue&, In<float, 3> magnitudes, const QuantileSearch* 
     std::ranges::fill(std::span(counts[p].data, static_cast<std::size_t>(counts.extent[1])), 0);
     for (Index t = 0; t < magnitudes.extent[0]; ++t)
       for (Index f = 0; f < magnitudes.extent[2]; ++f)
-        searches[p].count(QuantileSearch::bits_of(magnitudes[t][p][f]), round,
-                          [&counts, p](int bin) { ++counts[p][bin]; });
+        for (int s = 0; s < QuantileSearch::statistics; ++s) {
+          const int bin = searches[p].place_of(QuantileSearch::bits_of(magnitudes[t][p][f]), round, s);
+          if (bin >= 0) ++counts[p][bin];
+        }
   }
 }
 
