@@ -3,12 +3,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <functional>
-#include <limits>
 #include <random>
 #include <vector>
 
+#include "conformance/placed.hpp"
 #include "weft/core/view.hpp"
 
 using weft::Index;
@@ -65,22 +64,4 @@ class Strided {
   std::vector<T> data_;
 };
 
-/// The largest |x − expected(indices...)| / (1 + |expected|); infinite where there is a NaN.
-template <class T, int Rank, class Expected, class... Indices>
-double error(const View<T, Rank>& x, const Expected& expected, Indices... at) {
-  double worst = 0;
-  for (Index i = 0; i < x.extent[0]; ++i) {
-    if constexpr (Rank == 1) {
-      const double wanted = expected(at..., i), is = static_cast<double>(x[i]);
-      if (is == wanted) continue;
-      const double off = std::abs(is - wanted) / (1 + std::abs(wanted));
-      worst = std::max(worst, std::isnan(off) ? std::numeric_limits<double>::infinity() : off);
-    } else {
-      worst = std::max(worst, error(x[i], expected, at..., i));
-    }
-  }
-  return worst;
-}
-
-constexpr double rounding = 1e-5;
-constexpr int worker_counts[] = {1, 3};
+using conformance::error;
