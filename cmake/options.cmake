@@ -14,7 +14,7 @@ macro(weft_option option help found)
   endif()
 endmacro()
 
-# weft_need(<option> <found> <package>): refuses an option that the user has set to ON where its package is missing.
+# weft_need(<option> <found> <package>): rejects an option that the user has set to ON where its package is missing.
 function(weft_need option found package)
   if(${option} AND NOT ${found})
     message(FATAL_ERROR "${option} is ON, and there is no ${package}; install it, or say -D${option}=AUTO.")

@@ -6,12 +6,12 @@
 using weft::Index, weft::Tensor, weft::View;
 using Linear = weft::Linear<weft::Host>;
 
-struct DigitDiT {  // would paint digits, had it been trained
+struct DigitDiT {  // would generate digits, had it been trained
   static constexpr Index width = 48, ffn = 192, head = 16;
   using Backend = weft::Host;
   using Queue = Backend::Queue;
   using Prompt = int;
-  using Conditioning = Tensor;  // (steps, pictures, width): what every block's first norm adds
+  using Conditioning = Tensor;  // (steps, images, width): what every block's first norm adds
 
   static Linear layer(Index outputs, Index inputs) {
     Queue queue;
@@ -38,7 +38,7 @@ struct DigitDiT {  // would paint digits, had it been trained
   void block(Index, auto& context, const Tensor& shifts, View<const float, 3> x, View<const float, 3>,
              View<float, 3> y) const {
     Queue& queue = context.queue();
-    const View<float, 3> narrow = context.scratch().take(x.extent);  // (tokens, pictures, width)
+    const View<float, 3> narrow = context.scratch().take(x.extent);  // (tokens, images, width)
     const View<float, 3> wide = context.scratch().take(std::array{x.extent[0], x.extent[1], ffn});
     const auto part = [&](Index i) { return wide.slice<2>({i * width, (i + 1) * width}).unfold(head); };
     norm(queue, x, {}, {.shift = shifts.view<3>(), .step = context.step()}, narrow);
@@ -58,21 +58,21 @@ int main() {
   const DigitDiT model;
   const weft::Config scheduler(
       R"({"prediction_type": "v_prediction", "beta_schedule": "scaled_linear", "clip_sample": false})", "");
-  const auto painted = [&](const weft::Mesh& mesh) {
-    Tensor pictures;
+  const auto generated = [&](const weft::Mesh& mesh) {
+    Tensor images;
     weft::launch(mesh.ranks(), [&](weft::threads::World& world) {
       weft::Engine<DigitDiT, weft::PipeFusion<weft::Ulysses<weft::Ring<>>>> engine(model, mesh, world);
       Tensor own = engine.generate({.prompts = {3, 7},
                                     .height = 14,
                                     .width = 22,
                                     .sampler = weft::make_sampler("ddim", scheduler, 6)});
-      if (world.rank() == 0) pictures = own;
+      if (world.rank() == 0) images = own;
     });
-    return pictures;
+    return images;
   };
   // Five blocks, three heads, 77 tokens: nothing has to be divisible. All steps warm up, so no key is stale.
-  const Tensor one = painted({});
-  const Tensor eight = painted({.pipe = 2, .ulysses = 2, .ring = 2, .patches = 3, .warmup = 6});
+  const Tensor one = generated({});
+  const Tensor eight = generated({.pipe = 2, .ulysses = 2, .ring = 2, .patches = 3, .warmup = 6});
   bool equal = true;
   for (Index i = 0; i < one.size(); ++i) equal = equal && std::abs(eight.data[i] - one.data[i]) < 1e-4f;
   std::cout << "Eight ranks and one are " << (equal ? "equal.\n" : "different.\n");

@@ -3,17 +3,17 @@
 #include <numeric>
 #include <weft/weft.hpp>
 
-/// The application's: from captions to pictures in [−1, 1], (3, height, width) each.
-class Painter {
+/// The application's: from captions to images in [−1, 1], (3, height, width) each.
+class Generator {
  public:
-  Painter(const std::filesystem::path& folder, const weft::Mesh& mesh)
+  Generator(const std::filesystem::path& folder, const weft::Mesh& mesh)
       : model_(folder / "transformer"),
         words_(folder / "text"),
         scheduler_(weft::Config::read(folder / "scheduler/scheduler_config.json")),
         mesh_(mesh) {}
 
-  /// Refused as a whole, before any work, if one of the captions cannot be painted.
-  std::vector<weft::Tensor> paint(const std::vector<std::string>& captions) const {
+  /// Throws InvalidArgument as a whole, before any work, if one of the captions cannot be generated.
+  std::vector<weft::Tensor> generate(const std::vector<std::string>& captions) const {
     std::vector<weft::Request<Model::Prompt>> requests;
     for (const std::string& caption : captions) {
       requests.push_back({.prompts = {prompt_of(words_, caption)},
@@ -23,15 +23,15 @@ class Painter {
                           .sampler = weft::make_sampler("dpmpp", scheduler_, 8)});
       Engine::check(model_, mesh_, requests.back());
     }
-    std::vector<weft::Tensor> pictures;
+    std::vector<weft::Tensor> images;
     weft::launch(mesh_.ranks(), [&](weft::threads::World& world) {
       Engine engine(model_, mesh_, world);  // its memory serves every request of the same size
       for (const auto& request : requests) {
-        const weft::Tensor picture = engine.generate(request);
-        if (world.rank() == 0) pictures.push_back(picture.at(0));
+        const weft::Tensor image = engine.generate(request);
+        if (world.rank() == 0) images.push_back(image.at(0));
       }
     });
-    return pictures;
+    return images;
   }
 
  private:
@@ -45,19 +45,18 @@ class Painter {
 };
 
 int main(int argc, char** argv) try {
-  const Painter painter(argc > 1 ? argv[1] : "share/shapes", {.cfg = 2, .pipe = 2, .warmup = 2});
-  const auto pictures = painter.paint({"a blue ring above a purple cross on black",  //
-                                       "a yellow ring above a pink cross on white"});
-  const auto brightness = [](const weft::Tensor& picture) {
-    return std::accumulate(picture.data.begin(), picture.data.end(), 0.0) /
-           static_cast<double>(picture.size());
+  const Generator generator(argc > 1 ? argv[1] : "share/shapes", {.cfg = 2, .pipe = 2, .warmup = 2});
+  const auto images = generator.generate({"a blue ring above a purple cross on black",  //
+                                          "a yellow ring above a pink cross on white"});
+  const auto brightness = [](const weft::Tensor& image) {
+    return std::accumulate(image.data.begin(), image.data.end(), 0.0) / static_cast<double>(image.size());
   };
-  const double night = brightness(pictures[0]), day = brightness(pictures[1]);
+  const double night = brightness(images[0]), day = brightness(images[1]);
   std::cout << "The night is at " << night << " and the day at " << day << ".\n";
   try {
-    painter.paint({"a mouse on a sofa"});
-  } catch (const weft::Refused& refusal) {
-    std::cout << "Refused: " << refusal.what() << '\n';
+    generator.generate({"a mouse on a sofa"});
+  } catch (const weft::InvalidArgument& rejection) {
+    std::cout << "Rejected: " << rejection.what() << '\n';
   }
   return night < day ? 0 : 1;
 } catch (const std::exception& error) {

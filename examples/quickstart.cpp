@@ -1,4 +1,4 @@
-// weft's twenty lines: a caption, four ranks, a picture in the terminal.
+// weft's twenty lines: a caption, four ranks, an image in the terminal.
 #include <algorithm>
 #include <cmath>
 #include <iostream>
@@ -10,8 +10,8 @@ using Parallel = weft::CfgParallel<weft::Ulysses<>>;
 namespace {
 
 /// Two pixels a character, in 24-bit colours.
-void show(const weft::Tensor& picture) {
-  const auto state = picture.view<3>();
+void show(const weft::Tensor& image) {
+  const auto state = image.view<3>();
   const auto color = [&](weft::Index y, weft::Index x) {
     std::string out;
     for (weft::Index c = 0; c < 3; ++c)
@@ -44,8 +44,8 @@ int main(int argc, char** argv) try {
   const weft::Mesh mesh{.cfg = 2, .ulysses = 2};
   weft::launch(mesh.ranks(), [&](weft::threads::World& world) {
     weft::Engine<Model, Parallel> engine(model, mesh, world);
-    const weft::Tensor pictures = engine.generate(request);
-    if (world.rank() == 0) show(pictures.at(0));
+    const weft::Tensor images = engine.generate(request);
+    if (world.rank() == 0) show(images.at(0));
   });
 } catch (const std::exception& error) {
   std::cerr << error.what() << '\n';

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Is weft as near to the truth as diffusers, at full size? HunyuanDiT v1.2 with 1.5 billion random weights on one GPU.
 
-usage: compare_with_diffusers.py [--command build/examples/hunyuan_dit] [--sizes 1024 512 2048 768x1280 1024x576]
+usage: compare_with_diffusers.py [--command build/examples/weft] [--sizes 1024 512 2048 768x1280 1024x576]
                                  [--dtypes bf16 fp16 fp8 fp32] [--limit SECONDS]
 needs: torch, diffusers, safetensors, one CUDA GPU with 64 GB free, and 5 GB of memory for the model's folder
 
-Writes the model as diffusers does, in bf16, and inputs for a guidance batch of two; runs `hunyuan_dit forward` and
+Writes the model as diffusers does, in bf16, and inputs for a guidance batch of two; runs `weft forward` and
 diffusers on the same GPU in the same dtype, and both against diffusers in float64 from the same bf16 weights. A size is
 HEIGHTxWIDTH in pixels, or the side of a square.
 
@@ -152,7 +152,7 @@ def relative_l2(found, right):
 
 
 class Command:
-    """hunyuan_dit forward with the model in a folder."""
+    """weft forward with the model in a folder."""
 
     def __init__(self, program, folder):
         self.program, self.folder = program, folder
@@ -231,7 +231,7 @@ class Comparison:
         begin = time.perf_counter()
         reference = evaluate_in_float64(reference_model, inputs, size)
         say(f"{name}: reference in {time.perf_counter() - begin:.1f} s, deviation {reference.std().item():.2f}, at most "
-            f"{reference.abs().max().item():.1f}, between the two pictures "
+            f"{reference.abs().max().item():.1f}, between the two images "
             f"{relative_l2(reference[0], reference[1]):.2f}")
         if not 0.01 < reference.std().item() < 100:
             self.note(f"{name}: the random model's output is degenerate", passes=False)
@@ -271,7 +271,7 @@ def roomy_folder():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--command", default="build/examples/hunyuan_dit", help="the program hunyuan_dit")
+    parser.add_argument("--command", default="build/examples/weft", help="the program weft")
     parser.add_argument("--sizes", nargs="+", type=parse_size, metavar="SIZE",
                         default=[(1024, 1024), (512, 512), (2048, 2048), (768, 1280), (1024, 576)])
     parser.add_argument("--dtypes", nargs="+", choices=list(PEER_DTYPES), default=list(PEER_DTYPES))
@@ -279,7 +279,7 @@ def main():
     asked = parser.parse_args()
     program = shutil.which(asked.command)
     if not program:
-        parser.error(f"there is no program {asked.command}; build it, or say --command build/examples/hunyuan_dit")
+        parser.error(f"there is no program {asked.command}; build it, or say --command build/examples/weft")
     if not torch.cuda.is_available():
         parser.error("torch sees no CUDA GPU, and this compares two programs on one")
     diffusers.utils.logging.set_verbosity_error()

@@ -23,17 +23,17 @@
 namespace weft {
 
 /// Every rank of the world makes one, with the same model, mesh and requests. They compare them, and where
-/// one was given something else all throw the same Refused before any work, which names what differs.
+/// one was given something else all throw the same InvalidArgument before any work, which names what differs.
 ///
 /// Memory for a request is taken, and its steps are recorded, before the first of them. Both stay for the
 /// next request: if its RequestShape is the same, and the model can refill its conditioning, it begins with
 /// its steps almost at once; if not, they are dropped and it begins anew.
 ///
-/// After a throw: what was Refused leaves the engine as it was. Any other exception, be it that memory is
-/// short or one of `progress`, drops the memory and the recordings of the request, so that it can be asked
-/// for again, or a smaller one, and begins anew. That holds where all ranks throw, as one that is alone does;
-/// a rank that throws alone leaves the others waiting for it, so its exception must be let out of the launch,
-/// which ends them.
+/// After a throw: what was InvalidArgument leaves the engine as it was. Any other exception, be it that
+/// memory is short or one of `progress`, drops the memory and the recordings of the request, so that it can
+/// be asked for again, or a smaller one, and begins anew. That holds where all ranks throw, as one that is
+/// alone does; a rank that throws alone leaves the others waiting for it, so its exception must be let out of
+/// the launch, which ends them.
 ///
 /// One thread at a time may use an engine.
 template <class Model, class Parallel = Local, World WorldType = threads::World>
@@ -48,8 +48,9 @@ class Engine {
   using Conditioning = typename Model::Conditioning;
   using Policies = typename Parallel::template On<Backend, typename World::Communicator>;
 
-  /// The model and the world must outlive the engine. Refused if the model's shape is none, the backend
-  /// cannot run it, the mesh does not fit the world or the model, or other ranks were given other ones.
+  /// The model and the world must outlive the engine. Throws InvalidArgument if the model's shape is none,
+  /// the backend cannot run it, the mesh does not fit the world or the model, or other ranks were given other
+  /// ones.
   Engine(const Model& model, const Mesh& mesh, World& world)
       : model_(model),
         mesh_(mesh),
@@ -60,47 +61,46 @@ class Engine {
         evaluator_(model_, policies_) {}
   Engine(const Model&&, const Mesh&, World&) = delete;  // would outlive the model
 
-  /// The blocks that a rank of the mesh runs: it needs the weights of no others. Refused if the mesh does not
-  /// fit the model, or has no such rank.
+  /// The blocks that a rank of the mesh runs: it needs the weights of no others. Throws InvalidArgument if
+  /// the mesh does not fit the model, or has no such rank.
   static std::vector<Range> blocks(const Mesh& mesh, int rank, const DitShape& model) {
     model.check();
     check_mesh(mesh, model, mesh.ranks());
     if (rank < 0 || rank >= mesh.ranks())
-      refuse("there is no rank ", rank, " in a mesh of ", mesh.ranks(), "; the last is ", mesh.ranks() - 1);
+      reject("there is no rank ", rank, " in a mesh of ", mesh.ranks(), "; the last is ", mesh.ranks() - 1);
     return Policies::blocks(mesh, rank, model);
   }
 
-  /// Refused, before any work, if the request does not fit the model, or the mesh the request.
+  /// Throws InvalidArgument, before any work, if the request does not fit the model, or the mesh the request.
   static void check(const Model& model, const Mesh& mesh, const Request<Prompt>& request) {
-    const PictureShape picture = detail::picture_of(model.shape(), request.height, request.width);
+    const ImageShape image = detail::image_of(model.shape(), request.height, request.width);
     const auto prompts = static_cast<Index>(request.prompts.size());
-    if (prompts == 0) refuse("the request has no prompt; give at least one");
-    if (request.sampler.empty()) refuse("the request's sampler has no steps; make_sampler makes one");
+    if (prompts == 0) reject("the request has no prompt; give at least one");
+    if (request.sampler.empty()) reject("the request's sampler has no steps; make_sampler makes one");
     detail::check_guidance(request);
     for (const Prompt& prompt : request.prompts) model.check(prompt);
     for (const Prompt& prompt : request.negatives) model.check(prompt);
-    Shape shape{prompts, picture.channels, picture.height, picture.width};
+    Shape shape{prompts, image.channels, image.height, image.width};
     if (!request.noise.empty()) detail::need_shape("starting noise", request.noise, shape);
     shape.insert(shape.begin(), static_cast<Index>(request.sampler.size()));
     if (!request.step_noise.empty()) detail::need_shape("noise of the steps", request.step_noise, shape);
-    check(mesh, model.shape(), {prompts, request.branches(), picture.tokens()});
+    check(mesh, model.shape(), {prompts, request.branches(), image.tokens()});
   }
 
   static void check(const Model& model, const Mesh& mesh, const Evaluation<Prompt>& evaluation) {
     const auto prompts = static_cast<Index>(evaluation.prompts.size());
-    if (prompts == 0) refuse("the evaluation has no prompt; give at least one");
+    if (prompts == 0) reject("the evaluation has no prompt; give at least one");
     if (evaluation.latents.shape.size() != 4)
-      refuse("the latents are ", to_string(evaluation.latents.shape),
-             " and must be (pictures, channels, height, width)");
-    const PictureShape picture =
-        detail::picture_of(model.shape(), evaluation.latents.shape[2], evaluation.latents.shape[3]);
-    detail::need_shape("latents", evaluation.latents,
-                       {prompts, picture.channels, picture.height, picture.width});
+      reject("the latents are ", to_string(evaluation.latents.shape),
+             " and must be (images, channels, height, width)");
+    const ImageShape image =
+        detail::image_of(model.shape(), evaluation.latents.shape[2], evaluation.latents.shape[3]);
+    detail::need_shape("latents", evaluation.latents, {prompts, image.channels, image.height, image.width});
     detail::need_shape("times", evaluation.times, {prompts});
     for (const Prompt& prompt : evaluation.prompts) model.check(prompt);
-    // Here cfg splits pictures too, since no branches are told apart.
+    // Here cfg splits images too, since no branches are told apart.
     check(mesh, model.shape(),
-          {prompts, std::max<Index>(prompts / std::max(mesh.data, 1), 1), picture.tokens()});
+          {prompts, std::max<Index>(prompts / std::max(mesh.data, 1), 1), image.tokens()});
   }
 
   /// The final states: on rank 0 (prompts, channels, height, width), on the others empty.
@@ -110,7 +110,7 @@ class Engine {
     check(model_, mesh_, request);
     const AfterThrow after_throw{*this};
     const RequestShape shape = detail::shape_of(request);
-    const PictureShape picture = detail::picture_of(model_.shape(), shape.height, shape.width);
+    const ImageShape image = detail::image_of(model_.shape(), shape.height, shape.width);
     const Range prompts = Policies::prompts(mesh_, world_.rank(), shape.prompts);
     const Range here = Policies::branches(mesh_, world_.rank(), shape.branches);
 
@@ -124,12 +124,12 @@ class Engine {
       for (float& time : std::span(times.view<2>()[step].data, mine.size()))
         time = request.sampler[static_cast<std::size_t>(step)].timestep;
 
-    const Rows rows = rows_of_rank(world_.rank(), picture);
+    const Rows rows = rows_of_rank(world_.rank(), image);
     if (!resume(shape)) {
-      prepare(picture, rows, static_cast<Index>(mine.size()), shape.steps, picture.features());
-      denoiser_.emplace(queue_, shape, picture, prompts, rows);
+      prepare(image, rows, static_cast<Index>(mine.size()), shape.steps, image.features());
+      denoiser_.emplace(queue_, shape, image, prompts, rows);
     }
-    condition(mine, times, picture, rows);
+    condition(mine, times, image, rows);
     denoiser_->start(queue_, request);
     record([this](Range unit_rows) { denoiser_->feed(queue_, unit_rows, evaluator_.latents(unit_rows)); },
            [this, here](const Unit& unit, Range unit_rows) {
@@ -145,41 +145,40 @@ class Engine {
     step_seconds_ = passed.watch();
     resumable_ = shape;
 
-    Tensor states = gathered(denoiser_->state(), picture, shape.prompts, [this, &shape](int rank) {
+    Tensor states = gathered(denoiser_->state(), image, shape.prompts, [this, &shape](int rank) {
       return mesh_.coordinate(Axis::cfg, rank) == 0 ? Policies::prompts(mesh_, rank, shape.prompts) : Range{};
     });
     request_seconds_ = std::chrono::duration<double>(Clock::now() - begin).count();
     return states;
   }
 
-  /// The model's raw output: on rank 0 (pictures, out_channels, height, width), on the others empty.
+  /// The model's raw output: on rank 0 (images, out_channels, height, width), on the others empty.
   Tensor forward(const Evaluation<Prompt>& evaluation) {
     agreement_.check([&evaluation] { return detail::asked_of(evaluation); });
     check(model_, mesh_, evaluation);
     const AfterThrow after_throw{*this};
     const Shape& shape = evaluation.latents.shape;
-    const PictureShape picture = detail::picture_of(model_.shape(), shape[2], shape[3]);
-    const PictureShape out = picture.with_channels(model_.shape().out_channels);
-    const auto pictures_of = [this, &shape](int rank) {
+    const ImageShape image = detail::image_of(model_.shape(), shape[2], shape[3]);
+    const ImageShape out = image.with_channels(model_.shape().out_channels);
+    const auto images_of = [this, &shape](int rank) {
       const Range prompts = Policies::prompts(mesh_, rank, shape[0]);
       return Policies::branches(mesh_, rank, prompts.size()) + prompts.begin;
     };
-    const Range pictures = pictures_of(world_.rank());
-    const std::span<const Prompt> mine(evaluation.prompts.data() + pictures.begin,
-                                       static_cast<std::size_t>(pictures.size()));
-    Tensor times({1, pictures.size()});
-    std::copy_n(evaluation.times.data.begin() + pictures.begin, pictures.size(), times.data.begin());
+    const Range images = images_of(world_.rank());
+    const std::span<const Prompt> mine(evaluation.prompts.data() + images.begin,
+                                       static_cast<std::size_t>(images.size()));
+    Tensor times({1, images.size()});
+    std::copy_n(evaluation.times.data.begin() + images.begin, images.size(), times.data.begin());
 
     const RequestShape request_shape = detail::shape_of(evaluation);
-    const Rows rows = rows_of_rank(world_.rank(), picture);
-    if (!resume(request_shape)) prepare(picture, rows, pictures.size(), 1, out.features());
-    condition(mine, times, picture, rows);
-    upload(queue_, to_tokens(evaluation.latents, picture, pictures, rows),
-           evaluator_.latents({0, rows.size()}));
+    const Rows rows = rows_of_rank(world_.rank(), image);
+    if (!resume(request_shape)) prepare(image, rows, images.size(), 1, out.features());
+    condition(mine, times, image, rows);
+    upload(queue_, to_tokens(evaluation.latents, image, images, rows), evaluator_.latents({0, rows.size()}));
     record([](Range) {}, [](const Unit&, Range) {});
     evaluator_.replay(queue_, [] {});
     resumable_ = request_shape;
-    return gathered(evaluator_.prediction({0, rows.size()}), out, shape[0], pictures_of);
+    return gathered(evaluator_.prediction({0, rows.size()}), out, shape[0], images_of);
   }
 
   Queue& queue() { return queue_; }
@@ -196,13 +195,13 @@ class Engine {
 
   static void check(const Mesh& mesh, const DitShape& model, const Demand& demand) {
     if (const auto fault = weft::check<Parallel>(mesh, model, demand, mesh.ranks()))
-      refuse(to_string(*fault));
+      reject(to_string(*fault));
   }
 
-  /// Refused if the mesh fits no request, or not so many ranks.
+  /// Throws InvalidArgument if the mesh fits no request, or not so many ranks.
   static void check_mesh(const Mesh& mesh, const DitShape& model, Index ranks) {
     const Demand most{.prompts = mesh.data, .branches = mesh.cfg, .tokens = mesh.patch_count()};
-    if (const auto fault = weft::check<Parallel>(mesh, model, most, ranks)) refuse(to_string(*fault));
+    if (const auto fault = weft::check<Parallel>(mesh, model, most, ranks)) reject(to_string(*fault));
   }
 
   static Queue queue_for(const Model& model, World& world) {
@@ -228,12 +227,12 @@ class Engine {
     }
   };
 
-  Layout layout(const PictureShape& picture) const {
-    return {picture.tokens(), mesh_.patch_count(), mesh_.ring, mesh_.ulysses};
+  Layout layout(const ImageShape& image) const {
+    return {image.tokens(), mesh_.patch_count(), mesh_.ring, mesh_.ulysses};
   }
 
-  Rows rows_of_rank(int rank, const PictureShape& picture) const {
-    return layout(picture).of_rank(mesh_.coordinate(Axis::ring, rank), mesh_.coordinate(Axis::ulysses, rank));
+  Rows rows_of_rank(int rank, const ImageShape& image) const {
+    return layout(image).of_rank(mesh_.coordinate(Axis::ring, rank), mesh_.coordinate(Axis::ulysses, rank));
   }
 
   /// Whether the memory and the recordings of the request before serve one of this shape. All ranks must
@@ -249,24 +248,24 @@ class Engine {
   }
 
   /// Drops what is there from other requests, and takes the memory of the evaluator anew.
-  void prepare(const PictureShape& picture, const Rows& rows, Index pictures, Index steps, Index features) {
+  void prepare(const ImageShape& image, const Rows& rows, Index images, Index steps, Index features) {
     Index layers = 0;
     for (const Range& range : policies_.blocks(model_.shape())) layers += range.size();
     drop();
     queue_.trim();
-    const Job job{model_.shape(), layout(picture), pictures, layers, steps, std::max(mesh_.warmup, 1)};
+    const Job job{model_.shape(), layout(image), images, layers, steps, std::max(mesh_.warmup, 1)};
     queue_.take_together([this, &job, &rows, features] { evaluator_.prepare(queue_, job, rows, features); });
   }
 
   /// For these prompts: in place, where there is one and the model can, since what is recorded reads it
   /// there.
-  void condition(std::span<const Prompt> prompts, const Tensor& times, const PictureShape& picture,
+  void condition(std::span<const Prompt> prompts, const Tensor& times, const ImageShape& image,
                  const Rows& rows) {
     if constexpr (detail::HasRefill<Model>)
       if (conditioning_) return model_.refill(queue_, prompts, times, *conditioning_);
     evaluator_.forget();
     conditioning_.reset();
-    const Share share{picture, rows, policies_.blocks(model_.shape()), static_cast<Index>(prompts.size())};
+    const Share share{image, rows, policies_.blocks(model_.shape()), static_cast<Index>(prompts.size())};
     conditioning_.reset(new Conditioning(model_.condition(queue_, prompts, times, share)));
   }
 
@@ -276,9 +275,9 @@ class Engine {
     if (!evaluator_.has_recorded()) evaluator_.record(queue_, *conditioning_, feed, take);
   }
 
-  /// On rank 0 the pictures of all, whole: of_rank(rank) says whose are with whom.
+  /// On rank 0 the images of all, whole: of_rank(rank) says whose are with whom.
   template <class OfRank>
-  Tensor gathered(const View<float, 3>& own, const PictureShape& picture, Index count, OfRank of_rank) {
+  Tensor gathered(const View<float, 3>& own, const ImageShape& image, Index count, OfRank of_rank) {
     const auto has_any = [this, &of_rank](int rank) {
       return mesh_.coordinate(Axis::pipe, rank) == 0 && !of_rank(rank).empty();
     };
@@ -288,22 +287,22 @@ class Engine {
       world_.wait(queue_, event);
       return {};
     }
-    Tensor images({count, picture.channels, picture.height, picture.width});
+    Tensor latents({count, image.channels, image.height, image.width});
     for (int rank = 0; rank < world_.size(); ++rank) {
       if (!has_any(rank)) continue;
-      const Rows rows = rows_of_rank(rank, picture);
+      const Rows rows = rows_of_rank(rank, image);
       const typename Backend::template Buffer<float> buffer(
-          queue_, rows.size() * of_rank(rank).size() * picture.features());
-      View<float, 3> tokens = buffer.view(std::array{rows.size(), of_rank(rank).size(), picture.features()});
+          queue_, rows.size() * of_rank(rank).size() * image.features());
+      View<float, 3> tokens = buffer.view(std::array{rows.size(), of_rank(rank).size(), image.features()});
       if (rank == 0) {
         tokens = own;
       } else {
         auto event = world_.receive(queue_, tokens, rank);
         world_.wait(queue_, event);
       }
-      from_tokens(download(queue_, tokens), picture, of_rank(rank), rows, images);
+      from_tokens(download(queue_, tokens), image, of_rank(rank), rows, latents);
     }
-    return images;
+    return latents;
   }
 
   const Model& model_;

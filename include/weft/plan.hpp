@@ -1,4 +1,4 @@
-// The planner: which mesh suits a model, its hardware and a picture. Not a part of weft.hpp.
+// The planner: which mesh suits a model, its hardware and an image. Not a part of weft.hpp.
 #pragma once
 
 #include "weft/plan/explanation.hpp"

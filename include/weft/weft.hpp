@@ -5,7 +5,7 @@
 #include "weft/version.hpp"
 
 #include "weft/core/error.hpp"
-#include "weft/core/picture.hpp"
+#include "weft/core/image.hpp"
 #include "weft/core/tensor.hpp"
 #include "weft/core/trace.hpp"
 

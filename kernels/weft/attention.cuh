@@ -73,7 +73,7 @@ void attention(cudaStream_t stream, In<E, 4> q, In<E, 4> k, In<E, 4> v, View<E, 
     case Tier::sm70:
       if constexpr (std::is_same_v<E, __half>)
         return sm70::launch_attention<HeadDim>(stream, AttentionOperands<E>(q, k, v, out, lse, output));
-      refuse("bfloat16 needs code for a GPU of compute capability 8.0 or newer; use __half here");
+      reject("bfloat16 needs code for a GPU of compute capability 8.0 or newer; use __half here");
   }
 }
 

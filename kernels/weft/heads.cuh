@@ -24,7 +24,7 @@ struct Angles {
   }
 };
 
-/// What happens to the heads (tokens, pictures, heads, head_dim) of one tensor on the way.
+/// What happens to the heads (tokens, images, heads, head_dim) of one tensor on the way.
 template <class E>
 struct HeadMove {
   RowsOf<const E, 4> from;
@@ -104,19 +104,19 @@ struct HeadTransform {
   }
 };
 
-/// A warp takes all heads of a token of a picture, a few at a time, so that what is the same for them is
+/// A warp takes all heads of a token of an image, a few at a time, so that what is the same for them is
 /// loaded once.
 template <class E>
 __global__ void move_heads(const __grid_constant__ HeadMoves<E> moves) {
   constexpr int lanes = HeadTransform::lanes, N = HeadTransform::N, heads_a_warp = 32 / lanes, at_once = 4;
   const HeadMove<E>& move = moves.move[blockIdx.y];
-  const int place = static_cast<int>(blockIdx.x * blockDim.y + threadIdx.y), pictures = move.to.extent[1];
-  const int token = place / pictures, picture = place % pictures, heads = move.to.extent[2];
+  const int place = static_cast<int>(blockIdx.x * blockDim.y + threadIdx.y), images = move.to.extent[1];
+  const int token = place / images, image = place % images, heads = move.to.extent[2];
   if (token >= move.to.extent[0]) return;
   const int lane = static_cast<int>(threadIdx.x), column = lane % lanes * N;
   const HeadTransform transform(move, token, column);
-  const E* const from = move.from.data + token * move.from.stride[0] + picture * move.from.stride[1] + column;
-  E* const to = move.to.data + token * move.to.stride[0] + picture * move.to.stride[1] + column;
+  const E* const from = move.from.data + token * move.from.stride[0] + image * move.from.stride[1] + column;
+  E* const to = move.to.data + token * move.to.stride[0] + image * move.to.stride[1] + column;
 
   for (int first = lane / lanes; first - lane / lanes < heads; first += heads_a_warp * at_once) {
     Packed<N, E> packed[at_once];
@@ -137,10 +137,10 @@ __global__ void move_heads(const __grid_constant__ HeadMoves<E> moves) {
   }
 }
 
-/// The first `count` of the moves, of the same pictures. Heads are up to 128 long and a multiple of 8.
+/// The first `count` of the moves, of the same images. Heads are up to 128 long and a multiple of 8.
 template <class E>
 void launch_head_moves(cudaStream_t stream, const HeadMoves<E>& moves, int count) {
-  Index places = 0;  // tokens of pictures
+  Index places = 0;  // tokens of images
   for (const HeadMove<E>& move : std::span(moves.move, static_cast<std::size_t>(count))) {
     places = std::max(places, Index{move.to.extent[0]} * move.to.extent[1]);
     if (move.to.width > 128 || !move.moves_by(8))

@@ -12,15 +12,15 @@
 namespace weft::kernels {
 
 /// y = (x − mean) / deviation · scale + shift, then · (1 + more_scale) + more_shift of the step and the row's
-/// picture. Null pointers leave their part out.
+/// image. Null pointers leave their part out.
 struct NormConstants {
-  /// (steps, pictures, features)
+  /// (steps, images, features)
   struct Table {
     const float* data = nullptr;
-    Index step_stride = 0, picture_stride = 0;
+    Index step_stride = 0, image_stride = 0;
 
-    __device__ const float* row(Index step, int picture) const {
-      return data + step * step_stride + picture * picture_stride;
+    __device__ const float* row(Index step, int image) const {
+      return data + step * step_stride + image * image_stride;
     }
   };
 
@@ -36,51 +36,51 @@ struct NormConstants {
     for (const float* row : {scale, shift, more_scale.data, more_shift.data})
       fits &= reinterpret_cast<std::uintptr_t>(row) % 16 == 0;
     for (const Table* table : {&more_scale, &more_shift})
-      fits &= table->step_stride % numbers == 0 && table->picture_stride % numbers == 0;
+      fits &= table->step_stride % numbers == 0 && table->image_stride % numbers == 0;
     return fits;
   }
 
   /// y = (x − mean) / deviation · factor + addend for the `N` features from `column` on.
   template <int N>
-  __device__ void gather(int picture, int column, float (&factor)[N], float (&addend)[N]) const {
+  __device__ void gather(int image, int column, float (&factor)[N], float (&addend)[N]) const {
 #pragma unroll
     for (int i = 0; i < N; ++i) factor[i] = 1, addend[i] = 0;
     if (scale) load(scale + column, factor);
     if (shift) load(shift + column, addend);
     float numbers[N];
     if (more_scale.data) {
-      load(more_scale.row(step.index(), picture) + column, numbers);
+      load(more_scale.row(step.index(), image) + column, numbers);
 #pragma unroll
       for (int i = 0; i < N; ++i) factor[i] *= 1 + numbers[i], addend[i] *= 1 + numbers[i];
     }
     if (more_shift.data) {
-      load(more_shift.row(step.index(), picture) + column, numbers);
+      load(more_shift.row(step.index(), image) + column, numbers);
 #pragma unroll
       for (int i = 0; i < N; ++i) addend[i] += numbers[i];
     }
   }
 };
 
-/// A row is that of `x`, or of `x` and of `second` side by side, all (tokens, pictures, features). The blocks
-/// along y are one picture each, whose factors and addends they keep in shared memory; a warp takes a row at
+/// A row is that of `x`, or of `x` and of `second` side by side, all (tokens, images, features). The blocks
+/// along y are one image each, whose factors and addends they keep in shared memory; a warp takes a row at
 /// a time, of which every lane holds `Chunks` times `N` numbers, while the next is on its way.
 template <int N, int Chunks, class E, class Out>
 __global__ __launch_bounds__(128) void norm_rows(RowsOf<const E, 3> x, RowsOf<const E, 3> second,
                                                  NormConstants constants, RowsOf<Out, 3> out) {
   extern __shared__ float4 shared[];
-  const int width = out.width, picture = static_cast<int>(blockIdx.y), lane = static_cast<int>(threadIdx.x);
+  const int width = out.width, image = static_cast<int>(blockIdx.y), lane = static_cast<int>(threadIdx.x);
   float* const factors = reinterpret_cast<float*>(shared);
   float* const addends = factors + (width + 3) / 4 * 4;
   for (int column = (static_cast<int>(threadIdx.y) * 32 + lane) * N; column < width; column += 128 * N) {
     float factor[N], addend[N];
-    constants.gather(picture, column, factor, addend);
+    constants.gather(image, column, factor, addend);
     store(factor, factors + column);
     store(addend, addends + column);
   }
   __syncthreads();
 
-  const E* const first_rows = x.data + picture * x.stride[1];
-  const E* const second_rows = second.data + picture * second.stride[1];
+  const E* const first_rows = x.data + image * x.stride[1];
+  const E* const second_rows = second.data + image * second.stride[1];
   const auto fetch = [&](int token, Packed<N, E>(&packed)[Chunks]) {
 #pragma unroll
     for (int c = 0; c < Chunks; ++c) {
@@ -118,7 +118,7 @@ __global__ __launch_bounds__(128) void norm_rows(RowsOf<const E, 3> x, RowsOf<co
     }
     const float inverse = rsqrtf(sum_over_lanes<32>(squares) * one_of + constants.epsilon);
 
-    Out* const to = out.data + token * out.stride[0] + picture * out.stride[1];
+    Out* const to = out.data + token * out.stride[0] + image * out.stride[1];
 #pragma unroll
     for (int c = 0; c < Chunks; ++c) {
       const int column = (c * 32 + lane) * N;
@@ -140,10 +140,10 @@ __global__ __launch_bounds__(Threads) void norm_long_rows(RowsOf<const E, 3> x, 
   using Sum = cub::BlockReduce<float, Threads>;
   __shared__ typename Sum::TempStorage of_numbers, of_squares;
   __shared__ float shared;
-  const int width = out.width, token = static_cast<int>(blockIdx.x), picture = static_cast<int>(blockIdx.y),
+  const int width = out.width, token = static_cast<int>(blockIdx.x), image = static_cast<int>(blockIdx.y),
             thread = static_cast<int>(threadIdx.x);
-  const E* const first_row = x.data + token * x.stride[0] + picture * x.stride[1];
-  const E* const second_row = second.data + token * second.stride[0] + picture * second.stride[1];
+  const E* const first_row = x.data + token * x.stride[0] + image * x.stride[1];
+  const E* const second_row = second.data + token * second.stride[0] + image * second.stride[1];
   const auto number = [&](int column) {
     return static_cast<float>(column < x.width ? first_row[column] : second_row[column - x.width]);
   };
@@ -163,10 +163,10 @@ __global__ __launch_bounds__(Threads) void norm_long_rows(RowsOf<const E, 3> x, 
   squares = Sum(of_squares).Sum(squares);  // behind a barrier, so that all have read the mean
   const float inverse = rsqrtf(in_all_threads(squares) + constants.epsilon);
 
-  Out* const to = out.data + token * out.stride[0] + picture * out.stride[1];
+  Out* const to = out.data + token * out.stride[0] + image * out.stride[1];
   for (int column = thread; column < width; column += Threads) {
     float factor[1], addend[1];
-    constants.gather(picture, column, factor, addend);
+    constants.gather(image, column, factor, addend);
     const float y[1] = {(number(column) - mean) * inverse * factor[0] + addend[0]};
     store(y, to + column);
   }

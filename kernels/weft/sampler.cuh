@@ -1,30 +1,30 @@
-// The sampler's kernels. Everything is (tokens, pictures, features), in float32; what differs from request to
+// The sampler's kernels. Everything is (tokens, images, features), in float32; what differs from request to
 // request, as a seed or a scale, is read where it lies.
 #pragma once
 
 #include <cstdint>
 #include <cub/block/block_reduce.cuh>
 
+#include "weft/core/image.hpp"
 #include "weft/core/noise.hpp"
-#include "weft/core/picture.hpp"
 #include "weft/core/quantile.hpp"
 #include "weft/core/step.hpp"
 #include "weft/elementwise.cuh"
 
 namespace weft::kernels {
 
-/// Normal numbers for tokens from `first_token` on of pictures from `first_picture` on.
+/// Normal numbers for tokens from `first_token` on of images from `first_image` on.
 struct Noise {
   const std::uint64_t* seed;
   Step step;
-  PictureShape shape;
-  Index first_picture, first_token;
+  ImageShape shape;
+  Index first_image, first_token;
   RowsOf<float, 3> out;
 
   __device__ void operator()(Index row, int f) const {
-    const Index token = first_token + row / out.extent[1], picture = first_picture + row % out.extent[1];
+    const Index token = first_token + row / out.extent[1], image = first_image + row % out.extent[1];
     out.row(row)[f] = normal(*seed, static_cast<std::uint32_t>(step.index()),
-                             static_cast<std::uint64_t>(shape.element(picture, token, f)));
+                             static_cast<std::uint64_t>(shape.element(image, token, f)));
   }
 };
 
@@ -41,10 +41,10 @@ struct Guide {
   }
 };
 
-/// A block a picture: its sum and sum of squares, always in the same order: out (pictures, 2).
+/// A block an image: its sum and sum of squares, always in the same order: out (images, 2).
 template <int Threads>
-__global__ __launch_bounds__(Threads) void picture_moments(RowsOf<const float, 3> x, double* out,
-                                                           Index stride) {
+__global__ __launch_bounds__(Threads) void image_moments(RowsOf<const float, 3> x, double* out,
+                                                         Index stride) {
   using Reduce = cub::BlockReduce<double, Threads>;
   __shared__ typename Reduce::TempStorage of_sums, of_squares;
   const Index numbers = static_cast<Index>(x.extent[0]) * x.width;
@@ -57,15 +57,15 @@ __global__ __launch_bounds__(Threads) void picture_moments(RowsOf<const float, 3
   if (threadIdx.x == 0) out[blockIdx.x * stride] = sum, out[blockIdx.x * stride + 1] = squares;
 }
 
-/// Moments (patches, pictures, 2), over all patches those of `count` numbers a picture.
+/// Moments (patches, images, 2), over all patches those of `count` numbers an image.
 struct PatchMoments {
   const double* data;
-  Index patches, patch_stride, picture_stride;
+  Index patches, patch_stride, image_stride;
 
-  __device__ double deviation(Index picture, double count) const {
+  __device__ double deviation(Index image, double count) const {
     double sum = 0, squares = 0;
     for (Index m = 0; m < patches; ++m) {
-      const double* const own = data + m * patch_stride + picture * picture_stride;
+      const double* const own = data + m * patch_stride + image * image_stride;
       sum += own[0], squares += own[1];
     }
     const double mean = sum / count;
@@ -80,8 +80,8 @@ struct Rescale {
   RowsOf<float, 3> x;
 
   __device__ void operator()(Index row, int f) const {
-    const Index picture = row % x.extent[1];
-    const double ratio = reference.deviation(picture, count) / own.deviation(picture, count);
+    const Index image = row % x.extent[1];
+    const double ratio = reference.deviation(image, count) / own.deviation(image, count);
     x.row(row)[f] *= static_cast<float>(*rescale * ratio + 1 - *rescale);
   }
 };
@@ -139,7 +139,7 @@ static __global__ void narrow_searches(const double* counts, Index stride, Quant
 }
 
 /// One step of the state x and of the estimate. `Constants::of` reads a row of `constants`; `noise` may be
-/// null, else it is (1 or steps, tokens, pictures, features); `searches` are the pictures', or null.
+/// null, else it is (1 or steps, tokens, images, features); `searches` are the images', or null.
 template <class Constants>
 struct Denoise {
   RowsOf<const float, 2> constants;

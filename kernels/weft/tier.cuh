@@ -26,7 +26,7 @@ inline constexpr Tier compiled_tier = Tier::sm80;
 template <class = void>
 __global__ __launch_bounds__(32 * static_cast<int>(compiled_tier)) void tell_tier() {}
 
-/// The tier that runs on the current device. Refused if the program holds no code for it.
+/// The tier that runs on the current device. Throws InvalidArgument if the program holds no code for it.
 inline Tier current_tier() {
   cudaFuncAttributes attributes;
   const cudaError_t status = cudaFuncGetAttributes(&attributes, tell_tier<>);
@@ -37,10 +37,10 @@ inline Tier current_tier() {
     check(cudaGetDevice(&device), "Asking for the current device");
     check(cudaGetDeviceProperties(&gpu, device), "Asking for the device's properties");
     if (gpu.major < 7)
-      refuse("weft needs a GPU of compute capability 7.0 or newer; this one (", gpu.name, ") has ", gpu.major,
+      reject("weft needs a GPU of compute capability 7.0 or newer; this one (", gpu.name, ") has ", gpu.major,
              ".", gpu.minor);
     const std::string number = sentence(gpu.major, gpu.minor, gpu.major == 9 ? "a" : "");
-    refuse("this program holds no code for the GPU at hand (", gpu.name,
+    reject("this program holds no code for the GPU at hand (", gpu.name,
            "); compile it with -gencode arch=compute_", number, ",code=sm_", number);
   }
   check(status, "Asking what the program was compiled for");

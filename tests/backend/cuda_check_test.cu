@@ -1,4 +1,4 @@
-// What the Cuda backend refuses before any work.
+// What the Cuda backend rejects before any work.
 #include <doctest/doctest.h>
 
 #include <stdexcept>
@@ -7,7 +7,7 @@
 #include "weft/backend/cuda.cuh"
 
 using weft::Cuda;
-using weft::Refused;
+using weft::InvalidArgument;
 
 namespace {
 
@@ -21,7 +21,7 @@ TEST_CASE("Float takes every multiple of 8 up to 128") {
     const std::string message = weft::sentence("the model's heads have ", head_dim,
                                                " features; on CUDA devices they are a multiple of 8 and at "
                                                "most 128, and the Host backend takes any");
-    CHECK_THROWS_WITH_AS(Cuda<float>::check(with_heads_of(head_dim)), message.c_str(), Refused);
+    CHECK_THROWS_WITH_AS(Cuda<float>::check(with_heads_of(head_dim)), message.c_str(), InvalidArgument);
   }
 }
 
@@ -30,11 +30,11 @@ TEST_CASE("Half precision takes the head dimensions that are named, and says how
   CHECK_THROWS_WITH_AS((Cuda<__half, 16, 88>::check(with_heads_of(64))),
                        "the model's heads have 64 features, and half precision is compiled for "
                        "others; name it too: weft::Cuda<__half, 16, 88, 64>",
-                       Refused);
+                       InvalidArgument);
   CHECK_THROWS_WITH_AS(Cuda<__half>::check(with_heads_of(64)),
                        "the model's heads have 64 features, and half precision is compiled for none; "
                        "name it too: weft::Cuda<__half, 64>",
-                       Refused);
+                       InvalidArgument);
 }
 
 TEST_CASE("bfloat16 needs the hardware") {
@@ -45,7 +45,7 @@ TEST_CASE("bfloat16 needs the hardware") {
     CHECK_THROWS_WITH_AS(
         Backend::check(with_heads_of(88)),
         "bfloat16 needs a GPU of compute capability 8.0 or newer, and code compiled for it; use __half here",
-        Refused);
+        InvalidArgument);
   }
 }
 
@@ -57,7 +57,7 @@ TEST_CASE("FP8 needs the hardware") {
   if (10 * major + minor >= 89) {
     CHECK_NOTHROW(Backend::check(with_heads_of(88)));
   } else {
-    CHECK_THROWS_AS(Backend::check(with_heads_of(88)), Refused);
+    CHECK_THROWS_AS(Backend::check(with_heads_of(88)), InvalidArgument);
   }
 }
 
@@ -66,10 +66,10 @@ TEST_CASE("FP8 takes widths that are multiples of 16") {
   CHECK_THROWS_WITH_AS(Backend::check({.width = 176, .head_dim = 88, .ffn = 200}),
                        "the model has a linear layer of 176 → 200 features; FP8 needs multiples of 16, and "
                        "bfloat16 takes any",
-                       Refused);
+                       InvalidArgument);
 }
 
-TEST_CASE("What breaks the contract of an operator is an error of the model's author, not refused input") {
+TEST_CASE("What breaks the contract of an operator is an error of the model's author, not rejected input") {
   weft::cuda::Queue queue;
   const weft::cuda::Buffer<float> numbers(queue, 64);
   const auto heads = numbers.view(std::array<weft::Index, 4>{1, 1, 2, 12});

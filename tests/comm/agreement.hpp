@@ -31,7 +31,7 @@ double check_agreement(World& world) {
         culprit == 0 ? "rank 1 was asked for number 5 and rank 0 for number 9"
                      : weft::sentence("rank ", culprit, " was asked for number 9 and rank 0 for number 5");
     CHECK_THROWS_WITH_AS(agreement.check(asked(world.rank() == culprit ? 9 : 5)),
-                         (told + "; all ranks must be given the same thing").c_str(), weft::Refused);
+                         (told + "; all ranks must be given the same thing").c_str(), weft::InvalidArgument);
     CHECK_NOTHROW(agreement.check(asked(culprit)));
   }
   std::vector<double> seconds;

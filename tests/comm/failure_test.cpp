@@ -10,8 +10,8 @@
 #include "weft/comm/launch.hpp"
 
 using doctest::Contains;
+using weft::InvalidArgument;
 using weft::launch;
-using weft::Refused;
 using weft::View;
 using weft::threads::World;
 using Queue = weft::host::Queue;
@@ -73,14 +73,14 @@ TEST_CASE("launch: it also ends those that wait for someone else, and those that
   });
 }
 
-TEST_CASE("launch: a Refused stays one, and its sentence stays as it is") {
+TEST_CASE("launch: an InvalidArgument stays one, and its sentence stays as it is") {
   for (const int ranks : {1, 2, 5})
     soon([&] {
       const auto body = [&](World& world) {
-        if (world.rank() == ranks - 1) weft::refuse("steps is ", 0);
+        if (world.rank() == ranks - 1) weft::reject("steps is ", 0);
         receive_from(world, ranks - 1);
       };
-      CHECK_THROWS_WITH_AS(launch(ranks, body), "steps is 0", Refused);
+      CHECK_THROWS_WITH_AS(launch(ranks, body), "steps is 0", InvalidArgument);
     });
 }
 
@@ -164,15 +164,16 @@ TEST_CASE("launch: a rank whose own threads cannot be started ends all ranks") {
   CHECK(thrown.find(" of the 64 of a rank cannot be started: Resource temporarily") != std::string::npos);
 }
 
-TEST_CASE("launch: worlds that cannot be threads are refused") {
+TEST_CASE("launch: worlds that cannot be threads are rejected") {
   const auto nothing = [](World&) {};
-  CHECK_THROWS_WITH_AS(launch(0, nothing), Contains("a world of 0 ranks"), Refused);
-  CHECK_THROWS_WITH_AS(launch(1025, nothing), Contains("1 to 1024 can"), Refused);
+  CHECK_THROWS_WITH_AS(launch(0, nothing), Contains("a world of 0 ranks"), InvalidArgument);
+  CHECK_THROWS_WITH_AS(launch(1025, nothing), Contains("1 to 1024 can"), InvalidArgument);
 }
 
-TEST_CASE("launch: a trace with fewer lanes than ranks is refused") {
+TEST_CASE("launch: a trace with fewer lanes than ranks is rejected") {
   weft::Trace trace(2);
-  CHECK_THROWS_WITH_AS(launch(3, [](World&) {}, {.trace = &trace}), Contains("lanes for 2 ranks"), Refused);
+  CHECK_THROWS_WITH_AS(launch(3, [](World&) {}, {.trace = &trace}), Contains("lanes for 2 ranks"),
+                       InvalidArgument);
 }
 
 TEST_CASE("split: a rank that is not in the group is an error") {

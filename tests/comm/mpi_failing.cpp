@@ -36,7 +36,7 @@ void work(World& world, int steps, const std::string& fate, int culprit, std::ch
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
       if (step == 20 && world.rank() == culprit) {
         if (fate == "throw") throw std::runtime_error("boom");
-        if (fate == "refuse") weft::refuse("steps is ", 0);
+        if (fate == "reject") weft::reject("steps is ", 0);
         if (fate == "memory") exhaust();
         if (fate == "long") std::this_thread::sleep_for(3 * timeout);
       }

@@ -142,7 +142,7 @@ TEST_CASE("a rank that is killed") {
 
 TEST_CASE("a rank that throws") { check("throw", 1, nullptr, {", at model block 7: boom"}); }
 
-TEST_CASE("a rank that refuses") { check("refuse", 2, nullptr, {"steps is 0\n"}); }
+TEST_CASE("a rank that rejects") { check("reject", 2, nullptr, {"steps is 0\n"}); }
 
 TEST_CASE("a rank that runs out of memory") {
   check("memory", 1, nullptr, {", at model block 7: the memory is too small for this"});

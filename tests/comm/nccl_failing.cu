@@ -54,7 +54,7 @@ void work(World& world, const std::string& fate, int culprit) {
     group.all_reduce(queue, sum.view(std::array<Index, 1>{1}));
     if (step == 20 && world.rank() == culprit) {
       if (fate == "throw") throw std::runtime_error("boom");
-      if (fate == "refuse") weft::refuse("steps is ", 0);
+      if (fate == "reject") weft::reject("steps is ", 0);
       if (fate == "memory") exhaust(queue);
       if (fate == "cut") cut_off_all();
     }
@@ -78,8 +78,8 @@ int main(int, char** argv) {
                          work(world, argv[2], std::atoi(argv[3]));
                        },
                        {.timeout = std::chrono::milliseconds(std::atoi(argv[4]))});
-  } catch (const weft::Refused& refusal) {
-    std::cerr << refusal.what() << '\n';
+  } catch (const weft::InvalidArgument& rejection) {
+    std::cerr << rejection.what() << '\n';
     return 2;
   }
 }

@@ -60,7 +60,7 @@ for ((n = 0; n < ${WEFT_REPEAT:-1}; ++n)); do
   named="*rank $culprit, *; the last it did was @(all_reduce|push) ulysses*"
   try none $culprit "" 0 ""
   try throw $culprit "" 1 "*rank $culprit, at all_reduce ulysses: boom*"
-  try refuse $culprit "" 2 "*steps is 0*"
+  try reject $culprit "" 2 "*steps is 0*"
   try memory $culprit "" 1 "*rank $culprit, at all_reduce ulysses: Taking memory on the device failed*"
   try wait $culprit KILL any "${named/;/has died;}"
   try wait $culprit STOP any "${named/;/has not been heard of for 1.5 s;}"

@@ -37,8 +37,8 @@ int main(int argc, char** argv) {
       code = context.run();
       if (code != 0) throw std::runtime_error("a test has failed");  // others may wait for what it left out
     });
-  } catch (const weft::Refused& refusal) {
-    std::fprintf(stderr, "%s\n", refusal.what());
+  } catch (const weft::InvalidArgument& rejection) {
+    std::fprintf(stderr, "%s\n", rejection.what());
     return 2;
   }
   return code;

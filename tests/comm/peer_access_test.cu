@@ -33,12 +33,12 @@ void damage(const AccessCheck& check, AccessCheck::Way way, int from) {
 
 }  // namespace
 
-TEST_CASE("peer access: what arrives whole is not refused") {
+TEST_CASE("peer access: what arrives whole is not rejected") {
   CHECK(weft::peer::device_count() > 0);
   CHECK_NOTHROW(check_after([](const AccessCheck&, const AccessCheck&) {}));
 }
 
-TEST_CASE("peer access: what is lost on its way is refused, with both devices named") {
+TEST_CASE("peer access: what is lost on its way is rejected, with both devices named") {
   const std::array<std::pair<AccessCheck::Way, const char*>, 3> ways{
       {{AccessCheck::stored,
         "what a kernel of CUDA device 0 stores into the memory of device 1 does not arrive"},
@@ -49,13 +49,13 @@ TEST_CASE("peer access: what is lost on its way is refused, with both devices na
   for (const auto& [way, words] : ways) {
     CAPTURE(words);
     const auto lose = [way = way](const AccessCheck&, const AccessCheck& second) { damage(second, way, 0); };
-    CHECK_THROWS_WITH_AS(check_after(lose), Contains(words), weft::Refused);
+    CHECK_THROWS_WITH_AS(check_after(lose), Contains(words), weft::InvalidArgument);
   }
 }
 
 TEST_CASE("peer access: nobody has exchanged, so nothing has come") {
   const AccessCheck first(0, 2);
-  CHECK_THROWS_AS(first.check_arrivals(), weft::Refused);
+  CHECK_THROWS_AS(first.check_arrivals(), weft::InvalidArgument);
 }
 
 TEST_CASE("peer: ranks are shared out over devices as neighbours") {

@@ -14,7 +14,7 @@
 
 using doctest::Contains;
 using weft::Index;
-using weft::Refused;
+using weft::InvalidArgument;
 using weft::View;
 using weft::cuda::Buffer;
 using weft::cuda::Queue;
@@ -24,7 +24,7 @@ namespace {
 
 constexpr int ranks = 4;
 
-enum class Fate { none, raise, refuse, memory };
+enum class Fate { none, raise, reject, memory };
 enum class Loop { queued, recorded };
 
 int repetitions() {
@@ -40,7 +40,7 @@ int repetitions() {
 
 void meet(Fate fate, Queue& queue) {
   if (fate == Fate::raise) throw std::runtime_error("boom");
-  if (fate == Fate::refuse) weft::refuse("steps is ", 0);
+  if (fate == Fate::reject) weft::reject("steps is ", 0);
   if (fate == Fate::memory) exhaust(queue);
 }
 
@@ -83,7 +83,7 @@ void check(Fate fate, const char* words) {
       CAPTURE(culprit);
       CAPTURE(static_cast<int>(loop));
       const auto begin = std::chrono::steady_clock::now();
-      const std::string named = fate == Fate::refuse ? "" : weft::sentence("rank ", culprit, ": ");
+      const std::string named = fate == Fate::reject ? "" : weft::sentence("rank ", culprit, ": ");
       CHECK_THROWS_WITH_AS(launch(fate, loop, culprit), Contains((named + words).c_str()), Error);
       CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(10));
       CHECK_NOTHROW(launch(Fate::none, loop, culprit));
@@ -94,7 +94,7 @@ void check(Fate fate, const char* words) {
 
 TEST_CASE("peer: a rank that throws") { check<std::runtime_error>(Fate::raise, "boom"); }
 
-TEST_CASE("peer: a rank that refuses") { check<Refused>(Fate::refuse, "steps is 0"); }
+TEST_CASE("peer: a rank that rejects") { check<InvalidArgument>(Fate::reject, "steps is 0"); }
 
 TEST_CASE("peer: a rank whose device has no memory left") {
   check<std::runtime_error>(Fate::memory, "Taking memory on the device failed: out of memory");

@@ -1,9 +1,9 @@
-// The transfers that `hunyuan_dit bench` times, between ranks on CUDA devices.
+// The transfers that `weft bench` times, between ranks on CUDA devices.
 #include <doctest/doctest.h>
 
 #include <vector>
 
-#include "../../examples/hunyuan_dit/link_times.hpp"
+#include "../../examples/weft/link_times.hpp"
 #include "weft/backend/cuda.cuh"
 #include "weft/comm/peer/launch.cuh"
 

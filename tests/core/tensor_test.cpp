@@ -10,7 +10,7 @@
 
 using doctest::Contains;
 using weft::Index;
-using weft::Refused;
+using weft::InvalidArgument;
 using weft::Shape;
 using weft::Tensor;
 
@@ -44,19 +44,20 @@ TEST_CASE("Tensor: its view reads and writes it") {
   CHECK(std::as_const(tensor).view<2>()[1][2] == 5);
 }
 
-TEST_CASE("Shape: negative extents and too many elements are refused") {
+TEST_CASE("Shape: negative extents and too many elements are rejected") {
   constexpr Index most = std::numeric_limits<Index>::max();
   CHECK_THROWS_WITH_AS(weft::element_count({2, -3}), Contains("(2, -3), and no extent may be negative"),
-                       Refused);
-  CHECK_THROWS_WITH_AS(weft::element_count({-2, -3}), Contains("no extent may be negative"), Refused);
-  CHECK_THROWS_WITH_AS(weft::element_count({most / 2, 3}), Contains("too large for any memory"), Refused);
-  CHECK_THROWS_AS(Tensor({-1}), Refused);
+                       InvalidArgument);
+  CHECK_THROWS_WITH_AS(weft::element_count({-2, -3}), Contains("no extent may be negative"), InvalidArgument);
+  CHECK_THROWS_WITH_AS(weft::element_count({most / 2, 3}), Contains("too large for any memory"),
+                       InvalidArgument);
+  CHECK_THROWS_AS(Tensor({-1}), InvalidArgument);
 }
 
-TEST_CASE("Tensor: other values than the shape says are refused") {
+TEST_CASE("Tensor: other values than the shape says are rejected") {
   CHECK_THROWS_WITH_AS(Tensor({2, 2}, {1, 2, 3}), "a tensor of shape (2, 2) has 4 values, and 3 are given",
-                       Refused);
-  CHECK_THROWS_AS(Tensor({2}, {1, 2, 3}), Refused);
+                       InvalidArgument);
+  CHECK_THROWS_AS(Tensor({2}, {1, 2, 3}), InvalidArgument);
   CHECK(Tensor(Shape{}, {5}).size() == 1);
 }
 

@@ -1,4 +1,4 @@
-// Ranks that were given different things are refused together, before any work.
+// Ranks that were given different things are rejected together, before any work.
 #include <doctest/doctest.h>
 
 #include <array>
@@ -8,7 +8,7 @@
 
 #include "toy.hpp"
 
-using weft::Refused;
+using weft::InvalidArgument;
 using weft::Tensor;
 
 namespace {
@@ -28,8 +28,8 @@ struct Difference {
 
 /// What each of three ranks catches where those in `changed` are given something else.
 template <class Parallel = Full>
-std::array<std::string, 3> refusals(const std::function<void(Given&)>& change,
-                                    const std::vector<int>& changed, bool evaluates = false) {
+std::array<std::string, 3> rejections(const std::function<void(Given&)>& change,
+                                      const std::vector<int>& changed, bool evaluates = false) {
   std::array<std::string, 3> out;
   weft::launch(3, [&](weft::threads::World& world) {
     Given given;
@@ -39,9 +39,9 @@ std::array<std::string, 3> refusals(const std::function<void(Given&)>& change,
     try {
       weft::Engine<Toy, Parallel> engine(given.model, given.mesh, world);
       evaluates ? engine.forward(given.evaluation) : engine.generate(given.request);
-    } catch (const Refused& refusal) {
+    } catch (const InvalidArgument& rejection) {
       CHECK(worked == 0);
-      out[static_cast<std::size_t>(world.rank())] = refusal.what();
+      out[static_cast<std::size_t>(world.rank())] = rejection.what();
     }
   });
   return out;
@@ -50,7 +50,7 @@ std::array<std::string, 3> refusals(const std::function<void(Given&)>& change,
 void compare(const Difference& difference, const char* kind, bool evaluates = false) {
   CAPTURE(difference.told);
   for (const int rank : {1, 2}) {
-    const auto told = refusals(difference.change, {rank}, evaluates);
+    const auto told = rejections(difference.change, {rank}, evaluates);
     std::string expected = difference.told + "; all ranks must be given the same " + kind;
     expected.replace(expected.find("rank 1"), 6, weft::sentence("rank ", rank));
     for (const std::string& sentence : told) CHECK(sentence == expected);
@@ -59,7 +59,7 @@ void compare(const Difference& difference, const char* kind, bool evaluates = fa
 
 }  // namespace
 
-TEST_CASE("A request of which one rank was asked for another is refused on all, naming what differs") {
+TEST_CASE("A request of which one rank was asked for another is rejected on all, naming what differs") {
   const std::vector<Difference> differences{
       {"rank 1 was asked for seed 9 and rank 0 for seed 0", [](Given& g) { g.request.seed = 9; }},
       {"rank 1 was asked for height 10 and rank 0 for height 8", [](Given& g) { g.request.height = 10; }},
@@ -114,12 +114,12 @@ TEST_CASE("So are noises of which one number differs") {
         engine.generate(with_noise(static_cast<float>(world.rank()))),
         "rank 1 was asked for another noise of the steps than rank 0; all ranks must be given "
         "the same request",
-        Refused);
+        InvalidArgument);
     CHECK_NOTHROW(engine.generate(with_noise(1)));
   });
 }
 
-TEST_CASE("An evaluation of which one rank was asked for another is refused on all") {
+TEST_CASE("An evaluation of which one rank was asked for another is rejected on all") {
   const std::vector<Difference> differences{
       {"rank 1 was asked for another prompt 1 than rank 0", [](Given& g) { g.evaluation.prompts[1] = 7; }},
       {"rank 1 was asked for another latents than rank 0",
@@ -137,7 +137,7 @@ TEST_CASE("An evaluation of which one rank was asked for another is refused on a
   for (const Difference& difference : differences) compare(difference, "evaluation", true);
 }
 
-TEST_CASE("Engines of which one has another mesh or model are refused on all, before they split the ranks") {
+TEST_CASE("Engines of which one has another mesh or model are rejected on all, before they split the ranks") {
   const std::vector<Difference> differences{
       {"rank 1 was asked for ring 1 and rank 0 for ring 3", [](Given& g) { g.mesh = {.ulysses = 3}; }},
       {"rank 1 was asked for ring 0 and rank 0 for ring 3", [](Given& g) { g.mesh.ring = 0; }},
@@ -155,20 +155,20 @@ TEST_CASE("Engines of which one has another mesh or model are refused on all, be
 }
 
 TEST_CASE("The first rank that differs is named where several do") {
-  for (const std::string& sentence : refusals([](Given& g) { g.request.seed = 8; }, {1, 2}))
+  for (const std::string& sentence : rejections([](Given& g) { g.request.seed = 8; }, {1, 2}))
     CHECK(sentence.starts_with("rank 1 was asked for seed 8 and rank 0 for seed 0;"));
-  for (const std::string& sentence : refusals([](Given& g) { g.request.seed = 8; }, {0, 2}))
+  for (const std::string& sentence : rejections([](Given& g) { g.request.seed = 8; }, {0, 2}))
     CHECK(sentence.starts_with("rank 1 was asked for seed 0 and rank 0 for seed 8;"));
 }
 
-TEST_CASE("Ranks that call different members are refused, and policies and types are compared") {
+TEST_CASE("Ranks that call different members are rejected, and policies and types are compared") {
   const auto told_to = [](const auto& on_first, const auto& on_second) {
     weft::launch(2, [&](weft::threads::World& world) {
       try {
         world.rank() == 0 ? on_first(world) : on_second(world);
-        FAIL("nothing was refused");
-      } catch (const Refused& refusal) {
-        CHECK_MESSAGE(std::string(refusal.what()).starts_with("rank 1 was asked for "), refusal.what());
+        FAIL("nothing was rejected");
+      } catch (const InvalidArgument& rejection) {
+        CHECK_MESSAGE(std::string(rejection.what()).starts_with("rank 1 was asked for "), rejection.what());
       }
     });
   };
@@ -196,15 +196,15 @@ TEST_CASE("After they differed, ranks that agree go on with the same engine") {
     auto other = toy_request();
     other.seed = static_cast<std::uint64_t>(world.rank());
     for (int i = 0; i < 3; ++i) {
-      CHECK_THROWS_AS(engine.generate(other), Refused);
+      CHECK_THROWS_AS(engine.generate(other), InvalidArgument);
       CHECK(engine.generate(toy_request()).data == expected.data);
     }
   });
 }
 
-TEST_CASE("What one rank alone cannot do is refused as what differs") {
-  for (const std::string& sentence : refusals([](Given& g) { g.request.prompts = {-1}; }, {2}))
+TEST_CASE("What one rank alone cannot do is rejected as what differs") {
+  for (const std::string& sentence : rejections([](Given& g) { g.request.prompts = {-1}; }, {2}))
     CHECK(sentence.starts_with("rank 2 was asked for another prompt 0 than rank 0"));
-  for (const std::string& sentence : refusals([](Given& g) { g.request.prompts = {-1}; }, {0, 1, 2}))
+  for (const std::string& sentence : rejections([](Given& g) { g.request.prompts = {-1}; }, {0, 1, 2}))
     CHECK(sentence == "a prompt is -1 and must be from 0");
 }

@@ -7,9 +7,9 @@
 
 #include "golden.hpp"
 
-/// Two pictures in two steps, `number` by `number` others.
-inline weft::Request<Prompt> two_pictures(const Golden& golden, int number, weft::Index height,
-                                          weft::Index width) {
+/// Two images in two steps, `number` by `number` others.
+inline weft::Request<Prompt> two_images(const Golden& golden, int number, weft::Index height,
+                                        weft::Index width) {
   auto request = golden.request("ddpm");
   request.sampler = weft::make_sampler(number % 2 ? "ddpm" : "dpmpp", golden.scheduler(), 2);
   request.noise = request.step_noise = {};
@@ -49,7 +49,7 @@ struct Sending {
   std::function<weft::Index(int rank)> bytes;
 };
 
-/// A loop of two steps on a picture of 8 × 8 tokens.
+/// A loop of two steps on an image of 8 × 8 tokens.
 struct TrafficLoop {
   const Golden& golden;
   weft::Index steps = 2;

@@ -40,7 +40,7 @@ TEST_CASE("Goldens in FP8: as far from diffusers as three bits of mantissa, with
   }
 }
 
-TEST_CASE("The trained model's pictures in FP8") {
+TEST_CASE("The trained model's images in FP8") {
   const Shapes shapes;
   const weft::SafeTensors expected(WEFT_GOLDENS_DIR "/shapes_ddim20.safetensors");
   auto request = staleness_request(shapes);

@@ -91,12 +91,12 @@ TEST_CASE("peer: loops on any mesh equal one rank, while every step sees fresh k
     for (const char* loop : {"ddpm", "ddpm_rescale"}) {
       if (name == std::string("v11_hd88") && loop == std::string("ddpm_rescale")) continue;
       auto request = golden.request(loop);
-      const auto paint = [&request](auto& engine) { return engine.generate(request); };
-      const weft::Tensor expected = on_one(models, paint);
+      const auto generate = [&request](auto& engine) { return engine.generate(request); };
+      const weft::Tensor expected = on_one(models, generate);
       for (weft::Mesh mesh : meshes(models.shape())) {
         mesh.warmup = static_cast<int>(request.sampler.size());
         CAPTURE(described(mesh));
-        CHECK(relative_l2(on_mesh(models, mesh, paint), expected) <= 1e-5);
+        CHECK(relative_l2(on_mesh(models, mesh, generate), expected) <= 1e-5);
       }
     }
   }
@@ -106,15 +106,15 @@ TEST_CASE("peer: stale keys are the host's, recorded or traced, with the same bi
   const Golden golden("v12");
   const Models<float> models(golden.folder / "model/transformer");
   auto request = golden.request("ddim");
-  const auto paint = [&request](auto& engine) { return engine.generate(request); };
+  const auto generate = [&request](auto& engine) { return engine.generate(request); };
   for (const weft::Mesh& mesh : {weft::Mesh{.pipe = 2, .patches = 4}, weft::Mesh{.pipe = 3, .patches = 5},
                                  weft::Mesh{.cfg = 2, .pipe = 2, .ulysses = 2, .patches = 3}}) {
     CAPTURE(described(mesh));
-    const weft::Tensor found = on_mesh(models, mesh, paint);
+    const weft::Tensor found = on_mesh(models, mesh, generate);
     CHECK(relative_l2(found, generate_on_host(golden, mesh, request)) <= 1e-5);
-    CHECK(on_mesh(models, mesh, paint).data == found.data);
+    CHECK(on_mesh(models, mesh, generate).data == found.data);
     weft::Trace trace(static_cast<int>(mesh.ranks()));
-    CHECK(relative_l2(on_mesh(models, mesh, paint, &trace), found) <= 1e-6);
+    CHECK(relative_l2(on_mesh(models, mesh, generate, &trace), found) <= 1e-6);
   }
 }
 
@@ -147,12 +147,12 @@ TEST_CASE("peer: two steps on four ranks") {
   auto request = golden.request("ddpm_rescale");
   request.sampler = weft::make_sampler("ddim", golden.scheduler(), 2);
   request.step_noise = {};
-  const auto paint = [&request](auto& engine) { return engine.generate(request); };
-  const weft::Tensor expected = on_one(models, paint);
+  const auto generate = [&request](auto& engine) { return engine.generate(request); };
+  const weft::Tensor expected = on_one(models, generate);
   for (const weft::Mesh& mesh :
        {weft::Mesh{.cfg = 2, .ulysses = 2}, weft::Mesh{.ring = 4}, weft::Mesh{.pipe = 4, .warmup = 2}}) {
     CAPTURE(described(mesh));
-    CHECK(relative_l2(on_mesh(models, mesh, paint), expected) <= 1e-5);
+    CHECK(relative_l2(on_mesh(models, mesh, generate), expected) <= 1e-5);
   }
 }
 

@@ -23,7 +23,7 @@ TEST_CASE("Every loop equals diffusers at its end") {
   check(v11, "ddpm");
 }
 
-TEST_CASE("The trained model paints diffusers' pictures to within a grey level") {
+TEST_CASE("The trained model generates diffusers' images to within a grey level") {
   const HostShapes shapes;
   const weft::SafeTensors expected(WEFT_GOLDENS_DIR "/shapes_ddim20.safetensors");
   auto request = shapes.request(

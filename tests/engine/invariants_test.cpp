@@ -12,8 +12,8 @@
 
 using doctest::Contains;
 using weft::Index;
+using weft::InvalidArgument;
 using weft::Mesh;
-using weft::Refused;
 using weft::Tensor;
 
 namespace {
@@ -178,66 +178,70 @@ TEST_CASE("Guidance of 1 or less evaluates the prompts alone, as where there are
   CHECK(alone.engine.generate(request).data == expected.data);
 }
 
-TEST_CASE("Settings that need guidance are refused without it") {
+TEST_CASE("Settings that need guidance are rejected without it") {
   const Toy model;
   using Engine = weft::Engine<Toy, Full>;
-  const auto refused = [&model](auto change, const char* told, const Mesh& mesh = {}) {
+  const auto rejected = [&model](auto change, const char* told, const Mesh& mesh = {}) {
     auto request = toy_request();
     change(request);
-    CHECK_THROWS_WITH_AS(Engine::check(model, mesh, request), Contains(told), Refused);
+    CHECK_THROWS_WITH_AS(Engine::check(model, mesh, request), Contains(told), InvalidArgument);
   };
-  refused(
+  rejected(
       [](auto& r) { r.guidance = 1; },
       "the mesh has cfg 2, and without guidance there is 1 branch to evaluate; use cfg 1, or guidance above",
       {.cfg = 2});
-  refused([](auto& r) { r.guidance = 1, r.guidance_rescale = 0.5f; },
-          "guidance rescale is 0.5, and there is no guidance to rescale, with guidance 1; use");
-  refused([](auto& r) { r.negatives.clear(), r.guidance_rescale = 0.5f; },
-          "guidance rescale is 0.5, and there is no guidance to rescale, with no negative prompts; use");
-  refused([](auto& r) { r.guidance = NAN; }, "guidance is nan and must be a finite number");
-  refused([](auto& r) { r.guidance_rescale = 1.5f; }, "guidance rescale is 1.5 and must be from 0 to 1");
-  refused([](auto& r) { r.guidance_rescale = NAN; }, "guidance rescale is nan and must be from 0 to 1");
+  rejected([](auto& r) { r.guidance = 1, r.guidance_rescale = 0.5f; },
+           "guidance rescale is 0.5, and there is no guidance to rescale, with guidance 1; use");
+  rejected([](auto& r) { r.negatives.clear(), r.guidance_rescale = 0.5f; },
+           "guidance rescale is 0.5, and there is no guidance to rescale, with no negative prompts; use");
+  rejected([](auto& r) { r.guidance = NAN; }, "guidance is nan and must be a finite number");
+  rejected([](auto& r) { r.guidance_rescale = 1.5f; }, "guidance rescale is 1.5 and must be from 0 to 1");
+  rejected([](auto& r) { r.guidance_rescale = NAN; }, "guidance rescale is nan and must be from 0 to 1");
 }
 
-TEST_CASE("Tensors whose numbers are not as many as their shape says are refused") {
+TEST_CASE("Tensors whose numbers are not as many as their shape says are rejected") {
   const Toy model;
   using Engine = weft::Engine<Toy, Full>;
   auto request = toy_request();
   request.noise = Tensor({1, 1, 8, 12});
   request.noise.data.resize(2);
   CHECK_THROWS_WITH_AS(Engine::check(model, {}, request),
-                       "the starting noise is (1, 1, 8, 12) and has 2 numbers", Refused);
+                       "the starting noise is (1, 1, 8, 12) and has 2 numbers", InvalidArgument);
   weft::Evaluation<int> evaluation{{1}, Tensor({1, 1, 4, 4}), Tensor({1})};
   evaluation.times.data.clear();
-  CHECK_THROWS_WITH_AS(Engine::check(model, {}, evaluation), "the times is (1) and has 0 numbers", Refused);
+  CHECK_THROWS_WITH_AS(Engine::check(model, {}, evaluation), "the times is (1) and has 0 numbers",
+                       InvalidArgument);
 }
 
-TEST_CASE("An engine refuses a model whose numbers are none") {
-  const auto refused = [](auto change, const char* told) {
+TEST_CASE("An engine rejects a model whose numbers are none") {
+  const auto rejected = [](auto change, const char* told) {
     Toy model;
     change(model.numbers);
-    CHECK_THROWS_WITH_AS(Alone{model}, Contains(told), Refused);
-    CHECK_THROWS_WITH_AS((weft::Engine<Toy, Full>::blocks({}, 0, model.numbers)), Contains(told), Refused);
+    CHECK_THROWS_WITH_AS(Alone{model}, Contains(told), InvalidArgument);
+    CHECK_THROWS_WITH_AS((weft::Engine<Toy, Full>::blocks({}, 0, model.numbers)), Contains(told),
+                         InvalidArgument);
   };
-  refused([](auto& n) { n.blocks = 0; }, "number of blocks is 0 and must be at least 1");
-  refused([](auto& n) { n.heads = 0; }, "number of heads is 0");
-  refused([](auto& n) { n.head_dim = -8; }, "head_dim is -8");
-  refused([](auto& n) { n.heads = 3; },
-          "width is 16 and must be its 3 heads of 8 features each, which are 24");
-  refused([](auto& n) { n.patch = 0; }, "patch is 0");
-  refused([](auto& n) { n.channels = 0; }, "number of channels is 0");
-  refused([](auto& n) { n.out_channels = 0; }, "predicts 0 channels and must predict at least the 1");
-  refused([](auto& n) { n.blocks = 1, n.placement = weft::Placement::folded; }, "are folded, and it has 1");
-  refused([](auto& n) { n.ffn = -1; }, "ffn is -1 and must not be negative");
+  rejected([](auto& n) { n.blocks = 0; }, "number of blocks is 0 and must be at least 1");
+  rejected([](auto& n) { n.heads = 0; }, "number of heads is 0");
+  rejected([](auto& n) { n.head_dim = -8; }, "head_dim is -8");
+  rejected([](auto& n) { n.heads = 3; },
+           "width is 16 and must be its 3 heads of 8 features each, which are 24");
+  rejected([](auto& n) { n.patch = 0; }, "patch is 0");
+  rejected([](auto& n) { n.channels = 0; }, "number of channels is 0");
+  rejected([](auto& n) { n.out_channels = 0; }, "predicts 0 channels and must predict at least the 1");
+  rejected([](auto& n) { n.blocks = 1, n.placement = weft::Placement::folded; }, "are folded, and it has 1");
+  rejected([](auto& n) { n.ffn = -1; }, "ffn is -1 and must not be negative");
 }
 
-TEST_CASE("The blocks of a mesh that is none, or of a rank that it has not, are refused") {
+TEST_CASE("The blocks of a mesh that is none, or of a rank that it has not, are rejected") {
   using Engine = weft::Engine<Toy, Full>;
   const weft::DitShape shape = Toy().shape();
-  CHECK_THROWS_WITH_AS(Engine::blocks({.pipe = 0}, 0, shape), Contains("the mesh has pipe 0"), Refused);
-  CHECK_THROWS_WITH_AS(Engine::blocks({.pipe = 7}, 0, shape), Contains("at most 6 stages"), Refused);
-  CHECK_THROWS_WITH_AS(Engine::blocks({.pipe = 2}, 2, shape), Contains("no rank 2 in a mesh of 2"), Refused);
-  CHECK_THROWS_AS(Engine::blocks({.pipe = 2}, -1, shape), Refused);
+  CHECK_THROWS_WITH_AS(Engine::blocks({.pipe = 0}, 0, shape), Contains("the mesh has pipe 0"),
+                       InvalidArgument);
+  CHECK_THROWS_WITH_AS(Engine::blocks({.pipe = 7}, 0, shape), Contains("at most 6 stages"), InvalidArgument);
+  CHECK_THROWS_WITH_AS(Engine::blocks({.pipe = 2}, 2, shape), Contains("no rank 2 in a mesh of 2"),
+                       InvalidArgument);
+  CHECK_THROWS_AS(Engine::blocks({.pipe = 2}, -1, shape), InvalidArgument);
 }
 
 TEST_CASE("A model that ends before its engine is none to take") {

@@ -134,7 +134,7 @@ TEST_CASE("Planned memory is what the rank that needs most takes, within half a 
   compare(folder / "transformer", request);
 }
 
-TEST_CASE("That of the shapes model too, for pictures side by side") {
+TEST_CASE("That of the shapes model too, for images side by side") {
   const std::filesystem::path folder = WEFT_SHAPES_DIR;
   const weft::WordTable words(folder / "text");
   weft::Request<Prompt> request;

@@ -13,7 +13,7 @@ TEST_CASE("Any mesh with full warm-up equals one rank, also where nothing divide
     const HostGolden golden(name);
     for (int i = 0; i < 12; ++i) {
       const weft::Index height = 2 * meshes.draw(1, 9), width = 2 * meshes.draw(1, 9);
-      const auto request = two_pictures(golden, i, height, width);
+      const auto request = two_images(golden, i, height, width);
       const weft::Tensor serial = generate(golden.model, {}, request);
 
       weft::Mesh mesh = meshes(golden.model.shape(), 2, 2);
@@ -113,7 +113,7 @@ TEST_CASE("A scheduler that thresholds gives on any mesh what it does on one ran
   CHECK(relative_l2(generate(golden.model, {}, request), serial) > 1e-2);
 }
 
-TEST_CASE("A layout gives the same bits in every run, and its ring caches the same picture") {
+TEST_CASE("A layout gives the same bits in every run, and its ring caches the same image") {
   const HostGolden golden("v12");
   const auto request = golden.request("ddpm");
   weft::Mesh mesh{.cfg = 2, .pipe = 2, .ring = 2, .patches = 3, .warmup = 2};
@@ -148,5 +148,5 @@ TEST_CASE("A stack of the policies in use is enough") {
   check.template operator()<CfgParallel<Ring<>>>({.cfg = 2, .ring = 3});
   check.template operator()<PipeFusion<Ulysses<>>>({.pipe = 2, .ulysses = 3, .warmup = 8});
   CHECK_THROWS_WITH_AS(generate<Ring<>>(golden.model, {.ulysses = 2}, request),
-                       doctest::Contains("need a policy for ulysses, which this stack"), Refused);
+                       doctest::Contains("need a policy for ulysses, which this stack"), InvalidArgument);
 }

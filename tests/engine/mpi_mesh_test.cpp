@@ -45,7 +45,7 @@ TEST_CASE("Any mesh of processes with full warm-up equals one rank, also where n
     const HostGolden golden(name);
     for (int i = 0; i < 8; ++i) {
       const Index height = 2 * meshes.draw(3, 9), width = 2 * meshes.draw(3, 9);
-      const auto request = two_pictures(golden, i, height, width);
+      const auto request = two_images(golden, i, height, width);
       const weft::Mesh mesh = meshes(golden.model.shape(), 2, 2);
       CAPTURE(name_of(mesh));
       check_equal(generate(golden, mesh, request), serial(golden.model, request));

@@ -67,7 +67,7 @@ void compare(const char* name, bool with_stages, std::size_t count, double toler
   const Golden golden(name);
   int i = 0;
   for (const weft::Mesh& mesh : meshes(golden.shape(), with_stages, count)) {
-    const auto request = two_pictures(golden, i, 2 * (5 + i % 3), 2 * (9 - i % 4));
+    const auto request = two_images(golden, i, 2 * (5 + i % 3), 2 * (9 - i % 4));
     ++i;
     CAPTURE(name_of(mesh));
     if (all_processes->rank() == 0) MESSAGE(name << ": " << name_of(mesh));
@@ -98,26 +98,26 @@ TEST_CASE("Meshes with stages and full warm-up equal one rank in bfloat16") {
   compare<__nv_bfloat16>("v12", true, 2, 2e-2);
 }
 
-TEST_CASE("The trained model's pictures equal one rank's, and stale keys cost what they cost on the host") {
+TEST_CASE("The trained model's images equal one rank's, and stale keys cost what they cost on the host") {
   const int n = all_processes->size();
   if (n != 2 && n != 4) return;
   const Shapes shapes;
   const auto transformer = shapes.folder / "transformer";
   const auto request = staleness_request(shapes);
   const Tensor alone = serial<float>(transformer, request);
-  const auto paint = [&](const weft::Mesh& mesh) {
+  const auto generate = [&](const weft::Mesh& mesh) {
     return generate<float>(transformer, shapes.shape(), mesh, request);
   };
   const bool compares = all_processes->rank() == 0;
   for (const weft::Mesh& mesh :
        {weft::Mesh{.cfg = 2, .ulysses = n / 2}, weft::Mesh{.cfg = 2, .ring = n / 2}}) {
-    const Tensor together = paint(mesh);
+    const Tensor together = generate(mesh);
     if (compares) CHECK(relative_l2(together, alone) <= 1e-4);
   }
   for (const auto& [patches, warmup, decibels] : staleness_rows) {
     CAPTURE(patches);
     CAPTURE(warmup);
-    const Tensor together = paint({.pipe = n, .patches = patches, .warmup = warmup});
+    const Tensor together = generate({.pipe = n, .patches = patches, .warmup = warmup});
     if (compares) CHECK(psnr(together, alone) == doctest::Approx(decibels).epsilon(0.01));
   }
 }

@@ -103,12 +103,12 @@ TEST_CASE("A second request of a shape records nothing, and takes less memory") 
   });
 }
 
-TEST_CASE("After a request that fails, is refused or is spoilt the next gives the same bits") {
+TEST_CASE("After a request that fails, is rejected or is spoilt the next gives the same bits") {
   const HostGolden golden("v12");
   alone(golden, [&golden](auto& engine) {
     const auto request = golden.request("ddpm");
-    auto refused = request;
-    refused.height = 17;
+    auto rejected = request;
+    rejected.height = 17;
     const weft::Tensor expected = engine.generate(request);
     const auto recordings_of_next = [&] {
       const weft::Index before = engine.queue().counts().recordings;
@@ -118,7 +118,7 @@ TEST_CASE("After a request that fails, is refused or is spoilt the next gives th
     for (int i = 0; i < 2; ++i) {
       CHECK_THROWS_WITH(engine.generate(failing_request(request)), "enough");
       CHECK(recordings_of_next() > 0);
-      CHECK_THROWS_AS(engine.generate(refused), weft::Refused);
+      CHECK_THROWS_AS(engine.generate(rejected), weft::InvalidArgument);
       CHECK(recordings_of_next() == 0);
       CHECK(std::isnan(engine.generate(spoilt_request(request)).data.front()));
       CHECK(recordings_of_next() == 0);

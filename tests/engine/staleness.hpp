@@ -8,7 +8,7 @@
 
 #include "shapes.hpp"
 
-/// Peak signal-to-noise ratio in dB of pictures in [−1, 1].
+/// Peak signal-to-noise ratio in dB of images in [−1, 1].
 inline double psnr(const weft::Tensor& a, const weft::Tensor& b) {
   REQUIRE(a.shape == b.shape);
   double squares = 0;
@@ -26,22 +26,22 @@ struct StalenessRow {
 inline constexpr StalenessRow staleness_rows[] = {{4, 1, 29.31}, {4, 2, 31.72}, {4, 4, 33.71},
                                                   {8, 1, 27.05}, {8, 2, 29.11}, {8, 4, 31.45}};
 
-/// Two pictures in 20 steps.
+/// Two images in 20 steps.
 inline weft::Request<Prompt> staleness_request(const Shapes& shapes) {
   return shapes.request(
       {"a red circle left of a blue square on gray", "a green ring above a yellow cross on black"}, 20);
 }
 
-/// paint(mesh) against paint of one rank, for 2 and 4 stages.
-template <class Paint>
-void check_staleness(const Paint& paint) {
-  const weft::Tensor serial = paint(weft::Mesh());
+/// generate(mesh) against generate of one rank, for 2 and 4 stages.
+template <class Generate>
+void check_staleness(const Generate& generate) {
+  const weft::Tensor serial = generate(weft::Mesh());
   for (const StalenessRow& row : staleness_rows)
     for (int stages : {2, 4}) {
       CAPTURE(row.patches);
       CAPTURE(row.warmup);
       CAPTURE(stages);
       const weft::Mesh mesh{.pipe = stages, .patches = row.patches, .warmup = row.warmup};
-      CHECK(psnr(paint(mesh), serial) == doctest::Approx(row.decibels).epsilon(0.01));
+      CHECK(psnr(generate(mesh), serial) == doctest::Approx(row.decibels).epsilon(0.01));
     }
 }

@@ -16,7 +16,7 @@ struct Toy {
   using Backend = weft::Host;
   using Queue = Backend::Queue;
   using Prompt = int;
-  using Conditioning = weft::Tensor;  // (steps, pictures, width): what every block's norm adds
+  using Conditioning = weft::Tensor;  // (steps, images, width): what every block's norm adds
   using Linear = weft::Linear<weft::Host>;
 
   weft::DitShape numbers{.blocks = 6,
@@ -47,7 +47,7 @@ struct Toy {
     return rows * 4 * width;
   }
   void check(Prompt prompt) const {
-    if (prompt < 0) weft::refuse("a prompt is ", prompt, " and must be from 0");
+    if (prompt < 0) weft::reject("a prompt is ", prompt, " and must be from 0");
   }
   weft::Tensor condition(Queue&, std::span<const int> prompts, const weft::Tensor& times,
                          const weft::Share&) const {

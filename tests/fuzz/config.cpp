@@ -1,14 +1,14 @@
-// Any text is the configuration of a model or of a schedule, or refused.
+// Any text is the configuration of a model or of a schedule, or rejected.
 #include "weft/model/hunyuan/config.hpp"
 #include "weft/sampler/samplers.hpp"
 
 namespace {
 
 template <class Body>
-void may_refuse(Body body) {
+void may_reject(Body body) {
   try {
     body();
-  } catch (const weft::Refused&) {
+  } catch (const weft::InvalidArgument&) {
   }
 }
 
@@ -20,9 +20,9 @@ bool finite(const weft::SamplerStep& step) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  may_refuse([&] {
+  may_reject([&] {
     const weft::Config config({reinterpret_cast<const char*>(data), size}, "config.json");
-    may_refuse([&] {
+    may_reject([&] {
       const weft::HunyuanConfig model(config);
       if (model.shape().width != model.width() || model.features() < 1 || model.ffn < 1) __builtin_trap();
       if (model.blocks <= 64)
@@ -32,7 +32,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     });
     for (const auto name : {"ddpm", "ddim", "dpmpp"})
       for (const int steps : {-1, 1, 50, 2'147'483'647})
-        may_refuse([&] {
+        may_reject([&] {
           for (const auto& step : weft::make_sampler(name, config, steps))
             if (step.timestep < 0 || step.timestep >= 1'000'000 || !finite(step)) __builtin_trap();
         });

@@ -1,4 +1,4 @@
-// Any bytes are safetensors, or refused.
+// Any bytes are safetensors, or rejected.
 #include "weft/io/safetensors.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -8,7 +8,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       if (is_readable(entry.dtype) &&
           file.tensor(name, entry.shape).size() != weft::element_count(entry.shape))
         __builtin_trap();
-  } catch (const weft::Refused&) {
+  } catch (const weft::InvalidArgument&) {
   }
   return 0;
 }

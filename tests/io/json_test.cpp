@@ -8,7 +8,7 @@
 
 using doctest::Contains;
 using weft::Config;
-using weft::Refused;
+using weft::InvalidArgument;
 
 namespace {
 
@@ -47,60 +47,68 @@ TEST_CASE("Config: absent is absent, and null too") {
   CHECK(config().optional("unheard", 0.5) == 0.5);
   CHECK(config().optional<std::string>("unheard", "x") == "x");
   CHECK_THROWS_WITH_AS(config().required<int>("unheard"),
-                       "config.json: unheard is missing and must be a whole number of 32 bits", Refused);
+                       "config.json: unheard is missing and must be a whole number of 32 bits",
+                       InvalidArgument);
   CHECK_THROWS_WITH_AS(config().required<bool>("nothing"),
-                       "config.json: nothing is missing and must be true or false", Refused);
+                       "config.json: nothing is missing and must be true or false", InvalidArgument);
   CHECK_THROWS_WITH_AS(config().required_strings("nothing"),
-                       "config.json: nothing is missing and must be an object of strings", Refused);
+                       "config.json: nothing is missing and must be an object of strings", InvalidArgument);
 }
 
-TEST_CASE("Config: a wrong type is refused with what was found") {
+TEST_CASE("Config: a wrong type is rejected with what was found") {
   CHECK_THROWS_WITH_AS(config().required<int>("ratio"),
-                       "config.json: ratio is 4.5 and must be a whole number of 32 bits", Refused);
-  CHECK_THROWS_WITH_AS(config().required<int>("whole_float"), Contains("whole_float is 2.0"), Refused);
-  CHECK_THROWS_WITH_AS(config().required<int>("too_large"), Contains("too_large is 2147483648"), Refused);
-  CHECK_THROWS_WITH_AS(config().required<int>("too_small"), Contains("too_small is -2147483649"), Refused);
-  CHECK_THROWS_WITH_AS(config().required<int>("wraps"), Contains("wraps is 18446744073709551615"), Refused);
-  CHECK_THROWS_WITH_AS(config().required<int>("flag"), Contains("flag is true"), Refused);
+                       "config.json: ratio is 4.5 and must be a whole number of 32 bits", InvalidArgument);
+  CHECK_THROWS_WITH_AS(config().required<int>("whole_float"), Contains("whole_float is 2.0"),
+                       InvalidArgument);
+  CHECK_THROWS_WITH_AS(config().required<int>("too_large"), Contains("too_large is 2147483648"),
+                       InvalidArgument);
+  CHECK_THROWS_WITH_AS(config().required<int>("too_small"), Contains("too_small is -2147483649"),
+                       InvalidArgument);
+  CHECK_THROWS_WITH_AS(config().required<int>("wraps"), Contains("wraps is 18446744073709551615"),
+                       InvalidArgument);
+  CHECK_THROWS_WITH_AS(config().required<int>("flag"), Contains("flag is true"), InvalidArgument);
   CHECK_THROWS_WITH_AS(config().required<bool>("layers"), Contains("layers is 10 and must be true or false"),
-                       Refused);
+                       InvalidArgument);
   CHECK_THROWS_WITH_AS(config().required<double>("class"),
-                       Contains("class is \"DiT\" and must be a finite number"), Refused);
+                       Contains("class is \"DiT\" and must be a finite number"), InvalidArgument);
   CHECK_THROWS_WITH_AS(config().required<std::string>("list"),
-                       Contains("list is an array and must be a string"), Refused);
-  CHECK_THROWS_WITH_AS(config().optional("object", 1), Contains("object is an object"), Refused);
+                       Contains("list is an array and must be a string"), InvalidArgument);
+  CHECK_THROWS_WITH_AS(config().optional("object", 1), Contains("object is an object"), InvalidArgument);
   CHECK_THROWS_WITH_AS(config().required_strings("list"),
-                       Contains("list is an array and must be an object of strings"), Refused);
+                       Contains("list is an array and must be an object of strings"), InvalidArgument);
   CHECK_THROWS_WITH_AS(config().required_strings("mixed"), Contains("mixed.a is 1 and must be a string"),
-                       Refused);
+                       InvalidArgument);
 }
 
-TEST_CASE("Config: a long string is not repeated in a refusal") {
+TEST_CASE("Config: a long string is not repeated in a rejection") {
   const Config config = parsed("{\"a\": \"" + std::string(1000, 'x') + "\"}");
-  CHECK_THROWS_WITH_AS(config.required<int>("a"), Contains("a is a string of 1000 bytes and"), Refused);
+  CHECK_THROWS_WITH_AS(config.required<int>("a"), Contains("a is a string of 1000 bytes and"),
+                       InvalidArgument);
 }
 
-TEST_CASE("Config: what is not JSON is refused with its position") {
+TEST_CASE("Config: what is not JSON is rejected with its position") {
   using namespace std::string_view_literals;
-  CHECK_THROWS_WITH_AS(parsed(""), "c.json is not valid JSON at line 1, column 1", Refused);
+  CHECK_THROWS_WITH_AS(parsed(""), "c.json is not valid JSON at line 1, column 1", InvalidArgument);
   CHECK_THROWS_WITH_AS(parsed("{\n  \"a\": 1,\n  \"b\": ?\n}"),
-                       "c.json is not valid JSON at line 3, column 8", Refused);
-  CHECK_THROWS_WITH_AS(parsed("{\"a\": 1"), Contains("line 1, column 8"), Refused);
-  CHECK_THROWS_WITH_AS(parsed("{} {}"), Contains("line 1, column 4"), Refused);
-  CHECK_THROWS_WITH_AS(parsed("{}\0{"sv), Contains("line 1, column 3"), Refused);
-  CHECK_THROWS_WITH_AS(parsed("{\"a\": \"\xff\"}"), Contains("not valid JSON"), Refused);
-  CHECK_THROWS_WITH_AS(parsed("{\"a\": 1e999}"), Contains("a number that is too large"), Refused);
+                       "c.json is not valid JSON at line 3, column 8", InvalidArgument);
+  CHECK_THROWS_WITH_AS(parsed("{\"a\": 1"), Contains("line 1, column 8"), InvalidArgument);
+  CHECK_THROWS_WITH_AS(parsed("{} {}"), Contains("line 1, column 4"), InvalidArgument);
+  CHECK_THROWS_WITH_AS(parsed("{}\0{"sv), Contains("line 1, column 3"), InvalidArgument);
+  CHECK_THROWS_WITH_AS(parsed("{\"a\": \"\xff\"}"), Contains("not valid JSON"), InvalidArgument);
+  CHECK_THROWS_WITH_AS(parsed("{\"a\": 1e999}"), Contains("a number that is too large"), InvalidArgument);
 }
 
 TEST_CASE("Config: only an object, no key twice, bounded nesting") {
-  CHECK_THROWS_WITH_AS(parsed("[1]"), "c.json is an array and must be a JSON object", Refused);
-  CHECK_THROWS_WITH_AS(parsed("7"), Contains("c.json is 7 and"), Refused);
-  CHECK_THROWS_WITH_AS(parsed("{\"a\": {\"b\": 1, \"b\": 2}}"), "c.json holds the key \"b\" twice", Refused);
+  CHECK_THROWS_WITH_AS(parsed("[1]"), "c.json is an array and must be a JSON object", InvalidArgument);
+  CHECK_THROWS_WITH_AS(parsed("7"), Contains("c.json is 7 and"), InvalidArgument);
+  CHECK_THROWS_WITH_AS(parsed("{\"a\": {\"b\": 1, \"b\": 2}}"), "c.json holds the key \"b\" twice",
+                       InvalidArgument);
   CHECK_NOTHROW(parsed("{\"a\": {\"b\": 1}, \"b\": {\"a\": 1}}"));
   CHECK_NOTHROW(parsed("{\"a\":" + std::string(63, '[') + std::string(63, ']') + "}"));
   CHECK_THROWS_WITH_AS(parsed("{\"a\":" + std::string(64, '[') + std::string(64, ']') + "}"),
-                       Contains("nests more than 64 levels"), Refused);
-  CHECK_THROWS_WITH_AS(parsed(std::string(1'000'000, '[')), Contains("nests more than 64 levels"), Refused);
+                       Contains("nests more than 64 levels"), InvalidArgument);
+  CHECK_THROWS_WITH_AS(parsed(std::string(1'000'000, '[')), Contains("nests more than 64 levels"),
+                       InvalidArgument);
 }
 
 TEST_CASE("Config: reads files, and names them") {
@@ -109,17 +117,17 @@ TEST_CASE("Config: reads files, and names them") {
   const Config config = Config::read(path);
   CHECK(config.name() == path.string());
   CHECK(config.required<int>("layers") == 10);
-  CHECK_THROWS_WITH_AS(Config::read(folder / "no.json"), Contains("no.json: No such file"), Refused);
-  CHECK_THROWS_WITH_AS(Config::read(folder.path()), Contains("it is a folder"), Refused);
+  CHECK_THROWS_WITH_AS(Config::read(folder / "no.json"), Contains("no.json: No such file"), InvalidArgument);
+  CHECK_THROWS_WITH_AS(Config::read(folder.path()), Contains("it is a folder"), InvalidArgument);
   CHECK_THROWS_WITH_AS(Config::read(folder.write("empty.json", "")), Contains("empty.json is not valid JSON"),
-                       Refused);
+                       InvalidArgument);
 }
 
-TEST_CASE("Config: escapes that are no character can be refused too") {
+TEST_CASE("Config: escapes that are no character can be rejected too") {
   CHECK_THROWS_WITH_AS(parsed(R"({"\udddd": 1, "\udddd": 2})"),
-                       "c.json holds the key that is not Unicode twice", Refused);
+                       "c.json holds the key that is not Unicode twice", InvalidArgument);
   CHECK_THROWS_WITH_AS(parsed(R"({"a": "\udddd"})").required<int>("a"),
-                       Contains("a is a string of 3 bytes and"), Refused);
+                       Contains("a is a string of 3 bytes and"), InvalidArgument);
 }
 
 TEST_CASE("Config: numbers at the ends of what a double holds") {
@@ -129,7 +137,7 @@ TEST_CASE("Config: numbers at the ends of what a double holds") {
   CHECK(config.required<double>("zero") == 0);
   CHECK(config.required<double>("whole") == 0x1p64);
   CHECK(config.required<int>("minus") == 0);
-  CHECK_THROWS_WITH_AS(parsed("{\"a\": -1e999}"), Contains("a number that is too large"), Refused);
+  CHECK_THROWS_WITH_AS(parsed("{\"a\": -1e999}"), Contains("a number that is too large"), InvalidArgument);
 }
 
 TEST_CASE("Config: Python's names for numbers that are none are read, where they are of use") {
@@ -139,14 +147,14 @@ TEST_CASE("Config: Python's names for numbers that are none are read, where they
   CHECK(config.required<weft::Unbounded>("least").value == -std::numeric_limits<double>::infinity());
   CHECK(parsed(R"({"a": -3})").required<weft::Unbounded>("a").value == -3);
   CHECK_THROWS_WITH_AS(config.required<weft::Unbounded>("lost"), "c.json: lost is NaN and must be a number",
-                       Refused);
+                       InvalidArgument);
   CHECK_THROWS_WITH_AS(config.required<double>("least"),
-                       "c.json: least is -Infinity and must be a finite number", Refused);
+                       "c.json: least is -Infinity and must be a finite number", InvalidArgument);
   CHECK_THROWS_WITH_AS(config.optional("lost", 1.0), "c.json: lost is NaN and must be a finite number",
-                       Refused);
+                       InvalidArgument);
   for (const char* other : {"Inf", "-NaN", "inf", "nan", "+Infinity", "Infinit", "-I", "1N"})
     CHECK_THROWS_WITH_AS(parsed("{\"a\": " + std::string(other) + "}"),
-                         Contains("c.json is not valid JSON at"), Refused);
+                         Contains("c.json is not valid JSON at"), InvalidArgument);
 }
 
 TEST_CASE("Config: arrays of one type") {
@@ -157,9 +165,9 @@ TEST_CASE("Config: arrays of one type") {
   CHECK(config.optional_array<double>("none").empty());
   CHECK(config.optional_array<double>("unheard").empty());
   CHECK_THROWS_WITH_AS(config.optional_array<double>("mixed"),
-                       "c.json: mixed[1] is \"b\" and must be a finite number", Refused);
+                       "c.json: mixed[1] is \"b\" and must be a finite number", InvalidArgument);
   CHECK_THROWS_WITH_AS(parsed("{\"a\": 1}").optional_array<double>("a"),
-                       "c.json: a is 1 and must be an array", Refused);
+                       "c.json: a is 1 and must be an array", InvalidArgument);
 }
 
 TEST_CASE("Config: takes settings of another, and its name") {

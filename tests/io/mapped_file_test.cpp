@@ -6,8 +6,8 @@
 #include "temporary_folder.hpp"
 
 using doctest::Contains;
+using weft::InvalidArgument;
 using weft::MappedFile;
-using weft::Refused;
 
 TEST_CASE("MappedFile: holds the bytes, also after a move") {
   const TemporaryFolder folder;
@@ -25,28 +25,31 @@ TEST_CASE("MappedFile: an empty file has no bytes") {
   CHECK(MappedFile(folder.write("empty", "")).bytes().empty());
 }
 
-TEST_CASE("MappedFile: what is no file is refused") {
+TEST_CASE("MappedFile: what is no file is rejected") {
   const TemporaryFolder folder;
   REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
-  CHECK_THROWS_WITH_AS(MappedFile(folder / "none"), Contains("none: No such file"), Refused);
-  CHECK_THROWS_WITH_AS(MappedFile(folder.path()), Contains("it is a folder, not a file"), Refused);
-  CHECK_THROWS_WITH_AS(MappedFile(folder / "pipe"), Contains("pipe: it is not a regular file"), Refused);
-  CHECK_THROWS_WITH_AS(MappedFile("/dev/null"), Contains("/dev/null: it is not a regular file"), Refused);
+  CHECK_THROWS_WITH_AS(MappedFile(folder / "none"), Contains("none: No such file"), InvalidArgument);
+  CHECK_THROWS_WITH_AS(MappedFile(folder.path()), Contains("it is a folder, not a file"), InvalidArgument);
+  CHECK_THROWS_WITH_AS(MappedFile(folder / "pipe"), Contains("pipe: it is not a regular file"),
+                       InvalidArgument);
+  CHECK_THROWS_WITH_AS(MappedFile("/dev/null"), Contains("/dev/null: it is not a regular file"),
+                       InvalidArgument);
 }
 
-TEST_CASE("MappedFile: a Git LFS pointer is refused") {
+TEST_CASE("MappedFile: a Git LFS pointer is rejected") {
   const TemporaryFolder folder;
   const auto path = folder.write(
       "a",
       "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22e\nsize 5\n");
-  CHECK_THROWS_WITH_AS(MappedFile{path}, Contains("a is a Git LFS pointer and not the file itself"), Refused);
+  CHECK_THROWS_WITH_AS(MappedFile{path}, Contains("a is a Git LFS pointer and not the file itself"),
+                       InvalidArgument);
 }
 
 TEST_CASE("MappedFile: a link to what is not there is named") {
   const TemporaryFolder folder;
   std::filesystem::create_symlink("../blobs/1234", folder / "link");
   CHECK_THROWS_WITH_AS(MappedFile{folder / "link"},
-                       Contains("link: it is a link to ../blobs/1234, which is not there"), Refused);
+                       Contains("link: it is a link to ../blobs/1234, which is not there"), InvalidArgument);
   CHECK_THROWS_WITH_AS(MappedFile{folder / "link" / "config.json"},
-                       Contains("link is a link to ../blobs/1234, which is not there"), Refused);
+                       Contains("link is a link to ../blobs/1234, which is not there"), InvalidArgument);
 }

@@ -28,15 +28,15 @@ extern "C" int fsync(int) {
 }
 
 using doctest::Contains;
+using weft::InvalidArgument;
 using weft::OutputFile;
-using weft::Refused;
 
 TEST_CASE("OutputFile: nothing is there before commit, everything after") {
   const TemporaryFolder folder;
   const OutputFile file(folder / "a.png");
   CHECK(folder.count() == 0);
-  file.commit(bytes_of("picture"));
-  CHECK(folder.read("a.png") == "picture");
+  file.commit(bytes_of("image"));
+  CHECK(folder.read("a.png") == "image");
   CHECK(folder.count() == 1);
 }
 
@@ -82,20 +82,22 @@ TEST_CASE("OutputFile: writes through links to the last target, which need not e
   CHECK(std::filesystem::is_symlink(folder / "out/second"));
 }
 
-TEST_CASE("OutputFile: links that lead nowhere are refused with the reason") {
+TEST_CASE("OutputFile: links that lead nowhere are rejected with the reason") {
   const TemporaryFolder folder;
   std::filesystem::create_symlink("none/target", folder / "dangling");
   std::filesystem::create_symlink("loop", folder / "loop");
   std::filesystem::create_symlink("/dev/null", folder / "device");
-  CHECK_THROWS_WITH_AS(OutputFile(folder / "dangling"), Contains("none; create it first"), Refused);
+  CHECK_THROWS_WITH_AS(OutputFile(folder / "dangling"), Contains("none; create it first"), InvalidArgument);
   CHECK_THROWS_WITH_AS(OutputFile(folder / "loop"), Contains("loop: Too many levels of symbolic links"),
-                       Refused);
-  CHECK_THROWS_WITH_AS(OutputFile(folder / "loop/a"), Contains("Too many levels of symbolic links"), Refused);
-  CHECK_THROWS_WITH_AS(OutputFile(folder / "device"), Contains("device: it is not a regular file"), Refused);
+                       InvalidArgument);
+  CHECK_THROWS_WITH_AS(OutputFile(folder / "loop/a"), Contains("Too many levels of symbolic links"),
+                       InvalidArgument);
+  CHECK_THROWS_WITH_AS(OutputFile(folder / "device"), Contains("device: it is not a regular file"),
+                       InvalidArgument);
   int pipe_ends[2];
   REQUIRE(::pipe(pipe_ends) == 0);
   const std::string pipe = "/proc/self/fd/" + std::to_string(pipe_ends[1]);
-  CHECK_THROWS_WITH_AS(OutputFile{pipe}, Contains("it is not a regular file"), Refused);
+  CHECK_THROWS_WITH_AS(OutputFile{pipe}, Contains("it is not a regular file"), InvalidArgument);
   for (const int end : pipe_ends) ::close(end);
 }
 
@@ -111,21 +113,25 @@ TEST_CASE("OutputFile: bytes are on the disk before they have the name, or nothi
   CHECK(folder.count() == 1);
 }
 
-TEST_CASE("OutputFile: what cannot be written is refused at once") {
+TEST_CASE("OutputFile: what cannot be written is rejected at once") {
   const TemporaryFolder folder;
   folder.write("file", "");
-  CHECK_THROWS_WITH_AS(OutputFile(""), Contains("is empty"), Refused);
-  CHECK_THROWS_WITH_AS(OutputFile(folder / "no/a.png"), Contains("no; create it first"), Refused);
-  CHECK_THROWS_WITH_AS(OutputFile(folder / "file/a.png"), Contains("there is no folder"), Refused);
-  CHECK_THROWS_WITH_AS(OutputFile(folder.path()), Contains("it is a folder; name a file in it"), Refused);
-  CHECK_THROWS_WITH_AS(OutputFile("/dev/full"), Contains("/dev/full: it is not a regular file"), Refused);
-  CHECK_THROWS_WITH_AS(OutputFile("/dev/null"), Contains("/dev/null: it is not a regular file"), Refused);
-  CHECK_THROWS_WITH_AS(OutputFile("/proc/a.png"), Contains("cannot write /proc/a.png: "), Refused);
-  CHECK_THROWS_WITH_AS(OutputFile(folder / std::string(300, 'x')), Contains("File name too long"), Refused);
+  CHECK_THROWS_WITH_AS(OutputFile(""), Contains("is empty"), InvalidArgument);
+  CHECK_THROWS_WITH_AS(OutputFile(folder / "no/a.png"), Contains("no; create it first"), InvalidArgument);
+  CHECK_THROWS_WITH_AS(OutputFile(folder / "file/a.png"), Contains("there is no folder"), InvalidArgument);
+  CHECK_THROWS_WITH_AS(OutputFile(folder.path()), Contains("it is a folder; name a file in it"),
+                       InvalidArgument);
+  CHECK_THROWS_WITH_AS(OutputFile("/dev/full"), Contains("/dev/full: it is not a regular file"),
+                       InvalidArgument);
+  CHECK_THROWS_WITH_AS(OutputFile("/dev/null"), Contains("/dev/null: it is not a regular file"),
+                       InvalidArgument);
+  CHECK_THROWS_WITH_AS(OutputFile("/proc/a.png"), Contains("cannot write /proc/a.png: "), InvalidArgument);
+  CHECK_THROWS_WITH_AS(OutputFile(folder / std::string(300, 'x')), Contains("File name too long"),
+                       InvalidArgument);
   CHECK(folder.count() == 1);
 }
 
-TEST_CASE("OutputFile: a full disk is no refusal and leaves the old file alone, whatever SIGXFSZ does") {
+TEST_CASE("OutputFile: a full disk is no rejection and leaves the old file alone, whatever SIGXFSZ does") {
   void (*action)(int) = SIG_IGN;
   SUBCASE("is ignored") {}
   SUBCASE("ends the process") { action = SIG_DFL; }
@@ -141,8 +147,8 @@ TEST_CASE("OutputFile: a full disk is no refusal and leaves the old file alone, 
   std::string message;
   try {
     file.commit(bytes_of("five!"));
-  } catch (const Refused&) {
-    message = "refused";
+  } catch (const InvalidArgument&) {
+    message = "rejected";
   } catch (const std::runtime_error& error) {
     message = error.what();
   }

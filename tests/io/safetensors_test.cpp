@@ -11,7 +11,7 @@
 
 using doctest::Contains;
 using weft::Dtype;
-using weft::Refused;
+using weft::InvalidArgument;
 using weft::SafeTensors;
 using weft::Shape;
 using weft::Tensor;
@@ -39,12 +39,12 @@ std::string entry(const std::string& name, const std::string& dtype, const std::
          "}";
 }
 
-/// What a file of one tensor is refused for.
-std::string refusal(const std::string& header, std::size_t data = 0) {
+/// What a file of one tensor is rejected for.
+std::string rejection(const std::string& header, std::size_t data = 0) {
   try {
     parsed(file_of(header, data));
-  } catch (const Refused& refused) {
-    return refused.what();
+  } catch (const InvalidArgument& rejected) {
+    return rejected.what();
   }
   return "accepted";
 }
@@ -79,9 +79,9 @@ TEST_CASE("SafeTensors: what is written is read") {
   CHECK(file.find("m")->bytes.size() == 24);
   CHECK(file.find("x") == nullptr);
   CHECK_THROWS_WITH_AS(file.tensor("x"), Contains("w.safetensors has no tensor x; it has m, n and s"),
-                       Refused);
+                       InvalidArgument);
   CHECK_THROWS_WITH_AS(file.tensor("m", {3, 2}), Contains("tensor m is (2, 3) and should be (3, 2)"),
-                       Refused);
+                       InvalidArgument);
 }
 
 TEST_CASE("SafeTensors: entries stay where they are when the file moves") {
@@ -104,14 +104,15 @@ TEST_CASE("to_safetensors: the same bytes each time, numbers at a multiple of 8"
   CHECK(SafeTensors::parse(weft::to_safetensors({}), "f").entries().empty());
 }
 
-TEST_CASE("to_safetensors: what no reader could read is refused") {
+TEST_CASE("to_safetensors: what no reader could read is rejected") {
   CHECK_THROWS_WITH_AS(weft::to_safetensors({{"__metadata__", Tensor({1})}}),
-                       Contains("cannot be called __metadata__"), Refused);
+                       Contains("cannot be called __metadata__"), InvalidArgument);
   Tensor broken({3});
   broken.data.resize(2);
   CHECK_THROWS_WITH_AS(weft::to_safetensors({{"a", broken}}), Contains("a has 2 numbers and the shape (3)"),
-                       Refused);
-  CHECK_THROWS_WITH_AS(weft::to_safetensors({{"\xff", Tensor({1})}}), Contains("must be UTF-8"), Refused);
+                       InvalidArgument);
+  CHECK_THROWS_WITH_AS(weft::to_safetensors({{"\xff", Tensor({1})}}), Contains("must be UTF-8"),
+                       InvalidArgument);
 }
 
 TEST_CASE("SafeTensors: every dtype becomes float32") {
@@ -144,36 +145,38 @@ TEST_CASE("SafeTensors: numbers need no alignment, entries no order, the header 
   CHECK(parsed(file_of("{}")).entries().empty());
 }
 
-TEST_CASE("SafeTensors: a broken frame is refused") {
-  CHECK_THROWS_WITH_AS(parsed(""), "f is 0 bytes long, and a safetensors file has at least 8", Refused);
-  CHECK_THROWS_WITH_AS(parsed("1234567"), Contains("f is 7 bytes long"), Refused);
+TEST_CASE("SafeTensors: a broken frame is rejected") {
+  CHECK_THROWS_WITH_AS(parsed(""), "f is 0 bytes long, and a safetensors file has at least 8",
+                       InvalidArgument);
+  CHECK_THROWS_WITH_AS(parsed("1234567"), Contains("f is 7 bytes long"), InvalidArgument);
   CHECK_THROWS_WITH_AS(parsed(file_of("{}   ").substr(0, 12)),
-                       "f is truncated: it announces a header of 5 bytes and 4 follow", Refused);
+                       "f is truncated: it announces a header of 5 bytes and 4 follow", InvalidArgument);
   CHECK_THROWS_WITH_AS(
       parsed(std::string(8, '\xff') + "{}"),
-      "f announces a header of 18446744073709551615 bytes, and at most 100000000 are allowed", Refused);
+      "f announces a header of 18446744073709551615 bytes, and at most 100000000 are allowed",
+      InvalidArgument);
   const TemporaryFolder folder;
-  CHECK_THROWS_WITH_AS(SafeTensors(folder / "none"), Contains("none: No such file"), Refused);
-  CHECK_THROWS_WITH_AS(SafeTensors(folder.path()), Contains("it is a folder"), Refused);
-  CHECK_THROWS_WITH_AS(SafeTensors(folder.write("empty", "")), Contains("is 0 bytes long"), Refused);
+  CHECK_THROWS_WITH_AS(SafeTensors(folder / "none"), Contains("none: No such file"), InvalidArgument);
+  CHECK_THROWS_WITH_AS(SafeTensors(folder.path()), Contains("it is a folder"), InvalidArgument);
+  CHECK_THROWS_WITH_AS(SafeTensors(folder.write("empty", "")), Contains("is 0 bytes long"), InvalidArgument);
 }
 
-TEST_CASE("SafeTensors: a header that is not an object of tensors is refused") {
-  CHECK(refusal("") == "the header of f is not a JSON object");
-  CHECK(refusal("[]") == "the header of f is not a JSON object");
-  CHECK(refusal(" {}") == "the header of f is not a JSON object");
-  CHECK(refusal("{\"a\": }") == "the header of f is not valid JSON at line 1, column 7");
-  CHECK(refusal("{" + entry("a", "F32", "[0]", "[0,0]") + "," + entry("a", "F32", "[0]", "[0,0]") + "}") ==
+TEST_CASE("SafeTensors: a header that is not an object of tensors is rejected") {
+  CHECK(rejection("") == "the header of f is not a JSON object");
+  CHECK(rejection("[]") == "the header of f is not a JSON object");
+  CHECK(rejection(" {}") == "the header of f is not a JSON object");
+  CHECK(rejection("{\"a\": }") == "the header of f is not valid JSON at line 1, column 7");
+  CHECK(rejection("{" + entry("a", "F32", "[0]", "[0,0]") + "," + entry("a", "F32", "[0]", "[0,0]") + "}") ==
         "the header of f holds the key \"a\" twice");
-  CHECK(refusal("{\"a\": 1}") == "f: tensor a is 1 and must be an object");
-  CHECK(refusal("{\"a\": {}}") == "f: tensor a has no dtype");
-  CHECK(refusal("{\"a\": {\"dtype\": \"F32\"}}") == "f: tensor a has no shape");
-  CHECK(refusal("{\"a\": {\"dtype\": \"F32\", \"shape\": []}}") == "f: tensor a has no data_offsets");
-  CHECK(refusal("{\"__metadata__\": 1}") == "f: __metadata__ is 1 and must be an object");
-  CHECK(refusal("{\"__metadata__\": {\"k\": 1}}") == "f: k in __metadata__ is 1 and must be a string");
+  CHECK(rejection("{\"a\": 1}") == "f: tensor a is 1 and must be an object");
+  CHECK(rejection("{\"a\": {}}") == "f: tensor a has no dtype");
+  CHECK(rejection("{\"a\": {\"dtype\": \"F32\"}}") == "f: tensor a has no shape");
+  CHECK(rejection("{\"a\": {\"dtype\": \"F32\", \"shape\": []}}") == "f: tensor a has no data_offsets");
+  CHECK(rejection("{\"__metadata__\": 1}") == "f: __metadata__ is 1 and must be an object");
+  CHECK(rejection("{\"__metadata__\": {\"k\": 1}}") == "f: k in __metadata__ is 1 and must be a string");
 }
 
-TEST_CASE("SafeTensors: a dtype that is not read is refused where its tensor is read") {
+TEST_CASE("SafeTensors: a dtype that is not read is rejected where its tensor is read") {
   const SafeTensors file =
       parsed(file_of("{" + entry("a", "F8_E4M3", "[2]", "[0,2]") + "," + entry("b", "U8", "[2]", "[2,4]") +
                          "," + entry("c", "F4", "[3,2]", "[4,7]") + "}",
@@ -182,34 +185,35 @@ TEST_CASE("SafeTensors: a dtype that is not read is refused where its tensor is 
   CHECK_THROWS_WITH_AS(
       file.tensor("a"),
       "f: tensor a has dtype F8_E4M3; F32, F16, BF16, F64, I64, I32, I16, I8, U8 and BOOL can be read",
-      Refused);
-  CHECK_THROWS_WITH_AS(file.tensor("c", {3, 2}), Contains("f: tensor c has dtype F4; F32"), Refused);
-  CHECK_THROWS_WITH_AS(file.find("a")->tensor(), Contains("has dtype F8_E4M3"), Refused);
+      InvalidArgument);
+  CHECK_THROWS_WITH_AS(file.tensor("c", {3, 2}), Contains("f: tensor c has dtype F4; F32"), InvalidArgument);
+  CHECK_THROWS_WITH_AS(file.find("a")->tensor(), Contains("has dtype F8_E4M3"), InvalidArgument);
 }
 
-TEST_CASE("SafeTensors: a dtype that the format has not is refused") {
-  CHECK(refusal("{" + entry("a", "F9", "[1]", "[0,1]") + "}", 1)
+TEST_CASE("SafeTensors: a dtype that the format has not is rejected") {
+  CHECK(rejection("{" + entry("a", "F9", "[1]", "[0,1]") + "}", 1)
             .starts_with("f: tensor a has dtype \"F9\"; safetensors have F32, F16"));
-  CHECK(refusal("{\"a\": {\"dtype\": 5}}").starts_with("f: tensor a has dtype 5; safetensors have F32, F16"));
-  CHECK(refusal("{" + entry("a", "F4", "[3]", "[0,1]") + "}", 1) ==
+  CHECK(
+      rejection("{\"a\": {\"dtype\": 5}}").starts_with("f: tensor a has dtype 5; safetensors have F32, F16"));
+  CHECK(rejection("{" + entry("a", "F4", "[3]", "[0,1]") + "}", 1) ==
         "f: tensor a has shape (3), which is no whole number of bytes of F4");
 }
 
 TEST_CASE("SafeTensors: files of another format are named") {
-  const auto refused = [](const std::string& start, const char* part) {
-    CHECK_THROWS_WITH_AS(parsed(start + std::string(64, '\1')), Contains(part), Refused);
+  const auto rejected = [](const std::string& start, const char* part) {
+    CHECK_THROWS_WITH_AS(parsed(start + std::string(64, '\1')), Contains(part), InvalidArgument);
   };
-  refused("PK\x03\x04", "f is a zip archive, such as torch.save writes");
-  refused("\x80\x02", "f is a Python pickle, such as torch.save writes");
-  refused("GGUF", "f is a GGUF file");
-  refused("\x89HDF", "f is an HDF5 file");
-  refused("\x1f\x8b", "f is compressed by gzip and no safetensors file; unpack it");
-  refused("<!DOCTYPE html>", "f is a page of the web");
+  rejected("PK\x03\x04", "f is a zip archive, such as torch.save writes");
+  rejected("\x80\x02", "f is a Python pickle, such as torch.save writes");
+  rejected("GGUF", "f is a GGUF file");
+  rejected("\x89HDF", "f is an HDF5 file");
+  rejected("\x1f\x8b", "f is compressed by gzip and no safetensors file; unpack it");
+  rejected("<!DOCTYPE html>", "f is a page of the web");
 }
 
-TEST_CASE("SafeTensors: a shape that is none is refused") {
+TEST_CASE("SafeTensors: a shape that is none is rejected") {
   const auto shaped = [](const std::string& shape) {
-    return refusal("{" + entry("a", "F32", shape, "[0,4]") + "}", 4);
+    return rejection("{" + entry("a", "F32", shape, "[0,4]") + "}", 4);
   };
   const std::string numbers = " in its shape, and only whole numbers of 63 bits are allowed";
   CHECK(shaped("[-1]") == "f: tensor a has -1" + numbers);
@@ -223,13 +227,13 @@ TEST_CASE("SafeTensors: a shape that is none is refused") {
         "f: tensor a has shape (4294967296, 4294967296, 0), too large for any memory");
   CHECK(shaped("[2]") == "f: tensor a has 4 bytes, and (2) of F32 needs 8");
   CHECK(shaped("[0]") == "f: tensor a has 4 bytes, and (0) of F32 needs 0");
-  CHECK(refusal("{" + entry("a", "F32", "[0,9223372036854775807,9223372036854775807]", "[0,0]") + "}") ==
+  CHECK(rejection("{" + entry("a", "F32", "[0,9223372036854775807,9223372036854775807]", "[0,0]") + "}") ==
         "accepted");
 }
 
-TEST_CASE("SafeTensors: offsets that do not fit the data are refused") {
+TEST_CASE("SafeTensors: offsets that do not fit the data are rejected") {
   const auto placed = [](const std::string& offsets) {
-    return refusal("{" + entry("a", "F32", "[1]", offsets) + "}", 4);
+    return rejection("{" + entry("a", "F32", "[1]", offsets) + "}", 4);
   };
   CHECK(placed("[0,4]") == "accepted");
   CHECK(placed("[4,0]") == "f: tensor a begins at byte 4 and ends before that, at 0");
@@ -243,7 +247,7 @@ TEST_CASE("SafeTensors: offsets that do not fit the data are refused") {
 
 TEST_CASE("SafeTensors: the tensors must be all of the data, each byte once") {
   const auto two = [](const std::string& a, const std::string& b, std::size_t data) {
-    return refusal("{" + entry("a", "F32", "[1]", a) + "," + entry("b", "F32", "[1]", b) + "}", data);
+    return rejection("{" + entry("a", "F32", "[1]", a) + "," + entry("b", "F32", "[1]", b) + "}", data);
   };
   CHECK(two("[4,8]", "[0,4]", 8) == "accepted");
   CHECK(two("[2,6]", "[0,4]", 6) == "f: tensors b and a overlap");
@@ -251,9 +255,9 @@ TEST_CASE("SafeTensors: the tensors must be all of the data, each byte once") {
   CHECK(two("[0,4]", "[6,10]", 10) == "f: bytes 4 to 6 of the data are no tensor's");
   CHECK(two("[1,5]", "[5,9]", 9) == "f: bytes 0 to 1 of the data are no tensor's");
   CHECK(two("[0,4]", "[4,8]", 9) == "f: bytes 8 to 9 of the data are no tensor's");
-  CHECK(refusal("{}", 1) == "f: bytes 0 to 1 of the data are no tensor's");
-  CHECK(refusal("{" + entry("a", "F32", "[1]", "[0,4]") + "," + entry("z", "F32", "[0]", "[0,0]") + "}", 4) ==
-        "accepted");
-  CHECK(refusal("{" + entry("a", "F32", "[1]", "[0,4]") + "," + entry("z", "F32", "[0]", "[2,2]") + "}", 4) ==
-        "f: tensors a and z overlap");
+  CHECK(rejection("{}", 1) == "f: bytes 0 to 1 of the data are no tensor's");
+  CHECK(rejection("{" + entry("a", "F32", "[1]", "[0,4]") + "," + entry("z", "F32", "[0]", "[0,0]") + "}",
+                  4) == "accepted");
+  CHECK(rejection("{" + entry("a", "F32", "[1]", "[0,4]") + "," + entry("z", "F32", "[0]", "[2,2]") + "}",
+                  4) == "f: tensors a and z overlap");
 }

@@ -6,7 +6,7 @@
 #include "weft/io/safetensors_writer.hpp"
 
 using doctest::Contains;
-using weft::Refused;
+using weft::InvalidArgument;
 using weft::Shape;
 using weft::Tensor;
 using weft::WeightFiles;
@@ -48,8 +48,9 @@ TEST_CASE("WeightFiles: shards") {
   CHECK(weights.names() == std::vector<std::string>{"a", "b", "c"});
   CHECK(weights.get("b", {2, 2}).tensor().data == std::vector<float>{1, 2, 3, 4});
   CHECK(weights.get("c", {3}).tensor().data == std::vector<float>{5, 6, 7});
-  CHECK_THROWS_WITH_AS(weights.get("x", {3}), Contains(" has no tensor x; it has a, b and c"), Refused);
-  CHECK_THROWS_WITH_AS(weights.get("c", {4}), Contains("tensor c is (3) and should be (4)"), Refused);
+  CHECK_THROWS_WITH_AS(weights.get("x", {3}), Contains(" has no tensor x; it has a, b and c"),
+                       InvalidArgument);
+  CHECK_THROWS_WITH_AS(weights.get("c", {4}), Contains("tensor c is (3) and should be (4)"), InvalidArgument);
 }
 
 TEST_CASE("WeightFiles: a digest tells weights apart, and not shards") {
@@ -91,64 +92,64 @@ TEST_CASE("WeightFiles: expect compares everything at once") {
       (folder +
        ": 2 tensors are missing: m and n; 1 is surplus: a; 1 is misshapen: b is (2, 2) and should be (2, 4)")
           .c_str(),
-      Refused);
+      InvalidArgument);
   CHECK_THROWS_WITH_AS(weights.expect({{"a", {1}}, {"b", {2, 2}}}),
-                       (folder + ": 1 tensor is surplus: c").c_str(), Refused);
+                       (folder + ": 1 tensor is surplus: c").c_str(), InvalidArgument);
   CHECK_THROWS_WITH_AS(weights.expect({{"a", {1}}, {"b", {4}}, {"c", {1, 3}}}),
                        Contains(": 2 tensors are misshapen: b is (2, 2) and should be (4) and c is (3) and"),
-                       Refused);
+                       InvalidArgument);
 
   std::map<std::string, Shape> many{{"a", {1}}, {"b", {2, 2}}, {"c", {3}}};
   for (int i = 0; i < 9; ++i) many["m" + std::to_string(i)] = {1};
   CHECK_THROWS_WITH_AS(weights.expect(many), Contains(": 9 tensors are missing: m0, m1, m2, m3 and 5 more"),
-                       Refused);
+                       InvalidArgument);
 }
 
-TEST_CASE("WeightFiles: a folder with none or two of them is refused") {
+TEST_CASE("WeightFiles: a folder with none or two of them is rejected") {
   const Sharded sharded(correct);
   const std::string folder = sharded.folder.path().string();
   CHECK_THROWS_WITH_AS(WeightFiles{folder},
                        Contains("neither diffusion_pytorch_model.safetensors nor "
                                 "diffusion_pytorch_model.safetensors.index.json, one "),
-                       Refused);
+                       InvalidArgument);
   sharded.folder.write("w.safetensors", weft::to_safetensors({}));
   CHECK_THROWS_WITH_AS(sharded.open(), Contains("has both w.safetensors and w.safetensors.index.json"),
-                       Refused);
-  CHECK_THROWS_WITH_AS(WeightFiles(folder + "/none"), Contains("there is no folder"), Refused);
+                       InvalidArgument);
+  CHECK_THROWS_WITH_AS(WeightFiles(folder + "/none"), Contains("there is no folder"), InvalidArgument);
 }
 
 TEST_CASE("WeightFiles: weights under another name are named, with what to do") {
-  const auto refused = [](const std::vector<std::string>& files, const char* part) {
+  const auto rejected = [](const std::vector<std::string>& files, const char* part) {
     const TemporaryFolder folder;
     for (const std::string& file : files) folder.write(file, "");
     CAPTURE(part);
-    CHECK_THROWS_WITH_AS(WeightFiles(folder.path(), "w"), Contains(part), Refused);
+    CHECK_THROWS_WITH_AS(WeightFiles(folder.path(), "w"), Contains(part), InvalidArgument);
   };
-  refused({"w.fp16.safetensors", "w.bin"},
-          "; it has w.fp16.safetensors: rename the one to take to w.safetensors");
-  refused({"w.safetensors.index.fp16.json", "w.fp16-00001-of-00002.safetensors"},
-          "; it has w.safetensors.index.fp16.json: copy the one to take to w.safetensors.index.json");
-  refused({"w.fp16.safetensors.index.json"}, "nor w.safetensors.index.json, one of which is needed");
-  refused({"w.fp16.safetensors.index.fp16.json"}, "copy the one to take");
-  refused(
+  rejected({"w.fp16.safetensors", "w.bin"},
+           "; it has w.fp16.safetensors: rename the one to take to w.safetensors");
+  rejected({"w.safetensors.index.fp16.json", "w.fp16-00001-of-00002.safetensors"},
+           "; it has w.safetensors.index.fp16.json: copy the one to take to w.safetensors.index.json");
+  rejected({"w.fp16.safetensors.index.json"}, "nor w.safetensors.index.json, one of which is needed");
+  rejected({"w.fp16.safetensors.index.fp16.json"}, "copy the one to take");
+  rejected(
       {"w-00001-of-00002.safetensors", "w-00002-of-00002.safetensors"},
       "; it has the shards w-00001-of-00002.safetensors and w-00002-of-00002.safetensors: add their index");
-  refused({"w.bin"}, "; it has w.bin, which is not read: save the weights with safe_serialization=True");
-  refused({"config.json"}, "has neither w.safetensors nor w.safetensors.index.json, one of which is needed");
+  rejected({"w.bin"}, "; it has w.bin, which is not read: save the weights with safe_serialization=True");
+  rejected({"config.json"}, "has neither w.safetensors nor w.safetensors.index.json, one of which is needed");
 }
 
 TEST_CASE("WeightFiles: weights that are no safetensors, or nowhere, are named") {
   const TemporaryFolder folder;
-  const auto refused = [&folder](const char* part) {
-    CHECK_THROWS_WITH_AS(WeightFiles(folder.path(), "w"), Contains(part), Refused);
+  const auto rejected = [&folder](const char* part) {
+    CHECK_THROWS_WITH_AS(WeightFiles(folder.path(), "w"), Contains(part), InvalidArgument);
   };
   std::filesystem::create_symlink("nowhere", folder / "w.safetensors");
-  refused("w.safetensors: it is a link to nowhere, which is not there");
+  rejected("w.safetensors: it is a link to nowhere, which is not there");
   std::filesystem::remove(folder / "w.safetensors");
   folder.write("w.safetensors", "version https://git-lfs.github.com/spec/v1\n");
-  refused("w.safetensors is a Git LFS pointer");
+  rejected("w.safetensors is a Git LFS pointer");
   folder.write("w.safetensors", "PK\x03\x04" + std::string(100, '\7'));
-  refused("w.safetensors is a zip archive");
+  rejected("w.safetensors is a zip archive");
 }
 
 TEST_CASE("WeightFiles: a dtype is judged where its tensor is used") {
@@ -159,28 +160,29 @@ TEST_CASE("WeightFiles: a dtype is judged where its tensor is used") {
                std::string{static_cast<char>(header.size())} + std::string(7, '\0') + header);
   const WeightFiles weights(folder.path(), "w");
   CHECK(weights.get("b", {0}).tensor().empty());
-  CHECK_THROWS_WITH_AS(weights.get("a", {0}), Contains(": tensor a has dtype F8_E5M2; F32, F16"), Refused);
+  CHECK_THROWS_WITH_AS(weights.get("a", {0}), Contains(": tensor a has dtype F8_E5M2; F32, F16"),
+                       InvalidArgument);
 }
 
-TEST_CASE("WeightFiles: an index that differs from its shards is refused") {
-  const auto refused = [](std::string_view weight_map, const char* part) {
-    CHECK_THROWS_WITH_AS(Sharded(weight_map).open(), Contains(part), Refused);
+TEST_CASE("WeightFiles: an index that differs from its shards is rejected") {
+  const auto rejected = [](std::string_view weight_map, const char* part) {
+    CHECK_THROWS_WITH_AS(Sharded(weight_map).open(), Contains(part), InvalidArgument);
   };
-  refused(R"({"a": "1.safetensors", "b": "1.safetensors", "c": "2.safetensors", "x": "2.safetensors"})",
-          "w.safetensors.index.json places tensor x in 2.safetensors, which does not hold it");
-  refused(R"({"a": "1.safetensors", "c": "2.safetensors"})", "1.safetensors holds tensor b, which ");
-  refused(R"({"a": "1.safetensors", "b": "1.safetensors", "c": "3.safetensors"})",
-          "names the shard 3.safetensors, which is not in ");
-  refused("7", "weight_map is 7 and must be an object of strings");
-  refused("null", "weight_map is missing");
-  refused(R"({"a": 1})", "weight_map.a is 1 and must be a string");
+  rejected(R"({"a": "1.safetensors", "b": "1.safetensors", "c": "2.safetensors", "x": "2.safetensors"})",
+           "w.safetensors.index.json places tensor x in 2.safetensors, which does not hold it");
+  rejected(R"({"a": "1.safetensors", "c": "2.safetensors"})", "1.safetensors holds tensor b, which ");
+  rejected(R"({"a": "1.safetensors", "b": "1.safetensors", "c": "3.safetensors"})",
+           "names the shard 3.safetensors, which is not in ");
+  rejected("7", "weight_map is 7 and must be an object of strings");
+  rejected("null", "weight_map is missing");
+  rejected(R"({"a": 1})", "weight_map.a is 1 and must be a string");
   for (const char* escape :
        {"../1.safetensors", "/1.safetensors", "./1.safetensors", "x/../1.safetensors", "..", ".", ""})
-    refused(R"({"a": ")" + std::string(escape) + "\"}", "a shard is a plain file name");
+    rejected(R"({"a": ")" + std::string(escape) + "\"}", "a shard is a plain file name");
 }
 
-TEST_CASE("WeightFiles: a tensor in two shards is refused") {
+TEST_CASE("WeightFiles: a tensor in two shards is rejected") {
   const Sharded sharded(correct);
   sharded.folder.write("2.safetensors", weft::to_safetensors({{"a", Tensor({1})}, {"c", Tensor({3})}}));
-  CHECK_THROWS_WITH_AS(sharded.open(), Contains("places in 1.safetensors"), Refused);
+  CHECK_THROWS_WITH_AS(sharded.open(), Contains("places in 1.safetensors"), InvalidArgument);
 }

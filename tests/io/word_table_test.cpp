@@ -9,7 +9,7 @@
 
 using doctest::Contains;
 using weft::Index;
-using weft::Refused;
+using weft::InvalidArgument;
 using weft::Tensor;
 using weft::WordTable;
 
@@ -52,29 +52,31 @@ TEST_CASE("WordTable: the empty caption is all padding") {
   }
 }
 
-TEST_CASE("WordTable: captions that cannot be said are refused") {
+TEST_CASE("WordTable: captions that cannot be said are rejected") {
   const WordTable table = Files{}.open();
   CHECK_NOTHROW(table.encode("a a a"));
   CHECK_THROWS_WITH_AS(table.encode("a square"),
-                       "\"square\" is not a word of the model; the words are a and circle", Refused);
+                       "\"square\" is not a word of the model; the words are a and circle", InvalidArgument);
   CHECK_THROWS_WITH_AS(table.encode("a <pad>"),
-                       "\"<pad>\" is the padding and not a word; the words are a and circle", Refused);
-  CHECK_THROWS_WITH_AS(table.encode("a a a a"), "the caption has 4 words, and at most 3 fit", Refused);
+                       "\"<pad>\" is the padding and not a word; the words are a and circle",
+                       InvalidArgument);
+  CHECK_THROWS_WITH_AS(table.encode("a a a a"), "the caption has 4 words, and at most 3 fit",
+                       InvalidArgument);
 }
 
-TEST_CASE("WordTable: a vocabulary that is none is refused") {
-  const auto refused = [](const char* vocabulary, const char* part) {
+TEST_CASE("WordTable: a vocabulary that is none is rejected") {
+  const auto rejected = [](const char* vocabulary, const char* part) {
     Files files;
     files.vocabulary = vocabulary;
-    CHECK_THROWS_WITH_AS(files.open(), Contains(part), Refused);
+    CHECK_THROWS_WITH_AS(files.open(), Contains(part), InvalidArgument);
   };
-  refused("", "vocab.txt is empty");
-  refused("<pad>\n\na\n", "line 2 is not one word");
-  refused("<pad>\na circle\n", "line 2 is not one word");
-  refused("<pad>\ra\n", "line 1 is not one word");
-  refused("<pad>\na\ncircle\na\n", "the word a is on lines 2 and 4");
-  refused("<pad>\na\n",
-          "tensor clip is (3, 2) and should be (2, 2): the lines of vocab.txt by the features of position");
+  rejected("", "vocab.txt is empty");
+  rejected("<pad>\n\na\n", "line 2 is not one word");
+  rejected("<pad>\na circle\n", "line 2 is not one word");
+  rejected("<pad>\ra\n", "line 1 is not one word");
+  rejected("<pad>\na\ncircle\na\n", "the word a is on lines 2 and 4");
+  rejected("<pad>\na\n",
+           "tensor clip is (3, 2) and should be (2, 2): the lines of vocab.txt by the features of position");
 }
 
 TEST_CASE("WordTable: no newline is needed at the end") {
@@ -85,20 +87,21 @@ TEST_CASE("WordTable: no newline is needed at the end") {
   CHECK(files.open().vocabulary().size() == 3);
 }
 
-TEST_CASE("WordTable: tables that do not fit are refused") {
-  const auto refused = [](const char* name, const Tensor& tensor, const char* part) {
+TEST_CASE("WordTable: tables that do not fit are rejected") {
+  const auto rejected = [](const char* name, const Tensor& tensor, const char* part) {
     Files files;
     files.tensors[name] = tensor;
-    CHECK_THROWS_WITH_AS(files.open(), Contains(part), Refused);
+    CHECK_THROWS_WITH_AS(files.open(), Contains(part), InvalidArgument);
   };
-  refused("clip", Tensor({4, 2}), "tensor clip is (4, 2) and should be (3, 2)");
-  refused("t5", Tensor({3, 5}), "tensor t5 is (3, 5) and should be (3, 2)");
-  refused("t5", Tensor({6}), "tensor t5 is (6) and should be (3, 2)");
-  refused("position", Tensor({3}), "tensor position is (3) and should be (length, features)");
+  rejected("clip", Tensor({4, 2}), "tensor clip is (4, 2) and should be (3, 2)");
+  rejected("t5", Tensor({3, 5}), "tensor t5 is (3, 5) and should be (3, 2)");
+  rejected("t5", Tensor({6}), "tensor t5 is (6) and should be (3, 2)");
+  rejected("position", Tensor({3}), "tensor position is (3) and should be (length, features)");
   Files files;
   files.tensors.erase("t5");
-  CHECK_THROWS_WITH_AS(files.open(), Contains("has no tensor t5; it has clip and position"), Refused);
-  CHECK_THROWS_WITH_AS(WordTable(files.folder / "none"), Contains("vocab.txt: No such file"), Refused);
+  CHECK_THROWS_WITH_AS(files.open(), Contains("has no tensor t5; it has clip and position"), InvalidArgument);
+  CHECK_THROWS_WITH_AS(WordTable(files.folder / "none"), Contains("vocab.txt: No such file"),
+                       InvalidArgument);
 }
 
 #ifdef WEFT_SHAPES_DIR

@@ -65,7 +65,7 @@ struct Shape {
 };
 
 constexpr Shape shapes[] = {
-    // a picture's own
+    // an image's own
     {1024, 1024, 2, 16},
     {4096, 4096, 2, 16},
     {16384, 16384, 2, 16},

@@ -7,7 +7,7 @@
 using doctest::Contains;
 using weft::HunyuanConfig;
 using weft::HunyuanPrompt;
-using weft::Refused;
+using weft::InvalidArgument;
 using weft::Shape;
 using weft::Tensor;
 
@@ -58,28 +58,28 @@ TEST_CASE("HunyuanConfig: its tensors are exactly those of the goldens' weight f
   }
 }
 
-TEST_CASE("HunyuanConfig: what the model cannot be is refused, with what would do") {
-  const auto refused = [](const char* key, const nlohmann::json& value, const char* part) {
-    CHECK_THROWS_WITH_AS(config_with("v12", key, value), Contains(part), Refused);
+TEST_CASE("HunyuanConfig: what the model cannot be is rejected, with what would do") {
+  const auto rejected = [](const char* key, const nlohmann::json& value, const char* part) {
+    CHECK_THROWS_WITH_AS(config_with("v12", key, value), Contains(part), InvalidArgument);
   };
-  refused("num_layers", 7,
-          "c.json: num_layers is 7 and must be even, since long skips pair the blocks; 8 would do");
-  refused("num_layers", 0, "num_layers is 0 and must be at least 1");
-  refused("num_layers", nullptr, "num_layers is missing");
-  refused("num_layers", 8.5, "num_layers is 8.5 and must be a whole number");
-  refused("hidden_size", 65, "hidden_size is 65 and must be num_attention_heads × attention_head_dim, 64");
-  refused("attention_head_dim", 18, "attention_head_dim is 18 and must be a multiple of 4");
-  refused("attention_head_dim", 18, "20 would do");
-  refused("num_attention_heads", -4, "num_attention_heads is -4 and must be at least 1");
-  refused("cross_attention_dim_t5", 20,
-          "cross_attention_dim_t5 is 20 and must be a multiple of the pooler's 8 heads");
-  refused("activation_fn", "geglu", "activation_fn is geglu, and HunyuanDiT has gelu-approximate");
-  refused("rope_base_size", 0, "rope_base_size is 0 and must be at least 1");
-  refused("mlp_ratio", 0, "mlp_ratio is 0 and must lie between 0 and 1024");
-  refused("mlp_ratio", 1e300, "mlp_ratio is 1e+300 and must lie between 0 and 1024; 4.0 is usual");
-  refused("mlp_ratio", 0.001, "mlp_ratio leaves the feed-forward layer no feature");
-  refused("in_channels", 2'147'483'647, "in_channels is 2147483647 and must be at most");
-  refused("learn_sigma", 1, "learn_sigma is 1 and must be true or false");
+  rejected("num_layers", 7,
+           "c.json: num_layers is 7 and must be even, since long skips pair the blocks; 8 would do");
+  rejected("num_layers", 0, "num_layers is 0 and must be at least 1");
+  rejected("num_layers", nullptr, "num_layers is missing");
+  rejected("num_layers", 8.5, "num_layers is 8.5 and must be a whole number");
+  rejected("hidden_size", 65, "hidden_size is 65 and must be num_attention_heads × attention_head_dim, 64");
+  rejected("attention_head_dim", 18, "attention_head_dim is 18 and must be a multiple of 4");
+  rejected("attention_head_dim", 18, "20 would do");
+  rejected("num_attention_heads", -4, "num_attention_heads is -4 and must be at least 1");
+  rejected("cross_attention_dim_t5", 20,
+           "cross_attention_dim_t5 is 20 and must be a multiple of the pooler's 8 heads");
+  rejected("activation_fn", "geglu", "activation_fn is geglu, and HunyuanDiT has gelu-approximate");
+  rejected("rope_base_size", 0, "rope_base_size is 0 and must be at least 1");
+  rejected("mlp_ratio", 0, "mlp_ratio is 0 and must lie between 0 and 1024");
+  rejected("mlp_ratio", 1e300, "mlp_ratio is 1e+300 and must lie between 0 and 1024; 4.0 is usual");
+  rejected("mlp_ratio", 0.001, "mlp_ratio leaves the feed-forward layer no feature");
+  rejected("in_channels", 2'147'483'647, "in_channels is 2147483647 and must be at most");
+  rejected("learn_sigma", 1, "learn_sigma is 1 and must be true or false");
 }
 
 TEST_CASE("HunyuanConfig: a digest tells settings apart") {
@@ -116,42 +116,43 @@ TEST_CASE("HunyuanPrompt: a digest tells states apart") {
   CHECK(weft::digest_of(other) != weft::digest_of(prompt));
 }
 
-TEST_CASE("HunyuanPrompt: states that lack numbers are refused") {
+TEST_CASE("HunyuanPrompt: states that lack numbers are rejected") {
   HunyuanPrompt prompt{Tensor({7, 32}), Tensor({7}), Tensor({9, 48}), Tensor({9}), Tensor({6})};
   prompt.t5.data.pop_back();
   CHECK_THROWS_WITH_AS(prompt.check(config_with("v12")),
-                       "a prompt's encoder_hidden_states_t5 is (9, 48) and has 431 numbers", Refused);
+                       "a prompt's encoder_hidden_states_t5 is (9, 48) and has 431 numbers", InvalidArgument);
 }
 
-TEST_CASE("HunyuanPrompt: states of another shape are refused by name") {
+TEST_CASE("HunyuanPrompt: states of another shape are rejected by name") {
   HunyuanPrompt fitting{Tensor({7, 32}), Tensor({7}), Tensor({9, 48}), Tensor({9}), Tensor({6})};
   const HunyuanConfig v12 = config_with("v12"), v11 = config_with("v11_hd88");
   CHECK_NOTHROW(fitting.check(v12));
   CHECK_NOTHROW(fitting.check(v11));
-  const auto refused = [&](auto change, const char* sentence) {
+  const auto rejected = [&](auto change, const char* sentence) {
     HunyuanPrompt prompt = fitting;
     change(prompt);
-    CHECK_THROWS_WITH_AS(prompt.check(v11), sentence, Refused);
+    CHECK_THROWS_WITH_AS(prompt.check(v11), sentence, InvalidArgument);
   };
-  refused(
+  rejected(
       [](auto& p) {
         p.clip = Tensor({8, 32});
       },
       "a prompt's encoder_hidden_states is (8, 32) and the model needs (7, 32)");
-  refused([](auto& p) { p.clip_mask = Tensor(); },
-          "a prompt's text_embedding_mask is () and the model needs (7)");
-  refused(
+  rejected([](auto& p) { p.clip_mask = Tensor(); },
+           "a prompt's text_embedding_mask is () and the model needs (7)");
+  rejected(
       [](auto& p) {
         p.t5 = Tensor({9, 32});
       },
       "a prompt's encoder_hidden_states_t5 is (9, 32) and the model needs (9, 48)");
-  refused(
+  rejected(
       [](auto& p) {
         p.t5_mask = Tensor({1, 9});
       },
       "a prompt's text_embedding_mask_t5 is (1, 9) and the model needs (9)");
-  refused([](auto& p) { p.size = Tensor({4}); }, "a prompt's image_meta_size is (4) and the model needs (6)");
-  refused([](auto& p) { p.style = 1; }, "a prompt's style is 1, and the model has the style 0 alone");
+  rejected([](auto& p) { p.size = Tensor({4}); },
+           "a prompt's image_meta_size is (4) and the model needs (6)");
+  rejected([](auto& p) { p.style = 1; }, "a prompt's style is 1, and the model has the style 0 alone");
   fitting.size = Tensor(), fitting.style = 3;
   CHECK_NOTHROW(fitting.check(v12));
 }

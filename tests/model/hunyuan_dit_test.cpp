@@ -16,8 +16,8 @@ using weft::Host;
 using weft::HunyuanDiT;
 using weft::HunyuanPrompt;
 using weft::Index;
+using weft::InvalidArgument;
 using weft::Range;
-using weft::Refused;
 using weft::Shape;
 using weft::Tensor;
 using weft::View;
@@ -63,16 +63,15 @@ struct Inputs {
   }
 };
 
-/// By the goldens' names, every picture's tokens after one another: (pictures, tokens, width).
+/// By the goldens' names, every image's tokens after one another: (images, tokens, width).
 std::map<std::string, Tensor> forward(const HunyuanDiT<Host>& model, const Inputs& inputs) {
   const weft::DitShape shape = model.shape();
-  const weft::PictureShape picture{shape.channels, inputs.latents.shape[2], inputs.latents.shape[3],
-                                   shape.patch};
-  const Index n = picture.tokens(), b = inputs.latents.shape[0], width = shape.width;
+  const weft::ImageShape image{shape.channels, inputs.latents.shape[2], inputs.latents.shape[3], shape.patch};
+  const Index n = image.tokens(), b = inputs.latents.shape[0], width = shape.width;
   const weft::Rows rows(std::vector<Range>{{0, n}});
   Host::Queue queue;
   const auto conditioning =
-      model.condition(queue, inputs.prompts, inputs.times, {picture, rows, {{0, shape.blocks}}, b});
+      model.condition(queue, inputs.prompts, inputs.times, {image, rows, {{0, shape.blocks}}, b});
   weft::Scratch<Host> scratch(queue, model.scratch(n * b));
   const auto alone = [&] {
     scratch.reset();
@@ -81,18 +80,18 @@ std::map<std::string, Tensor> forward(const HunyuanDiT<Host>& model, const Input
 
   std::map<std::string, Tensor> out;
   const auto keep = [&](const std::string& name, const View<float, 3>& x) {
-    Tensor& by_picture = out[name] = Tensor({b, n, width});
+    Tensor& by_image = out[name] = Tensor({b, n, width});
     for (Index t = 0; t < n; ++t)
-      for (Index p = 0; p < b; ++p) std::copy_n(x[t][p].data, width, by_picture.view<3>()[p][t].data);
+      for (Index p = 0; p < b; ++p) std::copy_n(x[t][p].data, width, by_image.view<3>()[p][t].data);
   };
   // In buffers, since sums of numbers that lie elsewhere may be rounded differently.
   const auto memory_of = [&](Index features) { return Host::Buffer<float>(queue, n * b * features); };
   const auto view_of = [&](const Host::Buffer<float>& memory) {
     return memory.view(std::array<Index, 3>{n, b, memory.size() / (n * b)});
   };
-  const weft::PictureShape predicted = picture.with_channels(shape.out_channels);
-  const auto latents = memory_of(picture.features()), prediction = memory_of(predicted.features());
-  upload(queue, to_tokens(inputs.latents, picture, {0, b}, rows), view_of(latents));
+  const weft::ImageShape predicted = image.with_channels(shape.out_channels);
+  const auto latents = memory_of(image.features()), prediction = memory_of(predicted.features());
+  upload(queue, to_tokens(inputs.latents, image, {0, b}, rows), view_of(latents));
   std::vector<Host::Buffer<float>> outputs;
   outputs.push_back(memory_of(width));
   Alone embedding = alone();
@@ -253,7 +252,7 @@ TEST_CASE("HunyuanDiT: shards with an index are the same model as one file") {
   CHECK(same_bits(folder.forward(), Folder(all).forward()));
 }
 
-TEST_CASE("HunyuanDiT: missing, surplus and misshapen weights are refused, all at once and by name") {
+TEST_CASE("HunyuanDiT: missing, surplus and misshapen weights are rejected, all at once and by name") {
   StoredTensors weights = weights_as(Dtype::f16);
   weights.erase("blocks.3.norm2.bias");
   weights["blocks.3.norm2.beta"] = {"F16", {1}, std::vector<std::byte>(2)};
@@ -262,14 +261,14 @@ TEST_CASE("HunyuanDiT: missing, surplus and misshapen weights are refused, all a
       Folder(weights).forward(),
       Contains("1 tensor is missing: blocks.3.norm2.bias; 1 is surplus: blocks.3.norm2.beta; 1 is "
                "misshapen: proj_out.bias is (8, 4) and should be (32)"),
-      Refused);
+      InvalidArgument);
 }
 
-TEST_CASE("HunyuanDiT: a folder without settings or weights is refused") {
+TEST_CASE("HunyuanDiT: a folder without settings or weights is rejected") {
   CHECK_THROWS_WITH_AS(HunyuanDiT<Host>(TemporaryFolder().path()), Contains("config.json: No such file"),
-                       Refused);
+                       InvalidArgument);
   CHECK_THROWS_WITH_AS(HunyuanDiT<Host>(Folder().path()),
-                       Contains("has neither diffusion_pytorch_model.safetensors"), Refused);
+                       Contains("has neither diffusion_pytorch_model.safetensors"), InvalidArgument);
 }
 
 TEST_CASE("HunyuanDiT: a rank loads its own blocks alone") {

@@ -20,7 +20,7 @@ double worst(const Rotary& rotary, float (Rotary::*turn)(Index, Index) const, co
 
 }  // namespace
 
-TEST_CASE("Rotary: the goldens' cosines and sines, of a square picture and of a wide one") {
+TEST_CASE("Rotary: the goldens' cosines and sines, of a square image and of a wide one") {
   struct Golden {
     const char* file;
     Index rows, columns, head_dim;

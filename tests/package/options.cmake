@@ -1,5 +1,5 @@
 # usage: cmake -DSOURCE=... -DBINARY=... -DHAS=<options that are ON where all is found> -DASKED=<what the user set> -P options.cmake
-# What a configure that lacked a package decided must not outlive it, and what the user says is obeyed or refused.
+# What a configure that lacked a package decided must not outlive it, and what the user says is obeyed or rejected.
 cmake_minimum_required(VERSION 3.24)
 
 set(all WEFT_MPI WEFT_CUDA WEFT_NCCL)
@@ -10,7 +10,7 @@ function(configure result text)
   execute_process(COMMAND ${CMAKE_COMMAND} -S ${SOURCE} -B ${BINARY} -DWEFT_BUILD_TESTS=OFF ${ARGN}
     OUTPUT_VARIABLE output ERROR_VARIABLE output RESULT_VARIABLE code)
   string(REGEX REPLACE "[ \n]+" " " output "${output}")
-  if((code EQUAL 0 AND result STREQUAL "refused") OR (NOT code EQUAL 0 AND result STREQUAL "done")
+  if((code EQUAL 0 AND result STREQUAL "rejected") OR (NOT code EQUAL 0 AND result STREQUAL "done")
      OR NOT output MATCHES "${text}")
     message(FATAL_ERROR "configuring with ${ARGN} was to be ${result} and to say \"${text}\":\n${output}")
   endif()
@@ -18,8 +18,8 @@ endfunction()
 
 file(REMOVE_RECURSE ${BINARY})
 configure(done "WEFT_MPI OFF" ${hidden})
-configure(refused "WEFT_MPI is ON, and there is no MPI" ${hidden} -DWEFT_MPI=ON)
-configure(refused "WEFT_MPI is perhaps and must be ON, OFF or AUTO" -DWEFT_MPI=perhaps)
+configure(rejected "WEFT_MPI is ON, and there is no MPI" ${hidden} -DWEFT_MPI=ON)
+configure(rejected "WEFT_MPI is perhaps and must be ON, OFF or AUTO" -DWEFT_MPI=perhaps)
 configure(done "WEFT_MPI OFF" ${hidden} -DWEFT_MPI=AUTO)
 list(TRANSFORM hidden REPLACE "=ON" "=OFF")
 foreach(option IN LISTS all)

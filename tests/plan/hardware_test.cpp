@@ -59,13 +59,13 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("Hardware that makes no sense is refused") {
+TEST_CASE("Hardware that makes no sense is rejected") {
   CHECK_THROWS_WITH_AS(weft::hardware_of("b100"), doctest::Contains("there are a100-nvlink, l40-pcie"),
-                       weft::Refused);
+                       weft::InvalidArgument);
   std::string text = weft::hardware_json(weft::machine_named("t4-pcie"));
   text.replace(text.find("\"multiprocessors\": 40"), 21, "\"multiprocessors\": 0");
   CHECK_THROWS_WITH_AS(weft::hardware_in(weft::Config(text, "t4.json")),
-                       "t4.json: multiprocessors is 0 and must be above 0", weft::Refused);
+                       "t4.json: multiprocessors is 0 and must be above 0", weft::InvalidArgument);
   CHECK_THROWS_WITH_AS(weft::hardware_in(weft::Config("{}", "no.json")), doctest::Contains("is missing"),
-                       weft::Refused);
+                       weft::InvalidArgument);
 }

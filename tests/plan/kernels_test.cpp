@@ -24,7 +24,7 @@ constexpr Product h100_products[] = {{1024, {19.3, 9.5, 14.7, 27.4, 27.4}},
                                      {8192, {140, 53.5, 90.7, 201, 190}},
                                      {32768, {573, 195, 364, 835, 895}}};
 
-/// cuBLASLt in a CUDA graph, bf16 without a bias, on an H200, 2026-11-25: `hunyuan_dit plan --kernels`.
+/// cuBLASLt in a CUDA graph, bf16 without a bias, on an H200, 2026-11-25: `weft plan --kernels`.
 constexpr Product h200_products[] = {{256, {7.5, 5.1, 7.3, 8.4, 12.5}},
                                      {512, {10.0, 5.8, 8.1, 13.4, 14.2}},
                                      {1024, {16.7, 7.7, 12.9, 26.6, 24.9}},

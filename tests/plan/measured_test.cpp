@@ -22,7 +22,7 @@ constexpr Mesh one{.warmup = 0}, cfg2{.cfg = 2}, ulysses2{.ulysses = 2}, ring2{.
     cfg2_ulysses2{.cfg = 2, .ulysses = 2}, pipe2_ulysses2{.pipe = 2, .ulysses = 2, .patches = 2},
     ulysses4{.ulysses = 4}, ring4{.ring = 4};
 
-/// `hunyuan_dit bench` in one process on two H200s of one host, bf16, 2026-11-26.
+/// `weft bench` in one process on two H200s of one host, bf16, 2026-11-26.
 constexpr Measured on_two[] = {{512, one, 11.5},     {1024, one, 52.1},      {2048, one, 341},
                                {512, cfg2, 7.1},     {1024, cfg2, 27.3},     {2048, cfg2, 176},
                                {512, ulysses2, 8.2}, {1024, ulysses2, 29.8}, {2048, ulysses2, 186},

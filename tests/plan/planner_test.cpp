@@ -105,7 +105,7 @@ TEST_CASE("What does not fit in memory is left out with its reason") {
             .starts_with("No mesh fits: it needs"));
 }
 
-TEST_CASE("One GPU holds the weights, activations and keys of one picture") {
+TEST_CASE("One GPU holds the weights, activations and keys of one image") {
   const double memory = predict(cost_of({})).memory;
   CHECK(memory > 2 * 1.43e9);  // the blocks' weights in 16 bits
   CHECK(memory < 5e9);
@@ -141,10 +141,10 @@ TEST_CASE(
   CHECK(largest_shared_use(cost_of({.ulysses = 4}), 2).weights == doctest::Approx(whole));
 }
 
-TEST_CASE("Requests that make no sense are refused") {
-  CHECK_THROWS_AS(plan_of({.gpus = 0, .tokens = 4096}), weft::Refused);
-  CHECK_THROWS_AS(plan_of({.gpus = 1, .tokens = 0}), weft::Refused);
-  CHECK_THROWS_AS(plan_of({.gpus = 1, .tokens = 4096, .steps = 0}), weft::Refused);
+TEST_CASE("Requests that make no sense are rejected") {
+  CHECK_THROWS_AS(plan_of({.gpus = 0, .tokens = 4096}), weft::InvalidArgument);
+  CHECK_THROWS_AS(plan_of({.gpus = 1, .tokens = 0}), weft::InvalidArgument);
+  CHECK_THROWS_AS(plan_of({.gpus = 1, .tokens = 4096, .steps = 0}), weft::InvalidArgument);
 }
 
 TEST_CASE("Eight GPUs are planned in 100 ms, 512 in a second") {

@@ -13,7 +13,7 @@ struct Rehearsed {
   double ms;  // a step
 };
 
-/// `hunyuan_dit bench --project` on one NVIDIA H200, bf16, 2026-11-26, over NVLink 4.
+/// `weft bench --project` on one NVIDIA H200, bf16, 2026-11-26, over NVLink 4.
 constexpr Rehearsed rehearsed[] = {
     {1024, 2, "cfg2", 27.11},
     {1024, 2, "ulysses2", 33.43},

@@ -115,9 +115,9 @@ TEST_CASE("to_string: every fault is a sentence with its value, its limit and wh
       {{MeshFault::ulysses, Axis::ulysses, 17, 16},
        "the mesh has ulysses 17, and the model has 16 heads; use ulysses 16 or fewer, and ring for the rest"},
       {{MeshFault::patches_few, Axis::pipe, 3, 4},
-       "the picture is cut into 3 patches, and 4 stages need as many or more; use 4 patches"},
+       "the image is cut into 3 patches, and 4 stages need as many or more; use 4 patches"},
       {{MeshFault::patches_many, Axis::pipe, 2000, 1024},
-       "the picture is cut into 2000 patches, and it has 1024 tokens; use that many patches or fewer"},
+       "the image is cut into 2000 patches, and it has 1024 tokens; use that many patches or fewer"},
       {{MeshFault::warmup, Axis::pipe, 0, 1},
        "there are 0 warm-up steps, and the first patches need the keys of at least 1"},
   };

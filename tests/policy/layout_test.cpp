@@ -65,7 +65,7 @@ TEST_CASE("Layout: shares differ by little") {
 TEST_CASE("Rows: number the tokens patch by patch") {
   for (const Layout& layout : random_layouts())
     for (const Rows& rows :
-         {layout.of_picture(), layout.of_ring(layout.ring - 1), layout.of_rank(0, layout.ulysses - 1)}) {
+         {layout.of_image(), layout.of_ring(layout.ring - 1), layout.of_rank(0, layout.ulysses - 1)}) {
       Index row = 0;
       for (Index m = 0; m < rows.patches(); ++m) {
         CHECK(rows.rows(m) == Range{row, row + rows.tokens(m).size()});
@@ -79,28 +79,28 @@ TEST_CASE("Rows: number the tokens patch by patch") {
   CHECK(Rows({{4, 6}, {10, 13}}).rows_of_tokens(1, {11, 12}) == Range{3, 4});
 }
 
-TEST_CASE("Rows: the whole picture is all tokens in order") {
+TEST_CASE("Rows: the whole image is all tokens in order") {
   for (const Layout& layout : random_layouts()) {
-    CHECK(layout.of_picture().size() == layout.tokens);
-    for (Index m = 0; m < layout.patches; ++m) CHECK(layout.of_picture().rows(m) == layout.patch(m));
+    CHECK(layout.of_image().size() == layout.tokens);
+    for (Index m = 0; m < layout.patches; ++m) CHECK(layout.of_image().rows(m) == layout.patch(m));
   }
 }
 
-TEST_CASE("tokens: pictures go to the ranks that hold them and come back whole") {
-  const weft::PictureShape shape{3, 6, 10, 2};
-  weft::Tensor images({3, 3, 6, 10});
-  for (std::size_t i = 0; i < images.data.size(); ++i) images.data[i] = static_cast<float>(i);
+TEST_CASE("tokens: images go to the ranks that hold them and come back whole") {
+  const weft::ImageShape shape{3, 6, 10, 2};
+  weft::Tensor latents({3, 3, 6, 10});
+  for (std::size_t i = 0; i < latents.data.size(); ++i) latents.data[i] = static_cast<float>(i);
   const Layout layout{shape.tokens(), 2, 2, 2};
   weft::Tensor back({3, 3, 6, 10});
-  for (const Range pictures : {Range{0, 2}, Range{2, 3}})
+  for (const Range images : {Range{0, 2}, Range{2, 3}})
     for (int rank = 0; rank < 4; ++rank) {
       const Rows rows = layout.of_rank(rank / 2, rank % 2);
-      const weft::Tensor tokens = to_tokens(images, shape, pictures, rows);
-      CHECK(tokens.shape == weft::Shape{rows.size(), pictures.size(), 12});
-      for (Index p = 0; p < pictures.size(); ++p)
+      const weft::Tensor tokens = to_tokens(latents, shape, images, rows);
+      CHECK(tokens.shape == weft::Shape{rows.size(), images.size(), 12});
+      for (Index p = 0; p < images.size(); ++p)
         CHECK(static_cast<Index>(tokens.view<3>()[0][p][5]) ==
-              shape.element(pictures.begin + p, rows.tokens(0).begin, 5));
-      from_tokens(tokens, shape, pictures, rows, back);
+              shape.element(images.begin + p, rows.tokens(0).begin, 5));
+      from_tokens(tokens, shape, images, rows, back);
     }
-  CHECK(back.data == images.data);
+  CHECK(back.data == latents.data);
 }

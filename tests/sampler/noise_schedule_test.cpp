@@ -4,8 +4,8 @@
 
 using doctest::Contains;
 using weft::BetaConfig;
+using weft::InvalidArgument;
 using weft::NoiseSchedule;
-using weft::Refused;
 
 namespace {
 
@@ -42,25 +42,25 @@ TEST_CASE("NoiseSchedule: nothing is left of the image where betas are rescaled"
   CHECK(schedule.signal(500) < plain.signal(500));
 }
 
-TEST_CASE("NoiseSchedule: betas that make no schedule are refused") {
-  const auto refused = [](double first, double last, const char* part) {
+TEST_CASE("NoiseSchedule: betas that make no schedule are rejected") {
+  const auto rejected = [](double first, double last, const char* part) {
     BetaConfig config = hunyuan();
     config.start = first, config.end = last;
-    CHECK_THROWS_WITH_AS(NoiseSchedule{config}, Contains(part), Refused);
+    CHECK_THROWS_WITH_AS(NoiseSchedule{config}, Contains(part), InvalidArgument);
   };
   for (const auto& [first, last] :
        {std::pair(-0.1, 0.02), {0.0, 0.02}, {0.02, 0.01}, {0.01, 1.0}, {0.01, 7.0}})
-    refused(first, last, "and they must lie between 0 and 1, in this order");
-  refused(1e-12, 1e-12, "training step 0 adds too little noise");
-  refused(0.9, 0.9, "leaves too little of the image");
+    rejected(first, last, "and they must lie between 0 and 1, in this order");
+  rejected(1e-12, 1e-12, "training step 0 adds too little noise");
+  rejected(0.9, 0.9, "leaves too little of the image");
 
   BetaConfig trained;
   trained.train_steps = 3;
   trained.trained = {0.1, 0.2};
   CHECK_THROWS_WITH_AS(NoiseSchedule{trained},
                        "the scheduler: trained_betas has 2 numbers and must have num_train_timesteps, 3",
-                       Refused);
+                       InvalidArgument);
   trained.trained = {0.1, 0.2, 1};
   CHECK_THROWS_WITH_AS(NoiseSchedule{trained},
-                       "the scheduler: trained_betas[2] is 1 and must lie between 0 and 1", Refused);
+                       "the scheduler: trained_betas[2] is 1 and must lie between 0 and 1", InvalidArgument);
 }

@@ -11,8 +11,8 @@
 
 using doctest::Contains;
 using weft::Config;
+using weft::InvalidArgument;
 using weft::make_sampler;
-using weft::Refused;
 using weft::Sampler;
 
 namespace {
@@ -25,8 +25,8 @@ bool equal(const Sampler& a, const Sampler& b) {
   });
 }
 
-void refused(const char* scheduler, Settings settings, const char* part) {
-  CHECK_THROWS_WITH_AS(make_sampler(scheduler, scheduler_with(settings), 8), Contains(part), Refused);
+void rejected(const char* scheduler, Settings settings, const char* part) {
+  CHECK_THROWS_WITH_AS(make_sampler(scheduler, scheduler_with(settings), 8), Contains(part), InvalidArgument);
 }
 
 }  // namespace
@@ -56,61 +56,62 @@ TEST_CASE("make_sampler: the class in the file decides where no scheduler is ask
          ", and DDPMScheduler, DDIMScheduler and DPMSolverMultistepScheduler work here; ask for one of their "
          "schedulers, ddpm, ddim and dpmpp, to read the file as it does")
             .c_str(),
-        Refused);
-  CHECK_THROWS_WITH_AS(make_sampler(scheduler_with(), 8), Contains("s.json names no _class_name"), Refused);
+        InvalidArgument);
+  CHECK_THROWS_WITH_AS(make_sampler(scheduler_with(), 8), Contains("s.json names no _class_name"),
+                       InvalidArgument);
 }
 
-TEST_CASE("make_sampler: an unknown name is refused, with those that there are") {
+TEST_CASE("make_sampler: an unknown name is rejected, with those that there are") {
   CHECK_THROWS_WITH_AS(make_sampler("euler", scheduler_with(), 10),
-                       "there is no scheduler euler; there are ddpm, ddim and dpmpp", Refused);
+                       "there is no scheduler euler; there are ddpm, ddim and dpmpp", InvalidArgument);
   for (const auto* name : names) CHECK(make_sampler(name, scheduler_with(), 10).size() == 10);
 }
 
 TEST_CASE("make_sampler: what the schedulers cannot do is rejected by name") {
   for (const auto* name : names) {
-    refused(name, {{"prediction_type", "noise"}}, "s.json: prediction_type is noise, and D");
-    refused(name, {{"beta_schedule", "quadratic"}}, "beta_schedule is quadratic");
-    refused(name, {{"timestep_spacing", "dense"}}, "here knows leading, linspace and trailing");
-    refused(name, {{"num_train_timesteps", 0}}, "num_train_timesteps is 0 and must be from 1 to 1000000");
-    refused(name, {{"num_train_timesteps", 2'000'000'000}}, "num_train_timesteps is 2000000000 and must be");
-    refused(name, {{"steps_offset", -1}}, "steps_offset is -1 and must be at least 0");
-    refused(name, {{"steps_offset", 1.5}}, "steps_offset is 1.5 and must be a whole number");
-    refused(name, {{"thresholding", true}, {"dynamic_thresholding_ratio", 1.5}}, "ratio is 1.5 and must be");
-    refused(name, {{"thresholding", true}, {"sample_max_value", 0}}, "sample_max_value is 0 and must be");
-    refused(name, {{"thresholding", 1}}, "thresholding is 1 and must be true or false");
-    refused(name, {{"trained_betas", {0.1, "x"}}}, "trained_betas[1] is \"x\" and must be a finite number");
+    rejected(name, {{"prediction_type", "noise"}}, "s.json: prediction_type is noise, and D");
+    rejected(name, {{"beta_schedule", "quadratic"}}, "beta_schedule is quadratic");
+    rejected(name, {{"timestep_spacing", "dense"}}, "here knows leading, linspace and trailing");
+    rejected(name, {{"num_train_timesteps", 0}}, "num_train_timesteps is 0 and must be from 1 to 1000000");
+    rejected(name, {{"num_train_timesteps", 2'000'000'000}}, "num_train_timesteps is 2000000000 and must be");
+    rejected(name, {{"steps_offset", -1}}, "steps_offset is -1 and must be at least 0");
+    rejected(name, {{"steps_offset", 1.5}}, "steps_offset is 1.5 and must be a whole number");
+    rejected(name, {{"thresholding", true}, {"dynamic_thresholding_ratio", 1.5}}, "ratio is 1.5 and must be");
+    rejected(name, {{"thresholding", true}, {"sample_max_value", 0}}, "sample_max_value is 0 and must be");
+    rejected(name, {{"thresholding", 1}}, "thresholding is 1 and must be true or false");
+    rejected(name, {{"trained_betas", {0.1, "x"}}}, "trained_betas[1] is \"x\" and must be a finite number");
   }
-  refused("ddim", {{"trained_betas", nlohmann::json::array()}}, "trained_betas is empty");
+  rejected("ddim", {{"trained_betas", nlohmann::json::array()}}, "trained_betas is empty");
   for (const char* name : {"ddpm", "ddim"})
-    refused(name, {{"clip_sample", true}, {"clip_sample_range", -1}}, "clip_sample_range is -1 and must be");
-  refused("ddim", {{"beta_schedule", "sigmoid"}},
-          "and DDIMScheduler here knows linear, scaled_linear and sq");
-  refused("ddpm", {{"variance_type", "learned_range"}}, "variance_type is learned_range");
-  refused("ddpm", {{"variance_type", "fixed_large_log"}},
-          "knows fixed_small, fixed_small_log and fixed_large");
+    rejected(name, {{"clip_sample", true}, {"clip_sample_range", -1}}, "clip_sample_range is -1 and must be");
+  rejected("ddim", {{"beta_schedule", "sigmoid"}},
+           "and DDIMScheduler here knows linear, scaled_linear and sq");
+  rejected("ddpm", {{"variance_type", "learned_range"}}, "variance_type is learned_range");
+  rejected("ddpm", {{"variance_type", "fixed_large_log"}},
+           "knows fixed_small, fixed_small_log and fixed_large");
 
   const char* const dpmpp = "dpmpp";
-  refused(dpmpp, {{"solver_order", 3}}, "solver_order is 3, and 1 and 2 work here");
-  refused(dpmpp, {{"solver_type", "euler"}}, "solver_type is euler");
-  refused(dpmpp, {{"algorithm_type", "unipc"}}, "algorithm_type is unipc");
-  refused(dpmpp, {{"algorithm_type", "dpmsolver"}}, "needs final_sigmas_type sigma_min");
-  refused(dpmpp,
-          {{"algorithm_type", "dpmsolver"}, {"final_sigmas_type", "sigma_min"}, {"thresholding", true}},
-          "thresholding is true");
-  refused(dpmpp,
-          {{"algorithm_type", "sde-dpmsolver"},
-           {"final_sigmas_type", "sigma_min"},
-           {"prediction_type", "flow_prediction"}},
-          "prediction_type is flow_prediction, which algorithm_type sde-dpmsolver does not know");
-  refused(dpmpp, {{"final_sigmas_type", "sigma_max"}}, "final_sigmas_type is sigma_max");
-  refused(dpmpp, {{"use_beta_sigmas", true}}, "use_beta_sigmas is true");
-  refused(dpmpp, {{"use_karras_sigmas", true}, {"use_exponential_sigmas", true}}, "one of them can be");
-  refused(dpmpp, {{"use_karras_sigmas", true}, {"sigma_min", 0}}, "sigma_min is 0 and must be more than 0");
-  refused(dpmpp, {{"use_dynamic_shifting", true}}, "use_dynamic_shifting is true");
-  refused(dpmpp, {{"flow_shift", 0}}, "flow_shift is 0 and must be more than 0");
-  refused(dpmpp, {{"variance_type", "learned"}, {"prediction_type", "epsilon"}}, "variance_type is learned");
-  refused(dpmpp, {{"lambda_min_clipped", 100}},
-          "no number of steps works with 1000 training steps, of which 0");
+  rejected(dpmpp, {{"solver_order", 3}}, "solver_order is 3, and 1 and 2 work here");
+  rejected(dpmpp, {{"solver_type", "euler"}}, "solver_type is euler");
+  rejected(dpmpp, {{"algorithm_type", "unipc"}}, "algorithm_type is unipc");
+  rejected(dpmpp, {{"algorithm_type", "dpmsolver"}}, "needs final_sigmas_type sigma_min");
+  rejected(dpmpp,
+           {{"algorithm_type", "dpmsolver"}, {"final_sigmas_type", "sigma_min"}, {"thresholding", true}},
+           "thresholding is true");
+  rejected(dpmpp,
+           {{"algorithm_type", "sde-dpmsolver"},
+            {"final_sigmas_type", "sigma_min"},
+            {"prediction_type", "flow_prediction"}},
+           "prediction_type is flow_prediction, which algorithm_type sde-dpmsolver does not know");
+  rejected(dpmpp, {{"final_sigmas_type", "sigma_max"}}, "final_sigmas_type is sigma_max");
+  rejected(dpmpp, {{"use_beta_sigmas", true}}, "use_beta_sigmas is true");
+  rejected(dpmpp, {{"use_karras_sigmas", true}, {"use_exponential_sigmas", true}}, "one of them can be");
+  rejected(dpmpp, {{"use_karras_sigmas", true}, {"sigma_min", 0}}, "sigma_min is 0 and must be more than 0");
+  rejected(dpmpp, {{"use_dynamic_shifting", true}}, "use_dynamic_shifting is true");
+  rejected(dpmpp, {{"flow_shift", 0}}, "flow_shift is 0 and must be more than 0");
+  rejected(dpmpp, {{"variance_type", "learned"}, {"prediction_type", "epsilon"}}, "variance_type is learned");
+  rejected(dpmpp, {{"lambda_min_clipped", 100}},
+           "no number of steps works with 1000 training steps, of which 0");
 }
 
 TEST_CASE("make_sampler: settings of other classes, and those without effect, are no fault") {
@@ -132,7 +133,7 @@ TEST_CASE("make_sampler: an image that is not there needs bounds to be estimated
   };
   CHECK_THROWS_WITH_AS(make_sampler("ddim", with(false), 8),
                        Contains("rescale_betas_zero_snr leaves nothing of the image at timestep 999"),
-                       Refused);
+                       InvalidArgument);
   CHECK(make_sampler("ddim", with(true), 8).size() == 8);
 }
 
@@ -160,22 +161,22 @@ TEST_CASE("make_sampler: a threshold is searched for only where it is not known"
   CHECK_FALSE(make_sampler("ddim", scheduler_with(), 4).front().has_quantile());
 }
 
-TEST_CASE("make_sampler: steps that do not fit are refused, with the nearest that do") {
+TEST_CASE("make_sampler: steps that do not fit are rejected, with the nearest that do") {
   for (const auto* name : names) {
     const Config file = scheduler_with();
     CHECK_THROWS_WITH_AS(make_sampler(name, file, 0), Contains("steps is 0 and must be from 1 to 99"),
-                         Refused);
+                         InvalidArgument);
     CHECK_THROWS_WITH_AS(make_sampler(name, file, -5), Contains("steps is -5 and must be from 1 to"),
-                         Refused);
+                         InvalidArgument);
     const int most = std::string_view(name) == "dpmpp" ? 998 : 999;
     for (const int steps : {most + 1, 5000, 2'147'483'647})
       CHECK_THROWS_WITH_AS(make_sampler(name, file, steps),
-                           Contains(("must be from 1 to " + std::to_string(most)).c_str()), Refused);
+                           Contains(("must be from 1 to " + std::to_string(most)).c_str()), InvalidArgument);
     CHECK(make_sampler(name, file, most).front().timestep < 1000);
     for (const char* spacing : {"linspace", "trailing"}) {
       const Config other = scheduler_with({{"timestep_spacing", spacing}});
       CHECK_THROWS_WITH_AS(make_sampler(name, other, 1001), Contains("steps is 1001 and must be from 1 to"),
-                           Refused);
+                           InvalidArgument);
       for (int steps = 1; steps < 1000; ++steps) {
         const Sampler sampler = make_sampler(name, other, steps);
         CHECK(sampler.size() == static_cast<std::size_t>(steps));
@@ -186,13 +187,13 @@ TEST_CASE("make_sampler: steps that do not fit are refused, with the nearest tha
     }
   }
   CHECK_THROWS_WITH_AS(make_sampler("dpmpp", scheduler_with({{"use_karras_sigmas", true}}), 1001),
-                       Contains("steps is 1001 and must be from 1 to 1000"), Refused);
+                       Contains("steps is 1001 and must be from 1 to 1000"), InvalidArgument);
   CHECK(make_sampler("ddpm", scheduler_with({{"steps_offset", 0}}), 1000).back().timestep == 0);
 }
 
-TEST_CASE("make_sampler: a schedule that leaves room for no step is refused") {
+TEST_CASE("make_sampler: a schedule that leaves room for no step is rejected") {
   const Config one = scheduler_with({{"num_train_timesteps", 1}, {"steps_offset", 0}});
   CHECK(make_sampler("ddpm", one, 1).size() == 1);
   CHECK_THROWS_WITH_AS(make_sampler("dpmpp", one, 1),
-                       Contains("no number of steps works with 1 training steps"), Refused);
+                       Contains("no number of steps works with 1 training steps"), InvalidArgument);
 }

@@ -11,9 +11,9 @@
 #include "weft/backend/counts.hpp"
 #include "weft/backend/operators.hpp"
 #include "weft/core/error.hpp"
+#include "weft/core/image.hpp"
 #include "weft/core/merge.hpp"
 #include "weft/core/numbers.hpp"
-#include "weft/core/picture.hpp"
 #include "weft/core/quantile.hpp"
 #include "weft/core/scratch_limits.hpp"
 #include "weft/core/step.hpp"
@@ -55,7 +55,7 @@ struct OperatorArguments {
   NormWeights norm;
   Modulation modulation;
   Rotation rotation;
-  PictureShape picture;
+  ImageShape image;
   void (*body)(Index);
   void (*take)();
   View<float, 2> constants;
@@ -69,7 +69,7 @@ struct OperatorArguments {
 
 /// Operators are functions beside the queue, found by their first argument. Each is in order with what was
 /// queued before; none makes the caller wait but `download`.
-/// `check` refuses, before any work, a model that the backend cannot run here. `queue.trim` gives memory that
+/// `check` rejects, before any work, a model that the backend cannot run here. `queue.trim` gives memory that
 /// buffers have left, and that the queue keeps for others, back to the device.
 /// `Operand` is what the linear layers of blocks read: `Element`, or a narrower format that norms write and
 /// `narrow` makes.
@@ -104,7 +104,7 @@ concept Backend = requires(typename B::Queue& queue, typename B::Loader& loader,
   copy_bytes(queue, a.bytes, a.bytes);
   upload(queue, tensor, a.x);
   download(queue, a.x);
-  noise(queue, a.seed, Step{}, a.picture, Index{}, Range{}, a.state);
+  noise(queue, a.seed, Step{}, a.image, Index{}, Range{}, a.state);
   guide(queue, a.state, a.number, a.state);
   moments(queue, a.state, a.moments);
   rescale(queue, a.all_moments, a.all_moments, Index{}, a.number, a.state);

@@ -37,7 +37,7 @@ struct Cuda {
       return Queue(world.lane());
   }
 
-  /// Refused if the current device or this backend cannot run the model.
+  /// Throws InvalidArgument if the current device or this backend cannot run the model.
   static void check(const DitShape& model) {
     cuda::check_head_dim(model.head_dim);
     if constexpr (!std::is_same_v<E, float>) cuda::check_half_precision<E, HeadDims...>(model.head_dim);

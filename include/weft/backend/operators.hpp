@@ -48,10 +48,10 @@ struct NormWeights {
   float epsilon = 1e-6f;
 };
 
-/// A picture's own y · (1 + scale) + shift after a norm, at a step. Each has strides of its own.
+/// An image's own y · (1 + scale) + shift after a norm, at a step. Each has strides of its own.
 struct Modulation {
-  View<const float, 3> scale{};  // (steps, pictures, features), or empty
-  View<const float, 3> shift{};  // (steps, pictures, features), or empty
+  View<const float, 3> scale{};  // (steps, images, features), or empty
+  View<const float, 3> shift{};  // (steps, images, features), or empty
   Step step{};
 };
 
@@ -70,8 +70,8 @@ struct Rotation {
 /// devices heads and vectors over head_dim begin at multiples of 16 bytes; others are a logic error.
 template <class Element>
 struct HeadMove {
-  View<const Element, 4> from{};  // (tokens, pictures, heads, head_dim)
-  View<Element, 4> to{};          // (tokens, pictures, heads, head_dim)
+  View<const Element, 4> from{};  // (tokens, images, heads, head_dim)
+  View<Element, 4> to{};          // (tokens, images, heads, head_dim)
   const NormWeights* norm = nullptr;
   Rotation rotation{};  // of these tokens
 };
@@ -80,9 +80,9 @@ struct HeadMove {
 /// can norm and rotate on the way. Attention may read them where they are, and write there.
 template <class Element>
 struct Heads {
-  View<Element, 4> q;                   // (tokens, pictures, heads, head_dim)
-  View<Element, 4> k;                   // (tokens, pictures, heads, head_dim)
-  View<Element, 4> v;                   // (tokens, pictures, heads, head_dim)
+  View<Element, 4> q;                   // (tokens, images, heads, head_dim)
+  View<Element, 4> k;                   // (tokens, images, heads, head_dim)
+  View<Element, 4> v;                   // (tokens, images, heads, head_dim)
   const NormWeights* q_norm = nullptr;  // over head_dim; null: none
   const NormWeights* k_norm = nullptr;
   Rotation rotation{};  // of these tokens
@@ -120,7 +120,7 @@ View<Operand, Rank> as_operands(const View<Element, Rank>& x) {
   }
 }
 
-/// (tokens, pictures, features) as the rows of a matrix.
+/// (tokens, images, features) as the rows of a matrix.
 template <class T>
 constexpr View<T, 2> rows_of(const View<T, 3>& x) {
   return {x.data, {x.extent[0] * x.extent[1], x.extent[2]}, {x.stride[1], 1}};

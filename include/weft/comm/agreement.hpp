@@ -1,4 +1,4 @@
-// Agreement: before ranks begin they compare what they were asked for, and are refused together where it
+// Agreement: before ranks begin they compare what they were asked for, and are rejected together where it
 // differs.
 #pragma once
 
@@ -109,8 +109,9 @@ class Agreement {
   Agreement(Queue& queue, WorldType& world)
       : queue_(queue), world_(world), heads_(queue, compares() ? world.size() * head_size : 0) {}
 
-  /// All ranks call it together, and wait for each other. Throws the same Refused on all of them unless all
-  /// were asked for the same, which `ask()` says; where there is nobody to compare with, nothing asks.
+  /// All ranks call it together, and wait for each other. Throws the same InvalidArgument on all of them
+  /// unless all were asked for the same, which `ask()` says; where there is nobody to compare with, nothing
+  /// asks.
   template <class Ask>
   void check(const Ask& ask) {
     if (!compares()) return;
@@ -120,7 +121,7 @@ class Agreement {
     for (std::size_t rank = 1; rank < heads.size() && differing.front() == 0; ++rank)
       if (heads[rank] != heads.front()) differing = {rank, heads[rank].back()};
     differing = told_to_all(differing);
-    if (differing.front() != 0 && !Rehearses<WorldType>) refuse(sentence_for_all(text, differing));
+    if (differing.front() != 0 && !Rehearses<WorldType>) reject(sentence_for_all(text, differing));
   }
 
  private:

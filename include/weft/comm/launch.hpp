@@ -66,8 +66,9 @@ void run_on_threads(int count, const Run& run) {
 }
 
 /// Calls on_rank(rank) on a thread for each of the hub's ranks and returns when all have ended. If one
-/// throws, the others end at their next message; then what was thrown first is thrown on: a Refused as it is,
-/// anything else as a std::runtime_error that names the rank. Where a rank cannot be started, none begins.
+/// throws, the others end at their next message; then what was thrown first is thrown on: an InvalidArgument
+/// as it is, anything else as a std::runtime_error that names the rank. Where a rank cannot be started, none
+/// begins.
 template <class HubType, class OnRank>
 void run_ranks(HubType& hub, const OnRank& on_rank) {
   const int count = hub.ranks();
@@ -92,7 +93,7 @@ void run_ranks(HubType& hub, const OnRank& on_rank) {
 
   try {
     if (failure) std::rethrow_exception(failure);
-  } catch (const Refused&) {
+  } catch (const InvalidArgument&) {
     throw;
   } catch (const std::exception& error) {
     if (count == 1) throw;
@@ -101,13 +102,14 @@ void run_ranks(HubType& hub, const OnRank& on_rank) {
   if (const std::string reason = hub.reason(); !reason.empty()) throw std::runtime_error(reason);
 }
 
-/// Refused if so many ranks cannot be threads of one process, or the trace has no lanes for them.
+/// Throws InvalidArgument if so many ranks cannot be threads of one process, or the trace has no lanes for
+/// them.
 inline int checked_ranks(Index ranks, const Trace* trace) {
   constexpr Index most = 1024;
   if (ranks < 1 || ranks > most)
-    refuse("a world of ", ranks, " ranks cannot be threads of one process; 1 to ", most, " can");
+    reject("a world of ", ranks, " ranks cannot be threads of one process; 1 to ", most, " can");
   if (trace && trace->ranks() < ranks)
-    refuse("the trace has lanes for ", trace->ranks(), " ranks and must have one for each of the ", ranks);
+    reject("the trace has lanes for ", trace->ranks(), " ranks and must have one for each of the ", ranks);
   return static_cast<int>(ranks);
 }
 

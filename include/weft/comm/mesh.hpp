@@ -20,14 +20,14 @@ constexpr std::string_view name_of(Axis axis) {
   return names[static_cast<std::size_t>(axis)];
 }
 
-/// What a rank of Ring keeps when the picture is cut into patches.
+/// What a rank of Ring keeps when the image is cut into patches.
 enum class RingCache {
   automatic,  // rotate for one patch, copy for several
   rotate,     // its own slice of the keys; whole slices travel at every patch
   copy,       // the keys of all; only a patch's fresh ones travel
 };
 
-/// Degrees are run-time numbers: users choose them a machine. How PipeFusion cuts time and picture is here
+/// Degrees are run-time numbers: users choose them a machine. How PipeFusion cuts time and image is here
 /// too.
 struct Mesh {
   int data = 1, cfg = 1, pipe = 1, ulysses = 1, ring = 1;

@@ -83,7 +83,7 @@ class World : public Communicator {
 /// Everything of a job that is one a process: MPI, the watchdog, and what it tells of this rank.
 class Session {
  public:
-  /// Refused if MPI knows of fewer processes than the launcher has started.
+  /// Throws InvalidArgument if MPI knows of fewer processes than the launcher has started.
   explicit Session(const LaunchOptions& options, int expected) {
     int is_there = 0, provided = 0, size = 1;
     MPI_Initialized(&is_there);
@@ -91,7 +91,7 @@ class Session {
     if (owns_mpi_) check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided), "starting MPI");
     check(MPI_Comm_size(MPI_COMM_WORLD, &size), "starting MPI");
     if (expected > 0 && size != expected)
-      refuse("the launcher has started ", expected, " processes, and MPI knows of ", size,
+      reject("the launcher has started ", expected, " processes, and MPI knows of ", size,
              "; start with mpirun, or with srun --mpi=pmix where MPI was built for it");
     watch(options);
   }
@@ -149,7 +149,7 @@ class Session {
 };
 
 /// Calls body(world) in every process that mpirun has started, once, and returns when this one is done. A
-/// failure of any rank ends all processes: one sentence, exit code 2 if it was Refused, otherwise 1.
+/// failure of any rank ends all processes: one sentence, exit code 2 if it was InvalidArgument, otherwise 1.
 /// `processes` is what the launcher says, if anything does. With on_failure, throws Stopped where this rank
 /// has failed.
 template <class Body>

@@ -113,7 +113,7 @@ class Session {
   void choose_device() const {
     int devices = 0;
     if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0)
-      refuse("rank ", place_.rank,
+      reject("rank ", place_.rank,
              " finds no CUDA device on its host, and every rank needs one; weft::Host needs none");
     check(cudaSetDevice(place_.local_rank % devices), "Choosing a device");
   }
@@ -159,7 +159,7 @@ class Session {
 
 /// Calls body(world) once, on a thread of its own, in every process that the launcher has started, and
 /// returns when this one is done. A failure of any rank ends all processes: one sentence, exit code 2 if it
-/// was Refused, otherwise 1. One at a time a process.
+/// was InvalidArgument, otherwise 1. One at a time a process.
 template <class Body>
 void launch(const LaunchEnvironment& place, Body body, const LaunchOptions& options = {}) {
   Session(place, options).run(body);

@@ -153,7 +153,7 @@ class Communicator : public HubMember<Hub> {
     lane_ = std::make_shared<const Lane>();
     sums_ = std::make_shared<std::vector<cuda::Buffer<double>>>();
     if (size() > Parts::most)
-      refuse("a communicator has ", size(), " ranks; on devices of one process at most ", Parts::most,
+      reject("a communicator has ", size(), " ranks; on devices of one process at most ", Parts::most,
              " meet");
   }
 

@@ -86,13 +86,13 @@ constexpr std::string_view name_of(Dtype type) { return traits_of(type).name; }
 /// Whether to_float converts it.
 constexpr bool is_readable(Dtype type) { return traits_of(type).is_readable; }
 
-/// Refused, naming what can be read, unless the numbers of `what` can.
+/// Throws InvalidArgument, naming what can be read, unless the numbers of `what` can.
 inline void check_readable(Dtype type, std::string_view what) {
   if (is_readable(type)) return;
   std::vector<std::string> readable;
   for (const DtypeTraits& traits : all_dtypes)
     if (traits.is_readable) readable.emplace_back(traits.name);
-  refuse(what, " has dtype ", name_of(type), "; ", listed(readable), " can be read");
+  reject(what, " has dtype ", name_of(type), "; ", listed(readable), " can be read");
 }
 
 constexpr float bf16_to_float(std::uint16_t bits) { return std::bit_cast<float>(std::uint32_t{bits} << 16); }
@@ -107,8 +107,8 @@ constexpr float f16_to_float(std::uint16_t bits) {
   return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(scaled));
 }
 
-/// `count` numbers of `type` at `source` (no alignment needed) as float32; true is 1. Refused if `type` is
-/// not readable.
+/// `count` numbers of `type` at `source` (no alignment needed) as float32; true is 1. Throws InvalidArgument
+/// if `type` is not readable.
 inline void to_float(Dtype type, const std::byte* source, std::size_t count, float* out) {
   const auto convert = [source, count, out]<class Stored>(Stored, const auto& number) {
     for (std::size_t i = 0; i < count; ++i) {

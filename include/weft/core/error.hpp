@@ -1,4 +1,4 @@
-// Errors: what weft refuses before work starts, and sentences built from values.
+// Errors: what weft rejects before work starts, and sentences built from values.
 #pragma once
 
 #include <concepts>
@@ -10,9 +10,9 @@
 
 namespace weft {
 
-/// Input that is refused before any work starts. `what()` is one sentence that names the value, the rule
+/// Input that is rejected before any work starts. `what()` is one sentence that names the value, the rule
 /// and the nearest thing that works. Programs end with exit code 2 on it.
-class Refused : public std::runtime_error {
+class InvalidArgument : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
@@ -71,8 +71,8 @@ class Part {
   return out;
 }
 
-[[noreturn, gnu::noinline, gnu::cold]] inline void refuse_joined(std::initializer_list<Part> parts) {
-  throw Refused(joined(parts));
+[[noreturn, gnu::noinline, gnu::cold]] inline void reject_joined(std::initializer_list<Part> parts) {
+  throw InvalidArgument(joined(parts));
 }
 
 }  // namespace detail
@@ -84,8 +84,8 @@ std::string sentence(const Parts&... parts) {
 }
 
 template <class... Parts>
-[[noreturn]] void refuse(const Parts&... parts) {
-  detail::refuse_joined({detail::Part(parts)...});
+[[noreturn]] void reject(const Parts&... parts) {
+  detail::reject_joined({detail::Part(parts)...});
 }
 
 /// "a, b and c", for lists inside sentences.

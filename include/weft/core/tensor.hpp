@@ -22,32 +22,32 @@ inline std::string to_string(const Shape& shape) {
   return out + ")";
 }
 
-/// How many elements a tensor of that shape has. Refused if an extent is negative, or they are too many to be
-/// counted.
+/// How many elements a tensor of that shape has. Throws InvalidArgument if an extent is negative, or they are
+/// too many to be counted.
 inline Index element_count(const Shape& shape) {
   Index count = 1;
   for (const Index extent : shape) {
-    if (extent < 0) refuse("a tensor's shape is ", to_string(shape), ", and no extent may be negative");
+    if (extent < 0) reject("a tensor's shape is ", to_string(shape), ", and no extent may be negative");
     if (__builtin_mul_overflow(count, extent, &count))
-      refuse("a tensor's shape is ", to_string(shape), ", too large for any memory");
+      reject("a tensor's shape is ", to_string(shape), ", too large for any memory");
   }
   return count;
 }
 
 /// `data` holds as many numbers as `shape` says: constructors see to it, and whatever changes a member must
 /// leave it so. What reads a tensor as its shape says, as `view` and `at` do, throws std::logic_error if it
-/// is broken; what an engine is given is refused then.
+/// is broken; what an engine is given is rejected then.
 struct Tensor {
   Shape shape;
   std::vector<float> data;  // row-major
 
   Tensor() = default;
-  /// Zeros. Refused if the shape is none.
+  /// Zeros. Throws InvalidArgument if the shape is none.
   explicit Tensor(Shape s) : shape(std::move(s)), data(static_cast<std::size_t>(element_count(shape))) {}
-  /// Refused if there are more values, or fewer, than the shape says.
+  /// Throws InvalidArgument if there are more values, or fewer, than the shape says.
   Tensor(Shape s, std::vector<float> values) : shape(std::move(s)), data(std::move(values)) {
     if (!is_whole())
-      refuse("a tensor of shape ", to_string(shape), " has ", element_count(shape), " values, and ", size(),
+      reject("a tensor of shape ", to_string(shape), " has ", element_count(shape), " values, and ", size(),
              " are given");
   }
 

@@ -1,4 +1,4 @@
-// Denoiser: the state of the pictures that one rank samples, from noise to the end. What it queues in a step
+// Denoiser: the state of the images that one rank samples, from noise to the end. What it queues in a step
 // is the same for all requests of a shape: what differs among them lies in its memory.
 #pragma once
 
@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "weft/core/picture.hpp"
+#include "weft/core/image.hpp"
 #include "weft/core/quantile.hpp"
 #include "weft/core/step.hpp"
 #include "weft/engine/request.hpp"
@@ -32,10 +32,9 @@ class Denoiser {
   using Queue = typename Backend::Queue;
 
   /// Takes all memory for requests of the shape, of which this rank samples the prompts in `prompts`.
-  Denoiser(Queue& queue, const RequestShape& shape, const PictureShape& picture, Range prompts,
-           const Rows& rows)
+  Denoiser(Queue& queue, const RequestShape& shape, const ImageShape& image, Range prompts, const Rows& rows)
       : shape_(shape),
-        picture_(picture),
+        image_(image),
         prompts_(prompts),
         rows_(rows),
         state_(queue, elements()),
@@ -60,11 +59,11 @@ class Denoiser {
     if (request.noise.empty()) {
       for (Index m = 0; m < rows_.patches(); ++m) draw(queue, {}, m, state(rows_.rows(m)));
     } else {
-      upload(queue, to_tokens(request.noise, picture_, prompts_, rows_), state());
+      upload(queue, to_tokens(request.noise, image_, prompts_, rows_), state());
     }
     if (request.step_noise.empty()) return;
     for (Index step = 0; step < shape_.steps; ++step)
-      upload(queue, to_tokens(request.step_noise.at(step), picture_, prompts_, rows_), given_noise()[step]);
+      upload(queue, to_tokens(request.step_noise.at(step), image_, prompts_, rows_), given_noise()[step]);
   }
 
   /// The state of rows into every branch of the model's input: (rows, branches here · prompts, features).
@@ -93,8 +92,7 @@ class Denoiser {
       guide(queue, negative, &settings()->guidance, result);
       if (shape_.rescales) {
         measure(queue, policies, unit, 1, result);
-        rescale(queue, picture_moments(1), picture_moments(0), picture_.elements(), &settings()->rescale,
-                result);
+        rescale(queue, image_moments(1), image_moments(0), image_.elements(), &settings()->rescale, result);
       }
     }
 
@@ -132,35 +130,35 @@ class Denoiser {
     return constants_.view(std::array{shape_.steps, Index{SamplerStep::constants}});
   }
 
-  std::array<Index, 3> extents() const { return {rows_.size(), prompts_.size(), picture_.features()}; }
-  Index elements() const { return rows_.size() * prompts_.size() * picture_.features(); }
+  std::array<Index, 3> extents() const { return {rows_.size(), prompts_.size(), image_.features()}; }
+  Index elements() const { return rows_.size() * prompts_.size() * image_.features(); }
 
   View<float, 3> predictions(Range rows) const {
-    const std::array<Index, 3> all{rows_.size(), shape_.branches * prompts_.size(), picture_.features()};
+    const std::array<Index, 3> all{rows_.size(), shape_.branches * prompts_.size(), image_.features()};
     return predictions_.view(all).template slice<0>(rows);
   }
   View<float, 4> given_noise() const {
-    return given_noise_.view(std::array{shape_.steps, rows_.size(), prompts_.size(), picture_.features()});
+    return given_noise_.view(std::array{shape_.steps, rows_.size(), prompts_.size(), image_.features()});
   }
   View<float, 4> drawn_noise() const {
-    return noise_.view(std::array{Index{1}, rows_.size(), prompts_.size(), picture_.features()});
+    return noise_.view(std::array{Index{1}, rows_.size(), prompts_.size(), image_.features()});
   }
   /// Of the branch with the prompt, or of the guided prediction: (patches, prompts, 2).
-  View<double, 3> picture_moments(Index which) const {
+  View<double, 3> image_moments(Index which) const {
     return moments_.view(std::array{Index{2}, rows_.patches(), prompts_.size(), Index{2}})[which];
   }
 
   void draw(Queue& queue, Step step, Index m, const View<float, 3>& out) const {
-    noise(queue, &settings()->seed, step, picture_, prompts_.begin, rows_.tokens(m), out);
+    noise(queue, &settings()->seed, step, image_, prompts_.begin, rows_.tokens(m), out);
   }
 
-  /// The unit's part of the moments over the whole picture; those of patches in flight are the newest known.
+  /// The unit's part of the moments over the whole image; those of patches in flight are the newest known.
   void measure(Queue& queue, Policies& policies, const Unit& unit, Index which,
                const View<float, 3>& result) {
     const Index first = rows_.rows(unit.patches).begin;
     for (Index m = unit.patches.begin; m < unit.patches.end; ++m)
-      moments(queue, result.template slice<0>(rows_.rows(m) + -first), picture_moments(which)[m]);
-    const View<double, 3> own = picture_moments(which).template slice<0>(unit.patches);
+      moments(queue, result.template slice<0>(rows_.rows(m) + -first), image_moments(which)[m]);
+    const View<double, 3> own = image_moments(which).template slice<0>(unit.patches);
     policies.sum(queue, View<double, 1>(own.data, {own.size()}));
   }
 
@@ -169,7 +167,7 @@ class Denoiser {
   void search(Queue& queue, Policies& policies, Step step, Range rows, const View<float, 3>& output) {
     const View<float, 3> all = magnitudes_.view(extents());
     magnitudes(queue, constants(), step, output, state(rows), all.template slice<0>(rows));
-    start_searches(queue, constants(), step, picture_.elements(), searches());
+    start_searches(queue, constants(), step, image_.elements(), searches());
     const View<double, 2> counts = digit_counts_.view(std::array{prompts_.size(), digit_bins});
     for (int round = 0; round < QuantileSearch::rounds; ++round) {
       count_digits(queue, all, searches().data, round, counts);
@@ -182,7 +180,7 @@ class Denoiser {
   static constexpr Index digit_bins = QuantileSearch::statistics * QuantileSearch::digits;
 
   RequestShape shape_;
-  PictureShape picture_;
+  ImageShape image_;
   Range prompts_;
   Rows rows_;
   Floats state_, estimate_, noise_;  // (rows, prompts, features)

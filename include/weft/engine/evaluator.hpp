@@ -68,7 +68,7 @@ class Evaluator {
     job_ = job, rows_ = rows, blocks_ = policies_.blocks(job.model);
     policies_.prepare(queue, job);
     tasks_ = policies_.tasks(job), groups_ = task_groups(tasks_, policies_.windows(job));
-    const Index n = rows.size(), b = job.pictures, width = job.model.width;
+    const Index n = rows.size(), b = job.images, width = job.model.width;
     const Index in_features = job.model.channels * job.model.patch * job.model.patch;
     hidden_ = {queue, n * b * width};
     kept_ = {queue, kept_count() * n * b * width};
@@ -77,9 +77,9 @@ class Evaluator {
     scratch_ = {queue, model_.scratch(n * b)};
   }
 
-  /// The model's input for rows of tokens, to be filled by `feed`: (rows, pictures, features).
+  /// The model's input for rows of tokens, to be filled by `feed`: (rows, images, features).
   View<Element, 3> latents(Range rows) const { return token_rows(latents_, rows); }
-  /// What it predicts for them, to be read by `take`: (rows, pictures, features).
+  /// What it predicts for them, to be read by `take`: (rows, images, features).
   View<float, 3> prediction(Range rows) const { return token_rows(prediction_, rows); }
 
   /// Gives back all memory, and forgets what was recorded.
@@ -193,7 +193,7 @@ class Evaluator {
   /// An output that a later block reads again goes to memory of its own; the others to one place.
   View<Element, 3> run_blocks(Queue& queue, const typename Model::Conditioning& conditioning,
                               const Task& task, Range rows) {
-    View<Element, 3> x = token_rows(hidden_, rows);  // (rows, pictures, width)
+    View<Element, 3> x = token_rows(hidden_, rows);  // (rows, images, width)
     for (Index i = task.blocks.begin; i < task.blocks.end; ++i) {
       const auto span = queue.span("model", "block", i);
       const View<Element, 3> skip =
@@ -234,15 +234,15 @@ class Evaluator {
   View<Element, 3> kept(Index i, Range rows) const {
     const Index first = blocks_.front().begin;
     const View<Element, 4> all =
-        kept_.view(std::array{kept_count(), rows_.size(), job_.pictures, job_.model.width});
+        kept_.view(std::array{kept_count(), rows_.size(), job_.images, job_.model.width});
     return all[i - first].template slice<0>(rows);
   }
 
-  /// Rows of a buffer of (rows, pictures, features).
+  /// Rows of a buffer of (rows, images, features).
   template <class T>
   View<T, 3> token_rows(const typename Backend::template Buffer<T>& buffer, Range rows) const {
-    const Index features = buffer.size() / std::max<Index>(rows_.size() * job_.pictures, 1);
-    return buffer.view(std::array{rows_.size(), job_.pictures, features}).template slice<0>(rows);
+    const Index features = buffer.size() / std::max<Index>(rows_.size() * job_.images, 1);
+    return buffer.view(std::array{rows_.size(), job_.images, features}).template slice<0>(rows);
   }
 
   const Model& model_;
@@ -252,10 +252,10 @@ class Evaluator {
   std::vector<Range> blocks_;  // of this rank
   std::vector<Task> tasks_;
   std::vector<TaskGroup> groups_;
-  typename Backend::template Buffer<Element> hidden_;    // (rows, pictures, width)
-  typename Backend::template Buffer<Element> kept_;      // (blocks, rows, pictures, width), for long skips
-  typename Backend::template Buffer<Element> latents_;   // (rows, pictures, features)
-  typename Backend::template Buffer<float> prediction_;  // (rows, pictures, features)
+  typename Backend::template Buffer<Element> hidden_;    // (rows, images, width)
+  typename Backend::template Buffer<Element> kept_;      // (blocks, rows, images, width), for long skips
+  typename Backend::template Buffer<Element> latents_;   // (rows, images, features)
+  typename Backend::template Buffer<float> prediction_;  // (rows, images, features)
   Scratch<Backend> scratch_;
   Feed feed_;
   Take take_;

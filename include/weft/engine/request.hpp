@@ -8,14 +8,14 @@
 #include <vector>
 
 #include "weft/core/error.hpp"
-#include "weft/core/picture.hpp"
+#include "weft/core/image.hpp"
 #include "weft/core/tensor.hpp"
 #include "weft/model/shape.hpp"
 #include "weft/sampler/samplers.hpp"
 
 namespace weft {
 
-/// Pictures from prompts: the whole denoising loop.
+/// Images from prompts: the whole denoising loop.
 template <class Prompt>
 struct Request {
   std::vector<Prompt> prompts;
@@ -50,7 +50,7 @@ struct RequestShape {
   friend constexpr bool operator==(const RequestShape&, const RequestShape&) = default;
 };
 
-/// One evaluation of the model: pictures side by side, each told its own time.
+/// One evaluation of the model: images side by side, each told its own time.
 template <class Prompt>
 struct Evaluation {
   std::vector<Prompt> prompts;
@@ -60,11 +60,11 @@ struct Evaluation {
 
 namespace detail {
 
-/// Refused unless the sides are whole numbers of patches.
-inline PictureShape picture_of(const DitShape& model, Index height, Index width) {
+/// Throws InvalidArgument unless the sides are whole numbers of patches.
+inline ImageShape image_of(const DitShape& model, Index height, Index width) {
   const auto side = [&model](const char* name, Index size) {
     if (size < model.patch || size % model.patch != 0)
-      refuse("the ", name, " of the state is ", size, " and must be a multiple of the patch's ", model.patch,
+      reject("the ", name, " of the state is ", size, " and must be a multiple of the patch's ", model.patch,
              "; ", std::max((size + model.patch / 2) / model.patch, Index{1}) * model.patch, " would do");
   };
   side("height", height);
@@ -72,18 +72,18 @@ inline PictureShape picture_of(const DitShape& model, Index height, Index width)
   return {model.channels, height, width, model.patch};
 }
 
-/// Refused unless the numbers of guidance make sense together.
+/// Throws InvalidArgument unless the numbers of guidance make sense together.
 template <class Prompt>
 void check_guidance(const Request<Prompt>& request) {
   if (!request.negatives.empty() && request.negatives.size() != request.prompts.size())
-    refuse("the request has ", request.prompts.size(), " prompts and ", request.negatives.size(),
+    reject("the request has ", request.prompts.size(), " prompts and ", request.negatives.size(),
            " negative prompts; give one for each, or none");
   if (!std::isfinite(request.guidance))
-    refuse("guidance is ", request.guidance, " and must be a finite number; 5 is usual");
+    reject("guidance is ", request.guidance, " and must be a finite number; 5 is usual");
   if (!(0 <= request.guidance_rescale && request.guidance_rescale <= 1))
-    refuse("guidance rescale is ", request.guidance_rescale, " and must be from 0 to 1");
+    reject("guidance rescale is ", request.guidance_rescale, " and must be from 0 to 1");
   if (request.guidance_rescale > 0 && request.branches() == 1)
-    refuse("guidance rescale is ", request.guidance_rescale, ", and there is no guidance to rescale, with ",
+    reject("guidance rescale is ", request.guidance_rescale, ", and there is no guidance to rescale, with ",
            request.negatives.empty() ? "no negative prompts" : sentence("guidance ", request.guidance),
            "; use guidance rescale 0, or guidance above 1 with negative prompts");
 }
@@ -112,9 +112,9 @@ RequestShape shape_of(const Evaluation<Prompt>& evaluation) {
 
 inline void need_shape(const char* name, const Tensor& tensor, const Shape& shape) {
   if (tensor.shape != shape)
-    refuse("the ", name, " is ", to_string(tensor.shape), " and must be ", to_string(shape));
+    reject("the ", name, " is ", to_string(tensor.shape), " and must be ", to_string(shape));
   if (!tensor.is_whole())
-    refuse("the ", name, " is ", to_string(shape), " and has ", tensor.size(), " numbers");
+    reject("the ", name, " is ", to_string(shape), " and has ", tensor.size(), " numbers");
 }
 
 }  // namespace detail

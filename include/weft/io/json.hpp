@@ -28,10 +28,10 @@ template <class T>
 concept Setting = std::same_as<T, bool> || std::same_as<T, int> || std::same_as<T, double> ||
     std::same_as<T, Unbounded> || std::same_as<T, std::string>;
 
-/// Every refusal names the file, the key, what was found and what is needed. A null counts as absent.
+/// Every rejection names the file, the key, what was found and what is needed. A null counts as absent.
 class Config {
  public:
-  /// `name` stands for the file in refusals. Refused unless `text` is a JSON object.
+  /// `name` stands for the file in rejections. Throws InvalidArgument unless `text` is a JSON object.
   Config(std::string_view text, std::string name)
       : name_(std::move(name)), object_(json_object(text, name_)) {}
 
@@ -43,7 +43,7 @@ class Config {
   /// Whether the key is there, and null.
   bool is_null(std::string_view key) const { return object_.find(key) && !has(key); }
 
-  /// Sets `key` to what it is in `other`, which refusals name from then on.
+  /// Sets `key` to what it is in `other`, which rejections name from then on.
   void take(const std::string& key, const Config& other) {
     name_ = other.name_;
     const auto [at, is_new] = object_.members.emplace(key, object_.items.size());
@@ -52,42 +52,43 @@ class Config {
     object_.items[at->second] = value ? *value : JsonValue{};
   }
 
-  /// Refused if `key` is absent or not a T. A whole number is a double too, but 2.0 is no int.
+  /// Throws InvalidArgument if `key` is absent or not a T. A whole number is a double too, but 2.0 is no int.
   template <Setting T>
   T required(std::string_view key) const {
     return converted<T>(key, present(key, needed<T>()));
   }
 
-  /// `fallback` if `key` is absent; refused if it is there and not a T.
+  /// `fallback` if `key` is absent; rejected if it is there and not a T.
   template <Setting T>
   T optional(std::string_view key, T fallback) const {
     const JsonValue* value = find(key);
     return value ? converted<T>(key, *value) : fallback;
   }
 
-  /// The array of finite numbers or of strings at `key`; empty if it is absent. Refused if it is anything
-  /// else.
+  /// The array of finite numbers or of strings at `key`; empty if it is absent. Throws InvalidArgument if it
+  /// is anything else.
   template <Setting T>
   std::vector<T> optional_array(std::string_view key) const {
     const JsonValue* array = find(key);
     if (!array) return {};
-    if (!array->is(JsonKind::array)) refuse_type(key, *array, "an array");
+    if (!array->is(JsonKind::array)) reject_type(key, *array, "an array");
     std::vector<T> out;
     for (const JsonValue& item : array->items)
       out.push_back(converted<T>(sentence(key, "[", out.size(), "]"), item));
     return out;
   }
 
-  /// The object of strings at `key`, as the weight map of a weight index. Refused if it is anything else.
+  /// The object of strings at `key`, as the weight map of a weight index. Throws InvalidArgument if it is
+  /// anything else.
   std::map<std::string, std::string, std::less<>> required_strings(std::string_view key) const {
     constexpr auto need = "an object of strings";
     const JsonValue& object = present(key, need);
-    if (!object.is(JsonKind::object)) refuse_type(key, object, need);
+    if (!object.is(JsonKind::object)) reject_type(key, object, need);
     std::map<std::string, std::string, std::less<>> strings;
     for (const auto& [inner, index] : object.members) {
       const JsonValue& value = object.items[index];
       if (!value.is(JsonKind::string))
-        refuse_type(std::string(key) + "." + inner, value, needed<std::string>());
+        reject_type(std::string(key) + "." + inner, value, needed<std::string>());
       strings.emplace(inner, value.text);
     }
     return strings;
@@ -101,14 +102,14 @@ class Config {
 
   const JsonValue& present(std::string_view key, std::string_view need) const {
     const JsonValue* value = find(key);
-    if (!value) refuse(name_, ": ", key, " is missing and must be ", need);
+    if (!value) reject(name_, ": ", key, " is missing and must be ", need);
     return *value;
   }
 
   template <Setting T>
   T converted(std::string_view key, const JsonValue& value) const {
     const std::optional<T> result = as<T>(value);
-    if (!result) refuse_type(key, value, needed<T>());
+    if (!result) reject_type(key, value, needed<T>());
     return *result;
   }
 
@@ -143,8 +144,8 @@ class Config {
     return "a string";
   }
 
-  [[noreturn]] void refuse_type(std::string_view key, const JsonValue& value, std::string_view need) const {
-    refuse(name_, ": ", key, " is ", found(value), " and must be ", need);
+  [[noreturn]] void reject_type(std::string_view key, const JsonValue& value, std::string_view need) const {
+    reject(name_, ": ", key, " is ", found(value), " and must be ", need);
   }
 
   std::string name_;

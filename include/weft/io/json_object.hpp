@@ -1,4 +1,4 @@
-// JSON text as one object: no key twice, bounded nesting, refusals that name file and position.
+// JSON text as one object: no key twice, bounded nesting, rejections that name file and position.
 #pragma once
 
 #include <rapidjson/memorystream.h>
@@ -63,7 +63,7 @@ class JsonBuilder {
     JsonValue& object = *open_.back();
     std::string key(text, length);
     if (!object.members.emplace(key, object.items.size()).second)
-      refuse(name_, " holds the key ", json_string(key).value_or("that is not Unicode"), " twice");
+      reject(name_, " holds the key ", json_string(key).value_or("that is not Unicode"), " twice");
     return true;
   }
   bool EndArray(std::size_t) { return close(); }
@@ -95,7 +95,7 @@ class JsonBuilder {
       value.kind = JsonKind::real;
       // Out of range is also what is too small; there std::strtod tells the two apart.
       if (!whole(value.real)) value.real = std::strtod(value.text.c_str(), nullptr);
-      if (std::isinf(value.real)) refuse(name_, " holds a number that is too large for a double");
+      if (std::isinf(value.real)) reject(name_, " holds a number that is too large for a double");
     }
     return value;
   }
@@ -113,7 +113,7 @@ class JsonBuilder {
   /// An item of what is open stays where it is as long as it is open itself.
   bool open(JsonKind kind) {
     constexpr std::size_t deepest = 64;
-    if (open_.size() == deepest) refuse(name_, " is JSON that nests more than ", deepest, " levels");
+    if (open_.size() == deepest) reject(name_, " is JSON that nests more than ", deepest, " levels");
     open_.push_back(&place({.kind = kind}));
     return true;
   }
@@ -130,25 +130,25 @@ class JsonBuilder {
 
 }  // namespace detail
 
-/// The object that `text` is; `name` is the file that refusals name. Numbers may be NaN, Infinity and
-/// -Infinity, as Python writes them. Refused if it is not JSON, not an object, holds a key twice or nests
-/// more than 64 levels.
+/// The object that `text` is; `name` is the file that rejections name. Numbers may be NaN, Infinity and
+/// -Infinity, as Python writes them. Throws InvalidArgument if it is not JSON, not an object, holds a key
+/// twice or nests more than 64 levels.
 inline JsonValue json_object(std::string_view text, const std::string& name) {
   constexpr unsigned flags = rapidjson::kParseNumbersAsStringsFlag | rapidjson::kParseValidateEncodingFlag |
                              rapidjson::kParseNanAndInfFlag;
-  const auto refuse_at = [text, &name](std::size_t offset) {
-    refuse(name, " is not valid JSON at ", detail::position_in(text, offset));
+  const auto reject_at = [text, &name](std::size_t offset) {
+    reject(name, " is not valid JSON at ", detail::position_in(text, offset));
   };
   // The reader would take a NUL for the end of the text.
-  if (const auto nul = text.find('\0'); nul != text.npos) refuse_at(nul);
+  if (const auto nul = text.find('\0'); nul != text.npos) reject_at(nul);
   rapidjson::MemoryStream stream(text.data(), text.size());
   detail::JsonBuilder builder(name);
   const rapidjson::ParseResult result = rapidjson::Reader().Parse<flags>(stream, builder);
   if (result.Code() == rapidjson::kParseErrorNumberTooBig)
-    refuse(name, " holds a number that is too large for a double");
-  if (result.IsError()) refuse_at(result.Offset());
+    reject(name, " holds a number that is too large for a double");
+  if (result.IsError()) reject_at(result.Offset());
   JsonValue value = builder.take();
-  if (!value.is(JsonKind::object)) refuse(name, " is ", found(value), " and must be a JSON object");
+  if (!value.is(JsonKind::object)) reject(name, " is ", found(value), " and must be a JSON object");
   return value;
 }
 

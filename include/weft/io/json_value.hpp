@@ -47,7 +47,7 @@ inline std::optional<std::string> json_string(std::string_view text) {
   return std::string(out.GetString(), out.GetSize());
 }
 
-/// What `value` is, for refusals: itself, or its kind where that would be long.
+/// What `value` is, for rejections: itself, or its kind where that would be long.
 inline std::string found(const JsonValue& value) {
   constexpr std::size_t longest = 60;
   switch (value.kind) {

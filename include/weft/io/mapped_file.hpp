@@ -22,24 +22,24 @@ namespace weft {
 /// Nobody may shorten the file while it is mapped.
 class MappedFile {
  public:
-  /// Refused if `path` is missing, unreadable, not a regular file or a Git LFS pointer. An empty file has no
-  /// bytes.
+  /// Throws InvalidArgument if `path` is missing, unreadable, not a regular file or a Git LFS pointer. An
+  /// empty file has no bytes.
   explicit MappedFile(const std::filesystem::path& path) {
     // Not to wait: opening a pipe that nobody writes to would.
     const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     struct stat status {};
-    if (file.get() < 0 || ::fstat(file.get(), &status) != 0) refuse_for(errno, path);
-    if (S_ISDIR(status.st_mode)) refuse("cannot read ", path.string(), ": it is a folder, not a file");
-    if (!S_ISREG(status.st_mode)) refuse("cannot read ", path.string(), ": it is not a regular file");
+    if (file.get() < 0 || ::fstat(file.get(), &status) != 0) reject_for(errno, path);
+    if (S_ISDIR(status.st_mode)) reject("cannot read ", path.string(), ": it is a folder, not a file");
+    if (!S_ISREG(status.st_mode)) reject("cannot read ", path.string(), ": it is not a regular file");
     if (status.st_size == 0) return;
 
     const auto size = static_cast<std::size_t>(status.st_size);
     void* memory = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
-    if (memory == MAP_FAILED) refuse_for(errno, path);
+    if (memory == MAP_FAILED) reject_for(errno, path);
     bytes_ = {static_cast<const std::byte*>(memory), size};
     if (is_git_lfs_pointer(bytes_)) {
       unmap();
-      refuse(path.string(), " is a Git LFS pointer and not the file itself; run git lfs pull in its folder");
+      reject(path.string(), " is a Git LFS pointer and not the file itself; run git lfs pull in its folder");
     }
   }
 
@@ -60,19 +60,19 @@ class MappedFile {
     if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
   }
 
-  [[noreturn]] static void refuse_for(int error, const std::filesystem::path& path) {
-    if (error == ENOENT) refuse_dangling_link(path);
-    refuse("cannot read ", path.string(), ": ", std::generic_category().message(error));
+  [[noreturn]] static void reject_for(int error, const std::filesystem::path& path) {
+    if (error == ENOENT) reject_dangling_link(path);
+    reject("cannot read ", path.string(), ": ", std::generic_category().message(error));
   }
 
   /// Returns if no part of the path is a link to what does not exist.
-  static void refuse_dangling_link(const std::filesystem::path& path) {
+  static void reject_dangling_link(const std::filesystem::path& path) {
     std::error_code ignored;
     std::filesystem::path part;
     for (const std::filesystem::path& name : path) {
       part /= name;
       if (std::filesystem::is_symlink(part, ignored) && !std::filesystem::exists(part, ignored))
-        refuse("cannot read ", path.string(), ": ", part == path ? "it" : part.string(), " is a link to ",
+        reject("cannot read ", path.string(), ": ", part == path ? "it" : part.string(), " is a link to ",
                std::filesystem::read_symlink(part, ignored).string(), ", which is not there");
     }
   }

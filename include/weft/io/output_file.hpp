@@ -19,21 +19,21 @@
 
 namespace weft {
 
-/// Construct it before the work and commit after: a path that cannot be written is refused while that
+/// Construct it before the work and commit after: a path that cannot be written is rejected while that
 /// costs nothing. Until `commit` succeeds, a file that is already there stays as it is.
 class OutputFile {
  public:
-  /// Refused unless a file can be created beside `path` and take its place. Symbolic links are followed to
-  /// the last target, which need not exist.
+  /// Throws InvalidArgument unless a file can be created beside `path` and take its place. Symbolic links are
+  /// followed to the last target, which need not exist.
   explicit OutputFile(const std::filesystem::path& path) : path_(path) {
-    if (path.empty()) refuse("the name of the file to write is empty; give one, such as picture.png");
-    refuse_unless_regular(path);
+    if (path.empty()) reject("the name of the file to write is empty; give one, such as image.png");
+    reject_unless_regular(path);
     follow_links();
-    refuse_unless_replaceable();
+    reject_unless_replaceable();
     try {
       Partial proof(path_);
     } catch (const std::system_error& error) {
-      refuse(error.what());
+      reject(error.what());
     }
   }
 
@@ -102,31 +102,31 @@ class OutputFile {
     for (int links = 0; std::filesystem::is_symlink(path_, error); ++links) {
       const std::filesystem::path target = std::filesystem::read_symlink(path_, error);
       if (links == most_links) error = std::make_error_code(std::errc::too_many_symbolic_link_levels);
-      if (error) refuse("cannot write ", named, ": ", error.message());
+      if (error) reject("cannot write ", named, ": ", error.message());
       path_ = path_.parent_path() / target;
     }
   }
 
-  static void refuse_unless_regular(const std::filesystem::path& path) {
+  static void reject_unless_regular(const std::filesystem::path& path) {
     std::error_code ignored;
     const auto status = std::filesystem::status(path, ignored);
     if (std::filesystem::is_directory(status))
-      refuse("cannot write ", path.string(), ": it is a folder; name a file in it, such as ",
-             (path / "picture.png").string());
+      reject("cannot write ", path.string(), ": it is a folder; name a file in it, such as ",
+             (path / "image.png").string());
     if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
-      refuse("cannot write ", path.string(), ": it is not a regular file; name a file in a folder");
+      reject("cannot write ", path.string(), ": it is not a regular file; name a file in a folder");
   }
 
-  void refuse_unless_replaceable() const {
+  void reject_unless_replaceable() const {
     std::error_code error;
     const auto folder = path_.has_parent_path() ? path_.parent_path() : std::filesystem::path(".");
     const bool has_folder = std::filesystem::is_directory(folder, error);
     if (error && error != std::errc::no_such_file_or_directory)
-      refuse("cannot write ", path_.string(), ": ", error.message());
+      reject("cannot write ", path_.string(), ": ", error.message());
     if (!has_folder)
-      refuse("cannot write ", path_.string(), ": there is no folder ", folder.string(), "; create it first");
+      reject("cannot write ", path_.string(), ": there is no folder ", folder.string(), "; create it first");
     if (::access(path_.c_str(), F_OK) == 0 && ::access(path_.c_str(), W_OK) != 0)
-      refuse("cannot write ", path_.string(), ": the file is read-only; make it writable or name another");
+      reject("cannot write ", path_.string(), ": the file is read-only; make it writable or name another");
   }
 
   std::filesystem::path path_;

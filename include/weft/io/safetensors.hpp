@@ -39,7 +39,7 @@ class SafeTensors {
   struct Entry : StoredNumbers {
     Shape shape;
 
-    /// As float32. Refused if its dtype is not readable.
+    /// As float32. Throws InvalidArgument if its dtype is not readable.
     Tensor tensor() const {
       Tensor out(shape);
       check_readable(dtype, "a tensor");
@@ -51,12 +51,13 @@ class SafeTensors {
   using Entries = std::map<std::string, Entry, std::less<>>;
   using Metadata = std::map<std::string, std::string, std::less<>>;
 
-  /// Maps the file, for as long as this object lives. Refused if it breaks the format in any way.
+  /// Maps the file, for as long as this object lives. Throws InvalidArgument if it breaks the format in any
+  /// way.
   explicit SafeTensors(const std::filesystem::path& path) : name_(path.string()), file_(path) {
     read(file_->bytes());
   }
 
-  /// Over `bytes`, which must outlive this object; `name` stands for the file in refusals.
+  /// Over `bytes`, which must outlive this object; `name` stands for the file in rejections.
   static SafeTensors parse(std::span<const std::byte> bytes, std::string name) {
     SafeTensors out(std::move(name), std::nullopt);
     out.read(bytes);
@@ -73,14 +74,14 @@ class SafeTensors {
     return at == entries_.end() ? nullptr : &at->second;
   }
 
-  /// As float32. Refused if there is no such tensor or its dtype is not readable.
+  /// As float32. Throws InvalidArgument if there is no such tensor or its dtype is not readable.
   Tensor tensor(std::string_view name) const { return converted(name, present(name)); }
 
-  /// The same; refused too if its shape is another.
+  /// The same; rejected too if its shape is another.
   Tensor tensor(std::string_view name, const Shape& shape) const {
     const Entry& entry = present(name);
     if (entry.shape != shape)
-      refuse(name_, ": tensor ", name, " is ", to_string(entry.shape), " and should be ", to_string(shape));
+      reject(name_, ": tensor ", name, " is ", to_string(entry.shape), " and should be ", to_string(shape));
     return converted(name, entry);
   }
 
@@ -90,7 +91,7 @@ class SafeTensors {
 
   const Entry& present(std::string_view tensor) const {
     const Entry* entry = find(tensor);
-    if (!entry) refuse(name_, " has no tensor ", tensor, "; it has ", first_few(keys_of(entries_)));
+    if (!entry) reject(name_, " has no tensor ", tensor, "; it has ", first_few(keys_of(entries_)));
     return *entry;
   }
 
@@ -102,7 +103,7 @@ class SafeTensors {
   void read(std::span<const std::byte> bytes) {
     const std::string_view header = header_of(bytes);
     const auto data = bytes.subspan(sizeof(std::uint64_t) + header.size());
-    if (!header.starts_with('{')) refuse("the header of ", name_, " is not a JSON object");
+    if (!header.starts_with('{')) reject("the header of ", name_, " is not a JSON object");
     const JsonValue object = json_object(header, "the header of " + name_);
     for (const auto& [key, index] : object.members) {
       const JsonValue& value = object.items[index];
@@ -112,35 +113,35 @@ class SafeTensors {
         entries_.emplace(key, entry_in(value, data, name_ + ": tensor " + key));
       }
     }
-    refuse_gaps(data);
+    reject_gaps(data);
   }
 
   std::string_view header_of(std::span<const std::byte> bytes) const {
     constexpr std::uint64_t longest = 100'000'000;
     std::uint64_t length = 0;
     if (bytes.size() < sizeof length)
-      refuse(name_, " is ", bytes.size(), " bytes long, and a safetensors file has at least ", sizeof length);
+      reject(name_, " is ", bytes.size(), " bytes long, and a safetensors file has at least ", sizeof length);
     std::memcpy(&length, bytes.data(), sizeof length);
     const auto rest = bytes.subspan(sizeof length);
     if (length > longest) {
       if (const auto format = foreign_format(bytes))
-        refuse(name_, " is ", format->name, " and no safetensors file; ", format->remedy);
-      refuse(name_, " announces a header of ", length, " bytes, and at most ", longest, " are allowed");
+        reject(name_, " is ", format->name, " and no safetensors file; ", format->remedy);
+      reject(name_, " announces a header of ", length, " bytes, and at most ", longest, " are allowed");
     }
     if (length > rest.size())
-      refuse(name_, " is truncated: it announces a header of ", length, " bytes and ", rest.size(),
+      reject(name_, " is truncated: it announces a header of ", length, " bytes and ", rest.size(),
              " follow");
     return {reinterpret_cast<const char*>(rest.data()), static_cast<std::size_t>(length)};
   }
 
   Metadata metadata_in(const JsonValue& object) const {
     if (!object.is(JsonKind::object))
-      refuse(name_, ": __metadata__ is ", found(object), " and must be an object");
+      reject(name_, ": __metadata__ is ", found(object), " and must be an object");
     Metadata metadata;
     for (const auto& [key, index] : object.members) {
       const JsonValue& value = object.items[index];
       if (!value.is(JsonKind::string))
-        refuse(name_, ": ", key, " in __metadata__ is ", found(value), " and must be a string");
+        reject(name_, ": ", key, " in __metadata__ is ", found(value), " and must be a string");
       metadata.emplace(key, value.text);
     }
     return metadata;
@@ -148,25 +149,25 @@ class SafeTensors {
 
   /// `where` names file and tensor.
   static Entry entry_in(const JsonValue& object, std::span<const std::byte> data, const std::string& where) {
-    if (!object.is(JsonKind::object)) refuse(where, " is ", found(object), " and must be an object");
+    if (!object.is(JsonKind::object)) reject(where, " is ", found(object), " and must be an object");
     const Dtype dtype = dtype_in(object, where);
     Shape shape = whole_numbers(object, "shape", where);
     const Shape offsets = whole_numbers(object, "data_offsets", where);
     if (offsets.size() != 2)
-      refuse(where, " has ", offsets.size(), " data_offsets and must have 2, begin and end");
+      reject(where, " has ", offsets.size(), " data_offsets and must have 2, begin and end");
     const auto begin = static_cast<std::uint64_t>(offsets[0]), end = static_cast<std::uint64_t>(offsets[1]);
-    if (begin > end) refuse(where, " begins at byte ", begin, " and ends before that, at ", end);
-    if (end > data.size()) refuse(where, " ends at byte ", end, ", and the data end at ", data.size());
+    if (begin > end) reject(where, " begins at byte ", begin, " and ends before that, at ", end);
+    if (end > data.size()) reject(where, " ends at byte ", end, ", and the data end at ", data.size());
     const auto needed = bytes_of(shape, dtype, where);
     if (end - begin != needed)
-      refuse(where, " has ", end - begin, " bytes, and ", to_string(shape), " of ", name_of(dtype), " needs ",
+      reject(where, " has ", end - begin, " bytes, and ", to_string(shape), " of ", name_of(dtype), " needs ",
              needed);
     return {{dtype, data.subspan(begin, end - begin)}, std::move(shape)};
   }
 
   static const JsonValue& field(const JsonValue& object, std::string_view key, const std::string& where) {
     const JsonValue* value = object.find(key);
-    if (!value) refuse(where, " has no ", key);
+    if (!value) reject(where, " has no ", key);
     return *value;
   }
 
@@ -177,17 +178,17 @@ class SafeTensors {
       if (value.is(JsonKind::string) && value.text == traits.name) return traits.dtype;
       known.emplace_back(traits.name);
     }
-    refuse(where, " has dtype ", found(value), "; safetensors have ", listed(known));
+    reject(where, " has dtype ", found(value), "; safetensors have ", listed(known));
   }
 
   static Shape whole_numbers(const JsonValue& object, std::string_view key, const std::string& where) {
     const JsonValue& values = field(object, key, where);
     if (!values.is(JsonKind::array))
-      refuse(where, " has ", key, " that is ", found(values), " and must be an array");
+      reject(where, " has ", key, " that is ", found(values), " and must be an array");
     Shape numbers;
     for (const JsonValue& value : values.items) {
       if (!value.is(JsonKind::natural) || !std::in_range<Index>(value.natural))
-        refuse(where, " has ", found(value), " in its ", key,
+        reject(where, " has ", found(value), " in its ", key,
                ", and only whole numbers of 63 bits are allowed");
       numbers.push_back(static_cast<Index>(value.natural));
     }
@@ -198,17 +199,17 @@ class SafeTensors {
     auto bits = static_cast<Index>(bits_of(dtype));
     for (const Index extent : shape) {
       if (extent > 0 && bits > std::numeric_limits<Index>::max() / extent)
-        refuse(where, " has shape ", to_string(shape), ", too large for any memory");
+        reject(where, " has shape ", to_string(shape), ", too large for any memory");
       bits *= extent;
     }
     if (bits % 8 != 0)
-      refuse(where, " has shape ", to_string(shape), ", which is no whole number of bytes of ",
+      reject(where, " has shape ", to_string(shape), ", which is no whole number of bytes of ",
              name_of(dtype));
     return static_cast<std::uint64_t>(bits / 8);
   }
 
   /// Tensors may neither overlap nor leave bytes that are nobody's.
-  void refuse_gaps(std::span<const std::byte> data) const {
+  void reject_gaps(std::span<const std::byte> data) const {
     struct Placed {
       std::size_t begin, end;
       const std::string* name;
@@ -223,13 +224,13 @@ class SafeTensors {
     });
     Placed last{0, 0, nullptr};
     for (const Placed& next : placed) {
-      if (next.begin < last.end) refuse(name_, ": tensors ", *last.name, " and ", *next.name, " overlap");
+      if (next.begin < last.end) reject(name_, ": tensors ", *last.name, " and ", *next.name, " overlap");
       if (next.begin > last.end)
-        refuse(name_, ": bytes ", last.end, " to ", next.begin, " of the data are no tensor's");
+        reject(name_, ": bytes ", last.end, " to ", next.begin, " of the data are no tensor's");
       last = next;
     }
     if (last.end != data.size())
-      refuse(name_, ": bytes ", last.end, " to ", data.size(), " of the data are no tensor's");
+      reject(name_, ": bytes ", last.end, " to ", data.size(), " of the data are no tensor's");
   }
 
   std::string name_;

@@ -21,10 +21,10 @@ namespace weft {
 
 namespace detail {
 
-/// A JSON string; refused if `text` is not UTF-8.
+/// A JSON string; rejected if `text` is not UTF-8.
 inline std::string utf8_string(std::string_view text) {
   std::optional<std::string> string = json_string(text);
-  if (!string) refuse("the names of tensors and the metadata of safetensors must be UTF-8");
+  if (!string) reject("the names of tensors and the metadata of safetensors must be UTF-8");
   return *std::move(string);
 }
 
@@ -45,8 +45,8 @@ inline std::string entry_text(const Shape& shape, std::uint64_t begin, std::uint
 
 }  // namespace detail
 
-/// The bytes of a file of float32 tensors: the same tensors, the same bytes. Refused if a name is taken
-/// by the format or is not UTF-8, or if a tensor has not as many numbers as its shape.
+/// The bytes of a file of float32 tensors: the same tensors, the same bytes. Throws InvalidArgument if a name
+/// is taken by the format or is not UTF-8, or if a tensor has not as many numbers as its shape.
 inline std::vector<std::byte> to_safetensors(const std::map<std::string, Tensor>& tensors,
                                              const std::map<std::string, std::string>& metadata = {}) {
   static_assert(std::endian::native == std::endian::little, "safetensors are little-endian");
@@ -60,9 +60,9 @@ inline std::vector<std::byte> to_safetensors(const std::map<std::string, Tensor>
   std::uint64_t end = 0;
   for (const auto& [name, tensor] : tensors) {
     if (name == reserved)
-      refuse("a tensor cannot be called ", reserved, ": safetensors keep that name for themselves");
+      reject("a tensor cannot be called ", reserved, ": safetensors keep that name for themselves");
     if (element_count(tensor.shape) != tensor.size())
-      refuse("tensor ", name, " has ", tensor.size(), " numbers and the shape ", to_string(tensor.shape));
+      reject("tensor ", name, " has ", tensor.size(), " numbers and the shape ", to_string(tensor.shape));
     const auto begin = end;
     end += std::as_bytes(std::span(tensor.data)).size();
     members.emplace(name, detail::entry_text(tensor.shape, begin, end));

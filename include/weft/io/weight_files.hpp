@@ -25,7 +25,7 @@ namespace weft {
 class WeightFiles {
  public:
   /// Opens `folder`/`stem`.safetensors, or every shard that `folder`/`stem`.safetensors.index.json names.
-  /// Refused if both or neither are there, or if index and shards differ about any tensor.
+  /// Throws InvalidArgument if both or neither are there, or if index and shards differ about any tensor.
   explicit WeightFiles(const std::filesystem::path& folder,
                        const std::string& stem = "diffusion_pytorch_model")
       : folder_(folder) {
@@ -33,14 +33,14 @@ class WeightFiles {
     name.is_index ? open_shards(name.path) : open_single(name.path);
   }
 
-  /// Refused if there is no such tensor, its shape is another or its dtype is not readable. Valid as long as
-  /// this object.
+  /// Throws InvalidArgument if there is no such tensor, its shape is another or its dtype is not readable.
+  /// Valid as long as this object.
   const SafeTensors::Entry& get(const std::string& name, const Shape& shape) const {
     const auto at = entries_.find(name);
     if (at == entries_.end())
-      refuse(folder_.string(), " has no tensor ", name, "; it has ", first_few(names()));
+      reject(folder_.string(), " has no tensor ", name, "; it has ", first_few(names()));
     if (at->second->shape != shape)
-      refuse(folder_.string(), ": tensor ", misshapen(name, at->second->shape, shape));
+      reject(folder_.string(), ": tensor ", misshapen(name, at->second->shape, shape));
     check_readable(at->second->dtype, sentence(folder_.string(), ": tensor ", name));
     return *at->second;
   }
@@ -65,7 +65,8 @@ class WeightFiles {
   /// Sorted.
   std::vector<std::string> names() const { return keys_of(entries_); }
 
-  /// Refused, naming what is missing, surplus and misshapen, unless the tensors are exactly these.
+  /// Throws InvalidArgument, naming what is missing, surplus and misshapen, unless the tensors are exactly
+  /// these.
   void expect(const std::map<std::string, Shape>& expected) const {
     std::vector<std::string> missing, surplus, wrong;
     for (const auto& [name, shape] : expected) {
@@ -90,7 +91,7 @@ class WeightFiles {
     add(missing, "missing");
     add(surplus, "surplus");
     add(wrong, "misshapen");
-    if (!faults.empty()) refuse(folder_.string(), ": ", faults);
+    if (!faults.empty()) reject(folder_.string(), ": ", faults);
   }
 
  private:
@@ -109,16 +110,16 @@ class WeightFiles {
     for (const auto& [name, shard] : shard_of) {
       if (!files_.contains(shard)) open_shard(shard, index);
       const SafeTensors::Entry* entry = files_.at(shard).find(name);
-      if (!entry) refuse(index.name(), " places tensor ", name, " in ", shard, ", which does not hold it");
+      if (!entry) reject(index.name(), " places tensor ", name, " in ", shard, ", which does not hold it");
       entries_.emplace(name, entry);
     }
     for (const auto& [shard, file] : files_) {
       for (const auto& [name, entry] : file.entries()) {
         const auto at = shard_of.find(name);
         if (at == shard_of.end())
-          refuse(file.name(), " holds tensor ", name, ", which ", index.name(), " does not list");
+          reject(file.name(), " holds tensor ", name, ", which ", index.name(), " does not list");
         if (at->second != shard)
-          refuse(file.name(), " holds tensor ", name, ", which ", index.name(), " places in ", at->second);
+          reject(file.name(), " holds tensor ", name, ", which ", index.name(), " places in ", at->second);
       }
     }
   }
@@ -126,11 +127,11 @@ class WeightFiles {
   void open_shard(const std::string& shard, const Config& index) {
     const std::filesystem::path file(shard);
     if (file.filename() != file || shard.empty() || shard == "." || shard == "..")
-      refuse(index.name(), " names the shard ", shard,
+      reject(index.name(), " names the shard ", shard,
              "; a shard is a plain file name in the folder of the index");
     std::error_code ignored;
     if (!std::filesystem::exists(std::filesystem::symlink_status(folder_ / file, ignored)))
-      refuse(index.name(), " names the shard ", shard, ", which is not in ", folder_.string());
+      reject(index.name(), " names the shard ", shard, ", which is not in ", folder_.string());
     files_.emplace(shard, folder_ / file);
   }
 

@@ -44,41 +44,41 @@ struct WeightCandidates {
   }
 };
 
-/// Refused, with what to do about the files that are there instead.
-[[noreturn]] inline void refuse_other_names(const std::filesystem::path& folder, const std::string& single,
+/// Throws InvalidArgument, with what to do about the files that are there instead.
+[[noreturn]] inline void reject_other_names(const std::filesystem::path& folder, const std::string& single,
                                             const std::string& index) {
   const WeightCandidates there(folder);
   const std::string missing =
       folder.string() + " has neither " + single + " nor " + index + ", one of which is needed";
   const auto is_shard = [](const std::string& name) { return name.find("-of-") != name.npos; };
   if (!there.indices.empty())
-    refuse(missing, "; it has ", first_few(there.indices), ": copy the one to take to ", index);
+    reject(missing, "; it has ", first_few(there.indices), ": copy the one to take to ", index);
   if (std::ranges::any_of(there.files, is_shard))
-    refuse(missing, "; it has the shards ", first_few(there.files), ": add their index, ", index);
+    reject(missing, "; it has the shards ", first_few(there.files), ": add their index, ", index);
   if (!there.files.empty())
-    refuse(missing, "; it has ", first_few(there.files), ": rename the one to take to ", single);
+    reject(missing, "; it has ", first_few(there.files), ": rename the one to take to ", single);
   if (!there.foreign.empty())
-    refuse(missing, "; it has ", first_few(there.foreign),
+    reject(missing, "; it has ", first_few(there.foreign),
            ", which is not read: save the weights with safe_serialization=True of diffusers");
-  refuse(missing);
+  reject(missing);
 }
 
 }  // namespace detail
 
 /// `folder`/`stem`.safetensors or `folder`/`stem`.safetensors.index.json; a link counts wherever it leads.
-/// Refused if both or neither are there.
+/// Throws InvalidArgument if both or neither are there.
 inline WeightFileName weight_file_name(const std::filesystem::path& folder, const std::string& stem) {
   const std::string single = stem + ".safetensors", index = single + ".index.json";
   std::error_code ignored;
-  if (!std::filesystem::is_directory(folder, ignored)) refuse("there is no folder ", folder.string());
+  if (!std::filesystem::is_directory(folder, ignored)) reject("there is no folder ", folder.string());
   const auto has = [&folder, &ignored](const std::string& name) {
     return std::filesystem::exists(std::filesystem::symlink_status(folder / name, ignored));
   };
   const bool has_index = has(index);
   if (has_index && has(single))
-    refuse(folder.string(), " has both ", single, " and ", index,
+    reject(folder.string(), " has both ", single, " and ", index,
            ", and one of them is needed; move the one that is not to be read elsewhere");
-  if (!has_index && !has(single)) detail::refuse_other_names(folder, single, index);
+  if (!has_index && !has(single)) detail::reject_other_names(folder, single, index);
   return {folder / (has_index ? index : single), has_index};
 }
 

@@ -30,8 +30,8 @@ class WordTable {
   };
 
   /// Reads `folder`/vocab.txt, one word a line with the padding first and lines that end in LF or CRLF, and
-  /// `folder`/embeddings.safetensors: clip (V, D), t5 (V, D) and position (L, D). Refused if they do not fit
-  /// together.
+  /// `folder`/embeddings.safetensors: clip (V, D), t5 (V, D) and position (L, D). Throws InvalidArgument if
+  /// they do not fit together.
   explicit WordTable(const std::filesystem::path& folder) {
     read_vocabulary(folder / "vocab.txt");
     read_embeddings(folder / "embeddings.safetensors");
@@ -40,8 +40,8 @@ class WordTable {
   /// A word's id is its index; 0 is the padding.
   const std::vector<std::string>& vocabulary() const { return vocabulary_; }
 
-  /// Words are split at white space; what is left up to L is padding. Refused if a word is unknown or is the
-  /// padding, or if there are more than L.
+  /// Words are split at white space; what is left up to L is padding. Throws InvalidArgument if a word is
+  /// unknown or is the padding, or if there are more than L.
   States encode(std::string_view caption) const {
     const std::vector<Index> ids = ids_of(caption);
     Tensor mask({position_.shape[0]});
@@ -59,26 +59,26 @@ class WordTable {
       if (line.ends_with('\r')) line.remove_suffix(1);
       const auto id = static_cast<Index>(vocabulary_.size());
       if (line.empty() || line.find_first_of(" \t\v\f\r") != line.npos)
-        refuse(path.string(), ": line ", id + 1, " is not one word without white space");
+        reject(path.string(), ": line ", id + 1, " is not one word without white space");
       if (const auto [at, added] = ids_.emplace(line, id); !added)
-        refuse(path.string(), ": the word ", line, " is on lines ", at->second + 1, " and ", id + 1);
+        reject(path.string(), ": the word ", line, " is on lines ", at->second + 1, " and ", id + 1);
       vocabulary_.emplace_back(line);
     }
     if (vocabulary_.empty())
-      refuse(path.string(), " is empty; its first line is the padding, then follow the words");
+      reject(path.string(), " is empty; its first line is the padding, then follow the words");
   }
 
   void read_embeddings(const std::filesystem::path& path) {
     const SafeTensors file(path);
     position_ = file.tensor("position");
     if (position_.shape.size() != 2)
-      refuse(path.string(), ": tensor position is ", to_string(position_.shape),
+      reject(path.string(), ": tensor position is ", to_string(position_.shape),
              " and should be (length, features)");
     const Shape shape{static_cast<Index>(vocabulary_.size()), position_.shape[1]};
     const auto table = [&file, &shape, &path](const char* name) {
       Tensor words = file.tensor(name);
       if (words.shape != shape)
-        refuse(path.string(), ": tensor ", name, " is ", to_string(words.shape), " and should be ",
+        reject(path.string(), ": tensor ", name, " is ", to_string(words.shape), " and should be ",
                to_string(shape), ": the lines of vocab.txt by the features of position");
       return words;
     };
@@ -92,7 +92,7 @@ class WordTable {
     std::istringstream words{std::string(caption)};
     for (std::string word; words >> word;) ids.push_back(id_of(word));
     const auto longest = static_cast<std::size_t>(position_.shape[0]);
-    if (ids.size() > longest) refuse("the caption has ", ids.size(), " words, and at most ", longest, " fit");
+    if (ids.size() > longest) reject("the caption has ", ids.size(), " words, and at most ", longest, " fit");
     ids.resize(longest, 0);
     return ids;
   }
@@ -101,7 +101,7 @@ class WordTable {
     const auto at = ids_.find(word);
     if (at != ids_.end() && at->second != 0) return at->second;
     const std::vector<std::string> words(vocabulary_.begin() + 1, vocabulary_.end());
-    refuse("\"", word,
+    reject("\"", word,
            at == ids_.end() ? "\" is not a word of the model" : "\" is the padding and not a word",
            "; the words are ", listed(words));
   }

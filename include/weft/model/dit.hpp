@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "weft/backend/backend.hpp"
-#include "weft/core/picture.hpp"
+#include "weft/core/image.hpp"
 #include "weft/model/shape.hpp"
 #include "weft/policy/layout.hpp"
 
@@ -16,10 +16,10 @@ namespace weft {
 
 /// What of a job one rank evaluates.
 struct Share {
-  PictureShape picture;       // in channels of the state
+  ImageShape image;           // in channels of the state
   Rows rows;                  // which tokens, numbered
   std::vector<Range> blocks;  // which blocks
-  Index pictures = 0;         // how many pictures side by side
+  Index images = 0;           // how many images side by side
 };
 
 /// What a block may ask of the world: an archetype, against which models are checked.
@@ -32,7 +32,7 @@ struct AnyContext {
   Range rows() const;
   /// The denoising step, an index into the times given to `condition`.
   Step step() const;
-  /// Self-attention over the whole picture, wherever its tokens are: out (tokens, pictures, heads, head_dim).
+  /// Self-attention over the whole image, wherever its tokens are: out (tokens, images, heads, head_dim).
   void attend(const Heads<typename B::Element>& heads, const View<typename B::Element, 4>& out);
 };
 
@@ -113,7 +113,7 @@ concept HasDigest = requires(const M& m) {
 /// same: then what was recorded for one request serves the next of the same shape.
 ///
 /// It may offer std::uint64_t digest() too: a number that tells its settings and weights from others, the
-/// same on ranks that hold different blocks of one model. Engines of several ranks are refused where it
+/// same on ranks that hold different blocks of one model. Engines of several ranks are rejected where it
 /// differs. They compare prompts as well if Prompt is Digestible.
 template <class M>
 concept DiT = detail::ModelTypes<M> && Backend<typename M::Backend> && detail::HasShape<M> &&
@@ -132,7 +132,7 @@ constexpr bool explain_dit() {
       "weft: give the model a member Index scratch(Index rows) const, the elements of scratch memory that "
       "embed, a block or unembed takes at most");
   static_assert(HasCheck<M>,
-                "weft: give the model a member void check(const Prompt&) const, which refuses unfit prompts");
+                "weft: give the model a member void check(const Prompt&) const, which rejects unfit prompts");
   static_assert(
       HasCondition<M>,
       "weft: give the model a member Conditioning condition(Queue&, span<const Prompt>, const Tensor& "

@@ -38,8 +38,8 @@ class HunyuanDiT {
     load(WeightFiles(folder), blocks, others);
   }
 
-  /// Weights from any source. Refused, before any is read, if they are not those of the settings, or the
-  /// backend cannot run the model.
+  /// Weights from any source. Throws InvalidArgument, before any is read, if they are not those of the
+  /// settings, or the backend cannot run the model.
   template <WeightSource Source>
   HunyuanDiT(const HunyuanConfig& config, const Source& source, const std::vector<Range>& blocks = {},
              const Others& others = {})
@@ -69,13 +69,13 @@ class HunyuanDiT {
     conditioning.fill(queue, weights_, prompts, times);
   }
 
-  /// latents (tokens, pictures, features) → tokens (tokens, pictures, width).
+  /// latents (tokens, images, features) → tokens (tokens, images, width).
   void embed(auto& context, const Conditioning&, View<const Element, 3> latents,
              View<Element, 3> tokens) const {
     linear(context.queue(), rows_of(latents), weights_.embed, rows_of(tokens));
   }
 
-  /// x → out, both (tokens, pictures, width), which may be the same memory; skip likewise, or empty.
+  /// x → out, both (tokens, images, width), which may be the same memory; skip likewise, or empty.
   void block(Index i, auto& context, const Conditioning& conditioning, View<const Element, 3> x,
              View<const Element, 3> skip, View<Element, 3> out) const {
     const hunyuan::Block<Backend>& w = weights_.blocks[static_cast<std::size_t>(i)];
@@ -127,11 +127,11 @@ class HunyuanDiT {
     linear(queue, rows_of(hidden), w.down, rows_of(out), {Activation::none, rows_of(out)});
   }
 
-  /// tokens (tokens, pictures, width) → prediction (tokens, pictures, features): as many of the features as
+  /// tokens (tokens, images, width) → prediction (tokens, images, features): as many of the features as
   /// the prediction has room for, channel by channel.
   void unembed(auto& context, const Conditioning& conditioning, View<const Element, 3> tokens,
                View<float, 3> prediction) const {
-    const View<Element, 3> normed = context.scratch().take(tokens.extent);  // (tokens, pictures, width)
+    const View<Element, 3> normed = context.scratch().take(tokens.extent);  // (tokens, images, width)
     norm(context.queue(), tokens, {}, conditioning.last(context.step()), normed);
     linear(context.queue(), rows_of(normed), weights_.proj_out.slice({0, prediction.extent[2]}),
            rows_of(prediction));

@@ -1,10 +1,10 @@
-// Rotary positions of a picture's tokens, as diffusers gives them to HunyuanDiT.
+// Rotary positions of an image's tokens, as diffusers gives them to HunyuanDiT.
 #pragma once
 
 #include <cmath>
 #include <vector>
 
-#include "weft/core/picture.hpp"
+#include "weft/core/image.hpp"
 #include "weft/core/tensor.hpp"
 
 namespace weft {

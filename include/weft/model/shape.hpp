@@ -30,10 +30,10 @@ struct DitShape {
 
   friend constexpr bool operator==(const DitShape&, const DitShape&) = default;
 
-  /// Refused unless the numbers are those of a model that can be run.
+  /// Throws InvalidArgument unless the numbers are those of a model that can be run.
   void check() const {
     const auto need = [](const char* what, Index number) {
-      if (number < 1) refuse("the model's ", what, " is ", number, " and must be at least 1");
+      if (number < 1) reject("the model's ", what, " is ", number, " and must be at least 1");
     };
     need("number of blocks", blocks);
     need("width", width);
@@ -42,15 +42,15 @@ struct DitShape {
     need("patch", patch);
     need("number of channels", channels);
     if (width % heads != 0 || width / heads != head_dim)
-      refuse("the model's width is ", width, " and must be its ", heads, " heads of ", head_dim,
+      reject("the model's width is ", width, " and must be its ", heads, " heads of ", head_dim,
              " features each, which are ", heads * head_dim);
     if (out_channels < channels)
-      refuse("the model predicts ", out_channels, " channels and must predict at least the ", channels,
+      reject("the model predicts ", out_channels, " channels and must predict at least the ", channels,
              " of its state");
     if (placement == Placement::folded && blocks < 2)
-      refuse("the model's blocks are folded, and it has 1; fold 2 or more, or place them contiguously");
+      reject("the model's blocks are folded, and it has 1; fold 2 or more, or place them contiguously");
     const auto need_cost = [](const char* what, Index number) {
-      if (number < 0) refuse("the model's ", what, " is ", number, " and must not be negative");
+      if (number < 0) reject("the model's ", what, " is ", number, " and must not be negative");
     };
     need_cost("ffn", ffn);
     need_cost("text_length", text_length);

@@ -13,7 +13,7 @@
 
 namespace weft {
 
-/// Says what a tensor's numbers are, in a form that a backend's loader takes; refuses a model whose tensors
+/// Says what a tensor's numbers are, in a form that a backend's loader takes; rejects a model whose tensors
 /// it has not. WeightFiles is one. A source may also have std::uint64_t digest() const, which tells its
 /// contents from others.
 template <class S>

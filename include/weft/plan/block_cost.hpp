@@ -8,17 +8,17 @@
 
 namespace weft {
 
-/// What is to be painted, on how many GPUs.
+/// What is to be generated, on how many GPUs.
 struct PlanRequest {
   int gpus = 1;
-  Index tokens = 0;  // of a picture
+  Index tokens = 0;  // of an image
   Index prompts = 1;
   Index branches = 2;
   Index steps = 50;
   int warmup = 1;
   Index element_bytes = 2;
   Index operand_bytes = 0;  // of what linear layers of blocks read; 0: as many
-  bool exact = false;       // none but methods that give the picture of one rank
+  bool exact = false;       // none but methods that give the image of one rank
   bool thresholds = false;  // bounds estimates by a quantile, which takes memory
 };
 
@@ -47,8 +47,8 @@ struct CostModel {
   EngineTraits engine;
   Mesh mesh;
 
-  /// Pictures that a rank evaluates side by side.
-  constexpr Index pictures() const {
+  /// Images that a rank evaluates side by side.
+  constexpr Index images() const {
     return ceil_div(request.prompts, mesh.data) * ceil_div(request.branches, mesh.cfg);
   }
   constexpr Index heads() const { return ceil_div(model.heads, mesh.ulysses); }
@@ -57,13 +57,13 @@ struct CostModel {
 
   /// Bytes of so many tokens' activations, and of their keys or values for this rank's heads.
   constexpr double activations(Index tokens) const {
-    return static_cast<double>(tokens * pictures() * model.width * request.element_bytes);
+    return static_cast<double>(tokens * images() * model.width * request.element_bytes);
   }
   constexpr double head_bytes(Index tokens) const {
-    return static_cast<double>(tokens * pictures() * heads() * model.head_dim * request.element_bytes);
+    return static_cast<double>(tokens * images() * heads() * model.head_dim * request.element_bytes);
   }
 
-  /// A block on a unit of `tokens` of the picture.
+  /// A block on a unit of `tokens` of the image.
   constexpr BlockCost block(Index tokens, bool reads_skip) const {
     BlockCost cost;
     add_products(cost, tokens, reads_skip);
@@ -79,7 +79,7 @@ struct CostModel {
 
   /// The first and the last layer.
   constexpr double ends(Index tokens) const {
-    const Index n = rows(tokens) * pictures(), features = model.channels * model.patch * model.patch;
+    const Index n = rows(tokens) * images(), features = model.channels * model.patch * model.patch;
     return (product(n, model.width, features) + product(n, features, model.width) +
             rows_seconds(hardware.gpu, 2 * activations(rows(tokens)))) /
            engine.efficiency;
@@ -91,12 +91,12 @@ struct CostModel {
   }
 
   constexpr void add_products(BlockCost& cost, Index tokens, bool reads_skip) const {
-    const Index n = rows(tokens) * pictures(), c = model.width, ffn = model.ffn_width();
+    const Index n = rows(tokens) * images(), c = model.width, ffn = model.ffn_width();
     cost.products += product(n, 3 * c, c) + product(n, c, c);
     cost.products += product(n, ffn, c) + product(n, c, ffn);
     if (model.text_length > 0) cost.products += 2 * product(n, c, c);
     if (!engine.keeps_text && model.text_length > 0)
-      cost.products += product(model.text_length * pictures(), 2 * c, model.text_width);
+      cost.products += product(model.text_length * images(), 2 * c, model.text_width);
     if (reads_skip) cost.products += product(n, c, 2 * c);
     const Index residuals = model.text_length > 0 ? 3 : 2;
     cost.products +=
@@ -113,10 +113,10 @@ struct CostModel {
 
   constexpr void add_attention(BlockCost& cost, Index tokens) const {
     const Gpu& gpu = hardware.gpu;
-    const Index queries = ring_rows(tokens), here = heads() * pictures();
+    const Index queries = ring_rows(tokens), here = heads() * images();
     if (model.text_length > 0)
       cost.attention +=
-          attention_seconds(gpu, rows(tokens), model.text_length, model.heads * pictures(), model.head_dim);
+          attention_seconds(gpu, rows(tokens), model.text_length, model.heads * images(), model.head_dim);
     if (mesh.ring == 1) {
       cost.attention += attention_seconds(gpu, queries, request.tokens, here, model.head_dim);
       return;

@@ -19,7 +19,7 @@ struct EngineTraits {
   bool stores_heads = true;      // Ulysses' kernels store into other GPUs, where these figures are known
   int barriers_per_push = 2;     // of all that store: before, and after
   bool lands_messages = false;   // messages come into slots at their receiver, two for each sender
-  bool keeps_text = true;        // the text's keys and values are computed once a picture
+  bool keeps_text = true;        // the text's keys and values are computed once an image
   int extra_passes = 0;          // over a block's activations, by kernels that weft fuses into others
   int merge_passes = 7;          // of memory over attention's output, as long as a further part takes
   bool tries_products = true;    // algorithms of products are tried before the first step

@@ -1,4 +1,4 @@
-// A schedule as a picture: stages down, time across, a colour a patch.
+// A schedule as an image: stages down, time across, a colour a patch.
 #pragma once
 
 #include <algorithm>

@@ -62,7 +62,7 @@ inline std::string hardware_json(const Hardware& hardware) {
   return out + "\n}\n";
 }
 
-/// Refused if a number is missing that must be known, or one is not above 0.
+/// Throws InvalidArgument if a number is missing that must be known, or one is not above 0.
 inline Hardware hardware_in(const Config& config) {
   Hardware hardware;
   detail::for_each_number(hardware, [&config](const std::string& key, auto& value, bool is_optional) {
@@ -70,7 +70,7 @@ inline Hardware hardware_in(const Config& config) {
     if (is_optional && !config.has(key)) return;
     value = config.required<Number>(key);
     if constexpr (!std::is_same_v<Number, bool>)
-      if (!(value > 0)) refuse(config.name(), ": ", key, " is ", value, " and must be above 0");
+      if (!(value > 0)) reject(config.name(), ": ", key, " is ", value, " and must be above 0");
   });
   hardware.tiers.back().gpus = all_gpus;
   return hardware;

@@ -44,7 +44,7 @@ constexpr double product_seconds(const Gpu& gpu, Index m, Index n, Index k, Inde
   return gpu.launch + std::max(best, bytes / gpu.memory_rate);
 }
 
-/// Attention of `queries` tokens over `keys`, for each of `heads` (of all pictures): blocks of 128 or 192
+/// Attention of `queries` tokens over `keys`, for each of `heads` (of all images): blocks of 128 or 192
 /// queries take 128 keys at a time. The matrix units take heads in eights, and in sixteens for the logits.
 constexpr double attention_seconds(const Gpu& gpu, Index queries, Index keys, Index heads, Index head_dim) {
   if (queries == 0 || heads == 0) return 0;

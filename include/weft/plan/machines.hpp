@@ -80,7 +80,7 @@ inline constexpr std::array nvlink3{Tier{8, 240 * gb, 8 * us}, Tier{8, 240 * gb,
 /// 18 links a GPU (H100 data sheet: 900 GB/s both ways). Hosts: a card of 400 Gb/s a GPU, as a DGX H100 has.
 inline constexpr std::array nvlink4{Tier{8, 370 * gb, 8 * us}, Tier{8, 370 * gb, 8 * us},
                                     Tier{all_gpus, 48 * gb, 20 * us}};
-/// The same links between H200s of one host, as `hunyuan_dit plan --calibrate` measured them on 2026-11-26:
+/// The same links between H200s of one host, as `weft plan --calibrate` measured them on 2026-11-26:
 /// copies of one GPU to another, stores of kernels, and messages of processes over NCCL (both ways at once,
 /// with their waiting). A barrier takes 2.0 us where ranks come to it together; in a step they do not, and
 /// what Ulysses' steps on two and four GPUs take beyond those of the guidance split (tests/plan, the same
@@ -125,14 +125,14 @@ inline constexpr std::array machines{
     Machine{"host", {gpus::host_core, links::memory}},
 };
 
-/// Refused, with the names that there are, if there is no such machine.
+/// Throws InvalidArgument, with the names that there are, if there is no such machine.
 inline const Hardware& machine_named(std::string_view name) {
   std::vector<std::string> names;
   for (const Machine& machine : machines) {
     if (machine.name == name) return machine.hardware;
     names.emplace_back(machine.name);
   }
-  refuse("there is no hardware ", name, "; there are ", listed(names),
+  reject("there is no hardware ", name, "; there are ", listed(names),
          ", or a file that hardware_json wrote");
 }
 

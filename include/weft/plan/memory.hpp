@@ -61,14 +61,14 @@ inline double activation_bytes(const CostModel& cost, Index layers, Index kept) 
   const Index features = model.channels * model.patch * model.patch;
   const Index prompts = ceil_div(cost.request.prompts, cost.mesh.data);
   double bytes = cost.activations(rows) * static_cast<double>(1 + kept) + ScratchLimits::padding;
-  bytes += static_cast<double>(rows * cost.pictures() * (scratch + features) * cost.request.element_bytes);
+  bytes += static_cast<double>(rows * cost.images() * (scratch + features) * cost.request.element_bytes);
   if (cost.mesh.ulysses > 1) bytes += 2 * cost.head_bytes(ring_rows);
-  Index floats = rows * features * (cost.pictures() + (3 + cost.request.branches) * prompts);
+  Index floats = rows * features * (cost.images() + (3 + cost.request.branches) * prompts);
   if (cost.request.thresholds)  // magnitudes, and counts of their digits in float64
     floats += (rows * features + 2 * QuantileSearch::statistics * QuantileSearch::digits) * prompts;
-  floats += 2 * rows * model.head_dim;                                          // rotation
-  floats += (layers + 2) * cost.request.steps * cost.pictures() * model.width;  // modulation
-  if (cost.mesh.ring > 1) floats += ring_rows * cost.pictures() * cost.heads();
+  floats += 2 * rows * model.head_dim;                                        // rotation
+  floats += (layers + 2) * cost.request.steps * cost.images() * model.width;  // modulation
+  if (cost.mesh.ring > 1) floats += ring_rows * cost.images() * cost.heads();
   return bytes + 4.0 * static_cast<double>(floats);
 }
 
@@ -82,7 +82,7 @@ inline double message_bytes(const CostModel& cost) {
   if (mesh.ring > 1)
     bytes += (mesh.copies_ring_cache() ? mesh.ring - 1 : 1) * 2 * cost.head_bytes(cost.ring_rows(tokens));
   if (mesh.pipe > 1) bytes += std::min(mesh.pipe - 1, 2) * cost.activations(cost.rows(tokens));
-  bytes += 4.0 * static_cast<double>((mesh.cfg - 1) * cost.rows(tokens) * cost.pictures() * features);
+  bytes += 4.0 * static_cast<double>((mesh.cfg - 1) * cost.rows(tokens) * cost.images() * features);
   return 2 * bytes;
 }
 
@@ -90,7 +90,7 @@ inline double message_bytes(const CostModel& cost) {
 inline double trial_bytes(const CostModel& cost) {
   constexpr double workspaces = 2 * 67108864.0;
   const Index c = cost.model.width, wide = std::max(3 * c, cost.model.ffn_width());
-  const Index rows = cost.rows(cost.request.tokens) * cost.pictures();
+  const Index rows = cost.rows(cost.request.tokens) * cost.images();
   return workspaces + static_cast<double>(rows * (c + 3 * wide) * cost.request.element_bytes);
 }
 

@@ -1,4 +1,4 @@
-// Planner: the meshes that a model, its hardware and a picture allow, the fastest first.
+// Planner: the meshes that a model, its hardware and an image allow, the fastest first.
 #pragma once
 
 #include <algorithm>
@@ -145,12 +145,12 @@ inline std::vector<Mesh> candidate_meshes(const DitShape& model, const PlanReque
   return out;
 }
 
-/// What the meshes cost on `request.gpus` GPUs; refused if that has none, or there is nothing to do.
+/// What the meshes cost on `request.gpus` GPUs; rejected if that has none, or there is nothing to do.
 inline Plan plan_among(const std::vector<Mesh>& meshes, const DitShape& model, const Hardware& hardware,
                        const PlanRequest& request, const EngineTraits& engine = {}) {
-  if (request.gpus < 1) refuse("the plan is for ", request.gpus, " GPUs and needs at least 1");
-  if (request.tokens < 1) refuse("the picture has ", request.tokens, " tokens and needs at least 1");
-  if (request.steps < 1) refuse("the plan is for ", request.steps, " steps and needs at least 1");
+  if (request.gpus < 1) reject("the plan is for ", request.gpus, " GPUs and needs at least 1");
+  if (request.tokens < 1) reject("the image has ", request.tokens, " tokens and needs at least 1");
+  if (request.steps < 1) reject("the plan is for ", request.steps, " steps and needs at least 1");
   const Demand demand{request.prompts, request.branches, request.tokens, request.steps};
   Plan out{
       .single = predict({model, hardware, request, engine, {.warmup = 0}}), .ranking = {}, .rejected = {}};
@@ -173,7 +173,7 @@ inline Plan plan_among(const std::vector<Mesh>& meshes, const DitShape& model, c
   return out;
 }
 
-/// Needs no GPU. `request.gpus` of them are used, and refused are requests that no mesh can serve.
+/// Needs no GPU. `request.gpus` of them are used, and rejected are requests that no mesh can serve.
 inline Plan plan(const DitShape& model, const Hardware& hardware, const PlanRequest& request,
                  const EngineTraits& engine = {}) {
   return plan_among(candidate_meshes(model, request), model, hardware, request, engine);

@@ -26,7 +26,7 @@ struct CfgParallel : detail::Ordered<Axis::cfg, Inner> {
       if (group_.size() == 1) return;
       const Index features = job.model.channels * job.model.patch * job.model.patch;
       reserve(group_, others(group_),
-              this->tokens() * job.pictures * features * static_cast<Index>(sizeof(float)));
+              this->tokens() * job.images * features * static_cast<Index>(sizeof(float)));
     }
 
     static Range branches(const Mesh& mesh, int rank, Index count) {

@@ -15,7 +15,7 @@ namespace weft {
 struct Demand {
   Index prompts = 1;
   Index branches = 2;  // of guidance; 1 without
-  Index tokens = 0;    // of a picture
+  Index tokens = 0;    // of an image
   Index steps = 1;
 };
 
@@ -108,10 +108,10 @@ inline std::string to_string(const MeshFault& fault) {
       return sentence(mesh, ", and the model has ", fault.limit, " heads; use ulysses ", fault.limit,
                       " or fewer, and ring for the rest");
     case MeshFault::patches_few:
-      return sentence("the picture is cut into ", fault.value, " patches, and ", fault.limit,
+      return sentence("the image is cut into ", fault.value, " patches, and ", fault.limit,
                       " stages need as many or more; use ", fault.limit, " patches");
     case MeshFault::patches_many:
-      return sentence("the picture is cut into ", fault.value, " patches, and it has ", fault.limit,
+      return sentence("the image is cut into ", fault.value, " patches, and it has ", fault.limit,
                       " tokens; use that many patches or fewer");
     case MeshFault::warmup:
       return sentence("there are ", fault.value,

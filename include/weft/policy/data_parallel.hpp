@@ -1,4 +1,4 @@
-// DataParallel: ranks paint different prompts.
+// DataParallel: ranks generate different prompts.
 #pragma once
 
 #include "weft/policy/local.hpp"

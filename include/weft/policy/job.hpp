@@ -9,15 +9,15 @@ namespace weft {
 struct Job {
   DitShape model;
   Layout layout;
-  Index pictures = 0;  // that this rank evaluates: branches × prompts
-  Index layers = 0;    // blocks that this rank runs
+  Index images = 0;  // that this rank evaluates: branches × prompts
+  Index layers = 0;  // blocks that this rank runs
   Index steps = 0;
   Index warmup = 0;
 
   friend bool operator==(const Job&, const Job&) = default;
 };
 
-/// A part of the work of one step: some patches of the picture, all of them during warm-up.
+/// A part of the work of one step: some patches of the image, all of them during warm-up.
 struct Unit {
   Index step = 0;
   Range patches;

@@ -19,18 +19,18 @@ class KeyValues {
   explicit KeyValues(Rows rows) : rows_(std::move(rows)) {}
 
   /// Room for `layers` blocks; more layers than that share the last one's.
-  KeyValues(typename Backend::Queue& queue, Rows rows, Index layers, Index pictures, Index heads,
+  KeyValues(typename Backend::Queue& queue, Rows rows, Index layers, Index images, Index heads,
             Index head_dim)
       : rows_(std::move(rows)),
-        extents_{rows_.size(), pictures, heads, head_dim},
+        extents_{rows_.size(), images, heads, head_dim},
         layers_(layers),
-        layer_size_(rows_.size() * pictures * heads * head_dim),
+        layer_size_(rows_.size() * images * heads * head_dim),
         keys_(queue, layers * layer_size_),
         values_(queue, layers * layer_size_) {}
 
   bool has_room() const { return layers_ > 0; }
 
-  /// The keys and values of all layers from now on: (rows, pictures, heads, head_dim).
+  /// The keys and values of all layers from now on: (rows, images, heads, head_dim).
   void hold(const View<Element, 4>& keys, const View<Element, 4>& values) {
     held_keys_ = keys, held_values_ = values;
   }
@@ -40,10 +40,10 @@ class KeyValues {
 
   View<Element, 4> keys(Index layer) const {
     return has_room() ? of_layer(keys_, layer) : held_keys_;
-  }  // (rows, pictures, heads, head_dim)
+  }  // (rows, images, heads, head_dim)
   View<Element, 4> values(Index layer) const {
     return has_room() ? of_layer(values_, layer) : held_values_;
-  }  // (rows, pictures, heads, head_dim)
+  }  // (rows, images, heads, head_dim)
 
  private:
   using Buffer = typename Backend::template Buffer<Element>;

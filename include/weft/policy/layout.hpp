@@ -1,4 +1,4 @@
-// Layout: which tokens of a picture a rank holds. The same map serves warm-up and patches, so that a cache of
+// Layout: which tokens of an image a rank holds. The same map serves warm-up and patches, so that a cache of
 // keys and values has one layout for life.
 #pragma once
 
@@ -36,7 +36,7 @@ class Rows {
   std::vector<Index> first_{0};
 };
 
-/// A picture's tokens, row-major, are cut into patches, each patch into ring slices, each of those into
+/// An image's tokens, row-major, are cut into patches, each patch into ring slices, each of those into
 /// ulysses slices: uneven where they must be, empty where there are too few.
 struct Layout {
   Index tokens = 0;
@@ -48,7 +48,7 @@ struct Layout {
   constexpr Range ring_slice(Index m, int r) const { return split(patch(m), ring, r); }
   constexpr Range slice(Index m, int r, int u) const { return split(ring_slice(m, r), ulysses, u); }
 
-  Rows of_picture() const {
+  Rows of_image() const {
     return gathered([this](Index m) { return patch(m); });
   }
   Rows of_ring(int r) const {

@@ -30,7 +30,7 @@ struct Local {
     void prepare(Queue& queue, const Job& job) {
       job_ = job;
       const Rows kept =
-          mesh_.copies_ring_cache() ? job.layout.of_picture() : job.layout.of_ring(coordinate(Axis::ring));
+          mesh_.copies_ring_cache() ? job.layout.of_image() : job.layout.of_ring(coordinate(Axis::ring));
       // Where all that is kept are the keys of one unit on this rank, they stay where the model made them.
       if (mesh_.ulysses == 1 && !mesh_.copies_ring_cache() && job.layout.patches == 1) {
         store_ = KeyValues<Backend>(kept);
@@ -38,7 +38,7 @@ struct Local {
       }
       // Where no stale keys are read again, blocks can share the room of one.
       const Index layers = job.layout.patches > 1 ? job.layers : 1;
-      store_ = KeyValues<Backend>(queue, kept, layers, job.pictures, heads().size(), job.model.head_dim);
+      store_ = KeyValues<Backend>(queue, kept, layers, job.images, heads().size(), job.model.head_dim);
     }
 
     /// Gives it back.
@@ -71,7 +71,7 @@ struct Local {
     /// Whatever was sent in this window has left, and arrived.
     void finish(Queue&) {}
 
-    /// Adds up what all who hold tokens of these pictures have.
+    /// Adds up what all who hold tokens of these images have.
     void sum(Queue&, const View<double, 1>&) {}
 
     /// Norms and rotates a unit's heads and puts keys and values where attention reads them; returns the
@@ -94,7 +94,7 @@ struct Local {
       return heads.q;
     }
 
-    /// Attention of placed queries over all keys: q and out (tokens, pictures, heads, head_dim).
+    /// Attention of placed queries over all keys: q and out (tokens, images, heads, head_dim).
     void attend(Queue& queue, Index layer, const Unit&, const View<const Element, 4>& q,
                 const View<Element, 4>& out) {
       const auto span = queue.span("attention", "attention", layer);
@@ -120,7 +120,7 @@ struct Local {
     /// The tokens of patch m that the ulysses rank u of this ring rank holds.
     Range slice(Index m, int u) const { return job_.layout.slice(m, coordinate(Axis::ring), u); }
 
-    /// Where keys and values of these tokens of patch m are kept: (tokens, pictures, heads, head_dim).
+    /// Where keys and values of these tokens of patch m are kept: (tokens, images, heads, head_dim).
     View<Element, 4> keys_at(Index layer, Index m, Range tokens) {
       return store_.keys(layer).template slice<0>(store_.rows().rows_of_tokens(m, tokens));
     }

@@ -1,4 +1,4 @@
-// PipeFusion: stages of the pipeline hold slices of the blocks, patches of the picture flow through them.
+// PipeFusion: stages of the pipeline hold slices of the blocks, patches of the image flow through them.
 #pragma once
 
 #include <algorithm>
@@ -12,7 +12,7 @@
 namespace weft {
 
 /// After the warm-up a patch attends to its own fresh keys and to the newest that its stage has of the
-/// others: pictures differ from those of one device by that staleness alone. pipeline.hpp has the schedule.
+/// others: images differ from those of one device by that staleness alone. pipeline.hpp has the schedule.
 template <class Inner = Local>
 struct PipeFusion : detail::Ordered<Axis::pipe, Inner> {
   template <class Backend, class Communicator>
@@ -35,7 +35,7 @@ struct PipeFusion : detail::Ordered<Axis::pipe, Inner> {
       const Index features = job.model.out_channels * job.model.patch * job.model.patch;
       const Index bytes = std::max(job.model.width * static_cast<Index>(sizeof(typename Base::Element)),
                                    features * static_cast<Index>(sizeof(float)));
-      if (stages_.size() > 1) reserve(stages_, sources, this->tokens() * job.pictures * bytes);
+      if (stages_.size() > 1) reserve(stages_, sources, this->tokens() * job.images * bytes);
     }
 
     /// Whatever a request that was given up has posted is taken back.

@@ -1,4 +1,4 @@
-// The schedule of a pipeline: which blocks a stage runs on which part of the picture, in which order.
+// The schedule of a pipeline: which blocks a stage runs on which part of the image, in which order.
 #pragma once
 
 #include <algorithm>

@@ -32,7 +32,7 @@ struct Ring : detail::Ordered<Axis::ring, Inner> {
     void prepare(Queue& queue, const Job& job) {
       Base::prepare(queue, job);
       if (group_.size() == 1) return;
-      const Index heads = job.pictures * this->heads().size();
+      const Index heads = job.images * this->heads().size();
       lse_ = {queue, job.layout.of_ring(group_.rank()).size() * heads};
       Index most = 0;
       for (int member = 0; member < group_.size(); ++member)
@@ -68,7 +68,7 @@ struct Ring : detail::Ordered<Axis::ring, Inner> {
     using Event = typename Communicator::Event;
     using Buffer = typename Backend::template Buffer<Element>;
     struct Slice {
-      View<Element, 4> k, v;  // (rows, pictures, heads, head_dim)
+      View<Element, 4> k, v;  // (rows, images, heads, head_dim)
 
       Slice rows(Range range) const { return {k.template slice<0>(range), v.template slice<0>(range)}; }
     };
@@ -135,7 +135,7 @@ struct Ring : detail::Ordered<Axis::ring, Inner> {
     }
 
     Slice travelling(int i, int owner) {
-      const std::array extents{this->job().layout.of_ring(owner).size(), this->job().pictures,
+      const std::array extents{this->job().layout.of_ring(owner).size(), this->job().images,
                                this->heads().size(), this->job().model.head_dim};
       const View<Element, 4> k = travelling_[static_cast<std::size_t>(i)].view(extents);
       return {k, {k.data + k.size(), extents}};

@@ -30,8 +30,8 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
       Base::prepare(queue, job);
       if (group_.size() == 1) return;
       rows_ = job.layout.of_ring(this->coordinate(Axis::ring));
-      extents_ = {rows_.size(), job.pictures, this->heads().size(), job.model.head_dim};
-      const Index size = rows_.size() * job.pictures * this->heads().size() * job.model.head_dim;
+      extents_ = {rows_.size(), job.images, this->heads().size(), job.model.head_dim};
+      const Index size = rows_.size() * job.images * this->heads().size() * job.model.head_dim;
       q_ = {queue, size};
       out_ = {queue, size};
     }
@@ -196,7 +196,7 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
     Communicator group_;
     Rows rows_;  // of the whole group
     std::array<Index, 4> extents_{};
-    Buffer q_, out_;  // (rows, pictures, heads, head_dim)
+    Buffer q_, out_;  // (rows, images, heads, head_dim)
   };
 };
 

@@ -94,7 +94,7 @@ struct BoundConfig {
       out.bound = static_cast<float>(clip_range.value);
     }
     if (estimate.alpha >= 1 / least_alpha && std::isinf(out.bound))
-      refuse(
+      reject(
           "rescale_betas_zero_snr leaves nothing of the image at timestep ", timestep,
           ", where prediction_type epsilon estimates none; with timestep_spacing leading no step is there");
     return out;

@@ -20,7 +20,7 @@ struct BetaConfig {
   BetaSchedule schedule = BetaSchedule::linear;
   std::vector<double> trained{};  // instead of a schedule, one a training step; or empty
   bool rescales_zero_snr = false;
-  std::string name = "the scheduler";  // in refusals
+  std::string name = "the scheduler";  // in rejections
 
   void read(const SchedulerFile& file, const Choices<BetaSchedule>& schedules) {
     name = file.name();
@@ -126,7 +126,7 @@ struct NoiseLevel {
 /// Numbers are rounded to float32 where torch's are.
 class NoiseSchedule {
  public:
-  /// Refused if the settings make no schedule.
+  /// Throws InvalidArgument if the settings make no schedule.
   explicit NoiseSchedule(const BetaConfig& config) {
     check(config);
     std::vector<float> betas;
@@ -137,7 +137,7 @@ class NoiseSchedule {
       const bool may_be_zero = config.rescales_zero_snr && t + 1 == signals_.size();
       const float before = t > 0 ? signals_[t - 1] : 1;
       if (!((0 < signals_[t] || (may_be_zero && signals_[t] == 0)) && signals_[t] < before))
-        refuse(config.name, ": the betas are too near to 0 or to 1: training step ", t,
+        reject(config.name, ": the betas are too near to 0 or to 1: training step ", t,
                " adds too little noise or leaves too little of the image");
     }
   }
@@ -155,25 +155,25 @@ class NoiseSchedule {
     constexpr int most = 1'000'000;
     const int count = config.train_steps;
     if (count < 1 || count > most)
-      refuse(config.name, ": num_train_timesteps is ", count, " and must be from 1 to ", most);
+      reject(config.name, ": num_train_timesteps is ", count, " and must be from 1 to ", most);
     if (config.rescales_zero_snr && count == 1)
-      refuse(config.name, ": rescale_betas_zero_snr needs more than one training step");
+      reject(config.name, ": rescale_betas_zero_snr needs more than one training step");
     if (!config.trained.empty()) return check_trained(config);
     const bool has_ends =
         config.schedule != BetaSchedule::squaredcos_cap_v2 && config.schedule != BetaSchedule::laplace;
     if (has_ends && !(0 < config.start && config.start <= config.end && config.end < 1))
-      refuse(config.name, ": beta_start is ", config.start, " and beta_end ", config.end,
+      reject(config.name, ": beta_start is ", config.start, " and beta_end ", config.end,
              ", and they must lie between 0 and 1, in this order");
   }
 
   static void check_trained(const BetaConfig& config) {
     const auto& betas = config.trained;
     if (static_cast<int>(betas.size()) != config.train_steps)
-      refuse(config.name, ": trained_betas has ", betas.size(),
+      reject(config.name, ": trained_betas has ", betas.size(),
              " numbers and must have num_train_timesteps, ", config.train_steps);
     for (std::size_t i = 0; i < betas.size(); ++i)
       if (!(0 < betas[i] && betas[i] < 1))
-        refuse(config.name, ": trained_betas[", i, "] is ", betas[i], " and must lie between 0 and 1");
+        reject(config.name, ": trained_betas[", i, "] is ", betas[i], " and must lie between 0 and 1");
   }
 
   std::vector<float> signals_;

@@ -46,11 +46,11 @@ inline std::string listed_schedulers(std::string_view SchedulerEntry::*what) {
 }  // namespace detail
 
 /// Of a scheduler_config.json, read by the scheduler of that name as diffusers' from_config reads the file of
-/// another class. Refused if there is no such scheduler, or a setting is none that it obeys.
+/// another class. Throws InvalidArgument if there is no such scheduler, or a setting is none that it obeys.
 inline SchedulerConfig scheduler_config(std::string_view scheduler, const Config& file) {
   const auto at = std::ranges::find(detail::scheduler_table, scheduler, &detail::SchedulerEntry::name);
   if (at == detail::scheduler_table.end())
-    refuse("there is no scheduler ", scheduler, "; there are ",
+    reject("there is no scheduler ", scheduler, "; there are ",
            detail::listed_schedulers(&detail::SchedulerEntry::name));
   return at->read(file);
 }
@@ -63,18 +63,18 @@ inline SchedulerConfig scheduler_config(const Config& file) {
   const std::string known = detail::listed_schedulers(&detail::SchedulerEntry::class_name),
                     names = detail::listed_schedulers(&detail::SchedulerEntry::name);
   if (name.empty())
-    refuse(file.name(), " names no _class_name; give one of ", known, ", or ask for a scheduler: ", names);
-  refuse(file.name(), ": _class_name is ", name, ", and ", known,
+    reject(file.name(), " names no _class_name; give one of ", known, ", or ask for a scheduler: ", names);
+  reject(file.name(), ": _class_name is ", name, ", and ", known,
          " work here; ask for one of their schedulers, ", names, ", to read the file as it does");
 }
 
-/// Refused if the scheduler has not so many steps.
+/// Throws InvalidArgument if the scheduler has not so many steps.
 inline Sampler make_sampler(const SchedulerConfig& config, int steps) {
   Sampler sampler = std::visit([steps](const auto& settings) { return sampler_of(settings, steps); }, config);
   for (const SamplerStep& step : sampler)
     if (!std::isfinite(step.alpha + step.sigma + step.keep + step.take + step.recall + step.direct +
                        step.noise))
-      refuse("the scheduler's settings leave float32 at timestep ", step.timestep,
+      reject("the scheduler's settings leave float32 at timestep ", step.timestep,
              ": its betas are too near to 0 or to 1");
   return sampler;
 }

@@ -20,7 +20,7 @@ using Choices = std::vector<std::pair<std::string_view, T>>;
 /// Python's None, false.
 class SchedulerFile {
  public:
-  /// `scheduler` is who reads it, for refusals.
+  /// `scheduler` is who reads it, for rejections.
   SchedulerFile(const Config& config, std::string_view scheduler)
       : config_(config),
         scheduler_(scheduler),
@@ -57,7 +57,7 @@ class SchedulerFile {
   /// One sentence that begins with the file.
   template <class... Parts>
   [[noreturn]] void reject(const Parts&... parts) const {
-    refuse(config_.name(), ": ", parts...);
+    reject(config_.name(), ": ", parts...);
   }
 
   const std::string& name() const { return config_.name(); }

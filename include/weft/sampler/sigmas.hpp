@@ -160,15 +160,15 @@ inline SigmaSteps trained_steps(std::vector<int> timesteps, const std::vector<fl
 
 }  // namespace detail
 
-/// Timesteps of spaced sigmas are cut off where the betas are those of a cosine. Refused if there are not so
-/// many.
+/// Timesteps of spaced sigmas are cut off where the betas are those of a cosine. Throws InvalidArgument if
+/// there are not so many.
 inline SigmaSteps sigma_steps_of(const SigmaConfig& config, const TimestepConfig& timesteps, bool is_cosine,
                                  const NoiseSchedule& schedule, int steps) {
   const std::vector<float> sigmas = detail::sigmas_of(schedule);
   const TimestepRange range{
       .train = schedule.train_steps(), .last = detail::used_steps(schedule, config), .skipped = 1};
   if (config.spacing != SigmaSpacing::timesteps && (steps < 1 || steps > range.train))
-    refuse("steps is ", steps, " and must be from 1 to ", range.train, " for ", range.train,
+    reject("steps is ", steps, " and must be from 1 to ", range.train, " for ", range.train,
            " training steps");
   SigmaSteps out = config.spacing == SigmaSpacing::timesteps
                        ? detail::trained_steps(timesteps_of(timesteps, range, steps), sigmas)

@@ -63,15 +63,15 @@ inline void check_steps(const TimestepConfig& config, const TimestepRange& range
   int most = steps < 1 ? range.train : std::min(steps, range.train);
   while (most > 0 && !has_timesteps(config, range, most)) --most;
   if (most == 0)
-    refuse("no number of steps works with ", range.train, " training steps, of which ", range.last,
+    reject("no number of steps works with ", range.train, " training steps, of which ", range.last,
            " are used, and a steps_offset of ", config.offset);
-  refuse("steps is ", steps, " and must be from 1 to ", most, " for ", range.train, " training steps");
+  reject("steps is ", steps, " and must be from 1 to ", most, " for ", range.train, " training steps");
 }
 
 }  // namespace detail
 
 /// The noisiest first; fewer than `steps` with trailing ones where not all timesteps are used.
-/// Refused if there are not so many.
+/// Throws InvalidArgument if there are not so many.
 inline std::vector<int> timesteps_of(const TimestepConfig& config, const TimestepRange& range, int steps) {
   detail::check_steps(config, range, steps);
   const int parts = steps + range.skipped;

@@ -31,7 +31,7 @@ CUtensorMap box_map(View<const E, 4> view, const char* name) {
         cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &entry, 12000, cudaEnableDefault, &found),
         "Looking up cuTensorMapEncodeTiled");
     if (found != cudaDriverEntryPointSuccess)
-      refuse("The CUDA driver is older than 12.0; attention needs 12.0 or newer.");
+      reject("The CUDA driver is older than 12.0; attention needs 12.0 or newer.");
     return reinterpret_cast<decltype(&cuTensorMapEncodeTiled)>(entry);
   }();
 

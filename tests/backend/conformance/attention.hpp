@@ -14,7 +14,7 @@ namespace conformance {
 
 struct AttentionCase {
   Index queries, keys;
-  Index pictures = 2, heads = 3, head_dim = 16;
+  Index images = 2, heads = 3, head_dim = 16;
   double deviation = 1;  // of queries and keys
 };
 
@@ -37,8 +37,8 @@ class AttentionCheck {
         q_(random(queue, 41, asked.queries, asked, head_gap, asked.deviation)),
         k_(random(queue, 42, asked.keys, asked, 2 * head_gap, asked.deviation)),
         v_(random(queue, 43, asked.keys, asked, 0, 1)),
-        out_(queue, {asked.queries, asked.pictures, asked.heads, asked.head_dim}, 3 * head_gap),
-        lse_(queue, {asked.queries, asked.pictures, asked.heads}, 1) {}
+        out_(queue, {asked.queries, asked.images, asked.heads, asked.head_dim}, 3 * head_gap),
+        lse_(queue, {asked.queries, asked.images, asked.heads}, 1) {}
 
   void attend(Queue& queue, weft::Range keys, weft::Output output = weft::Output::replace,
               bool with_lse = true) {
@@ -63,7 +63,7 @@ class AttentionCheck {
  private:
   static Placed<B, E, 4> random(Queue& queue, unsigned seed, Index tokens, const AttentionCase& asked,
                                 Index gap_after, double deviation) {
-    return Placed<B, E, 4>::random(queue, seed, {tokens, asked.pictures, asked.heads, asked.head_dim},
+    return Placed<B, E, 4>::random(queue, seed, {tokens, asked.images, asked.heads, asked.head_dim},
                                    gap_after, deviation);
   }
 

@@ -80,14 +80,14 @@ TEST_CASE_TEMPLATE_DEFINE("move_heads: many moves, each its own", B, move_heads_
   using E = typename B::Element;
   using Parts = typename Affine<B>::Parts;
   on_queues<B>([](typename B::Queue& queue) {
-    constexpr Index head_dim = 16, pictures = 2;
+    constexpr Index head_dim = 16, images = 2;
     const Affine<B> affine(queue, head_dim);
     const Angles<B> angles(queue, 9, head_dim);
     const weft::NormWeights weights = affine.weights(Parts::both);
     std::vector<Placed<B, E, 4>> from, to;
     std::vector<weft::HeadMove<E>> moves;
     for (Index i = 0; i < 53; ++i) {
-      const std::array<Index, 4> extents{i % 10, pictures, 1 + i % 5, head_dim};
+      const std::array<Index, 4> extents{i % 10, images, 1 + i % 5, head_dim};
       from.push_back(Placed<B, E, 4>::random(queue, static_cast<unsigned>(i), extents, head_gap));
       to.push_back(Placed<B, E, 4>(queue, extents, 2 * head_gap));
       moves.push_back({from.back().view(), to.back().view(), i % 2 ? &weights : nullptr,

@@ -60,14 +60,14 @@ View<Out, Rank> front_of(const Placed<B, typename B::Element, Rank>& memory) {
 }
 
 template <class B, class Out>
-void check_norm(typename B::Queue& queue, Index tokens, Index pictures, Index features, Index gaps) {
+void check_norm(typename B::Queue& queue, Index tokens, Index images, Index features, Index gaps) {
   using E = typename B::Element;
   using Parts = typename Affine<B>::Parts;
   constexpr Index step = 1;
   const Affine<B> affine(queue, features);
   // With gaps of their own, so that neither has the strides of the other.
-  const auto scales = Placed<B, float, 3>::random(queue, 23, {3, pictures, features}, gaps),
-             shifts = Placed<B, float, 3>::random(queue, 24, {3, pictures, features}, 2 * gaps);
+  const auto scales = Placed<B, float, 3>::random(queue, 23, {3, images, features}, gaps),
+             shifts = Placed<B, float, 3>::random(queue, 24, {3, images, features}, 2 * gaps);
   for (const Parts parts : {Parts::none, Parts::scaled, Parts::both})
     for (const bool scales_more : {false, true})
       for (const bool shifts_more : {false, true})
@@ -78,8 +78,8 @@ void check_norm(typename B::Queue& queue, Index tokens, Index pictures, Index fe
           CAPTURE(scales_more);
           CAPTURE(shifts_more);
           CAPTURE(in_place);
-          auto x = Placed<B, E, 3>::random(queue, 25, {tokens, pictures, features}, gaps, 3);
-          Placed<B, E, 3> other(queue, {tokens, pictures, features}, 2 * gaps);
+          auto x = Placed<B, E, 3>::random(queue, 25, {tokens, images, features}, gaps, 3);
+          Placed<B, E, 3> other(queue, {tokens, images, features}, 2 * gaps);
           Placed<B, E, 3>& memory = in_place ? x : other;
           weft::Modulation modulation{.step = {.ahead = step}};
           if (scales_more) modulation.scale = scales.view();
@@ -102,15 +102,15 @@ void check_norm(typename B::Queue& queue, Index tokens, Index pictures, Index fe
 }
 
 template <class B, class Out>
-void check_norm_pair(typename B::Queue& queue, Index tokens, Index pictures, Index features, Index gaps) {
+void check_norm_pair(typename B::Queue& queue, Index tokens, Index images, Index features, Index gaps) {
   using E = typename B::Element;
   using Parts = typename Affine<B>::Parts;
   const Affine<B> affine(queue, 2 * features);
   for (const Parts parts : {Parts::none, Parts::both}) {
     CAPTURE(features);
-    const auto x = Placed<B, E, 3>::random(queue, 26, {tokens, pictures, features}, gaps),
-               skip = Placed<B, E, 3>::random(queue, 27, {tokens, pictures, features}, 2 * gaps, 4);
-    Placed<B, E, 3> memory(queue, {tokens, pictures, 2 * features}, gaps);
+    const auto x = Placed<B, E, 3>::random(queue, 26, {tokens, images, features}, gaps),
+               skip = Placed<B, E, 3>::random(queue, 27, {tokens, images, features}, 2 * gaps, 4);
+    Placed<B, E, 3> memory(queue, {tokens, images, 2 * features}, gaps);
     const View<Out, 3> out = front_of<B, Out>(memory);
     norm_pair(queue, x.view(), skip.view(), affine.weights(parts), out);
     std::vector<double> row;
@@ -129,7 +129,7 @@ void check_norm_pair(typename B::Queue& queue, Index tokens, Index pictures, Ind
 /// Features of rows: odd ones, multiples of 8, and more than fit the registers of a warp on a GPU.
 constexpr Index norm_widths[] = {1, 13, 64, 1000, 1027, 3080};
 
-TEST_CASE_TEMPLATE_DEFINE("norm: LayerNorm, affine or not, then each picture's own modulation", B,
+TEST_CASE_TEMPLATE_DEFINE("norm: LayerNorm, affine or not, then each image's own modulation", B,
                           norm_conformance) {
   on_queues<B>([](typename B::Queue& queue) {
     for (const Index features : norm_widths)

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "placed.hpp"
+#include "weft/core/image.hpp"
 #include "weft/core/noise.hpp"
-#include "weft/core/picture.hpp"
 #include "weft/core/quantile.hpp"
 #include "weft/core/step.hpp"
 #include "weft/sampler/step.hpp"
@@ -26,12 +26,12 @@ struct Sums {
   }
 };
 
-/// Of a picture.
-inline Sums sums_of(const View<const float, 3>& x, Index picture) {
+/// Of an image.
+inline Sums sums_of(const View<const float, 3>& x, Index image) {
   Sums out;
   for (Index t = 0; t < x.extent[0]; ++t)
     for (Index f = 0; f < x.extent[2]; ++f) {
-      const double value = number(x[t][picture][f]);
+      const double value = number(x[t][image][f]);
       out.first += value, out.squares += value * value;
     }
   return out;
@@ -39,7 +39,7 @@ inline Sums sums_of(const View<const float, 3>& x, Index picture) {
 
 TEST_CASE_TEMPLATE_DEFINE("noise: is that of the elements, wherever they are", B, noise_conformance) {
   on_queues<B>([](typename B::Queue& queue) {
-    constexpr weft::PictureShape shape{4, 8, 12, 2};
+    constexpr weft::ImageShape shape{4, 8, 12, 2};
     const Placed<B, std::uint64_t, 1> seed(queue, {1});
     constexpr std::uint64_t number_of_seed = 42;
     copy_bytes(queue, View<const std::byte, 1>(reinterpret_cast<const std::byte*>(&number_of_seed), {8}),
@@ -73,7 +73,7 @@ TEST_CASE_TEMPLATE_DEFINE("guide: away from the negative prediction", B, guide_c
   });
 }
 
-TEST_CASE_TEMPLATE_DEFINE("moments: every picture's sum and sum of squares, always the same bits", B,
+TEST_CASE_TEMPLATE_DEFINE("moments: every image's sum and sum of squares, always the same bits", B,
                           moments_conformance) {
   on_queues<B>([](typename B::Queue& queue) {
     for (const Index tokens : {0, 21, 700}) {
@@ -142,14 +142,14 @@ TEST_CASE_TEMPLATE_DEFINE("denoise: one linear step, with noise or without, that
                                    .noise = 0.1f};
   on_queues<B>([&](typename B::Queue& queue) {
     const auto constants = constants_of<B>(queue, step);
-    const auto [tokens, pictures, features] = state_extents;
+    const auto [tokens, images, features] = state_extents;
     for (const Noises noises : {Noises::none, Noises::one, Noises::each}) {
       CAPTURE(static_cast<int>(noises));
       const auto output = Placed<B, float, 3>::random(queue, 66, state_extents, 3);
       auto x = Placed<B, float, 3>::random(queue, 67, state_extents, 1),
            estimate = Placed<B, float, 3>::random(queue, 68, state_extents, 2);
       const auto all = Placed<B, float, 4>::random(
-          queue, 69, {noises == Noises::each ? 3 : 1, tokens, pictures, features}, 4);
+          queue, 69, {noises == Noises::each ? 3 : 1, tokens, images, features}, 4);
       denoise(queue, constants.view(), {.ahead = 1}, output.view(),
               noises == Noises::none ? View<float, 4>() : all.view(), nullptr, x.view(), estimate.view());
       const auto estimated = [&](Index t, Index p, Index f) {

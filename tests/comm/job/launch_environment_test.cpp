@@ -5,8 +5,8 @@
 #include <map>
 
 using doctest::Contains;
+using weft::InvalidArgument;
 using weft::LaunchEnvironment;
-using weft::Refused;
 
 namespace {
 
@@ -117,10 +117,11 @@ TEST_CASE("launch_environment: srun's hosts may have different numbers of tasks"
   CHECK(local_world("4", 4, 3, "0") == 4);
   for (const char* wrong :
        {"", "8x2", "8(x2", "8(x)", "8,", ",8", "0", "-1", "8(x2)4", "99999999999", "8(x200000)"})
-    CHECK_THROWS_AS(local_world(wrong, 20, 0, "0"), Refused);
+    CHECK_THROWS_AS(local_world(wrong, 20, 0, "0"), InvalidArgument);
   CHECK_THROWS_WITH_AS(local_world("8(x2),4", 20, 0, "3"),
-                       Contains("\"8(x2),4\" and has no number for host 3"), Refused);
-  CHECK_THROWS_WITH_AS(local_world("8(x2),4", 30, 25, ""), Contains("has no number for rank 25"), Refused);
+                       Contains("\"8(x2),4\" and has no number for host 3"), InvalidArgument);
+  CHECK_THROWS_WITH_AS(local_world("8(x2),4", 30, 25, ""), Contains("has no number for rank 25"),
+                       InvalidArgument);
 }
 
 TEST_CASE("launch_environment: what srun started once a host goes before srun") {
@@ -128,32 +129,36 @@ TEST_CASE("launch_environment: what srun started once a host goes before srun") 
   CHECK(told(srun + mpirun)->rank == 5);
 }
 
-TEST_CASE("launch_environment: two launchers may agree, and are refused otherwise") {
+TEST_CASE("launch_environment: two launchers may agree, and are rejected otherwise") {
   const auto both = told(torchrun + mpirun + Variables{{"WORLD_SIZE", "8"}});
   REQUIRE(both);
   CHECK(both->launcher == "mpirun");
   CHECK(both->address == "node1");
   CHECK_THROWS_WITH_AS(told(torchrun + mpirun),
                        Contains("rank 5 of 8, and RANK and WORLD_SIZE say 5 of 16; start with one launcher"),
-                       Refused);
+                       InvalidArgument);
 }
 
-TEST_CASE("launch_environment: a part is refused") {
+TEST_CASE("launch_environment: a part is rejected") {
   CHECK_THROWS_WITH_AS(told({{"RANK", "3"}}),
-                       Contains("RANK is set and WORLD_SIZE is not; torchrun sets both"), Refused);
-  CHECK_THROWS_WITH_AS(told({{"WORLD_SIZE", "3"}}), Contains("WORLD_SIZE is set and RANK is not"), Refused);
+                       Contains("RANK is set and WORLD_SIZE is not; torchrun sets both"), InvalidArgument);
+  CHECK_THROWS_WITH_AS(told({{"WORLD_SIZE", "3"}}), Contains("WORLD_SIZE is set and RANK is not"),
+                       InvalidArgument);
   CHECK_THROWS_WITH_AS(told(without(mpirun, "OMPI_COMM_WORLD_SIZE")), Contains("OMPI_COMM_WORLD_SIZE is not"),
-                       Refused);
-  CHECK_THROWS_WITH_AS(told(without(torchrun, "MASTER_PORT")), Contains("MASTER_PORT is not"), Refused);
-  CHECK_THROWS_WITH_AS(told(without(srun, "SLURM_PROCID")), Contains("SLURM_PROCID is not"), Refused);
-  CHECK_THROWS_WITH_AS(told({{"PMIX_RANK", "3"}}), Contains("PMIX_RANK is 3"), Refused);
+                       InvalidArgument);
+  CHECK_THROWS_WITH_AS(told(without(torchrun, "MASTER_PORT")), Contains("MASTER_PORT is not"),
+                       InvalidArgument);
+  CHECK_THROWS_WITH_AS(told(without(srun, "SLURM_PROCID")), Contains("SLURM_PROCID is not"), InvalidArgument);
+  CHECK_THROWS_WITH_AS(told({{"PMIX_RANK", "3"}}), Contains("PMIX_RANK is 3"), InvalidArgument);
 }
 
-TEST_CASE("launch_environment: what is no number or out of range is refused") {
+TEST_CASE("launch_environment: what is no number or out of range is rejected") {
   CHECK_THROWS_WITH_AS(told(torchrun + Variables{{"RANK", "16"}}),
-                       Contains("RANK is \"16\" and must be a whole number from 0 to 15"), Refused);
+                       Contains("RANK is \"16\" and must be a whole number from 0 to 15"), InvalidArgument);
   CHECK_THROWS_WITH_AS(told(torchrun + Variables{{"WORLD_SIZE", "many"}}), Contains("WORLD_SIZE is \"many\""),
-                       Refused);
-  CHECK_THROWS_WITH_AS(told(torchrun + Variables{{"LOCAL_RANK", "8"}}), Contains("from 0 to 7"), Refused);
-  CHECK_THROWS_WITH_AS(told(torchrun + Variables{{"MASTER_PORT", "0"}}), Contains("MASTER_PORT"), Refused);
+                       InvalidArgument);
+  CHECK_THROWS_WITH_AS(told(torchrun + Variables{{"LOCAL_RANK", "8"}}), Contains("from 0 to 7"),
+                       InvalidArgument);
+  CHECK_THROWS_WITH_AS(told(torchrun + Variables{{"MASTER_PORT", "0"}}), Contains("MASTER_PORT"),
+                       InvalidArgument);
 }

@@ -15,8 +15,8 @@
 
 using doctest::Contains;
 using std::chrono::milliseconds;
+using weft::InvalidArgument;
 using weft::LaunchEnvironment;
-using weft::Refused;
 using weft::job::Key;
 using weft::job::Listener;
 using weft::job::Meeting;
@@ -202,17 +202,17 @@ TEST_CASE("meeting_of: ranks of several hosts must be told where rank 0 is, and 
   CHECK_THROWS_WITH_AS(meeting_of(lost, with_secret),
                        "mpirun has started ranks on several hosts and does not tell them where rank 0 is; "
                        "set MASTER_ADDR to its host for all of them, as in mpirun -x MASTER_ADDR=node1",
-                       Refused);
+                       InvalidArgument);
   lost.address = "node1";
   CHECK_THROWS_WITH_AS(meeting_of(lost, nothing),
-                       Contains("export WEFT_SECRET=$(openssl rand -hex 32) before mpirun"), Refused);
+                       Contains("export WEFT_SECRET=$(openssl rand -hex 32) before mpirun"), InvalidArgument);
 }
 
-TEST_CASE("Listener: refuses an address that is none of its host's, and a name that nobody knows") {
+TEST_CASE("Listener: rejects an address that is none of its host's, and a name that nobody knows") {
   CHECK_THROWS_WITH_AS(Listener({{.host = "192.0.2.77", .port = some_port()}}),
-                       Contains("no interface of its host has the address 192.0.2.77"), Refused);
+                       Contains("no interface of its host has the address 192.0.2.77"), InvalidArgument);
   CHECK_THROWS_WITH_AS(Listener({{.host = "no-such-host.invalid", .port = some_port()}}),
-                       Contains("which is no host that it knows"), Refused);
+                       Contains("which is no host that it knows"), InvalidArgument);
 }
 
 TEST_CASE("Meeting: is what its text says, and nothing else is one") {
@@ -239,14 +239,16 @@ TEST_CASE("secret_of: the environment's, or a file's that is this user's alone")
   CHECK(secret_of(from_file) == secret);
   ::chmod(file.c_str(), 0640);
   CHECK_THROWS_WITH_AS(secret_of(from_file),
-                       Contains("which others may open; it must be this user's alone: chmod 600"), Refused);
+                       Contains("which others may open; it must be this user's alone: chmod 600"),
+                       InvalidArgument);
   CHECK_THROWS_WITH_AS(secret_of(environment({{"WEFT_SECRET_FILE", "/no/such"}})), Contains("No such file"),
-                       Refused);
+                       InvalidArgument);
   CHECK_THROWS_WITH_AS(secret_of(environment({{"WEFT_SECRET_FILE", folder.path().string()}})),
-                       Contains("is no file"), Refused);
+                       Contains("is no file"), InvalidArgument);
   CHECK_THROWS_WITH_AS(
       secret_of(environment({{"WEFT_SECRET", "short"}})),
-      "WEFT_SECRET has 5 characters and must have at least 32; make one with: openssl rand -hex 32", Refused);
+      "WEFT_SECRET has 5 characters and must have at least 32; make one with: openssl rand -hex 32",
+      InvalidArgument);
   CHECK_THROWS_WITH_AS(secret_of(environment({{"WEFT_SECRET", secret}, {"WEFT_SECRET_FILE", "x"}})),
-                       Contains("both set"), Refused);
+                       Contains("both set"), InvalidArgument);
 }

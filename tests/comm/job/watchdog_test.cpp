@@ -119,7 +119,7 @@ TEST_CASE("Watchdog: a failure is told once, with what was being done, and gives
   }
 }
 
-TEST_CASE("Watchdog: what all refuse is told once, as it is") {
+TEST_CASE("Watchdog: what all reject is told once, as it is") {
   const Outcome outcome = run([](int, Watchdog& watchdog) { watchdog.fail(2, "steps is 0"); });
   CHECK(outcome.codes == std::vector{2, 2, 2});
   CHECK(outcome.said == "steps is 0\n");

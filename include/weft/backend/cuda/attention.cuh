@@ -7,8 +7,8 @@
 
 namespace weft::cuda {
 
-/// out = softmax(q · kᵀ / √head_dim) · v for every picture and head, without a mask.
-/// q, out (n, pictures, heads, head_dim); k, v (keys, pictures, heads, head_dim); lse (n, pictures, heads),
+/// out = softmax(q · kᵀ / √head_dim) · v for every image and head, without a mask.
+/// q, out (n, images, heads, head_dim); k, v (keys, images, heads, head_dim); lse (n, images, heads),
 /// the logarithm of the sum of exponentials, or empty. Without keys out is 0 and lse −∞. With Output::merge
 /// out and lse hold the attention over other keys, and then that over both.
 template <class E, int... HeadDims>

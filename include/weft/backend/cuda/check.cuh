@@ -1,4 +1,4 @@
-// What the Cuda backend refuses before work starts.
+// What the Cuda backend rejects before work starts.
 #pragma once
 
 #include <cuda_bf16.h>
@@ -18,7 +18,7 @@ using kernels::check;
 
 inline void check_head_dim(Index head_dim) {
   if (head_dim % 8 != 0 || head_dim > 128)
-    refuse("the model's heads have ", head_dim,
+    reject("the model's heads have ", head_dim,
            " features; on CUDA devices they are a multiple of 8 and at most 128, and weft::Host takes any");
 }
 
@@ -27,12 +27,12 @@ template <class E, int... HeadDims>
 void check_half_precision(Index head_dim) {
   constexpr bool bfloat16 = std::is_same_v<E, __nv_bfloat16>;
   if (bfloat16 && kernels::current_tier() == kernels::Tier::sm70)
-    refuse(
+    reject(
         "bfloat16 needs a GPU of compute capability 8.0 or newer, and code compiled for it; use __half here");
   if (((head_dim == HeadDims) || ...)) return;
   std::string named;
   ((named += sentence(HeadDims, ", ")), ...);
-  refuse("the model's heads have ", head_dim, " features, and half precision is compiled for ",
+  reject("the model's heads have ", head_dim, " features, and half precision is compiled for ",
          named.empty() ? "none" : "others", "; name it too: weft::Cuda<",
          bfloat16 ? "__nv_bfloat16" : "__half", ", ", named, head_dim, ">");
 }
@@ -40,7 +40,7 @@ void check_half_precision(Index head_dim) {
 /// Products in e4m3 take sides that are multiples of 16.
 inline void check_e4m3_layer(Index inputs, Index outputs) {
   if (inputs % 16 != 0 || outputs % 16 != 0)
-    refuse("the model has a linear layer of ", inputs, " → ", outputs,
+    reject("the model has a linear layer of ", inputs, " → ", outputs,
            " features; FP8 needs multiples of 16, and bfloat16 takes any");
 }
 
@@ -52,7 +52,7 @@ inline void check_e4m3(const DitShape& model) {
   check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), "Asking for the device");
   check(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device), "Asking for the device");
   if (10 * major + minor < 89)
-    refuse("FP8 needs a GPU of compute capability 8.9 or newer, and this one has ", major, ".", minor,
+    reject("FP8 needs a GPU of compute capability 8.9 or newer, and this one has ", major, ".", minor,
            "; use __nv_bfloat16 here");
 }
 

@@ -14,8 +14,8 @@
 
 namespace weft::cuda {
 
-/// Weights as e4m3 times one scale, which is 0 before: from, to (out, in); scale (1). Refused if a side is no
-/// multiple of 16.
+/// Weights as e4m3 times one scale, which is 0 before: from, to (out, in); scale (1). Throws InvalidArgument
+/// if a side is no multiple of 16.
 inline void narrow_weights(Queue& queue, const View<const __nv_bfloat16, 2>& from,
                            const View<__nv_fp8_e4m3, 2>& to, const View<float, 1>& scale) {
   check_e4m3_layer(from.extent[1], from.extent[0]);

@@ -42,7 +42,7 @@ kernels::HeadMove<E> head_move(const HeadMove<E>& move) {
 
 }  // namespace detail
 
-/// LayerNorm over features, then a picture's own modulation: x → out, both (tokens, pictures, features).
+/// LayerNorm over features, then an image's own modulation: x → out, both (tokens, images, features).
 template <class E>
 void norm(Queue& queue, In<E, 3> x, const NormWeights& weights, const Modulation& modulation,
           const View<E, 3>& out) {
@@ -52,7 +52,7 @@ void norm(Queue& queue, In<E, 3> x, const NormWeights& weights, const Modulation
 }
 
 /// LayerNorm over the features of x and of skip, as if they stood side by side: both
-/// (tokens, pictures, features) → out (tokens, pictures, 2 · features).
+/// (tokens, images, features) → out (tokens, images, 2 · features).
 template <class E>
 void norm_pair(Queue& queue, In<E, 3> x, In<E, 3> skip, const NormWeights& weights, const View<E, 3>& out) {
   const auto span = queue.span(
@@ -60,11 +60,11 @@ void norm_pair(Queue& queue, In<E, 3> x, In<E, 3> skip, const NormWeights& weigh
   kernels::norm<E>(queue.stream(), x, skip, detail::norm_constants(weights), out);
 }
 
-/// Any heads to any places, all of the same pictures and head_dim.
+/// Any heads to any places, all of the same images and head_dim.
 template <class E>
 void move_heads(Queue& queue, const std::vector<HeadMove<E>>& moves) {
   if (moves.empty()) return;
-  Index heads = 0;  // of all tokens and pictures
+  Index heads = 0;  // of all tokens and images
   for (const HeadMove<E>& move : moves) heads += move.to.extent[0] * move.to.extent[1] * move.to.extent[2];
   const Index head_dim = moves.front().to.extent[3];
   const auto span = queue.span(Work{"move_heads", {heads, head_dim}, 0, 2 * heads * head_dim * bytes_of<E>});
@@ -78,7 +78,7 @@ void move_heads(Queue& queue, const std::vector<HeadMove<E>>& moves) {
 }
 
 /// LayerNorm over every head, unless `weights` is null, then the rotation of its token: x → out, both
-/// (tokens, pictures, heads, head_dim). May be in place.
+/// (tokens, images, heads, head_dim). May be in place.
 template <class E>
 void norm_rotate(Queue& queue, In<E, 4> x, const NormWeights* weights, const Rotation& rotation,
                  const View<E, 4>& out) {

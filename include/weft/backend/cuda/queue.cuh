@@ -34,7 +34,7 @@ class Queue {
   template <class Body>
   class Recording;
 
-  /// On the current device; refused if there is none, or no code for it. `lane`, if any, records the spans.
+  /// On the current device; rejected if there is none, or no code for it. `lane`, if any, records the spans.
   /// What a crew's queues record becomes one graph; this is the queue of its rank `rank`.
   /// What ranks of other processes are to reach comes from `heap`.
   explicit Queue(Lane* lane = nullptr, Crew* crew = nullptr, int rank = 0, Heap* heap = nullptr)
@@ -131,7 +131,7 @@ class Queue {
   static cudaStream_t stream_here() {
     int devices = 0;
     if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0)
-      refuse("there is no CUDA device here; weft::Host needs none");
+      reject("there is no CUDA device here; weft::Host needs none");
     kernels::current_tier();
     cudaStream_t stream;
     check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "Creating a stream");

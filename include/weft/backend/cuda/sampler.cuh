@@ -1,4 +1,4 @@
-// The sampler's operators on a CUDA device. Everything is (tokens, pictures, features), in float32.
+// The sampler's operators on a CUDA device. Everything is (tokens, images, features), in float32.
 #pragma once
 
 #include <cstdint>
@@ -34,8 +34,8 @@ inline unsigned blocks_of(const View<QuantileSearch, 1>& searches) {
 
 // What differs from request to request, as a seed or a scale, is read where it lies on the device.
 
-/// Normal numbers for `tokens` of pictures `first`, `first` + 1, …: the same for an element wherever it is.
-inline void noise(Queue& queue, const std::uint64_t* seed, Step step, const PictureShape& shape, Index first,
+/// Normal numbers for `tokens` of images `first`, `first` + 1, …: the same for an element wherever it is.
+inline void noise(Queue& queue, const std::uint64_t* seed, Step step, const ImageShape& shape, Index first,
                   Range tokens, const View<float, 3>& out) {
   detail::for_each_number(queue, "noise", 1, out,
                           kernels::Noise{seed, step, shape, first, tokens.begin, out});
@@ -46,20 +46,20 @@ inline void guide(Queue& queue, In<float, 3> negative, const float* scale, const
   detail::for_each_number(queue, "guide", 3, positive, kernels::Guide{negative, scale, positive});
 }
 
-/// Every picture's sum and sum of squares: out (pictures, 2).
+/// Every image's sum and sum of squares: out (images, 2).
 inline void moments(Queue& queue, In<float, 3> x, const View<double, 2>& out) {
   if (x.extent[1] == 0) return;
   const auto span =
       queue.span(Work{"moments", {x.extent[0] * x.extent[1], x.extent[2]}, 0, x.size() * bytes_of<float>});
   constexpr int threads = 1024;
-  kernels::picture_moments<threads>
+  kernels::image_moments<threads>
       <<<static_cast<unsigned>(x.extent[1]), threads, 0, queue.stream()>>>(x, out.data, out.stride[0]);
   check(cudaGetLastError(), "Launching moments");
 }
 
-/// x times what moves its standard deviation over the whole picture towards that of the reference:
-/// rescale · deviation(reference) / deviation(x) + 1 − rescale. The moments (patches, pictures, 2) are of
-/// `count` elements a picture, over all patches.
+/// x times what moves its standard deviation over the whole image towards that of the reference:
+/// rescale · deviation(reference) / deviation(x) + 1 − rescale. The moments (patches, images, 2) are of
+/// `count` elements an image, over all patches.
 inline void rescale(Queue& queue, In<double, 3> x_moments, In<double, 3> reference_moments, Index count,
                     const float* rescale, const View<float, 3>& x) {
   detail::for_each_number(
@@ -107,8 +107,8 @@ inline void narrow_searches(Queue& queue, In<double, 2> counts, const View<Quant
 }
 
 /// One step of the state x; `estimate` holds the estimate of the step before and takes this one's.
-/// `constants` (steps, SamplerStep::constants); `noise` (tokens, pictures, features), or empty if no step
-/// adds any, or (steps, tokens, pictures, features); `searches` are done, one an image, or null if no step
+/// `constants` (steps, SamplerStep::constants); `noise` (tokens, images, features), or empty if no step
+/// adds any, or (steps, tokens, images, features); `searches` are done, one an image, or null if no step
 /// has a quantile.
 inline void denoise(Queue& queue, In<float, 2> constants, Step step, In<float, 3> output, In<float, 4> noise,
                     const QuantileSearch* searches, const View<float, 3>& x, const View<float, 3>& estimate) {

@@ -50,13 +50,13 @@ inline void attend_nothing(const View<float, 2>& out, const View<float, 2>& lse)
 
 }  // namespace detail
 
-/// out = softmax(q · kᵀ / √head_dim) · v for every picture and head, without a mask.
-/// q, out (n, pictures, heads, head_dim); k, v (keys, pictures, heads, head_dim); lse (n, pictures, heads),
+/// out = softmax(q · kᵀ / √head_dim) · v for every image and head, without a mask.
+/// q, out (n, images, heads, head_dim); k, v (keys, images, heads, head_dim); lse (n, images, heads),
 /// the logarithm of the sum of exponentials, or empty. Without keys out is 0 and lse −∞. With Output::merge
 /// out and lse hold the attention over other keys, and then that over both.
 inline void attention(Queue& queue, In<float, 4> q, In<float, 4> k, In<float, 4> v, View<float, 4> out,
                       View<float, 3> lse = {}, Output output = Output::replace) {
-  const Index tokens = q.extent[0], pictures = q.extent[1], heads = q.extent[2], head_dim = q.extent[3],
+  const Index tokens = q.extent[0], images = q.extent[1], heads = q.extent[2], head_dim = q.extent[3],
               keys = k.extent[0], most = std::min(detail::attention_rows, tokens);
   const bool merges = output == Output::merge;
   if (merges && keys == 0) return;
@@ -64,31 +64,31 @@ inline void attention(Queue& queue, In<float, 4> q, In<float, 4> k, In<float, 4>
     throw std::logic_error(
         "attention merges by log-sum-exps, and was given none of the output that is there");
 
-  const auto head_of = []<class T>(const View<T, 4>& x, Index picture, Index head, Range range) {
-    return View<T, 2>(x.data + range.begin * x.stride[0] + picture * x.stride[1] + head * x.stride[2],
+  const auto head_of = []<class T>(const View<T, 4>& x, Index image, Index head, Range range) {
+    return View<T, 2>(x.data + range.begin * x.stride[0] + image * x.stride[1] + head * x.stride[2],
                       {range.size(), x.extent[3]}, {x.stride[0], 1});
   };
-  const auto attend_items = [&head_of, &q, &k, &v, &out, &lse, tokens, pictures, heads, head_dim, keys, most,
+  const auto attend_items = [&head_of, &q, &k, &v, &out, &lse, tokens, images, heads, head_dim, keys, most,
                              merges](Range items) {
     detail::Matrix weights(most, keys), sums(most, head_dim);
     for (Index item = items.begin; item < items.end; ++item) {
-      const Index head = item % heads, picture = item / heads % pictures,
-                  first = item / (heads * pictures) * detail::attention_rows;
+      const Index head = item % heads, image = item / heads % images,
+                  first = item / (heads * images) * detail::attention_rows;
       const Range rows{first, std::min(first + detail::attention_rows, tokens)}, all{0, keys};
-      const View<float, 2> rows_out = head_of(out, picture, head, rows);
+      const View<float, 2> rows_out = head_of(out, image, head, rows);
       View<float, 2> rows_lse{};
-      if (!lse.empty()) rows_lse = {&lse[first][picture][head], {rows.size(), 1}, {lse.stride[0], 1}};
+      if (!lse.empty()) rows_lse = {&lse[first][image][head], {rows.size(), 1}, {lse.stride[0], 1}};
       if (keys == 0) {
         detail::attend_nothing(rows_out, rows_lse);
       } else {
-        detail::attend(head_of(q, picture, head, rows), head_of(k, picture, head, all),
-                       head_of(v, picture, head, all), rows_out, rows_lse, merges,
+        detail::attend(head_of(q, image, head, rows), head_of(k, image, head, all),
+                       head_of(v, image, head, all), rows_out, rows_lse, merges,
                        {weights.data(), {rows.size(), keys}}, {sums.data(), {rows.size(), head_dim}});
       }
     }
   };
   const Index tiles = (tokens + detail::attention_rows - 1) / detail::attention_rows;
-  queue.workers().split(tiles * pictures * heads, 1, attend_items);
+  queue.workers().split(tiles * images * heads, 1, attend_items);
 }
 
 }  // namespace weft::host

@@ -27,22 +27,22 @@ namespace detail {
 
 }  // namespace detail
 
-/// LayerNorm over features, then a picture's own modulation: x → out, both (tokens, pictures, features).
+/// LayerNorm over features, then an image's own modulation: x → out, both (tokens, images, features).
 inline void norm(Queue& queue, In<float, 3> x, const NormWeights& weights, const Modulation& modulation,
                  View<float, 3> out) {
-  const Index pictures = out.extent[1];
-  queue.workers().split(out.extent[0], 16, [&x, &weights, &modulation, &out, pictures](Range tokens) {
-    for (Index i = tokens.begin * pictures; i < tokens.end * pictures; ++i) {
-      const Index token = i / pictures, picture = i % pictures;
-      const View<float, 1> row = out[token][picture];
-      if (x.data != out.data) std::copy_n(x[token][picture].data, row.size(), row.data);
+  const Index images = out.extent[1];
+  queue.workers().split(out.extent[0], 16, [&x, &weights, &modulation, &out, images](Range tokens) {
+    for (Index i = tokens.begin * images; i < tokens.end * images; ++i) {
+      const Index token = i / images, image = i % images;
+      const View<float, 1> row = out[token][image];
+      if (x.data != out.data) std::copy_n(x[token][image].data, row.size(), row.data);
       detail::normalize(row, weights);
       if (!modulation.scale.empty()) {
-        const View<const float, 1> scale = modulation.scale[modulation.step.index()][picture];
+        const View<const float, 1> scale = modulation.scale[modulation.step.index()][image];
         for (Index f = 0; f < row.size(); ++f) row[f] *= 1 + scale[f];
       }
       if (!modulation.shift.empty()) {
-        const View<const float, 1> shift = modulation.shift[modulation.step.index()][picture];
+        const View<const float, 1> shift = modulation.shift[modulation.step.index()][image];
         for (Index f = 0; f < row.size(); ++f) row[f] += shift[f];
       }
     }
@@ -50,33 +50,33 @@ inline void norm(Queue& queue, In<float, 3> x, const NormWeights& weights, const
 }
 
 /// LayerNorm over the features of x and of skip, as if they stood side by side: both
-/// (tokens, pictures, features) → out (tokens, pictures, 2 · features).
+/// (tokens, images, features) → out (tokens, images, 2 · features).
 inline void norm_pair(Queue& queue, In<float, 3> x, In<float, 3> skip, const NormWeights& weights,
                       View<float, 3> out) {
-  const Index pictures = out.extent[1], features = x.extent[2];
-  queue.workers().split(out.extent[0], 16, [&x, &skip, &weights, &out, pictures, features](Range tokens) {
-    for (Index i = tokens.begin * pictures; i < tokens.end * pictures; ++i) {
-      const Index token = i / pictures, picture = i % pictures;
-      const View<float, 1> row = out[token][picture];
-      std::copy_n(x[token][picture].data, features, row.data);
-      std::copy_n(skip[token][picture].data, features, row.data + features);
+  const Index images = out.extent[1], features = x.extent[2];
+  queue.workers().split(out.extent[0], 16, [&x, &skip, &weights, &out, images, features](Range tokens) {
+    for (Index i = tokens.begin * images; i < tokens.end * images; ++i) {
+      const Index token = i / images, image = i % images;
+      const View<float, 1> row = out[token][image];
+      std::copy_n(x[token][image].data, features, row.data);
+      std::copy_n(skip[token][image].data, features, row.data + features);
       detail::normalize(row, weights);
     }
   });
 }
 
 /// LayerNorm over every head, unless `weights` is null, then the rotation of its token: x → out, both
-/// (tokens, pictures, heads, head_dim). May be in place.
+/// (tokens, images, heads, head_dim). May be in place.
 inline void norm_rotate(Queue& queue, In<float, 4> x, const NormWeights* weights, const Rotation& rotation,
                         View<float, 4> out) {
-  const auto [tokens, pictures, heads, head_dim] = out.extent;
+  const auto [tokens, images, heads, head_dim] = out.extent;
   queue.workers().split(
       tokens, 16,
-      [&x, weights, &rotation, &out, pictures = pictures, heads = heads, head_dim = head_dim](Range range) {
-        for (Index i = range.begin * pictures * heads; i < range.end * pictures * heads; ++i) {
-          const Index token = i / (pictures * heads), picture = i / heads % pictures, head = i % heads;
-          const View<const float, 1> in = x[token][picture][head];
-          const View<float, 1> row = out[token][picture][head];
+      [&x, weights, &rotation, &out, images = images, heads = heads, head_dim = head_dim](Range range) {
+        for (Index i = range.begin * images * heads; i < range.end * images * heads; ++i) {
+          const Index token = i / (images * heads), image = i / heads % images, head = i % heads;
+          const View<const float, 1> in = x[token][image][head];
+          const View<float, 1> row = out[token][image][head];
           if (in.data != row.data) std::copy_n(in.data, head_dim, row.data);
           if (weights) detail::normalize(row, *weights);
           if (rotation.cos.empty()) continue;
@@ -90,7 +90,7 @@ inline void norm_rotate(Queue& queue, In<float, 4> x, const NormWeights* weights
       });
 }
 
-/// Any heads to any places, all of the same pictures and head_dim.
+/// Any heads to any places, all of the same images and head_dim.
 inline void move_heads(Queue& queue, const std::vector<HeadMove<float>>& moves) {
   for (const HeadMove<float>& move : moves) norm_rotate(queue, move.from, move.norm, move.rotation, move.to);
 }

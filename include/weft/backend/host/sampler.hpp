@@ -1,4 +1,4 @@
-// The sampler's operators on the host. Everything is (tokens, pictures, features), in float32.
+// The sampler's operators on the host. Everything is (tokens, images, features), in float32.
 #pragma once
 
 #include <algorithm>
@@ -7,8 +7,8 @@
 #include <span>
 
 #include "weft/backend/host/queue.hpp"
+#include "weft/core/image.hpp"
 #include "weft/core/noise.hpp"
-#include "weft/core/picture.hpp"
 #include "weft/core/quantile.hpp"
 #include "weft/core/step.hpp"
 #include "weft/core/view.hpp"
@@ -18,8 +18,8 @@ namespace weft::host {
 
 // What differs from request to request, as a seed or a scale, is read where it lies in the backend's memory.
 
-/// Normal numbers for `tokens` of pictures `first`, `first` + 1, …: the same for an element wherever it is.
-inline void noise(Queue& queue, const std::uint64_t* seed, Step step, const PictureShape& shape, Index first,
+/// Normal numbers for `tokens` of images `first`, `first` + 1, …: the same for an element wherever it is.
+inline void noise(Queue& queue, const std::uint64_t* seed, Step step, const ImageShape& shape, Index first,
                   Range tokens, View<float, 3> out) {
   const auto number = static_cast<std::uint32_t>(step.index());
   queue.workers().split(tokens.size(), 1, [seed = *seed, number, &shape, first, tokens, &out](Range part) {
@@ -42,7 +42,7 @@ inline void guide(Queue&, In<float, 3> negative, const float* scale, View<float,
     }
 }
 
-/// Every picture's sum and sum of squares: out (pictures, 2).
+/// Every image's sum and sum of squares: out (images, 2).
 inline void moments(Queue&, In<float, 3> x, View<double, 2> out) {
   for (Index p = 0; p < x.extent[1]; ++p) {
     double sum = 0, squares = 0;
@@ -55,16 +55,16 @@ inline void moments(Queue&, In<float, 3> x, View<double, 2> out) {
   }
 }
 
-/// x times what moves its standard deviation over the whole picture towards that of the reference:
-/// rescale · deviation(reference) / deviation(x) + 1 − rescale. The moments (patches, pictures, 2) are of
-/// `count` elements a picture, over all patches.
+/// x times what moves its standard deviation over the whole image towards that of the reference:
+/// rescale · deviation(reference) / deviation(x) + 1 − rescale. The moments (patches, images, 2) are of
+/// `count` elements an image, over all patches.
 /// Lin et al., "Common Diffusion Noise Schedules and Sample Steps are Flawed", 2023, §3.4.
 inline void rescale(Queue&, In<double, 3> x_moments, In<double, 3> reference_moments, Index count,
                     const float* rescale, View<float, 3> x) {
-  const auto deviation = [count](In<double, 3> moments, Index picture) {
+  const auto deviation = [count](In<double, 3> moments, Index image) {
     double sum = 0, squares = 0;
     for (Index patch = 0; patch < moments.extent[0]; ++patch)
-      sum += moments[patch][picture][0], squares += moments[patch][picture][1];
+      sum += moments[patch][image][0], squares += moments[patch][image][1];
     const double mean = sum / static_cast<double>(count);
     return std::sqrt(squares / static_cast<double>(count) - mean * mean);
   };
@@ -114,8 +114,8 @@ inline void narrow_searches(Queue&, In<double, 2> counts, View<QuantileSearch, 1
 }
 
 /// One step of the state x; `estimate` holds the estimate of the step before and takes this one's.
-/// `constants` (steps, SamplerStep::constants); `noise` (tokens, pictures, features), or empty if no step
-/// adds any, or (steps, tokens, pictures, features); `searches` are done, one an image, or null if no step
+/// `constants` (steps, SamplerStep::constants); `noise` (tokens, images, features), or empty if no step
+/// adds any, or (steps, tokens, images, features); `searches` are done, one an image, or null if no step
 /// has a quantile.
 inline void denoise(Queue&, In<float, 2> constants, Step number, In<float, 3> output, In<float, 4> noises,
                     const QuantileSearch* searches, View<float, 3> x, View<float, 3> estimate) {

@@ -42,7 +42,7 @@ class Launchers {
                                                           "OMPI_COMM_WORLD_SIZE"),
                                            torchrun = place("torchrun", "RANK", "WORLD_SIZE");
     if (mpirun && torchrun && (mpirun->rank != torchrun->rank || mpirun->world != torchrun->world))
-      refuse("mpirun says that this is rank ", mpirun->rank, " of ", mpirun->world,
+      reject("mpirun says that this is rank ", mpirun->rank, " of ", mpirun->world,
              ", and RANK and WORLD_SIZE say ", torchrun->rank, " of ", torchrun->world,
              "; start with one launcher, or unset RANK and WORLD_SIZE");
     if (mpirun) return complete(*mpirun, "OMPI_COMM_WORLD_LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_SIZE", true);
@@ -54,7 +54,7 @@ class Launchers {
     if (const auto hydra = place("mpirun", "PMI_RANK", "PMI_SIZE"))
       return complete(*hydra, "MPI_LOCALRANKID", "MPI_LOCALNRANKS", true);
     if (has("PMIX_RANK"))
-      refuse("PMIX_RANK is ", lookup_("PMIX_RANK"),
+      reject("PMIX_RANK is ", lookup_("PMIX_RANK"),
              ", and nothing says of how many ranks; start with mpirun, torchrun or srun");
     return std::nullopt;
   }
@@ -67,16 +67,16 @@ class Launchers {
     int value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc() || end != text.data() + text.size() || value < least || value > most)
-      refuse(name, " is \"", text, "\" and must be a whole number from ", least, " to ", most,
+      reject(name, " is \"", text, "\" and must be a whole number from ", least, " to ", most,
              "; the launcher sets it, and so should nobody else");
     return value;
   }
 
-  /// Nothing if neither variable is set; refused if only one is.
+  /// Nothing if neither variable is set; rejected if only one is.
   std::optional<LaunchEnvironment> place(const char* launcher, const char* rank, const char* world) const {
     if (!has(rank) && !has(world)) return std::nullopt;
     if (!has(rank) || !has(world))
-      refuse(has(rank) ? rank : world, " is set and ", has(rank) ? world : rank, " is not; ", launcher,
+      reject(has(rank) ? rank : world, " is set and ", has(rank) ? world : rank, " is not; ", launcher,
              " sets both, and for one process alone neither is needed");
     LaunchEnvironment out;
     out.launcher = launcher;
@@ -95,7 +95,7 @@ class Launchers {
     if (has("MASTER_ADDR")) out.address = lookup_("MASTER_ADDR");
     if (has("MASTER_PORT")) out.port = number("MASTER_PORT", 1, 65535);
     if (out.launcher == "torchrun" && (out.address.empty() || out.port == 0))
-      refuse("RANK and WORLD_SIZE are set and ", out.address.empty() ? "MASTER_ADDR" : "MASTER_PORT",
+      reject("RANK and WORLD_SIZE are set and ", out.address.empty() ? "MASTER_ADDR" : "MASTER_PORT",
              " is not; torchrun sets all four, and for one process alone none is needed");
     if (out.address.empty() && has("SLURM_LAUNCH_NODE_IPADDR"))
       out.address = lookup_("SLURM_LAUNCH_NODE_IPADDR");
@@ -116,7 +116,7 @@ class Launchers {
       if (is_told ? hosts_left < hosts : ranks_left / tasks < hosts) return std::min(tasks, place.world);
       is_told ? hosts_left -= hosts : ranks_left -= tasks * hosts;
     }
-    refuse(variable, " is \"", lookup_(variable), "\" and has no number for ",
+    reject(variable, " is \"", lookup_(variable), "\" and has no number for ",
            is_told ? sentence("host ", lookup_("SLURM_NODEID")) : sentence("rank ", place.rank),
            "; srun sets both, and so should nobody else");
   }
@@ -128,7 +128,7 @@ class Launchers {
                           (!take(rest, "(x") || (take(rest, hosts) && take(rest, ")"))) &&
                           (rest.empty() || (take(rest, ",") && !rest.empty()));
     if (!is_right || tasks < 1 || tasks > most_ranks || hosts < 1 || hosts > most_ranks / tasks)
-      refuse(variable, " is \"", lookup_(variable), "\" and must be a list such as 8(x2),4");
+      reject(variable, " is \"", lookup_(variable), "\" and must be a list such as 8(x2),4");
     return {tasks, hosts};
   }
 
@@ -151,7 +151,7 @@ class Launchers {
 }  // namespace detail
 
 /// What this process was told, by variables of its environment; nothing if no launcher has started it.
-/// Refused where variables are missing or contradict each other.
+/// Throws InvalidArgument where variables are missing or contradict each other.
 inline std::optional<LaunchEnvironment> launch_environment(
     const detail::Lookup& lookup = detail::environment_variable) {
   return detail::Launchers(lookup).environment();

@@ -22,8 +22,8 @@ namespace weft::job {
 
 class Listener {
  public:
-  /// Listens at the first of the places that is free, and of the network, on that address alone. Refused if
-  /// the address is none of this host's.
+  /// Listens at the first of the places that is free, and of the network, on that address alone. Throws
+  /// InvalidArgument if the address is none of this host's.
   explicit Listener(const std::vector<Place>& places) {
     std::string foreign;
     for (auto place = places.begin(); place != places.end() && places_.empty(); ++place)
@@ -36,11 +36,11 @@ class Listener {
       }
     if (!places_.empty()) return;
     if (!foreign.empty())
-      refuse("rank 0 is to listen at ", places.front().host,
+      reject("rank 0 is to listen at ", places.front().host,
              ", and no interface of its host has the address ", foreign,
              "; MASTER_ADDR must name the host of rank 0");
     if (!places.front().is_local() && places.front().addresses().empty())
-      refuse("rank 0 is to listen at ", places.front().host, ", which is no host that it knows; MASTER_ADDR ",
+      reject("rank 0 is to listen at ", places.front().host, ", which is no host that it knows; MASTER_ADDR ",
              "must name the host of rank 0");
     throw std::runtime_error(sentence("rank 0 cannot listen for the others: neither ", places.front().text(),
                                       ", nor the last, ", places.back().text(), ", is free"));

@@ -39,17 +39,17 @@ inline std::string job_name(const LaunchEnvironment& place, const weft::detail::
 
 }  // namespace detail
 
-/// Where the processes of a job meet. On one host they need no secret: Unix sockets know their users. Refused
-/// where there are several hosts and no secret, or nothing says where rank 0 is.
+/// Where the processes of a job meet. On one host they need no secret: Unix sockets know their users. Throws
+/// InvalidArgument where there are several hosts and no secret, or nothing says where rank 0 is.
 inline Meeting meeting_of(const LaunchEnvironment& place,
                           const weft::detail::Lookup& lookup = weft::detail::environment_variable) {
   const bool is_one_host = place.local_world == place.world;
   if (!is_one_host && place.address.empty())
-    refuse(place.launcher, " has started ranks on several hosts and does not tell them where rank 0 is; ",
+    reject(place.launcher, " has started ranks on several hosts and does not tell them where rank 0 is; ",
            "set MASTER_ADDR to its host for all of them, as in mpirun -x MASTER_ADDR=node1");
   const auto secret = secret_of(lookup);
   if (!is_one_host && !secret)
-    refuse(
+    reject(
         "ranks are on several hosts, and nothing tells them from whoever else is on the network; give all "
         "of ",
         "them one secret: export WEFT_SECRET=$(openssl rand -hex 32) before ", place.launcher,

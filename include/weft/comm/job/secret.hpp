@@ -19,15 +19,15 @@ namespace weft::job {
 
 namespace detail {
 
-/// The file's text without white space at its end. Refused unless it is this user's alone.
+/// The file's text without white space at its end. Throws InvalidArgument unless it is this user's alone.
 inline std::string secret_in_file(const char* name) {
   const Descriptor file(::open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat status {};
   if (file.get() < 0 || ::fstat(file.get(), &status) != 0)
-    refuse("WEFT_SECRET_FILE is ", name, ", which cannot be read: ", std::strerror(errno));
-  if (!S_ISREG(status.st_mode)) refuse("WEFT_SECRET_FILE is ", name, ", which is no file");
+    reject("WEFT_SECRET_FILE is ", name, ", which cannot be read: ", std::strerror(errno));
+  if (!S_ISREG(status.st_mode)) reject("WEFT_SECRET_FILE is ", name, ", which is no file");
   if (status.st_uid != ::geteuid() || (status.st_mode & 077) != 0)
-    refuse("WEFT_SECRET_FILE is ", name, ", which ",
+    reject("WEFT_SECRET_FILE is ", name, ", which ",
            status.st_uid != ::geteuid() ? "belongs to another user" : "others may open",
            "; it must be this user's alone: chmod 600 ", name);
   std::string text(4096, '\0');
@@ -39,16 +39,16 @@ inline std::string secret_in_file(const char* name) {
 
 }  // namespace detail
 
-/// What WEFT_SECRET or the file that WEFT_SECRET_FILE names holds; nothing if neither is set. Refused if it
-/// is shorter than 32 bytes, or the file is not this user's alone.
+/// What WEFT_SECRET or the file that WEFT_SECRET_FILE names holds; nothing if neither is set. Throws
+/// InvalidArgument if it is shorter than 32 bytes, or the file is not this user's alone.
 inline std::optional<std::string> secret_of(const weft::detail::Lookup& lookup) {
   constexpr std::size_t least = 32;
   const char *const text = lookup("WEFT_SECRET"), *const file = lookup("WEFT_SECRET_FILE");
   if (!text && !file) return std::nullopt;
-  if (text && file) refuse("WEFT_SECRET and WEFT_SECRET_FILE are both set; unset one of them");
+  if (text && file) reject("WEFT_SECRET and WEFT_SECRET_FILE are both set; unset one of them");
   std::string secret = text ? text : detail::secret_in_file(file);
   if (secret.size() < least)
-    refuse(text ? "WEFT_SECRET" : "the secret in WEFT_SECRET_FILE", " has ", secret.size(),
+    reject(text ? "WEFT_SECRET" : "the secret in WEFT_SECRET_FILE", " has ", secret.size(),
            " characters and must have at least ", least, "; make one with: openssl rand -hex 32");
   return secret;
 }

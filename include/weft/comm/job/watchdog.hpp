@@ -78,7 +78,7 @@ class Watchdog {
     wake();
   }
 
-  /// Ends the job: exit code 2 for what was refused before any work, whose sentence is told as it is,
+  /// Ends the job: exit code 2 for what was rejected before any work, whose sentence is told as it is,
   /// otherwise 1.
   [[noreturn]] void fail(int code, const std::string& message) {
     {
@@ -95,8 +95,8 @@ class Watchdog {
     if (!thrown) fail(1, "the program was terminated");
     try {
       std::rethrow_exception(thrown);
-    } catch (const Refused& refusal) {
-      fail(refused_code, refusal.what());
+    } catch (const InvalidArgument& rejection) {
+      fail(rejected_code, rejection.what());
     } catch (const std::bad_alloc&) {
       fail(1, "the memory is too small for this");
     } catch (const std::exception& error) {
@@ -110,7 +110,7 @@ class Watchdog {
   bool has_ended() const { return has_ended_; }
 
  private:
-  static constexpr int refused_code = 2, terminated = 128 + SIGTERM;
+  static constexpr int rejected_code = 2, terminated = 128 + SIGTERM;
   static constexpr std::chrono::milliseconds grace{500};  // for the reason behind a signal
 
   void wake() const {
@@ -176,7 +176,7 @@ class Watchdog {
       failure = std::exchange(failure_, std::nullopt);
     }
     if (!failure) return;
-    if (failure->code != refused_code)
+    if (failure->code != rejected_code)
       failure->sentence = sentence("rank ", rank_, at(options_.doing()), ": ", failure->sentence);
     if (rank_ == 0) return end(*failure);
     told_ = failure->sentence;

@@ -63,7 +63,7 @@ class AccessCheck {
     check(cudaStreamSynchronize(stream_), "Checking peer access");
   }
 
-  /// Refused if something has not come, once all have exchanged.
+  /// Throws InvalidArgument if something has not come, once all have exchanged.
   void check_arrivals() const {
     for (int from = 0; from < devices_; ++from) {
       if (from == device_) continue;
@@ -96,7 +96,7 @@ class AccessCheck {
           "Checking peer access");
     check(cudaStreamSynchronize(stream_), "Checking peer access");
     if (found == words_of(from)) return;
-    refuse(
+    reject(
         what,
         " does not arrive, though the driver says that they reach each other, as where an IOMMU or PCIe "
         "access control services (ACS) are on; turn those off, run one process a device with NCCL, or choose "

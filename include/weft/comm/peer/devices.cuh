@@ -14,11 +14,11 @@ namespace weft::peer {
 
 using kernels::check;
 
-/// Refused if there is no CUDA device.
+/// Throws InvalidArgument if there is no CUDA device.
 inline int device_count() {
   int devices = 0;
   if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0)
-    refuse("there is no CUDA device here; weft::Host needs none");
+    reject("there is no CUDA device here; weft::Host needs none");
   return devices;
 }
 
@@ -48,8 +48,8 @@ inline bool can_reach(int device, int other) {
   return can != 0;
 }
 
-/// How many devices, from the first on, all reach each other's memory, as those of one process must. Refused
-/// if there is no CUDA device.
+/// How many devices, from the first on, all reach each other's memory, as those of one process must. Throws
+/// InvalidArgument if there is no CUDA device.
 inline int connected_device_count() {
   const int devices = device_count();
   for (int device = 1; device < devices; ++device)
@@ -58,19 +58,19 @@ inline int connected_device_count() {
   return devices;
 }
 
-/// Lets the current device reach the memory of the others. Refused if it cannot.
+/// Lets the current device reach the memory of the others. Throws InvalidArgument if it cannot.
 inline void reach_other_devices(int device, int devices) {
   for (int other = 0; other < devices; ++other) {
     if (other == device) continue;
     if (!can_reach(device, other))
-      refuse("CUDA device ", device, " cannot reach the memory of device ", other,
+      reject("CUDA device ", device, " cannot reach the memory of device ", other,
              "; run one process a device, or choose others by CUDA_VISIBLE_DEVICES");
     const cudaError_t status = cudaDeviceEnablePeerAccess(other, 0);
     if (status == cudaErrorPeerAccessAlreadyEnabled) {
       cudaGetLastError();
     } else if (status == cudaErrorTooManyPeers) {
       cudaGetLastError();
-      refuse("CUDA device ", device, " is to reach the memory of ", devices - 1,
+      reject("CUDA device ", device, " is to reach the memory of ", devices - 1,
              " others, and without NVSwitch it reaches 8 at most, not that of device ", other,
              "; run one process a device, or choose 9 devices by CUDA_VISIBLE_DEVICES");
     } else {

@@ -31,8 +31,8 @@ class World : public Communicator {
 
 namespace detail {
 
-/// Refused unless what devices write into each other's memory arrives there. Every rank calls it, with its
-/// device as the current one; one rank a device takes part.
+/// Throws InvalidArgument unless what devices write into each other's memory arrives there. Every rank calls
+/// it, with its device as the current one; one rank a device takes part.
 inline void check_access(Hub& hub, int rank, int device, int devices) {
   const int ranks = hub.ranks();
   if (rank == ranks_on(device, ranks, devices).front()) {
@@ -54,7 +54,7 @@ inline std::atomic<int> checked_devices = 1;
 }  // namespace detail
 
 /// Calls body(world) on `ranks` threads, as weft::launch does, each with its device as the current one.
-/// Before that, but once a process, devices check that they reach each other's memory; refused if they do
+/// Before that, but once a process, devices check that they reach each other's memory; rejected if they do
 /// not. A device that fails for good, as after a kernel that faults, ends the process within a second, with a
 /// sentence that names it, its ranks and what the driver fails with it, and exit code 1: no rank could wait
 /// any more for what the others have queued.

@@ -24,19 +24,19 @@ class Conditioning {
   Conditioning(Queue& queue, const HunyuanConfig& config, const Weights<Backend>& weights, const Share& share,
                Index steps)
       : config_(config),
-        pictures_(share.pictures),
+        images_(share.images),
         steps_(steps),
         blocks_(share.blocks),
         slots_(slots(config, share)),
         pool_positions_(download(queue, weights.pool_positions)),
-        text_(queue, block_count() * config.text_length() * pictures_ * 2 * config.width()),
-        temb_(queue, steps * pictures_ * config.width()),
-        shifts_(queue, block_count() * steps * pictures_ * config.width()),
-        last_(queue, steps * pictures_ * 2 * config.width()) {
+        text_(queue, block_count() * config.text_length() * images_ * 2 * config.width()),
+        temb_(queue, steps * images_ * config.width()),
+        shifts_(queue, block_count() * steps * images_ * config.width()),
+        last_(queue, steps * images_ * 2 * config.width()) {
     rotate(queue, share);
   }
 
-  /// For the prompts side by side, told `times` (steps, pictures).
+  /// For the prompts side by side, told `times` (steps, images).
   void fill(Queue& queue, const Weights<Backend>& weights, std::span<const HunyuanPrompt> prompts,
             const Tensor& times) {
     attend_to_text(queue, weights, prompts);
@@ -44,20 +44,20 @@ class Conditioning {
     modulate(queue, weights);
   }
 
-  /// The keys and values that block i reads of the text: (text_length, pictures, heads, head_dim).
+  /// The keys and values that block i reads of the text: (text_length, images, heads, head_dim).
   View<const Element, 4> text_keys(Index i) const { return text_heads(i, 0); }
   View<const Element, 4> text_values(Index i) const { return text_heads(i, 1); }
 
   /// Of block i's first norm at a step.
   Modulation shift(Index i, Step step) const {
     const Index block = slots_[static_cast<std::size_t>(i)];
-    const View<float, 4> all = shifts_.view(std::array{block_count(), steps_, pictures_, config_.width()});
+    const View<float, 4> all = shifts_.view(std::array{block_count(), steps_, images_, config_.width()});
     return {.shift = all[block], .step = step};
   }
 
   /// Of the last norm at a step.
   Modulation last(Step step) const {
-    const View<float, 3> both = last_.view(std::array{steps_, pictures_, 2 * config_.width()});
+    const View<float, 3> both = last_.view(std::array{steps_, images_, 2 * config_.width()});
     return {.scale = both.template slice<2>({0, config_.width()}),
             .shift = both.template slice<2>({config_.width(), 2 * config_.width()}),
             .step = step};
@@ -66,9 +66,9 @@ class Conditioning {
   /// Of rows of the share.
   Rotation rotation(Range rows) const { return Rotation{cos_view(), sin_view()}.rows(rows); }
 
-  /// The embedding of a step's time, text and size, before its SiLU: (pictures, width).
+  /// The embedding of a step's time, text and size, before its SiLU: (images, width).
   Tensor time_embedding(Queue& queue, Index step) const {
-    return download(queue, temb_.view(std::array{steps_, pictures_, config_.width()})[step]);
+    return download(queue, temb_.view(std::array{steps_, images_, config_.width()})[step]);
   }
 
  private:
@@ -92,15 +92,14 @@ class Conditioning {
       for (Index i = range.begin; i < range.end; ++i) body(i, slots_[static_cast<std::size_t>(i)]);
   }
 
-  /// What of x (rows, pictures, features) is picture p's: (rows, 1, features).
-  static View<Element, 3> of_picture(const View<Element, 3>& x, Index p) {
+  /// What of x (rows, images, features) is image p's: (rows, 1, features).
+  static View<Element, 3> of_image(const View<Element, 3>& x, Index p) {
     return x.template slice<1>({p, p + 1});
   }
 
   View<const Element, 4> text_heads(Index i, Index part) const {
     const Index c = config_.width();
-    const View<Element, 4> all =
-        text_.view(std::array{block_count(), config_.text_length(), pictures_, 2 * c});
+    const View<Element, 4> all = text_.view(std::array{block_count(), config_.text_length(), images_, 2 * c});
     return all[slots_[static_cast<std::size_t>(i)]]
         .template slice<2>({part * c, (part + 1) * c})
         .unfold(config_.head_dim);
@@ -110,7 +109,7 @@ class Conditioning {
   View<float, 2> sin_view() const { return sin_.view(std::array{rows_, config_.head_dim}); }
 
   void rotate(Queue& queue, const Share& share) {
-    const Rotary rotary(share.picture.rows(), share.picture.columns(), config_.rope_base, config_.head_dim);
+    const Rotary rotary(share.image.rows(), share.image.columns(), config_.rope_base, config_.head_dim);
     rows_ = share.rows.size();
     Tensor cos({rows_, config_.head_dim}), sin({rows_, config_.head_dim});
     const View<float, 2> cosines = cos.view<2>(), sines = sin.view<2>();
@@ -125,31 +124,31 @@ class Conditioning {
     sin_ = constant<Backend>(queue, sin);
   }
 
-  /// The text states (text_length, pictures, clip_width): CLIP's, then T5's after its MLP; learned padding
+  /// The text states (text_length, images, clip_width): CLIP's, then T5's after its MLP; learned padding
   /// where a mask is 0. Then every block's keys, after their norm, and values.
   void attend_to_text(Queue& queue, const Weights<Backend>& weights, std::span<const HunyuanPrompt> prompts) {
     const Index length = config_.text_length(), c = config_.clip_width, width = config_.width();
-    const Index t5_rows = config_.t5_length * pictures_, hidden_width = weights.text_1.outputs();
-    const Buffer text(queue, length * pictures_ * c), t5(queue, t5_rows * config_.t5_width),
+    const Index t5_rows = config_.t5_length * images_, hidden_width = weights.text_1.outputs();
+    const Buffer text(queue, length * images_ * c), t5(queue, t5_rows * config_.t5_width),
         hidden(queue, t5_rows * hidden_width);
-    const View<Element, 3> states = text.view(std::array{length, pictures_, c});
+    const View<Element, 3> states = text.view(std::array{length, images_, c});
     const View<Element, 3> from_clip = states.template slice<0>({0, config_.clip_length});
     const View<Element, 3> from_t5 = states.template slice<0>({config_.clip_length, length});
-    const View<Element, 3> t5_states = t5.view(std::array{config_.t5_length, pictures_, config_.t5_width});
-    for (Index p = 0; p < pictures_; ++p) {
+    const View<Element, 3> t5_states = t5.view(std::array{config_.t5_length, images_, config_.t5_width});
+    for (Index p = 0; p < images_; ++p) {
       const HunyuanPrompt& prompt = prompts[static_cast<std::size_t>(p)];
-      upload(queue, prompt.clip, of_picture(from_clip, p));
-      upload(queue, prompt.t5, of_picture(t5_states, p));
+      upload(queue, prompt.clip, of_image(from_clip, p));
+      upload(queue, prompt.t5, of_image(t5_states, p));
     }
     const View<Element, 2> hidden_rows = hidden.view(std::array{t5_rows, hidden_width});
     linear(queue, rows_of(t5_states), weights.text_1, hidden_rows, {Activation::silu, {}});
     linear(queue, hidden_rows, weights.text_2, rows_of(from_t5));
-    for (Index p = 0; p < pictures_; ++p)
-      pad(queue, weights.text_padding, prompts[static_cast<std::size_t>(p)], of_picture(states, p));
+    for (Index p = 0; p < images_; ++p)
+      pad(queue, weights.text_padding, prompts[static_cast<std::size_t>(p)], of_image(states, p));
 
     for_each_block([this, &queue, &weights, &states, length, width](Index i, Index slot) {
       const Attention<Backend>& attention = weights.blocks[static_cast<std::size_t>(i)].text;
-      const View<Element, 3> kv = text_.view(std::array{block_count(), length, pictures_, 2 * width})[slot];
+      const View<Element, 3> kv = text_.view(std::array{block_count(), length, images_, 2 * width})[slot];
       linear(queue, rows_of(states), attention.kv, rows_of(kv));
       const View<Element, 4> keys = kv.template slice<2>({0, width}).unfold(config_.head_dim);
       norm_rotate(queue, keys, &attention.k_norm, {}, keys);
@@ -171,16 +170,16 @@ class Conditioning {
     }
   }
 
-  /// (steps, pictures, width): MLP of the time's sinusoids plus MLP of [pooled text, size, style].
+  /// (steps, images, width): MLP of the time's sinusoids plus MLP of [pooled text, size, style].
   void embed_times(Queue& queue, const Weights<Backend>& weights, std::span<const HunyuanPrompt> prompts,
                    const Tensor& times) {
-    const Index c = config_.width(), rows = steps_ * pictures_;
+    const Index c = config_.width(), rows = steps_ * images_;
     const Buffer sinusoids = constant<Backend, Element>(queue, sinusoids_of(times.data));
-    const Buffer extra = embed_extra(queue, weights, prompts);  // (pictures, width)
+    const Buffer extra = embed_extra(queue, weights, prompts);  // (images, width)
     const Buffer hidden(queue, rows * c);
-    const View<const Element, 3> of_all_steps(extra.view(std::array{extra.size()}).data,
-                                              {steps_, pictures_, c}, {0, c, 1});
-    copy(queue, of_all_steps, temb_.view(std::array{steps_, pictures_, c}));
+    const View<const Element, 3> of_all_steps(extra.view(std::array{extra.size()}).data, {steps_, images_, c},
+                                              {0, c, 1});
+    copy(queue, of_all_steps, temb_.view(std::array{steps_, images_, c}));
     const View<Element, 2> h = hidden.view(std::array{rows, c}), out = temb_.view(std::array{rows, c});
     linear(queue, sinusoids.view(std::array{rows, HunyuanConfig::sinusoids}), weights.time_1, h,
            {Activation::silu, {}});
@@ -189,21 +188,21 @@ class Conditioning {
 
   Buffer embed_extra(Queue& queue, const Weights<Backend>& weights, std::span<const HunyuanPrompt> prompts) {
     const Index c = config_.width(), inputs = weights.extra_1.inputs(), pooled = config_.pooled_width;
-    const Buffer extra(queue, pictures_ * inputs), hidden(queue, pictures_ * weights.extra_1.outputs());
-    const View<Element, 2> in = extra.view(std::array{pictures_, inputs});
-    const Buffer text = pool(queue, weights, prompts);  // (pictures, pooled_width)
-    copy(queue, text.view(std::array{pictures_, pooled}), in.template slice<1>({0, pooled}));
-    for (Index p = 0; p < pictures_ && config_.size_and_style; ++p) {
+    const Buffer extra(queue, images_ * inputs), hidden(queue, images_ * weights.extra_1.outputs());
+    const View<Element, 2> in = extra.view(std::array{images_, inputs});
+    const Buffer text = pool(queue, weights, prompts);  // (images, pooled_width)
+    copy(queue, text.view(std::array{images_, pooled}), in.template slice<1>({0, pooled}));
+    for (Index p = 0; p < images_ && config_.size_and_style; ++p) {
       const HunyuanPrompt& prompt = prompts[static_cast<std::size_t>(p)];
       const View<Element, 2> own = in.template slice<0>({p, p + 1});
       upload(queue, sinusoids_of(prompt.size.data), own.template slice<1>({pooled, inputs - c}));
       copy(queue, weights.style.template slice<0>({prompt.style, prompt.style + 1}),
            own.template slice<1>({inputs - c, inputs}));
     }
-    Buffer out(queue, pictures_ * c);
-    const View<Element, 2> h = hidden.view(std::array{pictures_, weights.extra_1.outputs()});
+    Buffer out(queue, images_ * c);
+    const View<Element, 2> h = hidden.view(std::array{images_, weights.extra_1.outputs()});
     linear(queue, in, weights.extra_1, h, {Activation::silu, {}});
-    linear(queue, h, weights.extra_2, out.view(std::array{pictures_, c}));
+    linear(queue, h, weights.extra_2, out.view(std::array{images_, c}));
     return out;
   }
 
@@ -211,24 +210,24 @@ class Conditioning {
   Buffer pool(Queue& queue, const Weights<Backend>& weights, std::span<const HunyuanPrompt> prompts) {
     const Index length = config_.t5_length + 1, d = config_.t5_width,
                 head_dim = d / HunyuanConfig::pooler_heads;
-    const Buffer x(queue, length * pictures_ * d);
-    const View<Element, 3> states = x.view(std::array{length, pictures_, d});
-    for (Index p = 0; p < pictures_; ++p)
-      upload(queue, placed_states(prompts[static_cast<std::size_t>(p)].t5), of_picture(states, p));
+    const Buffer x(queue, length * images_ * d);
+    const View<Element, 3> states = x.view(std::array{length, images_, d});
+    for (Index p = 0; p < images_; ++p)
+      upload(queue, placed_states(prompts[static_cast<std::size_t>(p)].t5), of_image(states, p));
     const auto projected = [&queue](const View<const Element, 2>& in, const LinearWeights<Element>& layer) {
       Buffer out(queue, in.extent[0] * layer.outputs());
       linear(queue, in, layer, out.view(std::array{in.extent[0], layer.outputs()}));
       return out;
     };
     const auto heads = [this, head_dim](const Buffer& buffer, Index tokens) {
-      return buffer.view(std::array{tokens, pictures_, HunyuanConfig::pooler_heads, head_dim});
+      return buffer.view(std::array{tokens, images_, HunyuanConfig::pooler_heads, head_dim});
     };
     const Buffer q = projected(rows_of(states.template slice<0>({0, 1})), weights.pool_q);
     const Buffer k = projected(rows_of(states), weights.pool_k);
     const Buffer v = projected(rows_of(states), weights.pool_v);
-    const Buffer attended(queue, pictures_ * d);
+    const Buffer attended(queue, images_ * d);
     attention(queue, heads(q, 1), heads(k, length), heads(v, length), heads(attended, 1));
-    return projected(attended.view(std::array{pictures_, d}), weights.pool_out);
+    return projected(attended.view(std::array{images_, d}), weights.pool_out);
   }
 
   /// (t5_length + 1, t5_width): the mean of the states (t5_length, t5_width), and they, each plus its
@@ -248,7 +247,7 @@ class Conditioning {
 
   /// The linear layers of SiLU(embedding) for all steps.
   void modulate(Queue& queue, const Weights<Backend>& weights) {
-    const Index c = config_.width(), rows = steps_ * pictures_;
+    const Index c = config_.width(), rows = steps_ * images_;
     const Buffer activated(queue, rows * c);
     const View<Element, 2> x = activated.view(std::array{rows, c});
     copy(queue, temb_.view(std::array{rows, c}), x);
@@ -276,15 +275,15 @@ class Conditioning {
   }
 
   HunyuanConfig config_;
-  Index pictures_, steps_, rows_ = 0;
+  Index images_, steps_, rows_ = 0;
   std::vector<Range> blocks_;  // of the share
   std::vector<Index> slots_;
   Tensor pool_positions_;  // (t5_length + 1, t5_width)
   Floats cos_, sin_;       // (rows, head_dim)
-  Buffer text_;            // (blocks, text_length, pictures, 2 · width)
-  Buffer temb_;            // (steps, pictures, width)
-  Floats shifts_;          // (blocks, steps, pictures, width)
-  Floats last_;            // (steps, pictures, 2 · width): scale, shift
+  Buffer text_;            // (blocks, text_length, images, 2 · width)
+  Buffer temb_;            // (steps, images, width)
+  Floats shifts_;          // (blocks, steps, images, width)
+  Floats last_;            // (steps, images, 2 · width): scale, shift
 };
 
 }  // namespace weft::hunyuan

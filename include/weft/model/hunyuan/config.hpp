@@ -20,7 +20,7 @@ struct HunyuanConfig {
   Index clip_width, t5_width;    // of the text states
   Index clip_length, t5_length;  // how many of them
   Index pooled_width;
-  bool size_and_style;  // v1.1: conditions on the picture's size and a style as well
+  bool size_and_style;  // v1.1: conditions on the image's size and a style as well
   Index rope_base;      // side of the base grid of the rotary positions
 
   explicit HunyuanConfig(const Config& config)
@@ -41,33 +41,33 @@ struct HunyuanConfig {
     const auto& file = config.name();
     const auto activation = config.optional<std::string>("activation_fn", "gelu-approximate");
     if (activation != "gelu-approximate")
-      refuse(file, ": activation_fn is ", activation, ", and HunyuanDiT has gelu-approximate");
+      reject(file, ": activation_fn is ", activation, ", and HunyuanDiT has gelu-approximate");
     if (blocks % 2 != 0)
-      refuse(file, ": num_layers is ", blocks, " and must be even, since long skips pair the blocks; ",
+      reject(file, ": num_layers is ", blocks, " and must be even, since long skips pair the blocks; ",
              blocks + 1, " would do");
     if (head_dim % 4 != 0)
-      refuse(file, ": attention_head_dim is ", head_dim,
+      reject(file, ": attention_head_dim is ", head_dim,
              " and must be a multiple of 4, for rotary pairs of rows and of columns; ",
              (head_dim + 3) / 4 * 4, " would do");
     if (t5_width % pooler_heads != 0)
-      refuse(file, ": cross_attention_dim_t5 is ", t5_width, " and must be a multiple of the pooler's ",
+      reject(file, ": cross_attention_dim_t5 is ", t5_width, " and must be a multiple of the pooler's ",
              pooler_heads, " heads");
     if (const Index hidden = positive(config, "hidden_size"); hidden != width())
-      refuse(file, ": hidden_size is ", hidden, " and must be num_attention_heads × attention_head_dim, ",
+      reject(file, ": hidden_size is ", hidden, " and must be num_attention_heads × attention_head_dim, ",
              width());
-    if (ffn < 1) refuse(file, ": mlp_ratio leaves the feed-forward layer no feature; 4.0 is usual");
-    if (rope_base < 1) refuse(file, ": rope_base_size is ", rope_base, " and must be at least 1");
+    if (ffn < 1) reject(file, ": mlp_ratio leaves the feed-forward layer no feature; 4.0 is usual");
+    if (rope_base < 1) reject(file, ": rope_base_size is ", rope_base, " and must be at least 1");
   }
 
   static constexpr Index pooler_heads = 8;
-  static constexpr Index sinusoids = 256;  // features of a time, or of a number of the picture's size
+  static constexpr Index sinusoids = 256;  // features of a time, or of a number of the image's size
   static constexpr Index size_numbers = 6;
 
   constexpr Index width() const { return heads * head_dim; }
   constexpr Index text_length() const { return clip_length + t5_length; }
   constexpr Index features() const { return channels * patch * patch; }  // of a token of the state
 
-  /// Of the pooled text with the picture's size and style.
+  /// Of the pooled text with the image's size and style.
   constexpr Index extra_width() const {
     return pooled_width + (size_and_style ? size_numbers * sinusoids + width() : 0);
   }
@@ -160,15 +160,15 @@ struct HunyuanConfig {
  private:
   static Index positive(const Config& config, std::string_view key) {
     const int value = config.required<int>(key);
-    if (value < 1) refuse(config.name(), ": ", key, " is ", value, " and must be at least 1");
-    if (value > largest) refuse(config.name(), ": ", key, " is ", value, " and must be at most ", largest);
+    if (value < 1) reject(config.name(), ": ", key, " is ", value, " and must be at least 1");
+    if (value > largest) reject(config.name(), ": ", key, " is ", value, " and must be at most ", largest);
     return value;
   }
 
   static double mlp_ratio(const Config& config) {
     const double ratio = config.optional("mlp_ratio", 4.0);
     if (!(0 < ratio && ratio <= most_mlp_ratio))
-      refuse(config.name(), ": mlp_ratio is ", ratio, " and must lie between 0 and ", most_mlp_ratio,
+      reject(config.name(), ": mlp_ratio is ", ratio, " and must lie between 0 and ", most_mlp_ratio,
              "; 4.0 is usual");
     return ratio;
   }

@@ -1,4 +1,4 @@
-// HunyuanDiT's prompt: the text states of one picture, and for v1.1 its size and style.
+// HunyuanDiT's prompt: the text states of one image, and for v1.1 its size and style.
 #pragma once
 
 #include "weft/core/digest.hpp"
@@ -7,7 +7,7 @@
 
 namespace weft {
 
-/// The text states of one picture, and for v1.1 its size and style.
+/// The text states of one image, and for v1.1 its size and style.
 struct HunyuanPrompt {
   Tensor clip;       // (clip_length, clip_width)
   Tensor clip_mask;  // (clip_length): 1 for a word, 0 for padding
@@ -16,14 +16,14 @@ struct HunyuanPrompt {
   Tensor size{};     // (6): original height and width, target height and width, crop top and left; v1.1 only
   Index style = 0;
 
-  /// Refused unless the tensors are whole and their shapes those of the model.
+  /// Throws InvalidArgument unless the tensors are whole and their shapes those of the model.
   void check(const HunyuanConfig& config) const {
     const auto need = [](const char* name, const Tensor& tensor, const Shape& shape) {
       if (tensor.shape != shape)
-        refuse("a prompt's ", name, " is ", to_string(tensor.shape), " and the model needs ",
+        reject("a prompt's ", name, " is ", to_string(tensor.shape), " and the model needs ",
                to_string(shape));
       if (!tensor.is_whole())
-        refuse("a prompt's ", name, " is ", to_string(shape), " and has ", tensor.size(), " numbers");
+        reject("a prompt's ", name, " is ", to_string(shape), " and has ", tensor.size(), " numbers");
     };
     need("encoder_hidden_states", clip, {config.clip_length, config.clip_width});
     need("text_embedding_mask", clip_mask, {config.clip_length});
@@ -31,7 +31,7 @@ struct HunyuanPrompt {
     need("text_embedding_mask_t5", t5_mask, {config.t5_length});
     if (!config.size_and_style) return;
     need("image_meta_size", size, {HunyuanConfig::size_numbers});
-    if (style != 0) refuse("a prompt's style is ", style, ", and the model has the style 0 alone");
+    if (style != 0) reject("a prompt's style is ", style, ", and the model has the style 0 alone");
   }
 };
 

@@ -144,7 +144,7 @@ class WeightReader {
   Weights<Backend> shared() {
     Weights<Backend> out{
         .embed = linear("pos_embed.proj"),
-        .proj_out = picture_major("proj_out"),
+        .proj_out = image_major("proj_out"),
         .norm_out = linear("norm_out.linear"),
         .text_1 = linear("text_embedder.linear_1"),
         .text_2 = linear("text_embedder.linear_2"),
@@ -241,7 +241,7 @@ class WeightReader {
 
   /// diffusers' outputs are (row, column, channel) of a token; these are (channel, row, column), as embed's
   /// inputs, so that the state and the prediction have one layout.
-  Linear picture_major(const std::string& name) {
+  Linear image_major(const std::string& name) {
     const Index channels = config_.shape().out_channels, area = config_.patch * config_.patch;
     const Index inputs = inputs_of(name);
     const auto weight = take<Element>(std::array{channels * area, inputs});

@@ -1,0 +1,31 @@
+#include "run.hpp"
+#include "weft/core/error.hpp"
+
+namespace command {
+
+namespace {
+
+[[noreturn]] void reject_cuda(const Options& options) {
+  weft::reject("this weft was built without nvcc and has no CUDA; build it again with nvcc on the PATH, or ",
+               what_needs_no_gpu(options));
+}
+
+}  // namespace
+
+int gpus_on_cuda(const Options& options) { reject_cuda(options); }
+weft::Tensor run_on_cuda(const Options& options, const ModelFolder&, Work, weft::Trace*) {
+  reject_cuda(options);
+}
+DeviceMemory memory_on_cuda(const Options& options) { reject_cuda(options); }
+BenchReport bench_on_cuda(const Options& options, const std::vector<BenchCase>&) { reject_cuda(options); }
+RehearsalReport rehearse_on_cuda(const Options& options, const std::vector<RehearsedRank>&) {
+  reject_cuda(options);
+}
+void add_device_figures(BenchReport&, const Options& options) { reject_cuda(options); }
+weft::Hardware calibrated_on_cuda(const Options& options, const weft::Hardware&) { reject_cuda(options); }
+weft::Hardware calibrated_gpu(const Options& options, const weft::Hardware&) { reject_cuda(options); }
+std::vector<double> kernel_times_on_cuda(const Options& options, const std::vector<KernelSize>&) {
+  reject_cuda(options);
+}
+
+}  // namespace command

@@ -1,0 +1,108 @@
+#include "run.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "device.cuh"
+#include "device_name.cuh"
+#include "dtype.cuh"
+#include "weft/comm/peer/launch.cuh"
+
+namespace command {
+
+namespace {
+
+double relative_l2(const weft::Tensor& found, const weft::Tensor& right) {
+  double difference = 0, norm = 0;
+  for (std::size_t i = 0; i < right.data.size(); ++i) {
+    difference += std::pow(static_cast<double>(found.data[i]) - right.data[i], 2);
+    norm += std::pow(static_cast<double>(right.data[i]), 2);
+  }
+  return std::sqrt(difference / norm);
+}
+
+/// InvalidArgument, by the options that need none, if there is no device.
+void check_devices(const Options& options) {
+  int devices = 0;
+  if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0)
+    weft::reject("there is no CUDA device here; ", what_needs_no_gpu(options));
+}
+
+}  // namespace
+
+int gpus_on_cuda(const Options& options) {
+  check_devices(options);
+  return weft::peer::connected_device_count();
+}
+
+DeviceMemory memory_on_cuda(const Options& options) {
+  check_devices(options);
+  using weft::cuda::check;
+  const int devices = weft::peer::device_count();
+  int current = 0;
+  check(cudaGetDevice(&current), "Asking for the current device");
+  const auto free_on = [](int device) {
+    std::size_t free = 0, all = 0;
+    check(cudaSetDevice(device), "Choosing a device");
+    check(cudaMemGetInfo(&free, &all), "Asking for free memory");
+    return static_cast<double>(free);
+  };
+  DeviceMemory memory{devices, free_on(current)};
+  if (options.launched) return memory;
+  memory.devices = static_cast<int>(std::min<weft::Index>(devices, options.world()));
+  for (int device = 0; device < memory.devices; ++device)
+    memory.free = std::min(memory.free, free_on(device));
+  check(cudaSetDevice(current), "Choosing a device");
+  return memory;
+}
+
+weft::Tensor run_on_cuda(const Options& options, const ModelFolder& folder, Work work, weft::Trace* trace) {
+  return in_dtype(options.dtype, [&options, &folder, &work, trace]<class E>(std::type_identity<E>) {
+    return OnDevice<E>::run(options, folder, std::move(work), trace);
+  });
+}
+
+BenchReport bench_on_cuda(const Options& options, const std::vector<BenchCase>& sizes) {
+  BenchReport report = in_dtype(options.dtype, [&options, &sizes]<class E>(std::type_identity<E>) {
+    return OnDevice<E>::bench(options, sizes);
+  });
+  add_device_figures(report, options);
+  return report;
+}
+
+void add_device_figures(BenchReport& report, const Options& options) {
+  in_dtype(options.dtype, [&report, &options]<class E>(std::type_identity<E>) {
+    report.device = device_name();
+    report.roofline = OnDevice<E>::roofline();
+    if (!options.compares) return;
+    for (SizeReport& size : report.sizes)
+      size.error = relative_l2(OnDevice<E>::evaluation(size.px), OnDevice<float>::evaluation(size.px));
+  });
+}
+
+RehearsalReport rehearse_on_cuda(const Options& options, const std::vector<RehearsedRank>& ranks) {
+  return in_dtype(options.dtype, [&options, &ranks]<class E>(std::type_identity<E>) {
+    return OnDevice<E>::rehearse(options, ranks);
+  });
+}
+
+weft::Hardware calibrated_on_cuda(const Options& options, const weft::Hardware& known) {
+  check_devices(options);
+  return in_dtype(options.dtype, [&known]<class E>(std::type_identity<E>) {
+    return OnDevice<E>::calibrate_links(OnDevice<E>::calibrate_gpu(known));
+  });
+}
+
+weft::Hardware calibrated_gpu(const Options& options, const weft::Hardware& known) {
+  return in_dtype(options.dtype,
+                  [&known]<class E>(std::type_identity<E>) { return OnDevice<E>::calibrate_gpu(known); });
+}
+
+std::vector<double> kernel_times_on_cuda(const Options& options, const std::vector<KernelSize>& sizes) {
+  check_devices(options);
+  return in_dtype(options.dtype,
+                  [&sizes]<class E>(std::type_identity<E>) { return OnDevice<E>::time_kernels(sizes); });
+}
+
+}  // namespace command

@@ -1,0 +1,108 @@
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "command.hpp"
+
+namespace {
+
+Arguments generate(const TemporaryFolder& folder, const Arguments& more) {
+  return Arguments{"generate",           "--model",     shapes, "--prompt", caption, "--out",
+                   folder / "image.png", "--scheduler", "ddim", "--steps",  "2"} +
+         more;
+}
+
+}  // namespace
+
+TEST_CASE("plan ranks meshes, explains the first, and writes both and a chart") {
+  const TemporaryFolder folder;
+  const Outcome outcome = run({"plan", "--gpus", "8", "--hardware", "a100-nvlink", "--px", "1024", "--json",
+                               folder / "plan.json", "--svg", folder / "plan.svg"});
+  CHECK(outcome.code == 0);
+  for (const char* part :
+       {"mesh", "speed-up", "memory", "most goes into", "cfg2·pipe4", "The next other way"})
+    CHECK(outcome.out.find(part) != std::string::npos);
+  const auto json = nlohmann::json::parse(folder.read("plan.json"));
+  CHECK(json.at(0).at("ranking").at(0).at("mesh").at("pipe") == 4);
+  CHECK(json.at(0).at("tokens") == 4096);
+  CHECK(folder.read("plan.svg").starts_with("<svg"));
+}
+
+TEST_CASE("plan is of the mesh that is given, and draws it") {
+  const TemporaryFolder folder;
+  const Outcome outcome = run({"plan", "--hardware", "l40-pcie", "--px", "512", "--pipefusion", "3", "--svg",
+                               folder / "plan.svg", "--json", folder / "plan.json"});
+  CHECK(outcome.code == 0);
+  CHECK(outcome.out.starts_with("3 GPUs, l40-pcie, 1024 tokens"));
+  CHECK(outcome.out.find("other way") == std::string::npos);
+  CHECK(folder.read("plan.svg").find("pipe3, 3 patches") != std::string::npos);
+  const auto json = nlohmann::json::parse(folder.read("plan.json"));
+  REQUIRE(json.at(0).at("ranking").size() == 1);
+  CHECK(json.at(0).at("ranking").at(0).at("name") == "pipe3, 3 patches");
+}
+
+TEST_CASE("plan rejects degrees that are not of the GPUs, or break a rule") {
+  const auto rejected = [](const Arguments& more, const char* text) {
+    const Outcome outcome = run(Arguments{"plan", "--hardware", "l40-pcie", "--px", "512"} + more);
+    CAPTURE(outcome.err);
+    CHECK(outcome.code == 2);
+    CHECK(outcome.out.empty());
+    CHECK(outcome.err.find(text) != std::string::npos);
+  };
+  rejected({"--gpus", "8", "--cfg", "2", "--ulysses", "8"},
+           "the degrees of the mesh multiply to 16, and --gpus is 8; leave --gpus away");
+  rejected({"--cfg", "3"}, "the mesh has cfg 3");
+  rejected({"--pipefusion", "2", "--patches", "1"}, "use 2 patches");
+}
+
+TEST_CASE("plan is about the image that generate would make") {
+  const auto plan = [](const std::filesystem::path& model, const char* px) {
+    return run({"plan", "--hardware", "l40-pcie", "--gpus", "2", "--model", model, "--px", px});
+  };
+  CHECK(plan(shapes, "64").out.starts_with("2 GPUs, l40-pcie, 256 tokens"));
+  CHECK(plan(goldens / "v12" / "model", "64").out.starts_with("2 GPUs, l40-pcie, 16 tokens"));
+  const Outcome odd = plan(shapes, "62");
+  CHECK(odd.code == 2);
+  CHECK(odd.err == "--px is 62 pixels and must be a multiple of 4; 64 would do\n");
+  const Outcome thousand = run({"plan", "--hardware", "l40-pcie", "--px", "512", "1000"});
+  CHECK(thousand.code == 2);
+  CHECK(thousand.out.empty());
+  CHECK(thousand.err == "--px is 1000 pixels and must be a multiple of 16; 1008 would do\n");
+}
+
+TEST_CASE("plan rejects what it cannot know") {
+  CHECK(run({"plan", "--gpus", "8"}).code == 2);
+  CHECK(run({"plan", "--hardware", "abacus"}).err.find("there is no hardware abacus") != std::string::npos);
+  CHECK(run({"plan", "--gpus", "0", "--hardware", "t4-pcie"}).code == 2);
+}
+
+TEST_CASE("Ranks without degrees are shared out by the planner") {
+  const TemporaryFolder folder;
+  const Outcome planned = run(generate(folder, {"--ranks", "4"}));
+  CHECK(planned.code == 0);
+  CHECK(planned.out.find("mesh: cfg2·") != std::string::npos);
+  CHECK(planned.out.find("on 4 ranks") != std::string::npos);
+  CHECK(run(generate(folder, {})).out.find("on 1 rank") != std::string::npos);
+  CHECK(run(generate(folder, {"--ranks", "4", "--mesh", "exact"})).out.find("patches") == std::string::npos);
+  CHECK(
+      run(generate(folder, {"--ranks", "5", "--hardware", "t4-pcie"}))
+          .out.find("mesh: pipe5, 5 patches; the image may differ from one rank's, and --mesh exact takes") !=
+      std::string::npos);
+  CHECK(run(generate(folder, {"--mesh", "round"})).err.find("there are auto and exact") != std::string::npos);
+}
+
+TEST_CASE("Degrees that are given are kept") {
+  const TemporaryFolder folder;
+  CHECK(run(generate(folder, {"--ulysses", "2"})).out.find("mesh:") == std::string::npos);
+  CHECK(run(generate(folder, {"--ulysses", "2", "--ranks", "4"})).code == 2);
+}
+
+TEST_CASE("Memory is planned and told, and what is allowed decides on the mesh") {
+  const TemporaryFolder folder;
+  const Outcome one = run(generate(folder, {}));
+  CHECK(one.out.find("memory: 31.7 MB a rank (weights 26.2, keys and values 0.983, activations 4.52) of ") !=
+        std::string::npos);
+  const Outcome limited = run(generate(folder, {"--ulysses", "2", "--memory-limit", "1"}));
+  CHECK(limited.out.find("for 2 ranks") != std::string::npos);
+  CHECK(limited.out.find("of 1 GB allowed") != std::string::npos);
+}

@@ -1,0 +1,135 @@
+// The command under launchers.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "command.hpp"
+#include "model_copy.hpp"
+
+namespace {
+
+const std::string mpirun_4 = WEFT_MPIRUN " -q -n 4";
+
+std::string torchrun(int rank) {
+  return "RANK=" + std::to_string(rank) + " WORLD_SIZE=4 MASTER_ADDR=localhost MASTER_PORT=29500";
+}
+
+Arguments generate(const Arguments& more) {
+  return Arguments{"generate",    "--model", shapes,    "--prompt", caption,
+                   "--scheduler", "ddim",    "--steps", "4"} +
+         more;
+}
+
+}  // namespace
+
+TEST_CASE("processes generate what threads generate, and one of them speaks and writes") {
+  const TemporaryFolder folder;
+  const Arguments mesh{"--cfg", "2", "--pipefusion", "2"};
+  REQUIRE(run(generate(mesh + Arguments{"--latents-out", folder / "threads"})).code == 0);
+  const Outcome outcome =
+      run(generate(mesh + Arguments{"--latents-out", folder / "processes", "--out", folder / "image.png",
+                                    "--trace", folder / "trace.json"}),
+          mpirun_4);
+  CAPTURE(outcome.err);
+  REQUIRE(outcome.code == 0);
+  CHECK(folder.count() == 4);
+  CHECK(folder.read("processes") == folder.read("threads"));
+  CHECK(outcome.err == "step 1 of 4\nstep 2 of 4\nstep 3 of 4\nstep 4 of 4\n");
+  CHECK(std::ranges::count(outcome.out, '\n') == 7);
+  CHECK(outcome.out.find("generate, 4 steps on 4 ranks: ") != std::string::npos);
+
+  std::set<int> senders;
+  const nlohmann::json trace = nlohmann::json::parse(folder.read("trace.json"));
+  for (const auto& event : trace.at("traceEvents"))
+    if (event.at("ph") == "X" && event.at("cat") == "send") senders.insert(event.at("tid").get<int>());
+  CHECK(senders == std::set{0, 1, 2, 3});
+}
+
+TEST_CASE("a job that cannot be done is rejected once, with exit code 2") {
+  const TemporaryFolder folder;
+  const auto reject = [&folder](const Arguments& more, const std::string& text) {
+    const Outcome outcome = run(generate(more + Arguments{"--out", folder / "image.png"}), mpirun_4);
+    CAPTURE(outcome.err);
+    CHECK(outcome.code == 2);
+    CHECK(outcome.err.find(text) != std::string::npos);
+    CHECK(std::ranges::count(outcome.err, '\n') == 1);
+    CHECK(outcome.out.empty());
+    CHECK(folder.count() == 0);
+  };
+  reject({"--cfg", "2"}, "the degrees of the mesh multiply to 2, and there are 4 ranks");
+  reject({"--ulysses", "4", "--ranks", "8"}, "--ranks is 8, and mpirun has started 4 processes");
+  reject({"--ulysses", "4", "--noise", folder / "none"}, "No such file");
+  reject({"--ulysses", "4", "--trace", folder / "none" / "trace.json"}, "there is no folder");
+  reject({"--ulysses", "4", "--timeout", "0"}, "--timeout");
+  reject({"--ulysses", "4", "--warmup", "2"}, "leave --warmup away");
+}
+
+TEST_CASE("processes that are asked different things are rejected, whatever it is") {
+  const TemporaryFolder folder;
+  const Arguments common{"--model", shapes, "--prompt", caption, "--latents-out", folder / "state"};
+  const auto reject = [&](const Arguments& first, const Arguments& second, const std::string& told) {
+    CAPTURE(told);
+    // mpirun takes what follows its colon for another process.
+    Arguments line = first + Arguments{":", "-n", "1", WEFT_COMMAND} + second;
+    const Outcome outcome = run(line, WEFT_MPIRUN " -q -n 1");
+    CAPTURE(outcome.err);
+    CHECK(outcome.code == 2);
+    CHECK(outcome.err == told + "\n");
+    CHECK(folder.count() == 0);
+  };
+  const Arguments generate = Arguments{"generate"} + common + Arguments{"--cfg", "2"};
+  const std::string same_request = "; all ranks must be given the same request";
+  reject(generate + Arguments{"--steps", "2"}, generate + Arguments{"--steps", "3"},
+         "rank 1 was asked for steps 3 and rank 0 for steps 2" + same_request);
+  reject(generate + Arguments{"--steps", "3"}, generate + Arguments{"--steps", "2"},
+         "rank 1 was asked for steps 2 and rank 0 for steps 3" + same_request);
+  reject(generate + Arguments{"--seed", "5"}, generate + Arguments{"--seed", "9"},
+         "rank 1 was asked for seed 9 and rank 0 for seed 5" + same_request);
+  reject(generate, generate + Arguments{"--negative", "a red circle"},
+         "rank 1 was asked for another negative prompt 0 than rank 0" + same_request);
+  reject(generate, generate + Arguments{"--scheduler", "ddim"},
+         "rank 1 was asked for another sampler than rank 0" + same_request);
+  reject(generate, Arguments{"generate"} + common + Arguments{"--ring", "2"},
+         "rank 1 was asked for cfg 1 and rank 0 for cfg 2; all ranks must be given the same engine");
+  reject(
+      generate + Arguments{"--trace", folder / "trace.json"}, generate,
+      "rank 1 was asked for no trace and rank 0 for a trace; all ranks must be given the same command line");
+  reject(
+      generate,
+      {"denoise", "--model", shapes, "--inputs", goldens / "v12/ddim_inputs.safetensors", "--out",
+       folder / "state", "--cfg", "2"},
+      "rank 1 was asked for the command denoise and rank 0 for the command generate; all ranks must be given "
+      "the same command line");
+
+  const ModelCopy other(shapes);
+  other.edit("transformer/config.json", "\"rope_base_size\": ", "\"rope_base_size\": 1");
+  Arguments of_other = generate;
+  std::ranges::replace(of_other, shapes.string(), other.path().string());
+  reject(generate, of_other,
+         "rank 1 was asked for another model than rank 0; all ranks must be given the same engine");
+}
+
+TEST_CASE("launchers that MPI cannot start from are rejected, by other ranks if none has ended them") {
+  const TemporaryFolder folder;
+  const Arguments line = generate({"--ulysses", "4", "--out", folder / "image.png"});
+  const Outcome first = run(line, torchrun(0)), second = run(line, torchrun(1));
+  CHECK(first.code == 2);
+  CHECK(first.err.find("torchrun has started 4 processes, and MPI") != std::string::npos);
+  CHECK(first.err.find("use mpirun -n 4, or start one process, whose ranks are threads, with RANK and "
+                       "WORLD_SIZE unset") != std::string::npos);
+  CHECK(second.code == 2);
+  CHECK(second.err == first.err);
+  const Outcome srun = run(line, "SLURM_PROCID=0 SLURM_STEP_NUM_TASKS=4 SLURM_LOCALID=0");
+  CHECK(srun.code == 2);
+  CHECK(srun.err.find("use mpirun -n 4 or srun --mpi=pmix") != std::string::npos);
+  const Outcome part = run(line, "RANK=0");
+  CHECK(part.code == 2);
+  CHECK(part.err.find("RANK is set and WORLD_SIZE is not") != std::string::npos);
+}
+
+TEST_CASE("one process under a launcher is one process, whose ranks are threads") {
+  const TemporaryFolder folder;
+  CHECK(run(generate({"--ulysses", "2", "--out", folder / "image.png"}), WEFT_MPIRUN " -n 1").code == 0);
+}
