@@ -157,14 +157,14 @@ weft::HunyuanConfig bench_config() {
       "HunyuanDiT v1.2"));
 }
 
-weft::PlanRequest bench_request(const Options& options, const weft::DitShape& shape, int px,
-                                weft::Index ranks) {
+weft::planner::PlanRequest bench_request(const Options& options, const weft::DitShape& shape, int px,
+                                         weft::Index ranks) {
   const weft::Index side = checked_side("--px", px, {pixels_per_element, shape.patch}) / shape.patch;
-  weft::PlanRequest request{.gpus = static_cast<int>(ranks),
-                            .tokens = side * side,
-                            .prompts = options.images,
-                            .steps = options.timed_steps,
-                            .warmup = options.mesh.warmup};
+  weft::planner::PlanRequest request{.gpus = static_cast<int>(ranks),
+                                     .tokens = side * side,
+                                     .prompts = options.images,
+                                     .steps = options.timed_steps,
+                                     .warmup = options.mesh.warmup};
   set_bytes(request, options.dtype);
   return request;
 }
@@ -189,7 +189,7 @@ std::vector<BenchCase> bench_cases(const Options& options, const weft::DitShape&
   std::vector<BenchCase> sizes;
   for (const int px : options.px) {
     const weft::Mesh mesh = with_bench_mesh(options, px).mesh;
-    const weft::PlanRequest request = bench_request(options, shape, px, options.world());
+    const weft::planner::PlanRequest request = bench_request(options, shape, px, options.world());
     const weft::Demand demand{request.prompts, request.branches, request.tokens, request.steps};
     if (const auto fault = weft::check<Parallel>(mesh, shape, demand, options.world()))
       weft::reject(px, " px: ", to_string(*fault));

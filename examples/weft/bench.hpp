@@ -57,8 +57,8 @@ struct BenchReport {
 };
 
 /// What the planner is asked of bench's images of this side; rejected if it is no whole number of tokens.
-weft::PlanRequest bench_request(const Options& options, const weft::DitShape& shape, int px,
-                                weft::Index ranks);
+weft::planner::PlanRequest bench_request(const Options& options, const weft::DitShape& shape, int px,
+                                         weft::Index ranks);
 
 /// The sizes, those of each mesh together.
 std::vector<std::vector<BenchCase>> by_mesh(const std::vector<BenchCase>& sizes);

@@ -15,9 +15,9 @@ struct KernelSize {
 
   static constexpr weft::Index head_dim = 88;
 
-  double predicted(const weft::Gpu& gpu) const {
-    return kind == product ? weft::product_seconds(gpu, m, n, k, 2)
-                           : weft::attention_seconds(gpu, m, n, k, head_dim);
+  double predicted(const weft::planner::Gpu& gpu) const {
+    return kind == product ? weft::planner::product_seconds(gpu, m, n, k, 2)
+                           : weft::planner::attention_seconds(gpu, m, n, k, head_dim);
   }
 };
 

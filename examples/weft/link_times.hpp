@@ -11,8 +11,8 @@
 namespace command {
 
 struct LinkTimes {
-  weft::Link messages;  // of the communicator's calls; their latency until they have been awaited
-  weft::Link stores;    // where there are none: of 0
+  weft::planner::Link messages;  // of the communicator's calls; their latency until they have been awaited
+  weft::planner::Link stores;    // where there are none: of 0
 };
 
 /// Between pairs of ranks that are so far apart, all at once and both ways: what long transfers take beyond
@@ -28,7 +28,8 @@ LinkTimes measured_links(World& world, int apart, weft::Index many = 256'000'000
   Pair transfers(queue, world.split("pair", pair), many, true);
   const auto link = [&transfers, many](TransferKind kind) {
     const double latency = transfers.seconds(kind, few);
-    return weft::Link{static_cast<double>(many) / (transfers.seconds(kind, many) - latency), latency};
+    return weft::planner::Link{static_cast<double>(many) / (transfers.seconds(kind, many) - latency),
+                               latency};
   };
   LinkTimes times{link(TransferKind::send), {}};
   if (transfers.has(TransferKind::stores))

@@ -16,7 +16,7 @@ struct Unit {
 
   explicit Unit(double largest) : bytes(largest < 1e9 ? 1e6 : 1e9), name(largest < 1e9 ? " MB" : " GB") {}
 
-  std::string number(double size) const { return weft::number("%.3g", size / bytes); }
+  std::string number(double size) const { return weft::planner::number("%.3g", size / bytes); }
 };
 std::string size_of(double bytes) {
   const Unit unit(bytes);
@@ -24,10 +24,10 @@ std::string size_of(double bytes) {
 }
 
 /// The fastest mesh of as many ranks that fits, or one of more ranks, in words; empty if there is none.
-std::string what_fits(const Options& options, const weft::CostModel& cost, const Room& room) {
-  weft::CostModel other = cost;
+std::string what_fits(const Options& options, const weft::planner::CostModel& cost, const Room& room) {
+  weft::planner::CostModel other = cost;
   other.hardware.gpu.memory = 1e18;  // what is free decides
-  for (const weft::Prediction& prediction :
+  for (const weft::planner::Prediction& prediction :
        plan(other.model, other.hardware, other.request, other.engine).ranking) {
     other.mesh = prediction.mesh;
     if (room.fits(other)) return name_of(other.mesh) + " would fit";
@@ -35,13 +35,13 @@ std::string what_fits(const Options& options, const weft::CostModel& cost, const
   if (options.backend == Backend::host) return {};
   constexpr int most = 64;
   const Room own{.free = room.free};
-  const weft::PlanRequest& request = cost.request;
+  const weft::planner::PlanRequest& request = cost.request;
   for (int ranks = request.gpus + 1; ranks <= most; ++ranks) {
     other.request.gpus = ranks;
-    for (const weft::Mesh& mesh : weft::candidate_meshes(cost.model, other.request)) {
+    for (const weft::Mesh& mesh : weft::planner::candidate_meshes(cost.model, other.request)) {
       other.mesh = mesh;
       const weft::Demand demand{request.prompts, request.branches, request.tokens, request.steps};
-      if (!weft::check<weft::AllMethods>(mesh, cost.model, demand, ranks) && own.fits(other))
+      if (!weft::check<weft::planner::AllMethods>(mesh, cost.model, demand, ranks) && own.fits(other))
         return weft::sentence(ranks, " ranks with a device each would fit, as ", name_of(mesh));
     }
   }
@@ -49,8 +49,8 @@ std::string what_fits(const Options& options, const weft::CostModel& cost, const
 }
 
 /// What to do where no mesh fits.
-std::string advice_for(const Options& options, const weft::CostModel& cost, const Room& room) {
-  weft::CostModel smallest = cost;
+std::string advice_for(const Options& options, const weft::planner::CostModel& cost, const Room& room) {
+  weft::planner::CostModel smallest = cost;
   const weft::Mesh& mesh = cost.mesh;
   smallest.request.prompts = std::min<weft::Index>(cost.request.prompts, mesh.data);
   smallest.request.tokens =
@@ -65,9 +65,9 @@ std::string advice_for(const Options& options, const weft::CostModel& cost, cons
 
 }  // namespace
 
-weft::MemoryUse Room::use(const weft::CostModel& cost) const {
+weft::planner::MemoryUse Room::use(const weft::planner::CostModel& cost) const {
   if (shared_out > 0) return largest_shared_use(cost, shared_out);
-  weft::MemoryUse all = largest_memory_use(cost);
+  weft::planner::MemoryUse all = largest_memory_use(cost);
   const auto count = static_cast<double>(ranks);
   all.weights *= count, all.keys *= count, all.activations *= count, all.preparing *= count;
   return all;
@@ -78,30 +78,30 @@ Room room_of(const Options& options) {
   const auto here = options.launched ? weft::Index{options.launched->local_world} : options.world();
   const DeviceMemory device = is_host ? DeviceMemory{1, free_host_memory()} : memory_on_cuda(options);
   return {.free = options.memory_limit ? *options.memory_limit * 1e9 : device.free,
-          .ranks = weft::ceil_div(here, device.devices),
+          .ranks = weft::planner::ceil_div(here, device.devices),
           .shared_out = options.launched ? 0 : device.devices};
 }
 
-void set_bytes(weft::PlanRequest& request, Dtype dtype) {
+void set_bytes(weft::planner::PlanRequest& request, Dtype dtype) {
   request.element_bytes = dtype == Dtype::fp32 ? 4 : 2;
   request.operand_bytes = dtype == Dtype::fp8 ? 1 : request.element_bytes;
 }
 
-weft::Hardware hardware_of(const Options& options) {
+weft::planner::Hardware hardware_of(const Options& options) {
   const std::string& named = options.planning.hardware;
-  return weft::hardware_of(!named.empty()                     ? named
-                           : options.backend == Backend::host ? "host"
-                                                              : "h200-nvlink");
+  return weft::planner::hardware_of(!named.empty()                     ? named
+                                    : options.backend == Backend::host ? "host"
+                                                                       : "h200-nvlink");
 }
 
-weft::EngineTraits engine_of(const Options& options) {
-  weft::EngineTraits engine;
+weft::planner::EngineTraits engine_of(const Options& options) {
+  weft::planner::EngineTraits engine;
   engine.tries_products = options.backend == Backend::cuda;
   if (options.launched && options.backend == Backend::cuda) {
     const bool is_one_host = options.launched->local_world == options.launched->world;
     engine.lands_messages = is_one_host;
     if (!is_one_host) {
-      engine.carrier = weft::Carrier::nccl;
+      engine.carrier = weft::planner::Carrier::nccl;
       engine.stores_heads = false, engine.packs_exchanges = true;
     }
   }
@@ -109,10 +109,10 @@ weft::EngineTraits engine_of(const Options& options) {
 }
 
 std::string checked_memory(const Options& options, const weft::DitShape& shape,
-                           const weft::PlanRequest& request) {
+                           const weft::planner::PlanRequest& request) {
   const Room room = room_of(options);
-  const weft::CostModel cost{shape, hardware_of(options), request, engine_of(options), options.mesh};
-  const weft::MemoryUse use = room.use(cost);
+  const weft::planner::CostModel cost{shape, hardware_of(options), request, engine_of(options), options.mesh};
+  const weft::planner::MemoryUse use = room.use(cost);
   const double taken = use.total();
   const std::string whose =
       room.ranks == 1 ? std::string("a rank") : weft::sentence("for ", room.ranks, " ranks");

@@ -15,22 +15,22 @@ struct Room {
   weft::Index shared_out = 0;  // among so many, by ranks that have one copy of weights; 0: each has its own
 
   /// What all its ranks take.
-  weft::MemoryUse use(const weft::CostModel& cost) const;
-  bool fits(const weft::CostModel& cost) const { return use(cost).total() <= free; }
+  weft::planner::MemoryUse use(const weft::planner::CostModel& cost) const;
+  bool fits(const weft::planner::CostModel& cost) const { return use(cost).total() <= free; }
 };
 
 /// The smallest room that ranks of this process find.
 Room room_of(const Options& options);
 
 /// How wide numbers of a type are.
-void set_bytes(weft::PlanRequest& request, Dtype dtype);
+void set_bytes(weft::planner::PlanRequest& request, Dtype dtype);
 
 /// What the planner is told of the options: the machine, and the engine.
-weft::Hardware hardware_of(const Options& options);
-weft::EngineTraits engine_of(const Options& options);
+weft::planner::Hardware hardware_of(const Options& options);
+weft::planner::EngineTraits engine_of(const Options& options);
 
 /// A line about the memory of the options' mesh; rejected, with the mesh that would, if it does not fit.
 std::string checked_memory(const Options& options, const weft::DitShape& shape,
-                           const weft::PlanRequest& request);
+                           const weft::planner::PlanRequest& request);
 
 }  // namespace command

@@ -20,7 +20,7 @@ namespace command {
 
 namespace {
 
-weft::PlanRequest request_of(const Work& work, const weft::DitShape& shape) {
+weft::planner::PlanRequest request_of(const Work& work, const weft::DitShape& shape) {
   const auto tokens = [&shape](weft::Index height, weft::Index width) {
     return height / shape.patch * (width / shape.patch);
   };
@@ -42,13 +42,13 @@ bool is_exact(const weft::Mesh& mesh, const Work& work) {
 }
 
 /// "37.9 % the ring's transfers"; empty if nothing is waited for.
-std::string lost(const weft::Prediction& prediction) {
-  const weft::NamedBound loss = loss_of(prediction);
+std::string lost(const weft::planner::Prediction& prediction) {
+  const weft::planner::NamedBound loss = loss_of(prediction);
   if (loss.name.empty()) return {};
-  return weft::number("%.1f", 100 * loss.seconds / prediction.step) + " % " + std::string(loss.name);
+  return weft::planner::number("%.1f", 100 * loss.seconds / prediction.step) + " % " + std::string(loss.name);
 }
 
-void print(const weft::Plan& plan, const std::string& explanation) {
+void print(const weft::planner::Plan& plan, const std::string& explanation) {
   const std::size_t shown = std::min<std::size_t>(plan.ranking.size(), 12);
   std::size_t width = 24;
   for (std::size_t i = 0; i < shown; ++i) width = std::max(width, name_of(plan.ranking[i].mesh).size());
@@ -56,9 +56,9 @@ void print(const weft::Plan& plan, const std::string& explanation) {
     std::printf("%s %10s %9s %8s %9s %11s  %-23s  %s\n", padded("mesh", width).c_str(), "a step", "in all",
                 "speed-up", "memory", "sent a step", "most goes into", "most is lost to");
   for (std::size_t i = 0; i < shown; ++i) {
-    const weft::Prediction& p = plan.ranking[i];
+    const weft::planner::Prediction& p = plan.ranking[i];
     std::printf("%s %10s %7.2f s %7.2fx %6.1f GB %8.1f MB  %-23s  %s\n",
-                padded(name_of(p.mesh), width).c_str(), weft::time_of(p.step).c_str(), p.total,
+                padded(name_of(p.mesh), width).c_str(), weft::planner::time_of(p.step).c_str(), p.total,
                 plan.single.total / p.total, p.memory / 1e9, p.sent / 1e6, std::string(bound_of(p)).c_str(),
                 lost(p).c_str());
   }
@@ -70,10 +70,10 @@ void print(const weft::Plan& plan, const std::string& explanation) {
   std::printf("%s\n", explanation.c_str());
 }
 
-nlohmann::json json_of(const weft::Prediction& p) {
+nlohmann::json json_of(const weft::planner::Prediction& p) {
   const weft::Mesh& mesh = p.mesh;
   nlohmann::json bounds;
-  for (const weft::NamedBound& bound : sorted_bounds(p.bounds))
+  for (const weft::planner::NamedBound& bound : sorted_bounds(p.bounds))
     bounds[std::string(bound.name)] = bound.seconds;
   return {{"name", name_of(mesh)},
           {"mesh",
@@ -93,19 +93,19 @@ nlohmann::json json_of(const weft::Prediction& p) {
           {"step_goes_into", bounds}};
 }
 
-nlohmann::json json_of(const weft::Plan& plan, const std::string& explanation) {
+nlohmann::json json_of(const weft::planner::Plan& plan, const std::string& explanation) {
   nlohmann::json out = {{"single", json_of(plan.single)},
                         {"ranking", nlohmann::json::array()},
                         {"rejected", nlohmann::json::array()},
                         {"explanation", explanation}};
-  for (const weft::Prediction& p : plan.ranking) out["ranking"].push_back(json_of(p));
-  for (const weft::Rejection& r : plan.rejected)
+  for (const weft::planner::Prediction& p : plan.ranking) out["ranking"].push_back(json_of(p));
+  for (const weft::planner::Rejection& r : plan.rejected)
     out["rejected"].push_back({{"name", name_of(r.mesh)}, {"reason", r.reason}});
   return out;
 }
 
 /// Measures, prints and returns as JSON the kernels of kernel_sizes().
-nlohmann::json compare_kernels(const Options& options, const weft::Gpu& gpu) {
+nlohmann::json compare_kernels(const Options& options, const weft::planner::Gpu& gpu) {
   const std::vector<KernelSize> sizes = kernel_sizes();
   const std::vector<double> measured = kernel_times_on_cuda(options, sizes);
   nlohmann::json out = nlohmann::json::array();
@@ -128,11 +128,11 @@ nlohmann::json compare_kernels(const Options& options, const weft::Gpu& gpu) {
 /// or an H100's machine.
 void calibrate(const Options& options) {
   const std::string& named = options.planning.hardware;
-  const weft::Hardware known = weft::hardware_of(named.empty() ? "h100-nvlink" : named);
+  const weft::planner::Hardware known = weft::planner::hardware_of(named.empty() ? "h100-nvlink" : named);
   std::optional<weft::OutputFile> file;
   if (options.speaks()) file.emplace(output_file("--calibrate", *options.planning.calibrate, ".json"));
-  const std::string text = weft::hardware_json(options.launched ? calibrated_over_nccl(options, known)
-                                                                : calibrated_on_cuda(options, known));
+  const std::string text = weft::planner::hardware_json(
+      options.launched ? calibrated_over_nccl(options, known) : calibrated_on_cuda(options, known));
   if (!file) return;
   OutputWriter().write(*file, text);
   std::printf("%s", text.c_str());
@@ -165,26 +165,27 @@ int gpus_of(const Options& options) {
 }
 
 /// All meshes, or the one that is given; rejected if that breaks a rule.
-weft::Plan plan_of(const Options& options, const weft::DitShape& shape, const weft::Hardware& hardware,
-                   const weft::PlanRequest& request) {
-  if (!options.planning.has_degrees) return weft::plan(shape, hardware, request);
+weft::planner::Plan plan_of(const Options& options, const weft::DitShape& shape,
+                            const weft::planner::Hardware& hardware,
+                            const weft::planner::PlanRequest& request) {
+  if (!options.planning.has_degrees) return weft::planner::plan(shape, hardware, request);
   const weft::Demand demand{request.prompts, request.branches, request.tokens, request.steps};
-  if (const auto fault = weft::check<weft::AllMethods>(options.mesh, shape, demand, request.gpus))
+  if (const auto fault = weft::check<weft::planner::AllMethods>(options.mesh, shape, demand, request.gpus))
     weft::reject(to_string(*fault));
-  return weft::plan_among({options.mesh}, shape, hardware, request);
+  return weft::planner::plan_among({options.mesh}, shape, hardware, request);
 }
 
 /// The fastest mesh for the request that fits where it is to run, or if none does, the fastest.
 weft::Mesh planned_mesh(const Options& options, const weft::DitShape& shape,
-                        const weft::PlanRequest& request) {
-  const weft::Hardware hardware = hardware_of(options);
-  const weft::Plan plan = weft::plan(shape, hardware, request, engine_of(options));
+                        const weft::planner::PlanRequest& request) {
+  const weft::planner::Hardware hardware = hardware_of(options);
+  const weft::planner::Plan plan = weft::planner::plan(shape, hardware, request, engine_of(options));
   if (plan.ranking.empty())
     weft::reject("no mesh of ", request.gpus, " ranks fits; ",
                  plan.rejected.empty() ? "try other numbers of ranks, or --mesh auto"
                                        : "the first that was tried: " + plan.rejected.front().reason);
   const Room room = room_of(options);
-  const auto fits = [&options, &shape, &hardware, &request, &room](const weft::Prediction& p) {
+  const auto fits = [&options, &shape, &hardware, &request, &room](const weft::planner::Prediction& p) {
     return room.fits({shape, hardware, request, engine_of(options), p.mesh});
   };
   const auto best = std::ranges::find_if(plan.ranking, fits);
@@ -193,8 +194,9 @@ weft::Mesh planned_mesh(const Options& options, const weft::DitShape& shape,
 
 }  // namespace
 
-weft::PlanRequest plan_request(const Options& options, const Work& work, const weft::DitShape& shape) {
-  weft::PlanRequest request = request_of(work, shape);
+weft::planner::PlanRequest plan_request(const Options& options, const Work& work,
+                                        const weft::DitShape& shape) {
+  weft::planner::PlanRequest request = request_of(work, shape);
   request.gpus = static_cast<int>(options.world());
   request.warmup = options.mesh.warmup;
   set_bytes(request, options.dtype);
@@ -221,7 +223,7 @@ Options with_mesh(Options options, const ModelFolder& model, const Work& work) {
 Options with_bench_mesh(Options options, int px) {
   if (!plans_mesh(options)) return options;
   const weft::DitShape shape = bench_config().shape();
-  weft::PlanRequest request = bench_request(options, shape, px, options.world());
+  weft::planner::PlanRequest request = bench_request(options, shape, px, options.world());
   request.exact = options.planning.exact;
   options.mesh = planned_mesh(options, shape, request);
   return options;
@@ -239,7 +241,7 @@ void plan(const Options& options) {
   if (json && svg) check_distinct({&*json, &*svg});
   if (planning.hardware.empty())
     weft::reject("plan needs --hardware, such as a100-nvlink, or a file that plan --calibrate wrote");
-  const weft::Hardware hardware = weft::hardware_of(planning.hardware);
+  const weft::planner::Hardware hardware = weft::planner::hardware_of(planning.hardware);
   if (planning.kernels) {
     const nlohmann::json kernels = compare_kernels(options, hardware.gpu);
     if (json) OutputWriter().write(*json, kernels.dump(1) + "\n");
@@ -257,13 +259,13 @@ void plan(const Options& options) {
   OutputWriter writer;
   nlohmann::json all = nlohmann::json::array();
   for (std::size_t i = 0; i < tokens.size(); ++i) {
-    const weft::PlanRequest request{.gpus = gpus,
-                                    .tokens = tokens[i],
-                                    .prompts = options.images,
-                                    .steps = options.sampling.steps,
-                                    .warmup = options.mesh.warmup,
-                                    .exact = planning.exact};
-    const weft::Plan plan = plan_of(options, shape, hardware, request);
+    const weft::planner::PlanRequest request{.gpus = gpus,
+                                             .tokens = tokens[i],
+                                             .prompts = options.images,
+                                             .steps = options.sampling.steps,
+                                             .warmup = options.mesh.warmup,
+                                             .exact = planning.exact};
+    const weft::planner::Plan plan = plan_of(options, shape, hardware, request);
     std::printf("%s%d GPU%s, %s, %d tokens, %d steps (model output)\n", i == 0 ? "" : "\n", gpus,
                 gpus == 1 ? "" : "s", planning.hardware.c_str(), static_cast<int>(request.tokens),
                 options.sampling.steps);
@@ -273,7 +275,7 @@ void plan(const Options& options) {
     all.back()["tokens"] = request.tokens;
     if (!svg) continue;
     if (plan.ranking.empty()) weft::reject("no mesh fits, so there is no schedule to draw");
-    writer.write(*svg, weft::gantt_svg({shape, hardware, request, {}, plan.ranking.front().mesh}));
+    writer.write(*svg, weft::planner::gantt_svg({shape, hardware, request, {}, plan.ranking.front().mesh}));
   }
   if (json) writer.write(*json, all.dump(1) + "\n");
 }

@@ -7,7 +7,8 @@
 namespace command {
 
 /// What the planner is asked of this work.
-weft::PlanRequest plan_request(const Options& options, const Work& work, const weft::DitShape& shape);
+weft::planner::PlanRequest plan_request(const Options& options, const Work& work,
+                                        const weft::DitShape& shape);
 
 /// Whether there are several ranks and no degree says how they are shared out.
 bool plans_mesh(const Options& options);

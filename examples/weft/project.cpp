@@ -83,16 +83,16 @@ std::optional<double> published_speed_up(int px, const char* mesh, weft::Index g
 class Rehearsals {
  public:
   Rehearsals(const Options& options, const weft::DitShape& shape) : options_(options), shape_(shape) {
-    const weft::Hardware hardware = command::hardware_of(options);
+    const weft::planner::Hardware hardware = command::hardware_of(options);
     for (const int px : options.px) {
       ranks_.push_back({px, {}, 0});
       for (weft::Mesh mesh : meshes) {
         mesh = with_planned_patches(cost(px, mesh, hardware));
         check(px, mesh);
-        const std::vector<int> alike = weft::alike_stages(shape, mesh.pipe);
+        const std::vector<int> alike = weft::planner::alike_stages(shape, mesh.pipe);
         for (int stage = 0; stage < mesh.pipe; ++stage)
           if (alike[static_cast<std::size_t>(stage)] == stage)
-            ranks_.push_back({px, mesh, busiest_rank(mesh, stage)});
+            ranks_.push_back({px, mesh, weft::planner::busiest_rank(mesh, stage)});
         projected_.push_back({px, mesh});
       }
       ranks_.push_back({px, {}, 0});  // again: the device has warmed up
@@ -118,20 +118,21 @@ class Rehearsals {
   /// Seconds that a step's kernels take on the busiest rank of each stage.
   std::vector<double> stages(int px, const weft::Mesh& mesh) const {
     std::vector<double> out;
-    for (const int stage : weft::alike_stages(shape_, mesh.pipe))
-      out.push_back(seconds_of(px, mesh, busiest_rank(mesh, stage)));
+    for (const int stage : weft::planner::alike_stages(shape_, mesh.pipe))
+      out.push_back(seconds_of(px, mesh, weft::planner::busiest_rank(mesh, stage)));
     return out;
   }
 
-  weft::CostModel cost(int px, const weft::Mesh& mesh, const weft::Hardware& hardware) const {
-    weft::PlanRequest request = bench_request(options_, shape_, px, mesh.ranks());
+  weft::planner::CostModel cost(int px, const weft::Mesh& mesh,
+                                const weft::planner::Hardware& hardware) const {
+    weft::planner::PlanRequest request = bench_request(options_, shape_, px, mesh.ranks());
     request.steps = options_.sampling.steps;  // of an image, which patches are chosen for
     return {shape_, hardware, request, engine_of(options_), mesh};
   }
 
  private:
   void check(int px, const weft::Mesh& mesh) const {
-    const weft::PlanRequest request = bench_request(options_, shape_, px, mesh.ranks());
+    const weft::planner::PlanRequest request = bench_request(options_, shape_, px, mesh.ranks());
     const weft::Demand demand{request.prompts, request.branches, request.tokens, request.steps};
     if (const auto fault = weft::check<Parallel>(mesh, shape_, demand, mesh.ranks()))
       weft::reject(px, " px: ", to_string(*fault));
@@ -153,21 +154,21 @@ class Rehearsals {
 };
 
 /// "370 GB/s and 8 us a message"; of what is shared, by how many.
-std::string words_of(const weft::Tier& link) {
-  return weft::number("%.0f GB/s", link.rate / 1e9) +
+std::string words_of(const weft::planner::Tier& link) {
+  return weft::planner::number("%.0f GB/s", link.rate / 1e9) +
          (link.shared ? weft::sentence(" for ", link.gpus, " GPUs together") : " a GPU") +
-         weft::number(" and %.0f us a message", link.latency * 1e6);
+         weft::planner::number(" and %.0f us a message", link.latency * 1e6);
 }
 
 std::string speed_up_of(const std::optional<double>& speed_up) {
-  return speed_up ? weft::number("%.2fx", *speed_up) : "-";
+  return speed_up ? weft::planner::number("%.2fx", *speed_up) : "-";
 }
 
 /// ", of stages 1 and 2": those that have as much to compute as the rank's own.
 std::string stages_of(const RehearsedRank& rank, const weft::DitShape& shape) {
   if (rank.mesh.pipe == 1) return {};
   std::vector<std::string> names;
-  const std::vector<int> alike = weft::alike_stages(shape, rank.mesh.pipe);
+  const std::vector<int> alike = weft::planner::alike_stages(shape, rank.mesh.pipe);
   for (std::size_t stage = 0; stage < alike.size(); ++stage)
     if (alike[stage] == rank.mesh.coordinate(weft::Axis::pipe, rank.rank))
       names.push_back(std::to_string(stage));
@@ -191,8 +192,8 @@ nlohmann::json measured(const Rehearsals& all, const weft::DitShape& shape) {
 }
 
 nlohmann::json table(const Rehearsals& all, const std::string& machine, int px) {
-  const weft::Hardware hardware = weft::hardware_of(machine);
-  const weft::Tier& link = hardware.tiers.front();
+  const weft::planner::Hardware hardware = weft::planner::hardware_of(machine);
+  const weft::planner::Tier& link = hardware.tiers.front();
   const double one = all.one_rank(px);
   std::printf("\nprojected, %d px, links of %s (%s); one rank measured %.2f ms\n", px, machine.c_str(),
               words_of(link).c_str(), 1e3 * one);
@@ -204,7 +205,8 @@ nlohmann::json table(const Rehearsals& all, const std::string& machine, int px) 
   nlohmann::json rows = nlohmann::json::array();
   for (const auto& [size, mesh] : all.projected()) {
     if (size != px) continue;
-    const weft::Projection p = weft::project(all.cost(px, mesh, hardware), all.stages(px, mesh));
+    const weft::planner::Projection p =
+        weft::planner::project(all.cost(px, mesh, hardware), all.stages(px, mesh));
     const auto best = published_speed_up(px, nullptr, mesh.ranks());
     const char* const method = only_method(mesh);
     const auto alike = method ? published_speed_up(px, method, mesh.ranks()) : std::nullopt;
@@ -245,7 +247,8 @@ void project(const Options& options) {
   if (machines.front().empty())
     machines =
         is_host ? std::vector<std::string>{"host"} : std::vector<std::string>{"h200-nvlink", "h200-pcie4"};
-  for (const std::string& machine : machines) weft::hardware_of(machine);  // rejected before any work
+  for (const std::string& machine : machines)
+    weft::planner::hardware_of(machine);  // rejected before any work
   Rehearsals all(options, shape);
   std::vector<BenchCase> sizes;
   for (const int px : options.px) sizes.push_back({.px = px});

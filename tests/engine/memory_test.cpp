@@ -76,11 +76,11 @@ double bytes_of(const std::filesystem::path& folder, const weft::Mesh& mesh,
   return most;
 }
 
-weft::MemoryUse planned(const weft::DitShape& shape, const weft::Mesh& mesh,
-                        const weft::Request<Prompt>& request) {
-  return weft::largest_memory_use(
+weft::planner::MemoryUse planned(const weft::DitShape& shape, const weft::Mesh& mesh,
+                                 const weft::Request<Prompt>& request) {
+  return weft::planner::largest_memory_use(
       {shape,
-       weft::machine_named("host"),
+       weft::planner::machine_named("host"),
        {.gpus = static_cast<int>(mesh.ranks()),
         .tokens = request.height / shape.patch * (request.width / shape.patch),
         .prompts = static_cast<weft::Index>(request.prompts.size()),

@@ -32,7 +32,7 @@ constexpr weft::Index tokens_of(int px) { return static_cast<weft::Index>(px / 1
 ///   57 blocks), if its blocks launch as fast: Ulysses takes 2.7 ms a block on two GPUs as well as on four,
 ///   and Ring 3.2, which is 0.45 ms for each of two exchanges or three hops on top of 1.75; where it is
 ///   compiled, 0.35 and 0.57 ms in all on top of a quarter of one GPU's time.
-constexpr weft::EngineTraits contiguous_engine(bool is_compiled) {
+constexpr weft::planner::EngineTraits contiguous_engine(bool is_compiled) {
   return {.placement = weft::Placement::contiguous,
           .overlaps_stages = false,
           .overlaps_ring = false,
@@ -46,10 +46,11 @@ constexpr weft::EngineTraits contiguous_engine(bool is_compiled) {
           .buffered = 8e6};
 }
 
-inline weft::CostModel cost_of(const weft::Mesh& mesh, int px = 1024, const weft::EngineTraits& engine = {},
-                               std::string_view machine = "a100-nvlink") {
+inline weft::planner::CostModel cost_of(const weft::Mesh& mesh, int px = 1024,
+                                        const weft::planner::EngineTraits& engine = {},
+                                        std::string_view machine = "a100-nvlink") {
   return {hunyuan,
-          weft::machine_named(machine),
+          weft::planner::machine_named(machine),
           {.gpus = static_cast<int>(mesh.ranks()), .tokens = tokens_of(px)},
           engine,
           mesh};

@@ -44,19 +44,20 @@ constexpr Attention attentions[] = {{1024, 1024, 29.1}, {4096, 4096, 316}, {1638
                                     {1024, 333, 18.8},  {4096, 333, 53.2}, {16384, 333, 173},
                                     {512, 4096, 45.0},  {256, 4096, 42.9}};
 
-constexpr const weft::Gpu& h100 = weft::gpus::h100;
+constexpr const weft::planner::Gpu& h100 = weft::planner::gpus::h100;
 
-static_assert(weft::product_seconds(h100, 0, 1408, 1408, 2) == 0);
-static_assert(weft::product_seconds(h100, 1024, 1408, 1408, 2) <
-              weft::product_seconds(h100, 8192, 1408, 1408, 2));
+static_assert(weft::planner::product_seconds(h100, 0, 1408, 1408, 2) == 0);
+static_assert(weft::planner::product_seconds(h100, 1024, 1408, 1408, 2) <
+              weft::planner::product_seconds(h100, 8192, 1408, 1408, 2));
 
 }  // namespace
 
 TEST_CASE("Products of every shard's size take what was measured, within 15 %") {
-  const auto check = [](const weft::Gpu& gpu, const auto& measured) {
+  const auto check = [](const weft::planner::Gpu& gpu, const auto& measured) {
     for (const Product& product : measured)
       for (int i = 0; i < 5; ++i) {
-        const double predicted = 1e6 * weft::product_seconds(gpu, product.m, sizes[i][0], sizes[i][1], 2);
+        const double predicted =
+            1e6 * weft::planner::product_seconds(gpu, product.m, sizes[i][0], sizes[i][1], 2);
         CAPTURE(product.m);
         CAPTURE(sizes[i][0]);
         CAPTURE(sizes[i][1]);
@@ -64,12 +65,12 @@ TEST_CASE("Products of every shard's size take what was measured, within 15 %") 
       }
   };
   check(h100, h100_products);
-  check(weft::gpus::h200, h200_products);
+  check(weft::planner::gpus::h200, h200_products);
 }
 
 TEST_CASE("Attention takes what was measured, within 15 %") {
   for (const auto& [queries, keys, us] : attentions) {
-    const double predicted = 1e6 * weft::attention_seconds(h100, queries, keys, 32, 88);
+    const double predicted = 1e6 * weft::planner::attention_seconds(h100, queries, keys, 32, 88);
     CAPTURE(queries);
     CAPTURE(keys);
     CHECK(predicted / us == doctest::Approx(1).epsilon(0.15));
@@ -77,14 +78,16 @@ TEST_CASE("Attention takes what was measured, within 15 %") {
 }
 
 TEST_CASE("A wave that is nearly empty takes as long as a full one") {
-  const auto seconds = [](Index queries) { return weft::attention_seconds(h100, queries, 4096, 32, 88); };
+  const auto seconds = [](Index queries) {
+    return weft::planner::attention_seconds(h100, queries, 4096, 32, 88);
+  };
   CHECK(seconds(1) == seconds(128));
   CHECK(seconds(512) < 1.3 * seconds(256));
 }
 
 TEST_CASE("Heads that the matrix units do not take whole cost their padding") {
   const auto rate = [](Index head_dim) {
-    return static_cast<double>(head_dim) / weft::attention_seconds(h100, 16384, 16384, 32, head_dim);
+    return static_cast<double>(head_dim) / weft::planner::attention_seconds(h100, 16384, 16384, 32, head_dim);
   };
   CHECK(rate(88) < rate(96));
 }

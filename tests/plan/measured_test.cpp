@@ -65,27 +65,27 @@ TEST_CASE("Steps of four H200s are met within 9 %, as measured, and from 1024 px
 }
 
 TEST_CASE("What is not known of a machine costs nothing: an H200 with an H100's figures alone") {
-  weft::CostModel cost = cost_of(ulysses2, 1024, {}, "h200-nvlink"), stored = cost;
-  cost.hardware.tiers = weft::links::nvlink4, cost.hardware.relaunch = 0;
-  const weft::BlockCost block = cost.block(4096, false);
+  weft::planner::CostModel cost = cost_of(ulysses2, 1024, {}, "h200-nvlink"), stored = cost;
+  cost.hardware.tiers = weft::planner::links::nvlink4, cost.hardware.relaunch = 0;
+  const weft::planner::BlockCost block = cost.block(4096, false);
   const double sent = 3 * cost.activations(2048) / 2;
-  const weft::Group group = group_of(ulysses2, weft::Axis::ulysses);
+  const weft::planner::Group group = weft::planner::group_of(ulysses2, weft::Axis::ulysses);
   CHECK(block.ulysses == doctest::Approx(exchange_seconds(cost.hardware, sent, group) +
                                          exchange_seconds(cost.hardware, sent / 3, group)));
   CHECK(stored.block(4096, false).rows > block.rows);  // the kernel of the way back
   stored.engine.barriers_per_push = 1;
-  const weft::BlockCost fewer = stored.block(4096, false);
+  const weft::planner::BlockCost fewer = stored.block(4096, false);
   stored.engine.barriers_per_push = 2;
   CHECK(stored.block(4096, false).ulysses - fewer.ulysses ==
-        doctest::Approx(2 * weft::links::nvlink4_stores.latency));
+        doctest::Approx(2 * weft::planner::links::nvlink4_stores.latency));
 }
 
 TEST_CASE("NCCL's own rates are used where messages are its") {
-  weft::CostModel cost = cost_of(cfg2, 1024, {}, "h200-nvlink");
+  weft::planner::CostModel cost = cost_of(cfg2, 1024, {}, "h200-nvlink");
   const double as_copies = predict(cost).step;
-  for (weft::Tier& tier : cost.hardware.tiers) tier.nccl = {1e9, 1e-3};
-  cost.engine.carrier = weft::Carrier::nccl;
+  for (weft::planner::Tier& tier : cost.hardware.tiers) tier.nccl = {1e9, 1e-3};
+  cost.engine.carrier = weft::planner::Carrier::nccl;
   CHECK(predict(cost).step > as_copies + 0.9e-3);
-  cost.engine.carrier = weft::Carrier::copies;
+  cost.engine.carrier = weft::planner::Carrier::copies;
   CHECK(predict(cost).step == doctest::Approx(as_copies));
 }

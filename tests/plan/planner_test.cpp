@@ -8,16 +8,16 @@
 #include "hunyuan.hpp"
 
 using weft::Mesh;
-using weft::Plan;
-using weft::PlanRequest;
-using weft::predict;
+using weft::planner::Plan;
+using weft::planner::PlanRequest;
+using weft::planner::predict;
 
 namespace {
 
-const weft::Hardware& a100 = weft::machine_named("a100-nvlink");
+const weft::planner::Hardware& a100 = weft::planner::machine_named("a100-nvlink");
 
 Plan plan_of(const PlanRequest& request, const char* machine = "a100-nvlink") {
-  return weft::plan(hunyuan, weft::machine_named(machine), request);
+  return weft::planner::plan(hunyuan, weft::planner::machine_named(machine), request);
 }
 
 /// How many times as long the thread sanitizer's checks may take.
@@ -35,10 +35,12 @@ double seconds_to_plan(int gpus) {
 
 }  // namespace
 
-static_assert(weft::CostModel{hunyuan, {weft::gpus::a100, weft::links::nvlink3}, {.tokens = 4096}, {}, {}}
-                      .block(4096, false)
-                      .seconds() > 0,
-              "costs are known at compile time");
+static_assert(
+    weft::planner::CostModel{
+        hunyuan, {weft::planner::gpus::a100, weft::planner::links::nvlink3}, {.tokens = 4096}, {}, {}}
+            .block(4096, false)
+            .seconds() > 0,
+    "costs are known at compile time");
 
 TEST_CASE("The bytes that a rank sends are those of the methods' formulas") {
   const double a = 2.0 * 4096 * 1408 * 2, all = a * 40;
@@ -71,7 +73,7 @@ TEST_CASE("A plan is of meshes that run, the fastest first, and each once") {
     for (std::size_t i = 0; i < plan.ranking.size(); ++i) {
       const Mesh& mesh = plan.ranking[i].mesh;
       CHECK(mesh.ranks() == gpus);
-      CHECK(!weft::check<weft::AllMethods>(mesh, hunyuan, {3, 2, tokens_of(1024), 50}, gpus));
+      CHECK(!weft::check<weft::planner::AllMethods>(mesh, hunyuan, {3, 2, tokens_of(1024), 50}, gpus));
       if (i > 0) CHECK(plan.ranking[i - 1].total <= plan.ranking[i].total);
       for (std::size_t j = 0; j < i; ++j) CHECK(name_of(mesh) != name_of(plan.ranking[j].mesh));
     }
@@ -81,26 +83,26 @@ TEST_CASE("A plan is of meshes that run, the fastest first, and each once") {
 TEST_CASE("More GPUs are faster, and a step's time goes somewhere") {
   double before = 1e9;
   for (const int gpus : {1, 2, 4, 8, 16}) {
-    const weft::Prediction best = plan_of({.gpus = gpus, .tokens = tokens_of(2048)}).ranking.front();
+    const weft::planner::Prediction best = plan_of({.gpus = gpus, .tokens = tokens_of(2048)}).ranking.front();
     CHECK(best.total < before);
     before = best.total;
-    const weft::Bounds& b = best.bounds;
+    const weft::planner::Bounds& b = best.bounds;
     CHECK(b.products + b.attention + b.rows + b.ulysses + b.ring + b.stages + b.idle + b.host ==
           doctest::Approx(best.step).epsilon(0.03));
   }
 }
 
 TEST_CASE("Exact plans split no stages") {
-  for (const weft::Prediction& p : plan_of({.gpus = 8, .tokens = 4096, .exact = true}).ranking)
+  for (const weft::planner::Prediction& p : plan_of({.gpus = 8, .tokens = 4096, .exact = true}).ranking)
     CHECK(p.mesh.patch_count() == 1);
 }
 
 TEST_CASE("What does not fit in memory is left out with its reason") {
   const Plan plan = plan_of({.gpus = 2, .tokens = 200000}, "t4-pcie");
   REQUIRE(!plan.rejected.empty());
-  for (const weft::Rejection& rejection : plan.rejected)
+  for (const weft::planner::Rejection& rejection : plan.rejected)
     CHECK(rejection.reason.find("GB on a GPU") != std::string::npos);
-  for (const weft::Prediction& p : plan.ranking) CHECK(p.memory < 16e9);
+  for (const weft::planner::Prediction& p : plan.ranking) CHECK(p.memory < 16e9);
   CHECK(explanation_of(plan_of({.gpus = 1, .tokens = 2000000}, "t4-pcie"))
             .starts_with("No mesh fits: it needs"));
 }
@@ -126,15 +128,16 @@ TEST_CASE("A rank keeps keys of its heads alone: none on one rank, of all its bl
 TEST_CASE(
     "Ranks of a device share the weights of their blocks, and stages on devices of their own have no "
     "others") {
-  const weft::CostModel cost = cost_of({.pipe = 4, .patches = 4});
+  const weft::planner::CostModel cost = cost_of({.pipe = 4, .patches = 4});
   const auto of_stage = [&cost](int stage) {
     return memory_use(cost, weft::pipeline_blocks(hunyuan, 4, stage));
   };
   CHECK(largest_shared_use(cost, 4).total() == doctest::Approx(largest_memory_use(cost).total()));
-  const weft::MemoryUse pair = shared_memory_use(cost, {0, 2});
+  const weft::planner::MemoryUse pair = shared_memory_use(cost, {0, 2});
   CHECK(pair.keys == doctest::Approx(of_stage(0).keys + of_stage(1).keys));
   CHECK(pair.weights < of_stage(0).weights + of_stage(1).weights);  // what is no block's is there once
-  CHECK(pair.weights > of_stage(0).weights + 0.9 * 10 * 2 * weft::weight_count(hunyuan, false).narrow);
+  CHECK(pair.weights >
+        of_stage(0).weights + 0.9 * 10 * 2 * weft::planner::weight_count(hunyuan, false).narrow);
   const double whole = memory_use(cost, {{0, 40}}).weights;
   CHECK(largest_shared_use(cost, 1).weights == doctest::Approx(whole));
   CHECK(largest_shared_use(cost, 2).weights < 0.6 * whole);
@@ -166,14 +169,14 @@ TEST_CASE("A plan is explained in two sentences") {
 }
 
 TEST_CASE("The next other way is slower for a reason: it waits more, warms up longer or computes longer") {
-  const weft::Prediction best{.mesh = {}, .step = 1, .total = 10, .bounds = {.products = 1}};
+  const weft::planner::Prediction best{.mesh = {}, .step = 1, .total = 10, .bounds = {.products = 1}};
   const auto other = [](double products, double ring, double warmup) {
     const double step = products + ring;
-    return weft::Prediction{.mesh = {},
-                            .step = step,
-                            .total = 10 * step + warmup,
-                            .warmup = warmup,
-                            .bounds = {.products = products, .ring = ring}};
+    return weft::planner::Prediction{.mesh = {},
+                                     .step = step,
+                                     .total = 10 * step + warmup,
+                                     .warmup = warmup,
+                                     .bounds = {.products = products, .ring = ring}};
   };
   CHECK(reason_of(best, other(1, 0.25, 1)) == "with 20.0 % of the ring's transfers");
   CHECK(reason_of(best, other(1, 0.05, 1)) == "since its warm-up takes longer");

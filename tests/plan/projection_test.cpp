@@ -7,10 +7,10 @@
 namespace {
 
 using weft::Mesh;
-using weft::Projection;
+using weft::planner::Projection;
 
 Projection project(const Mesh& mesh, std::vector<double> stages, std::string_view machine = "h200-nvlink") {
-  return weft::project(cost_of(mesh, 1024, {}, machine), stages);
+  return weft::planner::project(cost_of(mesh, 1024, {}, machine), stages);
 }
 
 }  // namespace
@@ -23,7 +23,7 @@ TEST_CASE("A projected step is what one rank measured, and what it waits for") {
 
   const Mesh mesh{.ulysses = 2};
   const Projection two = project(mesh, {26e-3});
-  const weft::CostModel cost = cost_of(mesh, 1024, {}, "h200-nvlink");
+  const weft::planner::CostModel cost = cost_of(mesh, 1024, {}, "h200-nvlink");
   const double waited = 40 * cost.block(4096, false).ulysses + cost.hardware.relaunch;
   CHECK(waited > cost.hardware.relaunch);
   CHECK(two.step == doctest::Approx(26e-3 + waited));
@@ -44,11 +44,11 @@ TEST_CASE("The slowest stage sets the pace of a projected pipeline, and full pip
 }
 
 TEST_CASE("Stages that have as much to compute are found, and the rank with the largest share") {
-  CHECK(weft::alike_stages(hunyuan, 1) == std::vector{0});
-  CHECK(weft::alike_stages(hunyuan, 4) == std::vector{0, 1, 1, 3});
-  CHECK(weft::alike_stages(hunyuan, 8) == std::vector{0, 1, 2, 1, 2, 1, 2, 7});
-  CHECK(weft::busiest_rank({.cfg = 2, .pipe = 4}, 0) == 4);
-  CHECK(weft::busiest_rank({.pipe = 2, .ulysses = 3}, 1) == 5);
-  CHECK(weft::with_planned_patches(cost_of({.pipe = 4})).patches >= 4);
-  CHECK(weft::with_planned_patches(cost_of({.ulysses = 4})).patch_count() == 1);
+  CHECK(weft::planner::alike_stages(hunyuan, 1) == std::vector{0});
+  CHECK(weft::planner::alike_stages(hunyuan, 4) == std::vector{0, 1, 1, 3});
+  CHECK(weft::planner::alike_stages(hunyuan, 8) == std::vector{0, 1, 2, 1, 2, 1, 2, 7});
+  CHECK(weft::planner::busiest_rank({.cfg = 2, .pipe = 4}, 0) == 4);
+  CHECK(weft::planner::busiest_rank({.pipe = 2, .ulysses = 3}, 1) == 5);
+  CHECK(weft::planner::with_planned_patches(cost_of({.pipe = 4})).patches >= 4);
+  CHECK(weft::planner::with_planned_patches(cost_of({.ulysses = 4})).patch_count() == 1);
 }

@@ -138,9 +138,9 @@ const std::vector<Chart>& charts() {
 
 /// Seconds that the model says of a chart's engine on its machine, whose GPUs `host` connects instead: the
 /// loop, and what one GPU does besides: SDXL's decoder, 2.5 TFLOP at 512 px, and the text encoders.
-double seconds(const Chart& chart, const Mesh& mesh, const weft::EngineTraits& engine,
-               const std::optional<weft::Tier>& host = {}) {
-  weft::CostModel cost = cost_of(mesh, chart.px, engine, chart.machine);
+double seconds(const Chart& chart, const Mesh& mesh, const weft::planner::EngineTraits& engine,
+               const std::optional<weft::planner::Tier>& host = {}) {
+  weft::planner::CostModel cost = cost_of(mesh, chart.px, engine, chart.machine);
   cost.request.steps = chart.steps;
   if (host) cost.hardware.tiers[0] = cost.hardware.tiers[1] = *host;
   const double alone = 2.5e12 * std::pow(chart.px / 512.0, 2) + 2e12;
@@ -148,10 +148,10 @@ double seconds(const Chart& chart, const Mesh& mesh, const weft::EngineTraits& e
 }
 
 /// What changes an engine's traits, to ask what would have to be true.
-using Change = std::function<void(weft::EngineTraits&)>;
+using Change = std::function<void(weft::planner::EngineTraits&)>;
 
-weft::EngineTraits engine_of(const Chart& chart, double efficiency, const Change& change = {}) {
-  weft::EngineTraits engine = contiguous_engine(chart.is_compiled);
+weft::planner::EngineTraits engine_of(const Chart& chart, double efficiency, const Change& change = {}) {
+  weft::planner::EngineTraits engine = contiguous_engine(chart.is_compiled);
   if (change) change(engine);
   engine.efficiency = efficiency;
   return engine;
@@ -179,7 +179,7 @@ double fitted_efficiency(const std::vector<Chart>& charts, const std::string& ma
 class Fitted {
  public:
   explicit Fitted(const Chart& chart, const std::vector<Chart>& all = charts(), const Change& change = {},
-                  const std::optional<weft::Tier>& host = {})
+                  const std::optional<weft::planner::Tier>& host = {})
       : chart_(chart),
         engine_(engine_of(chart, fitted_efficiency(all, chart.machine, change), change)),
         host_(host) {}
@@ -190,7 +190,8 @@ class Fitted {
 
   /// The fastest mesh of so many GPUs with as many patches as stages, as that engine has them.
   std::pair<Mesh, double> best(int gpus) const {
-    const weft::PlanRequest request{.gpus = gpus, .tokens = tokens_of(chart_.px), .steps = chart_.steps};
+    const weft::planner::PlanRequest request{
+        .gpus = gpus, .tokens = tokens_of(chart_.px), .steps = chart_.steps};
     std::pair<Mesh, double> best{{}, 1e9};
     for (Mesh mesh : candidate_meshes(hunyuan, request)) {
       if (mesh.patch_count() != mesh.pipe || (mesh.pipe & (mesh.pipe - 1)) != 0) continue;
@@ -202,8 +203,8 @@ class Fitted {
 
  private:
   const Chart& chart_;
-  weft::EngineTraits engine_;
-  std::optional<weft::Tier> host_;
+  weft::planner::EngineTraits engine_;
+  std::optional<weft::planner::Tier> host_;
 };
 
 /// The name of a mesh without its patches.
@@ -313,7 +314,7 @@ TEST_CASE("What would have to be true of L20 and T4: 20 steps, as L40 has, and n
 
 TEST_CASE("What would have to be true of the L40s: one link of 13 GB/s for all messages of the host") {
   const Chart& published = chart("L40 compiled");
-  const Fitted fitted(published, charts(), {}, weft::Tier{8, 13e9, 20e-6, true});
+  const Fitted fitted(published, charts(), {}, weft::planner::Tier{8, 13e9, 20e-6, true});
   for (const Line& line : published.lines) {
     std::printf("L40, one link, %s: %.2f s\n", name_of(line.mesh).c_str(), fitted.seconds(line.mesh));
     CHECK(fitted.seconds(line.mesh) == doctest::Approx(line.published).epsilon(0.25));
@@ -324,20 +325,20 @@ TEST_CASE("What would have to be true of the L40s: one link of 13 GB/s for all m
 
 TEST_CASE("What would have to be true of the V100s: messages at 5 GB/s a GPU, as over PCIe") {
   const Chart& published = chart("V100 compiled");
-  const Fitted fitted(published, charts(), {}, weft::Tier{8, 5e9, 20e-6});
+  const Fitted fitted(published, charts(), {}, weft::planner::Tier{8, 5e9, 20e-6});
   for (const Line& line : published.lines)
     CHECK(fitted.seconds(line.mesh) == doctest::Approx(line.published).epsilon(0.1));
 }
 
 TEST_CASE(
     "What would have to be true of the A100s: a host half as fast as the H100's, and links of 16 GB/s") {
-  const Change slow_host = [](weft::EngineTraits& engine) {
+  const Change slow_host = [](weft::planner::EngineTraits& engine) {
     engine.host_per_block *= 2, engine.host_per_exchange *= 2, engine.per_unit *= 2;
   };
   std::vector<double> errors;
   for (const Chart& chart : charts()) {
     if (chart.machine != "a100-nvlink"s) continue;
-    const Fitted fitted(chart, charts(), slow_host, weft::Tier{8, 16e9, 20e-6});
+    const Fitted fitted(chart, charts(), slow_host, weft::planner::Tier{8, 16e9, 20e-6});
     for (const Line& line : chart.lines)
       errors.push_back(std::abs(fitted.seconds(line.mesh) / line.published - 1));
   }

@@ -16,8 +16,8 @@ struct Row {
 };
 
 /// "| 1.35 cfg2·pipe4 ": the fastest mesh of so many GPUs, and its seconds.
-void print_best(const weft::Plan& plan, bool with_speed_up) {
-  const weft::Prediction& best = plan.ranking.front();
+void print_best(const weft::planner::Plan& plan, bool with_speed_up) {
+  const weft::planner::Prediction& best = plan.ranking.front();
   const std::string name = name_of(best.mesh);
   std::printf("| %.*f", best.total < 10 ? 2 : best.total < 100 ? 1 : 0, best.total);
   if (best.mesh.ranks() > 1) std::printf(" %s", name.substr(0, name.find(',')).c_str());
@@ -30,8 +30,8 @@ void print_row(const Row& row, const std::vector<int>& gpus, bool with_speed_up)
   std::printf("| %s ", row.name);
   double before = 1e9;
   for (const int n : gpus) {
-    const weft::Plan plan =
-        weft::plan(hunyuan, weft::machine_named(row.machine), {.gpus = n, .tokens = row.tokens});
+    const weft::planner::Plan plan = weft::planner::plan(hunyuan, weft::planner::machine_named(row.machine),
+                                                         {.gpus = n, .tokens = row.tokens});
     print_best(plan, with_speed_up);
     CAPTURE(n);
     CHECK(plan.ranking.front().total < before);
@@ -44,7 +44,7 @@ void print_row(const Row& row, const std::vector<int>& gpus, bool with_speed_up)
 
 TEST_CASE("What weft should reach on a host: seconds for 50 steps, and the mesh") {
   std::printf("\n| | 1 | 2 | 4 | 8 |\n|---|---|---|---|---|\n");
-  for (const weft::Machine& machine : weft::machines) {
+  for (const weft::planner::Machine& machine : weft::planner::machines) {
     if (machine.name == "host") continue;
     for (const int px : {1024, 2048}) {
       const std::string name = std::string(machine.name) + ", " + std::to_string(px) + " px";

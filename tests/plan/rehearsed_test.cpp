@@ -52,17 +52,17 @@ constexpr Rehearsed rehearsed[] = {
 };
 
 /// Of these projections: one H200's kernels, and the links of an H100's host.
-constexpr weft::Hardware projected{weft::gpus::h200, weft::links::nvlink4};
+constexpr weft::planner::Hardware projected{weft::planner::gpus::h200, weft::planner::links::nvlink4};
 
 /// Seconds of all steps, if a step takes so many ms and the warm-up the same share as in the prediction.
-double total(const weft::Prediction& prediction, double ms) {
+double total(const weft::planner::Prediction& prediction, double ms) {
   return 1e-3 * ms * prediction.total / prediction.step;
 }
 
-const weft::Prediction& prediction_of(const weft::Plan& plan, const std::string& mesh) {
-  const auto found =
-      std::find_if(plan.ranking.begin(), plan.ranking.end(),
-                   [&mesh](const weft::Prediction& prediction) { return name_of(prediction.mesh) == mesh; });
+const weft::planner::Prediction& prediction_of(const weft::planner::Plan& plan, const std::string& mesh) {
+  const auto found = std::find_if(
+      plan.ranking.begin(), plan.ranking.end(),
+      [&mesh](const weft::planner::Prediction& prediction) { return name_of(prediction.mesh) == mesh; });
   REQUIRE(found != plan.ranking.end());
   return *found;
 }
@@ -74,7 +74,8 @@ TEST_CASE("The mesh that is chosen is within 3 % of the best that was measured")
     for (const int gpus : {2, 4, 8}) {
       CAPTURE(px);
       CAPTURE(gpus);
-      const weft::Plan plan = weft::plan(hunyuan, projected, {.gpus = gpus, .tokens = tokens_of(px)});
+      const weft::planner::Plan plan =
+          weft::planner::plan(hunyuan, projected, {.gpus = gpus, .tokens = tokens_of(px)});
       const std::string chosen = name_of(plan.ranking.front().mesh);
       CAPTURE(chosen);
       double best = 1e9, of_chosen = 0;
@@ -93,7 +94,8 @@ TEST_CASE("Measured steps are met within 11 %, and those with Ulysses within 18 
   for (const Rehearsed& row : rehearsed) {
     CAPTURE(row.px);
     CAPTURE(row.mesh);
-    const weft::Plan plan = weft::plan(hunyuan, projected, {.gpus = row.gpus, .tokens = tokens_of(row.px)});
+    const weft::planner::Plan plan =
+        weft::planner::plan(hunyuan, projected, {.gpus = row.gpus, .tokens = tokens_of(row.px)});
     const double predicted = 1e3 * prediction_of(plan, row.mesh).step;
     // Ranks alone pack what Ulysses exchanges, where peers write it in place.
     const bool packs = std::string(row.mesh).find("ulysses") != std::string::npos;

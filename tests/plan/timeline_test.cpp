@@ -6,15 +6,15 @@
 
 #include "hunyuan.hpp"
 
-using weft::Doing;
 using weft::Index;
 using weft::Mesh;
-using weft::Timeline;
-using weft::TimelineSpan;
+using weft::planner::Doing;
+using weft::planner::Timeline;
+using weft::planner::TimelineSpan;
 
 namespace {
 
-Timeline run(const Mesh& mesh, int px = 1024, const weft::EngineTraits& engine = {}) {
+Timeline run(const Mesh& mesh, int px = 1024, const weft::planner::EngineTraits& engine = {}) {
   return timeline_of(cost_of(mesh, px, engine), 6);
 }
 
@@ -31,7 +31,7 @@ double computed(const Timeline& timeline, int stage) {
 
 TEST_CASE("A stage does one thing at a time, and everything on time") {
   for (const Mesh& mesh : {Mesh{.pipe = 4, .patches = 4}, Mesh{.pipe = 3, .ulysses = 2, .patches = 5}})
-    for (const auto& engine : {weft::EngineTraits{}, contiguous_engine(true)}) {
+    for (const auto& engine : {weft::planner::EngineTraits{}, contiguous_engine(true)}) {
       const Timeline timeline = run(mesh, 1024, engine);
       for (int stage = 0; stage < mesh.pipe; ++stage) {
         double end = 0;
@@ -58,7 +58,7 @@ TEST_CASE("The folded pipeline is full with as many patches as stages") {
 }
 
 TEST_CASE("One rank's step is its blocks and ends") {
-  const weft::CostModel cost = cost_of({});
+  const weft::planner::CostModel cost = cost_of({});
   const double blocks = 21 * cost.block(4096, false).seconds() + 19 * cost.block(4096, true).seconds();
   CHECK(timeline_of(cost, 4).step() == doctest::Approx(blocks + cost.ends(4096)));
   CHECK(timeline_of(cost, 4).run(50) == doctest::Approx(50 * (blocks + cost.ends(4096))));
@@ -71,8 +71,8 @@ TEST_CASE("Stages of the warm-up run one after the other") {
 }
 
 TEST_CASE("Skips that wait for their reader stop a contiguous pipeline, shorter ones do not") {
-  const weft::EngineTraits engine = contiguous_engine(false);
-  weft::EngineTraits buffering = engine;
+  const weft::planner::EngineTraits engine = contiguous_engine(false);
+  weft::planner::EngineTraits buffering = engine;
   buffering.buffered = 1e12;
   const Mesh mesh{.pipe = 8};
   CHECK(run(mesh, 2048, engine).step() > 2 * run(mesh, 2048, buffering).step());
@@ -80,7 +80,7 @@ TEST_CASE("Skips that wait for their reader stop a contiguous pipeline, shorter 
 }
 
 TEST_CASE("Transfers that are overlapped cost less") {
-  weft::EngineTraits plain;
+  weft::planner::EngineTraits plain;
   plain.overlaps_stages = plain.overlaps_ring = false;
   for (const Mesh& mesh : {Mesh{.pipe = 4}, Mesh{.ring = 4}, Mesh{.pipe = 2, .ring = 2}})
     CHECK(run(mesh).step() < run(mesh, 1024, plain).step());

@@ -22,8 +22,12 @@ RehearsalReport rehearse_on_cuda(const Options& options, const std::vector<Rehea
   reject_cuda(options);
 }
 void add_device_figures(BenchReport&, const Options& options) { reject_cuda(options); }
-weft::Hardware calibrated_on_cuda(const Options& options, const weft::Hardware&) { reject_cuda(options); }
-weft::Hardware calibrated_gpu(const Options& options, const weft::Hardware&) { reject_cuda(options); }
+weft::planner::Hardware calibrated_on_cuda(const Options& options, const weft::planner::Hardware&) {
+  reject_cuda(options);
+}
+weft::planner::Hardware calibrated_gpu(const Options& options, const weft::planner::Hardware&) {
+  reject_cuda(options);
+}
 std::vector<double> kernel_times_on_cuda(const Options& options, const std::vector<KernelSize>&) {
   reject_cuda(options);
 }

@@ -71,19 +71,19 @@ std::vector<double> measured_kernels(const std::vector<KernelSize>& sizes) {
 
 /// `known` with rates such that the model gives the measured times of large kernels, on the current device.
 template <class Backend>
-weft::Gpu calibrated_gpu(weft::Gpu known) {
+weft::planner::Gpu calibrated_gpu(weft::planner::Gpu known) {
   typename Backend::Queue queue;
   cudaDeviceProp properties;
   int device;
   weft::cuda::check(cudaGetDevice(&device), "Asking for the current device");
   weft::cuda::check(cudaGetDeviceProperties(&properties, device), "Asking for the device's properties");
-  weft::Gpu& gpu = known;
+  weft::planner::Gpu& gpu = known;
   gpu.memory = static_cast<double>(properties.totalGlobalMem);
   gpu.multiprocessors = properties.multiProcessorCount;
   gpu.memory_rate = measured_roofline<Backend>().memory_rate;
   gpu.launch = 0;  // until it is measured
   // Of a GPU with rates of 1 the model's time is what the rate is to be, times the time measured.
-  const weft::Gpu unit{
+  const weft::planner::Gpu unit{
       .matrix_rate = 1, .attention_rate = 1, .memory_rate = 1e30, .multiprocessors = gpu.multiprocessors};
   const auto rate_of = [&queue, &unit](const KernelSize& size) {
     return size.predicted(unit) / measured_seconds<Backend>(queue, size);
@@ -97,7 +97,7 @@ weft::Gpu calibrated_gpu(weft::Gpu known) {
 
 /// The links between the GPUs of this process.
 template <class Backend>
-weft::Hardware with_peer_links(weft::Hardware known) {
+weft::planner::Hardware with_peer_links(weft::planner::Hardware known) {
   const int devices = weft::peer::connected_device_count();
   if (devices == 1) return known;
   weft::peer::launch(devices, [&known, devices](weft::peer::World& world) {

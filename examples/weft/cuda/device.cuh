@@ -14,8 +14,8 @@ struct OnDevice {
   /// One evaluation of bench's model, with guidance, for an image of this side.
   static weft::Tensor evaluation(int px);
   /// The same with what is measured here: of the current GPU, or of the links between this process's.
-  static weft::Hardware calibrate_gpu(weft::Hardware known);
-  static weft::Hardware calibrate_links(weft::Hardware known);
+  static weft::planner::Hardware calibrate_gpu(weft::planner::Hardware known);
+  static weft::planner::Hardware calibrate_links(weft::planner::Hardware known);
   static std::vector<double> time_kernels(const std::vector<KernelSize>& sizes);
 };
 

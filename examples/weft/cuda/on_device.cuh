@@ -63,13 +63,13 @@ weft::Tensor OnDevice<E>::evaluation(int px) {
 }
 
 template <class E>
-weft::Hardware OnDevice<E>::calibrate_gpu(weft::Hardware known) {
+weft::planner::Hardware OnDevice<E>::calibrate_gpu(weft::planner::Hardware known) {
   known.gpu = calibrated_gpu<Cuda<E>>(known.gpu);
   return known;
 }
 
 template <class E>
-weft::Hardware OnDevice<E>::calibrate_links(weft::Hardware known) {
+weft::planner::Hardware OnDevice<E>::calibrate_links(weft::planner::Hardware known) {
   return with_peer_links<Cuda<E>>(std::move(known));
 }
 

@@ -87,14 +87,14 @@ RehearsalReport rehearse_on_cuda(const Options& options, const std::vector<Rehea
   });
 }
 
-weft::Hardware calibrated_on_cuda(const Options& options, const weft::Hardware& known) {
+weft::planner::Hardware calibrated_on_cuda(const Options& options, const weft::planner::Hardware& known) {
   check_devices(options);
   return in_dtype(options.dtype, [&known]<class E>(std::type_identity<E>) {
     return OnDevice<E>::calibrate_links(OnDevice<E>::calibrate_gpu(known));
   });
 }
 
-weft::Hardware calibrated_gpu(const Options& options, const weft::Hardware& known) {
+weft::planner::Hardware calibrated_gpu(const Options& options, const weft::planner::Hardware& known) {
   return in_dtype(options.dtype,
                   [&known]<class E>(std::type_identity<E>) { return OnDevice<E>::calibrate_gpu(known); });
 }

@@ -33,10 +33,10 @@ RehearsalReport rehearse_on_cuda(const Options& options, const std::vector<Rehea
 
 /// Measures the current GPU, and the links between those of this process; what is not measured stays as in
 /// `known`.
-weft::Hardware calibrated_on_cuda(const Options& options, const weft::Hardware& known);
+weft::planner::Hardware calibrated_on_cuda(const Options& options, const weft::planner::Hardware& known);
 
 /// The same of the current GPU alone.
-weft::Hardware calibrated_gpu(const Options& options, const weft::Hardware& known);
+weft::planner::Hardware calibrated_gpu(const Options& options, const weft::planner::Hardware& known);
 
 /// Seconds of each kernel on the current device.
 std::vector<double> kernel_times_on_cuda(const Options& options, const std::vector<KernelSize>& sizes);

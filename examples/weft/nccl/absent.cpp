@@ -18,6 +18,8 @@ void in_processes_on_cuda(const Options& options, const std::function<void(const
   reject_nccl(options);
 }
 BenchReport bench_over_nccl(const Options& options, const std::vector<BenchCase>&) { reject_nccl(options); }
-weft::Hardware calibrated_over_nccl(const Options& options, const weft::Hardware&) { reject_nccl(options); }
+weft::planner::Hardware calibrated_over_nccl(const Options& options, const weft::planner::Hardware&) {
+  reject_nccl(options);
+}
 
 }  // namespace command

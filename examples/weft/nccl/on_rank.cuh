@@ -37,14 +37,15 @@ BenchReport NcclRank<E>::bench(weft::nccl::World& world, const Options& options,
 }
 
 template <class E>
-void NcclRank<E>::calibrate(weft::nccl::World& world, const Options& options, weft::Hardware& known) {
+void NcclRank<E>::calibrate(weft::nccl::World& world, const Options& options,
+                            weft::planner::Hardware& known) {
   const int on_host = options.launched->local_world, apart = std::max(on_host / 2, 1);
   if (on_host > 1) {
     known.tiers[0].nccl = measured_links<Cuda<E>>(world, 1).messages;
     known.tiers[1].nccl = apart > 1 ? measured_links<Cuda<E>>(world, apart).messages : known.tiers[0].nccl;
   }
   if (world.size() == on_host) return;
-  const weft::Link network = measured_links<Cuda<E>>(world, on_host).messages;
+  const weft::planner::Link network = measured_links<Cuda<E>>(world, on_host).messages;
   known.tiers[2].nccl = network;
   known.tiers[2].rate = network.rate, known.tiers[2].latency = network.latency;  // nothing else crosses
 }

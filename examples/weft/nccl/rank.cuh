@@ -17,7 +17,7 @@ struct NcclRank {
   static BenchReport bench(weft::nccl::World& world, const Options& options,
                            const std::vector<BenchCase>& sizes);
   /// Writes what NCCL makes of the links into `known`.
-  static void calibrate(weft::nccl::World& world, const Options& options, weft::Hardware& known);
+  static void calibrate(weft::nccl::World& world, const Options& options, weft::planner::Hardware& known);
 };
 
 }  // namespace command

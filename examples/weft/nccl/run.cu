@@ -67,8 +67,8 @@ BenchReport bench_over_nccl(const Options& options, const std::vector<BenchCase>
   return report;
 }
 
-weft::Hardware calibrated_over_nccl(const Options& options, const weft::Hardware& known) {
-  weft::Hardware out = known;
+weft::planner::Hardware calibrated_over_nccl(const Options& options, const weft::planner::Hardware& known) {
+  weft::planner::Hardware out = known;
   in_world(options, [&options, &out](weft::nccl::World& world) {
     in_dtype(options.dtype, [&world, &options, &out]<class E>(std::type_identity<E>) {
       NcclRank<E>::calibrate(world, options, out);

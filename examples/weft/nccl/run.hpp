@@ -17,6 +17,6 @@ BenchReport bench_over_nccl(const Options& options, const std::vector<BenchCase>
 
 /// Measures NCCL's rates between the processes, and in the first one its GPU; what is not measured stays as
 /// in `known`.
-weft::Hardware calibrated_over_nccl(const Options& options, const weft::Hardware& known);
+weft::planner::Hardware calibrated_over_nccl(const Options& options, const weft::planner::Hardware& known);
 
 }  // namespace command

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <limits>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -84,5 +85,21 @@ struct Mesh {
     return ranks;
   }
 };
+
+/// "cfg2·pipe4, 8 patches"; "one rank" where nothing is split.
+inline std::string name_of(const Mesh& mesh) {
+  std::string name;
+  for (const Axis axis : all_axes) {
+    if (mesh.degree(axis) == 1) continue;
+    if (!name.empty()) name += "·";
+    name += name_of(axis);
+    name += std::to_string(mesh.degree(axis));
+  }
+  if (name.empty()) name = "one rank";
+  if (mesh.patch_count() > 1) name += ", " + std::to_string(mesh.patch_count()) + " patches";
+  if (mesh.ring > 1 && mesh.patch_count() > 1)
+    name += mesh.copies_ring_cache() ? ", keys copied" : ", keys rotate";
+  return name;
+}
 
 }  // namespace weft

@@ -6,7 +6,7 @@
 #include "weft/plan/engine_traits.hpp"
 #include "weft/plan/kernels.hpp"
 
-namespace weft {
+namespace weft::planner {
 
 /// What is to be generated, on how many GPUs.
 struct PlanRequest {
@@ -187,4 +187,4 @@ struct CostModel {
   }
 };
 
-}  // namespace weft
+}  // namespace weft::planner

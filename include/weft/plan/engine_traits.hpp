@@ -7,7 +7,7 @@
 #include "weft/model/shape.hpp"
 #include "weft/plan/hardware.hpp"
 
-namespace weft {
+namespace weft::planner {
 
 /// The defaults describe weft; others are described to be compared with.
 struct EngineTraits {
@@ -34,4 +34,4 @@ struct EngineTraits {
   }
 };
 
-}  // namespace weft
+}  // namespace weft::planner

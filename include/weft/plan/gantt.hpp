@@ -7,7 +7,7 @@
 #include "weft/plan/explanation.hpp"
 #include "weft/plan/timeline.hpp"
 
-namespace weft {
+namespace weft::planner {
 
 namespace detail {
 
@@ -119,4 +119,4 @@ inline std::string gantt_svg(const CostModel& cost) {
   return detail::Gantt(timeline, cost.mesh).svg();
 }
 
-}  // namespace weft
+}  // namespace weft::planner

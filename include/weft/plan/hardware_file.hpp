@@ -8,7 +8,7 @@
 #include "weft/io/json.hpp"
 #include "weft/plan/machines.hpp"
 
-namespace weft {
+namespace weft::planner {
 
 namespace detail {
 
@@ -82,4 +82,4 @@ inline Hardware hardware_of(const std::string& name) {
   return machine_named(name);
 }
 
-}  // namespace weft
+}  // namespace weft::planner

@@ -6,7 +6,7 @@
 
 #include "weft/plan/hardware.hpp"
 
-namespace weft {
+namespace weft::planner {
 
 constexpr Index ceil_div(Index n, Index by) { return (n + by - 1) / by; }
 
@@ -75,4 +75,4 @@ constexpr Gpu under_load(Gpu gpu) {
   return gpu;
 }
 
-}  // namespace weft
+}  // namespace weft::planner

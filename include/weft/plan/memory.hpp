@@ -10,7 +10,7 @@
 #include "weft/plan/block_cost.hpp"
 #include "weft/policy/pipeline.hpp"
 
-namespace weft {
+namespace weft::planner {
 
 /// Numbers of a block's weights: those that its tokens' linear layers read, which may be narrower, and of
 /// the others, the shift of its first norm and the projection of the text.
@@ -167,4 +167,4 @@ inline MemoryUse largest_shared_use(const CostModel& cost, Index count) {
 /// What programs, libraries and the driver leave of it.
 constexpr double usable_memory(const Gpu& gpu) { return 0.92 * gpu.memory - 1e9; }
 
-}  // namespace weft
+}  // namespace weft::planner

@@ -10,7 +10,7 @@
 #include "weft/plan/timeline.hpp"
 #include "weft/policy/check.hpp"
 
-namespace weft {
+namespace weft::planner {
 
 /// What a step's time goes into, on the rank that sets the pace.
 struct Bounds {
@@ -179,4 +179,4 @@ inline Plan plan(const DitShape& model, const Hardware& hardware, const PlanRequ
   return plan_among(candidate_meshes(model, request), model, hardware, request, engine);
 }
 
-}  // namespace weft
+}  // namespace weft::planner

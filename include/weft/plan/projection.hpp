@@ -10,7 +10,7 @@
 
 #include "weft/plan/planner.hpp"
 
-namespace weft {
+namespace weft::planner {
 
 /// A mesh's step: kernels as they were measured, transfers as the links are said to be. Nothing of it is
 /// measured on more than one rank.
@@ -79,4 +79,4 @@ inline Mesh with_planned_patches(CostModel cost) {
   return best;
 }
 
-}  // namespace weft
+}  // namespace weft::planner

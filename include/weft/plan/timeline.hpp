@@ -9,7 +9,7 @@
 #include "weft/plan/block_cost.hpp"
 #include "weft/policy/pipeline.hpp"
 
-namespace weft {
+namespace weft::planner {
 
 /// What a stage does; what is left between is idle.
 enum class Doing { compute, attend_transfer, stage_transfer };
@@ -39,6 +39,9 @@ struct Timeline {
 };
 
 namespace detail {
+
+using weft::detail::Hop;
+using weft::detail::pipeline_hops;
 
 /// Runs all tasks as soon as their stage and what they need are there.
 class PipelineRun {
@@ -260,4 +263,4 @@ inline Timeline timeline_of(const CostModel& cost, Index steps, std::span<const 
   return detail::PipelineRun(cost, steps, measured).run();
 }
 
-}  // namespace weft
+}  // namespace weft::planner
