@@ -11,8 +11,8 @@
 
 #include "transfer_report.hpp"
 #include "weft/backend/operators.hpp"
-#include "weft/comm/block.hpp"
 #include "weft/comm/communicator.hpp"
+#include "weft/comm/strided_bytes.hpp"
 
 namespace command {
 
@@ -93,9 +93,9 @@ class Transfers {
     }
   }
 
-  void send(const weft::Block& block, weft::Index rows) {
+  void send(const weft::StridedBytes& block, weft::Index rows) {
     const int size = group_.size(), next = group_.rank() + 1, previous = group_.rank() - 1;
-    const weft::Block room = dense(to_, {0, rows});
+    const weft::StridedBytes room = dense(to_, {0, rows});
     if (goes_round_) {
       const std::array sends{weft::Addressed{next % size, block}};
       const std::array receives{weft::Addressed{(previous + size) % size, room}};
@@ -119,7 +119,7 @@ class Transfers {
   }
 
   void all_gather(weft::Index rows) {
-    std::vector<weft::Block> blocks;
+    std::vector<weft::StridedBytes> blocks;
     for (int member = 0; member < group_.size(); ++member)
       blocks.emplace_back(dense(to_, part(rows, member)));
     auto event = group_.all_gather(queue_, blocks);

@@ -15,7 +15,7 @@ namespace {
 std::vector<Range> parts_of(Workers& workers, Index n, Index grain) {
   std::mutex mutex;
   std::vector<Range> parts;
-  workers.split(n, grain, [&](Range part) {
+  workers.parallel_for(n, grain, [&](Range part) {
     std::lock_guard lock(mutex);
     parts.push_back(part);
   });

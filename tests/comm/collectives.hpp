@@ -12,15 +12,15 @@
 namespace collectives {
 
 using weft::Addressed;
-using weft::Block;
 using weft::Index;
+using weft::StridedBytes;
 using weft::View;
 using Queue = weft::host::Queue;
 using Numbers = std::vector<int>;
 template <class World>
 using Event = typename World::Communicator::Event;
 
-inline Block block_of(Numbers& numbers) {
+inline StridedBytes block_of(Numbers& numbers) {
   return View<int, 1>(numbers.data(), {static_cast<Index>(numbers.size())});
 }
 
@@ -98,11 +98,11 @@ template <weft::World World>
 void gather_all(World& world) {
   Queue queue;
   std::vector<Numbers> parts;
-  std::vector<Block> blocks;
+  std::vector<StridedBytes> pieces;
   for (int member = 0; member < world.size(); ++member)
     parts.push_back(member == world.rank() ? message(member, 0, member % 3) : Numbers(member % 3));
-  for (Numbers& part : parts) blocks.push_back(block_of(part));
-  auto event = world.all_gather(queue, blocks);
+  for (Numbers& part : parts) pieces.push_back(block_of(part));
+  auto event = world.all_gather(queue, pieces);
   world.wait(queue, event);
   for (int member = 0; member < world.size(); ++member)
     CHECK(parts[static_cast<std::size_t>(member)] == message(member, 0, member % 3));
@@ -154,7 +154,7 @@ void keep_apart(World& world, const char* first_name, const char* second_name) {
   Queue queue;
   auto one = world.split(first_name, {0, 1}), two = world.split(second_name, {0, 1});
   int first = world.rank() == 0 ? 1 : 0, second = world.rank() == 0 ? 2 : 0;
-  const Block a = View<int, 1>(&first, {1}), b = View<int, 1>(&second, {1});
+  const StridedBytes a = View<int, 1>(&first, {1}), b = View<int, 1>(&second, {1});
   Event<World> events[2];
   if (world.rank() == 0) {
     events[0] = one.send(queue, a, 1), events[1] = two.send(queue, b, 1);
@@ -174,7 +174,7 @@ void count_traffic(World& world) {
   Queue queue;
   auto group = world.split("ring", {0, 1, 2});
   Numbers out(5), in(5);
-  const Block sent = block_of(out), received = block_of(in);
+  const StridedBytes sent = block_of(out), received = block_of(in);
   for (int i = 0; i < 2; ++i) {
     Event<World> events[] = {group.send(queue, sent, (group.rank() + 1) % 3),
                              group.receive(queue, received, (group.rank() + 2) % 3)};
@@ -182,7 +182,7 @@ void count_traffic(World& world) {
   }
   std::vector<double> values(4);
   world.all_reduce(queue, View<double, 1>(values.data(), {4}));
-  auto nothing = group.send(queue, Block(), (group.rank() + 1) % 3);
+  auto nothing = group.send(queue, StridedBytes(), (group.rank() + 1) % 3);
   group.wait(queue, nothing);
   CHECK(world.traffic().at("ring").calls == 2);
   CHECK(world.traffic().at("ring").bytes == 40);

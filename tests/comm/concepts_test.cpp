@@ -22,13 +22,13 @@ struct NoSend : Model {
   void send();
 };
 struct ReceivesWithoutEvent : Model {
-  void receive(Queue&, const weft::Block&, int);
+  void receive(Queue&, const weft::StridedBytes&, int);
 };
 struct SendsToAllTheSame : Model {
-  Event all_to_all(Queue&, std::span<const weft::Block>, std::span<const weft::Block>);
+  Event all_to_all(Queue&, std::span<const weft::StridedBytes>, std::span<const weft::StridedBytes>);
 };
 struct GathersOneBlock : Model {
-  Event all_gather(Queue&, const weft::Block&);
+  Event all_gather(Queue&, const weft::StridedBytes&);
 };
 struct ReducesLater : Model {
   Event all_reduce(Queue&, const weft::View<double, 1>&);

@@ -21,7 +21,7 @@ namespace {
 
 constexpr int worlds[] = {2, 3, 5, 8};
 
-weft::Block block_of(int& number) { return View<int, 1>(&number, {1}); }
+weft::StridedBytes block_of(int& number) { return View<int, 1>(&number, {1}); }
 
 /// Of all ranks.
 void meet(World& world, const char* name = "meet") {

@@ -19,10 +19,10 @@ TEST_CASE("gather_trace: rank 0 gets the slices of all, with their times where t
       const Lane::Slice first = own.lane(world.rank()).slices()[0];
       std::vector<std::int64_t> begins(static_cast<std::size_t>(ranks));
       begins[static_cast<std::size_t>(world.rank())] = weft::detail::nanoseconds(first.begin);
-      std::vector<weft::Block> blocks;
-      for (std::int64_t& begin : begins) blocks.push_back(weft::View<std::int64_t, 1>(&begin, {1}));
+      std::vector<weft::StridedBytes> pieces;
+      for (std::int64_t& begin : begins) pieces.push_back(weft::View<std::int64_t, 1>(&begin, {1}));
       weft::host::Queue queue;
-      auto event = world.all_gather(queue, blocks);
+      auto event = world.all_gather(queue, pieces);
       world.wait(queue, event);
 
       gather_trace(world, own);

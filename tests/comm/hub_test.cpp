@@ -8,7 +8,7 @@
 namespace {
 
 struct Undeliverable {
-  weft::Block block;
+  weft::StridedBytes piece;
 
   static void deliver(const Undeliverable&, Undeliverable&) { throw std::runtime_error("no way"); }
 };

@@ -23,11 +23,11 @@ static_assert(name_of(Axis::data) == "data" && name_of(Axis::ring) == "ring" &&
               name_of(Axis::ulysses) == "ulysses");
 
 TEST_CASE("Mesh: data is slowest, then cfg, pipe and ring; ulysses is fastest") {
-  static_assert(mesh.step(Axis::ulysses) == 1);
-  static_assert(mesh.step(Axis::ring) == 4);
-  static_assert(mesh.step(Axis::pipe) == 20);
-  static_assert(mesh.step(Axis::cfg) == 60);
-  static_assert(mesh.step(Axis::data) == 120);
+  static_assert(mesh.stride(Axis::ulysses) == 1);
+  static_assert(mesh.stride(Axis::ring) == 4);
+  static_assert(mesh.stride(Axis::pipe) == 20);
+  static_assert(mesh.stride(Axis::cfg) == 60);
+  static_assert(mesh.stride(Axis::data) == 120);
 }
 
 TEST_CASE("Mesh: coordinates tell ranks apart and lead back to them") {
@@ -38,7 +38,7 @@ TEST_CASE("Mesh: coordinates tell ranks apart and lead back to them") {
     for (std::size_t a = 0; a < all_axes.size(); ++a) {
       place[a] = mesh.coordinate(all_axes[a], rank);
       CHECK(place[a] < mesh.degree(all_axes[a]));
-      back += place[a] * mesh.step(all_axes[a]);
+      back += place[a] * mesh.stride(all_axes[a]);
     }
     CHECK(back == rank);
     seen.insert(place);

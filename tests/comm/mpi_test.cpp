@@ -10,8 +10,8 @@
 #include "collectives.hpp"
 #include "weft/backend/host.hpp"
 
-using weft::Block;
 using weft::Index;
+using weft::StridedBytes;
 using weft::View;
 using weft::mpi::World;
 using Numbers = std::vector<int>;
@@ -105,24 +105,24 @@ TEST_CASE("mpi: sending and waiting are slices of the trace, and are told while 
 }
 
 TEST_CASE("mpi: a datatype covers its block, also where that is longer than MPI can count") {
-  const auto size_of = [](const Block& block) {
+  const auto size_of = [](const StridedBytes& piece) {
     MPI_Count size = 0;
-    MPI_Type_size_x(weft::mpi::Datatype(block).get(), &size);
+    MPI_Type_size_x(weft::mpi::Datatype(piece).get(), &size);
     return static_cast<Index>(size);
   };
-  const auto extent_of = [](const Block& block) {
+  const auto extent_of = [](const StridedBytes& piece) {
     MPI_Count least = 0, extent = 0;
-    MPI_Type_get_true_extent_x(weft::mpi::Datatype(block).get(), &least, &extent);
+    MPI_Type_get_true_extent_x(weft::mpi::Datatype(piece).get(), &least, &extent);
     return static_cast<Index>(extent);
   };
-  Block block;
+  StridedBytes piece;
   for (const Index row_bytes :
        {Index{1}, Index{7}, Index{1} << 30, (Index{1} << 30) + 1, (Index{5} << 30) + 3})
     for (const Index rows : {Index{1}, Index{3}, (Index{1} << 31) + 5}) {
-      block.rows = rows, block.row_bytes = row_bytes, block.stride = row_bytes + 9;
+      piece.rows = rows, piece.row_bytes = row_bytes, piece.stride = row_bytes + 9;
       if (rows > 3 && row_bytes > 7) continue;
-      CHECK(size_of(block) == rows * row_bytes);
-      CHECK(extent_of(block) == (rows - 1) * block.stride + row_bytes);
+      CHECK(size_of(piece) == rows * row_bytes);
+      CHECK(extent_of(piece) == (rows - 1) * piece.stride + row_bytes);
     }
 }
 

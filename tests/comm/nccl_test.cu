@@ -13,8 +13,8 @@
 #include "weft/comm/world.hpp"
 
 using weft::Addressed;
-using weft::Block;
 using weft::Index;
+using weft::StridedBytes;
 using weft::View;
 using weft::cuda::check;
 using weft::cuda::Queue;
@@ -143,12 +143,12 @@ TEST_CASE("nccl: an all-gather of uneven counts") {
   SUBCASE("by NCCL's calls") {}
   SUBCASE("by copies") { group.reserve(weft::others(*all_processes), 8); }
   std::vector<Device<int>> parts;
-  std::vector<Block> blocks;
+  std::vector<StridedBytes> pieces;
   for (int member = 0; member < group.size(); ++member)
     parts.emplace_back(queue, member == group.rank() ? message(member, 0, member % 3)
                                                      : Numbers(static_cast<std::size_t>(member % 3)));
-  for (Device<int>& part : parts) blocks.emplace_back(part.view());
-  auto event = group.all_gather(queue, blocks);
+  for (Device<int>& part : parts) pieces.emplace_back(part.view());
+  auto event = group.all_gather(queue, pieces);
   group.wait(queue, event);
   for (int member = 0; member < group.size(); ++member)
     CHECK(parts[static_cast<std::size_t>(member)].get() == message(member, 0, member % 3));
@@ -317,13 +317,13 @@ TEST_CASE("nccl: traffic counts what was sent, by name") {
   const int ranks = group.size();
   Device<int> out(queue, Numbers(5)), in(queue, Numbers(5));
   Device<double> values(queue, std::vector<double>(4));
-  std::vector<Block> blocks(static_cast<std::size_t>(ranks));
+  std::vector<StridedBytes> pieces(static_cast<std::size_t>(ranks));
   for (int member = 0; member < ranks; ++member)
-    blocks[static_cast<std::size_t>(member)] = member == group.rank() ? out.view() : in.view();
-  auto event = group.all_gather(queue, blocks);
+    pieces[static_cast<std::size_t>(member)] = member == group.rank() ? out.view() : in.view();
+  auto event = group.all_gather(queue, pieces);
   group.wait(queue, event);
   group.all_reduce(queue, values.view());
-  auto nothing = group.send(queue, Block(), 0);
+  auto nothing = group.send(queue, StridedBytes(), 0);
   group.wait(queue, nothing);
   queue.synchronize();
   const weft::Traffic sent = ranks == 1 ? weft::Traffic() : group.traffic().at("counted");

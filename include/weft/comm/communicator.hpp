@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "weft/comm/block.hpp"
+#include "weft/comm/strided_bytes.hpp"
 
 namespace weft {
 
@@ -43,21 +43,23 @@ std::vector<int> others(const C& communicator) {
 
 /// A block to or from one member.
 template <class C>
-concept SendReceive = Member<C> && requires(C& c, typename C::Queue& queue, const Block& block, int peer) {
-  { c.send(queue, block, peer) } -> std::same_as<typename C::Event>;
-  { c.receive(queue, block, peer) } -> std::same_as<typename C::Event>;
+concept SendReceive = Member<C> &&
+    requires(C& c, typename C::Queue& queue, const StridedBytes& piece, int peer) {
+  { c.send(queue, piece, peer) } -> std::same_as<typename C::Event>;
+  { c.receive(queue, piece, peer) } -> std::same_as<typename C::Event>;
 };
 
 /// Any blocks to any members, and from any. Blocks of two members match in order; none is for oneself.
 template <class C>
-concept AllToAll = Member<C> && requires(C& c, typename C::Queue& queue, std::span<const Addressed> blocks) {
-  { c.all_to_all(queue, blocks, blocks) } -> std::same_as<typename C::Event>;
+concept AllToAll = Member<C> && requires(C& c, typename C::Queue& queue, std::span<const Addressed> pieces) {
+  { c.all_to_all(queue, pieces, pieces) } -> std::same_as<typename C::Event>;
 };
 
 /// `blocks[i]` is of member i: one's own is sent to all, the others are received.
 template <class C>
-concept AllGather = Member<C> && requires(C& c, typename C::Queue& queue, std::span<const Block> blocks) {
-  { c.all_gather(queue, blocks) } -> std::same_as<typename C::Event>;
+concept AllGather = Member<C> &&
+    requires(C& c, typename C::Queue& queue, std::span<const StridedBytes> pieces) {
+  { c.all_gather(queue, pieces) } -> std::same_as<typename C::Event>;
 };
 
 /// Sums in place, in the order of the members, so that all get the same bits.
@@ -102,9 +104,9 @@ void sum_in_order(C& communicator, typename C::Queue& queue, const View<double, 
   std::vector<double> all(static_cast<std::size_t>(values.size() * size));
   const View<double, 2> rows(all.data(), {size, values.size()});
   std::copy_n(values.data, values.size(), rows[communicator.rank()].data);
-  std::vector<Block> blocks;
-  for (int member = 0; member < size; ++member) blocks.emplace_back(rows[member]);
-  auto event = communicator.all_gather(queue, blocks);
+  std::vector<StridedBytes> pieces;
+  for (int member = 0; member < size; ++member) pieces.emplace_back(rows[member]);
+  auto event = communicator.all_gather(queue, pieces);
   communicator.wait(queue, event);
   for (Index i = 0; i < values.size(); ++i) {
     values[i] = 0;

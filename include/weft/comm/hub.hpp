@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "weft/comm/block.hpp"
+#include "weft/comm/strided_bytes.hpp"
 #include "weft/core/error.hpp"
 
 namespace weft {
@@ -23,7 +23,7 @@ namespace weft {
 /// One side of a message: its block, and how `deliver(from, to)` brings the one to the other.
 template <class M>
 concept Message = requires(M& from, M& to) {
-  { from.block } -> std::convertible_to<Block>;
+  { from.piece } -> std::convertible_to<StridedBytes>;
   M::deliver(from, to);
 };
 
@@ -137,10 +137,10 @@ class Hub {
       return nullptr;
     }
     const Posted other = others.front();
-    if (other->message.block.bytes() != mine->message.block.bytes())
+    if (other->message.piece.bytes() != mine->message.piece.bytes())
       throw std::logic_error(sentence("a message of ", route.communicator, " from rank ", route.from,
-                                      " to rank ", route.to, " has ", mine->message.block.bytes(),
-                                      " bytes on one side and ", other->message.block.bytes(),
+                                      " to rank ", route.to, " has ", mine->message.piece.bytes(),
+                                      " bytes on one side and ", other->message.piece.bytes(),
                                       " on the other"));
     others.pop_front();
     return other;

@@ -69,19 +69,19 @@ struct Mesh {
   }
 
   /// How many ranks lie between two neighbours along the axis.
-  constexpr int step(Axis axis) const {
+  constexpr int stride(Axis axis) const {
     int product = 1;
     for (std::size_t a = all_axes.size(); a-- > 0 && all_axes[a] != axis;) product *= degree(all_axes[a]);
     return product;
   }
 
-  constexpr int coordinate(Axis axis, int rank) const { return rank / step(axis) % degree(axis); }
+  constexpr int coordinate(Axis axis, int rank) const { return rank / stride(axis) % degree(axis); }
 
   /// The ranks that differ from `rank` along the axis alone, in order; `rank` is one of them.
   std::vector<int> group(Axis axis, int rank) const {
     std::vector<int> ranks;
-    const int first = rank - coordinate(axis, rank) * step(axis);
-    for (int i = 0; i < degree(axis); ++i) ranks.push_back(first + i * step(axis));
+    const int first = rank - coordinate(axis, rank) * stride(axis);
+    for (int i = 0; i < degree(axis); ++i) ranks.push_back(first + i * stride(axis));
     return ranks;
   }
 };

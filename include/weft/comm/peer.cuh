@@ -60,15 +60,15 @@ class Communicator : public HubMember<Hub> {
     return out;
   }
 
-  [[nodiscard]] Event send(Queue& queue, const Block& block, int to) {
+  [[nodiscard]] Event send(Queue& queue, const StridedBytes& piece, int to) {
     Event event(hub());
-    post_send(queue, event, cuda::moment_in(queue.stream()), block, to);
+    post_send(queue, event, cuda::moment_in(queue.stream()), piece, to);
     return event;
   }
 
-  [[nodiscard]] Event receive(Queue& queue, const Block& block, int from) {
+  [[nodiscard]] Event receive(Queue& queue, const StridedBytes& piece, int from) {
     Event event(hub());
-    post_receive(event, cuda::moment_in(queue.stream()), block, from);
+    post_receive(event, cuda::moment_in(queue.stream()), piece, from);
     return event;
   }
 
@@ -76,17 +76,17 @@ class Communicator : public HubMember<Hub> {
                                  std::span<const Addressed> receives) {
     Event event(hub());
     const auto ready = cuda::moment_in(queue.stream());
-    for (const auto& [peer, block] : receives) post_receive(event, ready, block, peer);
-    for (const auto& [peer, block] : sends) post_send(queue, event, ready, block, peer);
+    for (const auto& [peer, piece] : receives) post_receive(event, ready, piece, peer);
+    for (const auto& [peer, piece] : sends) post_send(queue, event, ready, piece, peer);
     return event;
   }
 
-  [[nodiscard]] Event all_gather(Queue& queue, std::span<const Block> blocks) {
+  [[nodiscard]] Event all_gather(Queue& queue, std::span<const StridedBytes> pieces) {
     std::vector<Addressed> sends, receives;
     for (int peer = 0; peer < size(); ++peer) {
       if (peer == rank()) continue;
-      receives.push_back({peer, blocks[static_cast<std::size_t>(peer)]});
-      sends.push_back({peer, blocks[static_cast<std::size_t>(rank())]});
+      receives.push_back({peer, pieces[static_cast<std::size_t>(peer)]});
+      sends.push_back({peer, pieces[static_cast<std::size_t>(rank())]});
     }
     return all_to_all(queue, sends, receives);
   }
@@ -139,7 +139,7 @@ class Communicator : public HubMember<Hub> {
       if (queue.timeline() && message.begin)
         queue.timeline()->add({.name = sentence(name(), ' ', message.to),
                                .category = "transfer",
-                               .bytes = message.block.bytes(),
+                               .bytes = message.piece.bytes(),
                                .awaited_by = message.to},
                               message.begin, message.end);
     }
@@ -168,21 +168,22 @@ class Communicator : public HubMember<Hub> {
     if (!queue.is_dry_run()) count(sent);
   }
 
-  void post_send(Queue& queue, Event& event, std::shared_ptr<const cuda::Event> ready, const Block& block,
-                 int to) {
-    if (block.bytes() == 0) return;
+  void post_send(Queue& queue, Event& event, std::shared_ptr<const cuda::Event> ready,
+                 const StridedBytes& piece, int to) {
+    if (piece.bytes() == 0) return;
     const bool timed = queue.timeline() != nullptr;
     const auto kind = timed ? cuda::Event::Kind::time : cuda::Event::Kind::order;
     const auto begin = timed ? std::make_shared<const cuda::Event>(kind) : nullptr;
     event.add(std::make_shared<Hub::Post>(Message{
-        block, std::move(ready), lane_, begin, std::make_shared<const cuda::Event>(kind), world_rank(to)}));
-    count_sent(queue, {1, block.bytes()});
+        piece, std::move(ready), lane_, begin, std::make_shared<const cuda::Event>(kind), world_rank(to)}));
+    count_sent(queue, {1, piece.bytes()});
     HubMember::post_send(event.posts().back(), to);
   }
 
-  void post_receive(Event& event, std::shared_ptr<const cuda::Event> ready, const Block& block, int from) {
-    if (block.bytes() == 0) return;
-    event.add(std::make_shared<Hub::Post>(Message{block, std::move(ready)}));
+  void post_receive(Event& event, std::shared_ptr<const cuda::Event> ready, const StridedBytes& piece,
+                    int from) {
+    if (piece.bytes() == 0) return;
+    event.add(std::make_shared<Hub::Post>(Message{piece, std::move(ready)}));
     HubMember::post_receive(event.posts().back(), from);
   }
 

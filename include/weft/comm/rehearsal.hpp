@@ -25,11 +25,11 @@ WEFT_HOST_DEVICE constexpr std::uint16_t rehearsed_bits(std::uint64_t i) {
 }
 
 /// Such numbers into a block of the host's memory.
-inline void fill_on_host(const Block& block) {
-  for (Index row = 0; row < block.rows; ++row)
-    for (Index i = 0; i + 2 <= block.row_bytes; i += 2) {
-      const std::uint16_t bits = rehearsed_bits(static_cast<std::uint64_t>(row * block.row_bytes + i));
-      std::memcpy(block.data + row * block.stride + i, &bits, sizeof bits);
+inline void fill_on_host(const StridedBytes& piece) {
+  for (Index row = 0; row < piece.rows; ++row)
+    for (Index i = 0; i + 2 <= piece.row_bytes; i += 2) {
+      const std::uint16_t bits = rehearsed_bits(static_cast<std::uint64_t>(row * piece.row_bytes + i));
+      std::memcpy(piece.data + row * piece.stride + i, &bits, sizeof bits);
     }
 }
 
@@ -44,7 +44,7 @@ class Rehearsal {
   struct Event {};
   static constexpr bool is_rehearsal = true;  // what it receives is no message
   /// Writes numbers to a block at once, whatever is being recorded.
-  using Fill = void (*)(const Block&);
+  using Fill = void (*)(const StridedBytes&);
 
   /// Rank `rank` of `ranks`. `workers` threads share an operator of the Host backend; `lane`, if any, records
   /// the trace.
@@ -68,25 +68,25 @@ class Rehearsal {
     return out;
   }
 
-  [[nodiscard]] Event send(Queue&, const Block& block, int) {
-    count(block);
+  [[nodiscard]] Event send(Queue&, const StridedBytes& piece, int) {
+    count(piece);
     return {};
   }
-  [[nodiscard]] Event receive(Queue&, const Block& block, int) {
-    fill_once(block);
+  [[nodiscard]] Event receive(Queue&, const StridedBytes& piece, int) {
+    fill_once(piece);
     return {};
   }
   [[nodiscard]] Event all_to_all(Queue&, std::span<const Addressed> sends,
                                  std::span<const Addressed> receives) {
-    for (const Addressed& send : sends) count(send.block);
-    for (const Addressed& receive : receives) fill_once(receive.block);
+    for (const Addressed& send : sends) count(send.piece);
+    for (const Addressed& receive : receives) fill_once(receive.piece);
     return {};
   }
-  [[nodiscard]] Event all_gather(Queue&, std::span<const Block> blocks) {
+  [[nodiscard]] Event all_gather(Queue&, std::span<const StridedBytes> pieces) {
     for (int peer = 0; peer < size(); ++peer) {
       if (peer == rank()) continue;
-      count(blocks[static_cast<std::size_t>(rank())]);
-      fill_once(blocks[static_cast<std::size_t>(peer)]);
+      count(pieces[static_cast<std::size_t>(rank())]);
+      fill_once(pieces[static_cast<std::size_t>(peer)]);
     }
     return {};
   }
@@ -103,13 +103,13 @@ class Rehearsal {
     std::set<const std::byte*> filled;
   };
 
-  void count(const Block& block) {
-    if (block.bytes() == 0) return;
+  void count(const StridedBytes& piece) {
+    if (piece.bytes() == 0) return;
     Traffic& sent = state_->traffic[name_];
-    sent.calls += 1, sent.bytes += block.bytes();
+    sent.calls += 1, sent.bytes += piece.bytes();
   }
-  void fill_once(const Block& block) {
-    if (block.bytes() > 0 && state_->filled.insert(block.data).second) state_->fill(block);
+  void fill_once(const StridedBytes& piece) {
+    if (piece.bytes() > 0 && state_->filled.insert(piece.data).second) state_->fill(piece);
   }
 
   std::shared_ptr<State> state_;

@@ -29,14 +29,14 @@ class Solo {
   int workers() const { return workers_; }
   Lane* lane() const { return lane_; }
 
-  [[nodiscard]] Event send(Queue&, const Block&, int) { alone(); }
-  [[nodiscard]] Event receive(Queue&, const Block&, int) { alone(); }
+  [[nodiscard]] Event send(Queue&, const StridedBytes&, int) { alone(); }
+  [[nodiscard]] Event receive(Queue&, const StridedBytes&, int) { alone(); }
   [[nodiscard]] Event all_to_all(Queue&, std::span<const Addressed> sends,
                                  std::span<const Addressed> receives) {
     if (!sends.empty() || !receives.empty()) alone();
     return {};
   }
-  [[nodiscard]] Event all_gather(Queue&, std::span<const Block>) { return {}; }
+  [[nodiscard]] Event all_gather(Queue&, std::span<const StridedBytes>) { return {}; }
   void all_reduce(Queue&, const View<double, 1>&) {}
   Solo split(std::string_view, const std::vector<int>&) const { return *this; }
   void wait(Queue&, Event&) {}

@@ -12,9 +12,9 @@
 namespace weft::threads {
 
 struct Message {
-  Block block;
+  StridedBytes piece;
 
-  static void deliver(const Message& from, const Message& to) { copy_block(from.block, to.block); }
+  static void deliver(const Message& from, const Message& to) { copy_strided(from.piece, to.piece); }
 };
 using Hub = weft::Hub<Message>;
 using Event = HubEvent<Hub>;
@@ -36,32 +36,32 @@ class Communicator : public HubMember<Hub> {
     return out;
   }
 
-  [[nodiscard]] Event send(Queue& queue, const Block& block, int to) {
+  [[nodiscard]] Event send(Queue& queue, const StridedBytes& piece, int to) {
     Event event(hub());
-    post_send(queue, event, block, to);
+    post_send(queue, event, piece, to);
     return event;
   }
 
-  [[nodiscard]] Event receive(Queue& queue, const Block& block, int from) {
+  [[nodiscard]] Event receive(Queue& queue, const StridedBytes& piece, int from) {
     Event event(hub());
-    post_receive(queue, event, block, from);
+    post_receive(queue, event, piece, from);
     return event;
   }
 
   [[nodiscard]] Event all_to_all(Queue& queue, std::span<const Addressed> sends,
                                  std::span<const Addressed> receives) {
     Event event(hub());
-    for (const auto& [peer, block] : receives) post_receive(queue, event, block, peer);
-    for (const auto& [peer, block] : sends) post_send(queue, event, block, peer);
+    for (const auto& [peer, piece] : receives) post_receive(queue, event, piece, peer);
+    for (const auto& [peer, piece] : sends) post_send(queue, event, piece, peer);
     return event;
   }
 
-  [[nodiscard]] Event all_gather(Queue& queue, std::span<const Block> blocks) {
+  [[nodiscard]] Event all_gather(Queue& queue, std::span<const StridedBytes> pieces) {
     Event event(hub());
     for (int peer = 0; peer < size(); ++peer) {
       if (peer == rank()) continue;
-      post_receive(queue, event, blocks[static_cast<std::size_t>(peer)], peer);
-      post_send(queue, event, blocks[static_cast<std::size_t>(rank())], peer);
+      post_receive(queue, event, pieces[static_cast<std::size_t>(peer)], peer);
+      post_send(queue, event, pieces[static_cast<std::size_t>(rank())], peer);
     }
     return event;
   }
@@ -77,18 +77,18 @@ class Communicator : public HubMember<Hub> {
   }
 
  private:
-  void post_send(Queue& queue, Event& event, const Block& block, int to) {
-    if (block.bytes() == 0) return;
-    const auto span = queue.span("send", name().c_str(), world_rank(to), block.bytes());
-    const auto post = std::make_shared<Hub::Post>(Message{block});
-    count({1, block.bytes()});
+  void post_send(Queue& queue, Event& event, const StridedBytes& piece, int to) {
+    if (piece.bytes() == 0) return;
+    const auto span = queue.span("send", name().c_str(), world_rank(to), piece.bytes());
+    const auto post = std::make_shared<Hub::Post>(Message{piece});
+    count({1, piece.bytes()});
     if (!HubMember::post_send(post, to)) event.add(post);
   }
 
-  void post_receive(Queue& queue, Event& event, const Block& block, int from) {
-    if (block.bytes() == 0) return;
-    const auto span = queue.span("receive", name().c_str(), world_rank(from), block.bytes());
-    const auto post = std::make_shared<Hub::Post>(Message{block});
+  void post_receive(Queue& queue, Event& event, const StridedBytes& piece, int from) {
+    if (piece.bytes() == 0) return;
+    const auto span = queue.span("receive", name().c_str(), world_rank(from), piece.bytes());
+    const auto post = std::make_shared<Hub::Post>(Message{piece});
     if (!HubMember::post_receive(post, from)) event.add(post);
   }
 };

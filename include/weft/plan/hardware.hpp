@@ -68,22 +68,22 @@ struct Hardware {
   friend constexpr bool operator==(const Hardware&, const Hardware&) = default;
 };
 
-/// Ranks of one method: `degree` of them, every `step`-th of `ranks`, which all send at the same time.
+/// Ranks of one method: `degree` of them, every `stride`-th of `ranks`, which all send at the same time.
 struct Group {
-  int step = 1;
+  int stride = 1;
   int degree = 1;
-  int ranks = step * degree;
+  int ranks = stride * degree;
 };
 
 constexpr Group group_of(const Mesh& mesh, Axis axis) {
-  return {mesh.step(axis), mesh.degree(axis), static_cast<int>(mesh.ranks())};
+  return {mesh.stride(axis), mesh.degree(axis), static_cast<int>(mesh.ranks())};
 }
 
 namespace detail {
 
 /// How many ranks of a group one tier holds, at least one.
 constexpr int members(const Tier& tier, Group group) {
-  return std::clamp(tier.gpus / group.step, 1, group.degree);
+  return std::clamp(tier.gpus / group.stride, 1, group.degree);
 }
 
 /// What one of `senders` GPUs sends a second.
@@ -103,7 +103,7 @@ constexpr double neighbour_seconds(const Hardware& hardware, double bytes, Group
   for (const Tier& tier : hardware.tiers) {
     const int members = detail::members(tier, group);
     if (members > reached) {
-      const int senders = below == 0 ? std::min(tier.gpus, group.ranks) : std::min(group.step, below);
+      const int senders = below == 0 ? std::min(tier.gpus, group.ranks) : std::min(group.stride, below);
       seconds =
           std::max(seconds, tier.link(carrier).latency + bytes / detail::rate_of(tier, carrier, senders));
     }

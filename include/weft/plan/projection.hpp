@@ -44,7 +44,7 @@ inline std::vector<int> alike_stages(const DitShape& model, int stages) {
 constexpr int busiest_rank(const Mesh& mesh, int stage) {
   int rank = 0;
   for (const Axis axis : all_axes)
-    rank += mesh.step(axis) * (axis == Axis::pipe ? stage : mesh.degree(axis) - 1);
+    rank += mesh.stride(axis) * (axis == Axis::pipe ? stage : mesh.degree(axis) - 1);
   return rank;
 }
 

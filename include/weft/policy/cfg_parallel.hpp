@@ -3,8 +3,8 @@
 
 #include <vector>
 
-#include "weft/comm/block.hpp"
 #include "weft/comm/communicator.hpp"
+#include "weft/comm/strided_bytes.hpp"
 #include "weft/policy/local.hpp"
 
 namespace weft {
@@ -36,7 +36,7 @@ struct CfgParallel : detail::Ordered<Axis::cfg, Inner> {
     void share_branches(Queue& queue, const View<float, 3>& predictions, Index prompts) {
       if (group_.size() == 1) return;
       const Index count = predictions.extent[1] / prompts;
-      std::vector<Block> blocks;
+      std::vector<StridedBytes> blocks;
       for (int member = 0; member < group_.size(); ++member) {
         const Range range = split(count, group_.size(), member);
         blocks.emplace_back(predictions.template slice<1>({range.begin * prompts, range.end * prompts}));

@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "weft/comm/block.hpp"
 #include "weft/comm/communicator.hpp"
+#include "weft/comm/strided_bytes.hpp"
 #include "weft/core/merge.hpp"
 #include "weft/policy/local.hpp"
 

@@ -4,8 +4,8 @@
 #include <array>
 #include <vector>
 
-#include "weft/comm/block.hpp"
 #include "weft/comm/communicator.hpp"
+#include "weft/comm/strided_bytes.hpp"
 #include "weft/policy/local.hpp"
 
 namespace weft {

@@ -9,12 +9,13 @@
 
 namespace weft::cuda {
 
-/// Tells how often it was passed: told(1), told(2), …, some time after all that was queued before is done.
+/// Tells how often it was passed: report(1), report(2), …, some time after all that was queued before is
+/// done.
 class Queue::Milestones {
  public:
   /// As many as `most` can be passed.
-  Milestones(Index most, std::function<void(Index)> told)
-      : told_(std::move(told)), events_(static_cast<std::size_t>(most)) {
+  Milestones(Index most, std::function<void(Index)> report)
+      : report_(std::move(report)), events_(static_cast<std::size_t>(most)) {
     for (cudaEvent_t& event : events_) check(cudaEventCreate(&event), "Preparing milestones");
   }
   Milestones(const Milestones&) = delete;
@@ -25,14 +26,14 @@ class Queue::Milestones {
 
   void pass(Queue& queue) {
     check(cudaEventRecord(events_[passed_++], queue.stream()), "Passing a milestone");
-    while (told_count_ + 1 < passed_ && cudaEventQuery(events_[told_count_]) == cudaSuccess) tell_next();
+    while (reported_ + 1 < passed_ && cudaEventQuery(events_[reported_]) == cudaSuccess) report_next();
   }
 
   /// Returns when all has been told: the seconds from each passing to the next, on the device's clock.
   std::vector<double> watch() {
-    while (told_count_ < passed_) {
-      check(cudaEventSynchronize(events_[told_count_]), "Waiting for a milestone");
-      tell_next();
+    while (reported_ < passed_) {
+      check(cudaEventSynchronize(events_[reported_]), "Waiting for a milestone");
+      report_next();
     }
     std::vector<double> seconds;
     for (std::size_t i = 1; i < passed_; ++i) {
@@ -44,14 +45,14 @@ class Queue::Milestones {
   }
 
  private:
-  void tell_next() {
-    ++told_count_;
-    if (told_) told_(static_cast<Index>(told_count_));
+  void report_next() {
+    ++reported_;
+    if (report_) report_(static_cast<Index>(reported_));
   }
 
-  std::function<void(Index)> told_;
+  std::function<void(Index)> report_;
   std::vector<cudaEvent_t> events_;
-  std::size_t passed_ = 0, told_count_ = 0;
+  std::size_t passed_ = 0, reported_ = 0;
 };
 
 }  // namespace weft::cuda

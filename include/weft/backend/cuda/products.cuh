@@ -25,12 +25,14 @@ inline void check(cublasStatus_t status, const char* what) {
 }
 
 /// Memory on the device, freed at the end of its life.
-class Block {
+class DeviceMemory {
  public:
-  explicit Block(std::size_t bytes) { check(cudaMalloc(&data_, bytes), "Taking memory on the device"); }
-  Block(const Block&) = delete;
-  Block& operator=(const Block&) = delete;
-  ~Block() { cudaFree(data_); }
+  explicit DeviceMemory(std::size_t bytes) {
+    check(cudaMalloc(&data_, bytes), "Taking memory on the device");
+  }
+  DeviceMemory(const DeviceMemory&) = delete;
+  DeviceMemory& operator=(const DeviceMemory&) = delete;
+  ~DeviceMemory() { cudaFree(data_); }
 
   void* data() const { return data_; }
 
@@ -89,7 +91,7 @@ class Products {
   void* workspace() const { return workspace_.data(); }
   /// Memory of `spare_bytes` for a product whose output still holds what is added to it.
   void* spare() {
-    if (!spare_) spare_ = std::make_unique<Block>(spare_bytes);
+    if (!spare_) spare_ = std::make_unique<DeviceMemory>(spare_bytes);
     return spare_->data();
   }
 
@@ -103,8 +105,8 @@ class Products {
 
  private:
   cublasLtHandle_t handle_ = nullptr;
-  Block workspace_;
-  std::unique_ptr<Block> spare_;
+  DeviceMemory workspace_;
+  std::unique_ptr<DeviceMemory> spare_;
   std::map<Key, std::optional<Algorithm>> algorithms_;
 };
 

@@ -75,7 +75,7 @@ class Trials {
   /// Room for so many bytes, whose address `alignment` divides and no greater power of two.
   struct Memory {
     Index words;  // of 32 bits, from the block's begin to its end
-    Block block;
+    DeviceMemory block;
     std::size_t offset;
 
     Memory(Index bytes, std::uint32_t alignment)
@@ -108,7 +108,7 @@ class Trials {
 
   Alignments alignments_;
   Memory x_, residual_, first_, out_;
-  Block workspace_{Products::workspace_bytes}, differs_{sizeof(int)};
+  DeviceMemory workspace_{Products::workspace_bytes}, differs_{sizeof(int)};
   cudaStream_t stream_ = nullptr;
   cudaEvent_t begin_ = nullptr, end_ = nullptr;
 };

@@ -88,7 +88,7 @@ inline void attention(Queue& queue, In<float, 4> q, In<float, 4> k, In<float, 4>
     }
   };
   const Index tiles = (tokens + detail::attention_rows - 1) / detail::attention_rows;
-  queue.workers().split(tiles * images * heads, 1, attend_items);
+  queue.workers().parallel_for(tiles * images * heads, 1, attend_items);
 }
 
 }  // namespace weft::host

@@ -98,13 +98,13 @@ inline void linear(Queue& queue, In<float, 2> x, const LinearWeights<float>& wei
   constexpr Index grain = 8;
   const Index rows = out.extent[0], features = out.extent[1];
   if (rows >= grain * queue.workers().count()) {
-    queue.workers().split(rows, grain, [&x, &weights, &out, &epilogue](Range part) {
+    queue.workers().parallel_for(rows, grain, [&x, &weights, &out, &epilogue](Range part) {
       Epilogue<float> own = epilogue;
       if (!own.residual.empty()) own.residual = own.residual.slice<0>(part);
       detail::linear_tile(x.slice<0>(part), weights, out.slice<0>(part), own);
     });
   } else if (rows > 0) {
-    queue.workers().split(features, grain, [&x, &weights, &out, &epilogue](Range part) {
+    queue.workers().parallel_for(features, grain, [&x, &weights, &out, &epilogue](Range part) {
       Epilogue<float> own = epilogue;
       if (!own.residual.empty()) own.residual = own.residual.slice<1>(part);
       detail::linear_tile(x, weights.slice(part), out.slice<1>(part), own);
@@ -114,7 +114,7 @@ inline void linear(Queue& queue, In<float, 2> x, const LinearWeights<float>& wei
 
 /// x in place: (rows, features).
 inline void activate(Queue& queue, Activation activation, View<float, 2> x) {
-  queue.workers().split(x.extent[0], 16, [activation, &x](Range rows) {
+  queue.workers().parallel_for(x.extent[0], 16, [activation, &x](Range rows) {
     for (Index r = rows.begin; r < rows.end; ++r) detail::activate(activation, x[r]);
   });
 }

@@ -31,7 +31,7 @@ namespace detail {
 inline void norm(Queue& queue, In<float, 3> x, const NormWeights& weights, const Modulation& modulation,
                  View<float, 3> out) {
   const Index images = out.extent[1];
-  queue.workers().split(out.extent[0], 16, [&x, &weights, &modulation, &out, images](Range tokens) {
+  queue.workers().parallel_for(out.extent[0], 16, [&x, &weights, &modulation, &out, images](Range tokens) {
     for (Index i = tokens.begin * images; i < tokens.end * images; ++i) {
       const Index token = i / images, image = i % images;
       const View<float, 1> row = out[token][image];
@@ -54,15 +54,16 @@ inline void norm(Queue& queue, In<float, 3> x, const NormWeights& weights, const
 inline void norm_pair(Queue& queue, In<float, 3> x, In<float, 3> skip, const NormWeights& weights,
                       View<float, 3> out) {
   const Index images = out.extent[1], features = x.extent[2];
-  queue.workers().split(out.extent[0], 16, [&x, &skip, &weights, &out, images, features](Range tokens) {
-    for (Index i = tokens.begin * images; i < tokens.end * images; ++i) {
-      const Index token = i / images, image = i % images;
-      const View<float, 1> row = out[token][image];
-      std::copy_n(x[token][image].data, features, row.data);
-      std::copy_n(skip[token][image].data, features, row.data + features);
-      detail::normalize(row, weights);
-    }
-  });
+  queue.workers().parallel_for(out.extent[0], 16,
+                               [&x, &skip, &weights, &out, images, features](Range tokens) {
+                                 for (Index i = tokens.begin * images; i < tokens.end * images; ++i) {
+                                   const Index token = i / images, image = i % images;
+                                   const View<float, 1> row = out[token][image];
+                                   std::copy_n(x[token][image].data, features, row.data);
+                                   std::copy_n(skip[token][image].data, features, row.data + features);
+                                   detail::normalize(row, weights);
+                                 }
+                               });
 }
 
 /// LayerNorm over every head, unless `weights` is null, then the rotation of its token: x → out, both
@@ -70,7 +71,7 @@ inline void norm_pair(Queue& queue, In<float, 3> x, In<float, 3> skip, const Nor
 inline void norm_rotate(Queue& queue, In<float, 4> x, const NormWeights* weights, const Rotation& rotation,
                         View<float, 4> out) {
   const auto [tokens, images, heads, head_dim] = out.extent;
-  queue.workers().split(
+  queue.workers().parallel_for(
       tokens, 16,
       [&x, weights, &rotation, &out, images = images, heads = heads, head_dim = head_dim](Range range) {
         for (Index i = range.begin * images * heads; i < range.end * images * heads; ++i) {

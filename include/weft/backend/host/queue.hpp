@@ -58,14 +58,14 @@ class Queue {
   QueueCounts counts_;
 };
 
-/// Tells how often it was passed: told(1), told(2), …, when all that was queued before is done.
+/// Tells how often it was passed: report(1), report(2), …, when all that was queued before is done.
 class Queue::Milestones {
  public:
-  Milestones(Index, std::function<void(Index)> told) : told_(std::move(told)) {}
+  Milestones(Index, std::function<void(Index)> report) : report_(std::move(report)) {}
 
   void pass(Queue&) {
     passed_.push_back(Lane::Clock::now());
-    if (told_) told_(static_cast<Index>(passed_.size()));
+    if (report_) report_(static_cast<Index>(passed_.size()));
   }
 
   /// Returns when all has been told: the seconds from each passing to the next.
@@ -77,7 +77,7 @@ class Queue::Milestones {
   }
 
  private:
-  std::function<void(Index)> told_;
+  std::function<void(Index)> report_;
   std::vector<Lane::Clock::time_point> passed_;
 };
 

@@ -22,13 +22,14 @@ namespace weft::host {
 inline void noise(Queue& queue, const std::uint64_t* seed, Step step, const ImageShape& shape, Index first,
                   Range tokens, View<float, 3> out) {
   const auto number = static_cast<std::uint32_t>(step.index());
-  queue.workers().split(tokens.size(), 1, [seed = *seed, number, &shape, first, tokens, &out](Range part) {
-    for (Index t = part.begin; t < part.end; ++t)
-      for (Index p = 0; p < out.extent[1]; ++p)
-        for (Index f = 0; f < out.extent[2]; ++f)
-          out[t][p][f] =
-              normal(seed, number, static_cast<std::uint64_t>(shape.element(first + p, tokens.begin + t, f)));
-  });
+  queue.workers().parallel_for(
+      tokens.size(), 1, [seed = *seed, number, &shape, first, tokens, &out](Range part) {
+        for (Index t = part.begin; t < part.end; ++t)
+          for (Index p = 0; p < out.extent[1]; ++p)
+            for (Index f = 0; f < out.extent[2]; ++f)
+              out[t][p][f] = normal(
+                  seed, number, static_cast<std::uint64_t>(shape.element(first + p, tokens.begin + t, f)));
+      });
 }
 
 /// Into positive: negative + scale · (positive − negative).

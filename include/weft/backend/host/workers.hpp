@@ -26,7 +26,7 @@ class Workers {
   /// Calls body(range) with a part of [0, n) on every worker that gets at least `grain`; returns when all
   /// are done. The parts depend on n, grain and count() alone. The body must not throw.
   template <class Body>
-  void split(Index n, Index grain, Body&& body) {
+  void parallel_for(Index n, Index grain, Body&& body) {
     const Index parts = std::min<Index>(count(), n / std::max<Index>(grain, 1));
     if (parts <= 1) return body(Range{0, n});
     run([&body, n, parts](int worker) {

@@ -33,8 +33,8 @@ inline void check(int code, const char* what) {
 /// what is longer is made of chunks.
 class Datatype {
  public:
-  explicit Datatype(const Block& block) : type_(bytes(block.row_bytes)) {
-    if (block.rows > 1) replace(rows_of(type_, block.rows, block.stride));
+  explicit Datatype(const StridedBytes& piece) : type_(bytes(piece.row_bytes)) {
+    if (piece.rows > 1) replace(rows_of(type_, piece.rows, piece.stride));
     check(MPI_Type_commit(&type_), "describing a message");
   }
   Datatype(const Datatype&) = delete;
@@ -147,32 +147,32 @@ class Communicator {
     return out;
   }
 
-  [[nodiscard]] Event send(Queue& queue, const Block& block, int to) {
+  [[nodiscard]] Event send(Queue& queue, const StridedBytes& piece, int to) {
     Event event;
-    post_send(queue, event, block, to);
+    post_send(queue, event, piece, to);
     return event;
   }
 
-  [[nodiscard]] Event receive(Queue& queue, const Block& block, int from) {
+  [[nodiscard]] Event receive(Queue& queue, const StridedBytes& piece, int from) {
     Event event;
-    post_receive(queue, event, block, from);
+    post_receive(queue, event, piece, from);
     return event;
   }
 
   [[nodiscard]] Event all_to_all(Queue& queue, std::span<const Addressed> sends,
                                  std::span<const Addressed> receives) {
     Event event;
-    for (const auto& [peer, block] : receives) post_receive(queue, event, block, peer);
-    for (const auto& [peer, block] : sends) post_send(queue, event, block, peer);
+    for (const auto& [peer, piece] : receives) post_receive(queue, event, piece, peer);
+    for (const auto& [peer, piece] : sends) post_send(queue, event, piece, peer);
     return event;
   }
 
-  [[nodiscard]] Event all_gather(Queue& queue, std::span<const Block> blocks) {
+  [[nodiscard]] Event all_gather(Queue& queue, std::span<const StridedBytes> pieces) {
     Event event;
     for (int peer = 0; peer < size(); ++peer)
-      if (peer != rank()) post_receive(queue, event, blocks[static_cast<std::size_t>(peer)], peer);
+      if (peer != rank()) post_receive(queue, event, pieces[static_cast<std::size_t>(peer)], peer);
     for (int peer = 0; peer < size(); ++peer)
-      if (peer != rank()) post_send(queue, event, blocks[static_cast<std::size_t>(rank())], peer);
+      if (peer != rank()) post_send(queue, event, pieces[static_cast<std::size_t>(rank())], peer);
     return event;
   }
 
@@ -215,22 +215,22 @@ class Communicator {
 
   int world_rank(int member) const { return members_.world_rank(member); }
 
-  void post_send(Queue& queue, Event& event, const Block& block, int to) {
-    if (block.bytes() == 0) return;
+  void post_send(Queue& queue, Event& event, const StridedBytes& piece, int to) {
+    if (piece.bytes() == 0) return;
     Traffic& sent = (*traffic_)[name_];
-    sent.calls += 1, sent.bytes += block.bytes();
-    const auto span = queue.span("send", name_.c_str(), world_rank(to), block.bytes());
+    sent.calls += 1, sent.bytes += piece.bytes();
+    const auto span = queue.span("send", name_.c_str(), world_rank(to), piece.bytes());
     MPI_Request request;
-    check(MPI_Isend(block.data, 1, Datatype(block).get(), to, 0, *comm_, &request), "sending");
+    check(MPI_Isend(piece.data, 1, Datatype(piece).get(), to, 0, *comm_, &request), "sending");
     event.pending_.push_back({request, world_rank(to), std::nullopt});
   }
 
-  void post_receive(Queue& queue, Event& event, const Block& block, int from) {
-    if (block.bytes() == 0) return;
-    const auto span = queue.span("receive", name_.c_str(), world_rank(from), block.bytes());
+  void post_receive(Queue& queue, Event& event, const StridedBytes& piece, int from) {
+    if (piece.bytes() == 0) return;
+    const auto span = queue.span("receive", name_.c_str(), world_rank(from), piece.bytes());
     MPI_Request request;
-    check(MPI_Irecv(block.data, 1, Datatype(block).get(), from, 0, *comm_, &request), "receiving");
-    event.pending_.push_back({request, world_rank(from), block.bytes()});
+    check(MPI_Irecv(piece.data, 1, Datatype(piece).get(), from, 0, *comm_, &request), "receiving");
+    event.pending_.push_back({request, world_rank(from), piece.bytes()});
   }
 
   std::shared_ptr<MPI_Comm> comm_;

@@ -86,14 +86,14 @@ class Channel {
                 std::span<const Addressed> receives) {
     Index staged = 0;
     for (const auto& side : {sends, receives})
-      for (const Addressed& message : side) staged += message.block.is_dense() ? 0 : room(message.block);
+      for (const Addressed& message : side) staged += message.piece.is_dense() ? 0 : room(message.piece);
     std::byte* at = staged > 0 ? memory(staged) : nullptr;
     const auto place = [&at](std::span<const Addressed> messages) {
       std::vector<kernels::PackedRows> packed;
-      for (const auto& [peer, block] : messages) {
-        if (block.is_dense()) continue;
-        packed.push_back({block.data, at, block.rows, block.row_bytes, block.stride});
-        at += room(block);
+      for (const auto& [peer, piece] : messages) {
+        if (piece.is_dense()) continue;
+        packed.push_back({piece.data, at, piece.rows, piece.row_bytes, piece.stride});
+        at += room(piece);
       }
       return packed;
     };
@@ -103,14 +103,14 @@ class Channel {
     kernels::move_packed_rows<kernels::Packing::into_dense>(stream_.get(), outgoing);
     check(ncclGroupStart(), "opening a group");
     auto packed = outgoing.begin();
-    for (const auto& [peer, block] : sends)
-      check(ncclSend(block.is_dense() ? block.data : (packed++)->dense,
-                     static_cast<std::size_t>(block.bytes()), ncclInt8, peer, comm_, stream_.get()),
+    for (const auto& [peer, piece] : sends)
+      check(ncclSend(piece.is_dense() ? piece.data : (packed++)->dense,
+                     static_cast<std::size_t>(piece.bytes()), ncclInt8, peer, comm_, stream_.get()),
             "sending");
     packed = incoming.begin();
-    for (const auto& [peer, block] : receives)
-      check(ncclRecv(block.is_dense() ? block.data : (packed++)->dense,
-                     static_cast<std::size_t>(block.bytes()), ncclInt8, peer, comm_, stream_.get()),
+    for (const auto& [peer, piece] : receives)
+      check(ncclRecv(piece.is_dense() ? piece.data : (packed++)->dense,
+                     static_cast<std::size_t>(piece.bytes()), ncclInt8, peer, comm_, stream_.get()),
             "receiving");
     check(ncclGroupEnd(), "closing a group");
     kernels::move_packed_rows<kernels::Packing::out_of_dense>(stream_.get(), incoming);
@@ -142,9 +142,9 @@ class Channel {
     void* handle = nullptr;
   };
 
-  static Index room(const Block& block) {
+  static Index room(const StridedBytes& piece) {
     constexpr Index alignment = 256;
-    return (block.bytes() + alignment - 1) / alignment * alignment;
+    return (piece.bytes() + alignment - 1) / alignment * alignment;
   }
 
   std::shared_ptr<Home> home_;

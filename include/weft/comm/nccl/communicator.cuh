@@ -74,18 +74,18 @@ class Communicator {
     if (team_) team_->mailbox().open(senders, bytes, ahead);
   }
 
-  [[nodiscard]] Event send(Queue& queue, const Block& block, int to) {
-    if (block.bytes() == 0) return {};
-    if (has_room()) return post_to_team(queue, "send", std::vector<Addressed>{{to, block}}, {}, to);
+  [[nodiscard]] Event send(Queue& queue, const StridedBytes& piece, int to) {
+    if (piece.bytes() == 0) return {};
+    if (has_room()) return post_to_team(queue, "send", std::vector<Addressed>{{to, piece}}, {}, to);
     const Link link = links_.to(to) ? *links_.to(to) : Link{group_.get(), to};
-    return post(queue, *link.channel, "send", std::vector<Addressed>{{link.peer, block}}, {}, to);
+    return post(queue, *link.channel, "send", std::vector<Addressed>{{link.peer, piece}}, {}, to);
   }
 
-  [[nodiscard]] Event receive(Queue& queue, const Block& block, int from) {
-    if (block.bytes() == 0) return {};
-    if (has_room()) return post_to_team(queue, "receive", {}, std::vector<Addressed>{{from, block}}, from);
+  [[nodiscard]] Event receive(Queue& queue, const StridedBytes& piece, int from) {
+    if (piece.bytes() == 0) return {};
+    if (has_room()) return post_to_team(queue, "receive", {}, std::vector<Addressed>{{from, piece}}, from);
     const Link link = links_.from(from) ? *links_.from(from) : Link{group_.get(), from};
-    return post(queue, *link.channel, "receive", {}, std::vector<Addressed>{{link.peer, block}}, from);
+    return post(queue, *link.channel, "receive", {}, std::vector<Addressed>{{link.peer, piece}}, from);
   }
 
   [[nodiscard]] Event all_to_all(Queue& queue, std::span<const Addressed> sends,
@@ -93,11 +93,11 @@ class Communicator {
     return post_grouped(queue, "all_to_all", sends, receives);
   }
 
-  [[nodiscard]] Event all_gather(Queue& queue, std::span<const Block> blocks) {
+  [[nodiscard]] Event all_gather(Queue& queue, std::span<const StridedBytes> pieces) {
     std::vector<Addressed> sends, receives;
     for (const int peer : others(*this)) {
-      sends.push_back({peer, blocks[static_cast<std::size_t>(rank())]});
-      receives.push_back({peer, blocks[static_cast<std::size_t>(peer)]});
+      sends.push_back({peer, pieces[static_cast<std::size_t>(rank())]});
+      receives.push_back({peer, pieces[static_cast<std::size_t>(peer)]});
     }
     return post_grouped(queue, "all_gather", sends, receives);
   }
@@ -188,7 +188,7 @@ class Communicator {
   void tell(const Queue& queue, const char* what, const std::vector<Addressed>& sends, int member = -1) {
     home_->begin(name_, what, member < 0 ? -1 : members_.world_rank(member));
     if (queue.is_dry_run()) return;
-    for (const Addressed& send : sends) count({1, send.block.bytes()});
+    for (const Addressed& send : sends) count({1, send.piece.bytes()});
   }
 
   /// Blocks without bytes are left out, as the other side does.
@@ -197,7 +197,7 @@ class Communicator {
     const auto filled = [](std::span<const Addressed> messages) {
       std::vector<Addressed> out;
       for (const Addressed& message : messages)
-        if (message.block.bytes() > 0) out.push_back(message);
+        if (message.piece.bytes() > 0) out.push_back(message);
       return out;
     };
     const auto outgoing = filled(sends), incoming = filled(receives);
@@ -222,23 +222,23 @@ class Communicator {
                      const std::vector<Addressed>& receives, int member = -1) {
     tell(queue, what, sends, member);
     Event event;
-    for (auto& [peer, blocks] : by_peer(receives))
-      event.expected.push_back(team_->mailbox().expect(peer, std::move(blocks)));
+    for (auto& [peer, pieces] : by_peer(receives))
+      event.expected.push_back(team_->mailbox().expect(peer, std::move(pieces)));
     if (sends.empty()) return event;
     const cudaStream_t stream = home_->transfers.get();
     cuda::moment_in(queue.stream())->hold(stream);
     const auto kind = queue.timeline() ? cuda::Event::Kind::time : cuda::Event::Kind::order;
     const auto begin = cuda::moment_in(stream, kind);
-    for (const auto& [peer, blocks] : by_peer(sends)) team_->mailbox().send(stream, peer, blocks);
+    for (const auto& [peer, pieces] : by_peer(sends)) team_->mailbox().send(stream, peer, pieces);
     event.done = cuda::moment_in(stream, kind);
     if (queue.timeline())
       queue.timeline()->add(transfer_slice(name_, members_.of_world(), sends, receives), begin, event.done);
     return event;
   }
 
-  static std::map<int, std::vector<Block>> by_peer(const std::vector<Addressed>& messages) {
-    std::map<int, std::vector<Block>> out;
-    for (const auto& [peer, block] : messages) out[peer].push_back(block);
+  static std::map<int, std::vector<StridedBytes>> by_peer(const std::vector<Addressed>& messages) {
+    std::map<int, std::vector<StridedBytes>> out;
+    for (const auto& [peer, piece] : messages) out[peer].push_back(piece);
     return out;
   }
 

@@ -23,18 +23,18 @@ class HostMessages {
   int size() const { return world_.size(); }
 
   /// Return when it is done.
-  [[nodiscard]] Event send(Queue& queue, const Block& block, int to) {
-    std::byte* const memory = device_memory(block);
-    cuda::copy_from_host(memory, block.data, static_cast<std::size_t>(block.bytes()));
-    nccl::Event event = world_.send(queue, View<std::byte, 1>(memory, {block.bytes()}), to);
+  [[nodiscard]] Event send(Queue& queue, const StridedBytes& piece, int to) {
+    std::byte* const memory = device_memory(piece);
+    cuda::copy_from_host(memory, piece.data, static_cast<std::size_t>(piece.bytes()));
+    nccl::Event event = world_.send(queue, View<std::byte, 1>(memory, {piece.bytes()}), to);
     finish(queue, event);
     return {};
   }
-  [[nodiscard]] Event receive(Queue& queue, const Block& block, int from) {
-    std::byte* const memory = device_memory(block);
-    nccl::Event event = world_.receive(queue, View<std::byte, 1>(memory, {block.bytes()}), from);
+  [[nodiscard]] Event receive(Queue& queue, const StridedBytes& piece, int from) {
+    std::byte* const memory = device_memory(piece);
+    nccl::Event event = world_.receive(queue, View<std::byte, 1>(memory, {piece.bytes()}), from);
     finish(queue, event);
-    check(cudaMemcpy(block.data, memory, static_cast<std::size_t>(block.bytes()), cudaMemcpyDeviceToHost),
+    check(cudaMemcpy(piece.data, memory, static_cast<std::size_t>(piece.bytes()), cudaMemcpyDeviceToHost),
           "Copying from the device");
     return {};
   }
@@ -46,12 +46,12 @@ class HostMessages {
   };
 
   /// At least as much as the block, which is dense.
-  std::byte* device_memory(const Block& block) {
-    if (block.bytes() > size_) {
+  std::byte* device_memory(const StridedBytes& piece) {
+    if (piece.bytes() > size_) {
       void* memory = nullptr;
-      check(cudaMalloc(&memory, static_cast<std::size_t>(block.bytes())), "Taking memory on the device");
+      check(cudaMalloc(&memory, static_cast<std::size_t>(piece.bytes())), "Taking memory on the device");
       memory_.reset(static_cast<std::byte*>(memory));
-      size_ = block.bytes();
+      size_ = piece.bytes();
     }
     return memory_.get();
   }

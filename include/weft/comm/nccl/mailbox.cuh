@@ -14,9 +14,9 @@
 
 #include "weft/backend/cuda/flag.cuh"
 #include "weft/backend/cuda/host_copy.cuh"
-#include "weft/comm/block.hpp"
 #include "weft/comm/nccl/exchange.cuh"
 #include "weft/comm/nccl/window.cuh"
+#include "weft/comm/strided_bytes.hpp"
 #include "weft/core/error.hpp"
 #include "weft/pack.cuh"
 
@@ -67,48 +67,48 @@ class Mailbox {
   /// What a member sends in one operation.
   struct Expected {
     int from = 0, slot = 0;
-    std::vector<Block> blocks;
+    std::vector<StridedBytes> pieces;
   };
 
   /// The next operation's blocks to a member, on a stream for transfers.
-  void send(cudaStream_t stream, int to, std::span<const Block> blocks) {
+  void send(cudaStream_t stream, int to, std::span<const StridedBytes> pieces) {
     const int slot = slot_of(sent_, to);
-    std::byte* at = room(to, self_, slot, blocks);
+    std::byte* at = room(to, self_, slot, pieces);
     ++count(sent_, to);
     cuda::Flag(flag(self_, Kind::free, to, slot)).take(stream);
-    for (const Block& block : blocks) {
-      copy(stream, block, at);
-      at += block.bytes();
+    for (const StridedBytes& piece : pieces) {
+      copy(stream, piece, at);
+      at += piece.bytes();
     }
     cuda::Flag(flag(to, Kind::arrived, self_, slot)).raise(stream);
   }
 
   /// The next operation's blocks from a member: what `receive` needs.
-  Expected expect(int from, std::vector<Block> blocks) {
+  Expected expect(int from, std::vector<StridedBytes> pieces) {
     if (count(expected_, from) - count(taken_, from) == slots_)
       throw std::logic_error(sentence(
           "more than ", slots_, " messages of one rank are expected ahead; reserve ", "room for as many"));
     const int slot = slot_of(expected_, from);
-    room(self_, from, slot, blocks);
+    room(self_, from, slot, pieces);
     ++count(expected_, from);
-    return {from, slot, std::move(blocks)};
+    return {from, slot, std::move(pieces)};
   }
 
   /// What is queued on the stream after this finds the blocks.
   void receive(cudaStream_t stream, const Expected& message) {
     ++count(taken_, message.from);
-    std::byte* at = room(self_, message.from, message.slot, message.blocks);
+    std::byte* at = room(self_, message.from, message.slot, message.pieces);
     cuda::Flag(flag(self_, Kind::arrived, message.from, message.slot)).take(stream);
     std::vector<kernels::PackedRows> rows;
-    for (const Block& block : message.blocks) {
-      if (block.is_dense()) {
-        check(cudaMemcpyAsync(block.data, at, static_cast<std::size_t>(block.bytes()),
+    for (const StridedBytes& piece : message.pieces) {
+      if (piece.is_dense()) {
+        check(cudaMemcpyAsync(piece.data, at, static_cast<std::size_t>(piece.bytes()),
                               cudaMemcpyDeviceToDevice, stream),
               "Receiving a message");
       } else {
-        rows.push_back({block.data, at, block.rows, block.row_bytes, block.stride});
+        rows.push_back({piece.data, at, piece.rows, piece.row_bytes, piece.stride});
       }
-      at += block.bytes();
+      at += piece.bytes();
     }
     kernels::move_packed_rows<kernels::Packing::out_of_dense>(stream, rows);
     cuda::Flag(flag(message.from, Kind::free, self_, message.slot)).raise(stream);
@@ -123,7 +123,7 @@ class Mailbox {
     return (bytes + alignment - 1) / alignment * alignment;
   }
 
-  static void copy(cudaStream_t stream, const Block& from, std::byte* to) {
+  static void copy(cudaStream_t stream, const StridedBytes& from, std::byte* to) {
     const auto size = [](Index bytes) { return static_cast<std::size_t>(bytes); };
     const cudaError_t status =
         from.is_dense() ? cudaMemcpyAsync(to, from.data, size(from.bytes()), cudaMemcpyDefault, stream)
@@ -154,9 +154,9 @@ class Mailbox {
   }
 
   /// A slot at the receiver.
-  std::byte* room(int to, int from, int slot, std::span<const Block> blocks) const {
+  std::byte* room(int to, int from, int slot, std::span<const StridedBytes> pieces) const {
     Index bytes = 0;
-    for (const Block& block : blocks) bytes += block.bytes();
+    for (const StridedBytes& piece : pieces) bytes += piece.bytes();
     const auto& theirs = places_[static_cast<std::size_t>(to)];
     const Index place = theirs[static_cast<std::size_t>(3 + from)];
     if (place == theirs[2] || bytes > capacity_)

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "weft/comm/block.hpp"
+#include "weft/comm/strided_bytes.hpp"
 #include "weft/core/error.hpp"
 #include "weft/core/trace.hpp"
 
@@ -19,7 +19,7 @@ inline Lane::Slice transfer_slice(const std::string& name, const std::vector<int
   std::set<int> peers;
   Index bytes = 0;
   for (const Addressed& message : sends)
-    peers.insert(world_rank(message.peer)), bytes += message.block.bytes();
+    peers.insert(world_rank(message.peer)), bytes += message.piece.bytes();
   for (const Addressed& message : receives) peers.insert(world_rank(message.peer));
   const bool sends_alone = receives.empty() && sends.size() == 1;
   return {.name = peers.size() == 1 ? sentence(name, ' ', *peers.begin()) : name,

@@ -104,7 +104,7 @@ class AccessCheck {
   }
 
   int device_, devices_;
-  cuda::Block memory_;
+  cuda::DeviceMemory memory_;
   cudaStream_t stream_ = nullptr;
 };
 

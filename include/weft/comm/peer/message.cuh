@@ -8,7 +8,7 @@
 #include "weft/backend/cuda/current_device.cuh"
 #include "weft/backend/cuda/event.cuh"
 #include "weft/backend/cuda/transfer_stream.cuh"
-#include "weft/comm/block.hpp"
+#include "weft/comm/strided_bytes.hpp"
 
 namespace weft::peer {
 
@@ -24,7 +24,7 @@ class Lane : public cuda::TransferStream {
 /// `ready` is when the block may be read, or written. The sender brings the stream, and the moments between
 /// which the copy runs; the receiver learns its end.
 struct Message {
-  Block block;
+  StridedBytes piece;
   std::shared_ptr<const cuda::Event> ready;
   std::shared_ptr<const Lane> lane{};
   std::shared_ptr<const cuda::Event> begin{};  // null unless the time is asked for
@@ -38,7 +38,7 @@ struct Message {
     from.ready->hold(stream);
     to.ready->hold(stream);
     if (from.begin) from.begin->record(stream);
-    const auto [source, target] = in_equal_rows(from.block, to.block);
+    const auto [source, target] = in_equal_rows(from.piece, to.piece);
     check(
         cudaMemcpy2DAsync(target.data, static_cast<std::size_t>(target.stride), source.data,
                           static_cast<std::size_t>(source.stride), static_cast<std::size_t>(source.row_bytes),

@@ -1,4 +1,4 @@
-// Block: what a message is made of, rows of bytes at equal distances.
+// StridedBytes: what a message is made of, rows of bytes at equal distances.
 #pragma once
 
 #include <algorithm>
@@ -11,17 +11,17 @@
 
 namespace weft {
 
-struct Block {
+struct StridedBytes {
   std::byte* data = nullptr;
   Index rows = 0;
   Index row_bytes = 0;
   Index stride = 0;  // in bytes
 
-  Block() = default;
+  StridedBytes() = default;
 
   /// Any view whose leading dimensions lie at one distance: a slice of rows, or of the heads of every row.
   template <class T, int Rank>
-  Block(const View<T, Rank>& view)
+  StridedBytes(const View<T, Rank>& view)
       : data(const_cast<std::byte*>(reinterpret_cast<const std::byte*>(view.data))) {
     Index run = 1;
     int d = Rank - 1;
@@ -48,7 +48,7 @@ struct Block {
 };
 
 /// The bytes of `from` in their order into those of `to`, as many, whatever the rows of either.
-inline void copy_block(const Block& from, const Block& to) {
+inline void copy_strided(const StridedBytes& from, const StridedBytes& to) {
   for (Index done = 0, run = 0; done < from.bytes(); done += run) {
     const Index from_column = done % from.row_bytes, to_column = done % to.row_bytes;
     run = std::min(from.row_bytes - from_column, to.row_bytes - to_column);
@@ -58,10 +58,10 @@ inline void copy_block(const Block& from, const Block& to) {
 }
 
 /// Both in rows of the same length, for copies of whole rows: dense blocks are cut as the other is.
-inline std::pair<Block, Block> in_equal_rows(Block a, Block b) {
-  const auto cut = [](Block& block, Index row_bytes) {
-    if (block.rows == 1 && row_bytes < block.row_bytes)
-      block.rows = block.row_bytes / row_bytes, block.row_bytes = block.stride = row_bytes;
+inline std::pair<StridedBytes, StridedBytes> in_equal_rows(StridedBytes a, StridedBytes b) {
+  const auto cut = [](StridedBytes& piece, Index row_bytes) {
+    if (piece.rows == 1 && row_bytes < piece.row_bytes)
+      piece.rows = piece.row_bytes / row_bytes, piece.row_bytes = piece.stride = row_bytes;
   };
   cut(a, b.row_bytes);
   cut(b, a.row_bytes);
@@ -73,7 +73,7 @@ inline std::pair<Block, Block> in_equal_rows(Block a, Block b) {
 /// A block for or from a member of a communicator.
 struct Addressed {
   int peer;
-  Block block;
+  StridedBytes piece;
 };
 
 }  // namespace weft
