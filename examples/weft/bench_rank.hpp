@@ -1,4 +1,4 @@
-// What every rank does for `bench`, whatever the backend and the communicator.
+// The work of one rank under `bench`, for every backend and communicator.
 #pragma once
 
 #include <algorithm>
@@ -53,7 +53,7 @@ SizeReport measured_size(const Options& options, const BenchCase& size,
   return report;
 }
 
-/// Sizes of one mesh, and its transfers. All ranks call this together; rank 0's is what is told.
+/// Sizes of one mesh, and its transfers. All ranks call this together; rank 0's is printed.
 template <class Policies, class Backend, class World>
 BenchReport measured_rank(const Options& options, const std::vector<BenchCase>& sizes,
                           const weft::HunyuanDiT<Backend>& model, World& world) {

@@ -29,7 +29,7 @@ struct OwnRanks {
   }
 };
 
-/// A model a memory, with the blocks that ranks there run, which blocks_of(rank) tells. `make(at, blocks,
+/// A model a memory, with the blocks that ranks there run, which blocks_of(rank) gives. `make(at, blocks,
 /// others)` puts one before those in `at`; what `others` have need not be loaded again. The first memory is
 /// the current one after that.
 template <class Model, class BlocksOf, class Make>

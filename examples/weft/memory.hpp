@@ -25,7 +25,7 @@ Room room_of(const Options& options);
 /// How wide numbers of a type are.
 void set_bytes(weft::planner::PlanRequest& request, Dtype dtype);
 
-/// What the planner is told of the options: the machine, and the engine.
+/// The planner's view of the options: the machine, and the engine.
 weft::planner::Hardware hardware_of(const Options& options);
 weft::planner::EngineTraits engine_of(const Options& options);
 

@@ -55,7 +55,7 @@ CLI::Validator between(Number least, Number most) {
   return CLI::Validator(judge, "");
 }
 
-/// A number of any size, where whoever uses it knows which will do.
+/// A number of any size; its user checks the range.
 template <class Number>
 CLI::Validator any(const char* what) {
   const auto judge = [what](std::string& text) {
@@ -251,7 +251,7 @@ void add_plan(CLI::App& app, Options& options, Words& words) {
       ->type_name("N")
       ->check(between(1, 1000))
       ->capture_default_str();
-  app.add_flag("--exact", planning.exact, "None but methods that give the image of one rank");
+  app.add_flag("--exact", planning.exact, "Only methods whose output equals one rank's");
   app.add_option(
          "--calibrate", planning.calibrate,
          "Measures the GPUs here and writes a description of them: their links by copies and by stores of "

@@ -30,7 +30,7 @@ struct Sampling {
 /// What the planner is asked.
 struct Planning {
   bool has_degrees = false;  // the mesh is given, and nothing is planned
-  bool exact = false;        // none but methods that give the image of one rank
+  bool exact = false;        // only methods whose output equals one rank's
   std::string hardware;      // a name or a file; empty: the backend's
   int gpus = 8;
   std::optional<int> tokens;  // instead of --px

@@ -1,4 +1,4 @@
-// Ranks of meshes, timed one after another on one device, whatever the backend.
+// Ranks of meshes, timed one after another on one device, for every backend.
 #pragma once
 
 #include <algorithm>
@@ -26,7 +26,7 @@ double seconds_a_step(const Model& model, const RehearsedRank& rank, World world
   return steady[steady.size() / 2];
 }
 
-/// Of each rank; weights are made once.
+/// The rehearsal of each rank; weights are made once.
 template <class Backend>
 std::vector<double> rehearsed(const weft::HunyuanConfig& config, const Options& options,
                               const std::vector<RehearsedRank>& ranks,

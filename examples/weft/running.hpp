@@ -1,4 +1,4 @@
-// A model and its work on the ranks of a mesh, whatever the backend.
+// A model and its work on the ranks of a mesh, for every backend.
 #pragma once
 
 #include <cmath>

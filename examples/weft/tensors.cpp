@@ -6,7 +6,7 @@ namespace command {
 
 namespace {
 
-/// Of the first dimension; rejected if there is none.
+/// The extent of the first dimension. Throws InvalidArgument if there is none.
 weft::Index image_count(const weft::SafeTensors& file, const char* name) {
   const weft::SafeTensors::Entry* entry = file.find(name);
   return entry && !entry->shape.empty() ? entry->shape.front() : 1;

@@ -98,7 +98,7 @@ class Engine {
     detail::need_shape("latents", evaluation.latents, {prompts, image.channels, image.height, image.width});
     detail::need_shape("times", evaluation.times, {prompts});
     for (const Prompt& prompt : evaluation.prompts) model.check(prompt);
-    // Here cfg splits images too, since no branches are told apart.
+    // Here cfg splits images too, since there are no branches.
     check(mesh, model.shape(),
           {prompts, std::max<Index>(prompts / std::max(mesh.data, 1), 1), image.tokens()});
   }

@@ -22,7 +22,7 @@ inline constexpr Tier compiled_tier = Tier::sm70;
 inline constexpr Tier compiled_tier = Tier::sm80;
 #endif
 
-/// Never launched: its bounds tell the host what the code that the driver has chosen was compiled for.
+/// Never launched: from its bounds the host reads what the code that the driver has chosen was compiled for.
 template <class = void>
 __global__ __launch_bounds__(32 * static_cast<int>(compiled_tier)) void tell_tier() {}
 

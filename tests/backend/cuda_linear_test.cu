@@ -117,7 +117,7 @@ TEST_CASE_TEMPLATE("linear on the device: rows from anywhere", E, float, __nv_bf
   }
 }
 
-/// The heuristic promises them for the alignments that it is told.
+/// The heuristic promises them for the alignments that it is given.
 TEST_CASE("linear on the device: every algorithm that is found for operands runs on them") {
   Queue queue;
   const auto& products = queue.products();

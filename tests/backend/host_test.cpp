@@ -35,7 +35,7 @@ struct WithoutElement {
   using Buffer = weft::host::Buffer<T>;
 };
 
-/// Which cannot tell whether it runs a model.
+/// A backend that cannot say whether it runs a model.
 struct WithoutCheck : Host {
   static void check() {}
 };
@@ -95,7 +95,7 @@ TEST_CASE("Queue: replays what was recorded as any other step") {
   CHECK(steps == std::vector<Index>{3, 4});
 }
 
-TEST_CASE("Milestones: tell how often they were passed, or nobody") {
+TEST_CASE("Milestones: report how often they were passed, where a callback is given") {
   Queue queue;
   Index told = 0;
   Queue::Milestones milestones(2, [&](Index count) { told = count; }), silent(2, nullptr);

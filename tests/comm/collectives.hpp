@@ -30,7 +30,7 @@ inline Numbers message(int from, int to, int size) {
   return out;
 }
 
-/// Messages between two ranks arrive in order, whoever comes first.
+/// Messages between two ranks arrive in order, whichever side posts first.
 template <weft::World World>
 void keep_order(World& world) {
   Queue queue;

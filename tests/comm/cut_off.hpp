@@ -4,7 +4,7 @@
 #include <linux/filter.h>
 #include <sys/socket.h>
 
-/// All that comes to the socket from the network is dropped from now on, and nobody is told. False if the
+/// All that comes to the socket from the network is dropped from now on, without an error. False if the
 /// descriptor is no socket of the network, or the system allows none of this.
 inline bool cut_off(int descriptor) {
   sock_filter drop{BPF_RET | BPF_K, 0, 0, 0};

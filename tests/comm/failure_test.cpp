@@ -23,7 +23,7 @@ constexpr int worlds[] = {2, 3, 5, 8};
 
 weft::StridedBytes block_of(int& number) { return View<int, 1>(&number, {1}); }
 
-/// Of all ranks.
+/// The results of all ranks.
 void meet(World& world, const char* name = "meet") {
   Queue queue;
   std::vector<int> all;
@@ -89,7 +89,7 @@ TEST_CASE("launch: a single rank's exception comes through as it is") {
   CHECK_THROWS_AS(launch(2, [](World&) { throw 7; }), int);
 }
 
-TEST_CASE("launch: a rank that ends while another waits for it is an error, whoever comes first") {
+TEST_CASE("launch: a rank that ends while another waits for it is an error, whichever happens first") {
   for (const int ranks : worlds)
     for (const bool late : {false, true})
       soon([&] {
@@ -105,7 +105,7 @@ TEST_CASE("launch: a rank that ends while another waits for it is an error, whoe
       });
 }
 
-TEST_CASE("launch: a message that nobody takes is an error") {
+TEST_CASE("launch: a message that is never received is an error") {
   soon([] {
     const auto body = [](World& world) {
       if (world.rank() != 0) return;

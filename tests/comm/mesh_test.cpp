@@ -30,7 +30,7 @@ TEST_CASE("Mesh: data is slowest, then cfg, pipe and ring; ulysses is fastest") 
   static_assert(mesh.stride(Axis::data) == 120);
 }
 
-TEST_CASE("Mesh: coordinates tell ranks apart and lead back to them") {
+TEST_CASE("Mesh: coordinates identify ranks and lead back to them") {
   std::set<std::array<int, all_axes.size()>> seen;
   for (int rank = 0; rank < mesh.ranks(); ++rank) {
     std::array<int, all_axes.size()> place{};

@@ -170,7 +170,7 @@ TEST_CASE("nccl: all get the same bits of a sum, those in the order of the ranks
   all_processes->all_reduce(queue, View<double, 1>());
 }
 
-TEST_CASE("nccl: receives that neighbours post ahead hold nobody up, and messages arrive in order") {
+TEST_CASE("nccl: receives that neighbours post ahead delay no send, and messages arrive in order") {
   Queue queue;
   auto stages = all_processes->split("pipe", everybody());
   const int ranks = stages.size(), self = stages.rank();

@@ -25,7 +25,7 @@ void check_after(const std::function<void(const AccessCheck&, const AccessCheck&
   second.check_arrivals();
 }
 
-/// Of what came from a device in one way, changes one byte.
+/// Changes one byte of what came from a device in one way.
 void damage(const AccessCheck& check, AccessCheck::Way way, int from) {
   auto* const words = static_cast<std::uint32_t*>(check.memory()) + check.place(way, from);
   REQUIRE(cudaMemset(words + 1000, 0, 1) == cudaSuccess);
@@ -53,7 +53,7 @@ TEST_CASE("peer access: what is lost on its way is rejected, with both devices n
   }
 }
 
-TEST_CASE("peer access: nobody has exchanged, so nothing has come") {
+TEST_CASE("peer access: without an exchange nothing has come") {
   const AccessCheck first(0, 2);
   CHECK_THROWS_AS(first.check_arrivals(), weft::InvalidArgument);
 }

@@ -1,5 +1,5 @@
 // Whatever goes wrong in one of the ranks that are threads on CUDA devices ends all of them, with its message
-// and soon, and leaves the devices to whoever comes next. WEFT_REPEAT says how often each is tried.
+// and soon, and leaves the devices usable. WEFT_REPEAT says how often each is tried.
 #include <doctest/doctest.h>
 
 #include <chrono>

@@ -34,7 +34,7 @@ TEST_CASE("Span: without a number the name stays, without a lane nothing happens
   const Span nothing(nullptr, "wait", "ring");
 }
 
-TEST_CASE("Lane: tells the innermost span that is open, also where it keeps no slices") {
+TEST_CASE("Lane: reports the innermost open span, also where it keeps no slices") {
   Lane lane = Lane::without_slices();
   CHECK(lane.doing().empty());
   {
@@ -48,7 +48,7 @@ TEST_CASE("Lane: tells the innermost span that is open, also where it keeps no s
   CHECK(lane.slices().empty());
 }
 
-TEST_CASE("Lane: tells after an exception where it came from") {
+TEST_CASE("Lane: reports after an exception where it came from") {
   Lane lane;
   try {
     const Span span(&lane, "model", "block", 3);

@@ -86,7 +86,7 @@ weft::HunyuanConfig v12_config() {
 
 }  // namespace
 
-TEST_CASE("request: whatever an engine was asked for before, the same bits") {
+TEST_CASE("request: the same bits after any earlier request") {
   const Golden golden("v12");
   const auto models = of_golden(golden, 4);
   for (const weft::Mesh& mesh :

@@ -28,7 +28,7 @@ __global__ void spin(std::uint64_t nanoseconds) {
 }  // namespace jitter
 
 /// Of the thread that queues. About half of the streams are delayed, often, the others never: which is
-/// another matter for every seed.
+/// different for every seed.
 class Jitter {
  public:
   /// None until `start`. Loads the kernel, on the current device, since loading may wait for what is

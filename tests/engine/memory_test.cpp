@@ -10,8 +10,8 @@
 
 namespace {
 
-/// Of the calling thread, which is one rank: bytes in buffers, and as many as there were when the last loop
-/// was recorded.
+/// The count of the calling thread, which is one rank: bytes in buffers, and as many as there were when the
+/// last loop was recorded.
 thread_local double bytes_taken = 0, bytes_in_loop = 0;
 
 struct CountedBytes {
@@ -61,7 +61,7 @@ struct Counting : weft::Host {
 using CountedModel = weft::HunyuanDiT<Counting>;
 using CountedEngine = weft::Engine<CountedModel, Full>;
 
-/// Of the rank that takes most. Every rank has a model with its own blocks alone.
+/// The memory of the rank that takes most. Every rank has a model with its own blocks alone.
 double bytes_of(const std::filesystem::path& folder, const weft::Mesh& mesh,
                 const weft::Request<Prompt>& request) {
   double most = 0;

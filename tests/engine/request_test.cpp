@@ -44,7 +44,7 @@ void compare(const HostGolden& golden, const weft::Mesh& mesh,
 
 }  // namespace
 
-TEST_CASE("Whatever an engine was asked for before, a request gives the same bits") {
+TEST_CASE("A request gives the same bits after any earlier request") {
   const HostGolden golden("v12");
   for (const weft::Mesh& mesh :
        {weft::Mesh{}, {.cfg = 2}, {.ulysses = 2, .ring = 2}, {.cfg = 2, .pipe = 2, .patches = 3}})

@@ -1,4 +1,4 @@
-// Requests that follow one another on an engine, whatever the backend.
+// Requests that follow one another on an engine, for every backend.
 #pragma once
 
 #include <cmath>

@@ -37,7 +37,7 @@ class TemporaryFolder {
     return {std::istreambuf_iterator<char>(file), {}};
   }
 
-  /// Of the files in it.
+  /// The names of the files in it.
   std::ptrdiff_t count() const {
     return std::distance(std::filesystem::directory_iterator(path_), std::filesystem::directory_iterator());
   }

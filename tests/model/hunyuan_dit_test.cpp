@@ -282,7 +282,7 @@ TEST_CASE("HunyuanDiT: a rank loads its own blocks alone") {
           (i == 1 || i == 2 || i == 5 || i == 6));
 }
 
-TEST_CASE("HunyuanDiT: random weights are the same for a seed, whoever loads them") {
+TEST_CASE("HunyuanDiT: random weights are the same for a seed, on every rank") {
   const weft::HunyuanConfig config = config_with("v12");
   const weft::RandomWeights source{.seed = 7};
   Host::Queue queue;

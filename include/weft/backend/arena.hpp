@@ -14,7 +14,7 @@ class Arena {
  public:
   using Bytes = typename B::template Buffer<std::byte>;
 
-  /// The next part, or the place of none while nothing is allocated.
+  /// Returns the next slice; while measuring, a null view with these extents.
   template <class T, std::size_t Rank>
   View<T, static_cast<int>(Rank)> take(const std::array<Index, Rank>& extents) {
     constexpr Index alignment = 256;  // the most that any matrix product asks for

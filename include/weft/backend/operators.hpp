@@ -76,8 +76,8 @@ struct HeadMove {
   Rotation rotation{};  // of these tokens
 };
 
-/// What a block hands to attention: projected, not yet normed or rotated, so that whoever places the heads
-/// can norm and rotate on the way. Attention may read them where they are, and write there.
+/// What a block hands to attention: projected, not yet normed or rotated, so that the policy that places the
+/// heads can norm and rotate on the way. Attention may read them where they are, and write there.
 template <class Element>
 struct Heads {
   View<Element, 4> q;                   // (tokens, images, heads, head_dim)

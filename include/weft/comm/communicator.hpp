@@ -49,7 +49,7 @@ concept SendReceive = Member<C> &&
   { c.receive(queue, piece, peer) } -> std::same_as<typename C::Event>;
 };
 
-/// Any blocks to any members, and from any. Blocks of two members match in order; none is for oneself.
+/// Sends and receives any set of pieces; messages of a pair match in posting order; never to oneself.
 template <class C>
 concept AllToAll = Member<C> && requires(C& c, typename C::Queue& queue, std::span<const Addressed> pieces) {
   { c.all_to_all(queue, pieces, pieces) } -> std::same_as<typename C::Event>;

@@ -59,7 +59,7 @@ class Hub {
   int ranks() const { return static_cast<int>(gone_.size()); }
 
   /// True if the other side was there and the message has been delivered. What is thrown ends both sides, so
-  /// that nobody waits for them.
+  /// that no rank waits for them.
   bool post(const Route& route, Side side, const Posted& mine) {
     Posted other;
     try {
@@ -82,7 +82,7 @@ class Hub {
     if (post.state.load(std::memory_order_acquire) == Post::stopped) throw Stopped(reason());
   }
 
-  /// Takes back what nobody has matched; waits for a delivery that has begun.
+  /// Cancels an unmatched post; waits for a delivery that has begun.
   void cancel(const Posted& post) {
     {
       std::lock_guard lock(mutex_);
@@ -102,7 +102,7 @@ class Hub {
     stop_locked(reason);
   }
 
-  /// `rank` has come to its end. Whoever waits for it would wait for ever, so that is an error.
+  /// Marks `rank` as ended. A rank that still waits for it would never return, so that is an error.
   void leave(int rank) {
     std::lock_guard lock(mutex_);
     gone_[static_cast<std::size_t>(rank)] = true;

@@ -28,7 +28,7 @@ enum class RingCache {
   copy,       // the keys of all; only a patch's fresh ones travel
 };
 
-/// Degrees are run-time numbers: users choose them a machine. How PipeFusion cuts time and image is here
+/// Degrees are run-time numbers: chosen per machine. How PipeFusion cuts time and image is here
 /// too.
 struct Mesh {
   int data = 1, cfg = 1, pipe = 1, ulysses = 1, ring = 1;

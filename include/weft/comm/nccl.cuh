@@ -134,7 +134,7 @@ class Session {
     }
   }
 
-  /// Ends the job with the exception that nobody has caught.
+  /// Ends the job with an uncaught exception.
   [[noreturn]] void fail() {
     const World* const world = world_;
     if (world && !world->failure().empty()) std::this_thread::sleep_for(patience);

@@ -48,7 +48,7 @@ class Communicator : public HubMember<Hub> {
   using Queue = cuda::Queue;
   using Event = peer::Event;
 
-  /// Of the whole world; `rank` is the caller's.
+  /// Makes the communicator of the whole world; `rank` is the caller's.
   Communicator(Hub& hub, int rank) : HubMember(hub, rank) { begin_group(); }
 
   /// `members` are ranks of this communicator, its caller among them; `name` tells it apart in traces, in
@@ -157,7 +157,7 @@ class Communicator : public HubMember<Hub> {
              " meet");
   }
 
-  /// Of all reductions on the queue, one after another. Taken when so much is first asked for, that is while
+  /// Memory that all reductions on the queue share, one after another. Allocated at first use, that is while
   /// work is recorded; what recorded work uses stays.
   View<double, 1> room_for_sums(Queue& queue, Index count) {
     if (sums_->empty() || sums_->back().size() < count) sums_->emplace_back(queue, count);

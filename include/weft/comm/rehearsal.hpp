@@ -43,7 +43,7 @@ class Rehearsal {
   using Communicator = Rehearsal;
   struct Event {};
   static constexpr bool is_rehearsal = true;  // what it receives is no message
-  /// Writes numbers to a block at once, whatever is being recorded.
+  /// Writes numbers to memory at once, also while work is recorded.
   using Fill = void (*)(const StridedBytes&);
 
   /// Rank `rank` of `ranks`. `workers` threads share an operator of the Host backend; `lane`, if any, records
@@ -96,7 +96,7 @@ class Rehearsal {
   void wait(Queue&, Event&) {}
 
  private:
-  /// Of all communicators that were split off.
+  /// The traffic of all communicators that were split off.
   struct State {
     Fill fill;
     TrafficByName traffic;

@@ -25,7 +25,7 @@ class Communicator : public HubMember<Hub> {
   using Queue = host::Queue;
   using Event = threads::Event;
 
-  /// Of the whole world; `rank` is the caller's.
+  /// Makes the communicator of the whole world; `rank` is the caller's.
   Communicator(Hub& hub, int rank) : HubMember(hub, rank) {}
 
   /// `members` are ranks of this communicator, its caller among them; `name` tells it apart in traces, in

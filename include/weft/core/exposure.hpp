@@ -70,8 +70,8 @@ class ComputingTime {
   std::vector<Interval> intervals_;  // in order, apart from each other
 };
 
-/// Of every axis with transfers, by name. Whoever computes while a message travels hides it, if that is the
-/// rank that waits for it.
+/// Returns the exposure of every axis with transfers, by name. A rank that computes during a transfer hides
+/// it, if that is the rank that waits for it.
 inline std::vector<Exposure> exposures(const Trace& trace) {
   std::vector<ComputingTime> computing;
   for (int rank = 0; rank < trace.ranks(); ++rank) computing.emplace_back(trace.lane(rank));

@@ -18,7 +18,7 @@ struct MergeWeights {
   float kept, added, lse;
 };
 
-/// Of the log-sum-exps of both. −∞ says that there were no keys; there are further ones.
+/// Weights from both log-sum-exps. `kept_lse` may be −∞ (no keys yet); `added_lse` is finite.
 WEFT_HOST_DEVICE inline MergeWeights merge_weights(float kept_lse, float added_lse) {
   const float highest = kept_lse > added_lse ? kept_lse : added_lse;
   const float kept = std::exp(kept_lse - highest), added = std::exp(added_lse - highest);

@@ -15,8 +15,8 @@
 namespace weft {
 
 /// Calls work(next) in each of `threads` threads, or of as many as the processor runs at once, where next()
-/// is a number below `count` that nobody else gets, or nothing when all are taken. Returns when all are done
-/// and throws the first of their errors, after which nobody gets any more.
+/// is a number below `count` that no other caller gets, or nothing when all are taken. Returns when all are
+/// done and throws the first of their errors, after which nobody gets any more.
 template <class Work>
 void share_out(Index count, int threads, const Work& work) {
   if (count == 0) return;

@@ -40,7 +40,7 @@ class Lane {
   };
 
   Lane() = default;
-  /// Of slices that are not to be kept, so that nothing but what is being done can be told.
+  /// Makes a lane that tracks the current activity and discards slices.
   static Lane without_slices() { return Lane(false); }
 
   bool keeps_slices() const { return keeps_slices_; }
@@ -84,7 +84,7 @@ class [[nodiscard]] Span {
   }
   ~Span() {
     if (!lane_) return;
-    // An exception on its way leaves it open, so that it can be told what has failed.
+    // An exception in flight leaves it open, so that reports can name what has failed.
     if (std::uncaught_exceptions() == exceptions_) lane_->begin(before_);
     if (!lane_->keeps_slices()) return;
     slice_.end = Lane::Clock::now();

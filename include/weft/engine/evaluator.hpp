@@ -63,7 +63,7 @@ class Evaluator {
 
   Evaluator(const Model& model, Policies& policies) : model_(model), policies_(policies) {}
 
-  /// Takes all memory, for predictions of so many features a token.
+  /// Allocates everything; `features` is the prediction's width per token.
   void prepare(Queue& queue, const Job& job, const Rows& rows, Index features) {
     job_ = job, rows_ = rows, blocks_ = policies_.blocks(job.model);
     policies_.prepare(queue, job);

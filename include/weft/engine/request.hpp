@@ -50,7 +50,7 @@ struct RequestShape {
   friend constexpr bool operator==(const RequestShape&, const RequestShape&) = default;
 };
 
-/// One evaluation of the model: images side by side, each told its own time.
+/// One evaluation of the model: images side by side, each with its own time.
 template <class Prompt>
 struct Evaluation {
   std::vector<Prompt> prompts;

@@ -35,7 +35,7 @@ inline std::string position_in(std::string_view text, std::size_t offset) {
   return sentence("line ", line, ", column ", before.size() - line_start + 1);
 }
 
-/// Builds a value from what RapidJSON's reader tells it.
+/// Builds a value from the events of RapidJSON's reader.
 class JsonBuilder {
  public:
   explicit JsonBuilder(const std::string& name) : name_(name) {}

@@ -19,13 +19,13 @@
 
 namespace weft {
 
-/// Nobody may shorten the file while it is mapped.
+/// The file must not be shortened while it is mapped.
 class MappedFile {
  public:
   /// Throws InvalidArgument if `path` is missing, unreadable, not a regular file or a Git LFS pointer. An
   /// empty file has no bytes.
   explicit MappedFile(const std::filesystem::path& path) {
-    // Not to wait: opening a pipe that nobody writes to would.
+    // Non-blocking: opening a pipe without a writer would wait.
     const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     struct stat status {};
     if (file.get() < 0 || ::fstat(file.get(), &status) != 0) reject_for(errno, path);

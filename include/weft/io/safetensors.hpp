@@ -208,7 +208,7 @@ class SafeTensors {
     return static_cast<std::uint64_t>(bits / 8);
   }
 
-  /// Tensors may neither overlap nor leave bytes that are nobody's.
+  /// Tensors may neither overlap nor leave gaps.
   void reject_gaps(std::span<const std::byte> data) const {
     struct Placed {
       std::size_t begin, end;

@@ -38,7 +38,7 @@ struct AnyContext {
 
 namespace detail {
 
-// One question a member, so that a model that misses one is told which.
+// One concept a member, so that the error names the one that a model lacks.
 template <class M>
 concept ModelTypes = requires {
   typename M::Backend;

@@ -18,7 +18,7 @@ struct PlanRequest {
   int warmup = 1;
   Index element_bytes = 2;
   Index operand_bytes = 0;  // of what linear layers of blocks read; 0: as many
-  bool exact = false;       // none but methods that give the image of one rank
+  bool exact = false;       // only methods whose output equals one rank's
   bool thresholds = false;  // bounds estimates by a quantile, which takes memory
 };
 

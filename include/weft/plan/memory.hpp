@@ -96,7 +96,7 @@ inline double trial_bytes(const CostModel& cost) {
 
 }  // namespace detail
 
-/// Of a rank that runs these blocks, and has the weights of no others.
+/// The memory of a rank that holds exactly these blocks.
 inline MemoryUse memory_use(const CostModel& cost, const std::vector<Range>& blocks) {
   const DitShape& model = cost.model;
   const Index element = cost.request.element_bytes;

@@ -114,7 +114,7 @@ class PipelineRun {
                                                       group_of(cost_.mesh, Axis::cfg), cost_.engine.carrier)};
   }
 
-  /// Of kernels alone.
+  /// The time of kernels alone.
   double compute_seconds(const Task& task) {
     const UnitCost& unit = unit_cost(task.unit);
     double seconds = (task.embed + task.unembed) * unit.ends / 2;

@@ -15,7 +15,7 @@ class KeyValues {
 
   KeyValues() = default;
 
-  /// Room for none: `hold` tells where they are.
+  /// Owns no memory; `hold` supplies the views.
   explicit KeyValues(Rows rows) : rows_(std::move(rows)) {}
 
   /// Room for `layers` blocks; more layers than that share the last one's.

@@ -48,7 +48,7 @@ struct Local {
     static Range prompts(const Mesh&, int, Index count) { return {0, count}; }
     static Range branches(const Mesh&, int, Index count) { return {0, count}; }
 
-    /// Makes all branches' predictions known to all who hold the state: (tokens, branches · prompts,
+    /// All-gathers predictions over the cfg group: (tokens, branches · prompts,
     /// features).
     void share_branches(Queue&, const View<float, 3>&, Index) {}
 
@@ -68,7 +68,7 @@ struct Local {
     void wait_input(Queue&, const Task&) {}
     template <class T>
     void send_output(Queue&, const Task&, const View<T, 3>&) {}
-    /// Whatever was sent in this window has left, and arrived.
+    /// Waits for all sends and receives of this window.
     void finish(Queue&) {}
 
     /// Adds up what all who hold tokens of these images have.

@@ -20,7 +20,7 @@ struct Task {
 };
 
 /// A stretch of the schedule that all stages go through together, `times` times, each time a step later.
-/// Whatever is sent in it arrives in it.
+/// Every message that is sent in it arrives in it.
 struct Window {
   Range ticks;  // of the first time
   Index times = 1;

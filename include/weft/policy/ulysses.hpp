@@ -73,7 +73,7 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
       return {};
     }
 
-    /// Whatever members have written into each other's memory is there for what is queued next.
+    /// Makes what members have written into each other's memory visible to what is queued next.
     void end_push(Queue& queue, const Traffic& sent) {
       if constexpr (Push<Communicator>) group_.pushed(queue, sent);
     }

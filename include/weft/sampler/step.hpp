@@ -17,7 +17,7 @@ namespace weft {
 struct SamplerStep {
   static constexpr int constants = 10;
 
-  float timestep = 0;  // what the model is told
+  float timestep = 0;  // the time that the model is given
   float alpha = 1, sigma = 0;
   float keep = 0, take = 1, recall = 0, direct = 0, noise = 0;
 

@@ -30,7 +30,7 @@ struct AttentionResult {
     return lse + token * lse_stride[0] + batch * lse_stride[1] + head * lse_stride[2];
   }
 
-  /// Of a row whose attention has this log-sum-exp and what is there.
+  /// Weights of a row whose attention has this log-sum-exp and of what is there.
   __device__ MergeWeights weights(int token, int batch, int head, float own_lse) const {
     return merges ? merge_weights(*lse_at(token, batch, head), own_lse) : MergeWeights{0, 1, own_lse};
   }

@@ -33,7 +33,7 @@ __global__ __launch_bounds__(Layout<E, HeadDim, name>::threads,
       grow_registers<consumer_registers>();
       Consumer<E, HeadDim, name>(shared, problem, __shfl_sync(~0u, threadIdx.x / 128 - 1, 0)).run();
     }
-    cluster_sync();  // nobody leaves while another block may still write here
+    cluster_sync();  // no block leaves while another may still write here
   }
 }
 

@@ -97,7 +97,7 @@ TEST_CASE("Degrees that are given are kept") {
   CHECK(run(generate(folder, {"--ulysses", "2", "--ranks", "4"})).code == 2);
 }
 
-TEST_CASE("Memory is planned and told, and what is allowed decides on the mesh") {
+TEST_CASE("Memory is planned and printed, and the limit decides on the mesh") {
   const TemporaryFolder folder;
   const Outcome one = run(generate(folder, {}));
   CHECK(one.out.find("memory: 31.7 MB a rank (weights 26.2, keys and values 0.983, activations 4.52) of ") !=

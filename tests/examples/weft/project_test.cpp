@@ -19,7 +19,7 @@ void rejects(const Arguments& more, const std::string& text) {
 
 }  // namespace
 
-TEST_CASE("A projection is told as one, wherever it is told") {
+TEST_CASE("A projection is called one wherever it is printed") {
   const TemporaryFolder folder;
   const Outcome outcome = run(project + Arguments{"--json", folder / "projection.json"});
   CAPTURE(outcome.err);

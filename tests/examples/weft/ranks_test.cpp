@@ -33,7 +33,7 @@ TEST_CASE("one process alone drives all GPUs, and on the host it is one rank") {
   CHECK(ranks_of(on(Backend::host)) == 1);
 }
 
-TEST_CASE("--ranks, degrees and launchers say how many ranks there are, and nobody asks for GPUs") {
+TEST_CASE("--ranks, degrees and launchers say how many ranks there are, without asking for GPUs") {
   const auto fail = []() -> int { throw std::logic_error("asked for GPUs"); };
   Options options = on(Backend::cuda);
   options.ranks = 1;

@@ -54,7 +54,7 @@ TEST_CASE("Every rank sends what is asked for, to as many as the transfer has") 
   }
 }
 
-TEST_CASE("Stages send to the next one, and the last one to nobody") {
+TEST_CASE("Stages send to the next one, and the last one to none") {
   const std::vector<weft::Traffic> traffic = sent(TransferKind::send, 3, bytes, false);
   CHECK(traffic[0].bytes == bytes);
   CHECK(traffic[1].bytes == bytes);

@@ -27,7 +27,7 @@ class Crew {
     std::vector<void*> memory;
   };
 
-  /// A recording that fails calls stop_all, which is to end whatever other ranks wait for, `stop` included.
+  /// A recording that fails calls stop_all, which must end every wait of the other ranks, `stop` included.
   Crew(int ranks, std::function<void()> stop_all) : ranks_(ranks), stop_all_(std::move(stop_all)) {}
 
   /// Waits on the host until the `size` members of a group have come, of which this is number `place`;

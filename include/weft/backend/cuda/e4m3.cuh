@@ -52,7 +52,7 @@ namespace detail {
 
 using E4m3Weights = LinearWeights<__nv_bfloat16, __nv_fp8_e4m3>;
 
-/// Of a product that reads and writes so many bytes for each output.
+/// Returns the alignment of a product that reads and writes so many bytes for each output.
 inline Span span_of_e4m3(Queue& queue, const View<const __nv_fp8_e4m3, 2>& x, Index outputs,
                          Index bytes_an_output) {
   const Index rows = x.extent[0], inputs = x.extent[1];

@@ -13,7 +13,7 @@ using kernels::check;
 
 class Event {
  public:
-  enum class Kind { order, time };  // whether moments only order work, or tell the time too
+  enum class Kind { order, time };  // whether events only order work, or have a time too
 
   /// On the current device.
   explicit Event(Kind kind = Kind::order) {

@@ -9,7 +9,7 @@
 
 namespace weft::cuda {
 
-/// Tells how often it was passed: report(1), report(2), …, some time after all that was queued before is
+/// Reports how often it was passed: report(1), report(2), …, some time after all that was queued before is
 /// done.
 class Queue::Milestones {
  public:
@@ -29,7 +29,7 @@ class Queue::Milestones {
     while (reported_ + 1 < passed_ && cudaEventQuery(events_[reported_]) == cudaSuccess) report_next();
   }
 
-  /// Returns when all has been told: the seconds from each passing to the next, on the device's clock.
+  /// Returns when all has been reported: the seconds from each passing to the next, on the device's clock.
   std::vector<double> watch() {
     while (reported_ < passed_) {
       check(cudaEventSynchronize(events_[reported_]), "Waiting for a milestone");

@@ -16,8 +16,8 @@ using kernels::check;
 /// Memory on the device, which its owner gives back.
 using Memory = std::shared_ptr<void>;
 
-/// Of one stream, whose order keeps the work on a buffer from that on the next in the same place. So memory
-/// of a size that has been there before costs nothing. Memory may outlive its pool.
+/// The memory of one stream, whose order keeps the work on a buffer from that on the next in the same place.
+/// So memory of a size that has been there before costs nothing. Memory may outlive its pool.
 class Pool : public std::enable_shared_from_this<Pool> {
  public:
   Pool() = default;
@@ -39,7 +39,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
             }};
   }
 
-  /// Gives what nobody uses back to the device.
+  /// Returns unused memory to the device.
   void trim() {
     for (const auto& [bytes, memory] : left_) cudaFree(memory);
     left_.clear();

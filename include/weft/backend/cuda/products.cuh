@@ -79,7 +79,7 @@ class Products {
   static constexpr std::size_t workspace_bytes = 64 << 20;
   static constexpr Index spare_bytes = 16 << 20;
 
-  /// What tells one product from another: types, extents, leading dimensions, epilogue, alignments.
+  /// The key of a product: types, extents, leading dimensions, epilogue, alignments.
   using Key = std::tuple<int, int, Index, Index, Index, Index, Index, Index, int, bool, Alignments>;
 
   Products() : workspace_(workspace_bytes) { check(cublasLtCreate(&handle_), "Starting cuBLASLt"); }

@@ -143,7 +143,7 @@ class Queue {
   int rank_;
   Heap* heap_;
   std::int32_t* step_ = nullptr;   // of a replay; raised by one at its end
-  Index next_step_ = -1;           // what *step_ will be when all that is queued is done; −1: nobody knows
+  Index next_step_ = -1;           // what *step_ will be when all that is queued is done; −1: unknown
   std::optional<Index> recorded_;  // the first step of the body that is being recorded
   bool is_dry_run_ = false;
   std::shared_ptr<Pool> pool_ = std::make_shared<Pool>();

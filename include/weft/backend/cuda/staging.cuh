@@ -13,7 +13,7 @@ namespace weft::cuda {
 
 using kernels::check;
 
-/// Of one stream. The host waits only where what is on its way fills the memory.
+/// The staging memory of one stream. The host waits only where transfers in flight fill it.
 class Staging {
  public:
   Staging() = default;

@@ -1,4 +1,4 @@
-// Matrix products and activations on the host, by Eigen. Whatever Eigen computes is in one place each, since
+// Matrix products and activations on the host, by Eigen. Each use of Eigen is in one place, since
 // its templates are slow to compile.
 #pragma once
 

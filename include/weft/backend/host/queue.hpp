@@ -58,7 +58,7 @@ class Queue {
   QueueCounts counts_;
 };
 
-/// Tells how often it was passed: report(1), report(2), …, when all that was queued before is done.
+/// Reports how often it was passed: report(1), report(2), …, when all that was queued before is done.
 class Queue::Milestones {
  public:
   Milestones(Index, std::function<void(Index)> report) : report_(std::move(report)) {}
@@ -68,7 +68,7 @@ class Queue::Milestones {
     if (report_) report_(static_cast<Index>(passed_.size()));
   }
 
-  /// Returns when all has been told: the seconds from each passing to the next.
+  /// Returns when all has been reported: the seconds from each passing to the next.
   std::vector<double> watch() {
     std::vector<double> seconds;
     for (std::size_t i = 1; i < passed_.size(); ++i)

@@ -150,7 +150,7 @@ class Launchers {
 
 }  // namespace detail
 
-/// What this process was told, by variables of its environment; nothing if no launcher has started it.
+/// Reads the launcher's variables in this process's environment; nothing if no launcher has started it.
 /// Throws InvalidArgument where variables are missing or contradict each other.
 inline std::optional<LaunchEnvironment> launch_environment(
     const detail::Lookup& lookup = detail::environment_variable) {

@@ -118,7 +118,7 @@ class Communicator {
   using Queue = host::Queue;
   using Event = mpi::Event;
 
-  /// Of MPI's world.
+  /// Makes the communicator of MPI's world.
   Communicator()
       : Communicator(
             MPI_COMM_WORLD, [](MPI_Comm*) {}, "world", world_members()) {}

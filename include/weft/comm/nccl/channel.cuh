@@ -58,8 +58,8 @@ class Channel {
     if (std::uncaught_exceptions() == 0) ncclCommDestroy(comm_);
   }
 
-  /// Carries the first messages with the members that are told, since NCCL connects ranks at these, and both
-  /// wait.
+  /// Exchanges the first messages with the members that are given, since NCCL connects ranks at these, and
+  /// both wait.
   void connect(std::span<const int> to, std::span<const int> from) {
     constexpr Index length = 16, least = 1 << 16;
     std::byte* const room = memory(std::max<Index>(length * static_cast<Index>(from.size() + 1), least));

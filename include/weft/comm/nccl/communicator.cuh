@@ -41,7 +41,7 @@ class Communicator {
   using Queue = cuda::Queue;
   using Event = nccl::Event;
 
-  /// Of the whole world; owns `world`.
+  /// Makes the communicator of the whole world; owns `world`.
   explicit Communicator(ncclComm_t world)
       : home_(std::make_shared<Home>()), name_("world"), members_(members_of(world)) {
     group_ = std::make_shared<Channel>(home_, world, name_, members_.of_world());

@@ -40,7 +40,7 @@ class Home {
     living_.erase(comm);
   }
 
-  /// What is being posted on a communicator, for whoever asks what the rank does.
+  /// What is being posted on a communicator, for reports of what the rank does.
   void begin(const std::string& name, const char* what, int peer) {
     Lane::Activity doing{.category = what, .number = peer};
     name.copy(doing.name.data(), doing.name.size() - 1);

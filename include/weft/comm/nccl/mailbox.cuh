@@ -169,7 +169,7 @@ class Mailbox {
   ncclComm_t comm_;
   int members_, self_;
   Exchange& exchange_;
-  std::vector<std::vector<Index>> places_;  // of each member: what it told `open`
+  std::vector<std::vector<Index>> places_;  // of each member: what it passed to `open`
   Index capacity_ = 0, senders_ = 0;
   int slots_ = 0;
   std::vector<Index> sent_, expected_, taken_;  // operations so far, by member

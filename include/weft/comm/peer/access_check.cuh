@@ -21,7 +21,7 @@ struct CopyWords {
   __device__ void operator()(Index i, int) const { to[i] = from[i]; }
 };
 
-/// One device's part in the check. Drivers tell which memory a device reaches, but not that an IOMMU, or
+/// One device's part in the check. Drivers report which memory a device reaches, but not that an IOMMU, or
 /// the access control services (ACS) of a PCIe switch, send elsewhere what goes there.
 class AccessCheck {
  public:

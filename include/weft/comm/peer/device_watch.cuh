@@ -59,7 +59,7 @@ class WatchedDevice {
   }
 
  private:
-  /// What the driver tells when something is queued on the device.
+  /// The error that the driver reports when something is queued on the device.
   cudaError_t asked() const {
     cudaError_t status = cudaEventRecord(event_, stream_);
     if (status == cudaSuccess) status = cudaEventQuery(event_);

@@ -36,7 +36,7 @@ class Conditioning {
     rotate(queue, share);
   }
 
-  /// For the prompts side by side, told `times` (steps, images).
+  /// Makes the conditioning of prompts side by side at `times` (steps, images).
   void fill(Queue& queue, const Weights<Backend>& weights, std::span<const HunyuanPrompt> prompts,
             const Tensor& times) {
     attend_to_text(queue, weights, prompts);
@@ -48,14 +48,14 @@ class Conditioning {
   View<const Element, 4> text_keys(Index i) const { return text_heads(i, 0); }
   View<const Element, 4> text_values(Index i) const { return text_heads(i, 1); }
 
-  /// Of block i's first norm at a step.
+  /// The modulation of block i's first norm at a step.
   Modulation shift(Index i, Step step) const {
     const Index block = slots_[static_cast<std::size_t>(i)];
     const View<float, 4> all = shifts_.view(std::array{block_count(), steps_, images_, config_.width()});
     return {.shift = all[block], .step = step};
   }
 
-  /// Of the last norm at a step.
+  /// The modulation of the last norm at a step.
   Modulation last(Step step) const {
     const View<float, 3> both = last_.view(std::array{steps_, images_, 2 * config_.width()});
     return {.scale = both.template slice<2>({0, config_.width()}),

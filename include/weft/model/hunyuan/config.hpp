@@ -67,7 +67,7 @@ struct HunyuanConfig {
   constexpr Index text_length() const { return clip_length + t5_length; }
   constexpr Index features() const { return channels * patch * patch; }  // of a token of the state
 
-  /// Of the pooled text with the image's size and style.
+  /// The width of the pooled text with the image's size and style.
   constexpr Index extra_width() const {
     return pooled_width + (size_and_style ? size_numbers * sinusoids + width() : 0);
   }

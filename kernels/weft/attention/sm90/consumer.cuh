@@ -34,7 +34,7 @@ struct Consumer : Layout<E, HeadDim, name> {
   __device__ void await_turn() { named_wait(1 + consumer, 256); }
   __device__ void pass_turn() { named_arrive(1 + (consumer + 1) % L::consumers, 256); }
 
-  /// Tells all who wrote into it that this warp is done with a buffer.
+  /// Signals to all writers that this warp is done with a buffer.
   static __device__ void release(Barrier& free) {
     if constexpr (sharing > 1) {
       if (threadIdx.x % 32 < sharing) free.arrive_at(threadIdx.x % 32);
