@@ -10,17 +10,17 @@
 
 #include "weft/backend/counts.hpp"
 #include "weft/backend/operators.hpp"
+#include "weft/core/dit_shape.hpp"
 #include "weft/core/error.hpp"
 #include "weft/core/image.hpp"
 #include "weft/core/merge.hpp"
 #include "weft/core/numbers.hpp"
 #include "weft/core/quantile.hpp"
+#include "weft/core/sampler_step.hpp"
 #include "weft/core/scratch_limits.hpp"
 #include "weft/core/step.hpp"
 #include "weft/core/tensor.hpp"
 #include "weft/core/trace.hpp"
-#include "weft/model/shape.hpp"
-#include "weft/sampler/step.hpp"
 
 namespace weft {
 

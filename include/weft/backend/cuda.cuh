@@ -12,7 +12,7 @@
 #include "weft/backend/cuda/norm.cuh"
 #include "weft/backend/cuda/queue.cuh"
 #include "weft/backend/cuda/sampler.cuh"
-#include "weft/model/shape.hpp"
+#include "weft/core/dit_shape.hpp"
 
 namespace weft {
 

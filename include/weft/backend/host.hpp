@@ -9,7 +9,7 @@
 #include "weft/backend/host/norm.hpp"
 #include "weft/backend/host/queue.hpp"
 #include "weft/backend/host/sampler.hpp"
-#include "weft/model/shape.hpp"
+#include "weft/core/dit_shape.hpp"
 
 namespace weft {
 

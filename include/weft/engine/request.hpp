@@ -7,10 +7,10 @@
 #include <functional>
 #include <vector>
 
+#include "weft/core/dit_shape.hpp"
 #include "weft/core/error.hpp"
 #include "weft/core/image.hpp"
 #include "weft/core/tensor.hpp"
-#include "weft/model/shape.hpp"
 #include "weft/sampler/samplers.hpp"
 
 namespace weft {

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "weft/backend/backend.hpp"
+#include "weft/core/dit_shape.hpp"
 #include "weft/core/image.hpp"
-#include "weft/model/shape.hpp"
-#include "weft/policy/layout.hpp"
+#include "weft/core/layout.hpp"
 
 namespace weft {
 

@@ -4,7 +4,7 @@
 #include <limits>
 #include <optional>
 
-#include "weft/model/shape.hpp"
+#include "weft/core/dit_shape.hpp"
 #include "weft/plan/hardware.hpp"
 
 namespace weft::planner {

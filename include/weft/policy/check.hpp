@@ -6,8 +6,8 @@
 #include <string>
 
 #include "weft/comm/mesh.hpp"
+#include "weft/core/dit_shape.hpp"
 #include "weft/core/error.hpp"
-#include "weft/model/shape.hpp"
 
 namespace weft {
 

@@ -1,8 +1,8 @@
 // Job: what is to be computed, as the policies see it when they take their memory.
 #pragma once
 
-#include "weft/model/shape.hpp"
-#include "weft/policy/layout.hpp"
+#include "weft/core/dit_shape.hpp"
+#include "weft/core/layout.hpp"
 
 namespace weft {
 

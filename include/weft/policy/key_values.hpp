@@ -3,8 +3,8 @@
 
 #include <utility>
 
+#include "weft/core/layout.hpp"
 #include "weft/core/view.hpp"
-#include "weft/policy/layout.hpp"
 
 namespace weft {
 

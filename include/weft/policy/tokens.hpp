@@ -2,8 +2,8 @@
 #pragma once
 
 #include "weft/core/image.hpp"
+#include "weft/core/layout.hpp"
 #include "weft/core/tensor.hpp"
-#include "weft/policy/layout.hpp"
 
 namespace weft {
 

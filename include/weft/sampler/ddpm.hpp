@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
+#include "weft/core/sampler_step.hpp"
 #include "weft/sampler/estimate.hpp"
 #include "weft/sampler/noise_schedule.hpp"
-#include "weft/sampler/step.hpp"
 #include "weft/sampler/timesteps.hpp"
 
 namespace weft {

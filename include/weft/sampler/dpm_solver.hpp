@@ -7,10 +7,10 @@
 #include <cstddef>
 #include <string_view>
 
+#include "weft/core/sampler_step.hpp"
 #include "weft/sampler/estimate.hpp"
 #include "weft/sampler/noise_schedule.hpp"
 #include "weft/sampler/sigmas.hpp"
-#include "weft/sampler/step.hpp"
 #include "weft/sampler/timesteps.hpp"
 
 namespace weft {

@@ -5,9 +5,9 @@
 #include <cmath>
 
 #include "weft/core/error.hpp"
+#include "weft/core/sampler_step.hpp"
 #include "weft/sampler/noise_schedule.hpp"
 #include "weft/sampler/scheduler_file.hpp"
-#include "weft/sampler/step.hpp"
 
 namespace weft {
 

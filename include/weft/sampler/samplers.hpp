@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "weft/core/error.hpp"
+#include "weft/core/sampler_step.hpp"
 #include "weft/io/json.hpp"
 #include "weft/sampler/ddim.hpp"
 #include "weft/sampler/ddpm.hpp"
 #include "weft/sampler/dpm_solver.hpp"
-#include "weft/sampler/step.hpp"
 
 namespace weft {
 

@@ -10,8 +10,8 @@
 #include "weft/core/image.hpp"
 #include "weft/core/noise.hpp"
 #include "weft/core/quantile.hpp"
+#include "weft/core/sampler_step.hpp"
 #include "weft/core/step.hpp"
-#include "weft/sampler/step.hpp"
 
 namespace conformance {
 

@@ -7,9 +7,9 @@
 #include <type_traits>
 
 #include "weft/check.cuh"
+#include "weft/core/dit_shape.hpp"
 #include "weft/core/error.hpp"
 #include "weft/core/range.hpp"
-#include "weft/model/shape.hpp"
 #include "weft/tier.cuh"
 
 namespace weft::cuda {

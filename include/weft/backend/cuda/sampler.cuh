@@ -4,8 +4,8 @@
 #include <cstdint>
 
 #include "weft/backend/cuda/queue.cuh"
+#include "weft/core/sampler_step.hpp"
 #include "weft/sampler.cuh"
-#include "weft/sampler/step.hpp"
 
 namespace weft::cuda {
 

@@ -10,9 +10,9 @@
 #include "weft/core/image.hpp"
 #include "weft/core/noise.hpp"
 #include "weft/core/quantile.hpp"
+#include "weft/core/sampler_step.hpp"
 #include "weft/core/step.hpp"
 #include "weft/core/view.hpp"
-#include "weft/sampler/step.hpp"
 
 namespace weft::host {
 

@@ -6,9 +6,9 @@
 #include <string>
 
 #include "weft/core/digest.hpp"
+#include "weft/core/dit_shape.hpp"
 #include "weft/core/tensor.hpp"
 #include "weft/io/json.hpp"
-#include "weft/model/shape.hpp"
 
 namespace weft {
 

@@ -1,4 +1,4 @@
-#include "weft/policy/layout.hpp"
+#include "weft/core/layout.hpp"
 
 #include <doctest/doctest.h>
 
