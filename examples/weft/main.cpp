@@ -1,4 +1,4 @@
-// hunyuan_dit: generates, evaluates and denoises with a model's folder. Exit code 2: rejected before any
+// weft: generates, evaluates and denoises with a model's folder. Exit code 2: rejected before any
 // work; 1: failed.
 #include <algorithm>
 #include <cstdio>

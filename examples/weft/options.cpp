@@ -285,13 +285,13 @@ void check_first_word(const CLI::App& app, const std::vector<std::string>& words
   if (!first.starts_with('-')) reject_command("there is no command " + first);
   const auto command = std::ranges::find_if(words, is_command);
   if (command == words.end()) reject_command("no command stands before " + first);
-  weft::reject(first, " stands before the command; write hunyuan_dit ", *command, " ", first, " …");
+  weft::reject(first, " stands before the command; write weft ", *command, " ", first, " …");
 }
 
 /// "weft generate --help", of the command that the line has, if any.
 std::string help_line(const CLI::App& app) {
   const std::vector<CLI::App*> commands = app.get_subcommands();
-  return "hunyuan_dit " + (commands.empty() ? "" : commands.front()->get_name() + " ") + "--help";
+  return "weft " + (commands.empty() ? "" : commands.front()->get_name() + " ") + "--help";
 }
 
 /// InvalidArgument, in the order typed, if words are left that no option takes.
@@ -373,7 +373,7 @@ std::string what_needs_no_gpu(const Options& options) {
 std::optional<Options> parse(int argc, char** argv) {
   Options options;
   Words words;
-  CLI::App app(overview, "hunyuan_dit");
+  CLI::App app(overview, "weft");
   app.footer(examples);
   app.set_version_flag("--version", "weft " WEFT_VERSION);
   app.require_subcommand(1);

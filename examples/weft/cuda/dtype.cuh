@@ -5,25 +5,34 @@
 #include <cuda_fp16.h>
 #include <cuda_fp8.h>
 
+#include <string_view>
 #include <type_traits>
 
 #include "../options.hpp"
+#include "weft/core/error.hpp"
 
 namespace command {
 
-/// act(std::type_identity<E>()) for the type that the options name.
+/// Returns whether this command was built for the dtype of that name: CMake's WEFT_DTYPES, as "fp32, bf16".
+constexpr bool has_dtype(std::string_view name) {
+  return std::string_view(WEFT_DTYPES).find(name) != std::string_view::npos;
+}
+
+/// Returns act(std::type_identity<E>()) for the type that the options name. Throws InvalidArgument where the
+/// command was built without it.
 template <class Act>
-auto in_dtype(Dtype dtype, const Act& act) {
-  switch (dtype) {
-    case Dtype::bf16:
-      return act(std::type_identity<__nv_bfloat16>());
-    case Dtype::fp16:
-      return act(std::type_identity<__half>());
-    case Dtype::fp8:
-      return act(std::type_identity<__nv_fp8_e4m3>());
-    default:
-      return act(std::type_identity<float>());
-  }
+auto in_dtype(const Options& options, const Act& act) {
+  const Dtype dtype = options.dtype;
+  if constexpr (has_dtype("bf16"))
+    if (dtype == Dtype::bf16) return act(std::type_identity<__nv_bfloat16>());
+  if constexpr (has_dtype("fp16"))
+    if (dtype == Dtype::fp16) return act(std::type_identity<__half>());
+  if constexpr (has_dtype("fp8"))
+    if (dtype == Dtype::fp8) return act(std::type_identity<__nv_fp8_e4m3>());
+  if (dtype != Dtype::fp32)
+    weft::reject("this weft was built to compute on CUDA in ", WEFT_DTYPES, " and not in ",
+                 options.dtype_name, "; build it again with all dtypes, without -DWEFT_DTYPES");
+  return act(std::type_identity<float>());
 }
 
 }  // namespace command

@@ -58,13 +58,13 @@ DeviceMemory memory_on_cuda(const Options& options) {
 }
 
 weft::Tensor run_on_cuda(const Options& options, const ModelFolder& folder, Work work, weft::Trace* trace) {
-  return in_dtype(options.dtype, [&options, &folder, &work, trace]<class E>(std::type_identity<E>) {
+  return in_dtype(options, [&options, &folder, &work, trace]<class E>(std::type_identity<E>) {
     return OnDevice<E>::run(options, folder, std::move(work), trace);
   });
 }
 
 BenchReport bench_on_cuda(const Options& options, const std::vector<BenchCase>& sizes) {
-  BenchReport report = in_dtype(options.dtype, [&options, &sizes]<class E>(std::type_identity<E>) {
+  BenchReport report = in_dtype(options, [&options, &sizes]<class E>(std::type_identity<E>) {
     return OnDevice<E>::bench(options, sizes);
   });
   add_device_figures(report, options);
@@ -72,7 +72,7 @@ BenchReport bench_on_cuda(const Options& options, const std::vector<BenchCase>& 
 }
 
 void add_device_figures(BenchReport& report, const Options& options) {
-  in_dtype(options.dtype, [&report, &options]<class E>(std::type_identity<E>) {
+  in_dtype(options, [&report, &options]<class E>(std::type_identity<E>) {
     report.device = device_name();
     report.roofline = OnDevice<E>::roofline();
     if (!options.compares) return;
@@ -82,26 +82,26 @@ void add_device_figures(BenchReport& report, const Options& options) {
 }
 
 RehearsalReport rehearse_on_cuda(const Options& options, const std::vector<RehearsedRank>& ranks) {
-  return in_dtype(options.dtype, [&options, &ranks]<class E>(std::type_identity<E>) {
+  return in_dtype(options, [&options, &ranks]<class E>(std::type_identity<E>) {
     return OnDevice<E>::rehearse(options, ranks);
   });
 }
 
 weft::planner::Hardware calibrated_on_cuda(const Options& options, const weft::planner::Hardware& known) {
   check_devices(options);
-  return in_dtype(options.dtype, [&known]<class E>(std::type_identity<E>) {
+  return in_dtype(options, [&known]<class E>(std::type_identity<E>) {
     return OnDevice<E>::calibrate_links(OnDevice<E>::calibrate_gpu(known));
   });
 }
 
 weft::planner::Hardware calibrated_gpu(const Options& options, const weft::planner::Hardware& known) {
-  return in_dtype(options.dtype,
+  return in_dtype(options,
                   [&known]<class E>(std::type_identity<E>) { return OnDevice<E>::calibrate_gpu(known); });
 }
 
 std::vector<double> kernel_times_on_cuda(const Options& options, const std::vector<KernelSize>& sizes) {
   check_devices(options);
-  return in_dtype(options.dtype,
+  return in_dtype(options,
                   [&sizes]<class E>(std::type_identity<E>) { return OnDevice<E>::time_kernels(sizes); });
 }
 

@@ -36,7 +36,7 @@ void in_world(const Options& options, const Body& body) {
 weft::Tensor run_on_nccl(weft::nccl::World& world, const Options& options, const ModelFolder& folder,
                          Work work, weft::Trace* trace) {
   weft::Tensor result =
-      in_dtype(options.dtype, [&world, &options, &folder, &work, trace]<class E>(std::type_identity<E>) {
+      in_dtype(options, [&world, &options, &folder, &work, trace]<class E>(std::type_identity<E>) {
         return NcclRank<E>::run(world, options, folder, std::move(work), trace);
       });
   if (trace) {
@@ -59,7 +59,7 @@ void in_processes_on_cuda(const Options& options, const std::function<void(const
 BenchReport bench_over_nccl(const Options& options, const std::vector<BenchCase>& sizes) {
   BenchReport report;
   in_world(options, [&options, &sizes, &report](weft::nccl::World& world) {
-    report = in_dtype(options.dtype, [&world, &options, &sizes]<class E>(std::type_identity<E>) {
+    report = in_dtype(options, [&world, &options, &sizes]<class E>(std::type_identity<E>) {
       return NcclRank<E>::bench(world, options, sizes);
     });
   });
@@ -70,7 +70,7 @@ BenchReport bench_over_nccl(const Options& options, const std::vector<BenchCase>
 weft::planner::Hardware calibrated_over_nccl(const Options& options, const weft::planner::Hardware& known) {
   weft::planner::Hardware out = known;
   in_world(options, [&options, &out](weft::nccl::World& world) {
-    in_dtype(options.dtype, [&world, &options, &out]<class E>(std::type_identity<E>) {
+    in_dtype(options, [&world, &options, &out]<class E>(std::type_identity<E>) {
       NcclRank<E>::calibrate(world, options, out);
     });
   });
