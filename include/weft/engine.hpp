@@ -84,7 +84,8 @@ class Engine {
     if (!request.noise.empty()) detail::need_shape("starting noise", request.noise, shape);
     shape.insert(shape.begin(), static_cast<Index>(request.sampler.size()));
     if (!request.step_noise.empty()) detail::need_shape("noise of the steps", request.step_noise, shape);
-    check(mesh, model.shape(), {prompts, request.branches(), image.tokens()});
+    const Index prefix = detail::common_prefix(model, request.prompts, request.negatives);
+    check(mesh, model.shape(), {prompts, request.branches(), prefix + image.tokens()});
   }
 
   static void check(const Model& model, const Mesh& mesh, const Evaluation<Prompt>& evaluation) {
@@ -99,8 +100,9 @@ class Engine {
     detail::need_shape("times", evaluation.times, {prompts});
     for (const Prompt& prompt : evaluation.prompts) model.check(prompt);
     // Here cfg splits images too, since there are no branches.
+    const Index prefix = detail::common_prefix(model, evaluation.prompts);
     check(mesh, model.shape(),
-          {prompts, std::max<Index>(prompts / std::max(mesh.data, 1), 1), image.tokens()});
+          {prompts, std::max<Index>(prompts / std::max(mesh.data, 1), 1), prefix + image.tokens()});
   }
 
   /// The final states: on rank 0 (prompts, channels, height, width), on the others empty.
@@ -109,7 +111,7 @@ class Engine {
     agreement_.check([&request] { return detail::asked_of(request); });
     check(model_, mesh_, request);
     const AfterThrow after_throw{*this};
-    const RequestShape shape = detail::shape_of(request);
+    const RequestShape shape = detail::shape_of(request, detail::prefix_of(model_, request.prompts.front()));
     const ImageShape image = detail::image_of(model_.shape(), shape.height, shape.width);
     const Range prompts = Policies::prompts(mesh_, world_.rank(), shape.prompts);
     const Range here = Policies::branches(mesh_, world_.rank(), shape.branches);
@@ -124,12 +126,11 @@ class Engine {
       for (float& time : std::span(times.view<2>()[step].data, mine.size()))
         time = request.sampler[static_cast<std::size_t>(step)].timestep;
 
-    const Rows rows = rows_of_rank(world_.rank(), image);
     if (!resume(shape)) {
-      prepare(image, rows, static_cast<Index>(mine.size()), shape.steps, image.features());
-      denoiser_.emplace(queue_, shape, image, prompts, rows);
+      prepare(image, shape.prefix, static_cast<Index>(mine.size()), shape.steps, image.features());
+      denoiser_.emplace(queue_, shape, image, prompts, evaluator_.image_rows());
     }
-    condition(mine, times, image, rows);
+    condition(mine, times, image, shape.prefix);
     denoiser_->start(queue_, request);
     record([this](Range unit_rows) { denoiser_->feed(queue_, unit_rows, evaluator_.latents(unit_rows)); },
            [this, here](const Unit& unit, Range unit_rows) {
@@ -145,9 +146,11 @@ class Engine {
     step_seconds_ = passed.watch();
     resumable_ = shape;
 
-    Tensor states = gathered(denoiser_->state(), image, shape.prompts, [this, &shape](int rank) {
-      return mesh_.coordinate(Axis::cfg, rank) == 0 ? Policies::prompts(mesh_, rank, shape.prompts) : Range{};
-    });
+    Tensor states =
+        gathered(denoiser_->state(), image, shape.prefix, shape.prompts, [this, &shape](int rank) {
+          return mesh_.coordinate(Axis::cfg, rank) == 0 ? Policies::prompts(mesh_, rank, shape.prompts)
+                                                        : Range{};
+        });
     request_seconds_ = std::chrono::duration<double>(Clock::now() - begin).count();
     return states;
   }
@@ -170,15 +173,17 @@ class Engine {
     Tensor times({1, images.size()});
     std::copy_n(evaluation.times.data.begin() + images.begin, images.size(), times.data.begin());
 
-    const RequestShape request_shape = detail::shape_of(evaluation);
-    const Rows rows = rows_of_rank(world_.rank(), image);
-    if (!resume(request_shape)) prepare(image, rows, images.size(), 1, out.features());
-    condition(mine, times, image, rows);
+    const RequestShape request_shape =
+        detail::shape_of(evaluation, detail::prefix_of(model_, evaluation.prompts.front()));
+    const Index prefix = request_shape.prefix;
+    if (!resume(request_shape)) prepare(image, prefix, images.size(), 1, out.features());
+    condition(mine, times, image, prefix);
+    const Rows& rows = evaluator_.image_rows();
     upload(queue_, to_tokens(evaluation.latents, image, images, rows), evaluator_.latents({0, rows.size()}));
     record([](Range) {}, [](const Unit&, Range) {});
     evaluator_.replay(queue_, [] {});
     resumable_ = request_shape;
-    return gathered(evaluator_.prediction({0, rows.size()}), out, shape[0], images_of);
+    return gathered(evaluator_.prediction({0, rows.size()}), out, prefix, shape[0], images_of);
   }
 
   Queue& queue() { return queue_; }
@@ -227,12 +232,11 @@ class Engine {
     }
   };
 
-  Layout layout(const ImageShape& image) const {
-    return {image.tokens(), mesh_.patch_count(), mesh_.ring, mesh_.ulysses};
-  }
+  /// Of a sequence of `tokens`.
+  Layout layout(Index tokens) const { return {tokens, mesh_.patch_count(), mesh_.ring, mesh_.ulysses}; }
 
-  Rows rows_of_rank(int rank, const ImageShape& image) const {
-    return layout(image).of_rank(mesh_.coordinate(Axis::ring, rank), mesh_.coordinate(Axis::ulysses, rank));
+  Rows rows_of_rank(int rank, Index tokens) const {
+    return layout(tokens).of_rank(mesh_.coordinate(Axis::ring, rank), mesh_.coordinate(Axis::ulysses, rank));
   }
 
   /// Whether the memory and the recordings of the request before serve one of this shape. All ranks must
@@ -248,24 +252,28 @@ class Engine {
   }
 
   /// Drops what is there from other requests, and takes the memory of the evaluator anew.
-  void prepare(const ImageShape& image, const Rows& rows, Index images, Index steps, Index features) {
+  void prepare(const ImageShape& image, Index prefix, Index images, Index steps, Index features) {
+    const DitShape model = model_.shape();
+    const Index tokens = prefix + image.tokens();
+    const Rows rows = rows_of_rank(world_.rank(), tokens);
     Index layers = 0;
-    for (const Range& range : policies_.blocks(model_.shape())) layers += range.size();
+    for (const Range& range : policies_.blocks(model)) layers += model.attentions(range);
     drop();
     queue_.trim();
-    const Job job{model_.shape(), layout(image), images, layers, steps, std::max(mesh_.warmup, 1)};
+    const Job job{model, layout(tokens), prefix, images, layers, steps, std::max(mesh_.warmup, 1)};
     queue_.take_together([this, &job, &rows, features] { evaluator_.prepare(queue_, job, rows, features); });
   }
 
   /// For these prompts: in place, where there is one and the model can, since what is recorded reads it
   /// there.
   void condition(std::span<const Prompt> prompts, const Tensor& times, const ImageShape& image,
-                 const Rows& rows) {
+                 Index prefix) {
     if constexpr (detail::HasRefill<Model>)
       if (conditioning_) return model_.refill(queue_, prompts, times, *conditioning_);
     evaluator_.forget();
     conditioning_.reset();
-    const Share share{image, rows, policies_.blocks(model_.shape()), static_cast<Index>(prompts.size())};
+    const Share share{image, rows_of_rank(world_.rank(), prefix + image.tokens()), prefix,
+                      policies_.blocks(model_.shape()), static_cast<Index>(prompts.size())};
     conditioning_.reset(new Conditioning(model_.condition(queue_, prompts, times, share)));
   }
 
@@ -277,7 +285,8 @@ class Engine {
 
   /// On rank 0 the images of all, whole: of_rank(rank) says whose are with whom.
   template <class OfRank>
-  Tensor gathered(const View<float, 3>& own, const ImageShape& image, Index count, OfRank of_rank) {
+  Tensor gathered(const View<float, 3>& own, const ImageShape& image, Index prefix, Index count,
+                  OfRank of_rank) {
     const auto has_any = [this, &of_rank](int rank) {
       return mesh_.coordinate(Axis::pipe, rank) == 0 && !of_rank(rank).empty();
     };
@@ -290,7 +299,8 @@ class Engine {
     Tensor latents({count, image.channels, image.height, image.width});
     for (int rank = 0; rank < world_.size(); ++rank) {
       if (!has_any(rank)) continue;
-      const Rows rows = rows_of_rank(rank, image);
+      const Index sequence = prefix + image.tokens();
+      const Rows rows = rows_of_rank(rank, sequence).within({prefix, sequence});
       const typename Backend::template Buffer<float> buffer(
           queue_, rows.size() * of_rank(rank).size() * image.features());
       View<float, 3> tokens = buffer.view(std::array{rows.size(), of_rank(rank).size(), image.features()});

@@ -65,7 +65,7 @@ TEST_CASE("Layout: shares differ by little") {
 TEST_CASE("Rows: number the tokens patch by patch") {
   for (const Layout& layout : random_layouts())
     for (const Rows& rows :
-         {layout.of_image(), layout.of_ring(layout.ring - 1), layout.of_rank(0, layout.ulysses - 1)}) {
+         {layout.of_all(), layout.of_ring(layout.ring - 1), layout.of_rank(0, layout.ulysses - 1)}) {
       Index row = 0;
       for (Index m = 0; m < rows.patches(); ++m) {
         CHECK(rows.rows(m) == Range{row, row + rows.tokens(m).size()});
@@ -81,8 +81,8 @@ TEST_CASE("Rows: number the tokens patch by patch") {
 
 TEST_CASE("Rows: the whole image is all tokens in order") {
   for (const Layout& layout : random_layouts()) {
-    CHECK(layout.of_image().size() == layout.tokens);
-    for (Index m = 0; m < layout.patches; ++m) CHECK(layout.of_image().rows(m) == layout.patch(m));
+    CHECK(layout.of_all().size() == layout.tokens);
+    for (Index m = 0; m < layout.patches; ++m) CHECK(layout.of_all().rows(m) == layout.patch(m));
   }
 }
 

@@ -2,8 +2,9 @@
 // backend declares beside its Queue; host.hpp lists them.
 #pragma once
 
-#include <span>
 #include <type_traits>
+#include <utility>
+#include <vector>
 
 #include "weft/core/activation.hpp"
 #include "weft/core/step.hpp"
@@ -33,19 +34,35 @@ struct LinearWeights {
   }
 };
 
-/// out = residual + activation(product), whatever the types of operands and output. The residual may be the
-/// output itself.
+/// An image's own factors of what a layer gives, at a step, as adaLN-Zero has them: Peebles and Xie,
+/// "Scalable Diffusion Models with Transformers", 2022.
+struct Gate {
+  View<const float, 3> factors{};  // (steps, images, out), or empty: 1
+  Step step{};
+
+  bool empty() const { return factors.empty(); }
+};
+
+/// out = residual + gate · activation(product), whatever the types of operands and output. The residual may
+/// be the output itself. Row r of a gated product is of image r % images.
 template <class Element>
 struct Epilogue {
   Activation activation = Activation::none;
   View<const Element, 2> residual{};  // (rows, out), or empty
+  Gate gate{};
 };
 
-/// LayerNorm over the last dimension, affine where the vectors are not empty.
+enum class NormKind {
+  layer,  // takes the mean away: Ba et al., "Layer Normalization", 2016
+  rms,    // leaves it: Zhang and Sennrich, "Root Mean Square Layer Normalization", 2019
+};
+
+/// A norm over the last dimension, affine where the vectors are not empty.
 struct NormWeights {
   View<const float, 1> scale{};  // (features)
   View<const float, 1> shift{};  // (features)
   float epsilon = 1e-6f;
+  NormKind kind = NormKind::layer;
 };
 
 /// An image's own y · (1 + scale) + shift after a norm, at a step. Each has strides of its own.
@@ -80,30 +97,46 @@ struct HeadMove {
 /// heads can norm and rotate on the way. Attention may read them where they are, and write there.
 template <class Element>
 struct Heads {
+  using Moves = std::vector<HeadMove<Element>>;
+
   View<Element, 4> q;                   // (tokens, images, heads, head_dim)
   View<Element, 4> k;                   // (tokens, images, heads, head_dim)
   View<Element, 4> v;                   // (tokens, images, heads, head_dim)
   const NormWeights* q_norm = nullptr;  // over head_dim; null: none
   const NormWeights* k_norm = nullptr;
-  Rotation rotation{};  // of these tokens
+  Rotation rotation{};                         // of these tokens
+  Index prefix = 0;                            // how many of the tokens, the first, have norms of their own:
+  const NormWeights* prefix_q_norm = nullptr;  // as q_norm
+  const NormWeights* prefix_k_norm = nullptr;
 
-  HeadMove<Element> move_q(const View<Element, 4>& to) const { return {q, to, q_norm, rotation}; }
-  HeadMove<Element> move_k(const View<Element, 4>& to) const { return {k, to, k_norm, rotation}; }
-  HeadMove<Element> move_v(const View<Element, 4>& to) const { return {v, to}; }
+  /// Appends what brings the queries to `to`, normed and rotated.
+  void move_q(const View<Element, 4>& to, Moves& moves) const { move(q, to, prefix_q_norm, q_norm, moves); }
+  void move_k(const View<Element, 4>& to, Moves& moves) const { move(k, to, prefix_k_norm, k_norm, moves); }
+  void move_v(const View<Element, 4>& to, Moves& moves) const { moves.push_back({v, to}); }
 
-  /// Those of the heads in `range`.
+  /// Returns the heads in `range`.
   Heads heads(Range range) const {
-    return {q.template slice<2>(range),
-            k.template slice<2>(range),
-            v.template slice<2>(range),
-            q_norm,
-            k_norm,
-            rotation};
+    Heads out = *this;
+    for (View<Element, 4>* part : {&out.q, &out.k, &out.v}) *part = part->template slice<2>(range);
+    return out;
   }
+  /// Returns the tokens in `range`.
   Heads rows(Range range) const {
-    return {
-        q.template slice<0>(range), k.template slice<0>(range), v.template slice<0>(range), q_norm, k_norm,
-        rotation.rows(range)};
+    Heads out = *this;
+    for (View<Element, 4>* part : {&out.q, &out.k, &out.v}) *part = part->template slice<0>(range);
+    out.rotation = rotation.rows(range);
+    out.prefix = common({0, prefix}, range).size();
+    return out;
+  }
+
+ private:
+  void move(const View<Element, 4>& from, const View<Element, 4>& to, const NormWeights* first,
+            const NormWeights* rest, Moves& moves) const {
+    for (const auto& [norm, range] :
+         {std::pair{first, Range{0, prefix}}, std::pair{rest, Range{prefix, from.extent[0]}}})
+      if (!range.empty())
+        moves.push_back(
+            {from.template slice<0>(range), to.template slice<0>(range), norm, rotation.rows(range)});
   }
 };
 

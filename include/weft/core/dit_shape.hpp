@@ -1,6 +1,9 @@
 // The numbers of a Diffusion Transformer that parallel methods need to know.
 #pragma once
 
+#include <algorithm>
+#include <vector>
+
 #include "weft/core/error.hpp"
 #include "weft/core/range.hpp"
 
@@ -13,6 +16,17 @@ enum class Placement {
                // the middle one of an odd number is the last stage's
 };
 
+/// A block as parallel methods see it.
+struct BlockShape {
+  static constexpr Index none = -1;
+
+  Index skip_from = none;  // the block whose output it reads beside its own input
+  Index attentions = 1;    // how often it asks for attention
+  Index cost = 1;          // its time relative to that of others, by which stages are cut
+
+  friend constexpr bool operator==(const BlockShape&, const BlockShape&) = default;
+};
+
 struct DitShape {
   Index blocks = 0;
   Index width = 0;  // features of a token
@@ -22,6 +36,8 @@ struct DitShape {
   Index channels = 0;      // of the state
   Index out_channels = 0;  // of the prediction; more than `channels` where a variance is learned too
   Placement placement = Placement::contiguous;
+  std::vector<BlockShape>
+      differing{};  // one a block where they differ; empty: alike, with the skips of `placement`
   // What only costs depend on:
   Index ffn = 0;            // features inside the feed-forward layer; 0: four times the width
   Index text_length = 0;    // states of the text that blocks attend to
@@ -49,6 +65,7 @@ struct DitShape {
              " of its state");
     if (placement == Placement::folded && blocks < 2)
       reject("the model's blocks are folded, and it has 1; fold 2 or more, or place them contiguously");
+    check_blocks();
     const auto need_cost = [](const char* what, Index number) {
       if (number < 0) reject("the model's ", what, " is ", number, " and must not be negative");
     };
@@ -58,14 +75,78 @@ struct DitShape {
     need_cost("other_weights", other_weights);
   }
 
+  /// Throws InvalidArgument unless `differing` describes every block, and skips lead forward.
+  void check_blocks() const {
+    if (!differing.empty() && static_cast<Index>(differing.size()) != blocks)
+      reject("the model has ", blocks, " blocks and describes ", differing.size(),
+             "; describe each of them, or none where they are alike");
+    for (Index i = 0; i < blocks; ++i) {
+      const BlockShape shape = block(i);
+      if (shape.skip_from != BlockShape::none && (shape.skip_from < 0 || shape.skip_from >= i))
+        reject("block ", i, " reads the output of block ", shape.skip_from,
+               " and can read that of an earlier one, 0 to ", i - 1);
+      if (shape.attentions < 0 || shape.cost < 1)
+        reject("block ", i, " asks for attention ", shape.attentions, " times and costs ", shape.cost,
+               "; these must be 0 or more, and 1 or more");
+    }
+  }
+
+  /// Returns the blocks of part `i` of `range` in `parts` parts of about the same cost, none of them empty
+  /// where there are as many blocks.
+  constexpr Range split_blocks(Range range, Index parts, Index i) const {
+    Index total = 0;
+    for (Index b = range.begin; b < range.end; ++b) total += block(b).cost;
+    const auto begin_of = [this, range, parts, total](Index part) {
+      Index end = range.begin;
+      Index cost = 0;
+      for (Index p = 1; p <= part; ++p) {
+        const Index least = std::min(end + 1, range.end), most = std::max(range.end - (parts - p), least);
+        while (end < most && (end < least || (cost + block(end).cost) * parts <= total * p))
+          cost += block(end++).cost;
+      }
+      return end;
+    };
+    return {begin_of(i), begin_of(i + 1)};
+  }
+
+  /// Returns whether of so many pipeline stages none reads a skip from another.
+  constexpr bool keeps_skips(Index stages) const {
+    const Index last = placement == Placement::folded ? blocks / 2 : blocks;
+    const auto stage_of = [this, stages, last](Index i) {
+      const Index front = placement == Placement::folded && i >= blocks - last ? blocks - 1 - i : i;
+      Index stage = 0;
+      while (stage + 1 < stages && split_blocks({0, last}, stages, stage).end <= front) ++stage;
+      return stage;
+    };
+    for (Index i = 0; i < blocks; ++i)
+      if (reads_skip(i) && stage_of(i) != stage_of(block(i).skip_from)) return false;
+    return true;
+  }
+
   constexpr Index ffn_width() const { return ffn > 0 ? ffn : 4 * width; }
   constexpr bool has_long_skips() const { return placement == Placement::folded; }
 
-  /// Whether block i's output is read again, by block `blocks` − 1 − i. Blocks in the middle, two of an even
-  /// number and one of an odd, are without a skip.
-  constexpr bool is_kept(Index i) const { return has_long_skips() && i < (blocks - 1) / 2; }
-  /// Whether block i reads the output of block `blocks` − 1 − i.
-  constexpr bool reads_skip(Index i) const { return has_long_skips() && i > blocks / 2; }
+  /// Returns block i: where blocks are alike and folded, those of the second half read what their mirror
+  /// images in the first have put out. Blocks in the middle, two of an even number and one of an odd, have no
+  /// skip.
+  constexpr BlockShape block(Index i) const {
+    if (!differing.empty()) return differing[static_cast<std::size_t>(i)];
+    return {.skip_from = has_long_skips() && i > blocks / 2 ? blocks - 1 - i : BlockShape::none};
+  }
+  /// Returns whether block i reads the output of an earlier one beside its input.
+  constexpr bool reads_skip(Index i) const { return block(i).skip_from != BlockShape::none; }
+  /// Returns whether a later block reads block i's output beside its own input.
+  constexpr bool is_kept(Index i) const {
+    for (Index reader = i + 1; reader < blocks; ++reader)
+      if (block(reader).skip_from == i) return true;
+    return false;
+  }
+  /// Returns how often the blocks in `range` ask for attention.
+  constexpr Index attentions(Range range) const {
+    Index count = 0;
+    for (Index i = range.begin; i < range.end; ++i) count += block(i).attentions;
+    return count;
+  }
 };
 
 }  // namespace weft

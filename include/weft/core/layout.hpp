@@ -1,5 +1,5 @@
-// Layout: which tokens of an image a rank holds. The same map serves warm-up and patches, so that a cache of
-// keys and values has one layout for life.
+// Layout: which tokens of a sequence a rank holds. The same map serves warm-up and patches, so that a cache
+// of keys and values has one layout for life.
 #pragma once
 
 #include <utility>
@@ -26,6 +26,27 @@ class Rows {
   }
   Range rows(Index patch) const { return rows(Range{patch, patch + 1}); }
 
+  /// The rows of some patches whose tokens are in `range`: one stretch, since rows are in the order of
+  /// tokens.
+  Range rows(Range patches, Range range) const {
+    const auto first_from = [this, patches](Index token) {
+      Index row = rows(patches).begin;
+      for (Index m = patches.begin; m < patches.end; ++m) row += common(tokens(m), {0, token}).size();
+      return row;
+    };
+    return {first_from(range.begin), first_from(range.end)};
+  }
+
+  /// What of these rows are tokens in `range`, which are numbered from its begin.
+  Rows within(Range range) const {
+    std::vector<Range> out;
+    for (const Range& tokens : tokens_) {
+      const Range inside = common(tokens, range);
+      out.push_back(inside.empty() ? Range{} : inside + -range.begin);
+    }
+    return Rows(std::move(out));
+  }
+
   /// The rows of `tokens`, which must lie inside this holder's part of `patch`.
   Range rows_of_tokens(Index patch, Range range) const {
     return range + (rows(patch).begin - tokens(patch).begin);
@@ -36,8 +57,8 @@ class Rows {
   std::vector<Index> first_{0};
 };
 
-/// An image's tokens, row-major, are cut into patches, each patch into ring slices, each of those into
-/// ulysses slices: uneven where they must be, empty where there are too few.
+/// The tokens of a sequence, an image's row-major and last, are cut into patches, each patch into ring
+/// slices, each of those into ulysses slices: uneven where they must be, empty where there are too few.
 struct Layout {
   Index tokens = 0;
   int patches = 1, ring = 1, ulysses = 1;
@@ -48,7 +69,7 @@ struct Layout {
   constexpr Range ring_slice(Index m, int r) const { return split(patch(m), ring, r); }
   constexpr Range slice(Index m, int r, int u) const { return split(ring_slice(m, r), ulysses, u); }
 
-  Rows of_image() const {
+  Rows of_all() const {
     return gathered([this](Index m) { return patch(m); });
   }
   Rows of_ring(int r) const {

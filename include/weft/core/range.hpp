@@ -20,6 +20,12 @@ struct Range {
   friend constexpr bool operator==(const Range&, const Range&) = default;
 };
 
+/// What `range` has in common with `other`; where that is nothing, an empty range inside `range`.
+constexpr Range common(Range range, Range other) {
+  const Index begin = std::clamp(other.begin, range.begin, range.end);
+  return {begin, std::clamp(other.end, begin, range.end)};
+}
+
 /// Part `i` of `n` things in `parts` parts: [n·i/parts, n·(i+1)/parts). Sizes differ by at most one, and
 /// parts may be empty, so nothing has to be divisible.
 constexpr Range split(Index n, Index parts, Index i) { return {n * i / parts, n * (i + 1) / parts}; }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <stdexcept>
 #include <utility>
 #include <vector>
 
@@ -22,29 +23,44 @@ class Context {
   using Queue = typename Backend::Queue;
   using Element = typename Backend::Element;
 
-  Context(Queue& queue, Scratch<Backend>& scratch, Policies& policies, const Unit& unit, Range rows,
-          Index layer)
-      : queue_(queue), scratch_(scratch), policies_(policies), unit_(unit), rows_(rows), layer_(layer) {
+  /// For `rows` of the unit; `layers` are the numbers of the calls of attention.
+  Context(Queue& queue, Scratch<Backend>& scratch, Policies& policies, const Job& job, const Unit& unit,
+          Range rows, Range prefix_rows, Range layers = {})
+      : queue_(queue),
+        scratch_(scratch),
+        policies_(policies),
+        job_(job),
+        unit_(unit),
+        rows_(rows),
+        prefix_rows_(prefix_rows),
+        layers_(layers) {
     scratch_.reset();
   }
 
   Queue& queue() { return queue_; }
   Scratch<Backend>& scratch() { return scratch_; }
   Range rows() const { return rows_; }
+  Range prefix_rows() const { return prefix_rows_; }
   Step step() const { return queue_.step(unit_.step); }
 
-  void attend(const Heads<Element>& heads, const View<Element, 4>& out) {
-    const View<const Element, 4> q = policies_.place(queue_, layer_, unit_, heads);
-    policies_.attend(queue_, layer_, unit_, q, out);
+  void attend(const Heads<Element>& heads, const View<Element, 4>& out, Among among = Among::sequence) {
+    if (layers_.empty())
+      throw std::logic_error("the block asks for attention more often than its BlockShape says");
+    const Scope scope{layers_.begin, unit_,
+                      among == Among::sequence ? job_.all_tokens() : job_.image_tokens()};
+    ++layers_.begin;
+    const View<const Element, 4> q = policies_.place(queue_, scope, heads);
+    policies_.attend(queue_, scope, q, out);
   }
 
  private:
   Queue& queue_;
   Scratch<Backend>& scratch_;
   Policies& policies_;
+  const Job& job_;
   Unit unit_;
-  Range rows_;
-  Index layer_;
+  Range rows_, prefix_rows_;
+  Range layers_;  // that are left
 };
 
 }  // namespace detail
@@ -56,31 +72,42 @@ class Evaluator {
   using Element = typename Backend::Element;
   using Queue = typename Backend::Queue;
 
-  /// Fills the model's input for rows of tokens.
+  /// Fills the model's input for rows of the image's tokens.
   using Feed = std::function<void(Range rows)>;
-  /// Takes what the model predicts for a unit's rows.
+  /// Takes what the model predicts for a unit's rows of the image's tokens.
   using Take = std::function<void(const Unit& unit, Range rows)>;
 
   Evaluator(const Model& model, Policies& policies) : model_(model), policies_(policies) {}
 
   /// Allocates everything; `features` is the prediction's width per token.
   void prepare(Queue& queue, const Job& job, const Rows& rows, Index features) {
-    job_ = job, rows_ = rows, blocks_ = policies_.blocks(job.model);
+    job_ = job, rows_ = rows, image_rows_ = rows.within(job.image_tokens());
+    blocks_ = policies_.blocks(job.model);
+    kept_blocks_.clear();
+    for (const Range& range : blocks_)
+      for (Index i = range.begin; i < range.end; ++i)
+        if (job.model.is_kept(i)) kept_blocks_.push_back(i);
     policies_.prepare(queue, job);
     tasks_ = policies_.tasks(job), groups_ = task_groups(tasks_, policies_.windows(job));
-    const Index n = rows.size(), b = job.images, width = job.model.width;
-    const Index in_features = job.model.channels * job.model.patch * job.model.patch;
+    features_ = features;
+    const Index n = rows.size(), sampled = image_rows_.size(), b = job.images, width = job.model.width;
     hidden_ = {queue, n * b * width};
-    kept_ = {queue, kept_count() * n * b * width};
-    latents_ = {queue, n * b * in_features};
-    prediction_ = {queue, n * b * features};
+    kept_ = {queue, static_cast<Index>(kept_blocks_.size()) * n * b * width};
+    latents_ = {queue, sampled * b * latent_features()};
+    prediction_ = {queue, sampled * b * features};
     scratch_ = {queue, model_.scratch(n * b)};
   }
 
-  /// The model's input for rows of tokens, to be filled by `feed`: (rows, images, features).
-  View<Element, 3> latents(Range rows) const { return token_rows(latents_, rows); }
+  /// The rows of the image's tokens, which are numbered without those of the prefix.
+  const Rows& image_rows() const { return image_rows_; }
+  /// The model's input for rows of the image's tokens, to be filled by `feed`: (rows, images, features).
+  View<Element, 3> latents(Range rows) const {
+    return token_rows(latents_, image_rows_, latent_features(), rows);
+  }
   /// What it predicts for them, to be read by `take`: (rows, images, features).
-  View<float, 3> prediction(Range rows) const { return token_rows(prediction_, rows); }
+  View<float, 3> prediction(Range rows) const {
+    return token_rows(prediction_, image_rows_, features_, rows);
+  }
 
   /// Gives back all memory, and forgets what was recorded.
   void release() {
@@ -159,97 +186,108 @@ class Evaluator {
   }
 
   void run_task(Queue& queue, const typename Model::Conditioning& conditioning, const Task& task) {
-    const Range rows = rows_.rows(task.unit.patches);
+    const Range image_rows = image_rows_.rows(task.unit.patches);
     policies_.wait_input(queue, task);
     if (task.embed) {
-      feed_(rows);
-      embed(queue, conditioning, task, rows);
+      feed_(image_rows);
+      embed(queue, conditioning, task);
     }
-    const View<Element, 3> x = run_blocks(queue, conditioning, task, rows);
+    const View<Element, 3> x = run_blocks(queue, conditioning, task);
     if (task.unembed) {
-      unembed(queue, conditioning, task, rows, x);
-      policies_.send_output(queue, task, prediction(rows));
+      unembed(queue, conditioning, task, x);
+      policies_.send_output(queue, task, prediction(image_rows));
     } else {
       policies_.send_output(queue, task, x);
     }
-    if (task.sample) take_(task.unit, rows);
+    if (task.sample) take_(task.unit, image_rows);
   }
 
   void post_input(Queue& queue, const Task& task) {
-    const Range rows = rows_.rows(task.unit.patches);
     if (task.blocks.empty()) {
-      policies_.post_input(queue, task, prediction(rows));
+      policies_.post_input(queue, task, prediction(image_rows_.rows(task.unit.patches)));
     } else {
-      policies_.post_input(queue, task, token_rows(hidden_, rows));
+      policies_.post_input(queue, task, hidden(rows_.rows(task.unit.patches)));
     }
   }
 
-  void embed(Queue& queue, const typename Model::Conditioning& conditioning, const Task& task, Range rows) {
+  void embed(Queue& queue, const typename Model::Conditioning& conditioning, const Task& task) {
     const auto span = queue.span("model", "embed", task.unit.patches.begin);
-    Context context(queue, scratch_, policies_, task.unit, rows, 0);
-    model_.embed(context, conditioning, latents(rows), token_rows(hidden_, rows));
+    const Range rows = rows_.rows(task.unit.patches);
+    Context context(queue, scratch_, policies_, job_, task.unit, rows, prefix_rows(task.unit));
+    model_.embed(context, conditioning, latents(image_rows_.rows(task.unit.patches)), hidden(rows));
   }
 
   /// An output that a later block reads again goes to memory of its own; the others to one place.
   View<Element, 3> run_blocks(Queue& queue, const typename Model::Conditioning& conditioning,
-                              const Task& task, Range rows) {
-    View<Element, 3> x = token_rows(hidden_, rows);  // (rows, images, width)
+                              const Task& task) {
+    const Range rows = rows_.rows(task.unit.patches);
+    View<Element, 3> x = hidden(rows);  // (rows, images, width)
     for (Index i = task.blocks.begin; i < task.blocks.end; ++i) {
       const auto span = queue.span("model", "block", i);
       const View<Element, 3> skip =
-          job_.model.reads_skip(i) ? kept(job_.model.blocks - 1 - i, rows) : View<Element, 3>();
-      const View<Element, 3> out = job_.model.is_kept(i) ? kept(i, rows) : token_rows(hidden_, rows);
-      Context context(queue, scratch_, policies_, task.unit, rows, layer_of(i));
+          job_.model.reads_skip(i) ? kept(job_.model.block(i).skip_from, rows) : View<Element, 3>();
+      const View<Element, 3> out = job_.model.is_kept(i) ? kept(i, rows) : hidden(rows);
+      Context context(queue, scratch_, policies_, job_, task.unit, rows, prefix_rows(task.unit),
+                      layers_of(i));
       model_.block(i, context, conditioning, x, skip, out);
       x = out;
     }
     return x;
   }
 
-  void unembed(Queue& queue, const typename Model::Conditioning& conditioning, const Task& task, Range rows,
+  /// Of the image's tokens alone.
+  void unembed(Queue& queue, const typename Model::Conditioning& conditioning, const Task& task,
                const View<Element, 3>& x) {
     const auto span = queue.span("model", "unembed", task.unit.patches.begin);
-    Context context(queue, scratch_, policies_, task.unit, rows, 0);
-    model_.unembed(context, conditioning, x, prediction(rows));
+    const Range rows = rows_.rows(task.unit.patches), skipped = prefix_rows(task.unit);
+    const Range left{skipped.end, rows.end};
+    Context context(queue, scratch_, policies_, job_, task.unit, left, {left.begin, left.begin});
+    model_.unembed(context, conditioning, x.template slice<0>({skipped.size(), rows.size()}),
+                   prediction(image_rows_.rows(task.unit.patches)));
   }
 
-  /// The number of block i among this rank's.
-  Index layer_of(Index i) const {
+  /// The unit's rows of tokens of the prefix, which are its first.
+  Range prefix_rows(const Unit& unit) const { return rows_.rows(unit.patches, {0, job_.prefix}); }
+
+  Index latent_features() const { return job_.model.channels * job_.model.patch * job_.model.patch; }
+
+  /// The numbers of block i's calls of attention among this rank's.
+  Range layers_of(Index i) const {
     Index before = 0;
     for (const Range& range : blocks_) {
-      if (range.contains(i)) return before + i - range.begin;
-      before += range.size();
+      if (range.contains(i)) {
+        before += job_.model.attentions({range.begin, i});
+        return {before, before + job_.model.block(i).attentions};
+      }
+      before += job_.model.attentions(range);
     }
-    return before;
+    return {before, before};
   }
 
-  /// How many of this rank's blocks have outputs that are read again.
-  Index kept_count() const {
-    Index count = 0;
-    const Range front = blocks_.front();
-    for (Index i = front.begin; i < front.end; ++i) count += job_.model.is_kept(i);
-    return count;
-  }
+  View<Element, 3> hidden(Range rows) const { return token_rows(hidden_, rows_, job_.model.width, rows); }
 
+  /// The output of block i of this rank's, which a later block reads again.
   View<Element, 3> kept(Index i, Range rows) const {
-    const Index first = blocks_.front().begin;
-    const View<Element, 4> all =
-        kept_.view(std::array{kept_count(), rows_.size(), job_.images, job_.model.width});
-    return all[i - first].template slice<0>(rows);
+    const auto slot = std::ranges::find(kept_blocks_, i) - kept_blocks_.begin();
+    const View<Element, 4> all = kept_.view(
+        std::array{static_cast<Index>(kept_blocks_.size()), rows_.size(), job_.images, job_.model.width});
+    return all[slot].template slice<0>(rows);
   }
 
-  /// Rows of a buffer of (rows, images, features).
+  /// `range` of a buffer of (rows, images, features).
   template <class T>
-  View<T, 3> token_rows(const typename Backend::template Buffer<T>& buffer, Range rows) const {
-    const Index features = buffer.size() / std::max<Index>(rows_.size() * job_.images, 1);
-    return buffer.view(std::array{rows_.size(), job_.images, features}).template slice<0>(rows);
+  View<T, 3> token_rows(const typename Backend::template Buffer<T>& buffer, const Rows& rows, Index features,
+                        Range range) const {
+    return buffer.view(std::array{rows.size(), job_.images, features}).template slice<0>(range);
   }
 
   const Model& model_;
   Policies& policies_;
   Job job_;
-  Rows rows_;
-  std::vector<Range> blocks_;  // of this rank
+  Rows rows_, image_rows_;
+  Index features_ = 0;              // of a token's prediction
+  std::vector<Range> blocks_;       // of this rank
+  std::vector<Index> kept_blocks_;  // those of them whose output is read again
   std::vector<Task> tasks_;
   std::vector<TaskGroup> groups_;
   typename Backend::template Buffer<Element> hidden_;    // (rows, images, width)

@@ -11,6 +11,7 @@
 #include "weft/core/error.hpp"
 #include "weft/core/image.hpp"
 #include "weft/core/tensor.hpp"
+#include "weft/model/dit.hpp"
 #include "weft/sampler/samplers.hpp"
 
 namespace weft {
@@ -39,6 +40,7 @@ struct Request {
 struct RequestShape {
   bool denoises = true;  // or evaluates the model once
   Index height = 0, width = 0;
+  Index prefix = 0;  // tokens before the image's
   Index prompts = 0;
   Index branches = 1;
   Index steps = 1;
@@ -89,9 +91,10 @@ void check_guidance(const Request<Prompt>& request) {
 }
 
 template <class Prompt>
-RequestShape shape_of(const Request<Prompt>& request) {
+RequestShape shape_of(const Request<Prompt>& request, Index prefix) {
   return {.height = request.height,
           .width = request.width,
+          .prefix = prefix,
           .prompts = static_cast<Index>(request.prompts.size()),
           .branches = request.branches(),
           .steps = static_cast<Index>(request.sampler.size()),
@@ -103,11 +106,26 @@ RequestShape shape_of(const Request<Prompt>& request) {
 }
 
 template <class Prompt>
-RequestShape shape_of(const Evaluation<Prompt>& evaluation) {
+RequestShape shape_of(const Evaluation<Prompt>& evaluation, Index prefix) {
   return {.denoises = false,
           .height = evaluation.latents.shape[2],
           .width = evaluation.latents.shape[3],
+          .prefix = prefix,
           .prompts = static_cast<Index>(evaluation.prompts.size())};
+}
+
+/// Returns how many tokens stand before the images'. Throws InvalidArgument where prompts have different
+/// numbers.
+template <class Model, class Prompt>
+Index common_prefix(const Model& model, const std::vector<Prompt>& prompts,
+                    const std::vector<Prompt>& negatives = {}) {
+  const Index prefix = prefix_of(model, prompts.front());
+  for (const std::vector<Prompt>* some : {&prompts, &negatives})
+    for (const Prompt& prompt : *some)
+      if (prefix_of(model, prompt) != prefix)
+        reject("a prompt has ", prefix_of(model, prompt), " tokens and the first one ", prefix,
+               "; pad all prompts of a request to one length");
+  return prefix;
 }
 
 inline void need_shape(const char* name, const Tensor& tensor, const Shape& shape) {

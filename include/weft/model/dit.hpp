@@ -17,9 +17,19 @@ namespace weft {
 /// What of a job one rank evaluates.
 struct Share {
   ImageShape image;           // in channels of the state
-  Rows rows;                  // which tokens, numbered
+  Rows rows;                  // which tokens of the sequence, numbered
+  Index prefix = 0;           // tokens of the sequence that stand before the image's
   std::vector<Range> blocks;  // which blocks
   Index images = 0;           // how many images side by side
+
+  /// Returns the rows that hold tokens of the prefix: the first.
+  Range prefix_rows() const { return rows.rows({0, rows.patches()}, {0, prefix}); }
+};
+
+/// Which tokens attend to each other.
+enum class Among {
+  sequence,  // all
+  image,     // those that are not of the prefix
 };
 
 /// What a block may ask of the world: an archetype, against which models are checked.
@@ -30,10 +40,15 @@ struct AnyContext {
   Scratch<B>& scratch();
   /// The tokens at hand, as numbered by Share::rows.
   Range rows() const;
+  /// Those of them that are tokens of the prefix: the first.
+  Range prefix_rows() const;
   /// The denoising step, an index into the times given to `condition`.
   Step step() const;
-  /// Self-attention over the whole image, wherever its tokens are: out (tokens, images, heads, head_dim).
-  void attend(const Heads<typename B::Element>& heads, const View<typename B::Element, 4>& out);
+  /// Self-attention over the whole sequence, or over the image alone, wherever the tokens are: heads and out
+  /// are of the tokens at hand that take part, out (tokens, images, heads, head_dim). A block asks for it as
+  /// often as its BlockShape says.
+  void attend(const Heads<typename B::Element>& heads, const View<typename B::Element, 4>& out,
+              Among among = Among::sequence);
 };
 
 namespace detail {
@@ -95,6 +110,15 @@ concept HasRefill = requires(const M& m, typename M::Backend::Queue& queue,
 };
 
 template <class M>
+concept NamesPrefix = requires {
+  &M::prefix;
+};
+template <class M>
+concept HasPrefix = requires(const M& m, const typename M::Prompt& prompt) {
+  { m.prefix(prompt) } -> std::same_as<Index>;
+};
+
+template <class M>
 concept NamesDigest = requires {
   &M::digest;
 };
@@ -111,6 +135,11 @@ concept HasDigest = requires(const M& m) {
 /// `condition` gave for as many prompts and times what `condition` would give for these, where it is. All
 /// that operators read must stay in its place, and what embed, block and unembed pass to them by value the
 /// same: then what was recorded for one request serves the next of the same shape.
+///
+/// It may offer Index prefix(const Prompt&): how many tokens stand in the sequence before the image's, such
+/// as those of the text in joint attention. They are split over ranks and patches like all others and go
+/// through all blocks; `embed` makes them, and `unembed` does not see them. Prompts of one request must have
+/// as many.
 ///
 /// It may offer std::uint64_t digest() too: a number that tells its settings and weights from others, the
 /// same on ranks that hold different blocks of one model. Engines of several ranks are rejected where it
@@ -154,12 +183,22 @@ constexpr bool explain_dit() {
       "weft: give the model's member refill the form void refill(Queue&, span<const Prompt>, const Tensor& "
       "times, Conditioning&) const, or leave it out");
   static_assert(
+      !NamesPrefix<M> || HasPrefix<M>,
+      "weft: give the model's member prefix the form Index prefix(const Prompt&) const, or leave it out");
+  static_assert(
       !NamesDigest<M> || HasDigest<M>,
       "weft: give the model's member digest the form std::uint64_t digest() const, or leave it out");
   static_assert(Backend<typename M::Backend>,
                 "weft: the model's Backend is none; take weft::Host, or give yours every operator of "
                 "weft/backend/backend.hpp");
   return DiT<M>;
+}
+
+/// Returns how many tokens stand before an image's.
+template <class M>
+Index prefix_of(const M& model, const typename M::Prompt& prompt) {
+  if constexpr (HasPrefix<M>) return model.prefix(prompt);
+  return 0;
 }
 
 }  // namespace detail

@@ -28,6 +28,7 @@ struct MeshFault {
     data,
     cfg,
     pipe,
+    skips,
     ulysses,
     patches_few,
     patches_many,
@@ -66,6 +67,11 @@ template <class Parallel>
   if (mesh.cfg > demand.branches) return MeshFault{MeshFault::cfg, Axis::cfg, mesh.cfg, demand.branches};
   const Index stages = std::max<Index>(model.has_long_skips() ? model.blocks / 2 : model.blocks, 1);
   if (mesh.pipe > stages) return MeshFault{MeshFault::pipe, Axis::pipe, mesh.pipe, stages};
+  if (!model.keeps_skips(mesh.pipe)) {
+    Index fewer = mesh.pipe - 1;
+    while (!model.keeps_skips(fewer)) --fewer;
+    return MeshFault{MeshFault::skips, Axis::pipe, mesh.pipe, fewer};
+  }
   if (mesh.ulysses > model.heads)
     return MeshFault{MeshFault::ulysses, Axis::ulysses, mesh.ulysses, model.heads};
   if (mesh.patches < 0) return MeshFault{MeshFault::patches_few, Axis::pipe, mesh.patches, mesh.pipe};
@@ -104,6 +110,10 @@ inline std::string to_string(const MeshFault& fault) {
     case MeshFault::pipe:
       return sentence(mesh, ", and the blocks of this model make at most ", fault.limit, " stages; use pipe ",
                       fault.limit, " or fewer");
+    case MeshFault::skips:
+      return sentence(mesh,
+                      ", and of so many stages one would read what a block of another has put out; use pipe ",
+                      fault.limit);
     case MeshFault::ulysses:
       return sentence(mesh, ", and the model has ", fault.limit, " heads; use ulysses ", fault.limit,
                       " or fewer, and ring for the rest");

@@ -8,19 +8,31 @@ namespace weft {
 
 struct Job {
   DitShape model;
-  Layout layout;
+  Layout layout;     // of the sequence
+  Index prefix = 0;  // tokens of the sequence before the image's
   Index images = 0;  // that this rank evaluates: branches × prompts
-  Index layers = 0;  // blocks that this rank runs
+  Index layers = 0;  // calls of attention in the blocks that this rank runs
   Index steps = 0;
   Index warmup = 0;
+
+  Range all_tokens() const { return {0, layout.tokens}; }
+  Range image_tokens() const { return {prefix, layout.tokens}; }
 
   friend bool operator==(const Job&, const Job&) = default;
 };
 
-/// A part of the work of one step: some patches of the image, all of them during warm-up.
+/// A part of the work of one step: some patches of the sequence, all of them during warm-up.
 struct Unit {
   Index step = 0;
   Range patches;
+};
+
+/// One call of attention: whose keys are kept as those of `layer`, numbered from 0 on every rank; for a unit;
+/// among some of the sequence's tokens, which are all, or the image's.
+struct Scope {
+  Index layer = 0;
+  Unit unit;
+  Range tokens;
 };
 
 }  // namespace weft

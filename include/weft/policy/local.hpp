@@ -30,7 +30,7 @@ struct Local {
     void prepare(Queue& queue, const Job& job) {
       job_ = job;
       const Rows kept =
-          mesh_.copies_ring_cache() ? job.layout.of_image() : job.layout.of_ring(coordinate(Axis::ring));
+          mesh_.copies_ring_cache() ? job.layout.of_all() : job.layout.of_ring(coordinate(Axis::ring));
       // Where all that is kept are the keys of one unit on this rank, they stay where the model made them.
       if (mesh_.ulysses == 1 && !mesh_.copies_ring_cache() && job.layout.patches == 1) {
         store_ = KeyValues<Backend>(kept);
@@ -75,30 +75,32 @@ struct Local {
     void sum(Queue&, const View<double, 1>&) {}
 
     /// Norms and rotates a unit's heads and puts keys and values where attention reads them; returns the
-    /// queries for `attend`. Layers are numbered from 0 on every rank.
-    View<const Element, 4> place(Queue& queue, Index layer, const Unit& unit, const Heads<Element>& heads) {
+    /// queries for `attend`. The heads are those of the tokens in the scope.
+    View<const Element, 4> place(Queue& queue, const Scope& scope, const Heads<Element>& heads) {
       std::vector<HeadMove<Element>> moves;
       if (!store_.has_room()) {
-        moves = {heads.move_q(heads.q), heads.move_k(heads.k)};
+        heads.move_q(heads.q, moves);
+        heads.move_k(heads.k, moves);
         store_.hold(heads.k, heads.v);
       }
       Index row = 0;
-      for (Index m = unit.patches.begin; m < unit.patches.end && store_.has_room(); ++m) {
-        const Range tokens = slice(m, coordinate(Axis::ulysses));
+      for (Index m = scope.unit.patches.begin; m < scope.unit.patches.end && store_.has_room(); ++m) {
+        const Range tokens = slice(scope, m, coordinate(Axis::ulysses));
         const Heads<Element> part = heads.rows({row, row + tokens.size()});
-        moves.insert(moves.end(), {part.move_q(part.q), part.move_k(keys_at(layer, m, tokens)),
-                                   part.move_v(values_at(layer, m, tokens))});
+        part.move_q(part.q, moves);
+        part.move_k(keys_at(scope.layer, m, tokens), moves);
+        part.move_v(values_at(scope.layer, m, tokens), moves);
         row += tokens.size();
       }
       move_heads(queue, moves);
       return heads.q;
     }
 
-    /// Attention of placed queries over all keys: q and out (tokens, images, heads, head_dim).
-    void attend(Queue& queue, Index layer, const Unit&, const View<const Element, 4>& q,
+    /// Attention of placed queries over all keys of the scope: q and out (tokens, images, heads, head_dim).
+    void attend(Queue& queue, const Scope& scope, const View<const Element, 4>& q,
                 const View<Element, 4>& out) {
-      const auto span = queue.span("attention", "attention", layer);
-      attention(queue, q, store_.keys(layer), store_.values(layer), out);
+      const auto span = queue.span("attention", "attention", scope.layer);
+      attention(queue, q, keys(scope), values(scope), out);
     }
 
    protected:
@@ -108,7 +110,7 @@ struct Local {
     int coordinate(Axis axis) const { return mesh_.coordinate(axis, rank_); }
     KeyValues<Backend>& store() { return store_; }
 
-    /// How many of an image's tokens this rank holds.
+    /// How many of the sequence's tokens this rank holds.
     Index tokens() const {
       return job_.layout.of_rank(coordinate(Axis::ring), coordinate(Axis::ulysses)).size();
     }
@@ -117,8 +119,14 @@ struct Local {
     Range heads(int u) const { return split(job_.model.heads, mesh_.ulysses, u); }
     Range heads() const { return heads(coordinate(Axis::ulysses)); }
 
-    /// The tokens of patch m that the ulysses rank u of this ring rank holds.
-    Range slice(Index m, int u) const { return job_.layout.slice(m, coordinate(Axis::ring), u); }
+    /// The tokens of patch m in the scope that the ulysses rank u of this ring rank holds.
+    Range slice(const Scope& scope, Index m, int u) const {
+      return common(job_.layout.slice(m, coordinate(Axis::ring), u), scope.tokens);
+    }
+
+    /// All keys and values of the scope that this rank keeps: (tokens, images, heads, head_dim).
+    View<Element, 4> keys(const Scope& scope) const { return in_scope(store_.keys(scope.layer), scope); }
+    View<Element, 4> values(const Scope& scope) const { return in_scope(store_.values(scope.layer), scope); }
 
     /// Where keys and values of these tokens of patch m are kept: (tokens, images, heads, head_dim).
     View<Element, 4> keys_at(Index layer, Index m, Range tokens) {
@@ -129,6 +137,12 @@ struct Local {
     }
 
    private:
+    /// Keys that stay where the model made them are those of the scope alone.
+    View<Element, 4> in_scope(const View<Element, 4>& kept, const Scope& scope) const {
+      if (!store_.has_room()) return kept;
+      return kept.template slice<0>(store_.rows().rows({0, store_.rows().patches()}, scope.tokens));
+    }
+
     Mesh mesh_;
     int rank_;
     Job job_;

@@ -45,14 +45,14 @@ struct Hop {
 inline std::vector<Hop> pipeline_hops(const DitShape& model, int stages) {
   std::vector<Hop> hops;
   if (model.placement == Placement::contiguous) {
-    for (int s = 0; s < stages; ++s) hops.push_back({s, split(model.blocks, stages, s)});
+    for (int s = 0; s < stages; ++s) hops.push_back({s, model.split_blocks({0, model.blocks}, stages, s)});
     return hops;
   }
   const Index half = model.blocks / 2;
-  for (int s = 0; s < stages; ++s) hops.push_back({s, split(half, stages, s)});
+  for (int s = 0; s < stages; ++s) hops.push_back({s, model.split_blocks({0, half}, stages, s)});
   hops.back().blocks.end = model.blocks - half;
   for (int s = stages - 1; s >= 0; --s) {
-    const Range front = split(half, stages, s);
+    const Range front = model.split_blocks({0, half}, stages, s);
     hops.push_back({s, {model.blocks - front.end, model.blocks - front.begin}});
   }
   return hops;

@@ -54,13 +54,13 @@ struct Ring : detail::Ordered<Axis::ring, Inner> {
       Base::sum(queue, values);
     }
 
-    void attend(Queue& queue, Index layer, const Unit& unit, const View<const Element, 4>& q,
+    void attend(Queue& queue, const Scope& scope, const View<const Element, 4>& q,
                 const View<Element, 4>& out) {
-      if (group_.size() == 1) return Base::attend(queue, layer, unit, q, out);
+      if (group_.size() == 1) return Base::attend(queue, scope, q, out);
       if (this->mesh().copies_ring_cache()) {
-        attend_copied(queue, layer, unit, q, out);
+        attend_copied(queue, scope, q, out);
       } else {
-        attend_rotating(queue, layer, q, out);
+        attend_rotating(queue, scope, q, out);
       }
     }
 
@@ -74,10 +74,10 @@ struct Ring : detail::Ordered<Axis::ring, Inner> {
     };
 
     /// Attends to one slice of the keys after another, all into `out`.
-    auto attend_slices(Queue& queue, Index layer, const View<const Element, 4>& q,
+    auto attend_slices(Queue& queue, const Scope& scope, const View<const Element, 4>& q,
                        const View<Element, 4>& out) {
       const View<float, 3> lse = lse_.view(std::array{q.extent[0], q.extent[1], q.extent[2]});
-      return [&queue, layer, q, out, lse, output = Output::replace](const Slice& keys) mutable {
+      return [&queue, layer = scope.layer, q, out, lse, output = Output::replace](const Slice& keys) mutable {
         const auto span = queue.span("attention", "attention", layer);
         attention(queue, q, keys.k, keys.v, out, lse, std::exchange(output, Output::merge));
       };
@@ -86,17 +86,17 @@ struct Ring : detail::Ordered<Axis::ring, Inner> {
     int previous() const { return (group_.rank() + group_.size() - 1) % group_.size(); }
 
     /// Slices go from rank to rank.
-    void attend_rotating(Queue& queue, Index layer, const View<const Element, 4>& q,
+    void attend_rotating(Queue& queue, const Scope& scope, const View<const Element, 4>& q,
                          const View<Element, 4>& out) {
       const int size = group_.size(), rank = group_.rank(), next = (rank + 1) % size;
-      auto attend = attend_slices(queue, layer, q, out);
-      Slice slice{this->store().keys(layer), this->store().values(layer)};
+      auto attend = attend_slices(queue, scope, q, out);
+      Slice slice{this->keys(scope), this->values(scope)};
       for (int hop = 0; hop < size; ++hop) {
         const int coming = (rank + 2 * size - hop - 1) % size;  // whose slice comes next
         Slice incoming;
         Event event;
         if (hop + 1 < size) {
-          incoming = travelling(hop % 2, coming);
+          incoming = travelling(scope, hop % 2, coming);
           const std::array<Addressed, 2> sends{{{next, slice.k}, {next, slice.v}}};
           const std::array<Addressed, 2> receives{{{previous(), incoming.k}, {previous(), incoming.v}}};
           event = group_.all_to_all(queue, sends, receives);
@@ -108,14 +108,14 @@ struct Ring : detail::Ordered<Axis::ring, Inner> {
     }
 
     /// The unit's fresh keys go to all, while the stale ones of other patches are read.
-    void attend_copied(Queue& queue, Index layer, const Unit& unit, const View<const Element, 4>& q,
+    void attend_copied(Queue& queue, const Scope& scope, const View<const Element, 4>& q,
                        const View<Element, 4>& out) {
-      const Slice all{this->store().keys(layer), this->store().values(layer)};
+      const Slice all{this->keys(scope), this->values(scope)};
       std::vector<Addressed> sends, receives;
-      for (Index m = unit.patches.begin; m < unit.patches.end; ++m) {
-        const auto fresh = [this, layer, m](int member) {
-          const Range tokens = this->job().layout.ring_slice(m, member);
-          return Slice{this->keys_at(layer, m, tokens), this->values_at(layer, m, tokens)};
+      for (Index m = scope.unit.patches.begin; m < scope.unit.patches.end; ++m) {
+        const auto fresh = [this, &scope, m](int member) {
+          const Range tokens = common(this->job().layout.ring_slice(m, member), scope.tokens);
+          return Slice{this->keys_at(scope.layer, m, tokens), this->values_at(scope.layer, m, tokens)};
         };
         const Slice own = fresh(group_.rank());
         for (int peer = 0; peer < group_.size(); ++peer) {
@@ -126,17 +126,19 @@ struct Ring : detail::Ordered<Axis::ring, Inner> {
         }
       }
       Event event = group_.all_to_all(queue, sends, receives);
-      const Range fresh = this->store().rows().rows(unit.patches);
-      auto attend = attend_slices(queue, layer, q, out);
+      const Rows& rows = this->store().rows();
+      const Range fresh =
+          rows.rows(scope.unit.patches, scope.tokens) + -rows.rows({0, rows.patches()}, scope.tokens).begin;
+      auto attend = attend_slices(queue, scope, q, out);
       if (fresh.begin > 0) attend(all.rows({0, fresh.begin}));
       if (fresh.end < all.k.extent[0]) attend(all.rows({fresh.end, all.k.extent[0]}));
       group_.wait(queue, event);
       attend(all.rows(fresh));
     }
 
-    Slice travelling(int i, int owner) {
-      const std::array extents{this->job().layout.of_ring(owner).size(), this->job().images,
-                               this->heads().size(), this->job().model.head_dim};
+    Slice travelling(const Scope& scope, int i, int owner) {
+      const std::array extents{this->job().layout.of_ring(owner).within(scope.tokens).size(),
+                               this->job().images, this->heads().size(), this->job().model.head_dim};
       const View<Element, 4> k = travelling_[static_cast<std::size_t>(i)].view(extents);
       return {k, {k.data + k.size(), extents}};
     }

@@ -46,17 +46,18 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
       Base::sum(queue, values);
     }
 
-    View<const Element, 4> place(Queue& queue, Index layer, const Unit& unit, const Heads<Element>& heads) {
-      if (group_.size() == 1) return Base::place(queue, layer, unit, heads);
-      pushes() ? push_heads(queue, layer, unit, heads) : exchange_heads(queue, layer, unit, heads);
-      return q_.view(extents_).template slice<0>(rows_.rows(unit.patches));
+    View<const Element, 4> place(Queue& queue, const Scope& scope, const Heads<Element>& heads) {
+      if (group_.size() == 1) return Base::place(queue, scope, heads);
+      pushes() ? push_heads(queue, scope, heads) : exchange_heads(queue, scope, heads);
+      return q_.view(extents_).template slice<0>(rows_.rows(scope.unit.patches, scope.tokens));
     }
 
-    void attend(Queue& queue, Index layer, const Unit& unit, const View<const Element, 4>& q,
+    void attend(Queue& queue, const Scope& scope, const View<const Element, 4>& q,
                 const View<Element, 4>& out) {
-      if (group_.size() == 1) return Base::attend(queue, layer, unit, q, out);
-      Base::attend(queue, layer, unit, q, out_.view(extents_).template slice<0>(rows_.rows(unit.patches)));
-      pushes() ? push_back(queue, unit, out) : exchange_back(queue, unit, out);
+      if (group_.size() == 1) return Base::attend(queue, scope, q, out);
+      Base::attend(queue, scope, q,
+                   out_.view(extents_).template slice<0>(rows_.rows(scope.unit.patches, scope.tokens)));
+      pushes() ? push_back(queue, scope, out) : exchange_back(queue, scope, out);
     }
 
    private:
@@ -79,14 +80,14 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
     }
 
     /// The kernel that norms and rotates writes every head where its owner attends to it.
-    void push_heads(Queue& queue, Index layer, const Unit& unit, const Heads<Element>& heads) {
-      const auto memory = reach(
-          queue, {q_.view(extents_).data, this->store().keys(layer).data, this->store().values(layer).data});
+    void push_heads(Queue& queue, const Scope& scope, const Heads<Element>& heads) {
+      const auto memory = reach(queue, {q_.view(extents_).data, this->store().keys(scope.layer).data,
+                                        this->store().values(scope.layer).data});
       std::vector<HeadMove<Element>> moves;
       Traffic sent;
       Index row = 0;
-      for (Index m = unit.patches.begin; m < unit.patches.end; ++m) {
-        const Range own = this->slice(m, group_.rank());
+      for (Index m = scope.unit.patches.begin; m < scope.unit.patches.end; ++m) {
+        const Range own = this->slice(scope, m, group_.rank());
         for (int peer = 0; peer < group_.size(); ++peer) {
           const Range theirs = this->heads(peer);
           const auto part = heads.rows({row, row + own.size()}).heads(theirs);
@@ -96,9 +97,9 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
                 .template slice<0>(range);
           };
           const Rows& kept = this->store().rows();
-          moves.insert(moves.end(), {part.move_q(at(0, rows_, rows_.rows_of_tokens(m, own))),
-                                     part.move_k(at(1, kept, kept.rows_of_tokens(m, own))),
-                                     part.move_v(at(2, kept, kept.rows_of_tokens(m, own)))});
+          part.move_q(at(0, rows_, rows_.rows_of_tokens(m, own)), moves);
+          part.move_k(at(1, kept, kept.rows_of_tokens(m, own)), moves);
+          part.move_v(at(2, kept, kept.rows_of_tokens(m, own)), moves);
           if (peer != group_.rank())
             sent.calls += 3, sent.bytes += 3 * part.q.size() * static_cast<Index>(sizeof(Element));
         }
@@ -109,14 +110,14 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
     }
 
     /// Of every head's result the rows of each rank's tokens go back there.
-    void push_back(Queue& queue, const Unit& unit, const View<Element, 4>& out) {
+    void push_back(Queue& queue, const Scope& scope, const View<Element, 4>& out) {
       const auto memory = reach(queue, {out.data});
       std::vector<HeadMove<Element>> moves;
       Traffic sent;
       for (int peer = 0; peer < group_.size(); ++peer) {
         Index row = 0;
-        for (Index m = unit.patches.begin; m < unit.patches.end; ++m) {
-          const Range tokens = this->slice(m, peer);
+        for (Index m = scope.unit.patches.begin; m < scope.unit.patches.end; ++m) {
+          const Range tokens = this->slice(scope, m, peer);
           View<Element, 4> theirs = out;
           theirs.data = static_cast<Element*>(memory[static_cast<std::size_t>(peer)].front());
           theirs.extent[0] = row + tokens.size();
@@ -132,33 +133,35 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
       end_push(queue, sent);
     }
 
-    void exchange_heads(Queue& queue, Index layer, const Unit& unit, const Heads<Element>& heads) {
-      norm_rotate(queue, heads.q, heads.q_norm, heads.rotation, heads.q);
-      norm_rotate(queue, heads.k, heads.k_norm, heads.rotation, heads.k);
+    void exchange_heads(Queue& queue, const Scope& scope, const Heads<Element>& heads) {
+      std::vector<HeadMove<Element>> moves;
+      heads.move_q(heads.q, moves);
+      heads.move_k(heads.k, moves);
+      move_heads(queue, moves);
 
       Exchange exchange(*this, queue);
       Index row = 0;
-      for (Index m = unit.patches.begin; m < unit.patches.end; ++m) {
-        const Range own = this->slice(m, group_.rank());
+      for (Index m = scope.unit.patches.begin; m < scope.unit.patches.end; ++m) {
+        const Range own = this->slice(scope, m, group_.rank());
         const Heads<Element> part = heads.rows({row, row + own.size()});
         for (int peer = 0; peer < group_.size(); ++peer) {
-          const Range tokens = this->slice(m, peer), theirs = this->heads(peer);
+          const Range tokens = this->slice(scope, m, peer), theirs = this->heads(peer);
           exchange.send(peer, part.q.template slice<2>(theirs), gathered(q_, m, tokens));
-          exchange.send(peer, part.k.template slice<2>(theirs), this->keys_at(layer, m, tokens));
-          exchange.send(peer, part.v.template slice<2>(theirs), this->values_at(layer, m, tokens));
+          exchange.send(peer, part.k.template slice<2>(theirs), this->keys_at(scope.layer, m, tokens));
+          exchange.send(peer, part.v.template slice<2>(theirs), this->values_at(scope.layer, m, tokens));
         }
         row += own.size();
       }
       exchange.run();
     }
 
-    void exchange_back(Queue& queue, const Unit& unit, const View<Element, 4>& out) {
+    void exchange_back(Queue& queue, const Scope& scope, const View<Element, 4>& out) {
       Exchange exchange(*this, queue);
       Index row = 0;
-      for (Index m = unit.patches.begin; m < unit.patches.end; ++m) {
-        const Range own{row, row + this->slice(m, group_.rank()).size()};
+      for (Index m = scope.unit.patches.begin; m < scope.unit.patches.end; ++m) {
+        const Range own{row, row + this->slice(scope, m, group_.rank()).size()};
         for (int peer = 0; peer < group_.size(); ++peer)
-          exchange.send(peer, View<const Element, 4>(gathered(out_, m, this->slice(m, peer))),
+          exchange.send(peer, View<const Element, 4>(gathered(out_, m, this->slice(scope, m, peer))),
                         out.template slice<0>(own).template slice<2>(this->heads(peer)));
         row = own.end;
       }

@@ -73,8 +73,9 @@ inline void activate(Activation activation, View<float, 1> x) {
   }
 }
 
+/// `first` is the number of the tile's first row.
 inline void linear_tile(View<const float, 2> x, const LinearWeights<float>& weights, View<float, 2> out,
-                        const Epilogue<float>& epilogue) {
+                        const Epilogue<float>& epilogue, Index first) {
   Matrix memory(out.extent[0], out.extent[1]);
   const View<float, 2> product = view_of(memory);
   multiply_transposed(x, weights.weight, product);
@@ -84,6 +85,11 @@ inline void linear_tile(View<const float, 2> x, const LinearWeights<float>& weig
     if (!weights.bias.empty())
       for (Index f = 0; f < features; ++f) row[f] += weights.bias[f];
     activate(epilogue.activation, row);
+    if (!epilogue.gate.empty()) {
+      const View<const float, 2> factors = epilogue.gate.factors[epilogue.gate.step.index()];
+      const View<const float, 1> own = factors[(first + r) % factors.extent[0]];
+      for (Index f = 0; f < features; ++f) row[f] *= own[f];
+    }
     if (!epilogue.residual.empty())
       for (Index f = 0; f < features; ++f) row[f] += epilogue.residual[r][f];
     std::copy_n(row.data, features, out[r].data);
@@ -101,13 +107,14 @@ inline void linear(Queue& queue, In<float, 2> x, const LinearWeights<float>& wei
     queue.workers().parallel_for(rows, grain, [&x, &weights, &out, &epilogue](Range part) {
       Epilogue<float> own = epilogue;
       if (!own.residual.empty()) own.residual = own.residual.slice<0>(part);
-      detail::linear_tile(x.slice<0>(part), weights, out.slice<0>(part), own);
+      detail::linear_tile(x.slice<0>(part), weights, out.slice<0>(part), own, part.begin);
     });
   } else if (rows > 0) {
     queue.workers().parallel_for(features, grain, [&x, &weights, &out, &epilogue](Range part) {
       Epilogue<float> own = epilogue;
       if (!own.residual.empty()) own.residual = own.residual.slice<1>(part);
-      detail::linear_tile(x, weights.slice(part), out.slice<1>(part), own);
+      if (!own.gate.empty()) own.gate.factors = own.gate.factors.slice<2>(part);
+      detail::linear_tile(x, weights.slice(part), out.slice<1>(part), own, 0);
     });
   }
 }

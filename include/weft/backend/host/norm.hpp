@@ -12,11 +12,13 @@ namespace weft::host {
 
 namespace detail {
 
-/// LayerNorm of a row in place.
+/// Norms a row in place.
 [[gnu::noinline]] inline void normalize(View<float, 1> row, const NormWeights& weights) {
   const Index features = row.size();
-  const float mean = sum(row) / static_cast<float>(features);
-  for (Index f = 0; f < features; ++f) row[f] -= mean;
+  if (weights.kind == NormKind::layer) {
+    const float mean = sum(row) / static_cast<float>(features);
+    for (Index f = 0; f < features; ++f) row[f] -= mean;
+  }
   const float deviation = std::sqrt(sum_of_squares(row) / static_cast<float>(features) + weights.epsilon);
   for (Index f = 0; f < features; ++f) row[f] /= deviation;
   if (!weights.scale.empty())

@@ -1,0 +1,133 @@
+// Models whose text goes through the blocks: every mesh equals one rank.
+#include <doctest/doctest.h>
+
+#include <random>
+
+#include "joint_toy.hpp"
+
+namespace {
+
+using weft::Index, weft::Mesh, weft::Tensor;
+
+Tensor text(Index tokens, std::uint64_t number) {
+  Tensor out({tokens, JointToy::text_width});
+  for (std::size_t i = 0; i < out.data.size(); ++i) out.data[i] = weft::normal(number, 5, i);
+  return out;
+}
+
+weft::Request<Tensor> request(Index tokens, Index height, Index width, int prompts = 1) {
+  weft::Request<Tensor> out;
+  out.height = height, out.width = width, out.sampler = toy_sampler(3);
+  for (int p = 0; p < prompts; ++p) {
+    out.prompts.push_back(text(tokens, static_cast<std::uint64_t>(2 * p)));
+    out.negatives.push_back(text(tokens, static_cast<std::uint64_t>(2 * p + 1)));
+  }
+  return out;
+}
+
+Tensor result(const JointToy& model, const Mesh& mesh, const weft::Request<Tensor>& request) {
+  Tensor result;
+  weft::launch(mesh.ranks(), [&](weft::threads::World& world) {
+    Tensor images = weft::Engine<JointToy, Full>(model, mesh, world).generate(request);
+    if (world.rank() == 0) result = std::move(images);
+  });
+  return result;
+}
+
+/// A mesh of at most 8 ranks that fits the request, all of whose steps warm up.
+Mesh random_mesh(std::mt19937& numbers, Index tokens, int prompts, int stages) {
+  const auto up_to = [&numbers](Index most) {
+    return static_cast<int>(std::uniform_int_distribution<Index>(1, most)(numbers));
+  };
+  while (true) {
+    Mesh mesh{.data = up_to(prompts),
+              .cfg = up_to(2),
+              .pipe = up_to(stages),
+              .ulysses = up_to(3),
+              .ring = up_to(3),
+              .warmup = 3};
+    mesh.patches = mesh.pipe + up_to(4) - 1;
+    mesh.ring_cache = up_to(2) == 1 ? weft::RingCache::rotate : weft::RingCache::copy;
+    if (mesh.ranks() <= 8 && mesh.patches <= tokens && (mesh.patches == 1 || mesh.copies_ring_cache()))
+      return mesh;
+  }
+}
+
+}  // namespace
+
+TEST_CASE("joint attention: random meshes equal one rank, whatever the text's length") {
+  std::mt19937 numbers(1);
+  const JointToy model;
+  for (int trial = 0; trial < 40; ++trial) {
+    const Index tokens = std::uniform_int_distribution<Index>(0, 19)(numbers);
+    const Index height = 2 * std::uniform_int_distribution<Index>(1, 6)(numbers), width = 10;
+    const int prompts = 1 + trial % 2;
+    const auto asked = request(tokens, height, width, prompts);
+    const Mesh mesh = random_mesh(numbers, tokens + height * width / 4, prompts, 5);
+    INFO("mesh ", name_of(mesh), ", ", tokens, " tokens of text, ", height, " × ", width);
+    CHECK(largest_difference(result(model, mesh, asked), result(model, {}, asked)) < 1e-4);
+  }
+}
+
+TEST_CASE("joint attention: what is stale depends on patches, and not on stages") {
+  const JointToy model;
+  const auto asked = request(7, 8, 12);
+  const Tensor one = result(model, {.patches = 5, .warmup = 1}, asked);
+  CHECK(largest_difference(one, result(model, {}, asked)) > 0);
+  for (int stages : {2, 3, 5})
+    CHECK(largest_difference(result(model, {.pipe = stages, .patches = 5, .warmup = 1}, asked), one) == 0);
+}
+
+TEST_CASE("joint attention: text and image decide each other") {
+  const JointToy model;
+  const auto asked = request(7, 8, 12);
+  auto other = asked;
+  other.prompts = {text(7, 99)};
+  CHECK(largest_difference(result(model, {}, asked), result(model, {}, other)) > 1e-3);
+}
+
+TEST_CASE("joint attention: prompts of one request have one length") {
+  auto asked = request(7, 8, 12);
+  asked.negatives = {text(6, 1)};
+  CHECK_THROWS_WITH_AS(
+      result(JointToy{}, {}, asked),
+      "a prompt has 6 tokens and the first one 7; pad all prompts of a request to one length",
+      weft::InvalidArgument);
+}
+
+TEST_CASE("skips from anywhere: meshes whose stages hold both ends equal one rank; others are rejected") {
+  JointToy model;
+  model.numbers.blocks = 7;
+  model.numbers.differing.assign(7, {});
+  model.numbers.differing[1].skip_from = 0;
+  model.numbers.differing[6].skip_from = 4;
+  model.numbers.differing[5].skip_from = 4;
+  const auto asked = request(5, 8, 12);
+  const Tensor one = result(model, {}, asked);
+  CHECK(largest_difference(result(model, {.pipe = 2, .ulysses = 2, .patches = 3, .warmup = 3}, asked), one) <
+        1e-4);
+  CHECK_THROWS_WITH_AS(result(model, {.pipe = 4, .patches = 4, .warmup = 3}, asked),
+                       "the mesh has pipe 4, and of so many stages one would read what a block of another "
+                       "has put out; use pipe 3",
+                       weft::InvalidArgument);
+}
+
+TEST_CASE("U-ViT: an odd number of folded blocks, text among the tokens") {
+  JointToy model;
+  model.numbers.differing.clear();
+  model.numbers.placement = weft::Placement::folded;
+  model.numbers.blocks = 7;
+  const auto asked = request(5, 8, 12);
+  const Tensor one = result(model, {}, asked);
+  for (int stages : {2, 3})
+    CHECK(largest_difference(result(model, {.pipe = stages, .ring = 2, .patches = 4, .warmup = 3}, asked),
+                             one) < 1e-4);
+}
+
+TEST_CASE("a block that asks for attention more often than it says is an error") {
+  JointToy model;
+  model.numbers.differing[0].attentions = 2;
+  model.numbers.differing[1].attentions = 0;
+  CHECK_THROWS_WITH_AS(result(model, {}, request(5, 8, 12)),
+                       "the block asks for attention more often than its BlockShape says", std::logic_error);
+}
