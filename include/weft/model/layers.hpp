@@ -1,6 +1,7 @@
 // Constants and layers that own their memory on a backend.
 #pragma once
 
+#include <type_traits>
 #include <utility>
 
 #include "weft/backend/operators.hpp"
@@ -33,5 +34,15 @@ class Linear : public LinearWeights<typename Backend::Element> {
  private:
   typename Backend::template Buffer<Element> weights_, biases_;
 };
+
+/// What attention or another operator wrote, as linear layers of blocks read it, in place: (rows, features).
+template <class Backend>
+View<const typename Backend::Operand, 2> operands_of(typename Backend::Queue& queue,
+                                                     const View<typename Backend::Element, 3>& x) {
+  using Operand = typename Backend::Operand;
+  const View<Operand, 3> out = as_operands<Operand>(x);
+  if constexpr (!std::is_same_v<Operand, typename Backend::Element>) narrow(queue, rows_of(x), rows_of(out));
+  return rows_of(out);
+}
 
 }  // namespace weft

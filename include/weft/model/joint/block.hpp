@@ -1,0 +1,232 @@
+// Blocks of joint attention: text and image have layers of their own and attend to all of both.
+// Esser et al., "Scaling Rectified Flow Transformers for High-Resolution Image Synthesis", 2024.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <utility>
+
+#include "weft/model/dit.hpp"
+#include "weft/model/layers.hpp"
+#include "weft/model/modulations.hpp"
+#include "weft/model/weight_loader.hpp"
+
+namespace weft::joint {
+
+struct BlockSizes {
+  Index width, head_dim, ffn;
+  bool has_head_norms;  // RMS norms of queries and keys
+};
+
+/// What a block has beside the plain one.
+struct BlockKind {
+  bool is_dual = false;     // a second attention, among the image alone
+  bool drops_text = false;  // the last: nothing reads the text it would put out
+};
+
+/// Vectors of modulation.
+constexpr Index image_vectors(const BlockKind& kind) { return kind.is_dual ? 9 : 6; }
+constexpr Index text_vectors(const BlockKind& kind) { return kind.drops_text ? 2 : 6; }
+
+/// The layers of one kind of tokens.
+template <class Backend>
+struct Stream {
+  LinearWeights<typename Backend::Element> modulation;
+  BlockLinear<Backend> qkv, out, up, down;
+  NormWeights q_norm{}, k_norm{};
+};
+
+/// An attention among the image alone.
+template <class Backend>
+struct ImageAttention {
+  BlockLinear<Backend> qkv, out;
+  NormWeights q_norm{}, k_norm{};
+};
+
+template <class Backend>
+struct Block {
+  BlockKind kind;
+  Stream<Backend> image, text;
+  ImageAttention<Backend> alone;  // of a dual block
+};
+
+/// Places the weights of a block by diffusers' names of JointTransformerBlock and FluxTransformerBlock.
+template <class Backend, class Loader>
+Block<Backend> place_block(Loader& loader, const std::string& name, const BlockSizes& sizes, const BlockKind& kind) {
+  const Index c = sizes.width;
+  const auto head_norm = [&loader, &sizes, &name](const std::string& norm) {
+    return sizes.has_head_norms ? loader.rms_norm(name + norm, sizes.head_dim) : NormWeights{};
+  };
+  Block<Backend> out;
+  out.kind = kind;
+  out.image = {.modulation = loader.linear(name + "norm1.linear", image_vectors(kind) * c, c),
+               .qkv = loader.block_linear({name + "attn.to_q", name + "attn.to_k", name + "attn.to_v"}, c, c),
+               .out = loader.block_linear({name + "attn.to_out.0"}, c, c),
+               .up = loader.block_linear({name + "ff.net.0.proj"}, sizes.ffn, c),
+               .down = loader.block_linear({name + "ff.net.2"}, c, sizes.ffn),
+               .q_norm = head_norm("attn.norm_q"),
+               .k_norm = head_norm("attn.norm_k")};
+  out.text.modulation = loader.linear(name + "norm1_context.linear", text_vectors(kind) * c, c);
+  out.text.qkv = loader.block_linear(
+      {name + "attn.add_q_proj", name + "attn.add_k_proj", name + "attn.add_v_proj"}, c, c);
+  out.text.q_norm = head_norm("attn.norm_added_q");
+  out.text.k_norm = head_norm("attn.norm_added_k");
+  if (!kind.drops_text) {
+    out.text.out = loader.block_linear({name + "attn.to_add_out"}, c, c);
+    out.text.up = loader.block_linear({name + "ff_context.net.0.proj"}, sizes.ffn, c);
+    out.text.down = loader.block_linear({name + "ff_context.net.2"}, c, sizes.ffn);
+  }
+  if (kind.is_dual)
+    out.alone = {
+        .qkv = loader.block_linear({name + "attn2.to_q", name + "attn2.to_k", name + "attn2.to_v"}, c, c),
+        .out = loader.block_linear({name + "attn2.to_out.0"}, c, c),
+        .q_norm = head_norm("attn2.norm_q"),
+        .k_norm = head_norm("attn2.norm_k")};
+  return out;
+}
+
+/// Elements of scratch that a block of so many rows takes.
+constexpr Index block_scratch(Index rows, const BlockSizes& sizes, bool is_dual) {
+  return rows * ((is_dual ? 2 : 1) * sizes.width + std::max(3 * sizes.width, sizes.ffn));
+}
+
+/// Modulates a block's text and image: slots of Modulations.
+struct BlockSlots {
+  Index image, text;
+};
+
+/// A block's work on the tokens at hand.
+template <class Backend, class Context>
+class BlockRun {
+ public:
+  using Element = typename Backend::Element;
+  using Operand = typename Backend::Operand;
+
+  /// x → out, both (tokens, images, width), which may be the same memory; `rotation` is of the tokens at hand.
+  BlockRun(Context& context, const Block<Backend>& weights, const BlockSizes& sizes,
+           const Modulations<Backend>& modulations, const BlockSlots& slots, const Rotation& rotation,
+           const View<const Element, 3>& x, const View<Element, 3>& out)
+      : context_(context),
+        w_(weights),
+        sizes_(sizes),
+        modulations_(modulations),
+        slots_(slots),
+        rotation_(rotation),
+        x_(x),
+        out_(out),
+        text_{0, context.prefix_rows().size()},
+        image_{text_.end, x.extent[0]},
+        narrow_(context.scratch().take(x.extent)),
+        wide_(context.scratch()
+                  .take(std::array{x.extent[0] * x.extent[1] * std::max(3 * sizes.width, sizes.ffn)})
+                  .data) {}
+
+  void operator()() {
+    View<Element, 3> alone;
+    if (w_.kind.is_dual) alone = attend_alone();
+    attend_jointly();
+    if (w_.kind.is_dual && !image_.empty())
+      add(image_, alone, w_.alone.out, modulations_.gate(slots_.image, 8, context_.step()), rows(out_, image_));
+    feed_forward(image_, w_.image, slots_.image);
+    if (!w_.kind.drops_text) feed_forward(text_, w_.text, slots_.text);
+  }
+
+ private:
+  template <class T>
+  static View<T, 3> rows(const View<T, 3>& x, Range range) {
+    return x.template slice<0>(range);
+  }
+  View<Element, 3> wide(Index features) const { return {wide_, {x_.extent[0], x_.extent[1], features}}; }
+  /// Queries (0), keys (1) or values (2): (tokens, images, heads, head_dim).
+  View<Element, 4> heads(Index part, Range range) const {
+    const Index c = sizes_.width;
+    return rows(wide(3 * c), range).template slice<2>({part * c, (part + 1) * c}).unfold(sizes_.head_dim);
+  }
+  static const NormWeights* given(const NormWeights& norm) { return norm.scale.empty() ? nullptr : &norm; }
+
+  /// Norms rows of `from` and passes them through the layer.
+  void project(Range range, const View<const Element, 3>& from, const Modulation& modulation,
+               const BlockLinear<Backend>& layer, const View<Element, 3>& to) {
+    const View<Operand, 3> normed = as_operands<Operand>(rows(narrow_, range));
+    norm(context_.queue(), rows(from, range), {}, modulation, normed);
+    linear(context_.queue(), rows_of(normed), layer, rows_of(rows(to, range)));
+  }
+
+  /// out = residual + gate · layer(attended).
+  void add(Range range, const View<Element, 3>& attended, const BlockLinear<Backend>& layer, const Gate& gate,
+           const View<const Element, 3>& residual) {
+    linear(context_.queue(), operands_of<Backend>(context_.queue(), rows(attended, range)), layer,
+           rows_of(rows(out_, range)), {.residual = rows_of(residual), .gate = gate});
+  }
+
+  /// The image's second attention: of x, which is still whole.
+  View<Element, 3> attend_alone() {
+    const View<Element, 3> attended = context_.scratch().take(x_.extent);  // (tokens, images, width)
+    if (!image_.empty())
+      project(image_, x_, modulations_.modulation(slots_.image, 6, 7, context_.step()), w_.alone.qkv,
+              wide(3 * sizes_.width));
+    context_.attend({.q = heads(0, image_),
+                     .k = heads(1, image_),
+                     .v = heads(2, image_),
+                     .q_norm = given(w_.alone.q_norm),
+                     .k_norm = given(w_.alone.k_norm),
+                     .rotation = rotation_.rows(image_)},
+                    rows(attended, image_).unfold(sizes_.head_dim), Among::image);
+    return attended;
+  }
+
+  void attend_jointly() {
+    const Step step = context_.step();
+    const View<Element, 3> qkv = wide(3 * sizes_.width);
+    if (!image_.empty())
+      project(image_, x_, modulations_.modulation(slots_.image, 0, 1, step), w_.image.qkv, qkv);
+    // A block that drops its text has (scale, shift) alone, in this order.
+    const Modulation of_text = w_.kind.drops_text ? modulations_.modulation(slots_.text, 1, 0, step)
+                                                  : modulations_.modulation(slots_.text, 0, 1, step);
+    if (!text_.empty()) project(text_, x_, of_text, w_.text.qkv, qkv);
+    const Range all{0, x_.extent[0]};
+    context_.attend({.q = heads(0, all),
+                     .k = heads(1, all),
+                     .v = heads(2, all),
+                     .q_norm = given(w_.image.q_norm),
+                     .k_norm = given(w_.image.k_norm),
+                     .rotation = rotation_,
+                     .prefix = text_.size(),
+                     .prefix_q_norm = given(w_.text.q_norm),
+                     .prefix_k_norm = given(w_.text.k_norm)},
+                    narrow_.unfold(sizes_.head_dim));
+    if (!image_.empty())
+      add(image_, narrow_, w_.image.out, modulations_.gate(slots_.image, 2, step), rows(x_, image_));
+    if (!text_.empty() && !w_.kind.drops_text)
+      add(text_, narrow_, w_.text.out, modulations_.gate(slots_.text, 2, step), rows(x_, text_));
+  }
+
+  void feed_forward(Range range, const Stream<Backend>& stream, Index slot) {
+    if (range.empty()) return;
+    Queue& queue = context_.queue();
+    const View<Element, 3> out = rows(out_, range);
+    const View<Operand, 3> normed = as_operands<Operand>(rows(narrow_, range));
+    const View<Operand, 3> hidden = as_operands<Operand>(rows(wide(sizes_.ffn), range));
+    norm(queue, out, {}, modulations_.modulation(slot, 3, 4, context_.step()), normed);
+    linear(queue, rows_of(normed), stream.up, rows_of(hidden), {.activation = Activation::gelu_tanh});
+    linear(queue, rows_of(hidden), stream.down, rows_of(out),
+           {.residual = rows_of(out), .gate = modulations_.gate(slot, 5, context_.step())});
+  }
+
+  using Queue = typename Backend::Queue;
+
+  Context& context_;
+  const Block<Backend>& w_;
+  const BlockSizes& sizes_;
+  const Modulations<Backend>& modulations_;
+  BlockSlots slots_;
+  Rotation rotation_;
+  View<const Element, 3> x_;
+  View<Element, 3> out_;
+  Range text_, image_;  // rows at hand
+  View<Element, 3> narrow_;  // (tokens, images, width)
+  Element* wide_;
+};
+
+}  // namespace weft::joint

@@ -1,0 +1,68 @@
+// What of a model with joint attention is constant over a run.
+#pragma once
+
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "weft/model/dit.hpp"
+#include "weft/model/embeddings.hpp"
+#include "weft/model/joint/block.hpp"
+#include "weft/model/joint/text.hpp"
+#include "weft/model/modulations.hpp"
+#include "weft/model/rotation_table.hpp"
+
+namespace weft::joint {
+
+/// The layers before and after the blocks that models with joint attention share.
+template <class Backend>
+struct Surroundings {
+  using Element = typename Backend::Element;
+
+  LinearWeights<Element> image_in, text_in, norm_out, proj_out;
+  Mlp<Element> time, pooled, guidance{};  // guidance: of models with embedded guidance
+};
+
+template <class Backend>
+struct Conditioning {
+  using Buffer = typename Backend::template Buffer<typename Backend::Element>;
+
+  Buffer text;                         // (prefix rows, images, width)
+  Buffer positions;                    // (image rows, images, width), or none
+  RotationTable<Backend> rotations{};  // or none
+  Modulations<Backend> modulations;    // as Slots numbers them
+  Index prefix_rows = 0, images = 0, width = 0;
+
+  /// Copies the text at hand to the rows of x (tokens, images, width) that are its.
+  void put_text(typename Backend::Queue& queue, Range rows, const View<typename Backend::Element, 3>& x) const {
+    if (rows.empty()) return;
+    copy(queue, View<const typename Backend::Element, 3>(text.view(std::array{prefix_rows, images, width}))
+                    .template slice<0>(rows),
+         x.template slice<0>({0, rows.size()}));
+  }
+};
+
+/// SiLU of a time's, the pooled text's and the guidance's embedding: (steps · images, width).
+template <class Backend>
+typename Backend::template Buffer<typename Backend::Element> embedded_times(
+    typename Backend::Queue& queue, const Surroundings<Backend>& layers, std::span<const JointPrompt> prompts,
+    const Tensor& times) {
+  using Element = typename Backend::Element;
+  using Buffer = typename Backend::template Buffer<Element>;
+  const Index steps = times.shape[0], images = times.shape[1], width = layers.time.outputs();
+  const Buffer constant_part(queue, images * width), all(queue, steps * images * width);
+  const View<Element, 2> of_images = constant_part.view(std::array{images, width});
+  apply<Backend>(queue, layers.pooled, Activation::silu, pooled_texts(prompts), of_images);
+  if (layers.guidance.first.weight.data) {
+    std::vector<float> scales;
+    for (const JointPrompt& prompt : prompts) scales.push_back(1000 * prompt.guidance);
+    apply<Backend>(queue, layers.guidance, Activation::silu, sinusoids(scales), of_images, true);
+  }
+  const View<Element, 2> rows = all.view(std::array{steps * images, width});
+  copy(queue, View<const Element, 3>(of_images.data, {steps, images, width}, {0, width, 1}),
+       all.view(std::array{steps, images, width}));
+  apply<Backend>(queue, layers.time, Activation::silu, sinusoids(times.data), rows, true);
+  return activated<Backend>(queue, rows);
+}
+
+}  // namespace weft::joint

@@ -1,0 +1,44 @@
+// The text of joint attention on its way into the sequence.
+#pragma once
+
+#include <algorithm>
+#include <span>
+
+#include "weft/backend/operators.hpp"
+#include "weft/model/dit.hpp"
+#include "weft/model/joint/prompt.hpp"
+#include "weft/model/layers.hpp"
+
+namespace weft::joint {
+
+/// The embedded text of the prefix rows that one rank holds: (prefix rows, images, outputs of the layer).
+template <class Backend>
+typename Backend::template Buffer<typename Backend::Element> embedded_text(
+    typename Backend::Queue& queue, const Share& share, std::span<const JointPrompt> prompts,
+    const LinearWeights<typename Backend::Element>& layer) {
+  using Element = typename Backend::Element;
+  const Rows text = share.rows.within({0, share.prefix});
+  const Index rows = text.size() * share.images;
+  Tensor states({text.size(), share.images, layer.inputs()});
+  for (Index m = 0; m < text.patches(); ++m)
+    for (Index i = 0; i < text.tokens(m).size(); ++i)
+      for (Index p = 0; p < share.images; ++p)
+        std::copy_n(prompts[static_cast<std::size_t>(p)].states.view<2>()[text.tokens(m).begin + i].data,
+                    layer.inputs(), states.view<3>()[text.rows(m).begin + i][p].data);
+  typename Backend::template Buffer<Element> out(queue, rows * layer.outputs());
+  if (rows == 0) return out;
+  const auto on_device = constant<Backend, Element>(queue, states);
+  linear(queue, on_device.view(std::array{rows, layer.inputs()}), layer, out.view(std::array{rows, layer.outputs()}));
+  return out;
+}
+
+/// (images, features of the pooled text).
+inline Tensor pooled_texts(std::span<const JointPrompt> prompts) {
+  const Index features = prompts.front().pooled.size();
+  Tensor out({static_cast<Index>(prompts.size()), features});
+  for (std::size_t p = 0; p < prompts.size(); ++p)
+    std::copy_n(prompts[p].pooled.data.begin(), features, out.view<2>()[static_cast<Index>(p)].data);
+  return out;
+}
+
+}  // namespace weft::joint
