@@ -99,7 +99,11 @@ class WeightLoader {
   Linear linear(const std::string& name, Index outputs, Index inputs) {
     return stacked(memory_, {name}, outputs, inputs);
   }
-  /// The same for a block's tokens, or several layers of the same inputs as one, each of so many outputs.
+  /// Several layers of the same inputs as one, each of so many outputs.
+  Linear linear(std::initializer_list<std::string> names, Index outputs, Index inputs) {
+    return stacked(memory_, names, outputs, inputs);
+  }
+  /// The same for a block's tokens.
   BlockLinear<Backend> block_linear(std::initializer_list<std::string> names, Index outputs, Index inputs) {
     if constexpr (narrows) {
       const Linear wide = stacked(is_copied_ ? nowhere_ : wide_, names, outputs, inputs);
