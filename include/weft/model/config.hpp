@@ -8,7 +8,8 @@
 
 namespace weft {
 
-/// Returns the size at `key`. Throws InvalidArgument unless it is from 1 to 2^20, so that no product of a few overflows.
+/// Returns the size at `key`. Throws InvalidArgument unless it is from 1 to 2^20, so that no product of a few
+/// overflows.
 inline Index positive(const Config& config, std::string_view key) {
   constexpr int largest = 1 << 20;
   const int value = config.required<int>(key);

@@ -10,8 +10,8 @@
 
 namespace weft {
 
-/// Features of a time as diffusers' Timesteps makes them: (numbers, features), cosines and then sines of each number
-/// at frequencies that fall from 1 towards 1/10000.
+/// Features of a time as diffusers' Timesteps makes them: (numbers, features), cosines and then sines of each
+/// number at frequencies that fall from 1 towards 1/10000.
 inline Tensor sinusoids(std::span<const float> numbers, Index features = 256) {
   const Index half = features / 2;
   Tensor out({static_cast<Index>(numbers.size()), features});
@@ -43,7 +43,8 @@ void apply(typename Backend::Queue& queue, const Mlp<Element>& mlp, Activation a
   const typename Backend::template Buffer<Element> hidden(queue, rows * mlp.first.outputs());
   const View<Element, 2> h = hidden.view(std::array{rows, mlp.first.outputs()});
   linear(queue, x, mlp.first, h, {.activation = activation});
-  linear(queue, h, mlp.second, out, {.residual = adds ? View<const Element, 2>(out) : View<const Element, 2>()});
+  linear(queue, h, mlp.second, out,
+         {.residual = adds ? View<const Element, 2>(out) : View<const Element, 2>()});
 }
 
 /// The same of numbers that come from the host: x (rows, inputs).
@@ -51,8 +52,8 @@ template <class Backend, class Element = typename Backend::Element>
 void apply(typename Backend::Queue& queue, const Mlp<Element>& mlp, Activation activation, const Tensor& x,
            const View<Element, 2>& out, bool adds = false) {
   const auto on_device = constant<Backend, Element>(queue, x);
-  apply<Backend>(queue, mlp, activation, View<const Element, 2>(on_device.view(std::array{x.shape[0], x.shape[1]})), out,
-                 adds);
+  apply<Backend>(queue, mlp, activation,
+                 View<const Element, 2>(on_device.view(std::array{x.shape[0], x.shape[1]})), out, adds);
 }
 
 }  // namespace weft

@@ -1,5 +1,5 @@
-// FLUX.1: Black Forest Labs, 2024; weights and names are those of diffusers' FluxTransformer2DModel. dev embeds the scale
-// of guidance and has no negative branch; schnell has neither.
+// FLUX.1: Black Forest Labs, 2024; weights and names are those of diffusers' FluxTransformer2DModel. dev
+// embeds the scale of guidance and has no negative branch; schnell has neither.
 #pragma once
 
 #include <algorithm>
@@ -43,11 +43,14 @@ struct FluxConfig {
     if (axes.empty()) axes = {16, 56, 56};
     Index turned = 0;
     for (const Index features : axes) turned += features;
-    if (axes.size() != 3 || turned != head_dim || std::ranges::any_of(axes, [](Index n) { return n < 0 || n % 2 != 0; }))
-      reject(file.name(), ": axes_dims_rope must be three even numbers that add up to attention_head_dim, ", head_dim);
+    if (axes.size() != 3 || turned != head_dim ||
+        std::ranges::any_of(axes, [](Index n) { return n < 0 || n % 2 != 0; }))
+      reject(file.name(), ": axes_dims_rope must be three even numbers that add up to attention_head_dim, ",
+             head_dim);
     if (channels * patch * patch != positive(file, "in_channels"))
       reject(file.name(), ": in_channels is ", file.required<int>("in_channels"),
-             " and must be a multiple of 4, of packed patches; ", (channels + 1) * patch * patch, " would do");
+             " and must be a multiple of 4, of packed patches; ", (channels + 1) * patch * patch,
+             " would do");
     expect_setting(file, "out_channels", file.required<int>("in_channels"));
     expect_setting(file, "patch_size", 1);
   }
@@ -92,15 +95,17 @@ class Flux {
   using Conditioning = joint::Conditioning<Backend>;
   using Others = std::vector<const Flux*>;
 
-  /// Reads `folder`/config.json and the weights beside it, of all blocks or of some. Weights that one of `others` has,
-  /// which came from there too, are copied from its memory, on whatever device that is.
-  explicit Flux(const std::filesystem::path& folder, const std::vector<Range>& blocks = {}, const Others& others = {})
+  /// Reads `folder`/config.json and the weights beside it, of all blocks or of some. Weights that one of
+  /// `others` has, which came from there too, are copied from its memory, on whatever device that is.
+  explicit Flux(const std::filesystem::path& folder, const std::vector<Range>& blocks = {},
+                const Others& others = {})
       : Flux(FluxConfig(Config::read(folder / "config.json")), WeightFiles(folder), blocks, others) {}
 
-  /// Weights from any source. Throws InvalidArgument, before any is read, if they are not those of the settings, or the
-  /// backend cannot run the model.
+  /// Weights from any source. Throws InvalidArgument, before any is read, if they are not those of the
+  /// settings, or the backend cannot run the model.
   template <WeightSource Source>
-  Flux(const FluxConfig& config, const Source& source, const std::vector<Range>& blocks = {}, const Others& others = {})
+  Flux(const FluxConfig& config, const Source& source, const std::vector<Range>& blocks = {},
+       const Others& others = {})
       : config_(config), memory_(std::make_unique<WeightMemory<Backend>>()) {
     Queue queue;  // ends when all is there
     Backend::check(config_.shape());
@@ -118,20 +123,22 @@ class Flux {
   Index prefix(const Prompt& prompt) const { return prompt.states.shape[0]; }
   Index scratch(Index rows) const {
     const Index c = config_.width();
-    return std::max(joint::block_scratch(rows, config_.sizes(), false), rows * (c + 3 * c + c + config_.ffn()));
+    return std::max(joint::block_scratch(rows, config_.sizes(), false),
+                    rows * (c + 3 * c + c + config_.ffn()));
   }
 
   /// times (steps, images) from 0 to 1000.
   Conditioning condition(Queue& queue, std::span<const Prompt> prompts, const Tensor& times,
                          const Share& share) const {
     const Index c = config_.width(), rows = times.size();
-    Conditioning out{.text = joint::embedded_text<Backend>(queue, share, prompts, weights_.layers.text_in),
-                     .positions = {},
-                     .rotations = rotations(queue, share),
-                     .modulations = Modulations<Backend>(queue, vectors(share), times.shape[0], share.images, c),
-                     .prefix_rows = share.prefix_rows().size(),
-                     .images = share.images,
-                     .width = c};
+    Conditioning out{
+        .text = joint::embedded_text<Backend>(queue, share, prompts, weights_.layers.text_in),
+        .positions = {},
+        .rotations = rotations(queue, share),
+        .modulations = Modulations<Backend>(queue, vectors(share), times.shape[0], share.images, c),
+        .prefix_rows = share.prefix_rows().size(),
+        .images = share.images,
+        .width = c};
     const auto embedding = joint::embedded_times<Backend>(queue, weights_.layers, prompts, times);
     const View<const Element, 2> x(embedding.view(std::array{rows, c}));
     for (const Range& range : share.blocks)
@@ -148,7 +155,8 @@ class Flux {
     return out;
   }
 
-  /// latents (image tokens, images, features) → tokens (tokens, images, width), of which the first are the text's.
+  /// latents (image tokens, images, features) → tokens (tokens, images, width), of which the first are the
+  /// text's.
   void embed(auto& context, const Conditioning& conditioning, View<const Element, 3> latents,
              View<Element, 3> tokens) const {
     const Range text = context.prefix_rows();
@@ -163,8 +171,8 @@ class Flux {
     const Rotation rotation = conditioning.rotations.rows(context.rows());
     if (i >= config_.double_blocks) return single_block(i, context, conditioning, rotation, x, out);
     const joint::BlockSizes sizes = config_.sizes();
-    joint::BlockRun(context, weights_.double_blocks[static_cast<std::size_t>(i)], sizes, conditioning.modulations,
-                    {2 * i, 2 * i + 1}, rotation, x, out)();
+    joint::BlockRun(context, weights_.double_blocks[static_cast<std::size_t>(i)], sizes,
+                    conditioning.modulations, {2 * i, 2 * i + 1}, rotation, x, out)();
   }
 
   /// tokens (image tokens, images, width) → prediction (image tokens, images, features).
@@ -193,8 +201,8 @@ class Flux {
     const flux::SingleBlock<Backend>& w = single(i);
     Queue& queue = context.queue();
     const Index n = x.extent[0], b = x.extent[1], c = config_.width();
-    const View<Element, 3> narrow_memory = context.scratch().take(x.extent);                 // (n, b, c)
-    const View<Element, 3> qkv = context.scratch().take(std::array{n, b, 3 * c});            // (n, b, 3c)
+    const View<Element, 3> narrow_memory = context.scratch().take(x.extent);       // (n, b, c)
+    const View<Element, 3> qkv = context.scratch().take(std::array{n, b, 3 * c});  // (n, b, 3c)
     const View<Element, 3> wide = context.scratch().take(std::array{n, b, c + config_.ffn()});
     const View<Operand, 3> normed = as_operands<Operand>(narrow_memory);
     const View<Operand, 3> joined = as_operands<Operand>(wide);  // (n, b, attended | hidden)
@@ -221,7 +229,8 @@ class Flux {
            {.residual = rows_of(x), .gate = conditioning.modulations.gate(2 * i, 2, context.step())});
   }
 
-  /// Where attention writes: beside the hidden features, or where operands are narrower, to memory of its own.
+  /// Where attention writes: beside the hidden features, or where operands are narrower, to memory of its
+  /// own.
   static View<Element, 3> attended(const View<Element, 3>& own, const View<Element, 3>& wide, Index c) {
     if constexpr (std::is_same_v<Operand, Element>) return wide.template slice<2>({0, c});
     return own;
@@ -231,21 +240,22 @@ class Flux {
   Weights place(Loader& loader) const {
     const Index c = config_.width();
     const auto mlp = [&loader, c](const std::string& name, Index inputs) {
-      return Mlp<Element>{loader.linear(name + ".linear_1", c, inputs), loader.linear(name + ".linear_2", c, c)};
+      return Mlp<Element>{loader.linear(name + ".linear_1", c, inputs),
+                          loader.linear(name + ".linear_2", c, c)};
     };
     const auto shared = [this, &loader, &mlp, c] {
-      joint::Surroundings<Backend> out{
-          .image_in = loader.linear("x_embedder", c, config_.features()),
-          .text_in = loader.linear("context_embedder", c, config_.text_width),
-          .norm_out = loader.linear("norm_out.linear", 2 * c, c),
-          .proj_out = loader.linear("proj_out", config_.features(), c),
-          .time = mlp("time_text_embed.timestep_embedder", 256),
-          .pooled = mlp("time_text_embed.text_embedder", config_.pooled_width)};
+      joint::Surroundings<Backend> out{.image_in = loader.linear("x_embedder", c, config_.features()),
+                                       .text_in = loader.linear("context_embedder", c, config_.text_width),
+                                       .norm_out = loader.linear("norm_out.linear", 2 * c, c),
+                                       .proj_out = loader.linear("proj_out", config_.features(), c),
+                                       .time = mlp("time_text_embed.timestep_embedder", 256),
+                                       .pooled = mlp("time_text_embed.text_embedder", config_.pooled_width)};
       if (config_.embeds_guidance) out.guidance = mlp("time_text_embed.guidance_embedder", 256);
       return out;
     };
     const auto double_block = [this, &loader](Index i) {
-      return joint::place_block<Backend>(loader, "transformer_blocks." + std::to_string(i) + ".", config_.sizes(), {});
+      return joint::place_block<Backend>(loader, "transformer_blocks." + std::to_string(i) + ".",
+                                         config_.sizes(), {});
     };
     const auto single_block = [this, &loader, c](Index i) {
       const std::string name = "single_transformer_blocks." + std::to_string(i - config_.double_blocks) + ".";

@@ -9,8 +9,8 @@
 
 namespace weft {
 
-/// Shifts, scales and gates of every block at every step: linear layers of SiLU(embedding), as adaLN-Zero has them.
-/// Peebles and Xie, "Scalable Diffusion Models with Transformers", 2022.
+/// Shifts, scales and gates of every block at every step: linear layers of SiLU(embedding), as adaLN-Zero has
+/// them. Peebles and Xie, "Scalable Diffusion Models with Transformers", 2022.
 template <class Backend>
 class Modulations {
  public:

@@ -1,6 +1,6 @@
-// PixArt-α and PixArt-Σ: Chen et al., "PixArt-α: Fast Training of Diffusion Transformer for Photorealistic Text-to-Image
-// Synthesis", 2023, and "PixArt-Σ: Weak-to-Strong Training of Diffusion Transformer for 4K Text-to-Image Generation", 2024;
-// weights and names are those of diffusers' PixArtTransformer2DModel.
+// PixArt-α and PixArt-Σ: Chen et al., "PixArt-α: Fast Training of Diffusion Transformer for Photorealistic
+// Text-to-Image Synthesis", 2023, and "PixArt-Σ: Weak-to-Strong Training of Diffusion Transformer for 4K
+// Text-to-Image Generation", 2024; weights and names are those of diffusers' PixArtTransformer2DModel.
 #pragma once
 
 #include <algorithm>
@@ -49,7 +49,8 @@ struct PixArtConfig {
     expect_setting(file, "cross_attention_dim", static_cast<int>(width()));
     expect_setting(file, "attention_bias", true);
     if (width() % 4 != 0)
-      reject(file.name(), ": num_attention_heads × attention_head_dim is ", width(), " and must be a multiple of 4");
+      reject(file.name(), ": num_attention_heads × attention_head_dim is ", width(),
+             " and must be a multiple of 4");
     if (has_size && width() % 3 != 0)
       reject(file.name(), ": num_attention_heads × attention_head_dim is ", width(),
              " and must be a multiple of 3, for height, width and aspect ratio");
@@ -79,7 +80,8 @@ struct PixArtPrompt {
 
   /// The states that are not padding.
   Tensor words() const {
-    Tensor out({static_cast<Index>(std::ranges::count_if(mask.data, [](float m) { return m != 0; })), states.shape[1]});
+    Tensor out({static_cast<Index>(std::ranges::count_if(mask.data, [](float m) { return m != 0; })),
+                states.shape[1]});
     Index row = 0;
     for (Index i = 0; i < mask.size(); ++i)
       if (mask.data[static_cast<std::size_t>(i)] != 0)
@@ -126,9 +128,9 @@ struct Text {
 template <class Backend>
 struct Conditioning {
   typename Backend::template Buffer<typename Backend::Element> positions;  // (image rows, images, width)
-  Modulations<Backend> modulations;                                       // slot i: block i's; the last: the last norm's
-  std::vector<Text<Backend>> texts;                                       // one an image
-  std::vector<Index> slots;                                               // of every block among the share's
+  Modulations<Backend> modulations;  // slot i: block i's; the last: the last norm's
+  std::vector<Text<Backend>> texts;  // one an image
+  std::vector<Index> slots;          // of every block among the share's
 };
 
 }  // namespace pixart
@@ -144,14 +146,14 @@ class PixArt {
   using Conditioning = pixart::Conditioning<Backend>;
   using Others = std::vector<const PixArt*>;
 
-  /// Reads `folder`/config.json and the weights beside it, of all blocks or of some. Weights that one of `others` has,
-  /// which came from there too, are copied from its memory, on whatever device that is.
+  /// Reads `folder`/config.json and the weights beside it, of all blocks or of some. Weights that one of
+  /// `others` has, which came from there too, are copied from its memory, on whatever device that is.
   explicit PixArt(const std::filesystem::path& folder, const std::vector<Range>& blocks = {},
                   const Others& others = {})
       : PixArt(PixArtConfig(Config::read(folder / "config.json")), WeightFiles(folder), blocks, others) {}
 
-  /// Weights from any source. Throws InvalidArgument, before any is read, if they are not those of the settings, or the
-  /// backend cannot run the model.
+  /// Weights from any source. Throws InvalidArgument, before any is read, if they are not those of the
+  /// settings, or the backend cannot run the model.
   template <WeightSource Source>
   PixArt(const PixArtConfig& config, const Source& source, const std::vector<Range>& blocks = {},
          const Others& others = {})
@@ -172,26 +174,29 @@ class PixArt {
 
   /// Throws InvalidArgument unless the tensors are whole and their shapes those of the model.
   void check(const Prompt& prompt) const {
-    if (prompt.states.shape.size() != 2 || prompt.states.shape[1] != config_.text_width || !prompt.states.is_whole())
+    if (prompt.states.shape.size() != 2 || prompt.states.shape[1] != config_.text_width ||
+        !prompt.states.is_whole())
       reject("a prompt's encoder_hidden_states is ", to_string(prompt.states.shape), " and must be (tokens, ",
              config_.text_width, ")");
     if (prompt.mask.shape != Shape{prompt.states.shape[0]} || !prompt.mask.is_whole())
       reject("a prompt's encoder_attention_mask is ", to_string(prompt.mask.shape), " and must be ",
              to_string(Shape{prompt.states.shape[0]}));
-    if (prompt.words().empty()) reject("a prompt's encoder_attention_mask is 0 everywhere; leave 1 token at least");
+    if (prompt.words().empty())
+      reject("a prompt's encoder_attention_mask is 0 everywhere; leave 1 token at least");
     if (!config_.has_size) return;
     if (prompt.resolution.size() != 2 || prompt.aspect_ratio.size() != 1)
-      reject("a prompt has ", prompt.resolution.size(), " numbers of resolution and ", prompt.aspect_ratio.size(),
-             " of aspect_ratio, and the model needs 2 and 1");
+      reject("a prompt has ", prompt.resolution.size(), " numbers of resolution and ",
+             prompt.aspect_ratio.size(), " of aspect_ratio, and the model needs 2 and 1");
   }
 
   Conditioning condition(Queue& queue, std::span<const Prompt> prompts, const Tensor& times,
                          const Share& share) const {
     const Index count = config_.blocks, c = config_.width();
-    Conditioning out{.positions = constant<Backend, Element>(queue, positions(share)),
-                     .modulations = Modulations<Backend>(queue, vectors(share), times.shape[0], share.images, c),
-                     .texts = {},
-                     .slots = std::vector<Index>(static_cast<std::size_t>(count), 0)};
+    Conditioning out{
+        .positions = constant<Backend, Element>(queue, positions(share)),
+        .modulations = Modulations<Backend>(queue, vectors(share), times.shape[0], share.images, c),
+        .texts = {},
+        .slots = std::vector<Index>(static_cast<std::size_t>(count), 0)};
     Index slot = 0;
     for (const Range& range : share.blocks)
       for (Index i = range.begin; i < range.end; ++i) out.slots[static_cast<std::size_t>(i)] = slot++;
@@ -242,7 +247,8 @@ class PixArt {
       attention(queue, of_image(q).unfold(head_dim), text_heads(conditioning, i, p, 0),
                 text_heads(conditioning, i, p, 1), of_image(attended));
     }
-    linear(queue, operands_of<Backend>(queue, narrow_memory), w.text_out, rows_of(out), {.residual = rows_of(out)});
+    linear(queue, operands_of<Backend>(queue, narrow_memory), w.text_out, rows_of(out),
+           {.residual = rows_of(out)});
 
     norm(queue, out, {}, modulations.modulation(i, 3, 4, step), normed);
     const View<Operand, 3> hidden = as_operands<Operand>(wide(config_.ffn()));
@@ -251,12 +257,13 @@ class PixArt {
            {.residual = rows_of(out), .gate = modulations.gate(i, 5, step)});
   }
 
-  /// tokens (tokens, images, width) → prediction (tokens, images, features): as many of the features as the prediction
-  /// has room for, channel by channel.
+  /// tokens (tokens, images, width) → prediction (tokens, images, features): as many of the features as the
+  /// prediction has room for, channel by channel.
   void unembed(auto& context, const Conditioning& conditioning, View<const Element, 3> tokens,
                View<float, 3> prediction) const {
     const View<Element, 3> normed = context.scratch().take(tokens.extent);
-    norm(context.queue(), tokens, {}, conditioning.modulations.modulation(config_.blocks, 0, 1, context.step()), normed);
+    norm(context.queue(), tokens, {},
+         conditioning.modulations.modulation(config_.blocks, 0, 1, context.step()), normed);
     linear(context.queue(), rows_of(normed), weights_.shared.proj_out.slice({0, prediction.extent[2]}),
            rows_of(prediction));
   }
@@ -265,7 +272,8 @@ class PixArt {
   using Buffer = typename Backend::template Buffer<Element>;
 
   /// Tokens as linear layers of blocks read them; `memory` is for narrower operands.
-  static View<const Operand, 2> as_read(Queue& queue, const View<Element, 3>& x, const View<Element, 3>& memory) {
+  static View<const Operand, 2> as_read(Queue& queue, const View<Element, 3>& x,
+                                        const View<Element, 3>& memory) {
     if constexpr (std::is_same_v<Operand, Element>) {
       return rows_of(x);
     } else {
@@ -338,10 +346,12 @@ class PixArt {
     const View<Element, 2> all = out.view(std::array{rows, c});
     if (config_.has_size) {
       const Buffer sizes = embedded_sizes(queue, prompts);
-      copy(queue, View<const Element, 3>(sizes.view(std::array{sizes.size()}).data, {steps, images, c}, {0, c, 1}),
+      copy(queue,
+           View<const Element, 3>(sizes.view(std::array{sizes.size()}).data, {steps, images, c}, {0, c, 1}),
            out.view(std::array{steps, images, c}));
     }
-    apply<Backend>(queue, weights_.shared.time, Activation::silu, sinusoids(times.data), all, config_.has_size);
+    apply<Backend>(queue, weights_.shared.time, Activation::silu, sinusoids(times.data), all,
+                   config_.has_size);
     return out;
   }
 
@@ -357,8 +367,8 @@ class PixArt {
       numbers[2].push_back(prompt.aspect_ratio.data[0]);
     }
     for (Index part = 0; part < 3; ++part)
-      apply<Backend>(queue, part < 2 ? weights_.shared.resolution : weights_.shared.aspect_ratio, Activation::silu,
-                     sinusoids(numbers[static_cast<std::size_t>(part)]),
+      apply<Backend>(queue, part < 2 ? weights_.shared.resolution : weights_.shared.aspect_ratio,
+                     Activation::silu, sinusoids(numbers[static_cast<std::size_t>(part)]),
                      all.template slice<1>({part * third, (part + 1) * third}));
     return out;
   }
@@ -415,7 +425,7 @@ class PixArt {
     const Index c = config_.width(), quarter = c / 4, columns = share.image.columns();
     const auto place = [this](Index at, Index count) {
       return static_cast<double>(at) / (static_cast<double>(count) / static_cast<double>(config_.base)) /
-          config_.position_scale;
+             config_.position_scale;
     };
     Tensor out({share.rows.size(), share.images, c});
     Index row = 0;

@@ -1,5 +1,5 @@
-// Stable Diffusion 3 and 3.5: Esser et al., "Scaling Rectified Flow Transformers for High-Resolution Image Synthesis",
-// 2024; weights and names are those of diffusers' SD3Transformer2DModel.
+// Stable Diffusion 3 and 3.5: Esser et al., "Scaling Rectified Flow Transformers for High-Resolution Image
+// Synthesis", 2024; weights and names are those of diffusers' SD3Transformer2DModel.
 #pragma once
 
 #include <algorithm>
@@ -23,9 +23,9 @@ namespace weft {
 struct SD3Config {
   Index blocks, heads, head_dim, patch, channels, out_channels;
   Index text_width, pooled_width;
-  Index positions;                // side of the stored table of positions
-  std::vector<Index> dual;        // blocks with a second attention among the image
-  bool has_head_norms;            // RMS norms of queries and keys
+  Index positions;          // side of the stored table of positions
+  std::vector<Index> dual;  // blocks with a second attention among the image
+  bool has_head_norms;      // RMS norms of queries and keys
 
   explicit SD3Config(const Config& file)
       : blocks(positive(file, "num_layers")),
@@ -78,15 +78,17 @@ class SD3 {
   using Conditioning = joint::Conditioning<Backend>;
   using Others = std::vector<const SD3*>;
 
-  /// Reads `folder`/config.json and the weights beside it, of all blocks or of some. Weights that one of `others` has,
-  /// which came from there too, are copied from its memory, on whatever device that is.
-  explicit SD3(const std::filesystem::path& folder, const std::vector<Range>& blocks = {}, const Others& others = {})
+  /// Reads `folder`/config.json and the weights beside it, of all blocks or of some. Weights that one of
+  /// `others` has, which came from there too, are copied from its memory, on whatever device that is.
+  explicit SD3(const std::filesystem::path& folder, const std::vector<Range>& blocks = {},
+               const Others& others = {})
       : SD3(SD3Config(Config::read(folder / "config.json")), WeightFiles(folder), blocks, others) {}
 
-  /// Weights from any source. Throws InvalidArgument, before any is read, if they are not those of the settings, or the
-  /// backend cannot run the model.
+  /// Weights from any source. Throws InvalidArgument, before any is read, if they are not those of the
+  /// settings, or the backend cannot run the model.
   template <WeightSource Source>
-  SD3(const SD3Config& config, const Source& source, const std::vector<Range>& blocks = {}, const Others& others = {})
+  SD3(const SD3Config& config, const Source& source, const std::vector<Range>& blocks = {},
+      const Others& others = {})
       : config_(config), memory_(std::make_unique<WeightMemory<Backend>>()) {
     Queue queue;  // ends when all is there
     Backend::check(config_.shape());
@@ -102,17 +104,20 @@ class SD3 {
   std::uint64_t digest() const { return digest_; }
   void check(const Prompt& prompt) const { prompt.check(config_.text_width, config_.pooled_width); }
   Index prefix(const Prompt& prompt) const { return prompt.states.shape[0]; }
-  Index scratch(Index rows) const { return joint::block_scratch(rows, config_.sizes(), !config_.dual.empty()); }
+  Index scratch(Index rows) const {
+    return joint::block_scratch(rows, config_.sizes(), !config_.dual.empty());
+  }
 
   Conditioning condition(Queue& queue, std::span<const Prompt> prompts, const Tensor& times,
                          const Share& share) const {
     const Index c = config_.width(), rows = times.size();
-    Conditioning out{.text = joint::embedded_text<Backend>(queue, share, prompts, weights_.shared.layers.text_in),
-                     .positions = constant<Backend, Element>(queue, positions(share)),
-                     .modulations = Modulations<Backend>(queue, vectors(share), times.shape[0], share.images, c),
-                     .prefix_rows = share.prefix_rows().size(),
-                     .images = share.images,
-                     .width = c};
+    Conditioning out{
+        .text = joint::embedded_text<Backend>(queue, share, prompts, weights_.shared.layers.text_in),
+        .positions = constant<Backend, Element>(queue, positions(share)),
+        .modulations = Modulations<Backend>(queue, vectors(share), times.shape[0], share.images, c),
+        .prefix_rows = share.prefix_rows().size(),
+        .images = share.images,
+        .width = c};
     const auto embedding = joint::embedded_times<Backend>(queue, weights_.shared.layers, prompts, times);
     const View<const Element, 2> x(embedding.view(std::array{rows, c}));
     for (const Range& range : share.blocks)
@@ -125,17 +130,20 @@ class SD3 {
     return out;
   }
 
-  /// latents (image tokens, images, features) → tokens (tokens, images, width), of which the first are the text's.
+  /// latents (image tokens, images, features) → tokens (tokens, images, width), of which the first are the
+  /// text's.
   void embed(auto& context, const Conditioning& conditioning, View<const Element, 3> latents,
              View<Element, 3> tokens) const {
     const Range text = context.prefix_rows(), image{text.end, context.rows().end};
     conditioning.put_text(context.queue(), text, tokens);
     if (latents.empty()) return;
     const View<Element, 3> positions = conditioning.positions.view(
-        std::array{conditioning.positions.size() / (tokens.extent[1] * tokens.extent[2]), tokens.extent[1], tokens.extent[2]});
+        std::array{conditioning.positions.size() / (tokens.extent[1] * tokens.extent[2]), tokens.extent[1],
+                   tokens.extent[2]});
     linear(context.queue(), rows_of(latents), weights_.shared.layers.image_in,
            rows_of(tokens.template slice<0>({text.size(), tokens.extent[0]})),
-           {.residual = rows_of(View<const Element, 3>(positions.template slice<0>(image + -conditioning.prefix_rows)))});
+           {.residual = rows_of(
+                View<const Element, 3>(positions.template slice<0>(image + -conditioning.prefix_rows)))});
   }
 
   void block(Index i, auto& context, const Conditioning& conditioning, View<const Element, 3> x,
@@ -150,8 +158,8 @@ class SD3 {
                View<float, 3> prediction) const {
     if (tokens.empty()) return;
     const View<Element, 3> normed = context.scratch().take(tokens.extent);
-    norm(context.queue(), tokens, {}, conditioning.modulations.modulation(2 * config_.blocks, 1, 0, context.step()),
-         normed);
+    norm(context.queue(), tokens, {},
+         conditioning.modulations.modulation(2 * config_.blocks, 1, 0, context.step()), normed);
     linear(context.queue(), rows_of(normed), weights_.shared.layers.proj_out, rows_of(prediction));
   }
 
@@ -169,20 +177,22 @@ class SD3 {
   Weights place(Loader& loader) const {
     const Index c = config_.width();
     const auto mlp = [&loader, c](const std::string& name, Index inputs) {
-      return Mlp<Element>{loader.linear(name + ".linear_1", c, inputs), loader.linear(name + ".linear_2", c, c)};
+      return Mlp<Element>{loader.linear(name + ".linear_1", c, inputs),
+                          loader.linear(name + ".linear_2", c, c)};
     };
     const auto shared = [this, &loader, &mlp, c]() -> Shared {
-      return {.layers = {.image_in = loader.patches("pos_embed.proj", c, config_.channels, config_.patch),
-                         .text_in = loader.linear("context_embedder", c, config_.text_width),
-                         .norm_out = loader.linear("norm_out.linear", 2 * c, c),
-                         .proj_out = loader.image_major("proj_out", config_.out_channels, config_.patch, c),
-                         .time = mlp("time_text_embed.timestep_embedder", 256),
-                         .pooled = mlp("time_text_embed.text_embedder", config_.pooled_width)},
-              .positions = loader.table("pos_embed.pos_embed", {1, config_.positions * config_.positions, c})};
+      return {
+          .layers = {.image_in = loader.patches("pos_embed.proj", c, config_.channels, config_.patch),
+                     .text_in = loader.linear("context_embedder", c, config_.text_width),
+                     .norm_out = loader.linear("norm_out.linear", 2 * c, c),
+                     .proj_out = loader.image_major("proj_out", config_.out_channels, config_.patch, c),
+                     .time = mlp("time_text_embed.timestep_embedder", 256),
+                     .pooled = mlp("time_text_embed.text_embedder", config_.pooled_width)},
+          .positions = loader.table("pos_embed.pos_embed", {1, config_.positions * config_.positions, c})};
     };
     const auto block = [this, &loader](Index i) {
-      return joint::place_block<Backend>(loader, "transformer_blocks." + std::to_string(i) + ".", config_.sizes(),
-                                         config_.kind(i));
+      return joint::place_block<Backend>(loader, "transformer_blocks." + std::to_string(i) + ".",
+                                         config_.sizes(), config_.kind(i));
     };
     Weights out;
     out.shared = loader.shared(shared);
@@ -202,7 +212,8 @@ class SD3 {
     return out;
   }
 
-  /// The positions of the share's image tokens, from the middle of the stored table: (image rows, images, width).
+  /// The positions of the share's image tokens, from the middle of the stored table: (image rows, images,
+  /// width).
   Tensor positions(const Share& share) const {
     const Index side = config_.positions, rows = share.image.rows(), columns = share.image.columns();
     const Index top = (side - rows) / 2, left = (side - columns) / 2;

@@ -35,9 +35,9 @@ struct WeightMemory {
   }
 };
 
-/// Calls a model's function `place(loader)`, which names every weight by the members below and returns where they
-/// are, three times: to list the tensors, which the source must have, to measure them and to load them. So every
-/// name and shape stands once.
+/// Calls a model's function `place(loader)`, which names every weight by the members below and returns where
+/// they are, three times: to list the tensors, which the source must have, to measure them and to load them.
+/// So every name and shape stands once.
 template <class Backend, WeightSource Source>
 class WeightLoader {
  public:
@@ -46,14 +46,18 @@ class WeightLoader {
   using Queue = typename Backend::Queue;
   using Linear = LinearWeights<Element>;
 
-  /// Loads what all blocks share, and the blocks in `wanted`. What one of `others` has, which are of the same settings
-  /// and in the memory of any device, is copied from there.
+  /// Loads what all blocks share, and the blocks in `wanted`. What one of `others` has, which are of the same
+  /// settings and in the memory of any device, is copied from there.
   WeightLoader(Queue& queue, const Source& source, std::vector<Range> wanted,
                std::vector<const WeightMemory<Backend>*> others)
-      : queue_(queue), loader_(queue), source_(source), wanted_(std::move(wanted)), others_(std::move(others)) {}
+      : queue_(queue),
+        loader_(queue),
+        source_(source),
+        wanted_(std::move(wanted)),
+        others_(std::move(others)) {}
 
-  /// Returns place(*this) with the weights in `memory`. Throws InvalidArgument, before any weight is read, if the
-  /// source has other tensors.
+  /// Returns place(*this) with the weights in `memory`. Throws InvalidArgument, before any weight is read, if
+  /// the source has other tensors.
   template <class Place>
   auto load(const Place& place, WeightMemory<Backend>& memory) {
     static_cast<void>(place(*this));
@@ -88,9 +92,11 @@ class WeightLoader {
   auto blocks(Range range, const PlaceBlock& place) {
     std::vector<decltype(place(Index{}))> out(static_cast<std::size_t>(range.size()));
     for (Index i = range.begin; i < range.end; ++i) {
-      const bool is_wanted = pass_ == Pass::list || wanted_.empty() ||
-                             std::ranges::any_of(wanted_, [i](const Range& some) { return some.contains(i); });
-      if (is_wanted) out[static_cast<std::size_t>(i - range.begin)] = section(i + 1, [&place, i] { return place(i); });
+      const bool is_wanted =
+          pass_ == Pass::list || wanted_.empty() ||
+          std::ranges::any_of(wanted_, [i](const Range& some) { return some.contains(i); });
+      if (is_wanted)
+        out[static_cast<std::size_t>(i - range.begin)] = section(i + 1, [&place, i] { return place(i); });
     }
     return out;
   }
@@ -122,15 +128,16 @@ class WeightLoader {
     return placed(name, {outputs, channels, patch, patch}, outputs, inputs);
   }
 
-  /// diffusers' outputs are (row, column, channel) of a token; these are (channel, row, column), as `patches` has its
-  /// inputs, so that state and prediction have one layout.
+  /// diffusers' outputs are (row, column, channel) of a token; these are (channel, row, column), as `patches`
+  /// has its inputs, so that state and prediction have one layout.
   Linear image_major(const std::string& name, Index channels, Index patch, Index inputs) {
     const Index area = patch * patch;
     expect(name + ".weight", {channels * area, inputs});
     expect(name + ".bias", {channels * area});
     const auto weight = take<Element>(std::array{channels * area, inputs});
     const auto bias = take<Element>(std::array{channels * area});
-    fill(name + ".weight", View<Element, 3>(weight.data, {area, channels, inputs}, {inputs, area * inputs, 1}));
+    fill(name + ".weight",
+         View<Element, 3>(weight.data, {area, channels, inputs}, {inputs, area * inputs, 1}));
     fill(name + ".bias", View<Element, 3>(bias.data, {area, channels, 1}, {1, area, 1}));
     return {weight, bias};
   }
@@ -222,7 +229,8 @@ class WeightLoader {
     return {weight, bias};
   }
 
-  Linear stacked(Arena<Backend>& arena, std::initializer_list<std::string> names, Index outputs, Index inputs) {
+  Linear stacked(Arena<Backend>& arena, std::initializer_list<std::string> names, Index outputs,
+                 Index inputs) {
     const auto count = static_cast<Index>(names.size());
     const auto weight = take<Element>(arena, std::array{count * outputs, inputs});
     const auto bias = take<Element>(std::array{count * outputs});

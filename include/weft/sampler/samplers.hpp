@@ -15,11 +15,12 @@
 #include "weft/sampler/ddim.hpp"
 #include "weft/sampler/ddpm.hpp"
 #include "weft/sampler/dpm_solver.hpp"
+#include "weft/sampler/flow_match_euler.hpp"
 
 namespace weft {
 
 /// A scheduler's settings. A new scheduler is a type here and in `scheduler_table`, with a file beside these.
-using SchedulerConfig = std::variant<DdpmConfig, DdimConfig, DpmSolverConfig>;
+using SchedulerConfig = std::variant<DdpmConfig, DdimConfig, DpmSolverConfig, FlowMatchConfig>;
 
 namespace detail {
 
@@ -34,7 +35,8 @@ constexpr std::array<SchedulerEntry, sizeof...(Schedulers)> scheduler_entries() 
                          [](const Config& file) { return SchedulerConfig(Schedulers(file)); }}...};
 }
 
-constexpr auto scheduler_table = scheduler_entries<DdpmConfig, DdimConfig, DpmSolverConfig>();
+constexpr auto scheduler_table =
+    scheduler_entries<DdpmConfig, DdimConfig, DpmSolverConfig, FlowMatchConfig>();
 
 /// "ddpm, ddim and dpmpp", or the classes.
 inline std::string listed_schedulers(std::string_view SchedulerEntry::*what) {
@@ -69,8 +71,15 @@ inline SchedulerConfig scheduler_config(const Config& file) {
 }
 
 /// Throws InvalidArgument if the scheduler has not so many steps.
-inline Sampler make_sampler(const SchedulerConfig& config, int steps) {
-  Sampler sampler = std::visit([steps](const auto& settings) { return sampler_of(settings, steps); }, config);
+inline Sampler make_sampler(const SchedulerConfig& config, int steps, const SamplingDemand& demand = {}) {
+  Sampler sampler = std::visit(
+      [steps, &demand](const auto& settings) {
+        if constexpr (requires { sampler_of(settings, steps, demand); })
+          return sampler_of(settings, steps, demand);
+        else
+          return sampler_of(settings, steps);
+      },
+      config);
   for (const SamplerStep& step : sampler)
     if (!std::isfinite(step.alpha + step.sigma + step.keep + step.take + step.recall + step.direct +
                        step.noise))
@@ -80,12 +89,13 @@ inline Sampler make_sampler(const SchedulerConfig& config, int steps) {
 }
 
 /// By the scheduler that the file names.
-inline Sampler make_sampler(const Config& file, int steps) {
-  return make_sampler(scheduler_config(file), steps);
+inline Sampler make_sampler(const Config& file, int steps, const SamplingDemand& demand = {}) {
+  return make_sampler(scheduler_config(file), steps, demand);
 }
 
-inline Sampler make_sampler(std::string_view scheduler, const Config& file, int steps) {
-  return make_sampler(scheduler_config(scheduler, file), steps);
+inline Sampler make_sampler(std::string_view scheduler, const Config& file, int steps,
+                            const SamplingDemand& demand = {}) {
+  return make_sampler(scheduler_config(scheduler, file), steps, demand);
 }
 
 }  // namespace weft

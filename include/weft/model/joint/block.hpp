@@ -53,7 +53,8 @@ struct Block {
 
 /// Places the weights of a block by diffusers' names of JointTransformerBlock and FluxTransformerBlock.
 template <class Backend, class Loader>
-Block<Backend> place_block(Loader& loader, const std::string& name, const BlockSizes& sizes, const BlockKind& kind) {
+Block<Backend> place_block(Loader& loader, const std::string& name, const BlockSizes& sizes,
+                           const BlockKind& kind) {
   const Index c = sizes.width;
   const auto head_norm = [&loader, &sizes, &name](const std::string& norm) {
     return sizes.has_head_norms ? loader.rms_norm(name + norm, sizes.head_dim) : NormWeights{};
@@ -103,7 +104,8 @@ class BlockRun {
   using Element = typename Backend::Element;
   using Operand = typename Backend::Operand;
 
-  /// x → out, both (tokens, images, width), which may be the same memory; `rotation` is of the tokens at hand.
+  /// x → out, both (tokens, images, width), which may be the same memory; `rotation` is of the tokens at
+  /// hand.
   BlockRun(Context& context, const Block<Backend>& weights, const BlockSizes& sizes,
            const Modulations<Backend>& modulations, const BlockSlots& slots, const Rotation& rotation,
            const View<const Element, 3>& x, const View<Element, 3>& out)
@@ -127,7 +129,8 @@ class BlockRun {
     if (w_.kind.is_dual) alone = attend_alone();
     attend_jointly();
     if (w_.kind.is_dual && !image_.empty())
-      add(image_, alone, w_.alone.out, modulations_.gate(slots_.image, 8, context_.step()), rows(out_, image_));
+      add(image_, alone, w_.alone.out, modulations_.gate(slots_.image, 8, context_.step()),
+          rows(out_, image_));
     feed_forward(image_, w_.image, slots_.image);
     if (!w_.kind.drops_text) feed_forward(text_, w_.text, slots_.text);
   }
@@ -224,7 +227,7 @@ class BlockRun {
   Rotation rotation_;
   View<const Element, 3> x_;
   View<Element, 3> out_;
-  Range text_, image_;  // rows at hand
+  Range text_, image_;       // rows at hand
   View<Element, 3> narrow_;  // (tokens, images, width)
   Element* wide_;
 };

@@ -34,10 +34,12 @@ struct Conditioning {
   Index prefix_rows = 0, images = 0, width = 0;
 
   /// Copies the text at hand to the rows of x (tokens, images, width) that are its.
-  void put_text(typename Backend::Queue& queue, Range rows, const View<typename Backend::Element, 3>& x) const {
+  void put_text(typename Backend::Queue& queue, Range rows,
+                const View<typename Backend::Element, 3>& x) const {
     if (rows.empty()) return;
-    copy(queue, View<const typename Backend::Element, 3>(text.view(std::array{prefix_rows, images, width}))
-                    .template slice<0>(rows),
+    copy(queue,
+         View<const typename Backend::Element, 3>(text.view(std::array{prefix_rows, images, width}))
+             .template slice<0>(rows),
          x.template slice<0>({0, rows.size()}));
   }
 };

@@ -7,14 +7,15 @@
 namespace weft {
 
 struct JointPrompt {
-  Tensor states;      // (tokens, features): text that goes through the blocks
-  Tensor pooled;      // (features)
-  float guidance = 0; // the scale that a model with embedded guidance is told; others have none
+  Tensor states;       // (tokens, features): text that goes through the blocks
+  Tensor pooled;       // (features)
+  float guidance = 0;  // the scale that a model with embedded guidance is told; others have none
 
   /// Throws InvalidArgument unless the tensors are whole and of so many features.
   void check(Index width, Index pooled_width) const {
     if (states.shape.size() != 2 || states.shape[1] != width)
-      reject("a prompt's encoder_hidden_states is ", to_string(states.shape), " and must be (tokens, ", width, ")");
+      reject("a prompt's encoder_hidden_states is ", to_string(states.shape), " and must be (tokens, ", width,
+             ")");
     if (pooled.shape != Shape{pooled_width})
       reject("a prompt's pooled_projections is ", to_string(pooled.shape), " and the model needs ",
              to_string(Shape{pooled_width}));

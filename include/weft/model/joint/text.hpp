@@ -28,7 +28,8 @@ typename Backend::template Buffer<typename Backend::Element> embedded_text(
   typename Backend::template Buffer<Element> out(queue, rows * layer.outputs());
   if (rows == 0) return out;
   const auto on_device = constant<Backend, Element>(queue, states);
-  linear(queue, on_device.view(std::array{rows, layer.inputs()}), layer, out.view(std::array{rows, layer.outputs()}));
+  linear(queue, on_device.view(std::array{rows, layer.inputs()}), layer,
+         out.view(std::array{rows, layer.outputs()}));
   return out;
 }
 
