@@ -73,9 +73,9 @@ TEST_CASE("joint attention: what is stale depends on patches, and not on stages"
   const JointToy model;
   const auto asked = request(7, 8, 12);
   const Tensor one = result(model, {.patches = 5, .warmup = 1}, asked);
-  CHECK(largest_difference(one, result(model, {}, asked)) > 0);
+  CHECK(largest_difference(one, result(model, {}, asked)) > 1e-2);
   for (int stages : {2, 3, 5})
-    CHECK(largest_difference(result(model, {.pipe = stages, .patches = 5, .warmup = 1}, asked), one) == 0);
+    CHECK(largest_difference(result(model, {.pipe = stages, .patches = 5, .warmup = 1}, asked), one) < 1e-4);
 }
 
 TEST_CASE("joint attention: text and image decide each other") {

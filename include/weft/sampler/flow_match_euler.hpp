@@ -8,8 +8,10 @@
 #include <vector>
 
 #include "weft/core/error.hpp"
+#include "weft/core/range.hpp"
 #include "weft/core/sampler_step.hpp"
 #include "weft/sampler/scheduler_file.hpp"
+#include "weft/sampler/sigmas.hpp"
 #include "weft/sampler/timesteps.hpp"
 
 namespace weft {
@@ -23,9 +25,6 @@ struct SamplingDemand {
 
 /// How sigmas are shifted by the size of an image.
 enum class TimeShift { exponential, linear };
-/// How sigmas are spaced between the first and the last.
-enum class FlowSpacing { even, karras, exponential };
-
 struct FlowMatchConfig {
   static constexpr std::string_view name = "flow_match_euler", class_name = "FlowMatchEulerDiscreteScheduler";
 
@@ -36,7 +35,7 @@ struct FlowMatchConfig {
   int base_tokens = 256, max_tokens = 4096;
   TimeShift time_shift = TimeShift::exponential;
   double terminal = 0;  // the last sigma above 0; 0: as it comes
-  FlowSpacing spacing = FlowSpacing::even;
+  SigmaSpacing spacing = SigmaSpacing::timesteps;
   bool is_stochastic = false;  // noise is drawn anew for every step
 
   FlowMatchConfig() = default;
@@ -65,7 +64,9 @@ struct FlowMatchConfig {
       file.reject("invert_sigmas is true, and the models here go from noise to the image; make it false");
     if (karras && exponential)
       file.reject("use_karras_sigmas and use_exponential_sigmas are both true; make one of them false");
-    spacing = karras ? FlowSpacing::karras : exponential ? FlowSpacing::exponential : FlowSpacing::even;
+    spacing = karras        ? SigmaSpacing::karras
+              : exponential ? SigmaSpacing::exponential
+                            : SigmaSpacing::timesteps;
     if (train_steps < 1) file.reject("num_train_timesteps is ", train_steps, " and must be at least 1");
     if (shift <= 0) file.reject("shift is ", shift, " and must be above 0; 3 is usual");
     if (terminal < 0 || terminal >= 1)
@@ -87,12 +88,6 @@ inline double dynamically_shifted(const FlowMatchConfig& config, Index tokens, d
   return by / (by + 1 / sigma - 1);
 }
 
-/// Karras et al., "Elucidating the Design Space of Diffusion-Based Generative Models", 2022, eq. 5.
-inline double karras_spaced(double first, double last, int count, int i) {
-  constexpr double rho = 7;
-  return std::pow(linspace(std::pow(first, 1 / rho), std::pow(last, 1 / rho), count, i), rho);
-}
-
 /// How much noise the state has before each step; the image has none.
 inline std::vector<double> flow_sigmas(const FlowMatchConfig& config, int steps,
                                        const SamplingDemand& demand) {
@@ -110,10 +105,9 @@ inline std::vector<double> flow_sigmas(const FlowMatchConfig& config, int steps,
     for (double& sigma : out) sigma = 1 - (1 - sigma) / scale;
   }
   const double first = out.front(), last = out.back();
-  for (int i = 0; i < steps && config.spacing != FlowSpacing::even; ++i)
-    out[static_cast<std::size_t>(i)] = config.spacing == FlowSpacing::karras
-                                           ? karras_spaced(first, last, steps, i)
-                                           : std::exp(linspace(std::log(first), std::log(last), steps, i));
+  if (config.spacing != SigmaSpacing::timesteps)
+    for (int i = 0; i < steps; ++i)
+      out[static_cast<std::size_t>(i)] = spaced_sigma(config.spacing, first, last, steps, i);
   return out;
 }
 
