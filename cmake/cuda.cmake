@@ -21,7 +21,7 @@ function(weft_compile_for target)
 endfunction()
 
 add_library(weft_cuda INTERFACE)
-target_link_libraries(weft_cuda INTERFACE weft::weft CUDA::cublasLt CUDA::cuda_driver)
+target_link_libraries(weft_cuda INTERFACE weft::weft CUDA::cublasLt)
 target_compile_options(weft_cuda INTERFACE $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20
   -Xcompiler=-Wall,-Wextra>)
 

@@ -12,6 +12,7 @@
 #include "weft/check.cuh"
 #include "weft/core/error.hpp"
 #include "weft/core/view.hpp"
+#include "weft/driver.cuh"
 #include "weft/sm90/barrier.cuh"
 
 namespace weft::kernels::sm90 {
@@ -24,16 +25,8 @@ inline constexpr int box_columns = 64;
 template <int Tokens, int Columns, class E>
 CUtensorMap box_map(View<const E, 4> view, const char* name) {
   static_assert(sizeof(E) == 2 && Columns % 8 == 0 && Columns <= box_columns && Tokens <= 256);
-  static const auto encode = [] {
-    void* entry = nullptr;
-    cudaDriverEntryPointQueryResult found{};
-    check(
-        cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &entry, 12000, cudaEnableDefault, &found),
-        "Looking up cuTensorMapEncodeTiled");
-    if (found != cudaDriverEntryPointSuccess)
-      reject("The CUDA driver is older than 12.0; attention needs 12.0 or newer.");
-    return reinterpret_cast<decltype(&cuTensorMapEncodeTiled)>(entry);
-  }();
+  static const auto encode =
+      driver_function<decltype(cuTensorMapEncodeTiled)>("cuTensorMapEncodeTiled", 12000);
 
   // Innermost first: (D, tokens, H, B).
   const int order[] = {3, 0, 2, 1};

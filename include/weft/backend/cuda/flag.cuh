@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "weft/core/error.hpp"
+#include "weft/driver.cuh"
 
 namespace weft::cuda {
 
@@ -43,10 +44,13 @@ class Flag {
 
   template <std::size_t Count>
   static void run(cudaStream_t stream, std::array<CUstreamBatchMemOpParams, Count> operations) {
-    const CUresult status = cuStreamBatchMemOp(stream, Count, operations.data(), 0);
+    using kernels::driver_function;
+    static const auto queue = driver_function<decltype(cuStreamBatchMemOp)>("cuStreamBatchMemOp", 12000);
+    static const auto describe = driver_function<decltype(cuGetErrorString)>("cuGetErrorString", 12000);
+    const CUresult status = queue(stream, Count, operations.data(), 0);
     if (status == CUDA_SUCCESS) return;
     const char* what = nullptr;
-    cuGetErrorString(status, &what);
+    describe(status, &what);
     throw std::runtime_error(sentence("Ordering streams by a flag failed: ", what ? what : "unknown", "."));
   }
 
