@@ -24,7 +24,8 @@ void for_each_number(cudaStream_t stream, Index rows, Index width, const Body& b
   if (rows * width == 0) return;
   constexpr int threads = 256;
   cudaLaunchConfig_t config{};
-  config.gridDim = dim3(blocks_for(rows * width, threads)), config.blockDim = dim3(threads);
+  config.gridDim = dim3(blocks_for(rows * width, threads));
+  config.blockDim = dim3(threads);
   config.stream = stream;
   check(cudaLaunchKernelEx(&config, each_number<Body>, rows, static_cast<int>(width), body),
         "launching an elementwise kernel");

@@ -67,7 +67,10 @@ struct HeadTransform {
         epsilon(move.epsilon) {
     float scale[N], shift[N], cos[N], sin[N];
 #pragma unroll
-    for (int i = 0; i < N; ++i) scale[i] = cos[i] = 1, shift[i] = sin[i] = 0;
+    for (int i = 0; i < N; ++i) {
+      scale[i] = cos[i] = 1;
+      shift[i] = sin[i] = 0;
+    }
     if (active && move.scale) load(move.scale + column, scale);
     if (active && move.shift) load(move.shift + column, shift);
     if (active && move.rotates) {
@@ -78,7 +81,8 @@ struct HeadTransform {
     for (int i = 0; i < N; ++i) {
       const int partner = i ^ 1;
       const float turn = i % 2 == 0 ? -sin[i] : sin[i];
-      factor[i] = scale[i] * cos[i], partner_factor[i] = scale[partner] * turn;
+      factor[i] = scale[i] * cos[i];
+      partner_factor[i] = scale[partner] * turn;
       addend[i] = shift[i] * cos[i] + shift[partner] * turn;
     }
   }
@@ -92,7 +96,10 @@ struct HeadTransform {
       for (int i = 0; i < N; ++i) sum += x[i];
       const float mean = sum_over_lanes<lanes>(sum) * one_of_width;
 #pragma unroll
-      for (int i = 0; i < N; ++i) x[i] -= mean, squares += x[i] * x[i];
+      for (int i = 0; i < N; ++i) {
+        x[i] -= mean;
+        squares += x[i] * x[i];
+      }
       inverse = rsqrtf(sum_over_lanes<lanes>(active ? squares : 0) * one_of_width + epsilon);
     }
 #pragma unroll

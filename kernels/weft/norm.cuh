@@ -44,14 +44,20 @@ struct NormConstants {
   template <int N>
   __device__ void gather(int image, int column, float (&factor)[N], float (&addend)[N]) const {
 #pragma unroll
-    for (int i = 0; i < N; ++i) factor[i] = 1, addend[i] = 0;
+    for (int i = 0; i < N; ++i) {
+      factor[i] = 1;
+      addend[i] = 0;
+    }
     if (scale) load(scale + column, factor);
     if (shift) load(shift + column, addend);
     float numbers[N];
     if (more_scale.data) {
       load(more_scale.row(step.index(), image) + column, numbers);
 #pragma unroll
-      for (int i = 0; i < N; ++i) factor[i] *= 1 + numbers[i], addend[i] *= 1 + numbers[i];
+      for (int i = 0; i < N; ++i) {
+        factor[i] *= 1 + numbers[i];
+        addend[i] *= 1 + numbers[i];
+      }
     }
     if (more_shift.data) {
       load(more_shift.row(step.index(), image) + column, numbers);
@@ -117,7 +123,10 @@ __global__ __launch_bounds__(norm_threads) void norm_rows(RowsOf<const E, 3> x, 
     for (int c = 0; c < Chunks; ++c) {
       if ((c * warp_size + lane) * N >= width) continue;
 #pragma unroll
-      for (int i = 0; i < N; ++i) values[c][i] -= mean, squares += values[c][i] * values[c][i];
+      for (int i = 0; i < N; ++i) {
+        values[c][i] -= mean;
+        squares += values[c][i] * values[c][i];
+      }
     }
     const float inverse = rsqrtf(sum_over_lanes<warp_size>(squares) * one_of + constants.epsilon);
 

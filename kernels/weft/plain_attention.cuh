@@ -33,7 +33,8 @@ __global__ void plain_attention_rows(RowsOf<const E, 4> q, RowsOf<const E, 4> k,
       if (c * warp_size + lane < width) logit += x[c] * static_cast<float>(key_row[c * warp_size + lane]);
     logit = sum_over_lanes<warp_size>(logit);
     const float next = fmaxf(highest, logit), kept = expf(highest - next), weight = expf(logit - next);
-    total = total * kept + weight, highest = next;
+    total = total * kept + weight;
+    highest = next;
 #pragma unroll
     for (int c = 0; c < Chunks; ++c)
       if (c * warp_size + lane < width)

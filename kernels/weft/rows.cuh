@@ -23,8 +23,10 @@ struct RowsOf {
 
   RowsOf() = default;
   RowsOf(const View<T, Rank>& view) : data(view.data), width(static_cast<int>(view.extent[Rank - 1])) {
-    for (int d = 0; d < Rank - 1; ++d)
-      stride[d] = view.stride[d], extent[d] = static_cast<int>(view.extent[d]);
+    for (int d = 0; d < Rank - 1; ++d) {
+      stride[d] = view.stride[d];
+      extent[d] = static_cast<int>(view.extent[d]);
+    }
   }
 
   Index count() const {
@@ -35,7 +37,10 @@ struct RowsOf {
 
   __device__ T* row(Index i) const {
     T* at = data;
-    for (int d = Rank - 2; d > 0; --d) at += i % extent[d] * stride[d], i /= extent[d];
+    for (int d = Rank - 2; d > 0; --d) {
+      at += i % extent[d] * stride[d];
+      i /= extent[d];
+    }
     return at + i * stride[0];
   }
 
@@ -88,7 +93,8 @@ struct Packed {
 #pragma unroll
     for (int i = 0; i < N / 2; ++i) {
       const float2 both = Pair<T>::widen(pairs[i]);
-      to[2 * i] = both.x, to[2 * i + 1] = both.y;
+      to[2 * i] = both.x;
+      to[2 * i + 1] = both.y;
     }
   }
   __device__ void narrow(const float (&from)[N]) {

@@ -51,10 +51,15 @@ __global__ __launch_bounds__(Threads) void image_moments(RowsOf<const float, 3> 
   double sum = 0, squares = 0;
   for (Index i = threadIdx.x; i < numbers; i += Threads) {
     const double value = x.row(i / x.width * x.extent[1] + blockIdx.x)[i % x.width];
-    sum += value, squares += value * value;
+    sum += value;
+    squares += value * value;
   }
-  sum = Reduce(of_sums).Sum(sum), squares = Reduce(of_squares).Sum(squares);
-  if (threadIdx.x == 0) out[blockIdx.x * stride] = sum, out[blockIdx.x * stride + 1] = squares;
+  sum = Reduce(of_sums).Sum(sum);
+  squares = Reduce(of_squares).Sum(squares);
+  if (threadIdx.x == 0) {
+    out[blockIdx.x * stride] = sum;
+    out[blockIdx.x * stride + 1] = squares;
+  }
 }
 
 /// The moments (patches, images, 2) of an image's patches, which have `count` numbers together.
@@ -66,7 +71,8 @@ struct PatchMoments {
     double sum = 0, squares = 0;
     for (Index m = 0; m < patches; ++m) {
       const double* const own = data + m * patch_stride + image * image_stride;
-      sum += own[0], squares += own[1];
+      sum += own[0];
+      squares += own[1];
     }
     const double mean = sum / count;
     return sqrt(squares / count - mean * mean);

@@ -54,8 +54,10 @@ struct Rows {
 
 double relative_l2(const Tensor& found, const std::vector<double>& right) {
   double difference = 0, norm = 0;
-  for (std::size_t i = 0; i < right.size(); ++i)
-    difference += std::pow(found.data[i] - right[i], 2), norm += right[i] * right[i];
+  for (std::size_t i = 0; i < right.size(); ++i) {
+    difference += std::pow(found.data[i] - right[i], 2);
+    norm += right[i] * right[i];
+  }
   return std::sqrt(difference / norm);
 }
 
@@ -145,7 +147,8 @@ TEST_CASE("rows are converted to e4m3 in place and saturate") {
   for (const Index features : {8, 16, 176, 1408, 1536, 1544, 6144}) {
     CAPTURE(features);
     Tensor x = random_tensor({37, features}, 2);
-    x.data[3] = 1000, x.data[4] = -10000;
+    x.data[3] = 1000;
+    x.data[4] = -10000;
     const Rows<Bf16> rows(queue, x);
     const View<E4m3, 2> out = weft::as_operands<E4m3>(rows.view);
     narrow(queue, rows.view, out);
@@ -171,7 +174,8 @@ TEST_CASE("norms round their output to the nearest e4m3 number") {
                                       .shift = shifts.view(std::array{width})};
       const Rows<Bf16> elements(queue, rows, width);
       const Rows<E4m3> operands(queue, rows, width, 2);
-      run(weights, elements.view), run(weights, operands.view);
+      run(weights, elements.view);
+      run(weights, operands.view);
       const Tensor right = download(queue, elements.view), found = download(queue, operands.view);
       Index wrong = 0;
       for (std::size_t i = 0; i < right.data.size(); ++i) {

@@ -70,8 +70,10 @@ std::vector<double> expected(const Tensor& x, const Tensor& weight, const Tensor
 
 double relative_l2(const Tensor& found, const std::vector<double>& right) {
   double difference = 0, norm = 0;
-  for (std::size_t i = 0; i < right.size(); ++i)
-    difference += std::pow(found.data[i] - right[i], 2), norm += right[i] * right[i];
+  for (std::size_t i = 0; i < right.size(); ++i) {
+    difference += std::pow(found.data[i] - right[i], 2);
+    norm += right[i] * right[i];
+  }
   return std::sqrt(difference / norm);
 }
 

@@ -58,7 +58,8 @@ void work(World& world, Fate fate, Loop loop, int culprit) {
     auto coming = group.receive(queue, numbers(in), previous);
     auto going = group.send(queue, numbers(out), next);
     if (number == 5 && world.rank() == culprit) fail(fate, queue);
-    group.wait(queue, coming), group.wait(queue, going);
+    group.wait(queue, coming);
+    group.wait(queue, going);
     group.all_reduce(queue, sum.view(std::array{Index{1}}));
   };
   if (loop == Loop::recorded) {

@@ -45,7 +45,8 @@ void work(World& world, const std::string& loop, int culprit) {
     auto coming = group.receive(queue, numbers(in), previous);
     auto going = group.send(queue, numbers(out), next);
     fault_at(number == 5 && loop != "last");
-    group.wait(queue, coming), group.wait(queue, going);
+    group.wait(queue, coming);
+    group.wait(queue, going);
     group.all_reduce(queue, sum.view(std::array{Index{1}}));
   };
   if (loop == "recorded") {

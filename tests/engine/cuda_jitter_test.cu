@@ -45,7 +45,8 @@ Tensor random_tensor(weft::Shape shape, std::uint32_t seed) {
 
 weft::HunyuanPrompt prompt(std::uint32_t seed) {
   Tensor clip_mask({5}), t5_mask({7});
-  clip_mask.data.assign(5, 1), t5_mask.data.assign(7, 1);
+  clip_mask.data.assign(5, 1);
+  t5_mask.data.assign(7, 1);
   return {random_tensor({5, 32}, seed), clip_mask, random_tensor({7, 32}, seed + 1), t5_mask};
 }
 

@@ -116,7 +116,9 @@ TEST_CASE("request: the second of a shape records nothing and allocates nothing"
         return engine.queue().counts() - before;
       };
       CHECK(counted().recordings > 0);
-      request.seed = 7, request.guidance = 3, request.guidance_rescale = 0.2f;
+      request.seed = 7;
+      request.guidance = 3;
+      request.guidance_rescale = 0.2f;
       std::swap(request.prompts, request.negatives);
       const weft::QueueCounts second = counted();
       CHECK(second.recordings == 0);

@@ -43,7 +43,8 @@ class Jitter {
   ~Jitter() { current_ = nullptr; }
 
   void start(std::uint64_t seed, int rank) {
-    seed_ = seed, random_.seed(1000 * seed + static_cast<std::uint64_t>(rank));
+    seed_ = seed;
+    random_.seed(1000 * seed + static_cast<std::uint64_t>(rank));
   }
 
   /// Delays at random what is queued on the stream next.

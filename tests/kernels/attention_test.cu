@@ -135,7 +135,8 @@ void compare(const Shape& shape, Tiling tiling, bool gaps, unsigned seed) {
     const auto now_out = out.data.download();
     const auto now_lse = lse_data.download();
     if (run == 0) {
-      first_out = now_out, first_lse = now_lse;
+      first_out = now_out;
+      first_lse = now_lse;
     } else {
       CHECK(std::memcmp(now_out.data(), first_out.data(), now_out.size() * sizeof(E)) == 0);
       CHECK(std::memcmp(now_lse.data(), first_lse.data(), now_lse.size() * sizeof(float)) == 0);
@@ -164,7 +165,8 @@ void compare(const Shape& shape, Tiling tiling, bool gaps, unsigned seed) {
           off += std::pow(double(float(first_out[at])) - right_out[at], 2);
           length += std::pow(double(right_out[at]), 2);
         }
-        error += off, norm += length;
+        error += off;
+        norm += length;
         if (off > 0 || std::isnan(off)) worse(row_error, std::sqrt(off / length));
         const double got = first_lse[(token * shape.batch + b) * shape.heads + h],
                      want = right_lses[(token * shape.batch + b) * shape.heads + h];

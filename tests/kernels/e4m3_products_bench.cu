@@ -69,8 +69,13 @@ class Bench {
       loader.fill(weft::RandomNumbers{1, 0, mean, deviation},
                   buffer.view(std::array{Index{1}, Index{1}, buffer.size()}));
     };
-    fill(x_, 0, 1), fill(x8_, 0, 1), fill(bias_, 0, 1), fill(weight_, 0, 0.03f), fill(weight8_, 0, 30);
-    fill(scales_, 1e-3f, 0), fill(out_, 0, 1);
+    fill(x_, 0, 1);
+    fill(x8_, 0, 1);
+    fill(bias_, 0, 1);
+    fill(weight_, 0, 0.03f);
+    fill(weight8_, 0, 30);
+    fill(scales_, 1e-3f, 0);
+    fill(out_, 0, 1);
     queue_.synchronize();
   }
 

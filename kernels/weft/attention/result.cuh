@@ -20,7 +20,10 @@ struct AttentionResult {
 
   AttentionResult(View<E, 4> o, View<float, 3> l, Output output)
       : out(o.data), lse(l.data), merges(output == Output::merge) {
-    for (int d = 0; d < 3; ++d) out_stride[d] = o.stride[d], lse_stride[d] = l.stride[d];
+    for (int d = 0; d < 3; ++d) {
+      out_stride[d] = o.stride[d];
+      lse_stride[d] = l.stride[d];
+    }
   }
 
   __device__ E* row(int token, int batch, int head) const {
@@ -58,7 +61,8 @@ __device__ void store_rows(const AttentionResult<E>& result, RunningSoftmax& sof
       float low = output[4 * i + 2 * r] * share, high = output[4 * i + 2 * r + 1] * share;
       if (result.merges) {
         const float2 there = Pair<E>::widen(to[4 * i]);
-        low = fmaf(weights.kept, there.x, low), high = fmaf(weights.kept, there.y, high);
+        low = fmaf(weights.kept, there.x, low);
+        high = fmaf(weights.kept, there.y, high);
       }
       to[4 * i] = Pair<E>::narrow(low, high);
     }

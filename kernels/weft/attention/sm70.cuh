@@ -126,7 +126,8 @@ struct Attention {
   /// Raises the references to the maxima of the logits, and rescales the sums and the output.
   __device__ void follow() {
     const float top = fmaxf(reference, highest()), factor = exp2_fast(reference - top);
-    reference = top, sum *= factor;
+    reference = top;
+    sum *= factor;
 #pragma unroll
     for (int i = 0; i < steps; ++i) {
       through_scratch(output[i], [&](float(&numbers)[8]) {

@@ -56,7 +56,8 @@ void launch_tiled(cudaStream_t stream, View<const E, 4> q, View<const E, 4> k, V
   config.blockDim = L::threads;
   config.dynamicSmemBytes = sizeof(typename L::Shared);
   config.stream = stream;
-  config.attrs = &cluster, config.numAttrs = 1;
+  config.attrs = &cluster;
+  config.numAttrs = 1;
   const auto kernel = attend<E, HeadDim, name>;
   check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, config.dynamicSmemBytes),
         "reserving attention's shared memory");

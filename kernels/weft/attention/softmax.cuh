@@ -105,7 +105,8 @@ struct RunningSoftmax {
   /// Adds the sum over other keys to row `r`; returns the factors of this output and of theirs.
   __device__ void join(int r, float other_reference, float other_sum, float& kept, float& added) {
     const float top = fmaxf(reference[r], other_reference);
-    kept = exp2_fast(scale * (reference[r] - top)), added = exp2_fast(scale * (other_reference - top));
+    kept = exp2_fast(scale * (reference[r] - top));
+    added = exp2_fast(scale * (other_reference - top));
     sum[r] = sum[r] * kept + other_sum * added;
     reference[r] = top;
   }

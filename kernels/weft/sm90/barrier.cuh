@@ -86,7 +86,10 @@ struct PipelineState {
   std::uint32_t parity = 0;
 
   __device__ void advance() {
-    if (++stage == Stages) stage = 0, parity ^= 1;
+    if (++stage == Stages) {
+      stage = 0;
+      parity ^= 1;
+    }
   }
 };
 

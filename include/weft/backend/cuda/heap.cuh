@@ -20,9 +20,13 @@ class Heap {
   void take_together(const Body& body) {
     struct Closing {
       Heap& heap;
-      ~Closing() { heap.state_ = State::closed, heap.memory_.reset(); }
+      ~Closing() {
+        heap.state_ = State::closed;
+        heap.memory_.reset();
+      }
     } closing{*this};
-    state_ = State::measuring, used_ = 0;
+    state_ = State::measuring;
+    used_ = 0;
     body();
     memory_ = provide_(std::exchange(used_, 0));
     state_ = State::handing_out;

@@ -76,7 +76,8 @@ void run_linear_by(Queue& queue, const View<Out, 2>& product, const View<const O
   };
   const bool fuses = std::is_same_v<E, Out> && rest.bias;  // of other types cuBLASLt may lack the bias
   if (fuses && rest.activation == Activation::gelu_tanh && run(CUBLASLT_EPILOGUE_GELU_BIAS)) {
-    rest.bias = nullptr, rest.activation = Activation::none;
+    rest.bias = nullptr;
+    rest.activation = Activation::none;
   } else if (fuses && run(CUBLASLT_EPILOGUE_BIAS)) {
     rest.bias = nullptr;
   } else if (!run(CUBLASLT_EPILOGUE_DEFAULT)) {

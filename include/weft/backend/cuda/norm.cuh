@@ -31,9 +31,11 @@ template <class E>
 kernels::HeadMove<E> head_move(const HeadMove<E>& move) {
   const bool rotates = !move.rotation.cos.empty();
   kernels::HeadMove<E> out{move.from, move.to, move.norm != nullptr, rotates};
-  if (move.norm)
-    out.scale = numbers_of(move.norm->scale), out.shift = numbers_of(move.norm->shift),
+  if (move.norm) {
+    out.scale = numbers_of(move.norm->scale);
+    out.shift = numbers_of(move.norm->shift);
     out.epsilon = move.norm->epsilon;
+  }
   if (rotates)
     out.angles = {move.rotation.cos.data, move.rotation.sin.data, move.rotation.cos.stride[0],
                   move.rotation.sin.stride[0]};

@@ -176,7 +176,8 @@ class Queue::Recording {
   Recording(Queue& queue, Body body, Index first) : body_(std::move(body)) {
     ++queue.counts_.recordings;
     queue.synchronize();  // so that products can be timed
-    queue.recorded_ = first, queue.is_dry_run_ = queue.timeline_.has_value();
+    queue.recorded_ = first;
+    queue.is_dry_run_ = queue.timeline_.has_value();
     const auto queue_work = [this, &queue, first] {
       body_(first);
       kernels::for_each_number(queue.stream_, 1, 1, kernels::AddToStep{queue.step_});
@@ -184,10 +185,12 @@ class Queue::Recording {
     try {
       graph_ = capture(queue, queue_work);
     } catch (...) {
-      queue.recorded_.reset(), queue.is_dry_run_ = false;
+      queue.recorded_.reset();
+      queue.is_dry_run_ = false;
       throw;
     }
-    queue.recorded_.reset(), queue.is_dry_run_ = false;
+    queue.recorded_.reset();
+    queue.is_dry_run_ = false;
     if (queue.timeline_) graph_.reset();
   }
 

@@ -31,7 +31,8 @@ class Timeline {
     cudaStreamSynchronize(stream_);
     for (auto& [slice, begin, end] : marked_) {
       cudaEventSynchronize(end->get());
-      slice.begin = on_host(*begin), slice.end = on_host(*end);
+      slice.begin = on_host(*begin);
+      slice.end = on_host(*end);
       lane_.add(std::move(slice));
     }
   }

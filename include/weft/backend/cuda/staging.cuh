@@ -38,11 +38,13 @@ class Staging {
     used_ = 0;
     if (bytes <= size_) return;
     check(cudaFreeHost(data_), "freeing pinned memory");
-    data_ = nullptr, size_ = 0;
+    data_ = nullptr;
+    size_ = 0;
     void* memory = nullptr;
     const std::size_t size = std::max(bytes, least_bytes);
     check(cudaMallocHost(&memory, size), "taking pinned memory");
-    data_ = static_cast<std::byte*>(memory), size_ = size;
+    data_ = static_cast<std::byte*>(memory);
+    size_ = size;
   }
 
   std::byte* data_ = nullptr;

@@ -66,7 +66,10 @@ class Trials {
       check(cudaEventSynchronize(end_), "timing a product");
       float milliseconds = 0;
       check(cudaEventElapsedTime(&milliseconds, begin_, end_), "timing a product");
-      if (best == 0 || milliseconds < best) best = milliseconds, choice = i;
+      if (best == 0 || milliseconds < best) {
+        best = milliseconds;
+        choice = i;
+      }
     }
     return candidates[choice];
   }

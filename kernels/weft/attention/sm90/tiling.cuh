@@ -78,10 +78,13 @@ struct Layout {
   static __device__ void init(Shared& s) {
     constexpr int warps = warpgroup_size / warp_size * consumers;
     if (threadIdx.x == 0) {
-      s.q_full.init(1), s.q_free.init(warps);
+      s.q_full.init(1);
+      s.q_free.init(warps);
       for (int i = 0; i < stages; ++i) {
-        s.k_full[i].init(1), s.k_free[i].init(warps * sharing);
-        s.v_full[i].init(1), s.v_free[i].init(warps * sharing);
+        s.k_full[i].init(1);
+        s.k_free[i].init(warps * sharing);
+        s.v_full[i].init(1);
+        s.v_free[i].init(warps * sharing);
       }
       fence_barrier_init();
     }
