@@ -1,4 +1,4 @@
-// A job for nccl_failure_test.sh: every rank computes and communicates, and one may fail.
+// A job for nccl_failure_test.sh: every rank computes and talks, and one may come to a bad end.
 #include <unistd.h>
 
 #include <chrono>
@@ -23,13 +23,13 @@ using weft::nccl::World;
 
 namespace {
 
-/// Allocates memory until there is none.
+/// Takes memory until there is none.
 [[noreturn]] void exhaust(weft::cuda::Queue& queue) {
   std::vector<weft::cuda::Buffer<char>> all;
   for (;;) all.emplace_back(queue, Index{1} << 32);
 }
 
-/// Cuts this process off the network; stops it where that is not allowed.
+/// This process from the network. Where that is not allowed, it is stopped instead.
 void cut_off_all() {
   std::vector<int> descriptors;
   for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd"))
@@ -64,7 +64,7 @@ void work(World& world, const std::string& fate, int culprit) {
 
 }  // namespace
 
-/// usage: nccl_failing FOLDER FATE CULPRIT MILLISECONDS; writes the process id to FOLDER/RANK.
+/// usage: nccl_failing FOLDER FATE CULPRIT MILLISECONDS; leaves FOLDER/RANK with the process's number.
 int main(int, char** argv) {
   const std::filesystem::path folder = argv[1];
   try {

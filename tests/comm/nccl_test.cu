@@ -1,4 +1,4 @@
-// Collectives of ranks that are processes with a GPU each. Every case runs on any number of ranks.
+// The collectives of ranks that are processes with a GPU. Every case is for any number of ranks.
 #include "nccl_main.cuh"
 
 #include <numeric>
@@ -27,7 +27,7 @@ static_assert(weft::SendReceive<weft::nccl::HostMessages>);
 
 namespace {
 
-/// An array on the device.
+/// Numbers on the device.
 template <class T>
 class Device {
  public:
@@ -66,7 +66,7 @@ std::vector<int> everybody() {
   return out;
 }
 
-/// Returns whether NCCL takes each process for a host of its own.
+/// Whether NCCL takes each process for a host of its own.
 bool shares_gpu() { return std::getenv("NCCL_HOSTID") != nullptr; }
 
 }  // namespace
@@ -154,7 +154,7 @@ TEST_CASE("nccl: an all-gather of uneven counts") {
     CHECK(parts[static_cast<std::size_t>(member)].get() == message(member, 0, member % 3));
 }
 
-TEST_CASE("nccl: all ranks get the same bits of a sum, which is in the order of the ranks") {
+TEST_CASE("nccl: all get the same bits of a sum, those in the order of the ranks") {
   Queue queue;
   const auto term = [](int rank, Index i) {
     return 1.0 / (3 + rank) * (i % 2 ? 1e16 : 1e-16) * (rank % 2 ? -1 : 1);
@@ -170,7 +170,7 @@ TEST_CASE("nccl: all ranks get the same bits of a sum, which is in the order of 
   all_processes->all_reduce(queue, View<double, 1>());
 }
 
-TEST_CASE("nccl: receives that are posted ahead delay no send, and messages arrive in order") {
+TEST_CASE("nccl: receives that neighbours post ahead delay no send, and messages arrive in order") {
   Queue queue;
   auto stages = all_processes->split("pipe", everybody());
   const int ranks = stages.size(), self = stages.rank();
@@ -193,7 +193,7 @@ TEST_CASE("nccl: receives that are posted ahead delay no send, and messages arri
   }
 }
 
-TEST_CASE("nccl: splits, and splits of splits, number their own members") {
+TEST_CASE("nccl: splits have places of their own, and splits of splits too") {
   const int ranks = all_processes->size(), self = all_processes->rank();
   if (ranks % 4 != 0) return;
   Queue queue;
@@ -220,7 +220,7 @@ TEST_CASE("nccl: splits, and splits of splits, number their own members") {
   CHECK(sum(in_column) == expected);
 }
 
-TEST_CASE("nccl: collectives can be recorded, and run in every replay") {
+TEST_CASE("nccl: what is posted can be recorded, and is done again in every replay") {
   Queue queue;
   auto group = all_processes->split("group", everybody());
   auto stages = all_processes->split("pipe", everybody());
@@ -242,8 +242,7 @@ TEST_CASE("nccl: collectives can be recorded, and run in every replay") {
     auto event = group.all_to_all(queue, sends, receives);
     group.wait(queue, event);
     auto going = stages.send(queue, in.view(), next);
-    stages.wait(queue, coming);
-    stages.wait(queue, going);
+    stages.wait(queue, coming), stages.wait(queue, going);
     group.all_reduce(queue, sum.view());
   });
   for (int time = 0; time < 3; ++time) {
@@ -300,7 +299,7 @@ TEST_CASE("nccl: a team's members store into each other's memory, also in replay
   }
 }
 
-TEST_CASE("nccl: messages that were not reserved, and memory that was not taken together, are logic errors") {
+TEST_CASE("nccl: what was not reserved is rejected, and so is memory that was not taken together") {
   Queue queue(nullptr, nullptr, 0, all_processes->heap());
   auto group = all_processes->split("small", everybody());
   if (!group.pushes()) return;
@@ -333,12 +332,12 @@ TEST_CASE("nccl: traffic counts what was sent, by name") {
   CHECK(sent.bytes == (ranks - 1) * (20 + 32));
 }
 
-TEST_CASE("nccl: all ranks detect that one was given another request") {
+TEST_CASE("nccl: ranks learn together that one was asked for something else") {
   const double seconds = check_agreement<weft::Cuda<float>>(*all_processes);
   if (all_processes->rank() == 0) MESSAGE("ranks compare in " << 1e6 * seconds << " us");
 }
 
-TEST_CASE("nccl: rank 0 gathers the trace of all ranks") {
+TEST_CASE("nccl: rank 0 gets the slices of all") {
   weft::nccl::HostMessages messages(*all_processes);
   weft::Trace trace(all_processes->size());
   const auto now = weft::Lane::Clock::now();
