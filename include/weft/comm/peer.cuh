@@ -93,7 +93,7 @@ class Communicator : public HubMember<Hub> {
   }
 
   void all_reduce(Queue& queue, const View<double, 1>& values) {
-    const auto all = exchange(queue, {values.data});
+    const auto all = exchange_pointers(queue, {values.data});
     barrier(queue);
     Parts parts{};
     for (int member = 0; member < size(); ++member)
@@ -109,7 +109,8 @@ class Communicator : public HubMember<Hub> {
   bool pushes() const { return true; }
 
   /// Returns every member's pointers, in the members' order, when all have called it. The host alone waits.
-  [[nodiscard]] std::vector<std::vector<void*>> exchange(Queue& queue, const std::vector<void*>& memory) {
+  [[nodiscard]] std::vector<std::vector<void*>> exchange_pointers(Queue& queue,
+                                                                  const std::vector<void*>& memory) {
     std::vector<std::vector<void*>> out;
     for (cuda::HostAllGather::Contribution& theirs : gather(queue, {nullptr, memory}))
       out.push_back(std::move(theirs.memory));

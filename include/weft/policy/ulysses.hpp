@@ -71,8 +71,8 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
 
     using Pointers = std::vector<std::vector<void*>>;  // of every member
 
-    Pointers exchange(Queue& queue, const std::vector<void*>& memory) {
-      if constexpr (Push<Communicator>) return group_.exchange(queue, memory);
+    Pointers exchange_pointers(Queue& queue, const std::vector<void*>& memory) {
+      if constexpr (Push<Communicator>) return group_.exchange_pointers(queue, memory);
       return {};
     }
 
@@ -82,8 +82,8 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
       const auto at = static_cast<std::size_t>(layer);
       if (head_stores_.size() <= at) head_stores_.resize(at + 1);
       if (head_stores_[at].empty())
-        head_stores_[at] = exchange(queue, {q_.view(extents_).data, this->store().keys(layer).data,
-                                            this->store().values(layer).data});
+        head_stores_[at] = exchange_pointers(queue, {q_.view(extents_).data, this->store().keys(layer).data,
+                                                     this->store().values(layer).data});
       return head_stores_[at];
     }
 
@@ -130,7 +130,7 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
     /// Stores the rows of each rank's tokens of the own heads' result there. Where a model puts its result
     /// may differ from call to call, so members exchange that every time.
     void push_back(Queue& queue, const Unit& unit, const View<Element, 4>& out) {
-      const Pointers memory = exchange(queue, {out.data});
+      const Pointers memory = exchange_pointers(queue, {out.data});
       begin_push(queue);
       std::vector<HeadMove<Element>> moves;
       Traffic sent;

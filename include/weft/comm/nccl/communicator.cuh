@@ -136,13 +136,13 @@ class Communicator {
     event = {};
   }
 
-  /// Returns whether members reach each other's memory, so that `exchange`, `barrier` and `pushed` may be
-  /// called.
+  /// Returns whether members reach each other's memory, so that `exchange_pointers`, `barrier` and `pushed`
+  /// may be called.
   bool pushes() const { return team_ != nullptr; }
 
   /// Returns every member's pointers, in the members' order, when all have called it. Throws a logic error if
   /// memory is not of the heap.
-  [[nodiscard]] std::vector<std::vector<void*>> exchange(Queue&, const std::vector<void*>& memory) {
+  [[nodiscard]] std::vector<std::vector<void*>> exchange_pointers(Queue&, const std::vector<void*>& memory) {
     std::vector<Index> places;
     for (const void* pointer : memory) places.push_back(home_->heap->place_of(pointer));
     std::vector<std::vector<void*>> out;
