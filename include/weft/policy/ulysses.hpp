@@ -87,7 +87,7 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
       return head_stores_[at];
     }
 
-    /// Waits until every member's memory may be overwritten.
+    /// Makes the queue wait until every member's memory may be overwritten.
     void begin_push(Queue& queue) {
       if constexpr (Push<Communicator>) group_.barrier(queue);
     }
