@@ -10,7 +10,7 @@ inline constexpr int parameter_bytes = 4096;        // of a kernel's parameters
 
 namespace sm90 {
 
-inline constexpr int warpgroup_size = 4 * warp_size;
+inline constexpr int warpgroup_warps = 4, warpgroup_size = warpgroup_warps * warp_size;
 inline constexpr int register_count = 65536;                       // of a multiprocessor
 inline constexpr int shared_memory_bytes = 227 * 1024;             // of a block
 inline constexpr int wgmma_rows = 64;                              // M of a warpgroup's matrix product

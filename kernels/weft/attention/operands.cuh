@@ -13,7 +13,7 @@ template <class E>
 struct AttentionOperands {
   RowsOf<const E, 4> q, k, v;
   AttentionResult<E> result;
-  float scale;  // logits to powers of two
+  float scale;  // of logits, to exponents of two
 
   AttentionOperands(View<const E, 4> queries, View<const E, 4> keys, View<const E, 4> values, View<E, 4> out,
                     View<float, 3> lse, Output output)

@@ -46,7 +46,7 @@ __device__ float over_row(float x, Op op) {
 struct RunningSoftmax {
   static constexpr float limit = 4096;  // of a tile's exponentials, of which half precision holds 65504
 
-  float scale;         // logits to powers of two
+  float scale;         // of logits, to exponents of two
   float reference[2];  // a logit
   float sum[2] = {};   // this thread's share
 

@@ -42,7 +42,9 @@ struct Consumer : Layout<E, HeadDim, name> {
   }
 
   /// Returns the first of this warp's rows among those of the block.
-  __device__ int first_row() const { return wgmma_rows * consumer + threadIdx.x / warp_size % 4 * warp_rows; }
+  __device__ int first_row() const {
+    return wgmma_rows * consumer + threadIdx.x / warp_size % warpgroup_warps * warp_rows;
+  }
 
   /// Signals to every block that loads into a stage that this warp has read it.
   static __device__ void release(Barrier& free) {

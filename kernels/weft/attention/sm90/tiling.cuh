@@ -12,7 +12,7 @@ struct Problem {
   AttentionResult<E> result;
   int queries, keys, heads;
   int row_tiles, tiles;  // of one head, of all
-  float scale;           // logits to powers of two
+  float scale;           // of logits, to exponents of two
 };
 
 /// The first token of a tile of queries, its image and its head.
@@ -76,7 +76,7 @@ struct Layout {
   }
 
   static __device__ void init(Shared& s) {
-    constexpr int warps = warpgroup_size / warp_size * consumers;
+    constexpr int warps = warpgroup_warps * consumers;
     if (threadIdx.x == 0) {
       s.q_full.init(1);
       s.q_free.init(warps);
