@@ -11,7 +11,7 @@ namespace weft::kernels {
 
 inline void check(cudaError_t status, const char* what) {
   if (status == cudaSuccess) return;
-  cudaGetLastError();  // so that no later launch, which asks for the last error, takes it for its own
+  cudaGetLastError();  // clears it, so that no later check of a launch reports it
   throw std::runtime_error(sentence(what, " failed: ", cudaGetErrorString(status)));
 }
 

@@ -10,8 +10,8 @@ namespace weft::kernels {
 
 enum class Tier {
   sm70 = 1,  // 7.0 and 7.5: V100, T4
-  sm80,      // 8.0 on, and what has no tier of its own: A100, L40, B200
-  sm90a,     // 9.0 with its own instructions: H100, H200
+  sm80,      // 8.0 and newer GPUs without a tier of their own: A100, L40, B200
+  sm90a,     // 9.0, with instructions that no other GPU has: H100, H200
 };
 
 /// The tier that this translation unit's device code is compiled for.

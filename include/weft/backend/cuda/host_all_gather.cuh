@@ -18,7 +18,7 @@ namespace weft::cuda {
 /// An all-gather among threads. It blocks the host alone: no device waits for it.
 class HostAllGather {
  public:
-  /// What one member hands to the others. The event may be null, the pointers none.
+  /// What one member gives to all: an event, which may be null, and any number of pointers.
   struct Contribution {
     std::shared_ptr<const Event> event;
     std::vector<void*> memory;

@@ -44,7 +44,7 @@ class DeviceMemory {
 struct Operands {
   const void* weight;
   const void* x;
-  const void* residual;  // null: none
+  const void* residual;  // or null
   void* out;
 };
 

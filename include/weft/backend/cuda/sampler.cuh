@@ -35,19 +35,20 @@ inline unsigned blocks_of(const View<QuantileSearch, 1>& searches) {
 // What differs from request to request, as a seed or a scale, is read from device memory, so that recorded
 // work serves every request.
 
-/// Normal numbers for `tokens` of images `first`, `first` + 1, …: the same for an element wherever it is.
+/// Draws normal numbers for `tokens` of images `first`, `first` + 1, …; those of an element do not depend on
+/// the rank that holds it.
 inline void noise(Queue& queue, const std::uint64_t* seed, Step step, const ImageShape& shape, Index first,
                   Range tokens, const View<float, 3>& out) {
   detail::for_each_number(queue, "noise", 1, out,
                           kernels::Noise{seed, step, shape, first, tokens.begin, out});
 }
 
-/// Into positive: negative + scale · (positive − negative).
+/// Combines guidance branches in place: positive = negative + scale · (positive − negative).
 inline void guide(Queue& queue, In<float, 3> negative, const float* scale, const View<float, 3>& positive) {
   detail::for_each_number(queue, "guide", 3, positive, kernels::Guide{negative, scale, positive});
 }
 
-/// Every image's sum and sum of squares: out (images, 2).
+/// Computes every image's sum and sum of squares: out (images, 2).
 inline void moments(Queue& queue, In<float, 3> x, const View<double, 2>& out) {
   if (x.extent[1] == 0) return;
   const auto span =
@@ -58,7 +59,7 @@ inline void moments(Queue& queue, In<float, 3> x, const View<double, 2>& out) {
   check(cudaGetLastError(), "launching moments");
 }
 
-/// x times what moves its standard deviation over the whole image towards that of the reference:
+/// Scales x so that its standard deviation over an image approaches that of the reference: by
 /// rescale · deviation(reference) / deviation(x) + 1 − rescale. The moments (patches, images, 2) are of
 /// `count` elements an image, over all patches.
 inline void rescale(Queue& queue, In<double, 3> x_moments, In<double, 3> reference_moments, Index count,
@@ -69,14 +70,14 @@ inline void rescale(Queue& queue, In<double, 3> x_moments, In<double, 3> referen
                        static_cast<double>(count), rescale, x});
 }
 
-/// The magnitudes of a step's estimates, before they are bounded.
+/// Computes the magnitudes of a step's estimates, before they are bounded.
 inline void magnitudes(Queue& queue, In<float, 2> constants, Step step, In<float, 3> output, In<float, 3> x,
                        const View<float, 3>& out) {
   detail::for_each_number(queue, "magnitudes", 3, out,
                           kernels::Magnitudes<SamplerStep>{constants, step, output, x, out});
 }
 
-/// How many of an image's magnitudes go on with which digit in a round of its search: counts
+/// Counts, in a round of each image's search, how many magnitudes have which digit: counts
 /// (images, QuantileSearch::statistics · digits).
 inline void count_digits(Queue& queue, In<float, 3> magnitudes, const QuantileSearch* searches, int round,
                          const View<double, 2>& counts) {
@@ -107,7 +108,7 @@ inline void narrow_searches(Queue& queue, In<double, 2> counts, const View<Quant
   check(cudaGetLastError(), "launching narrow_searches");
 }
 
-/// One step of the state x; `estimate` holds the estimate of the step before and takes this one's.
+/// Advances the state x by one step; `estimate` holds the estimate of the step before, and then this one's.
 /// `constants` (steps, SamplerStep::constants); `noise` (tokens, images, features), or empty if no step
 /// adds any, or (steps, tokens, images, features); `searches` are done, one an image, or null if no step
 /// has a quantile.

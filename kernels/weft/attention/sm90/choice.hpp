@@ -101,7 +101,7 @@ constexpr Plan plan(TilingName name, const AttentionSize& size, int multiprocess
             at_once = std::max(1, multiprocessors / tiling.cluster()),
             rounds = (clusters + at_once - 1) / at_once;
   Plan out{name, clusters, at_once, std::numeric_limits<double>::infinity()};
-  const bool splits = tiling.parts > 1;  // then a cluster takes one tile of queries, and each block some keys
+  const bool splits = tiling.parts > 1;  // then each block of a cluster takes some of the keys
   if (!has_tiling(name, size.head_dim) || (splits && (rounds > 1 || tiles < tiling.parts))) return out;
   const double keys_each = static_cast<double>((tiles + tiling.parts - 1) / tiling.parts * tiling.keys);
   out.cost = rounds * tiling.rows() * (tiling.key_cost * keys_each + tiling.start_cost);
