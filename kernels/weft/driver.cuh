@@ -16,7 +16,7 @@ Function* driver_function(const char* name, unsigned version) {
   void* entry = nullptr;
   cudaDriverEntryPointQueryResult found{};
   check(cudaGetDriverEntryPointByVersion(name, &entry, version, cudaEnableDefault, &found),
-        "Looking up a function");
+        "looking up a function of the driver");
   if (found != cudaDriverEntryPointSuccess)
     reject("the CUDA driver has no ", name, "; use one of ", version / 1000, ".", version % 1000 / 10,
            " or newer");

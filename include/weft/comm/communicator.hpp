@@ -74,13 +74,16 @@ concept Split = requires(C& c, std::string_view name, const std::vector<int>& me
   { c.split(name, members) } -> std::same_as<C>;
 };
 
-/// Beyond that, where `pushes()`, members write into each other's memory: `reach` tells every member's memory
-/// and lets what is queued next write there; after `pushed`, what all have written is there.
+/// Beyond that, where `pushes()`, members store into each other's memory. All members make these calls
+/// together, in the same order. `exchange_pointers` returns every member's pointers, which stay good as long
+/// as the memory does; it orders nothing on devices. `barrier` orders what is queued next behind what all
+/// members have queued before. `pushed` is a barrier after stores, and counts them.
 template <class C>
 concept Push = Member<C> &&
     requires(C& c, typename C::Queue& queue, const std::vector<void*>& memory, const Traffic& sent) {
   { c.pushes() } -> std::same_as<bool>;
-  { c.reach(queue, memory) } -> std::same_as<std::vector<std::vector<void*>>>;
+  { c.exchange_pointers(queue, memory) } -> std::same_as<std::vector<std::vector<void*>>>;
+  { c.barrier(queue) } -> std::same_as<void>;
   { c.pushed(queue, sent) } -> std::same_as<void>;
 };
 

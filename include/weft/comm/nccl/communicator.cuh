@@ -136,12 +136,13 @@ class Communicator {
     event = {};
   }
 
-  /// Whether members reach each other's memory, and `reach` and `pushed` may be called.
+  /// Returns whether members reach each other's memory, so that `exchange_pointers`, `barrier` and `pushed`
+  /// may be called.
   bool pushes() const { return team_ != nullptr; }
 
-  /// Every member's memory, in its order, once all that they have queued so far is done. Memory of the heap
-  /// alone can be reached.
-  std::vector<std::vector<void*>> reach(Queue& queue, const std::vector<void*>& memory) {
+  /// Returns every member's pointers, in the members' order, when all have called it. Throws a logic error if
+  /// memory is not of the heap.
+  [[nodiscard]] std::vector<std::vector<void*>> exchange_pointers(Queue&, const std::vector<void*>& memory) {
     std::vector<Index> places;
     for (const void* pointer : memory) places.push_back(home_->heap->place_of(pointer));
     std::vector<std::vector<void*>> out;
@@ -151,15 +152,21 @@ class Communicator {
       for (const Index place : theirs) reached.push_back(home_->heap->at(owner, place));
     }
     out[static_cast<std::size_t>(rank())] = memory;
-    meet(queue);
     return out;
   }
 
-  /// What is queued after comes after what all members have pushed so far; `sent` is what this one has.
+  /// Orders what is queued next behind what all members have queued before their calls.
+  void barrier(Queue& queue) {
+    const auto span = queue.span("wait", name_.c_str());
+    team_->barrier(queue.stream());
+  }
+
+  /// Waits by a barrier for all that members have stored into each other's memory, and counts `sent`, which
+  /// is what this one has.
   void pushed(Queue& queue, const Traffic& sent) {
     home_->begin(name_, "push", -1);
     if (!queue.is_dry_run()) count(sent);
-    meet(queue);
+    barrier(queue);
   }
 
   /// What this rank has posted so far, by the name of the communicator; what is recorded counts once, however
@@ -254,11 +261,6 @@ class Communicator {
     cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
     check(cudaStreamIsCapturing(stream, &status), "Asking whether work is recorded");
     return status != cudaStreamCaptureStatusNone;
-  }
-
-  void meet(Queue& queue) {
-    const auto span = queue.span("wait", name_.c_str());
-    team_->meet(queue.stream());
   }
 
   std::shared_ptr<Home> home_;

@@ -31,8 +31,8 @@ class Team {
   /// Messages through memory of the receiver, once it is opened.
   Mailbox& mailbox() { return mailbox_; }
 
-  /// Lets what is queued next come after all that every member has queued before its own call.
-  void meet(cudaStream_t stream) const { kernels::meet(stream, barrier_); }
+  /// Orders what is queued next behind what all members have queued before their calls.
+  void barrier(cudaStream_t stream) const { kernels::wait_at(barrier_, stream); }
 
  private:
   /// The words of a barrier, one that its member alone uses, and one that each member writes as a test.
