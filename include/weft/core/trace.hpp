@@ -42,7 +42,7 @@ class Lane {
 
   Lane() = default;
   /// Makes a lane that tracks the current activity and discards slices.
-  static Lane without_slices() { return Lane(false); }
+  [[nodiscard]] static Lane without_slices() { return Lane(false); }
 
   bool keeps_slices() const { return keeps_slices_; }
   void add(Slice slice) { slices_.push_back(std::move(slice)); }
