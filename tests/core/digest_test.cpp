@@ -31,7 +31,7 @@ TEST_CASE("Digest: differs for contents that differ") {
   CHECK(digest_of(0.0f) != digest_of(-0.0f));
 }
 
-TEST_CASE("Digest: differs for every flipped bit, and for every pair of flipped bits") {
+TEST_CASE("Digest: differs for every flipped bit, and for flipped pairs at the same place of two words") {
   for (const std::size_t size : {1, 7, 8, 31, 32, 33, 100}) {
     std::vector<std::byte> bytes(size);
     std::set<std::uint64_t> seen;
@@ -39,14 +39,20 @@ TEST_CASE("Digest: differs for every flipped bit, and for every pair of flipped 
     const auto see = [&] {
       weft::Digest digest;
       digest.add(bytes);
-      seen.insert(digest.value()), ++tried;
+      seen.insert(digest.value());
+      ++tried;
     };
     see();
     for (std::size_t i = 0; i < 8 * size; ++i) {
-      const auto turn = [&bytes](std::size_t bit) { bytes[bit / 8] ^= std::byte(1 << bit % 8); };
-      turn(i), see();
-      for (std::size_t j = i + 64; j < 8 * size; j += 64) turn(j), see(), turn(j);
-      turn(i);
+      const auto flip = [&bytes](std::size_t bit) { bytes[bit / 8] ^= std::byte(1 << bit % 8); };
+      flip(i);
+      see();
+      for (std::size_t j = i + 64; j < 8 * size; j += 64) {
+        flip(j);
+        see();
+        flip(j);
+      }
+      flip(i);
     }
     CHECK(seen.size() == tried);
   }

@@ -94,34 +94,38 @@ std::map<std::string, Tensor> forward(const HunyuanDiT<Host>& model, const Input
   const auto keep = [&](const std::string& name, const View<float, 3>& x) {
     Tensor& by_image = out[name] = Tensor({b, n, width});
     for (Index t = 0; t < n; ++t)
-      for (Index p = 0; p < b; ++p) std::copy_n(x[t][p].data, width, by_image.view<3>()[p][t].data);
+      for (Index i = 0; i < b; ++i) std::copy_n(x[t][i].data, width, by_image.view<3>()[i][t].data);
   };
   // In buffers, since at other alignments sums may be rounded differently.
   const auto memory_of = [&](Index features) { return Host::Buffer<float>(queue, n * b * features); };
-  const auto view_of = [&](const Host::Buffer<float>& memory) {
-    return memory.view(std::array<Index, 3>{n, b, memory.size() / (n * b)});
+  const auto view_of = [&](const Host::Buffer<float>& memory, Index features) {
+    return memory.view(std::array<Index, 3>{n, b, features});
   };
   const weft::ImageShape predicted = image.with_channels(shape.out_channels);
   const auto latents = memory_of(image.features()), prediction = memory_of(predicted.features());
-  upload(queue, to_tokens(inputs.latents, image, {0, b}, rows), view_of(latents));
+  upload(queue, to_tokens(inputs.latents, image, {0, b}, rows), view_of(latents, image.features()));
   std::vector<Host::Buffer<float>> outputs;
   outputs.push_back(memory_of(width));
   Alone embedding = alone();
-  model.embed(embedding, conditioning, view_of(latents), view_of(outputs.back()));
-  keep("patch_embed", view_of(outputs.back()));
+  model.embed(embedding, conditioning, view_of(latents, image.features()), view_of(outputs.back(), width));
+  keep("patch_embed", view_of(outputs.back(), width));
   for (Index i = 0; i < shape.blocks; ++i) {
     outputs.push_back(memory_of(width));
-    const View<float, 3> x = view_of(outputs[static_cast<std::size_t>(i)]), y = view_of(outputs.back());
-    const View<float, 3> skip =
-        shape.reads_skip(i) ? view_of(outputs[static_cast<std::size_t>(shape.blocks - i)]) : View<float, 3>();
+    const View<float, 3> x = view_of(outputs[static_cast<std::size_t>(i)], width),
+                         y = view_of(outputs.back(), width);
+    const View<float, 3> skip = shape.reads_skip(i)
+                                    ? view_of(outputs[static_cast<std::size_t>(shape.blocks - i)], width)
+                                    : View<float, 3>();
     Alone context = alone();
     model.block(i, context, conditioning, x, skip, y);
     keep("block." + std::to_string(i), y);
   }
   Alone last = alone();
-  model.unembed(last, conditioning, view_of(outputs.back()), view_of(prediction));
+  model.unembed(last, conditioning, view_of(outputs.back(), width),
+                view_of(prediction, predicted.features()));
   out["sample"] = Tensor({b, predicted.channels, predicted.height, predicted.width});
-  from_tokens(download(queue, view_of(prediction)), predicted, {0, b}, rows, out["sample"]);
+  from_tokens(download(queue, view_of(prediction, predicted.features())), predicted, {0, b}, rows,
+              out["sample"]);
   out["temb"] = conditioning.time_embedding(queue, 0);
   return out;
 }
