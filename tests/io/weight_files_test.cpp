@@ -23,7 +23,8 @@ namespace {
 
 constexpr auto index_name = "w.safetensors.index.json";
 
-/// Writes tensors a (1) and b (2, 2) in one shard, c (3) in another, and an index with this weight map.
+/// A folder with tensors a (1) and b (2, 2) in one shard, c (3) in another, and an index with this weight
+/// map.
 struct Sharded {
   TemporaryFolder folder;
 

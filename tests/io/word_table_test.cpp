@@ -18,7 +18,7 @@ using weft::WordTable;
 
 namespace {
 
-/// Writes a table of three words of two features, for captions of three words.
+/// A table of three words of two features, for captions of three words.
 struct Files {
   TemporaryFolder folder;
   std::string vocabulary = "<pad>\na\ncircle\n";
