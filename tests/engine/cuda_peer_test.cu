@@ -181,7 +181,7 @@ TEST_CASE("peer: transfers are partly hidden behind computation") {
     CAPTURE(described(mesh));
     for (const weft::Exposure& axis : exposures(trace)) {
       MESSAGE(described(mesh) << ": " << to_string(axis));
-      if (axis.axis == "ring" || axis.axis == "pipe") CHECK(axis.share() < 0.9);
+      if (axis.axis == "ring" || axis.axis == "pipe") CHECK(axis.fraction() < 0.9);
     }
   }
 }

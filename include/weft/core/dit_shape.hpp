@@ -1,4 +1,4 @@
-// The numbers of a Diffusion Transformer that parallel methods need to know.
+// DitShape: the numbers of a Diffusion Transformer that parallel methods and their costs depend on.
 #pragma once
 
 #include "weft/core/error.hpp"
@@ -6,11 +6,11 @@
 
 namespace weft {
 
-/// Which blocks a pipeline stage holds.
+/// The blocks that a pipeline stage holds.
 enum class Placement {
-  contiguous,  // one slice
-  folded,      // a slice of the first half and its mirror image in the second, so that long skips stay local;
-               // the middle one of an odd number is the last stage's
+  contiguous,  // one range
+  folded,      // a range of the first half and its mirror image in the second, so that long skips stay local;
+               // the middle block of an odd number is the last stage's
 };
 
 struct DitShape {
@@ -18,19 +18,19 @@ struct DitShape {
   Index width = 0;  // features of a token
   Index heads = 0;
   Index head_dim = 0;
-  Index patch = 0;         // elements of a token's side
+  Index patch = 0;         // latent elements along a token's side
   Index channels = 0;      // of the state
   Index out_channels = 0;  // of the prediction; more than `channels` where a variance is learned too
   Placement placement = Placement::contiguous;
-  // What only costs depend on:
+  // Only costs depend on these:
   Index ffn = 0;            // features inside the feed-forward layer; 0: four times the width
-  Index text_length = 0;    // states of the text that blocks attend to
-  Index text_width = 0;     // their features
-  Index other_weights = 0;  // numbers of the weights outside of blocks
+  Index text_length = 0;    // text tokens that blocks attend to
+  Index text_width = 0;     // features of a text token
+  Index other_weights = 0;  // weights outside of the blocks, in numbers
 
   friend constexpr bool operator==(const DitShape&, const DitShape&) = default;
 
-  /// Throws InvalidArgument unless the numbers are those of a model that can be run.
+  /// Throws InvalidArgument unless a model of this shape can be run.
   void check() const {
     const auto need = [](const char* what, Index number) {
       if (number < 1) reject("the model's ", what, " is ", number, " and must be at least 1");
@@ -61,10 +61,10 @@ struct DitShape {
   constexpr Index ffn_width() const { return ffn > 0 ? ffn : 4 * width; }
   constexpr bool has_long_skips() const { return placement == Placement::folded; }
 
-  /// Whether block i's output is read again, by block `blocks` − 1 − i. Blocks in the middle, two of an even
-  /// number and one of an odd, are without a skip.
+  /// Returns whether block `blocks` − 1 − i reads block i's output as its long skip. The blocks in the
+  /// middle, two of an even number and one of an odd, have no skip.
   constexpr bool is_kept(Index i) const { return has_long_skips() && i < (blocks - 1) / 2; }
-  /// Whether block i reads the output of block `blocks` − 1 − i.
+  /// Returns whether block i reads the output of block `blocks` − 1 − i.
   constexpr bool reads_skip(Index i) const { return has_long_skips() && i > blocks / 2; }
 };
 
