@@ -17,7 +17,7 @@ using Hub = weft::Hub<Undeliverable>;
 
 }  // namespace
 
-TEST_CASE("Hub: a delivery that fails ends both sides, and neither waits for it to be taken back") {
+TEST_CASE("Hub: a delivery that fails stops both sides, and neither waits to be cancelled") {
   Hub hub(2);
   const Hub::Route route{"ring", 0, 1};
   const auto sent = std::make_shared<Hub::Post>(Undeliverable{});
@@ -30,7 +30,7 @@ TEST_CASE("Hub: a delivery that fails ends both sides, and neither waits for it 
   hub.cancel(received);
 }
 
-TEST_CASE("Hub: what is posted too late ends at once") {
+TEST_CASE("Hub: a post after a stop throws at once") {
   Hub hub(2);
   hub.stop("all is over");
   const auto late = std::make_shared<Hub::Post>(Undeliverable{});

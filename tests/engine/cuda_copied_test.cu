@@ -1,4 +1,4 @@
-// Weights that are copied from another CUDA device, where there are two, against weights that were read.
+// Weights that were copied from another CUDA device, if there are two, against weights that were read.
 #include <doctest/doctest.h>
 
 #include "golden.hpp"
@@ -10,7 +10,7 @@ namespace {
 
 using World = weft::Solo<weft::cuda::Queue>;
 
-/// Makes device `device` the current one, which then can be sent what is on the others.
+/// Makes device `device` the current one, to which the others can then copy.
 void choose(int device) {
   weft::cuda::check(cudaSetDevice(device), "Choosing the device");
   weft::peer::reach_other_devices(device, weft::peer::connected_device_count());

@@ -1,4 +1,4 @@
-// One CUDA device against what diffusers computed.
+// Results of one CUDA device against those of diffusers.
 #include <doctest/doctest.h>
 
 #include "golden.hpp"
@@ -22,7 +22,7 @@ struct OnDevice {
   weft::Engine<Model, weft::Local, World> engine{model, {}, world};
 };
 
-/// How far one evaluation is from diffusers in float32.
+/// Returns the distance of one evaluation from diffusers' in float32.
 template <class Element>
 double forward_error(const Golden& golden) {
   OnDevice<Element> device(golden);

@@ -1,5 +1,5 @@
-// However ranks get ahead of each other, a mesh gives the same bits: with random delays on their streams as
-// without any. tests/mutations takes waits away from the library and sees that this test fails.
+// A mesh gives the same bits with random delays on its ranks' streams as without any. tests/mutations removes
+// waits from the library and checks that this test fails.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -25,7 +25,7 @@ using weft::Tensor;
 
 enum class Loop { recorded, eager };
 
-/// Four blocks of three heads, so that skips, folds and uneven splits are there.
+/// Four blocks of three heads, so that there are skips, folds and uneven splits.
 weft::HunyuanConfig config() {
   return weft::HunyuanConfig(weft::Config(
       R"({"num_layers": 4, "num_attention_heads": 3, "attention_head_dim": 16, "hidden_size": 48, "mlp_ratio": 4.0,
@@ -49,7 +49,7 @@ weft::HunyuanPrompt prompt(std::uint32_t seed) {
   return {random_tensor({5, 32}, seed), clip_mask, random_tensor({7, 32}, seed + 1), t5_mask};
 }
 
-/// Two requests of the same shape, so that what one has left behind is wrong for the other.
+/// Two requests of the same shape, so that values left by one are wrong for the other.
 Request request(std::uint64_t number) {
   const weft::Config scheduler(
       R"({"prediction_type": "v_prediction", "beta_schedule": "scaled_linear", "clip_sample": false})",

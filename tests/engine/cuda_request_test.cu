@@ -47,7 +47,7 @@ void on_mesh(const std::deque<OnDevice>& models, const weft::Mesh& mesh, const B
   });
 }
 
-/// What rank 0 gets of each.
+/// Returns the images of every request, as rank 0 gets them.
 std::vector<weft::Tensor> generate_all(const std::deque<OnDevice>& models, const weft::Mesh& mesh,
                                        const std::vector<Request>& requests) {
   std::vector<weft::Tensor> results;
@@ -94,7 +94,7 @@ TEST_CASE("request: the same bits after any earlier request") {
     compare(models, mesh, various_requests(golden, mesh));
 }
 
-TEST_CASE("request: uneven shares of the prompts, of which one rank's stays while another's changes") {
+TEST_CASE("request: uneven shares of the prompts, of which only one rank's changes") {
   const Golden golden("v12");
   std::vector<Request> requests;
   for (const weft::Index count : {3, 4, 3, 3, 5}) requests.push_back(several_prompts(golden, count));
@@ -103,7 +103,7 @@ TEST_CASE("request: uneven shares of the prompts, of which one rank's stays whil
   compare(models, {.data = 2, .ulysses = 2}, requests);
 }
 
-TEST_CASE("request: the second of a shape records nothing and takes no memory") {
+TEST_CASE("request: the second of a shape records nothing and allocates no memory") {
   const Golden golden("v12");
   const auto models = of_golden(golden, 4);
   for (const weft::Mesh& mesh : {weft::Mesh{}, {.cfg = 2, .ulysses = 2}, {.pipe = 2, .patches = 3}}) {
@@ -127,7 +127,7 @@ TEST_CASE("request: the second of a shape records nothing and takes no memory") 
   }
 }
 
-TEST_CASE("request: after one that fails or is spoilt the next gives the same bits") {
+TEST_CASE("request: after one that fails or holds a NaN the next gives the same bits") {
   const Golden golden("v12");
   const auto models = of_golden(golden, 1);
   on_mesh(models, {}, [&golden](auto& engine, int) {
@@ -142,7 +142,7 @@ TEST_CASE("request: after one that fails or is spoilt the next gives the same bi
   });
 }
 
-TEST_CASE("request: one for which there is not memory enough leaves the next one all of it") {
+TEST_CASE("request: one that lacks memory leaves all of it to the next") {
   const Golden golden("v12");
   const auto models = of_golden(golden, 1);
   on_mesh(models, {}, [&golden](auto& engine, int) {

@@ -27,8 +27,8 @@ __global__ void spin(std::uint64_t nanoseconds) {
 
 }  // namespace jitter
 
-/// Of the thread that queues. About half of the streams are delayed, often, the others never: which is
-/// different for every seed.
+/// The delays of the thread that queues. About half of the streams, chosen by the seed, are often delayed,
+/// the others never.
 class Jitter {
  public:
   /// None until `start`. Loads the kernel, on the current device, since loading may wait for what is
@@ -46,7 +46,7 @@ class Jitter {
     seed_ = seed, random_.seed(1000 * seed + static_cast<std::uint64_t>(rank));
   }
 
-  /// Perhaps delays what is queued on the stream next.
+  /// Delays at random what is queued on the stream next.
   static void strike(cudaStream_t stream) {
     if (current_ && current_->seed_ != 0) current_->perhaps_delay(stream);
   }

@@ -20,7 +20,7 @@ using Alone = weft::Solo<weft::cuda::Queue>;
 template <class Element>
 using DeviceModel = weft::HunyuanDiT<weft::Cuda<Element, 16, 88>>;
 
-/// On rank 0, alone.
+/// Returns the images of one rank; called on rank 0 only.
 template <class Element>
 Tensor serial(const std::filesystem::path& transformer, const weft::Request<Prompt>& request) {
   if (all_processes->rank() != 0) return {};
@@ -29,7 +29,7 @@ Tensor serial(const std::filesystem::path& transformer, const weft::Request<Prom
   return weft::Engine<DeviceModel<Element>, weft::Local, Alone>(model, {}, world).generate(request);
 }
 
-/// On rank 0. Every process has the weights of its own blocks alone.
+/// Returns the mesh's images on rank 0. Every process has only the weights of its own blocks.
 template <class Element>
 Tensor generate(const std::filesystem::path& transformer, const weft::DitShape& shape, const weft::Mesh& mesh,
                 const weft::Request<Prompt>& request) {
@@ -98,7 +98,7 @@ TEST_CASE("Meshes with stages and full warm-up equal one rank in bfloat16") {
   compare<__nv_bfloat16>("v12", true, 2, 2e-2);
 }
 
-TEST_CASE("The trained model's images equal one rank's, and stale keys cost what they cost on the host") {
+TEST_CASE("The trained model's images equal one rank's, and staleness costs as much as on the host") {
   const int n = all_processes->size();
   if (n != 2 && n != 4) return;
   const Shapes shapes;
@@ -123,7 +123,7 @@ TEST_CASE("The trained model's images equal one rank's, and stale keys cost what
 }
 
 TEST_CASE("Ranks send the bytes of the methods' formulas") {
-  if (!is_eager()) return;  // what is replayed is not counted
+  if (!is_eager()) return;  // replays are not counted
   const int n = all_processes->size();
   if (n != 2 && n != 4) return;
   const Golden golden("v12");

@@ -9,7 +9,7 @@
 template <class Model>
 class OnDevices {
  public:
-  /// Each is Model(arguments...).
+  /// Makes a Model(arguments...) on each device.
   template <class... Arguments>
   explicit OnDevices(const Arguments&... arguments) {
     for (int device = 0; device < weft::peer::device_count(); ++device) {
