@@ -2,7 +2,6 @@
 #include "nccl_main.cuh"
 
 #include <numeric>
-#include <string>
 #include <vector>
 
 #include "agreement.hpp"

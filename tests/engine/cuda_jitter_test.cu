@@ -6,7 +6,6 @@
 #include <cstdlib>
 #include <random>
 #include <stdexcept>
-#include <string>
 
 #include "jitter.cuh"
 #include "on_devices.cuh"

@@ -2,7 +2,6 @@
 // have one branch, and tensors must match their shapes.
 #include <doctest/doctest.h>
 
-#include <deque>
 #include <new>
 #include <stdexcept>
 #include <vector>

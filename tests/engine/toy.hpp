@@ -5,9 +5,6 @@
 #include <cmath>
 #include <cstdint>
 #include <functional>
-#include <mutex>
-#include <string>
-#include <vector>
 
 #include "weft/weft.hpp"
 

@@ -1,6 +1,8 @@
 // Fills what a rehearsed rank receives on a CUDA device.
 #pragma once
 
+#include <cstdint>
+
 #include "weft/comm/rehearsal.hpp"
 #include "weft/elementwise.cuh"
 

@@ -1,6 +1,7 @@
 // The communicator of ranks that are threads of one process, on the host.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <span>
 #include <string_view>

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <vector>
 
 #include "weft/core/image.hpp"
 #include "weft/core/quantile.hpp"

@@ -1,6 +1,7 @@
 // Summaries of an engine's inputs, which its ranks compare.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <string>
+#include <string_view>
 
 #include "weft/plan/explanation.hpp"
 #include "weft/plan/timeline.hpp"

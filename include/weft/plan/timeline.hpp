@@ -2,8 +2,10 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <map>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "weft/plan/block_cost.hpp"

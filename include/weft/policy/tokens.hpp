@@ -1,6 +1,8 @@
 // Converts images to the tokens that one rank holds, and back.
 #pragma once
 
+#include <cstddef>
+
 #include "weft/core/image.hpp"
 #include "weft/core/layout.hpp"
 #include "weft/core/tensor.hpp"

@@ -9,7 +9,9 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cstddef>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "weft/comm/job/message.hpp"

@@ -12,7 +12,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "weft/comm/job/key.hpp"
 #include "weft/comm/job/message.hpp"

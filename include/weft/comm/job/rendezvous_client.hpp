@@ -3,13 +3,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <utility>
-#include <vector>
 
 #include "weft/comm/job/handshake.hpp"
 #include "weft/comm/job/printable.hpp"

@@ -1,11 +1,14 @@
 // RendezvousInfo: where the processes of a job find rank 0, and the key by which they authenticate.
 #pragma once
 
+#include <algorithm>
 #include <charconv>
+#include <cstddef>
 #include <optional>
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "weft/comm/job/endpoint.hpp"

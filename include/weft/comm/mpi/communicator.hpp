@@ -3,6 +3,7 @@
 
 #include <mpi.h>
 
+#include <cstddef>
 #include <exception>
 #include <memory>
 #include <optional>

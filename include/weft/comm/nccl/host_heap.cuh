@@ -3,11 +3,11 @@
 
 #include <nccl.h>
 
+#include <cstddef>
 #include <map>
 #include <memory>
 #include <stdexcept>
 #include <utility>
-#include <vector>
 
 #include "weft/backend/cuda/heap.cuh"
 #include "weft/comm/nccl/check.cuh"

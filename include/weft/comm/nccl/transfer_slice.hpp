@@ -1,6 +1,7 @@
 // The trace slice of an operation between ranks.
 #pragma once
 
+#include <cstddef>
 #include <set>
 #include <span>
 #include <string>

@@ -5,7 +5,6 @@
 
 #include <cstddef>
 #include <stdexcept>
-#include <utility>
 #include <vector>
 
 #include "weft/comm/nccl/check.cuh"
