@@ -128,7 +128,8 @@ class Transfers {
 
   /// As Ulysses does: heads go where other ranks attend to them, from the kernel that moves them.
   void store(weft::Index rows) {
-    const auto memory = group_.reach(queue_, {dense(to_, {0, 0}).data});
+    const auto memory = group_.exchange_pointers(queue_, {dense(to_, {0, 0}).data});
+    group_.barrier(queue_);
     std::vector<weft::HeadMove<Element>> moves;
     for (const int peer : weft::others(group_)) {
       const weft::Range own = part(rows, group_.rank());

@@ -61,7 +61,7 @@ for ((n = 0; n < ${WEFT_REPEAT:-1}; ++n)); do
   try none $culprit "" 0 ""
   try throw $culprit "" 1 "*rank $culprit, at all_reduce ulysses: boom*"
   try reject $culprit "" 2 "*steps is 0*"
-  try memory $culprit "" 1 "*rank $culprit, at all_reduce ulysses: Taking memory on the device failed*"
+  try memory $culprit "" 1 "*rank $culprit, at all_reduce ulysses: taking memory on the device failed*"
   try wait $culprit KILL any "${named/;/has died;}"
   try wait $culprit STOP any "${named/;/has not been heard of for 1.5 s;}"
   try cut $culprit "" any "${named/;/has not been heard of for 1.5 s;}"

@@ -269,7 +269,8 @@ TEST_CASE("nccl: a team's members store into each other's memory, also in replay
   Device<int> out(queue, Numbers(part));
   int* const own = memory.view(std::array{memory.size()}).data;
   const auto push = [&] {
-    const auto all = group.reach(queue, {own});
+    const auto all = group.exchange_pointers(queue, {own});
+    group.barrier(queue);
     for (int member = 0; member < ranks; ++member)
       check(cudaMemcpyAsync(static_cast<int*>(all[static_cast<std::size_t>(member)].front()) + self * part,
                             out.view().data, part * sizeof(int), cudaMemcpyDefault, queue.stream()),
@@ -307,8 +308,8 @@ TEST_CASE("nccl: messages without a reserved buffer are rejected, and so is memo
   const int peer = weft::others(*all_processes).front();
   CHECK_THROWS_WITH_AS(static_cast<void>(group.send(queue, large.view(), peer)),
                        doctest::Contains("was not reserved"), std::logic_error);
-  CHECK_THROWS_WITH_AS(group.reach(queue, {large.view().data}), doctest::Contains("take_together"),
-                       std::logic_error);
+  CHECK_THROWS_WITH_AS(static_cast<void>(group.exchange_pointers(queue, {large.view().data})),
+                       doctest::Contains("take_together"), std::logic_error);
 }
 
 TEST_CASE("nccl: traffic counts what was sent, by name") {

@@ -1,5 +1,5 @@
-// Any mesh of processes with a GPU against one rank, and what its ranks send. Every case is for any number of
-// ranks, and takes meshes of as many.
+// Meshes of processes with a GPU each against one rank, and the traffic of their ranks. Every case runs on
+// any number of ranks, with meshes of as many.
 #include "../comm/nccl_main.cuh"
 
 #include <cuda_bf16.h>
@@ -20,7 +20,7 @@ using Alone = weft::Solo<weft::cuda::Queue>;
 template <class Element>
 using DeviceModel = weft::HunyuanDiT<weft::Cuda<Element, 16, 88>>;
 
-/// Returns the images of one rank; called on rank 0 only.
+/// Generates on rank 0 alone.
 template <class Element>
 Tensor serial(const std::filesystem::path& transformer, const weft::Request<Prompt>& request) {
   if (all_processes->rank() != 0) return {};
@@ -29,7 +29,7 @@ Tensor serial(const std::filesystem::path& transformer, const weft::Request<Prom
   return weft::Engine<DeviceModel<Element>, weft::Local, Alone>(model, {}, world).generate(request);
 }
 
-/// Returns the mesh's images on rank 0. Every process has only the weights of its own blocks.
+/// Generates on a mesh; the result is on rank 0. Every process has only the weights of its own blocks.
 template <class Element>
 Tensor generate(const std::filesystem::path& transformer, const weft::DitShape& shape, const weft::Mesh& mesh,
                 const weft::Request<Prompt>& request) {
@@ -45,7 +45,7 @@ Tensor generate(const std::filesystem::path& transformer, const weft::DitShape& 
   return out;
 }
 
-/// Meshes of as many ranks as there are processes, some with stages or none.
+/// Returns meshes of as many ranks as there are processes, with or without stages.
 std::vector<weft::Mesh> meshes(const weft::DitShape& model, bool with_stages, std::size_t count) {
   RandomMeshes random;
   std::vector<weft::Mesh> out;
@@ -98,7 +98,7 @@ TEST_CASE("Meshes with stages and full warm-up equal one rank in bfloat16") {
   compare<__nv_bfloat16>("v12", true, 2, 2e-2);
 }
 
-TEST_CASE("The trained model's images equal one rank's, and staleness costs as much as on the host") {
+TEST_CASE("The trained model's images equal one rank's, and stale keys cost what they cost on the host") {
   const int n = all_processes->size();
   if (n != 2 && n != 4) return;
   const Shapes shapes;
@@ -123,7 +123,7 @@ TEST_CASE("The trained model's images equal one rank's, and staleness costs as m
 }
 
 TEST_CASE("Ranks send the bytes of the methods' formulas") {
-  if (!is_eager()) return;  // replays are not counted
+  if (!is_eager()) return;  // what is replayed is not counted
   const int n = all_processes->size();
   if (n != 2 && n != 4) return;
   const Golden golden("v12");

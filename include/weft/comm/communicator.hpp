@@ -86,14 +86,16 @@ concept Split = requires(C& c, std::string_view name, const std::vector<int>& me
   { c.split(name, members) } -> std::same_as<C>;
 };
 
-/// Lets members write into each other's memory, where `pushes()` is true: `reach` returns the addresses of
-/// every member's memory, and what is queued next may write there; after `pushed`, the writes of all members
-/// are visible to what is queued next.
+/// Lets members store into each other's memory, where `pushes()` is true. All members make these calls
+/// together, in the same order. `exchange_pointers` returns every member's pointers, which are valid as long
+/// as the memory; it orders nothing on devices. `barrier` orders what is queued next after what all members
+/// have queued before. `pushed` is a barrier after stores, and counts them.
 template <class C>
 concept Push = Member<C> &&
     requires(C& c, typename C::Queue& queue, const std::vector<void*>& memory, const Traffic& sent) {
   { c.pushes() } -> std::same_as<bool>;
-  { c.reach(queue, memory) } -> std::same_as<std::vector<std::vector<void*>>>;
+  { c.exchange_pointers(queue, memory) } -> std::same_as<std::vector<std::vector<void*>>>;
+  { c.barrier(queue) } -> std::same_as<void>;
   { c.pushed(queue, sent) } -> std::same_as<void>;
 };
 

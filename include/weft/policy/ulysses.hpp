@@ -35,12 +35,14 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
       const Index size = rows_.size() * job.images * this->heads().size() * job.model.head_dim;
       q_ = {queue, size};
       out_ = {queue, size};
+      head_stores_.clear();
     }
 
     void release() {
       Base::release();
       q_ = {};
       out_ = {};
+      head_stores_.clear();
     }
 
     void sum(Queue& queue, const View<double, 1>& values) {
@@ -77,11 +79,27 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
       return false;
     }
 
-    /// Returns the addresses of every member's memory; what is queued next begins when all members have
-    /// finished what they had queued.
-    std::vector<std::vector<void*>> reach(Queue& queue, const std::vector<void*>& memory) {
-      if constexpr (Push<Communicator>) return group_.reach(queue, memory);
+    using Pointers = std::vector<std::vector<void*>>;  // of every member
+
+    Pointers exchange_pointers(Queue& queue, const std::vector<void*>& memory) {
+      if constexpr (Push<Communicator>) return group_.exchange_pointers(queue, memory);
       return {};
+    }
+
+    /// Returns every member's queries, and keys and values of a layer. They stay where they are between
+    /// `prepare` and `release`, so members exchange them once, when they first come to the layer.
+    const Pointers& head_stores(Queue& queue, Index layer) {
+      const auto at = static_cast<std::size_t>(layer);
+      if (head_stores_.size() <= at) head_stores_.resize(at + 1);
+      if (head_stores_[at].empty())
+        head_stores_[at] = exchange_pointers(queue, {q_.view(extents_).data, this->store().keys(layer).data,
+                                                     this->store().values(layer).data});
+      return head_stores_[at];
+    }
+
+    /// Makes the queue wait until every member's memory may be overwritten.
+    void begin_push(Queue& queue) {
+      if constexpr (Push<Communicator>) group_.barrier(queue);
     }
 
     /// Makes what members have written into each other's memory visible to what is queued next.
@@ -91,8 +109,8 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
 
     /// Writes every head to the rank that attends to it, by the kernel that normalizes and rotates.
     void push_heads(Queue& queue, Index layer, const Unit& unit, const Heads<Element>& heads) {
-      const auto memory = reach(
-          queue, {q_.view(extents_).data, this->store().keys(layer).data, this->store().values(layer).data});
+      const Pointers& memory = head_stores(queue, layer);
+      begin_push(queue);
       std::vector<HeadMove<Element>> moves;
       Traffic sent;
       Index row = 0;
@@ -118,9 +136,11 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
       end_push(queue, sent);
     }
 
-    /// Writes the result of this rank's heads to the ranks that hold the tokens.
+    /// Stores the result of this rank's heads at the ranks that hold the tokens. A model may put its result
+    /// elsewhere in every call, so members exchange pointers to it every time.
     void push_back(Queue& queue, const Unit& unit, const View<Element, 4>& out) {
-      const auto memory = reach(queue, {out.data});
+      const Pointers memory = exchange_pointers(queue, {out.data});
+      begin_push(queue);
       std::vector<HeadMove<Element>> moves;
       Traffic sent;
       for (int peer = 0; peer < group_.size(); ++peer) {
@@ -205,7 +225,8 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
     Communicator group_;
     Rows rows_;  // the tokens of the whole group
     std::array<Index, 4> extents_{};
-    Buffer q_, out_;  // (rows, images, heads, head_dim)
+    Buffer q_, out_;                     // (rows, images, heads, head_dim)
+    std::vector<Pointers> head_stores_;  // by layer; empty before they were exchanged
   };
 };
 

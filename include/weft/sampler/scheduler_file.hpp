@@ -57,7 +57,7 @@ class SchedulerFile {
   /// One sentence that begins with the file.
   template <class... Parts>
   [[noreturn]] void reject(const Parts&... parts) const {
-    reject(config_.name(), ": ", parts...);
+    weft::reject(config_.name(), ": ", parts...);
   }
 
   const std::string& name() const { return config_.name(); }

@@ -1,4 +1,4 @@
-// Flags in memory by which streams of several processes wait for each other, without a kernel.
+// Flags in memory by which streams of several processes wait for each other without a kernel.
 #pragma once
 
 #include <cuda.h>
@@ -12,16 +12,17 @@
 
 namespace weft::cuda {
 
-/// A word that is 0 or 1, in memory of any device that the current one reaches. What a stream does with it is
-/// done by the stream itself, beside kernels on all multiprocessors, and can be recorded into a graph.
+/// A word that is 0 or 1, in memory of any device that the current one reaches; it owns no memory. Streams
+/// set it and wait for it by memory operations, which take no multiprocessor and can be recorded into a
+/// graph.
 class Flag {
  public:
   explicit Flag(void* word) : word_(reinterpret_cast<CUdeviceptr>(word)) {}
 
-  /// What the stream has done before is seen by those who have waited for the flag.
+  /// Raises the flag behind what is queued on the stream, whose writes are visible to streams that take it.
   void raise(cudaStream_t stream) const { run(stream, std::array{write(1)}); }
 
-  /// Waits until the flag is raised, and takes it down again.
+  /// Makes the stream wait until the flag is raised, and lower it again.
   void take(cudaStream_t stream) const {
     CUstreamBatchMemOpParams wait{};
     wait.waitValue.operation = CU_STREAM_MEM_OP_WAIT_VALUE_32;
@@ -47,7 +48,7 @@ class Flag {
     if (status == CUDA_SUCCESS) return;
     const char* what = nullptr;
     cuGetErrorString(status, &what);
-    throw std::runtime_error(sentence("Ordering streams by a flag failed: ", what ? what : "unknown", "."));
+    throw std::runtime_error(sentence("ordering streams by a flag failed: ", what ? what : "unknown"));
   }
 
   CUdeviceptr word_;

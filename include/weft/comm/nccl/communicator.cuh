@@ -140,13 +140,13 @@ class Communicator {
     event = {};
   }
 
-  /// Returns whether members can access each other's memory, so that `reach` and `pushed` may be called.
+  /// Returns whether members can access each other's memory, so that `exchange_pointers`, `barrier` and
+  /// `pushed` may be called.
   bool pushes() const { return team_ != nullptr; }
 
-  /// Returns the addresses of every member's memory, in this rank's address space; what is queued next begins
-  /// when all members have finished what they had queued. Throws std::logic_error for memory outside the
-  /// heap.
-  std::vector<std::vector<void*>> reach(Queue& queue, const std::vector<void*>& memory) {
+  /// Returns every member's pointers, in the members' order and in this rank's address space. Throws
+  /// std::logic_error for memory outside of the heap.
+  [[nodiscard]] std::vector<std::vector<void*>> exchange_pointers(Queue&, const std::vector<void*>& memory) {
     std::vector<Index> places;
     for (const void* pointer : memory) places.push_back(state_->heap->place_of(pointer));
     std::vector<std::vector<void*>> out;
@@ -156,12 +156,17 @@ class Communicator {
       for (const Index place : theirs) reached.push_back(state_->heap->at(owner, place));
     }
     out[static_cast<std::size_t>(rank())] = memory;
-    barrier(queue);
     return out;
   }
 
-  /// Makes what all members have pushed so far visible to what is queued next; counts `sent` as this rank's
-  /// traffic.
+  /// Orders what is queued next after what all members have queued before their calls.
+  void barrier(Queue& queue) {
+    const auto span = queue.span("wait", name_.c_str());
+    team_->barrier(queue.stream());
+  }
+
+  /// Makes what all members have pushed so far visible to what is queued next, by a barrier; counts `sent` as
+  /// this rank's traffic.
   void pushed(Queue& queue, const Traffic& sent) {
     state_->begin(name_, "push", -1);
     if (!queue.is_dry_run()) count(sent);
@@ -258,11 +263,6 @@ class Communicator {
     cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
     check(cudaStreamIsCapturing(stream, &status), "Asking whether work is recorded");
     return status != cudaStreamCaptureStatusNone;
-  }
-
-  void barrier(Queue& queue) {
-    const auto span = queue.span("wait", name_.c_str());
-    team_->barrier(queue.stream());
   }
 
   std::shared_ptr<RankState> state_;

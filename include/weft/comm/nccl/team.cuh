@@ -33,8 +33,8 @@ class Team {
   /// Messages through memory of the receiver; to be opened before use.
   Mailbox& mailbox() { return mailbox_; }
 
-  /// Orders what is queued next after all that every member has queued before its own call.
-  void barrier(cudaStream_t stream) const { kernels::meet(stream, barrier_); }
+  /// Orders what is queued next after what all members have queued before their calls.
+  void barrier(cudaStream_t stream) const { kernels::wait_at(barrier_, stream); }
 
  private:
   /// Words of a window: the counts of a barrier, one word that its owner alone uses, and one that each member
