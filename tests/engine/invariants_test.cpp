@@ -217,7 +217,7 @@ TEST_CASE("An engine rejects a model with an invalid shape") {
     Toy model;
     change(model.numbers);
     CHECK_THROWS_WITH_AS(Alone{model}, Contains(sentence), InvalidArgument);
-    CHECK_THROWS_WITH_AS((weft::Engine<Toy, Full>::blocks({}, 0, model.numbers)), Contains(sentence),
+    CHECK_THROWS_WITH_AS((void)(weft::Engine<Toy, Full>::blocks({}, 0, model.numbers)), Contains(sentence),
                          InvalidArgument);
   };
   rejected([](auto& n) { n.blocks = 0; }, "number of blocks is 0 and must be at least 1");
@@ -235,12 +235,13 @@ TEST_CASE("An engine rejects a model with an invalid shape") {
 TEST_CASE("Engine::blocks rejects an invalid mesh, and a rank out of range") {
   using Engine = weft::Engine<Toy, Full>;
   const weft::DitShape shape = Toy().shape();
-  CHECK_THROWS_WITH_AS(Engine::blocks({.pipe = 0}, 0, shape), Contains("the mesh has pipe 0"),
+  CHECK_THROWS_WITH_AS((void)Engine::blocks({.pipe = 0}, 0, shape), Contains("the mesh has pipe 0"),
                        InvalidArgument);
-  CHECK_THROWS_WITH_AS(Engine::blocks({.pipe = 7}, 0, shape), Contains("at most 6 stages"), InvalidArgument);
-  CHECK_THROWS_WITH_AS(Engine::blocks({.pipe = 2}, 2, shape), Contains("no rank 2 in a mesh of 2"),
+  CHECK_THROWS_WITH_AS((void)Engine::blocks({.pipe = 7}, 0, shape), Contains("at most 6 stages"),
                        InvalidArgument);
-  CHECK_THROWS_AS(Engine::blocks({.pipe = 2}, -1, shape), InvalidArgument);
+  CHECK_THROWS_WITH_AS((void)Engine::blocks({.pipe = 2}, 2, shape), Contains("no rank 2 in a mesh of 2"),
+                       InvalidArgument);
+  CHECK_THROWS_AS((void)Engine::blocks({.pipe = 2}, -1, shape), InvalidArgument);
 }
 
 TEST_CASE("An engine cannot be made from a temporary model") {

@@ -201,12 +201,12 @@ TEST_CASE("rendezvous: ranks that have connected are told which one is missing")
 TEST_CASE("rendezvous_info: ranks of several hosts need the host of rank 0, and a secret") {
   LaunchEnvironment lost = place(0, 16, 0);
   lost.launcher = "mpirun", lost.local_world = 8, lost.address.clear();
-  CHECK_THROWS_WITH_AS(rendezvous_info(lost, with_secret),
+  CHECK_THROWS_WITH_AS((void)rendezvous_info(lost, with_secret),
                        "mpirun has started ranks on several hosts and does not tell them where rank 0 is; "
                        "set MASTER_ADDR to its host for all of them, as in mpirun -x MASTER_ADDR=node1",
                        InvalidArgument);
   lost.address = "node1";
-  CHECK_THROWS_WITH_AS(rendezvous_info(lost, nothing),
+  CHECK_THROWS_WITH_AS((void)rendezvous_info(lost, nothing),
                        Contains("export WEFT_SECRET=$(openssl rand -hex 32) before mpirun"), InvalidArgument);
 }
 
@@ -227,8 +227,8 @@ TEST_CASE("RendezvousInfo: its text can be parsed, and nothing else can") {
   const std::string key = info.key.hex_text();
   for (const char* place :
        {"", "\n", "\nhost", "\nhost 0", "\nhost 65536", "\nhost 99999999999", "\nhost 80x", "\n 80"})
-    CHECK_THROWS_AS(RendezvousInfo::parse(key + place), std::runtime_error);
-  CHECK_THROWS_AS(RendezvousInfo::parse(key.substr(1) + "\nhost 80"), std::runtime_error);
+    CHECK_THROWS_AS((void)RendezvousInfo::parse(key + place), std::runtime_error);
+  CHECK_THROWS_AS((void)RendezvousInfo::parse(key.substr(1) + "\nhost 80"), std::runtime_error);
 }
 
 TEST_CASE("secret_of: the environment's, or that of a file which only this user can read") {
@@ -240,17 +240,17 @@ TEST_CASE("secret_of: the environment's, or that of a file which only this user 
   CHECK(secret_of(with_secret) == secret);
   CHECK(secret_of(from_file) == secret);
   ::chmod(file.c_str(), 0640);
-  CHECK_THROWS_WITH_AS(secret_of(from_file),
+  CHECK_THROWS_WITH_AS((void)secret_of(from_file),
                        Contains("which others may open; it must be this user's alone: chmod 600"),
                        InvalidArgument);
-  CHECK_THROWS_WITH_AS(secret_of(environment({{"WEFT_SECRET_FILE", "/no/such"}})), Contains("No such file"),
-                       InvalidArgument);
-  CHECK_THROWS_WITH_AS(secret_of(environment({{"WEFT_SECRET_FILE", folder.path().string()}})),
+  CHECK_THROWS_WITH_AS((void)secret_of(environment({{"WEFT_SECRET_FILE", "/no/such"}})),
+                       Contains("No such file"), InvalidArgument);
+  CHECK_THROWS_WITH_AS((void)secret_of(environment({{"WEFT_SECRET_FILE", folder.path().string()}})),
                        Contains("is no file"), InvalidArgument);
   CHECK_THROWS_WITH_AS(
-      secret_of(environment({{"WEFT_SECRET", "short"}})),
+      (void)secret_of(environment({{"WEFT_SECRET", "short"}})),
       "WEFT_SECRET has 5 characters and must have at least 32; make one with: openssl rand -hex 32",
       InvalidArgument);
-  CHECK_THROWS_WITH_AS(secret_of(environment({{"WEFT_SECRET", secret}, {"WEFT_SECRET_FILE", "x"}})),
+  CHECK_THROWS_WITH_AS((void)secret_of(environment({{"WEFT_SECRET", secret}, {"WEFT_SECRET_FILE", "x"}})),
                        Contains("both set"), InvalidArgument);
 }
