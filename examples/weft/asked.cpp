@@ -24,8 +24,8 @@ const char* name_of(Command command) {
 
 }  // namespace
 
-weft::Asked asked_of(const Options& options) {
-  weft::Asked out("command line");
+weft::InputSummary asked_of(const Options& options) {
+  weft::InputSummary out("command line");
   out.add("the command", name_of(options.command));
   out.add("--dtype", options.dtype_name);
   out.add(options.trace ? "a trace" : "no trace");

@@ -8,6 +8,6 @@ namespace command {
 
 /// Of this process's command line. Where the first process writes to is its own affair, but for whether there
 /// is a trace, to which all send.
-weft::Asked asked_of(const Options& options);
+weft::InputSummary asked_of(const Options& options);
 
 }  // namespace command

@@ -1,4 +1,4 @@
-// Goldens and meshes that the tests of the engine share, whatever the world.
+// Goldens and meshes for the engine's tests in any world.
 #pragma once
 
 #include <cmath>
@@ -21,7 +21,7 @@ inline double relative_l2(const weft::Tensor& a, const weft::Tensor& b) {
   return std::sqrt(difference / norm);
 }
 
-/// The prompts of a golden's inputs, one a row of the batch.
+/// Returns the prompts of a golden's inputs, one a row of the batch.
 inline std::vector<Prompt> prompts_of(const weft::SafeTensors& inputs) {
   std::vector<Prompt> prompts;
   const auto row = [&](const char* name, weft::Index i) { return inputs.tensor(name).at(i); };
@@ -67,7 +67,8 @@ struct Golden {
     request.prompts = {prompts[1]};
     request.noise = inputs.tensor("latents");
     request.step_noise = inputs.tensor("step_noise");
-    request.height = request.noise.shape[2], request.width = request.noise.shape[3];
+    request.height = request.noise.shape[2];
+    request.width = request.noise.shape[3];
     request.sampler = weft::make_sampler(setting("scheduler"), scheduler(), std::stoi(setting("steps")));
     request.guidance = std::stof(setting("guidance_scale"));
     request.guidance_rescale = std::stof(setting("guidance_rescale"));

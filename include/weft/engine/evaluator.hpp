@@ -1,8 +1,9 @@
-// Evaluator: one rank's share of a model's evaluations, task by task, in memory that is taken once; recorded
-// once, and replayed.
+// Evaluator: runs one rank's share of a model's evaluations, task by task, in memory that is allocated once;
+// recorded once, and replayed.
 #pragma once
 
-#include <algorithm>
+#include <array>
+#include <cstddef>
 #include <functional>
 #include <utility>
 #include <vector>
@@ -15,7 +16,7 @@ namespace weft {
 
 namespace detail {
 
-/// What a model sees of the world; AnyContext says what it may ask.
+/// A model's access to queue, memory and attention; models AnyContext.
 template <class Backend, class Policies>
 class Context {
  public:
@@ -49,6 +50,7 @@ class Context {
 
 }  // namespace detail
 
+/// The model, the policies and the queue must outlive it.
 template <class Model, class Policies>
 class Evaluator {
  public:
@@ -58,43 +60,52 @@ class Evaluator {
 
   /// Fills the model's input for rows of tokens.
   using Feed = std::function<void(Range rows)>;
-  /// Takes what the model predicts for a unit's rows.
+  /// Uses the model's prediction for a unit's rows.
   using Take = std::function<void(const Unit& unit, Range rows)>;
 
   Evaluator(const Model& model, Policies& policies) : model_(model), policies_(policies) {}
 
-  /// Allocates everything; `features` is the prediction's width per token.
+  /// Allocates all memory; `features` is the prediction's width per token.
   void prepare(Queue& queue, const Job& job, const Rows& rows, Index features) {
-    job_ = job, rows_ = rows, blocks_ = policies_.blocks(job.model);
+    job_ = job;
+    rows_ = rows;
+    blocks_ = policies_.blocks(job.model);
+    in_features_ = job.model.channels * job.model.patch * job.model.patch;
+    out_features_ = features;
     policies_.prepare(queue, job);
-    tasks_ = policies_.tasks(job), groups_ = task_groups(tasks_, policies_.windows(job));
+    tasks_ = policies_.tasks(job);
+    groups_ = task_groups(tasks_, policies_.windows(job));
     const Index n = rows.size(), b = job.images, width = job.model.width;
-    const Index in_features = job.model.channels * job.model.patch * job.model.patch;
     hidden_ = {queue, n * b * width};
     kept_ = {queue, kept_count() * n * b * width};
-    latents_ = {queue, n * b * in_features};
-    prediction_ = {queue, n * b * features};
+    latents_ = {queue, n * b * in_features_};
+    prediction_ = {queue, n * b * out_features_};
     scratch_ = {queue, model_.scratch(n * b)};
   }
 
-  /// The model's input for rows of tokens, to be filled by `feed`: (rows, images, features).
-  View<Element, 3> latents(Range rows) const { return token_rows(latents_, rows); }
-  /// What it predicts for them, to be read by `take`: (rows, images, features).
-  View<float, 3> prediction(Range rows) const { return token_rows(prediction_, rows); }
+  /// Returns the model's input for rows of tokens, which `feed` fills: (rows, images, features).
+  View<Element, 3> latents(Range rows) const { return token_rows(latents_, in_features_, rows); }
+  /// Returns the model's prediction for rows of tokens, which `take` reads: (rows, images, features).
+  View<float, 3> prediction(Range rows) const { return token_rows(prediction_, out_features_, rows); }
 
-  /// Gives back all memory, and forgets what was recorded.
+  /// Frees all memory, and drops what was recorded.
   void release() {
     forget();
-    hidden_ = {}, kept_ = {}, latents_ = {}, prediction_ = {}, scratch_ = {};
+    hidden_ = {};
+    kept_ = {};
+    latents_ = {};
+    prediction_ = {};
+    scratch_ = {};
     policies_.release();
   }
 
-  /// Records all tasks, which all ranks do together, to be replayed any number of times while all that is
-  /// given here lives and its memory stays where it is. Where this rank embeds, feed(rows) is called first;
-  /// where it samples, take(unit, rows) last.
+  /// Records all tasks; all ranks call it together. The recording can be replayed while the arguments live
+  /// and their memory stays where it is. feed(rows) is called before this rank embeds, take(unit, rows) where
+  /// it samples.
   void record(Queue& queue, const typename Model::Conditioning& conditioning, Feed feed, Take take) {
     forget();
-    feed_ = std::move(feed), take_ = std::move(take);
+    feed_ = std::move(feed);
+    take_ = std::move(take);
     std::vector<Recording> recorded;
     for (const TaskGroup& group : groups_)
       recorded.push_back(queue.record(Body([this, &queue, &conditioning, &group](Index step) {
@@ -104,10 +115,11 @@ class Evaluator {
     recorded_ = std::move(recorded);
   }
   bool has_recorded() const { return !recorded_.empty(); }
+  /// Drops the recording.
   void forget() { recorded_.clear(); }
 
-  /// Queues all that was recorded, and calls passed() when this rank's part of a step of all patches is
-  /// queued; returns what the queue counted.
+  /// Queues the recording, and calls passed() whenever this rank's part of a step is queued for all patches.
+  /// Returns the queue's counts of this replay.
   template <class Passed>
   QueueCounts replay(Queue& queue, Passed passed) {
     const QueueCounts before = queue.counts();
@@ -116,7 +128,7 @@ class Evaluator {
       for (Index time = 0; time < window.times; ++time) {
         queue.replay(recorded_[g], step_of(groups_[g]) + time);
         for (Index i = tasks.begin; i < tasks.end; ++i)
-          if (is_last(task_at(i)) && task_at(i).unit.patches.end == rows_.patches()) passed();
+          if (task_at(i).ends_unit && task_at(i).unit.patches.end == rows_.patches()) passed();
       }
     }
     return queue.counts() - before;
@@ -130,18 +142,14 @@ class Evaluator {
   Index task_count() const { return static_cast<Index>(tasks_.size()); }
   const Task& task_at(Index i) const { return tasks_[static_cast<std::size_t>(i)]; }
 
-  /// Whether the task is this rank's last of its unit.
-  bool is_last(const Task& task) const {
-    return tasks_.front().embed ? task.sample : task.blocks == blocks_.back();
-  }
-
-  /// The step of the group's first task, at its first time.
+  /// Returns the step of the group's first task, in the first repetition.
   Index step_of(const TaskGroup& group) const {
     return group.tasks.empty() ? 0 : task_at(group.tasks.begin).unit.step;
   }
 
-  /// The group as that of `step`. A task's input is made at the tick before, so it is posted in the window of
-  /// that tick, and there a task ahead: it travels while another task computes.
+  /// Runs the group with its first task in `step`. A task's input is computed at the tick before, so its
+  /// receive is posted in the window of that tick, one task ahead: it is received while another task
+  /// computes.
   void run_group(Queue& queue, const typename Model::Conditioning& conditioning, const TaskGroup& group,
                  Index step) {
     const auto& [window, tasks] = group;
@@ -180,25 +188,25 @@ class Evaluator {
     if (task.blocks.empty()) {
       policies_.post_input(queue, task, prediction(rows));
     } else {
-      policies_.post_input(queue, task, token_rows(hidden_, rows));
+      policies_.post_input(queue, task, hidden(rows));
     }
   }
 
   void embed(Queue& queue, const typename Model::Conditioning& conditioning, const Task& task, Range rows) {
     const auto span = queue.span("model", "embed", task.unit.patches.begin);
     Context context(queue, scratch_, policies_, task.unit, rows, 0);
-    model_.embed(context, conditioning, latents(rows), token_rows(hidden_, rows));
+    model_.embed(context, conditioning, latents(rows), hidden(rows));
   }
 
-  /// An output that a later block reads again goes to memory of its own; the others to one place.
+  /// Runs a task's blocks. Outputs that a long skip reads again are kept; all others overwrite `hidden`.
   View<Element, 3> run_blocks(Queue& queue, const typename Model::Conditioning& conditioning,
                               const Task& task, Range rows) {
-    View<Element, 3> x = token_rows(hidden_, rows);  // (rows, images, width)
+    View<Element, 3> x = hidden(rows);  // (rows, images, width)
     for (Index i = task.blocks.begin; i < task.blocks.end; ++i) {
       const auto span = queue.span("model", "block", i);
       const View<Element, 3> skip =
           job_.model.reads_skip(i) ? kept(job_.model.blocks - 1 - i, rows) : View<Element, 3>();
-      const View<Element, 3> out = job_.model.is_kept(i) ? kept(i, rows) : token_rows(hidden_, rows);
+      const View<Element, 3> out = job_.model.is_kept(i) ? kept(i, rows) : hidden(rows);
       Context context(queue, scratch_, policies_, task.unit, rows, layer_of(i));
       model_.block(i, context, conditioning, x, skip, out);
       x = out;
@@ -213,7 +221,7 @@ class Evaluator {
     model_.unembed(context, conditioning, x, prediction(rows));
   }
 
-  /// The number of block i among this rank's.
+  /// Returns the index of block i among this rank's.
   Index layer_of(Index i) const {
     Index before = 0;
     for (const Range& range : blocks_) {
@@ -223,7 +231,7 @@ class Evaluator {
     return before;
   }
 
-  /// How many of this rank's blocks have outputs that are read again.
+  /// Returns how many of this rank's blocks have outputs that long skips read.
   Index kept_count() const {
     Index count = 0;
     const Range front = blocks_.front();
@@ -238,10 +246,12 @@ class Evaluator {
     return all[i - first].template slice<0>(rows);
   }
 
-  /// Rows of a buffer of (rows, images, features).
+  View<Element, 3> hidden(Range rows) const { return token_rows(hidden_, job_.model.width, rows); }
+
+  /// Returns rows of a buffer of (rows, images, features).
   template <class T>
-  View<T, 3> token_rows(const typename Backend::template Buffer<T>& buffer, Range rows) const {
-    const Index features = buffer.size() / std::max<Index>(rows_.size() * job_.images, 1);
+  View<T, 3> token_rows(const typename Backend::template Buffer<T>& buffer, Index features,
+                        Range rows) const {
     return buffer.view(std::array{rows_.size(), job_.images, features}).template slice<0>(rows);
   }
 
@@ -249,7 +259,8 @@ class Evaluator {
   Policies& policies_;
   Job job_;
   Rows rows_;
-  std::vector<Range> blocks_;  // of this rank
+  Index in_features_ = 0, out_features_ = 0;  // of a token's latents and prediction
+  std::vector<Range> blocks_;                 // of this rank
   std::vector<Task> tasks_;
   std::vector<TaskGroup> groups_;
   typename Backend::template Buffer<Element> hidden_;    // (rows, images, width)

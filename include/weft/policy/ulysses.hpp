@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <vector>
 
 #include "weft/comm/communicator.hpp"
@@ -10,9 +11,9 @@
 
 namespace weft {
 
-/// An all-to-all makes tokens of all heads into heads of all tokens, and one back after attention.
-/// Jacobs et al., "DeepSpeed Ulysses: System Optimizations for Enabling Training of Extreme Long Sequence
-/// Transformer Models", 2023. Heads and tokens may be uneven.
+/// An all-to-all turns a rank's tokens of all heads into all tokens of its heads; another one after attention
+/// turns them back. Jacobs et al., "DeepSpeed Ulysses: System Optimizations for Enabling Training of Extreme
+/// Long Sequence Transformer Models", 2023. Heads and tokens may be uneven.
 template <class Inner = Local>
 struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
   template <class Backend, class Communicator>
@@ -39,7 +40,8 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
 
     void release() {
       Base::release();
-      q_ = {}, out_ = {};
+      q_ = {};
+      out_ = {};
       head_stores_.clear();
     }
 
@@ -50,7 +52,11 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
 
     View<const Element, 4> place(Queue& queue, Index layer, const Unit& unit, const Heads<Element>& heads) {
       if (group_.size() == 1) return Base::place(queue, layer, unit, heads);
-      pushes() ? push_heads(queue, layer, unit, heads) : exchange_heads(queue, layer, unit, heads);
+      if (pushes()) {
+        push_heads(queue, layer, unit, heads);
+      } else {
+        exchange_heads(queue, layer, unit, heads);
+      }
       return q_.view(extents_).template slice<0>(rows_.rows(unit.patches));
     }
 
@@ -58,7 +64,11 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
                 const View<Element, 4>& out) {
       if (group_.size() == 1) return Base::attend(queue, layer, unit, q, out);
       Base::attend(queue, layer, unit, q, out_.view(extents_).template slice<0>(rows_.rows(unit.patches)));
-      pushes() ? push_back(queue, unit, out) : exchange_back(queue, unit, out);
+      if (pushes()) {
+        push_back(queue, unit, out);
+      } else {
+        exchange_back(queue, unit, out);
+      }
     }
 
    private:
@@ -97,7 +107,7 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
       if constexpr (Push<Communicator>) group_.pushed(queue, sent);
     }
 
-    /// The kernel that norms and rotates writes every head where its owner attends to it.
+    /// Writes every head to the rank that attends to it, by the kernel that normalizes and rotates.
     void push_heads(Queue& queue, Index layer, const Unit& unit, const Heads<Element>& heads) {
       const Pointers& memory = head_stores(queue, layer);
       begin_push(queue);
@@ -118,8 +128,7 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
           moves.insert(moves.end(), {part.move_q(at(0, rows_, rows_.rows_of_tokens(m, own))),
                                      part.move_k(at(1, kept, kept.rows_of_tokens(m, own))),
                                      part.move_v(at(2, kept, kept.rows_of_tokens(m, own)))});
-          if (peer != group_.rank())
-            sent.calls += 3, sent.bytes += 3 * part.q.size() * static_cast<Index>(sizeof(Element));
+          if (peer != group_.rank()) sent += {3, 3 * part.q.size() * static_cast<Index>(sizeof(Element))};
         }
         row += own.size();
       }
@@ -127,8 +136,8 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
       end_push(queue, sent);
     }
 
-    /// Stores the rows of each rank's tokens of the own heads' result there. Where a model puts its result
-    /// may differ from call to call, so members exchange that every time.
+    /// Stores the result of this rank's heads at the ranks that hold the tokens. A model may put its result
+    /// elsewhere in every call, so members exchange pointers to it every time.
     void push_back(Queue& queue, const Unit& unit, const View<Element, 4>& out) {
       const Pointers memory = exchange_pointers(queue, {out.data});
       begin_push(queue);
@@ -145,8 +154,7 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
           moves.push_back(
               {from, theirs.template slice<0>({row, row + tokens.size()}).template slice<2>(this->heads())});
           row += tokens.size();
-          if (peer != group_.rank())
-            sent.calls += 1, sent.bytes += from.size() * static_cast<Index>(sizeof(Element));
+          if (peer != group_.rank()) sent += {1, from.size() * static_cast<Index>(sizeof(Element))};
         }
       }
       move_heads(queue, moves);
@@ -186,12 +194,12 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
       exchange.run();
     }
 
-    /// The blocks of one all-to-all; what is for oneself is copied.
+    /// The pieces of one all-to-all; this rank's own are copied.
     class Exchange {
      public:
       Exchange(On& policy, Queue& queue) : group_(policy.group_), queue_(queue) {}
 
-      /// `from` goes to `peer`, and `to` comes from there.
+      /// Adds a pair of pieces: `from` is sent to `peer`, and `to` received from it.
       void send(int peer, const View<const Element, 4>& from, const View<Element, 4>& to) {
         if (peer == group_.rank()) return copy(queue_, from, to);
         sends_.push_back({peer, from});
@@ -209,13 +217,13 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
       std::vector<Addressed> sends_, receives_;
     };
 
-    /// This rank's heads of `tokens` of patch m.
+    /// Returns this rank's heads of `tokens` of patch m.
     View<Element, 4> gathered(const Buffer& buffer, Index m, Range tokens) const {
       return buffer.view(extents_).template slice<0>(rows_.rows_of_tokens(m, tokens));
     }
 
     Communicator group_;
-    Rows rows_;  // of the whole group
+    Rows rows_;  // the tokens of the whole group
     std::array<Index, 4> extents_{};
     Buffer q_, out_;                     // (rows, images, heads, head_dim)
     std::vector<Pointers> head_stores_;  // by layer; empty before they were exchanged

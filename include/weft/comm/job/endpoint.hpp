@@ -1,4 +1,4 @@
-// Place: where rank 0 listens for the other processes of its job.
+// Endpoint: where rank 0 listens for the other processes of its job.
 #pragma once
 
 #include <arpa/inet.h>
@@ -17,7 +17,6 @@
 #include <cstring>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "weft/core/error.hpp"
@@ -41,7 +40,7 @@ struct Address {
                                : family() == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&six) != 0;
   }
 
-  /// Of the network: "10.0.0.5", "fd00::5".
+  /// Returns a network address as text, such as "10.0.0.5" or "fd00::5".
   std::string host() const {
     std::array<char, NI_MAXHOST> text{};
     ::getnameinfo(get(), size, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST);
@@ -49,9 +48,9 @@ struct Address {
   }
 };
 
-/// A socket of this host's, or one of the network, IPv4 or IPv6.
-struct Place {
-  std::string socket{};  // name of an abstract Unix-domain socket; empty for a place of the network
+/// A Unix-domain socket, or a host and port, IPv4 or IPv6.
+struct Endpoint {
+  std::string socket{};  // name of an abstract Unix-domain socket; empty for an endpoint on the network
   std::string host{};
   int port = 0;
 
@@ -59,8 +58,7 @@ struct Place {
 
   std::string text() const { return is_local() ? "Unix socket @" + socket : sentence(host, ", port ", port); }
 
-  /// All that it stands for, those of the network before those of the host itself; none where its name is
-  /// unknown.
+  /// Returns all its addresses, loopback ones last; none if the host's name is unknown.
   std::vector<Address> addresses() const {
     if (is_local()) return {local_address()};
     std::vector<Address> out;
@@ -79,7 +77,7 @@ struct Place {
   }
 
  private:
-  /// Abstract: it is nowhere in the file system and goes with its socket.
+  /// Returns an abstract address: it has no file and disappears with its socket.
   Address local_address() const {
     sockaddr_un named{};
     named.sun_family = AF_UNIX;
@@ -92,17 +90,16 @@ struct Place {
   }
 };
 
-/// Whether the process at the other end runs for the user of this one. Of a Unix socket alone: the network
-/// says nothing of users.
+/// Returns whether the process at the other end of a Unix socket runs for the user of this one.
 inline bool is_same_user(int socket) {
   ucred other{};
   socklen_t size = sizeof other;
   return ::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &other, &size) == 0 && other.uid == ::geteuid();
 }
 
-/// A socket that is connected to the address, and if that is a Unix socket, to a process of the same user;
-/// not open where nobody answers within `patience`.
-inline Descriptor connected(const Address& address, std::chrono::milliseconds patience) {
+/// Connects to the address, and over a Unix socket only to a process of the same user; returns no socket if
+/// that fails within `patience`.
+[[nodiscard]] inline Descriptor connected(const Address& address, std::chrono::milliseconds patience) {
   Descriptor socket(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (::connect(socket.get(), address.get(), address.size) != 0) {
     if (errno != EINPROGRESS) return Descriptor();
@@ -113,7 +110,8 @@ inline Descriptor connected(const Address& address, std::chrono::milliseconds pa
     if (::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error != 0)
       return Descriptor();
   }
-  return address.family() != AF_UNIX || is_same_user(socket.get()) ? std::move(socket) : Descriptor();
+  if (address.family() == AF_UNIX && !is_same_user(socket.get())) return Descriptor();
+  return socket;
 }
 
 }  // namespace weft::job

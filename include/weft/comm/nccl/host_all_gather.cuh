@@ -1,4 +1,4 @@
-// Exchange: numbers that the ranks of a communicator tell each other on the host.
+// HostAllGather: an all-gather of numbers on the host, over NCCL.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -13,21 +13,22 @@
 
 namespace weft::nccl {
 
-/// For what is settled before the loop. It runs on a stream of its own, also while other streams record.
-class Exchange {
+/// Used before the denoising loop. Runs on a stream of its own, also while other streams record. The
+/// communicator must outlive it.
+class HostAllGather {
  public:
-  Exchange(ncclComm_t comm, int members) : comm_(comm), members_(static_cast<std::size_t>(members)) {
+  HostAllGather(ncclComm_t comm, int members) : comm_(comm), members_(static_cast<std::size_t>(members)) {
     check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "Creating a stream");
   }
-  Exchange(const Exchange&) = delete;
-  Exchange& operator=(const Exchange&) = delete;
-  ~Exchange() {
+  HostAllGather(const HostAllGather&) = delete;
+  HostAllGather& operator=(const HostAllGather&) = delete;
+  ~HostAllGather() {
     cudaStreamDestroy(stream_);
     cudaFree(device_);
     cudaFreeHost(host_);
   }
 
-  /// All members call it with as many numbers; returns when it has those of every member, in their order.
+  /// Returns the numbers of every member, in their order. All members call it, with as many numbers.
   std::vector<std::vector<Index>> operator()(const std::vector<Index>& mine) {
     const std::size_t count = mine.size(), bytes = count * sizeof(Index);
     provide(count * members_);
@@ -43,18 +44,19 @@ class Exchange {
     return all;
   }
 
-  /// The largest of the members' numbers.
-  Index most(Index mine) {
+  /// Returns the largest of the members' numbers. All members call it.
+  Index largest(Index mine) {
     Index out = mine;
     for (const std::vector<Index>& other : (*this)({mine})) out = std::max(out, other.front());
     return out;
   }
 
  private:
-  /// Room for so many numbers, and for one member's.
+  /// Makes room for `count` numbers, and on the device for one member's besides.
   void provide(std::size_t count) {
     if (count <= room_) return;
-    cudaFree(device_), cudaFreeHost(host_);
+    cudaFree(device_);
+    cudaFreeHost(host_);
     check(cudaMalloc(&device_, 2 * count * sizeof(Index)), "Taking memory on the device");
     check(cudaMallocHost(&host_, count * sizeof(Index)), "Taking memory for copies");
     room_ = count;

@@ -1,5 +1,5 @@
-// Whoever is not of a job gets nothing from it, and costs it nothing.
-#include "weft/comm/job/roll_call.hpp"
+// Processes that are not of a job get nothing from it, and cost it nothing.
+#include "weft/comm/job/rendezvous_server.hpp"
 
 #include <doctest/doctest.h>
 #include <sys/resource.h>
@@ -17,64 +17,64 @@
 #include <thread>
 #include <vector>
 
-#include "weft/comm/job/answer.hpp"
 #include "weft/comm/job/rendezvous.hpp"
+#include "weft/comm/job/rendezvous_client.hpp"
 
 using doctest::Contains;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-using weft::job::Admission;
-using weft::job::Answer;
+using weft::job::ClientHandshake;
 using weft::job::Connection;
 using weft::job::frame_of;
-using weft::job::Introduction;
 using weft::job::Key;
 using weft::job::Listener;
-using weft::job::Meeting;
-using weft::job::Member;
 using weft::job::Message;
-using weft::job::RollCall;
+using weft::job::RemoteProcess;
+using weft::job::RendezvousClient;
+using weft::job::RendezvousInfo;
+using weft::job::RendezvousServer;
+using weft::job::ServerHandshake;
 using Clock = std::chrono::steady_clock;
 
 namespace {
 
 const std::string text = "what only ranks may know";
 
-/// Rank 0 of a job, at work on a thread.
+/// Rank 0 of a job, on a thread.
 class Rank0 {
  public:
   explicit Rank0(int ranks, milliseconds patience = seconds(10)) {
     result_ = std::async(std::launch::async, [this, ranks, patience] {
-      return RollCall(listener_, meeting_.key, ranks, text).run(patience).size();
+      return RendezvousServer(listener_, info_.key, ranks, text).run(patience).size();
     });
   }
 
-  const Meeting& meeting() const { return meeting_; }
+  const RendezvousInfo& info() const { return info_; }
 
-  /// A connection from a process of which rank 0 knows nothing.
+  /// Makes an unauthenticated connection to rank 0.
   Connection connection() const {
-    return Connection(connected(meeting_.places.front().addresses().front(), seconds(1)));
+    return Connection(connected(info_.endpoints.front().addresses().front(), seconds(1)));
   }
 
-  /// How many ranks came; throws what rank 0 threw.
+  /// Returns how many ranks connected; throws what rank 0 threw.
   std::size_t ranks() { return result_.get(); }
 
  private:
   Listener listener_{{{.host = "127.0.0.1", .port = 0}}};
-  Meeting meeting_{listener_.places(), Key::random()};
+  RendezvousInfo info_{listener_.endpoints(), Key::random()};
   std::future<std::size_t> result_;
 };
 
 std::string joined(const Rank0& rank0, int rank) {
   try {
-    return Answer(rank0.meeting(), rank).run(seconds(5)).text;
+    return RendezvousClient(rank0.info(), rank).run(seconds(5)).text;
   } catch (const std::exception& error) {
     return error.what();
   }
 }
 
-/// All messages that come until the other side closes, or a second has passed.
-std::vector<Message> heard(Connection& connection) {
+/// Returns all messages that arrive until the other side closes, or 2.5 s have passed.
+std::vector<Message> received(Connection& connection) {
   std::vector<Message> out;
   const auto deadline = Clock::now() + milliseconds(2500);
   while (Clock::now() < deadline) {
@@ -86,7 +86,7 @@ std::vector<Message> heard(Connection& connection) {
   return out;
 }
 
-/// What a server says, and then is silent, at an address of its own.
+/// A server at an address of its own that answers by `say`, and otherwise sends nothing.
 class Forger {
  public:
   explicit Forger(std::function<std::optional<Message>(const Message&)> say)
@@ -104,7 +104,7 @@ class Forger {
           }
         }) {}
 
-  const weft::job::Place& place() const { return listener_.places().front(); }
+  const weft::job::Endpoint& endpoint() const { return listener_.endpoints().front(); }
 
  private:
   Listener listener_{{{.host = "127.0.0.2", .port = 0}}};
@@ -122,13 +122,13 @@ double seconds_of(const timeval& time) {
   return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
 }
 
-/// Of the process.
+/// Returns how many descriptors a process has open.
 std::ptrdiff_t open_descriptors(int process) {
   return std::distance(std::filesystem::directory_iterator("/proc/" + std::to_string(process) + "/fd"),
                        std::filesystem::directory_iterator());
 }
 
-/// Rank 0 of a job of two, in a process of its own; `code` is 0 when rank 1 has come.
+/// Rank 0 of a job of two, in a process of its own, which ends with code 0 when rank 1 has connected.
 class Rank0Process {
  public:
   explicit Rank0Process(milliseconds patience, const std::function<void()>& prepare = {})
@@ -136,7 +136,7 @@ class Rank0Process {
     if (process_ != 0) return;
     if (prepare) prepare();
     try {
-      RollCall(listener_, meeting_.key, 2, text).run(patience);
+      (void)RendezvousServer(listener_, info_.key, 2, text).run(patience);
       ::_exit(0);
     } catch (const std::exception&) {
       ::_exit(3);
@@ -144,9 +144,9 @@ class Rank0Process {
   }
 
   int process() const { return process_; }
-  const Meeting& meeting() const { return meeting_; }
+  const RendezvousInfo& info() const { return info_; }
   Connection connection() const {
-    return Connection(connected(meeting_.places.front().addresses().front(), seconds(1)));
+    return Connection(connected(info_.endpoints.front().addresses().front(), seconds(1)));
   }
 
   struct End {
@@ -163,13 +163,13 @@ class Rank0Process {
 
  private:
   Listener listener_{{{.host = "127.0.0.1", .port = 0}}};
-  Meeting meeting_{listener_.places(), Key::random()};
+  RendezvousInfo info_{listener_.endpoints(), Key::random()};
   int process_;
 };
 
 }  // namespace
 
-TEST_CASE("roll call: all that know the key are welcome, and nobody before all have come") {
+TEST_CASE("rendezvous server: all that know the key are welcome, and none before all have connected") {
   Rank0 rank0(3);
   auto first = std::async(std::launch::async, [&] { return joined(rank0, 1); });
   CHECK(first.wait_for(milliseconds(300)) == std::future_status::timeout);
@@ -178,48 +178,48 @@ TEST_CASE("roll call: all that know the key are welcome, and nobody before all h
   CHECK(rank0.ranks() == 2);
 }
 
-TEST_CASE("roll call: a process without the secret gets a challenge and nothing else") {
+TEST_CASE("rendezvous server: a process without the secret gets a challenge and nothing else") {
   Rank0 rank0(2);
   Connection connection = rank0.connection();
   const Key wrong = Key::random();
-  Introduction introduction(wrong, 1);
-  connection.send(introduction.hello());
+  ClientHandshake client(wrong, 1);
+  connection.send(client.hello());
   connection.wait(seconds(1));
   connection.receive();
   const auto challenge = connection.next();
   REQUIRE(challenge);
   CHECK(challenge->kind == Message::Kind::challenge);
-  CHECK_FALSE(introduction.answer(*challenge, "process 1"));
-  CHECK(introduction.reason() == "does not know the secret of this job");
-  // It goes on all the same.
+  CHECK_FALSE(client.answer(*challenge, "process 1"));
+  CHECK(client.reason() == "does not know the secret of this job");
+  // It sends a proof nevertheless.
   connection.send({Message::Kind::proof, 0, std::string(Key::proof_size, 'x') + "process 1"});
-  CHECK(heard(connection).empty());
+  CHECK(received(connection).empty());
   CHECK_FALSE(connection.is_open());
   CHECK(joined(rank0, 1) == text);
   CHECK(rank0.ranks() == 1);
 }
 
-TEST_CASE("roll call: a hello and a proof that were overheard are worth nothing again") {
+TEST_CASE("rendezvous server: a replayed hello and proof are rejected") {
   Rank0 rank0(2);
-  const Meeting& meeting = rank0.meeting();
+  const RendezvousInfo& info = rank0.info();
   Connection honest = rank0.connection();
-  Introduction introduction(meeting.key, 1);
-  const Message hello = introduction.hello();
+  ClientHandshake client(info.key, 1);
+  const Message hello = client.hello();
   honest.send(hello);
   honest.wait(seconds(1));
   honest.receive();
-  const Message proof = introduction.answer(*honest.next(), "process 1").value();
+  const Message proof = client.answer(*honest.next(), "process 1").value();
   Connection replay = rank0.connection();
   replay.send(hello);
   replay.send(proof);
-  const auto got = heard(replay);
-  REQUIRE(got.size() == 1);
-  CHECK(got.front().kind == Message::Kind::challenge);
+  const auto answers = received(replay);
+  REQUIRE(answers.size() == 1);
+  CHECK(answers.front().kind == Message::Kind::challenge);
   CHECK_FALSE(replay.is_open());
   CHECK(joined(rank0, 1) == text);
 }
 
-TEST_CASE("roll call: a silent connection is closed after a second, and one that trickles too") {
+TEST_CASE("rendezvous server: a silent connection is closed after a second, and one that trickles too") {
   Rank0 rank0(2);
   Connection silent = rank0.connection(), trickling = rank0.connection();
   std::jthread trickle([&](const std::stop_token& stop) {
@@ -230,18 +230,18 @@ TEST_CASE("roll call: a silent connection is closed after a second, and one that
     }
   });
   const auto begin = Clock::now();
-  CHECK(heard(silent).empty());
+  CHECK(received(silent).empty());
   CHECK_FALSE(silent.is_open());
   CHECK(Clock::now() - begin > milliseconds(800));
   CHECK(Clock::now() - begin < milliseconds(2000));
   trickle.request_stop();
   trickle.join();
-  heard(trickling);
+  received(trickling);
   CHECK_FALSE(trickling.is_open());
   CHECK(joined(rank0, 1) == text);
 }
 
-TEST_CASE("roll call: a flood of bytes costs no memory, and of connections no rank its place") {
+TEST_CASE("rendezvous server: floods of bytes take no memory, and floods of connections block no rank") {
   for (const bool has_few_descriptors : {false, true}) {
     const Rank0Process rank0(seconds(20), [has_few_descriptors] {
       const rlimit few{64, 64};
@@ -268,14 +268,14 @@ TEST_CASE("roll call: a flood of bytes costs no memory, and of connections no ra
     });
     CHECK(most_memory < memory_before + 64);
     CHECK(most_descriptors < 100);
-    CHECK(Answer(rank0.meeting(), 1).run(seconds(10)).text == text);
+    CHECK(RendezvousClient(rank0.info(), 1).run(seconds(10)).text == text);
     flood.request_stop();
     flood.join();
     CHECK(rank0.wait().code == 0);
   }
 }
 
-TEST_CASE("roll call: without descriptors rank 0 waits and does not spin") {
+TEST_CASE("rendezvous server: without descriptors rank 0 waits and does not spin") {
   const Rank0Process rank0(seconds(2), [] {
     const int next = ::dup(0);
     ::close(next);
@@ -289,7 +289,7 @@ TEST_CASE("roll call: without descriptors rank 0 waits and does not spin") {
 }
 
 TEST_CASE(
-    "roll call: a rank that is none of the job's, or has come already, is told so and changes nothing") {
+    "rendezvous server: a rank out of range, or one that has connected already, is rejected with a reason") {
   Rank0 rank0(3);
   CHECK(joined(rank0, 999) == "rank 999 is none of a job of 3 ranks");
   CHECK(joined(rank0, 0) == "rank 0 is none of a job of 3 ranks");
@@ -303,16 +303,16 @@ TEST_CASE(
   CHECK(rank0.ranks() == 2);
 }
 
-TEST_CASE("roll call: a rank that goes again ends it, and the others hear why") {
+TEST_CASE("rendezvous server: a rank that closes its connection ends it, and the others get the reason") {
   Rank0 rank0(4);
   auto first = std::async(std::launch::async, [&] { return joined(rank0, 1); });
   {
     Connection gone = rank0.connection();
-    Introduction introduction(rank0.meeting().key, 2);
-    gone.send(introduction.hello());
+    ClientHandshake client(rank0.info().key, 2);
+    gone.send(client.hello());
     gone.wait(seconds(1));
     gone.receive();
-    gone.send(introduction.answer(*gone.next(), "process 7 on \33[2Jnowhere").value());
+    gone.send(client.answer(*gone.next(), "process 7 on \33[2Jnowhere").value());
     std::this_thread::sleep_for(milliseconds(200));
   }
   const std::string why = "rank 2, process 7 on \\x1b[2Jnowhere, has gone before all ranks had come";
@@ -320,12 +320,12 @@ TEST_CASE("roll call: a rank that goes again ends it, and the others hear why") 
   CHECK(first.get() == why);
 }
 
-TEST_CASE("answer: a server that says nothing, or forges rank 0, costs its time and gets no proof") {
+TEST_CASE("rendezvous client: a server that sends nothing, or forges rank 0, gets no proof and little time") {
   const Key wrong = Key::random();
-  std::optional<Admission> forged;
+  std::optional<ServerHandshake> forged;
   const std::vector<std::pair<std::string, std::function<std::optional<Message>(const Message&)>>> forgers{
-      {"says nothing", {}},
-      {"does not speak weft's language",
+      {"sends nothing", {}},
+      {"does not speak weft's protocol",
        [](const Message&) {
          return Message{Message::Kind::welcome, 0, std::string(Key::proof_size, 'x') + "process 1\nforged"};
        }},
@@ -337,84 +337,85 @@ TEST_CASE("answer: a server that says nothing, or forges rank 0, costs its time 
     CAPTURE(reason);
     Rank0 rank0(2);
     const Forger forger(say);
-    Meeting meeting = rank0.meeting();
-    meeting.places.insert(meeting.places.begin(), forger.place());
+    RendezvousInfo info = rank0.info();
+    info.endpoints.insert(info.endpoints.begin(), forger.endpoint());
     const auto begin = Clock::now();
-    CHECK(Answer(meeting, 1).run(seconds(10)).text == text);
+    CHECK(RendezvousClient(info, 1).run(seconds(10)).text == text);
     CHECK(Clock::now() - begin < milliseconds(2600));
-    meeting.places.pop_back();
-    CHECK_THROWS_WITH(Answer(meeting, 1).run(milliseconds(100)), Contains(reason.c_str()));
+    info.endpoints.pop_back();
+    CHECK_THROWS_WITH((void)RendezvousClient(info, 1).run(milliseconds(100)), Contains(reason.c_str()));
   }
 }
 
-TEST_CASE("answer: a challenge of another version is told for one") {
+TEST_CASE("rendezvous client: a challenge of another version is recognized") {
   const Key key = Key::random();
-  Introduction introduction(key, 1);
-  Admission admission(key);
-  Message hello = introduction.hello();
-  Message challenge = admission.take(hello).value();
+  ClientHandshake client(key, 1);
+  ServerHandshake server(key);
+  Message hello = client.hello();
+  Message challenge = server.take(hello).value();
   challenge.text.front() = 2;
-  CHECK_FALSE(introduction.answer(challenge, ""));
-  CHECK(introduction.reason() == "is of another version of weft");
+  CHECK_FALSE(client.answer(challenge, ""));
+  CHECK(client.reason() == "is of another version of weft");
   hello.text[4] = 2;
-  Admission other(key);
+  ServerHandshake other(key);
   CHECK(other.take(hello));
-  CHECK(other.state() == Admission::State::failed);
+  CHECK(other.state() == ServerHandshake::State::failed);
 }
 
-TEST_CASE("answer: what rank 0 gives is believed with its proof alone") {
+TEST_CASE("rendezvous client: rank 0's text is accepted only with its proof") {
   const Key key = Key::random();
-  Introduction introduction(key, 1);
-  Admission admission(key);
-  const Message challenge = admission.take(introduction.hello()).value();
-  CHECK_FALSE(admission.take(introduction.answer(challenge, "process 1").value()));
-  CHECK(admission.state() == Admission::State::proved);
-  CHECK(admission.rank() == 1);
-  CHECK(admission.process() == "process 1");
-  Message welcome = admission.sealed(Message::Kind::welcome, text);
-  CHECK(introduction.opened(welcome) == text);
+  ClientHandshake client(key, 1);
+  ServerHandshake server(key);
+  const Message challenge = server.take(client.hello()).value();
+  CHECK_FALSE(server.take(client.answer(challenge, "process 1").value()));
+  CHECK(server.state() == ServerHandshake::State::proved);
+  CHECK(server.rank() == 1);
+  CHECK(server.process() == "process 1");
+  Message welcome = server.sealed(Message::Kind::welcome, text);
+  CHECK(client.opened(welcome) == text);
   welcome.kind = Message::Kind::rejection;
-  CHECK_FALSE(introduction.opened(welcome));
+  CHECK_FALSE(client.opened(welcome));
   welcome.kind = Message::Kind::welcome;
   welcome.text.back() ^= 1;
-  CHECK_FALSE(introduction.opened(welcome));
+  CHECK_FALSE(client.opened(welcome));
 }
 
-TEST_CASE("answer: a rank 0 that goes is missed soon") {
+TEST_CASE("rendezvous client: the end of rank 0 is noticed within seconds") {
   const Key key = Key::random();
   std::optional<Listener> listener(std::in_place,
-                                   std::vector<weft::job::Place>{{.host = "127.0.0.1", .port = 0}});
-  const Meeting meeting{listener->places(), key};
+                                   std::vector<weft::job::Endpoint>{{.host = "127.0.0.1", .port = 0}});
+  const RendezvousInfo info{listener->endpoints(), key};
   std::jthread rank0([&] {
     Connection one;
     while (!one.is_open()) one = Connection(listener->accept());
-    Admission admission(key);
-    while (admission.state() == Admission::State::open) {
+    ServerHandshake server(key);
+    while (server.state() == ServerHandshake::State::open) {
       one.receive();
       while (const auto message = one.next())
-        if (const auto answer = admission.take(*message)) one.send(*answer);
+        if (const auto answer = server.take(*message)) one.send(*answer);
     }
     listener.reset();
   });
   const auto begin = Clock::now();
-  CHECK_THROWS_WITH(Answer(meeting, 1).run(seconds(60)), Contains("has gone before all ranks had come"));
+  CHECK_THROWS_WITH((void)RendezvousClient(info, 1).run(seconds(60)),
+                    Contains("has gone before all ranks had come"));
   CHECK(Clock::now() - begin < seconds(7));
 }
 
-TEST_CASE("Listener: over a Unix socket, processes of other users are turned away") {
-  if (::geteuid() != 0) return;  // to become another
+TEST_CASE("Listener: a Unix socket rejects processes of other users") {
+  if (::geteuid() != 0) return;  // only root can become another user
   const Listener listener({{.socket = "weft-test-" + weft::job::hex(weft::job::random_bytes(8))}});
-  const auto address = listener.places().front().addresses().front();
+  const auto address = listener.endpoints().front().addresses().front();
   const int process = ::fork();
   if (process == 0) {
     if (::setresuid(65534, 65534, 65534) != 0) ::_exit(9);
-    // Rank 0 runs for another user, so this one does not take it for rank 0 either.
+    // The listener is another user's, so this process does not connect to it either.
     ::_exit(connected(address, seconds(1)).get() < 0 ? 0 : 1);
   }
   int status = 0;
   ::waitpid(process, &status, 0);
   CHECK(WEXITSTATUS(status) == 0);
-  CHECK(listener.accept().get() < 0);  // closed by now, and of another user
+  CHECK(listener.accept().get() < 0);  // another user's
   const weft::Descriptor mine = connected(address, seconds(1));
   CHECK(mine.get() >= 0);
   CHECK(listener.accept().get() >= 0);

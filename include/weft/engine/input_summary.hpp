@@ -1,6 +1,7 @@
-// What decides an engine's results, entry by entry, as ranks compare it.
+// Summaries of an engine's inputs, which its ranks compare.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -22,9 +23,9 @@ inline std::string text_of(const DitShape& shape) {
 }
 
 template <class Model, class Parallel>
-Asked asked_of(const Model& model, const Mesh& mesh) {
+InputSummary summary_of(const Model& model, const Mesh& mesh) {
   using Backend = typename Model::Backend;
-  Asked out("engine");
+  InputSummary out("engine");
   out.add("element type", type_name<typename Backend::Element>());
   out.add("operand type", type_name<typename Backend::Operand>());
   out.add("policies", type_name<Parallel>());
@@ -37,17 +38,17 @@ Asked asked_of(const Model& model, const Mesh& mesh) {
   return out;
 }
 
-/// Prompts of a type that no digest can be taken of are left out.
+/// Adds the number of prompts, and their contents if the type has a digest.
 template <class Prompt>
-void add_prompts(Asked& asked, std::string_view name, const std::vector<Prompt>& prompts) {
-  asked.add(sentence(name, "s"), prompts.size());
+void add_prompts(InputSummary& out, std::string_view name, const std::vector<Prompt>& prompts) {
+  out.add(sentence(name, "s"), prompts.size());
   if constexpr (Digestible<Prompt>)
-    for (std::size_t i = 0; i < prompts.size(); ++i) asked.add_contents(sentence(name, " ", i), prompts[i]);
+    for (std::size_t i = 0; i < prompts.size(); ++i) out.add_contents(sentence(name, " ", i), prompts[i]);
 }
 
-inline void add_tensor(Asked& asked, std::string_view name, const Tensor& tensor) {
-  asked.add(name, tensor.empty() ? "drawn from the seed" : to_string(tensor.shape));
-  asked.add_contents(name, tensor);
+inline void add_tensor(InputSummary& out, std::string_view name, const Tensor& tensor) {
+  out.add(name, tensor.empty() ? "drawn from the seed" : to_string(tensor.shape));
+  out.add_contents(name, tensor);
 }
 
 inline std::uint64_t digest_of_steps(const Sampler& sampler) {
@@ -60,8 +61,8 @@ inline std::uint64_t digest_of_steps(const Sampler& sampler) {
 }
 
 template <class Prompt>
-Asked asked_of(const Request<Prompt>& request) {
-  Asked out("request");
+InputSummary summary_of(const Request<Prompt>& request) {
+  InputSummary out("request");
   out.add("height", request.height);
   out.add("width", request.width);
   out.add("steps", request.sampler.size());
@@ -77,8 +78,8 @@ Asked asked_of(const Request<Prompt>& request) {
 }
 
 template <class Prompt>
-Asked asked_of(const Evaluation<Prompt>& evaluation) {
-  Asked out("evaluation");
+InputSummary summary_of(const Evaluation<Prompt>& evaluation) {
+  InputSummary out("evaluation");
   add_prompts(out, "prompt", evaluation.prompts);
   out.add("latents", to_string(evaluation.latents.shape));
   out.add_contents("latents", evaluation.latents);

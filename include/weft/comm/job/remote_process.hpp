@@ -1,4 +1,4 @@
-// Member: another process of the job, and the connection to it.
+// RemoteProcess: another process of the job, and the connection to it.
 #pragma once
 
 #include <unistd.h>
@@ -11,12 +11,13 @@
 
 namespace weft::job {
 
-struct Member {
+struct RemoteProcess {
   int rank = 0;
-  std::string process{};  // such as "process 4711 on node3"
+  std::string process{};  // its process_name()
   Connection connection{};
 };
 
+/// Returns the name of this process, such as "process 4711 on node3".
 inline std::string process_name() {
   std::array<char, 256> host{};
   ::gethostname(host.data(), host.size() - 1);
