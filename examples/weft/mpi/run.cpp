@@ -4,9 +4,9 @@
 #include <optional>
 #include <utility>
 
-#include "../asked.hpp"
+#include "../options/agreement.hpp"
 #include "../parallel.hpp"
-#include "../running.hpp"
+#include "../run/run_on.hpp"
 #include "weft/comm/gather_trace.hpp"
 #include "weft/comm/mpi.hpp"
 
