@@ -3,7 +3,6 @@
 #include <cstdio>
 #include <string>
 
-#include "../input/hunyuan_v12.hpp"
 #include "../input/image_size.hpp"
 #include "../parallel.hpp"
 #include "../plan/choose_mesh.hpp"

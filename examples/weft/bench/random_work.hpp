@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <utility>
 
-#include "../input/hunyuan_v12.hpp"
+#include "../input/image_size.hpp"
 #include "weft/core/noise.hpp"
 #include "weft/engine/request.hpp"
 #include "weft/model/hunyuan/config.hpp"

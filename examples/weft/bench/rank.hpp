@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "../input/hunyuan_v12.hpp"
 #include "../run/memories.hpp"
 #include "case.hpp"
 #include "random_work.hpp"

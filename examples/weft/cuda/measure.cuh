@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "../bench/rank.hpp"
+#include "../input/hunyuan_v12.hpp"
 #include "../parallel.hpp"
 #include "devices.cuh"
 #include "weft/backend/cuda.cuh"

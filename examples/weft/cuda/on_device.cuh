@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "../bench/rehearse.hpp"
+#include "../input/hunyuan_v12.hpp"
 #include "../parallel.hpp"
 #include "../run/run_on.hpp"
 #include "calibrate.cuh"

@@ -5,9 +5,6 @@
 
 namespace command {
 
-/// Pixels on a side of an element of the latents.
-constexpr weft::Index latent_pixels = 8;
-
 inline weft::HunyuanConfig hunyuan_v12() {
   return weft::HunyuanConfig(weft::Config(
       R"({"num_layers": 40, "num_attention_heads": 16, "attention_head_dim": 88, "hidden_size": 1408,

@@ -9,6 +9,9 @@
 
 namespace command {
 
+/// Pixels on a side of an element of an autoencoder's latents.
+constexpr weft::Index latent_pixels = 8;
+
 /// The ratio of pixels to latents and tokens.
 struct PixelScale {
   weft::Index pixels_per_element = 1;  // of the latents, on a side

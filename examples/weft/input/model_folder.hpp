@@ -21,8 +21,8 @@ class ModelFolder {
 
   /// Returns whether the latents are pixels: red, green and blue.
   bool has_pixels() const { return config_.channels == 3; }
-  /// Returns the scale of the latents: pixels themselves, or an autoencoder's, of 8 pixels an element.
-  PixelScale pixel_scale() const { return {has_pixels() ? 1 : 8, config_.patch}; }
+  /// Returns the scale of the latents: pixels themselves, or an autoencoder's.
+  PixelScale pixel_scale() const { return {has_pixels() ? 1 : latent_pixels, config_.patch}; }
   /// Returns the side, in elements of the latents, of the images that the model was trained for.
   weft::Index sample_size() const { return settings_.required<int>("sample_size"); }
 

@@ -36,8 +36,7 @@ void check_seed(const Options& options, const Request& request) {
   if (options.has("--seed") && options.noise && std::ranges::none_of(request.sampler, draws))
     weft::reject(
         "--seed applies to noise that is drawn, and here --noise gives the only one, since the scheduler "
-        "adds "
-        "none; omit --seed");
+        "adds none; omit --seed");
 }
 
 /// Returns HunyuanDiT's `image_meta_size` for an image that is not cropped.
