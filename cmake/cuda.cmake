@@ -1,4 +1,4 @@
-# How weft's own CUDA programs are compiled; a consumer sees none of it.
+# The flags and targets of weft's own CUDA programs; a consumer has none of them.
 set(CMAKE_CUDA_ARCHITECTURES OFF)  # CMake 3.25 does not know all of them
 enable_language(CUDA)
 find_package(CUDAToolkit REQUIRED)

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "../../examples/weft/link_times.hpp"
+#include "../../examples/weft/bench/link_times.hpp"
 #include "weft/backend/cuda.cuh"
 #include "weft/comm/peer/launch.cuh"
 

@@ -1,5 +1,5 @@
-// Whatever comes from a socket lets nobody in, ends nobody with success and reaches no terminal as it is. The
-// first byte says to whom it comes: see the switch.
+// Bytes from an unauthenticated connection admit no process, end none with exit code 0 and reach no terminal
+// unescaped. The first byte chooses the receiver: see the switch.
 #include <algorithm>
 #include <span>
 #include <stdexcept>
@@ -25,7 +25,7 @@ void require(bool holds) {
   if (!holds) __builtin_trap();
 }
 
-/// Calls take(message) for all messages in the bytes, which come in pieces.
+/// Calls take(message) for all messages in the bytes, which arrive in pieces.
 template <class Take>
 void read(std::string_view bytes, std::size_t longest, const Take& take) {
   MessageReader reader;
@@ -44,7 +44,7 @@ void read(std::string_view bytes, std::size_t longest, const Take& take) {
   }
 }
 
-/// A process that does not know the key talks to rank 0.
+/// Sends the bytes to rank 0 from a process without the key.
 void at_rank_0(std::string_view bytes) {
   ServerHandshake server(key());
   int answers = 0;
@@ -54,7 +54,7 @@ void at_rank_0(std::string_view bytes) {
   require(answers <= 1 && server.state() != ServerHandshake::State::proved);
 }
 
-/// A server that does not know the key talks to a rank.
+/// Sends the bytes to a rank from a server without the key.
 void at_a_rank(std::string_view bytes) {
   ClientHandshake client(key(), 1);
   bool is_first = true;
@@ -65,7 +65,7 @@ void at_a_rank(std::string_view bytes) {
   });
 }
 
-/// A process that has proved itself talks to a watchdog.
+/// Sends the bytes to a watchdog from an authenticated process.
 void at_a_watchdog(std::string_view bytes, int rank) {
   Peer peer(RemoteProcess{.rank = rank});
   read(bytes, longest_text, [&](const Message& message) {
@@ -77,23 +77,23 @@ void at_a_watchdog(std::string_view bytes, int rank) {
   require(rank != 0 || !peer.is_done);
 }
 
-/// Both sides know the key, and something between them changes what the rank says or hears.
+/// Changes one message of a handshake between two sides that know the key.
 void between(std::string_view bytes) {
   if (bytes.size() < 2) return;
   ServerHandshake server(key());
   ClientHandshake client(key(), 1);
-  const auto spoil = [at = static_cast<std::size_t>(static_cast<unsigned char>(bytes[0])),
-                      by = bytes[1]](Message message) {
+  const auto tamper = [at = static_cast<std::size_t>(static_cast<unsigned char>(bytes[0])),
+                       by = bytes[1]](Message message) {
     if (!message.text.empty()) message.text[at % message.text.size()] ^= by;
     return message;
   };
   const Message hello = client.hello();
-  const auto challenge = server.take(bytes.size() % 3 == 0 ? spoil(hello) : hello);
+  const auto challenge = server.take(bytes.size() % 3 == 0 ? tamper(hello) : hello);
   if (!challenge) return;
-  const auto proof = client.answer(bytes.size() % 3 == 1 ? spoil(*challenge) : *challenge, "process 1");
+  const auto proof = client.answer(bytes.size() % 3 == 1 ? tamper(*challenge) : *challenge, "process 1");
   require(proof.has_value() == (bytes[1] == 0 || bytes.size() % 3 == 2));
   if (!proof) return;
-  (void)server.take(bytes.size() % 3 == 2 ? spoil(*proof) : *proof);
+  (void)server.take(bytes.size() % 3 == 2 ? tamper(*proof) : *proof);
   require((server.state() == ServerHandshake::State::proved) == (bytes[1] == 0));
 }
 
