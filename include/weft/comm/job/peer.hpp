@@ -20,7 +20,7 @@ struct Failure {
 struct Peer : RemoteProcess {
   using Clock = std::chrono::steady_clock;
 
-  explicit Peer(RemoteProcess process) : RemoteProcess(std::move(process)) {}
+  explicit Peer(RemoteProcess remote) : RemoteProcess(std::move(remote)) {}
 
   std::string doing{};                            // its activity, as of its last heartbeat
   Clock::time_point last_message = Clock::now();  // when its last message was received
