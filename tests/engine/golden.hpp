@@ -76,12 +76,6 @@ struct Golden {
   }
 };
 
-inline std::string name_of(const weft::Mesh& mesh) {
-  return weft::sentence("data ", mesh.data, ", cfg ", mesh.cfg, ", pipe ", mesh.pipe, ", patches ",
-                        mesh.patches, ", ulysses ", mesh.ulysses, ", ring ", mesh.ring, ", ring cache ",
-                        static_cast<int>(mesh.ring_cache));
-}
-
 /// Meshes of at most 8 ranks that the model can run on, with every patch fresh in every step.
 class RandomMeshes {
  public:

@@ -105,19 +105,19 @@ TEST_CASE("The trained model's images equal one rank's, and stale keys cost what
   const auto transformer = shapes.folder / "transformer";
   const auto request = staleness_request(shapes);
   const Tensor alone = serial<float>(transformer, request);
-  const auto generate = [&](const weft::Mesh& mesh) {
+  const auto on_mesh = [&](const weft::Mesh& mesh) {
     return generate<float>(transformer, shapes.shape(), mesh, request);
   };
   const bool compares = all_processes->rank() == 0;
   for (const weft::Mesh& mesh :
        {weft::Mesh{.cfg = 2, .ulysses = n / 2}, weft::Mesh{.cfg = 2, .ring = n / 2}}) {
-    const Tensor together = generate(mesh);
+    const Tensor together = on_mesh(mesh);
     if (compares) CHECK(relative_l2(together, alone) <= 1e-4);
   }
   for (const auto& [patches, warmup, decibels] : staleness_rows) {
     CAPTURE(patches);
     CAPTURE(warmup);
-    const Tensor together = generate({.pipe = n, .patches = patches, .warmup = warmup});
+    const Tensor together = on_mesh({.pipe = n, .patches = patches, .warmup = warmup});
     if (compares) CHECK(psnr(together, alone) == doctest::Approx(decibels).epsilon(0.01));
   }
 }
