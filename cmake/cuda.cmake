@@ -1,4 +1,4 @@
-# How weft's own CUDA programs are compiled; a consumer sees none of it.
+# The flags and targets of weft's own CUDA programs; a consumer has none of them.
 set(CMAKE_CUDA_ARCHITECTURES OFF)  # CMake 3.25 does not know all of them
 enable_language(CUDA)
 find_package(CUDAToolkit REQUIRED)
@@ -21,7 +21,7 @@ function(weft_compile_for target)
 endfunction()
 
 add_library(weft_cuda INTERFACE)
-target_link_libraries(weft_cuda INTERFACE weft::weft CUDA::cublasLt CUDA::cuda_driver)
+target_link_libraries(weft_cuda INTERFACE weft::weft CUDA::cublasLt)
 target_compile_options(weft_cuda INTERFACE $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20
   -Xcompiler=-Wall,-Wextra>)
 

@@ -1,5 +1,5 @@
 # What weft needs: an installed package first. Otherwise a top-level build fetches the release that is pinned here,
-# the one of Debian 12, and a consumer is told what to install.
+# the one of Debian 12, and a consumer's build stops with the package to install.
 list(APPEND CMAKE_MODULE_PATH ${CMAKE_CURRENT_LIST_DIR})
 
 # weft_fetch(<name> DEBIAN <package> GIT <repository> TAG <tag> COMMIT <hash>): the sources alone, in ${<name>_SOURCE}.
@@ -43,7 +43,7 @@ weft_headers(RapidJSON::RapidJSON RapidJSON INCLUDE include
   DEBIAN rapidjson-dev GIT https://github.com/Tencent/rapidjson.git TAG v1.1.0
     COMMIT f54b0e47a08782a6131cc3d60f94d038fa6e0a51)
 
-# For processes that hold together, and nothing else. weft's own programs take it along.
+# For weft/comm/job alone. weft's own programs link it statically.
 if(WEFT_MPI OR WEFT_BUILD_TESTS OR WEFT_BUILD_FUZZERS OR (WEFT_CUDA AND WEFT_BUILD_EXAMPLES))
   if(NOT TARGET Sodium::Sodium)
     set(Sodium_USE_STATIC_LIBS ${PROJECT_IS_TOP_LEVEL})

@@ -1,4 +1,4 @@
-# What find_package(weft) needs.
+# The files of find_package(weft).
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_DATADIR}/cmake/weft)

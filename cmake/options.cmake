@@ -1,7 +1,7 @@
-# weft_option(<option> <help> <found>): a part of weft that is ON, OFF, or AUTO: then it is built where <found> says so.
-# AUTO, the default, is decided anew by every configure; the cache keeps what the user asked for and nothing else.
+# weft_option(<option> <help> <found>): a part of weft that is ON, OFF or AUTO, which is ON where <found> is.
+# AUTO, the default, is decided anew by every configure; the cache keeps only what the user set.
 macro(weft_option option help found)
-  set(${option} AUTO CACHE STRING "${help}: ON, OFF, or AUTO, where it can be")
+  set(${option} AUTO CACHE STRING "${help}: ON, OFF, or AUTO (where its packages are)")
   set_property(CACHE ${option} PROPERTY STRINGS AUTO ON OFF)
   string(TOUPPER "${${option}}" asked)
   if(asked STREQUAL "AUTO")
@@ -17,6 +17,6 @@ endmacro()
 # weft_need(<option> <found> <package>): rejects an option that the user has set to ON where its package is missing.
 function(weft_need option found package)
   if(${option} AND NOT ${found})
-    message(FATAL_ERROR "${option} is ON, and there is no ${package}; install it, or say -D${option}=AUTO.")
+    message(FATAL_ERROR "${option} is ON, and there is no ${package}; install it, or use -D${option}=AUTO.")
   endif()
 endfunction()

@@ -1,4 +1,4 @@
-# libsodium from its sources, without what its own configuration finds out of the machine.
+# libsodium from its sources, without the machine-specific results of its own configuration.
 enable_language(C)
 weft_fetch(Sodium DEBIAN libsodium-dev GIT https://github.com/jedisct1/libsodium.git TAG 1.0.18
   COMMIT 45b09a607d596e40adbff9ab812e47d85175c053)

@@ -8,7 +8,7 @@ list(POP_FRONT CMAKE_MODULE_PATH)
 
 include(${CMAKE_CURRENT_LIST_DIR}/weftTargets.cmake)
 
-# find_package(weft COMPONENTS job): weft::job as well, for processes that weft/comm/job holds together.
+# find_package(weft COMPONENTS job): weft::job as well, for the processes of a job (weft/comm/job).
 if("job" IN_LIST weft_FIND_COMPONENTS OR "mpi" IN_LIST weft_FIND_COMPONENTS)
   list(PREPEND CMAKE_MODULE_PATH ${CMAKE_CURRENT_LIST_DIR})
   find_dependency(Sodium)

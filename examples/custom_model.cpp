@@ -1,4 +1,4 @@
-// A model of one's own: a plain Diffusion Transformer, equal on eight ranks and on one.
+// A model of your own: a plain Diffusion Transformer, whose images on eight ranks equal those on one.
 #include <cmath>
 #include <iostream>
 #include <weft/weft.hpp>
@@ -6,12 +6,12 @@
 using weft::Index, weft::Tensor, weft::View;
 using Linear = weft::Linear<weft::Host>;
 
-struct DigitDiT {  // would generate digits, had it been trained
+struct DigitDiT {  // it has random weights, so its images show no digits
   static constexpr Index width = 48, ffn = 192, head = 16;
   using Backend = weft::Host;
   using Queue = Backend::Queue;
   using Prompt = int;
-  using Conditioning = Tensor;  // (steps, images, width): what every block's first norm adds
+  using Conditioning = Tensor;  // (steps, images, width): the shifts of every block's first norm
 
   static Linear layer(Index outputs, Index inputs) {
     Queue queue;
@@ -24,7 +24,7 @@ struct DigitDiT {  // would generate digits, had it been trained
 
   weft::DitShape shape() const { return {5, width, width / head, head, 2, 1, 1}; }
   Index scratch(Index rows) const { return rows * (width + ffn); }
-  void check(Prompt) const {}  // every number will do
+  void check(Prompt) const {}  // every number is valid
   Tensor condition(Queue&, std::span<const int> digits, const Tensor& times, const weft::Share&) const {
     Tensor shifts({times.shape[0], times.shape[1], width});
     for (Index i = 0; i < shifts.size(); ++i)

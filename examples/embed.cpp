@@ -1,9 +1,9 @@
-// weft inside an application's own engine: the model is loaded once, every rank serves a list of requests.
+// weft inside an application: the model is loaded once, and all ranks together serve a list of requests.
 #include <iostream>
 #include <numeric>
 #include <weft/weft.hpp>
 
-/// The application's: from captions to images in [−1, 1], (3, height, width) each.
+/// The application's generator of images (3, height, width) in [−1, 1] from captions.
 class Generator {
  public:
   Generator(const std::filesystem::path& folder, const weft::Mesh& mesh)
@@ -12,7 +12,8 @@ class Generator {
         scheduler_(weft::Config::read(folder / "scheduler/scheduler_config.json")),
         mesh_(mesh) {}
 
-  /// Throws InvalidArgument as a whole, before any work, if one of the captions cannot be generated.
+  /// Returns an image for each caption. Throws InvalidArgument, before any work, if the model cannot read one
+  /// of them.
   std::vector<weft::Tensor> generate(const std::vector<std::string>& captions) const {
     std::vector<weft::Request<Model::Prompt>> requests;
     for (const std::string& caption : captions) {
@@ -25,7 +26,7 @@ class Generator {
     }
     std::vector<weft::Tensor> images;
     weft::launch(mesh_.ranks(), [&](weft::threads::World& world) {
-      Engine engine(model_, mesh_, world);  // its memory serves every request of the same size
+      Engine engine(model_, mesh_, world);  // its memory is reused by requests of the same size
       for (const auto& request : requests) {
         const weft::Tensor image = engine.generate(request);
         if (world.rank() == 0) images.push_back(image.at(0));

@@ -9,17 +9,17 @@ using Parallel = weft::CfgParallel<weft::Ulysses<>>;
 
 namespace {
 
-/// Two pixels a character, in 24-bit colours.
+/// Prints an image (3, height, width) in 24-bit colours, two pixels a character.
 void show(const weft::Tensor& image) {
-  const auto state = image.view<3>();
+  const auto pixels = image.view<3>();
   const auto color = [&](weft::Index y, weft::Index x) {
     std::string out;
     for (weft::Index c = 0; c < 3; ++c)
-      out += ';' + std::to_string(std::lround((std::clamp(state[c][y][x], -1.0f, 1.0f) + 1) * 127.5f));
+      out += ';' + std::to_string(std::lround((std::clamp(pixels[c][y][x], -1.0f, 1.0f) + 1) * 127.5f));
     return out + 'm';
   };
-  for (weft::Index y = 0; y + 1 < state.extent[1]; y += 2) {
-    for (weft::Index x = 0; x < state.extent[2]; ++x)
+  for (weft::Index y = 0; y + 1 < pixels.extent[1]; y += 2) {
+    for (weft::Index x = 0; x < pixels.extent[2]; ++x)
       std::cout << "\033[38;2" << color(y, x) << "\033[48;2" << color(y + 1, x) << "▀";
     std::cout << "\033[0m\n";
   }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Is weft as near to the truth as diffusers, at full size? HunyuanDiT v1.2 with 1.5 billion random weights on one GPU.
+"""Compares the errors of weft and diffusers at full size: HunyuanDiT v1.2 with 1.5 billion random weights on one GPU.
 
 usage: compare_with_diffusers.py [--command build/examples/weft] [--sizes 1024 512 2048 768x1280 1024x576]
                                  [--dtypes bf16 fp16 fp8 fp32] [--limit SECONDS]
@@ -9,9 +9,9 @@ Writes the model as diffusers does, in bf16, and inputs for a guidance batch of 
 diffusers on the same GPU in the same dtype, and both against diffusers in float64 from the same bf16 weights. A size is
 HEIGHTxWIDTH in pixels, or the side of a square.
 
-The table has the relative L2 distances to the reference, and what decides: in bf16 and fp16 weft may be 1.1 times as far
-from it as diffusers; in fp32, which is run up to 2304 tokens, 1e-5 or that; fp8, which diffusers does not offer, stands
-beside diffusers' bf16 and is reported alone. 1024 pixels in bf16 is run twice: the same bytes must come, and the second
+The table has the relative L2 distances to the reference. To pass, weft may be 1.1 times as far from it as diffusers in bf16
+and fp16, and that or 1e-5 in fp32, which is run up to 2304 tokens; fp8, which diffusers does not offer, is reported beside
+diffusers' bf16. 1024 pixels in bf16 is run twice: the bytes must be equal, and the second
 run, with all files in memory, may take 5 s from the start of the process to its end.
 
 Exit code: 0 if everything passes, 1 if not or if the limit of time left something out.
@@ -56,7 +56,7 @@ MOST_FIRST_STEP = 5.0      # seconds
 MODEL_BYTES = 5 << 30      # with inputs and results
 
 
-def say(text):
+def log(text):
     print(f"[{time.perf_counter() - START:6.1f} s] {text}", flush=True)
 
 
@@ -82,15 +82,15 @@ def grid_of(size):
 
 
 def crop_region(grid):
-    """Where HunyuanDiTPipeline puts a grid of tokens: fitted into the base's square and centred there."""
+    """(first, end) corner of a grid of tokens as HunyuanDiTPipeline places it: fitted into the base's square and centred."""
     sides = [round(ROPE_BASE / max(grid) * n) for n in grid]
     first = [round((ROPE_BASE - side) / 2) for side in sides]
     return tuple(first), tuple(start + side for start, side in zip(first, sides))
 
 
 def random_model():
-    """In float32 with numbers that bf16 can hold. No parameter is 0 or 1, every layer keeps the scale of what it gets, and
-    queries and keys are long enough for attention to choose."""
+    """A model in float32 with numbers that bf16 can hold. No parameter is 0 or 1, every layer keeps the scale of its input,
+    and queries and keys are large enough for attention not to be uniform."""
     torch.manual_seed(0)
     with torch.device("cuda"):
         model = HunyuanDiT2DModel(**V12)
@@ -111,7 +111,7 @@ def random_model():
 
 
 def random_inputs(size):
-    """Numbers that bf16 and fp16 can hold, two captions of different lengths and two times."""
+    """Inputs that bf16 and fp16 can hold: two captions of different lengths and two timesteps."""
     generator = torch.Generator().manual_seed(1)
     randn = lambda *shape: torch.randn(*shape, generator=generator).bfloat16().float()
     mask = lambda length, *counts: torch.stack([(torch.arange(length) < n).float() for n in counts])
@@ -134,14 +134,14 @@ def evaluate(model, inputs, size):
 
 
 def attention_by_heads(q, k, v, *_, **__):
-    """In the dtype given, a head at a time, so that scores of 2048 pixels in float64 find room."""
+    """Attention a head at a time, so that the scores of 2048 pixels in float64 fit."""
     heads = [torch.softmax(q_ @ k_.T * q.shape[-1] ** -0.5, dim=-1) @ v_
              for q_, k_, v_ in zip(q.flatten(0, 1), k.flatten(0, 1), v.flatten(0, 1))]
     return torch.stack(heads).view(*q.shape[:-1], v.shape[-1])
 
 
 def evaluate_in_float64(model, inputs, size):
-    """As `evaluate`, where diffusers' norms, SiLUs and rotations, which ask for float32, get float64."""
+    """Evaluates with float64 where diffusers' norms, SiLUs and rotations ask for float32."""
     with mock.patch.object(torch.Tensor, "float", torch.Tensor.double), \
          mock.patch.object(torch.nn.functional, "scaled_dot_product_attention", attention_by_heads):
         return evaluate(model, inputs, size)
@@ -207,15 +207,15 @@ class Comparison:
     def note(self, text, passes=True):
         self.notes.append(text)
         self.passes = self.passes and passes
-        say(text)
+        log(text)
 
     def add(self, *case, outcome, **figures):
         self.rows.append(row(*case, outcome=outcome, **figures))
         self.passes = self.passes and outcome in ("passes", "reported")
-        say(self.rows[-1])
+        log(self.rows[-1])
 
     def first_step(self, name):
-        """Again, with everything in the page cache; `out` holds the first run's prediction."""
+        """Runs again, with everything in the page cache; `out` holds the first run's prediction."""
         before = self.command.out.read_bytes()
         wall, printed, fault = self.command.run("bf16", max(self.left(), 1))
         if fault:
@@ -230,7 +230,7 @@ class Comparison:
         save_file(inputs, self.command.inputs)
         begin = time.perf_counter()
         reference = evaluate_in_float64(reference_model, inputs, size)
-        say(f"{name}: reference in {time.perf_counter() - begin:.1f} s, deviation {reference.std().item():.2f}, at most "
+        log(f"{name}: reference in {time.perf_counter() - begin:.1f} s, deviation {reference.std().item():.2f}, at most "
             f"{reference.abs().max().item():.1f}, between the two images "
             f"{relative_l2(reference[0], reference[1]):.2f}")
         if not 0.01 < reference.std().item() < 100:
@@ -263,7 +263,7 @@ def write_model(model, folder):
 
 
 def roomy_folder():
-    """In memory if there is room, for the model to be in the page cache."""
+    """A folder in memory if the model fits, so that it is in the page cache."""
     memory = pathlib.Path("/dev/shm")
     has_room = memory.is_dir() and shutil.disk_usage(memory).free > MODEL_BYTES
     return memory if has_room else pathlib.Path(tempfile.gettempdir())
@@ -279,20 +279,20 @@ def main():
     asked = parser.parse_args()
     program = shutil.which(asked.command)
     if not program:
-        parser.error(f"there is no program {asked.command}; build it, or say --command build/examples/weft")
+        parser.error(f"there is no program {asked.command}; build it, or give --command build/examples/weft")
     if not torch.cuda.is_available():
         parser.error("torch sees no CUDA GPU, and this compares two programs on one")
     diffusers.utils.logging.set_verbosity_error()
     torch.backends.cudnn.allow_tf32 = False  # float32 means float32; for products that is the default
-    say(f"torch {torch.__version__}, diffusers {diffusers.__version__}, {torch.cuda.get_device_name()}")
+    log(f"torch {torch.__version__}, diffusers {diffusers.__version__}, {torch.cuda.get_device_name()}")
 
     with tempfile.TemporaryDirectory(dir=roomy_folder(), prefix="hunyuan-") as folder:
         model = random_model()
         reference_model = copy.deepcopy(model).double()
-        say(f"{sum(parameter.numel() for parameter in model.parameters()):,} random weights")
+        log(f"{sum(parameter.numel() for parameter in model.parameters()):,} random weights")
         folder = pathlib.Path(folder)
         write_model(copy.deepcopy(model), folder)
-        say(f"model written to {folder}")
+        log(f"model written to {folder}")
         comparison = Comparison(Command(program, folder), asked.limit)
         for size in asked.sizes:
             tokens = math.prod(grid_of(size))
@@ -301,14 +301,14 @@ def main():
                 if comparison.left() < 1:
                     raise RuntimeError("out of time")
                 comparison.size(size, dtypes, model, reference_model)
-            except RuntimeError as error:  # the GPU's memory is too small, say; other sizes may do
+            except RuntimeError as error:  # such as a GPU's memory that is too small; other sizes may fit
                 comparison.note(f"{name_of(size)}: not run: {error}", passes=False)
             torch.cuda.empty_cache()
 
     date = datetime.date.today().isoformat()
     print(f"\nRelative L2 to diffusers in float64, {torch.cuda.get_device_name()}, {date}:\n")
     print("\n".join(HEAD + comparison.rows + [""] + comparison.notes))
-    say("everything passes" if comparison.passes else "NOT everything passes")
+    log("everything passes" if comparison.passes else "NOT everything passes")
     return 0 if comparison.passes else 1
 
 

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# timed WHAT COMMAND...: runs the command, says how long it took and leaves that in $milliseconds.
+# timed WHAT COMMAND...: runs the command, prints how long it took and leaves that in $milliseconds.
 timed() {
   local what=$1 begin=${EPOCHREALTIME//[^0-9]/}
   shift

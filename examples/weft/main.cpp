@@ -1,35 +1,39 @@
-// weft: generates, evaluates and denoises with a model's folder. Exit code 2: rejected before any
-// work; 1: failed.
+// The command weft. Exit code 2: rejected before any work; 1: failed.
 #include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <iostream>
 #include <new>
 #include <optional>
+#include <utility>
 
-#include "bench.hpp"
+#include "bench/bench.hpp"
 #include "cuda/run.hpp"
 #include "mpi/run.hpp"
 #include "nccl/run.hpp"
-#include "outputs.hpp"
-#include "planning.hpp"
+#include "options/parse.hpp"
+#include "output/outputs.hpp"
+#include "output/stopwatch.hpp"
+#include "plan/choose_mesh.hpp"
+#include "plan/plan.hpp"
 #include "process.hpp"
-#include "run.hpp"
-#include "stopwatch.hpp"
+#include "run/run.hpp"
 #include "weft/core/exposure.hpp"
 
 namespace command {
 
-/// In every process. One alone speaks and writes.
-void obey(const Options& asked, const Run& run_work, weft::Trace* trace) {
-  const ModelFolder model(asked.model);
-  if (!plans_mesh(asked)) check_mesh(asked, model);
-  Work work = work_of(asked, model);
-  const Options options = with_mesh(asked, model, work);
-  std::optional<Outputs> outputs;
-  if (options.speaks()) outputs.emplace(options, model);
+namespace {
 
-  const weft::Tensor result = run_work(options, model, std::move(work), trace);
+/// Runs generate, forward or denoise in one process; rank 0's prints and writes.
+void run_work(const Options& given, const Run& run_on_ranks, weft::Trace* trace) {
+  const ModelFolder model(given.model);
+  if (!plans_mesh(given)) check_mesh(given, model);
+  Work work = work_of(given, model);
+  const Options options = with_mesh(given, model, work);
+  std::optional<Outputs> outputs;
+  if (options.prints()) outputs.emplace(options, model);
+
+  const weft::Tensor result = run_on_ranks(options, model, std::move(work), trace);
   if (!outputs) return;
   Stopwatch watch;
   const auto written = outputs->write(result, trace);
@@ -38,55 +42,54 @@ void obey(const Options& asked, const Run& run_work, weft::Trace* trace) {
   for (const weft::Exposure& axis : exposures(*trace)) std::printf("%s\n", to_string(axis).c_str());
 }
 
-void obey(const Options& options) {
+/// Runs generate, forward or denoise on threads of this process, or with the other processes of a job.
+void run_model(const Options& options) {
   constexpr weft::Index most_lanes = 1 << 20;  // a larger world is rejected
   std::optional<weft::Trace> trace;
   if (options.trace) trace.emplace(static_cast<int>(std::min(options.world(), most_lanes)));
-  const auto obey_with = [&options, &trace](const Run& run_work) {
-    obey(options, run_work, trace ? &*trace : nullptr);
+  const auto body = [&options, &trace](const Run& run_on_ranks) {
+    run_work(options, run_on_ranks, trace ? &*trace : nullptr);
   };
-  if (!options.launched) return obey_with(run);
-  options.backend == Backend::host ? in_processes(options, obey_with)
-                                   : in_processes_on_cuda(options, obey_with);
+  if (!options.launched)
+    body(run);
+  else if (options.backend == Backend::host)
+    in_processes(options, body);
+  else
+    in_processes_on_cuda(options, body);
 }
 
-void (*act_of(Command command))(const Options&) {
-  switch (command) {
+void run_command(const Options& options) {
+  switch (options.command) {
     case Command::bench:
-      return bench;
+      return bench(options);
     case Command::plan:
-      return plan;
+      return plan(options);
     default:
-      return obey;
+      return run_model(options);
   }
 }
 
-}  // namespace command
-
-namespace command {
-
-namespace {
-
-/// Does what the line asks for; help and the version whatever the environment is.
+/// Runs the command line and returns the exit code. Help and the version are printed even where a launcher's
+/// variables are not valid.
 int run_line(int argc, char** argv) {
   std::optional<weft::LaunchEnvironment> launched;
-  std::exception_ptr misplaced;  // what is wrong with a launcher's variables
+  std::exception_ptr launch_fault;
   try {
     launched = weft::launch_environment();
     if (launched && launched->world == 1) launched.reset();
   } catch (const weft::InvalidArgument&) {
-    misplaced = std::current_exception();
+    launch_fault = std::current_exception();
   }
   try {
     const std::optional<Options> line = parse(argc, argv);
     if (!line) return 0;
-    if (misplaced) std::rethrow_exception(misplaced);
+    if (launch_fault) std::rethrow_exception(launch_fault);
     check_stack();
     const Options options = with_launcher(*line, launched);
-    act_of(options.command)(with_all_gpus(options, [&options] { return gpus_on_cuda(options); }));
+    run_command(with_all_gpus(options, [&options] { return gpus_on_cuda(options); }));
     return 0;
-  } catch (const weft::InvalidArgument& rejection) {
-    return end_rejectd(launched, rejection);
+  } catch (const weft::InvalidArgument& error) {
+    return end_rejected(launched, error);
   } catch (const std::bad_alloc&) {
     std::cerr << "the memory is too small for this\n";
   } catch (const std::exception& error) {
@@ -101,5 +104,5 @@ int run_line(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   command::hold_standard_streams();
-  return command::end_written(command::run_line(argc, argv));
+  return command::flush_output(command::run_line(argc, argv));
 }

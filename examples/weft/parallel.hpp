@@ -1,7 +1,11 @@
 // The policies of the command.
 #pragma once
 
-#include "weft/weft.hpp"
+#include "weft/policy/cfg_parallel.hpp"
+#include "weft/policy/data_parallel.hpp"
+#include "weft/policy/pipefusion.hpp"
+#include "weft/policy/ring.hpp"
+#include "weft/policy/ulysses.hpp"
 
 namespace command {
 

@@ -15,7 +15,7 @@ namespace command {
 
 namespace {
 
-/// Whether a user, and no launcher, has started this process in a terminal.
+/// Returns whether a user started this process in a terminal, not a launcher.
 bool has_own_terminal() { return ::tcgetpgrp(STDERR_FILENO) == ::getpgrp(); }
 
 }  // namespace
@@ -23,7 +23,8 @@ bool has_own_terminal() { return ::tcgetpgrp(STDERR_FILENO) == ::getpgrp(); }
 void hold_standard_streams() {
   for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
     if (::fcntl(stream, F_GETFD) < 0) {
-      // The lowest number that is free is this one. Open the other way round, it still cannot be used.
+      // open() returns the lowest free number: this one. Opened for the other direction, it still cannot be
+      // used.
       [[maybe_unused]] const int opened = ::open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY);
     }
 }
@@ -36,16 +37,15 @@ void check_stack() {
                  "; ulimit -s 8192 is usual");
 }
 
-int end_rejectd(const std::optional<weft::LaunchEnvironment>& launched,
-                const weft::InvalidArgument& rejection) {
+int end_rejected(const std::optional<weft::LaunchEnvironment>& launched, const weft::InvalidArgument& error) {
   constexpr std::chrono::seconds until_launcher_ends_all{3};
   if (launched && launched->rank > 0 && !has_own_terminal())
     std::this_thread::sleep_for(until_launcher_ends_all);
-  std::cerr << rejection.what() << '\n';
+  std::cerr << error.what() << '\n';
   return 2;
 }
 
-int end_written(int code) {
+int flush_output(int code) {
   errno = 0;
   std::cout.flush();
   const bool had_failed = std::ferror(stdout) != 0;

@@ -1,24 +1,27 @@
-// What a program owes the system and its users, whatever it computes.
+// The process: its standard streams, its stack and its exit code.
 #pragma once
 
+#include <optional>
+
 #include "weft/comm/job/launch_environment.hpp"
+#include "weft/core/error.hpp"
 
 namespace command {
 
-/// Keeps files that are opened later from becoming a standard stream that is closed: using it fails as
-/// before.
+/// Occupies closed standard streams, so that no file opened later takes their numbers; using them still
+/// fails.
 void hold_standard_streams();
 
 /// Throws InvalidArgument if the stack may not grow to what the ranks need.
 void check_stack();
 
-/// Says what was rejected, and returns the exit code for it. A launcher ends all processes when one has
-/// failed: rank 0 goes first, and another rank says it only if it is still there some seconds later, or at
-/// once if it has a terminal of its own.
-int end_rejectd(const std::optional<weft::LaunchEnvironment>& launched,
-                const weft::InvalidArgument& rejection);
+/// Prints the error and returns the exit code of a rejected line. A launcher ends all processes when one has
+/// failed, so rank 0 prints at once and another rank only if it still runs some seconds later, or has a
+/// terminal of its own.
+[[nodiscard]] int end_rejected(const std::optional<weft::LaunchEnvironment>& launched,
+                               const weft::InvalidArgument& error);
 
-/// The exit code, or 1, with a sentence, where the standard output could not be written.
-int end_written(int code);
+/// Flushes the standard output and returns `code`. If that fails, prints why and returns 1 instead of 0.
+[[nodiscard]] int flush_output(int code);
 
 }  // namespace command

@@ -1,7 +1,10 @@
 // Engine: one rank's denoising loop for a model, a stack of policies and a mesh.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <chrono>
+#include <cstddef>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -12,9 +15,9 @@
 #include "weft/comm/agreement.hpp"
 #include "weft/comm/launch.hpp"
 #include "weft/comm/world.hpp"
-#include "weft/engine/asked.hpp"
 #include "weft/engine/denoiser.hpp"
 #include "weft/engine/evaluator.hpp"
+#include "weft/engine/input_summary.hpp"
 #include "weft/engine/request.hpp"
 #include "weft/policy/check.hpp"
 #include "weft/policy/local.hpp"
@@ -22,20 +25,22 @@
 
 namespace weft {
 
-/// Every rank of the world makes one, with the same model, mesh and requests. They compare them, and where
-/// one was given something else all throw the same InvalidArgument before any work, which names what differs.
+/// Every rank of the world makes one, and all call the same members in the same order, with the same model,
+/// mesh and requests. Ranks compare these; if one differs, all throw the same InvalidArgument, which names
+/// the difference, before any work.
 ///
-/// Memory for a request is taken, and its steps are recorded, before the first of them. Both stay for the
-/// next request: if its RequestShape is the same, and the model can refill its conditioning, it begins with
-/// its steps almost at once; if not, they are dropped and it begins anew.
+/// Memory for a request is allocated, and its steps are recorded, before its first step. Both are kept: if
+/// the next request has the same RequestShape, and the model can refill its conditioning, it begins with its
+/// steps almost at once; otherwise they are dropped and made again.
 ///
-/// After a throw: what was InvalidArgument leaves the engine as it was. Any other exception, be it that
-/// memory is short or one of `progress`, drops the memory and the recordings of the request, so that it can
-/// be asked for again, or a smaller one, and begins anew. That holds where all ranks throw, as one that is
-/// alone does; a rank that throws alone leaves the others waiting for it, so its exception must be let out of
-/// the launch, which ends them.
+/// Lifetime: the model and the world must outlive the engine. What it returns is independent of it.
 ///
-/// One thread at a time may use an engine.
+/// Threads: one thread at a time may use an engine. Engines of different ranks are independent.
+///
+/// Exceptions: InvalidArgument leaves the engine as it was. Any other exception, such as a lack of memory or
+/// one that `progress` throws, drops the memory and recordings of the request; then the same or another
+/// request may be made, if all ranks have thrown, as in a world of one rank. If only some ranks throw, the
+/// others wait for them: their exception must leave the launch, which ends all ranks.
 template <class Model, class Parallel = Local, World WorldType = threads::World>
 class Engine {
   static_assert(detail::explain_dit<Model>());
@@ -48,9 +53,8 @@ class Engine {
   using Conditioning = typename Model::Conditioning;
   using Policies = typename Parallel::template On<Backend, typename World::Communicator>;
 
-  /// The model and the world must outlive the engine. Throws InvalidArgument if the model's shape is none,
-  /// the backend cannot run it, the mesh does not fit the world or the model, or other ranks were given other
-  /// ones.
+  /// Throws InvalidArgument if the model's shape is invalid, the backend cannot run it, the mesh does not fit
+  /// the world or the model, or the ranks' models or meshes differ.
   Engine(const Model& model, const Mesh& mesh, World& world)
       : model_(model),
         mesh_(mesh),
@@ -61,9 +65,9 @@ class Engine {
         evaluator_(model_, policies_) {}
   Engine(const Model&&, const Mesh&, World&) = delete;  // would outlive the model
 
-  /// The blocks that a rank of the mesh runs: it needs the weights of no others. Throws InvalidArgument if
-  /// the mesh does not fit the model, or has no such rank.
-  static std::vector<Range> blocks(const Mesh& mesh, int rank, const DitShape& model) {
+  /// Returns the blocks that a rank of the mesh runs; it needs no weights of other blocks. Throws
+  /// InvalidArgument if the mesh does not fit the model, or has no such rank.
+  [[nodiscard]] static std::vector<Range> blocks(const Mesh& mesh, int rank, const DitShape& model) {
     model.check();
     check_mesh(mesh, model, mesh.ranks());
     if (rank < 0 || rank >= mesh.ranks())
@@ -71,7 +75,7 @@ class Engine {
     return Policies::blocks(mesh, rank, model);
   }
 
-  /// Throws InvalidArgument, before any work, if the request does not fit the model, or the mesh the request.
+  /// Throws InvalidArgument if the request does not fit the model, or the mesh the request.
   static void check(const Model& model, const Mesh& mesh, const Request<Prompt>& request) {
     const ImageShape image = detail::image_of(model.shape(), request.height, request.width);
     const auto prompts = static_cast<Index>(request.prompts.size());
@@ -99,16 +103,18 @@ class Engine {
     detail::need_shape("latents", evaluation.latents, {prompts, image.channels, image.height, image.width});
     detail::need_shape("times", evaluation.times, {prompts});
     for (const Prompt& prompt : evaluation.prompts) model.check(prompt);
-    // Here cfg splits images too, since there are no branches.
+    // Without branches, cfg splits the images too.
     const Index prefix = detail::common_prefix(model, evaluation.prompts);
     check(mesh, model.shape(),
           {prompts, std::max<Index>(prompts / std::max(mesh.data, 1), 1), prefix + image.tokens()});
   }
 
-  /// The final states: on rank 0 (prompts, channels, height, width), on the others empty.
+  /// Generates the request's images. Returns their latents, (prompts, channels, height, width), on rank 0,
+  /// and an empty tensor on the others. Throws InvalidArgument if the ranks' requests differ, or as `check`
+  /// does.
   Tensor generate(const Request<Prompt>& request) {
     const auto begin = Clock::now();
-    agreement_.check([&request] { return detail::asked_of(request); });
+    agreement_.check([&request] { return detail::summary_of(request); });
     check(model_, mesh_, request);
     const AfterThrow after_throw{*this};
     const RequestShape shape = detail::shape_of(request, detail::prefix_of(model_, request.prompts.front()));
@@ -137,7 +143,7 @@ class Engine {
              denoiser_->step(queue_, policies_, unit, unit_rows, here, evaluator_.prediction(unit_rows));
            });
 
-    // The first milestone is where the steps begin.
+    // The first milestone is the begin of the steps.
     typename Queue::Milestones passed(shape.steps + 1, [this, &request](Index count) {
       if (request.progress && world_.rank() == 0 && count > 1) request.progress(count - 1);
     });
@@ -155,9 +161,10 @@ class Engine {
     return states;
   }
 
-  /// The model's raw output: on rank 0 (images, out_channels, height, width), on the others empty.
+  /// Evaluates the model once. Returns its output, (images, out_channels, height, width), on rank 0, and an
+  /// empty tensor on the others. Throws InvalidArgument as `generate` does.
   Tensor forward(const Evaluation<Prompt>& evaluation) {
-    agreement_.check([&evaluation] { return detail::asked_of(evaluation); });
+    agreement_.check([&evaluation] { return detail::summary_of(evaluation); });
     check(model_, mesh_, evaluation);
     const AfterThrow after_throw{*this};
     const Shape& shape = evaluation.latents.shape;
@@ -187,12 +194,12 @@ class Engine {
   }
 
   Queue& queue() { return queue_; }
-  /// What the last loop has taken, waited for and copied from the host: nothing.
+  /// The allocations, waits and host copies of the last loop, all of which are 0.
   const QueueCounts& loop_counts() const { return loop_counts_; }
   /// How long each step of the last loop took on this rank.
   const std::vector<double>& step_seconds() const { return step_seconds_; }
-  /// How long all of the last `generate` took on this rank. What it has beyond its steps went into the
-  /// conditioning and the gathering of the states, and in the first of a shape into the recording too.
+  /// How long the last `generate` took on this rank. Beyond its steps this is conditioning, gathering of the
+  /// latents and, for the first request of a shape, recording.
   double request_seconds() const { return request_seconds_; }
 
  private:
@@ -203,7 +210,7 @@ class Engine {
       reject(to_string(*fault));
   }
 
-  /// Throws InvalidArgument if the mesh fits no request, or not so many ranks.
+  /// Throws InvalidArgument if the mesh fits no request, or not the number of ranks.
   static void check_mesh(const Mesh& mesh, const DitShape& model, Index ranks) {
     const Demand most{.prompts = mesh.data, .branches = mesh.cfg, .tokens = mesh.patch_count()};
     if (const auto fault = weft::check<Parallel>(mesh, model, most, ranks)) reject(to_string(*fault));
@@ -215,15 +222,16 @@ class Engine {
     return Backend::queue(world);
   }
 
-  /// Called before communicators are split off by it, which ranks of different meshes would wait in.
+  /// Returns the mesh after all ranks have compared it. Called before communicators are split by it, since
+  /// ranks with different meshes would wait for each other there.
   const Mesh& agreed_mesh() {
-    agreement_.check([this] { return detail::asked_of<Model, Parallel>(model_, mesh_); });
+    agreement_.check([this] { return detail::summary_of<Model, Parallel>(model_, mesh_); });
     check_mesh(mesh_, model_.shape(), world_.size());
     return mesh_;
   }
 
-  /// Drops, where its scope is left by an exception, what the request has left half done.
-  struct AfterThrow {
+  /// Drops the unfinished request when its scope is left by an exception.
+  struct [[nodiscard]] AfterThrow {
     Engine& engine;
     int before = std::uncaught_exceptions();
 
@@ -239,8 +247,8 @@ class Engine {
     return layout(tokens).of_rank(mesh_.coordinate(Axis::ring, rank), mesh_.coordinate(Axis::ulysses, rank));
   }
 
-  /// Whether the memory and the recordings of the request before serve one of this shape. All ranks must
-  /// answer alike, since they record together: none looks at what it alone knows, as its own share.
+  /// Returns whether memory and recordings of the request before serve one of this shape. All ranks must
+  /// decide alike, since they record together: so the decision uses nothing that differs between ranks.
   bool resume(const RequestShape& shape) { return std::exchange(resumable_, std::nullopt) == shape; }
 
   /// Drops all memory and recordings of requests.
@@ -251,7 +259,7 @@ class Engine {
     denoiser_.reset();
   }
 
-  /// Drops what is there from other requests, and takes the memory of the evaluator anew.
+  /// Drops memory and recordings of the request before, and allocates the evaluator's memory.
   void prepare(const ImageShape& image, Index prefix, Index images, Index steps, Index features) {
     const DitShape model = model_.shape();
     const Index tokens = prefix + image.tokens();
@@ -264,8 +272,8 @@ class Engine {
     queue_.take_together([this, &job, &rows, features] { evaluator_.prepare(queue_, job, rows, features); });
   }
 
-  /// For these prompts: in place, where there is one and the model can, since what is recorded reads it
-  /// there.
+  /// Conditions the model on these prompts: in place if there is a conditioning and the model can refill it,
+  /// since recorded work reads it there.
   void condition(std::span<const Prompt> prompts, const Tensor& times, const ImageShape& image,
                  Index prefix) {
     if constexpr (detail::HasRefill<Model>)
@@ -277,13 +285,13 @@ class Engine {
     conditioning_.reset(new Conditioning(model_.condition(queue_, prompts, times, share)));
   }
 
-  /// Unless it is recorded already.
+  /// Records the evaluator's tasks, unless they are recorded already.
   template <class Feed, class Take>
   void record(Feed feed, Take take) {
     if (!evaluator_.has_recorded()) evaluator_.record(queue_, *conditioning_, feed, take);
   }
 
-  /// On rank 0 the images of all, whole: of_rank(rank) says whose are with whom.
+  /// Gathers whole images on rank 0; of_rank(rank) returns which images a rank holds.
   template <class OfRank>
   Tensor gathered(const View<float, 3>& own, const ImageShape& image, Index prefix, Index count,
                   OfRank of_rank) {
@@ -324,7 +332,7 @@ class Engine {
   Evaluator<Model, Policies> evaluator_;
   std::unique_ptr<Conditioning> conditioning_;
   std::optional<Denoiser<Backend, Policies>> denoiser_;
-  std::optional<RequestShape> resumable_;  // of the request before, unless it threw
+  std::optional<RequestShape> resumable_;  // the shape of the request before, unless that threw
   QueueCounts loop_counts_;
   std::vector<double> step_seconds_;
   double request_seconds_ = 0;

@@ -1,4 +1,4 @@
-// The version of weft; CMakeLists.txt reads it from here.
+// The version of weft: three numbers for #if, and a string. cmake/version.cmake reads them from here.
 #pragma once
 
 #define WEFT_VERSION_MAJOR 0

@@ -1,5 +1,5 @@
 // weft: parallel methods woven over a Diffusion Transformer at compile time. Includes only, in the order in
-// which data flows.
+// which data flows; NOTES.md beside this file lists the folders and defines the project's own terms.
 #pragma once
 
 #include "weft/version.hpp"
@@ -17,12 +17,13 @@
 #include "weft/io/word_table.hpp"
 
 #include "weft/backend/backend.hpp"
-#ifndef __CUDACC__  // a CUDA unit that wants the Host backend, and Eigen with it, includes it itself
+#ifndef __CUDACC__  // a CUDA translation unit that needs the Host backend, and with it Eigen, includes it
 #include "weft/backend/host.hpp"
 #endif
 
 #include "weft/comm/launch.hpp"
 #include "weft/comm/mesh.hpp"
+#include "weft/comm/solo.hpp"
 
 #include "weft/policy/cfg_parallel.hpp"
 #include "weft/policy/check.hpp"

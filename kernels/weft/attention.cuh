@@ -21,7 +21,7 @@
 
 namespace weft::kernels {
 
-/// Throws a logic error if the kernels cannot take these.
+/// Throws std::logic_error if the operands have shapes, strides or alignments that the kernels cannot read.
 template <class E>
 void check_attention(In<E, 4> q, In<E, 4> k, In<E, 4> v, In<E, 4> out, In<float, 3> lse, Output output,
                      Index head_dim) {
@@ -34,7 +34,7 @@ void check_attention(In<E, 4> q, In<E, 4> k, In<E, 4> v, In<E, 4> out, In<float,
     if (extent != std::array{tokens, q.extent[1], q.extent[2], head_dim})
       fail("attention was given ", names[i], " of (", extent[0], ", ", extent[1], ", ", extent[2], ", ",
            extent[3], "); it needs (", tokens, ", ", q.extent[1], ", ", q.extent[2], ", ", head_dim, ")");
-    bool aligned = reinterpret_cast<std::uintptr_t>(data) % 16 == 0;
+    bool aligned = reinterpret_cast<std::uintptr_t>(data) % vector_bytes == 0;
     for (int d = 0; d < 3; ++d) aligned &= extent[d] == 1 || stride[d] % 8 == 0;
     if (!aligned)
       fail("attention was given ", names[i], " out of line; rows of heads begin at multiples of 16 bytes");
@@ -46,9 +46,10 @@ void check_attention(In<E, 4> q, In<E, 4> k, In<E, 4> v, In<E, 4> out, In<float,
     fail("attention merges by log-sum-exps, and was given none of the output that is there");
 }
 
-/// q (n, B, H, D) over k, v (S, B, H, D) into out (n, B, H, D) and, if given, lse (n, B, H): the natural
-/// logarithm of the sum of exponentials. With Output::merge these hold the attention over other keys, and
-/// then that over both. The last dimension is dense and every row begins at a multiple of 16 bytes.
+/// Computes attention of q (n, B, H, D) over k, v (S, B, H, D) into out (n, B, H, D) and, if given, lse
+/// (n, B, H), the natural logarithm of the sum of exponentials. With Output::merge, out and lse hold
+/// attention over other keys, and then attention over both. The last dimension is dense, and every row begins
+/// at a multiple of 16 bytes.
 template <int HeadDim, class E>
 void attention(cudaStream_t stream, In<E, 4> q, In<E, 4> k, In<E, 4> v, View<E, 4> out,
                View<float, 3> lse = {}, Output output = Output::replace) {
@@ -62,8 +63,8 @@ void attention(cudaStream_t stream, In<E, 4> q, In<E, 4> k, In<E, 4> v, View<E, 
   if (k.extent[0] == 0) {
     if (output == Output::merge) return;
     const dim3 heads(q.extent[0], q.extent[1], q.extent[2]);
-    attend_nothing<<<heads, 32, 0, stream>>>(AttentionResult<E>(out, lse, output), HeadDim);
-    return check(cudaGetLastError(), "Launching attention");
+    attend_nothing<<<heads, warp_size, 0, stream>>>(AttentionResult<E>(out, lse, output), HeadDim);
+    return check(cudaGetLastError(), "launching attention");
   }
   switch (current_tier()) {
     case Tier::sm90a:
@@ -77,7 +78,7 @@ void attention(cudaStream_t stream, In<E, 4> q, In<E, 4> k, In<E, 4> v, View<E, 
   }
 }
 
-/// The same by one of sm_90a's tilings, where it runs.
+/// Computes the same with a given tiling of sm_90a; throws std::logic_error if the tiling cannot run.
 template <int HeadDim, sm90::TilingName name, class E>
 void attention_with(cudaStream_t stream, In<E, 4> q, In<E, 4> k, In<E, 4> v, View<E, 4> out,
                     View<float, 3> lse = {}, Output output = Output::replace) {

@@ -1,4 +1,4 @@
-// CUDA's return codes as exceptions.
+// CUDA's error codes as exceptions.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -11,8 +11,8 @@ namespace weft::kernels {
 
 inline void check(cudaError_t status, const char* what) {
   if (status == cudaSuccess) return;
-  cudaGetLastError();  // so that no later launch, which asks for the last error, takes it for its own
-  throw std::runtime_error(sentence(what, " failed: ", cudaGetErrorString(status), "."));
+  cudaGetLastError();  // clears it, so that no later check of a launch reports it
+  throw std::runtime_error(sentence(what, " failed: ", cudaGetErrorString(status)));
 }
 
 }  // namespace weft::kernels

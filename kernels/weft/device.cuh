@@ -1,4 +1,4 @@
-// Numbers of the current device.
+// Properties of the current device.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -9,8 +9,8 @@ namespace weft::kernels {
 
 inline int multiprocessors() {
   int device, count;
-  check(cudaGetDevice(&device), "Asking for the current device");
-  check(cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device), "Counting multiprocessors");
+  check(cudaGetDevice(&device), "asking for the current device");
+  check(cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device), "counting multiprocessors");
   return count;
 }
 

@@ -1,8 +1,7 @@
-// Numbers in e4m3: weights with a scale of their own, activations as they are.
+// Conversions to e4m3: of weights with a scale, of activations without.
 //
-// e4m3 has three bits of mantissa from 2⁻⁶ to 448, so a scale moves what is too large or too small into this
-// range and changes little else. Weights are small and get a scale; what norms, attention and GELU make lies
-// within the range by itself.
+// e4m3 has three bits of mantissa from 2⁻⁶ to 448, so a scale only moves numbers into this range. Weights are
+// small and need one; the outputs of norms, attention and GELU are within the range.
 #pragma once
 
 #include <cmath>
@@ -17,7 +16,7 @@ namespace weft::kernels {
 
 constexpr float most_e4m3 = 448;
 
-/// Into *most, which is 0 before: the largest magnitude among `count` numbers.
+/// Writes the largest magnitude among `count` numbers to *most, which must be 0 before.
 template <int Threads, class E>
 __global__ __launch_bounds__(Threads) void largest_magnitude(const E* numbers, Index count, float* most) {
   using Reduce = cub::BlockReduce<float, Threads>;
@@ -31,7 +30,7 @@ __global__ __launch_bounds__(Threads) void largest_magnitude(const E* numbers, I
   if (threadIdx.x == 0) atomicMax(reinterpret_cast<int*>(most), __float_as_int(largest));
 }
 
-/// From the largest magnitude to the scale that takes it to the end of e4m3's range.
+/// Replaces the largest magnitude by the scale that maps it to the largest number of e4m3.
 struct ScaleOfLargest {
   float* scale;
 
@@ -50,19 +49,19 @@ struct Quantize {
   }
 };
 
-/// Weights, densely packed, as e4m3 times a scale, which is 0 before.
+/// Quantizes dense weights to e4m3 times *scale, which must be 0 before.
 template <class E>
 void quantize(cudaStream_t stream, const E* from, Index count, __nv_fp8_e4m3* to, float* scale) {
   if (count == 0) return;
   constexpr int threads = 256;
   largest_magnitude<threads><<<512, threads, 0, stream>>>(from, count, scale);
-  check(cudaGetLastError(), "Launching the search for the largest weight");
+  check(cudaGetLastError(), "launching the search for the largest weight");
   for_each_number(stream, 1, 1, ScaleOfLargest{scale});
   for_each_number(stream, count, 1, Quantize<E>{from, scale, to});
 }
 
-/// out = x, a warp a row. A row of `out` may be the front of that of `x`: a warp reads `Chunks` moves of
-/// 8 numbers a lane before it writes any of them, and what it writes lies before what it reads next.
+/// Converts rows to e4m3, one warp a row. A row of `out` may begin where that of `x` does: a warp reads
+/// `Chunks` times 8 numbers a lane before it writes them, and writes only below what it reads next.
 template <int Chunks, class E>
 __global__ void narrow_rows(RowsOf<const E, 2> x, RowsOf<__nv_fp8_e4m3, 2> out, Index rows) {
   constexpr int N = 8;
@@ -70,17 +69,17 @@ __global__ void narrow_rows(RowsOf<const E, 2> x, RowsOf<__nv_fp8_e4m3, 2> out, 
   if (row >= rows) return;
   const E* const from = x.row(row);
   __nv_fp8_e4m3* const to = out.row(row);
-  for (int first = 0; first < x.width; first += Chunks * 32 * N) {
+  for (int first = 0; first < x.width; first += Chunks * warp_size * N) {
     float values[Chunks][N];
 #pragma unroll
     for (int c = 0; c < Chunks; ++c) {
-      const int column = first + (c * 32 + static_cast<int>(threadIdx.x)) * N;
+      const int column = first + (c * warp_size + static_cast<int>(threadIdx.x)) * N;
       if (column < x.width) load(from + column, values[c]);
     }
     __syncwarp();
 #pragma unroll
     for (int c = 0; c < Chunks; ++c) {
-      const int column = first + (c * 32 + static_cast<int>(threadIdx.x)) * N;
+      const int column = first + (c * warp_size + static_cast<int>(threadIdx.x)) * N;
       if (column < x.width) store(values[c], to + column);
     }
   }
@@ -94,8 +93,8 @@ void narrow(cudaStream_t stream, RowsOf<const E, 2> x, RowsOf<__nv_fp8_e4m3, 2> 
     throw std::logic_error(sentence("rows of ", x.width, " numbers cannot be narrowed: rows are a multiple ",
                                     "of 8 long, and begin at multiples of 16 bytes"));
   constexpr int warps = 4;
-  narrow_rows<6><<<blocks_for(rows, warps), dim3(32, warps), 0, stream>>>(x, out, rows);
-  check(cudaGetLastError(), "Launching a conversion to e4m3");
+  narrow_rows<6><<<blocks_for(rows, warps), dim3(warp_size, warps), 0, stream>>>(x, out, rows);
+  check(cudaGetLastError(), "launching a conversion to e4m3");
 }
 
 }  // namespace weft::kernels

@@ -1,5 +1,5 @@
-// Kernels that go through tensors number by number. The bodies are structs, since lambdas would need a flag
-// of nvcc's in every program that includes this.
+// Elementwise kernels. Their bodies are structs, since lambdas would need nvcc's --extended-lambda in every
+// program that includes this.
 #pragma once
 
 #include <cmath>
@@ -18,16 +18,17 @@ __global__ void each_number(Index rows, int width, Body body) {
   if (i < rows * width) body(i / width, static_cast<int>(i % width));
 }
 
-/// body(row, column) for every number of `rows` rows of `width`.
+/// Calls body(row, column) on the device for every number of `rows` rows of `width`.
 template <class Body>
 void for_each_number(cudaStream_t stream, Index rows, Index width, const Body& body) {
   if (rows * width == 0) return;
   constexpr int threads = 256;
   cudaLaunchConfig_t config{};
-  config.gridDim = dim3(blocks_for(rows * width, threads)), config.blockDim = dim3(threads);
+  config.gridDim = dim3(blocks_for(rows * width, threads));
+  config.blockDim = dim3(threads);
   config.stream = stream;
   check(cudaLaunchKernelEx(&config, each_number<Body>, rows, static_cast<int>(width), body),
-        "Launching an elementwise kernel");
+        "launching an elementwise kernel");
 }
 
 /// to = from, converted.
@@ -46,7 +47,7 @@ struct Copy {
   }
 };
 
-/// Sets `differs` if any of the words does.
+/// Sets *differs if any words of a and b differ.
 struct Differ {
   const std::uint32_t *a, *b;
   int* differs;
@@ -84,8 +85,8 @@ inline __device__ float activated(Activation activation, float x) {
   return x;
 }
 
-/// out = residual + activation(product + bias). A null bias or residual is left out; `product` may be `out`,
-/// and the residual too.
+/// The epilogue of a product as a kernel: out = residual + activation(product + bias). A null bias or
+/// residual is left out; `product` and the residual may be `out`.
 template <class E, class Out>
 struct EndProduct {
   RowsOf<const Out, 2> product;

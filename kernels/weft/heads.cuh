@@ -1,4 +1,4 @@
-// LayerNorm over heads and rotary positions, written to where attention reads them: 16 lanes a head.
+// LayerNorm over heads and rotary embedding, stored where attention reads them: 16 lanes a head.
 #pragma once
 
 #include <algorithm>
@@ -11,20 +11,20 @@
 
 namespace weft::kernels {
 
-/// Rotations by token: cos and sin (tokens, head_dim).
+/// The rotary embedding: cos and sin (tokens, head_dim).
 struct Angles {
   const float* cos = nullptr;
   const float* sin = nullptr;
   Index cos_stride = 0, sin_stride = 0;
 
   bool moves_by(int numbers) const {
-    return reinterpret_cast<std::uintptr_t>(cos) % 16 == 0 &&
-           reinterpret_cast<std::uintptr_t>(sin) % 16 == 0 && cos_stride % numbers == 0 &&
+    return reinterpret_cast<std::uintptr_t>(cos) % vector_bytes == 0 &&
+           reinterpret_cast<std::uintptr_t>(sin) % vector_bytes == 0 && cos_stride % numbers == 0 &&
            sin_stride % numbers == 0;
   }
 };
 
-/// What happens to the heads (tokens, images, heads, head_dim) of one tensor on the way.
+/// A move of one tensor's heads (tokens, images, heads, head_dim), with what is applied on the way.
 template <class E>
 struct HeadMove {
   RowsOf<const E, 4> from;
@@ -37,21 +37,21 @@ struct HeadMove {
 
   bool moves_by(int numbers) const {
     return from.moves_by(numbers) && to.moves_by(numbers) && angles.moves_by(numbers) &&
-           reinterpret_cast<std::uintptr_t>(scale) % 16 == 0 &&
-           reinterpret_cast<std::uintptr_t>(shift) % 16 == 0;
+           reinterpret_cast<std::uintptr_t>(scale) % vector_bytes == 0 &&
+           reinterpret_cast<std::uintptr_t>(shift) % vector_bytes == 0;
   }
 };
 
-/// Several tensors in one launch, one a blockIdx.y: as many as fit a kernel's parameters.
+/// The moves of one launch, one a blockIdx.y: as many as fit a kernel's parameters.
 template <class E>
 struct HeadMoves {
   static constexpr int most = 24;
   HeadMove<E> move[most];
 };
-static_assert(sizeof(HeadMoves<float>) <= 4096);
+static_assert(sizeof(HeadMoves<float>) <= parameter_bytes);
 
-/// LayerNorm over a head and the rotation of its token, for the 8 of its features that one of 16 lanes holds:
-/// y = factor · x + partner_factor · (the other of x's pair) + addend, of x without its mean and deviation.
+/// LayerNorm and rotation of a head, for the 8 features that one of 16 lanes holds, folded into
+/// y = factor · x + partner_factor · (the other of x's pair) + addend of the normalised x.
 struct HeadTransform {
   static constexpr int lanes = 16, N = 8;
 
@@ -67,7 +67,10 @@ struct HeadTransform {
         epsilon(move.epsilon) {
     float scale[N], shift[N], cos[N], sin[N];
 #pragma unroll
-    for (int i = 0; i < N; ++i) scale[i] = cos[i] = 1, shift[i] = sin[i] = 0;
+    for (int i = 0; i < N; ++i) {
+      scale[i] = cos[i] = 1;
+      shift[i] = sin[i] = 0;
+    }
     if (active && move.scale) load(move.scale + column, scale);
     if (active && move.shift) load(move.shift + column, shift);
     if (active && move.rotates) {
@@ -78,12 +81,13 @@ struct HeadTransform {
     for (int i = 0; i < N; ++i) {
       const int partner = i ^ 1;
       const float turn = i % 2 == 0 ? -sin[i] : sin[i];
-      factor[i] = scale[i] * cos[i], partner_factor[i] = scale[partner] * turn;
+      factor[i] = scale[i] * cos[i];
+      partner_factor[i] = scale[partner] * turn;
       addend[i] = shift[i] * cos[i] + shift[partner] * turn;
     }
   }
 
-  /// All lanes take part, with zeros where they hold nothing.
+  /// Transforms x; all lanes must call it, with zeros if not `active`.
   __device__ void apply(float (&x)[N]) const {
     float inverse = 1;
     if (norms) {
@@ -92,7 +96,10 @@ struct HeadTransform {
       for (int i = 0; i < N; ++i) sum += x[i];
       const float mean = sum_over_lanes<lanes>(sum) * one_of_width;
 #pragma unroll
-      for (int i = 0; i < N; ++i) x[i] -= mean, squares += x[i] * x[i];
+      for (int i = 0; i < N; ++i) {
+        x[i] -= mean;
+        squares += x[i] * x[i];
+      }
       inverse = rsqrtf(sum_over_lanes<lanes>(active ? squares : 0) * one_of_width + epsilon);
     }
 #pragma unroll
@@ -104,11 +111,12 @@ struct HeadTransform {
   }
 };
 
-/// A warp takes all heads of a token of an image, a few at a time, so that what is the same for them is
-/// loaded once.
+/// Moves heads: one warp takes all heads of a token of an image, a few at a time, so that it loads what they
+/// share once.
 template <class E>
 __global__ void move_heads(const __grid_constant__ HeadMoves<E> moves) {
-  constexpr int lanes = HeadTransform::lanes, N = HeadTransform::N, heads_a_warp = 32 / lanes, at_once = 4;
+  constexpr int lanes = HeadTransform::lanes, N = HeadTransform::N, heads_a_warp = warp_size / lanes,
+                at_once = 4;
   const HeadMove<E>& move = moves.move[blockIdx.y];
   const int place = static_cast<int>(blockIdx.x * blockDim.y + threadIdx.y), images = move.to.extent[1];
   const int token = place / images, image = place % images, heads = move.to.extent[2];
@@ -137,7 +145,7 @@ __global__ void move_heads(const __grid_constant__ HeadMoves<E> moves) {
   }
 }
 
-/// The first `count` of the moves, of the same images. Heads are up to 128 long and a multiple of 8.
+/// Launches the first `count` moves, all of as many images. A head dimension is a multiple of 8 up to 128.
 template <class E>
 void launch_head_moves(cudaStream_t stream, const HeadMoves<E>& moves, int count) {
   Index places = 0;  // tokens of images
@@ -151,8 +159,8 @@ void launch_head_moves(cudaStream_t stream, const HeadMoves<E>& moves, int count
   if (places == 0) return;
   constexpr int warps = 4;
   const dim3 grid(blocks_for(places, warps), static_cast<unsigned>(count));
-  move_heads<<<grid, dim3(32, warps), 0, stream>>>(moves);
-  check(cudaGetLastError(), "Launching heads");
+  move_heads<<<grid, dim3(warp_size, warps), 0, stream>>>(moves);
+  check(cudaGetLastError(), "launching heads");
 }
 
 }  // namespace weft::kernels

@@ -1,4 +1,4 @@
-// LayerNorm over features: a warp a row, the row in registers between its statistics and its output.
+// LayerNorm over features: one warp a row, which stays in registers between its statistics and its output.
 #pragma once
 
 #include <algorithm>
@@ -11,8 +11,8 @@
 
 namespace weft::kernels {
 
-/// y = (x − mean) / deviation · scale + shift, then · (1 + more_scale) + more_shift of the step and the row's
-/// image. Null pointers leave their part out.
+/// The affine part of a norm: y = (x − mean) / deviation · scale + shift, modulated as y · (1 + more_scale) +
+/// more_shift of the step and the row's image. A null pointer leaves its term out.
 struct NormConstants {
   /// (steps, images, features)
   struct Table {
@@ -30,28 +30,34 @@ struct NormConstants {
   Step step{};
   float epsilon = 1e-6f;
 
-  /// Whether they can be read `numbers` at a time, 4 or a multiple.
+  /// Returns whether all can be read `numbers` at a time, which are 4 or a multiple.
   bool moves_by(int numbers) const {
     bool fits = true;
     for (const float* row : {scale, shift, more_scale.data, more_shift.data})
-      fits &= reinterpret_cast<std::uintptr_t>(row) % 16 == 0;
+      fits &= reinterpret_cast<std::uintptr_t>(row) % vector_bytes == 0;
     for (const Table* table : {&more_scale, &more_shift})
       fits &= table->step_stride % numbers == 0 && table->image_stride % numbers == 0;
     return fits;
   }
 
-  /// y = (x − mean) / deviation · factor + addend for the `N` features from `column` on.
+  /// Folds all terms into y = (x − mean) / deviation · factor + addend, for `N` features from `column` on.
   template <int N>
   __device__ void gather(int image, int column, float (&factor)[N], float (&addend)[N]) const {
 #pragma unroll
-    for (int i = 0; i < N; ++i) factor[i] = 1, addend[i] = 0;
+    for (int i = 0; i < N; ++i) {
+      factor[i] = 1;
+      addend[i] = 0;
+    }
     if (scale) load(scale + column, factor);
     if (shift) load(shift + column, addend);
     float numbers[N];
     if (more_scale.data) {
       load(more_scale.row(step.index(), image) + column, numbers);
 #pragma unroll
-      for (int i = 0; i < N; ++i) factor[i] *= 1 + numbers[i], addend[i] *= 1 + numbers[i];
+      for (int i = 0; i < N; ++i) {
+        factor[i] *= 1 + numbers[i];
+        addend[i] *= 1 + numbers[i];
+      }
     }
     if (more_shift.data) {
       load(more_shift.row(step.index(), image) + column, numbers);
@@ -61,17 +67,20 @@ struct NormConstants {
   }
 };
 
-/// A row is that of `x`, or of `x` and of `second` side by side, all (tokens, images, features). The blocks
-/// along y are one image each, whose factors and addends they keep in shared memory; a warp takes a row at
-/// a time, of which every lane holds `Chunks` times `N` numbers, while the next is on its way.
+inline constexpr int norm_warps = 4, norm_threads = norm_warps * warp_size;  // of a block of norm_rows
+
+/// Norms rows of `x`, or of `x` and `second` concatenated, all (tokens, images, features). blockIdx.y is an
+/// image, whose factors and addends a block keeps in shared memory. A warp takes one row at a time, `Chunks`
+/// times `N` numbers a lane, and prefetches the next.
 template <int N, int Chunks, class E, class Out>
-__global__ __launch_bounds__(128) void norm_rows(RowsOf<const E, 3> x, RowsOf<const E, 3> second,
-                                                 NormConstants constants, RowsOf<Out, 3> out) {
+__global__ __launch_bounds__(norm_threads) void norm_rows(RowsOf<const E, 3> x, RowsOf<const E, 3> second,
+                                                          NormConstants constants, RowsOf<Out, 3> out) {
   extern __shared__ float4 shared[];
   const int width = out.width, image = static_cast<int>(blockIdx.y), lane = static_cast<int>(threadIdx.x);
   float* const factors = reinterpret_cast<float*>(shared);
   float* const addends = factors + (width + 3) / 4 * 4;
-  for (int column = (static_cast<int>(threadIdx.y) * 32 + lane) * N; column < width; column += 128 * N) {
+  for (int column = (static_cast<int>(threadIdx.y) * warp_size + lane) * N; column < width;
+       column += norm_threads * N) {
     float factor[N], addend[N];
     constants.gather(image, column, factor, addend);
     store(factor, factors + column);
@@ -84,7 +93,7 @@ __global__ __launch_bounds__(128) void norm_rows(RowsOf<const E, 3> x, RowsOf<co
   const auto fetch = [&](int token, Packed<N, E>(&packed)[Chunks]) {
 #pragma unroll
     for (int c = 0; c < Chunks; ++c) {
-      const int column = (c * 32 + lane) * N;
+      const int column = (c * warp_size + lane) * N;
       if (column < x.width) {
         packed[c].load(first_rows + token * x.stride[0] + column);
       } else if (column < width) {
@@ -109,19 +118,22 @@ __global__ __launch_bounds__(128) void norm_rows(RowsOf<const E, 3> x, RowsOf<co
     for (int c = 0; c < Chunks; ++c)
 #pragma unroll
       for (int i = 0; i < N; ++i) sum += values[c][i];
-    const float mean = sum_over_lanes<32>(sum) * one_of;
+    const float mean = sum_over_lanes<warp_size>(sum) * one_of;
 #pragma unroll
     for (int c = 0; c < Chunks; ++c) {
-      if ((c * 32 + lane) * N >= width) continue;
+      if ((c * warp_size + lane) * N >= width) continue;
 #pragma unroll
-      for (int i = 0; i < N; ++i) values[c][i] -= mean, squares += values[c][i] * values[c][i];
+      for (int i = 0; i < N; ++i) {
+        values[c][i] -= mean;
+        squares += values[c][i] * values[c][i];
+      }
     }
-    const float inverse = rsqrtf(sum_over_lanes<32>(squares) * one_of + constants.epsilon);
+    const float inverse = rsqrtf(sum_over_lanes<warp_size>(squares) * one_of + constants.epsilon);
 
     Out* const to = out.data + token * out.stride[0] + image * out.stride[1];
 #pragma unroll
     for (int c = 0; c < Chunks; ++c) {
-      const int column = (c * 32 + lane) * N;
+      const int column = (c * warp_size + lane) * N;
       if (column >= width) continue;
       float factor[N], addend[N];
       load(factors + column, factor);
@@ -133,7 +145,7 @@ __global__ __launch_bounds__(128) void norm_rows(RowsOf<const E, 3> x, RowsOf<co
   }
 }
 
-/// The same for rows of any width: a block a row, which it reads three times.
+/// Norms rows of any width: one block a row, which it reads three times.
 template <int Threads, class E, class Out>
 __global__ __launch_bounds__(Threads) void norm_long_rows(RowsOf<const E, 3> x, RowsOf<const E, 3> second,
                                                           NormConstants constants, RowsOf<Out, 3> out) {
@@ -160,7 +172,7 @@ __global__ __launch_bounds__(Threads) void norm_long_rows(RowsOf<const E, 3> x, 
     const float off = number(column) - mean;
     squares += off * off;
   }
-  squares = Sum(of_squares).Sum(squares);  // behind a barrier, so that all have read the mean
+  squares = Sum(of_squares).Sum(squares);  // has a barrier, so all have read the mean
   const float inverse = rsqrtf(in_all_threads(squares) + constants.epsilon);
 
   Out* const to = out.data + token * out.stride[0] + image * out.stride[1];
@@ -172,24 +184,26 @@ __global__ __launch_bounds__(Threads) void norm_long_rows(RowsOf<const E, 3> x, 
   }
 }
 
-/// Rows of any width; as fast as the memory where they are multiples of 8 up to 3072 that begin, as what is
-/// read of `constants`, at multiples of 16 bytes.
+/// Norms rows of any width, at the rate of memory if the width is a multiple of 8 up to 3072, and rows and
+/// `constants` begin at multiples of 16 bytes.
 template <class E, class Out = E>
 void norm(cudaStream_t stream, RowsOf<const E, 3> x, RowsOf<const E, 3> second,
           const NormConstants& constants, std::type_identity_t<RowsOf<Out, 3>> out) {
   if (out.count() == 0) return;
   const auto launch = [&]<int N, int Chunks>() {
-    constexpr int warps = 4, blocks_at_once = 4;  // a multiprocessor
-    const unsigned blocks = blocks_for(out.extent[0], warps);
+    constexpr int blocks_at_once = 4;  // a multiprocessor
+    const unsigned blocks = blocks_for(out.extent[0], norm_warps);
     const unsigned at_once = std::max(1, blocks_at_once * multiprocessors() / out.extent[1]);
     const dim3 grid(std::min(blocks, at_once), static_cast<unsigned>(out.extent[1]));
     const std::size_t constants_bytes = 2 * sizeof(float) * ((out.width + 3) / 4 * 4);
-    norm_rows<N, Chunks><<<grid, dim3(32, warps), constants_bytes, stream>>>(x, second, constants, out);
-    check(cudaGetLastError(), "Launching a norm");
+    norm_rows<N, Chunks>
+        <<<grid, dim3(warp_size, norm_warps), constants_bytes, stream>>>(x, second, constants, out);
+    check(cudaGetLastError(), "launching a norm");
   };
   const bool wide =
       x.moves_by(8) && out.moves_by(8) && (!second.data || second.moves_by(8)) && constants.moves_by(8);
-  const int chunks = (out.width + (wide ? 255 : 31)) / (wide ? 256 : 32);
+  const int pass = warp_size * (wide ? 8 : 1);  // numbers that a warp takes at once
+  const int chunks = (out.width + pass - 1) / pass;
   if (wide && chunks <= 1) return launch.template operator()<8, 1>();
   if (wide && chunks <= 3) return launch.template operator()<8, 3>();
   if (wide && chunks <= 6) return launch.template operator()<8, 6>();
@@ -198,7 +212,7 @@ void norm(cudaStream_t stream, RowsOf<const E, 3> x, RowsOf<const E, 3> second,
   constexpr int threads = 512;
   const dim3 rows(static_cast<unsigned>(out.extent[0]), static_cast<unsigned>(out.extent[1]));
   norm_long_rows<threads><<<rows, threads, 0, stream>>>(x, second, constants, out);
-  check(cudaGetLastError(), "Launching a norm");
+  check(cudaGetLastError(), "launching a norm");
 }
 
 }  // namespace weft::kernels

@@ -1,4 +1,4 @@
-// Rows at one distance into dense memory and back, many blocks of them in one launch.
+// Packing of strided rows into dense memory and back, many blocks a launch.
 #pragma once
 
 #include <algorithm>
@@ -11,7 +11,7 @@
 
 namespace weft::kernels {
 
-/// `rows` rows of `row_bytes`, `stride` bytes from one to the next, and as many bytes without gaps.
+/// A block of `rows` rows of `row_bytes`, `stride` bytes apart, and its dense copy.
 struct PackedRows {
   std::byte* rows_at;
   std::byte* dense;
@@ -56,14 +56,14 @@ void move_packed_words(cudaStream_t stream, std::span<const PackedRows> blocks) 
     }
     const auto across = static_cast<unsigned>(std::min((words + threads - 1) / threads, most_blocks));
     move_packed<packing, Word><<<dim3(across, static_cast<unsigned>(count)), threads, 0, stream>>>(batch);
-    check(cudaGetLastError(), "Packing a message");
+    check(cudaGetLastError(), "packing a message");
     blocks = blocks.subspan(count);
   }
 }
 
 }  // namespace detail
 
-/// Moves all blocks, in the widest words that fit each of them.
+/// Packs or unpacks all blocks, in the widest words that fit all of them.
 template <Packing packing>
 void move_packed_rows(cudaStream_t stream, std::span<const PackedRows> blocks) {
   std::uintptr_t all = 0;

@@ -1,4 +1,4 @@
-// Attention without tensor cores, in float32 arithmetic and for any head: a warp a query.
+// Attention without tensor cores, in float32 and for any head dimension: one warp a query.
 #pragma once
 
 #include <cmath>
@@ -10,7 +10,7 @@
 
 namespace weft::kernels {
 
-/// `Chunks` · 32 ≥ head_dim.
+/// Computes attention of one row a warp; `Chunks` · warp_size is at least the head dimension.
 template <int Chunks, class E>
 __global__ void plain_attention_rows(RowsOf<const E, 4> q, RowsOf<const E, 4> k, RowsOf<const E, 4> v,
                                      RowsOf<E, 4> out, RowsOf<float, 3> lse, bool merges, Index rows,
@@ -22,7 +22,7 @@ __global__ void plain_attention_rows(RowsOf<const E, 4> q, RowsOf<const E, 4> k,
   float x[Chunks], sum[Chunks] = {};
 #pragma unroll
   for (int c = 0; c < Chunks; ++c)
-    x[c] = c * 32 + lane < width ? static_cast<float>(query[c * 32 + lane]) * scale : 0;
+    x[c] = c * warp_size + lane < width ? static_cast<float>(query[c * warp_size + lane]) * scale : 0;
   float highest = -INFINITY, total = 0;
   for (int key = 0; key < k.extent[0]; ++key) {
     const Index head = static_cast<Index>(key) * heads + row % heads;
@@ -30,14 +30,15 @@ __global__ void plain_attention_rows(RowsOf<const E, 4> q, RowsOf<const E, 4> k,
     float logit = 0;
 #pragma unroll
     for (int c = 0; c < Chunks; ++c)
-      if (c * 32 + lane < width) logit += x[c] * static_cast<float>(key_row[c * 32 + lane]);
-    logit = sum_over_lanes<32>(logit);
+      if (c * warp_size + lane < width) logit += x[c] * static_cast<float>(key_row[c * warp_size + lane]);
+    logit = sum_over_lanes<warp_size>(logit);
     const float next = fmaxf(highest, logit), kept = expf(highest - next), weight = expf(logit - next);
-    total = total * kept + weight, highest = next;
+    total = total * kept + weight;
+    highest = next;
 #pragma unroll
     for (int c = 0; c < Chunks; ++c)
-      if (c * 32 + lane < width)
-        sum[c] = sum[c] * kept + weight * static_cast<float>(value_row[c * 32 + lane]);
+      if (c * warp_size + lane < width)
+        sum[c] = sum[c] * kept + weight * static_cast<float>(value_row[c * warp_size + lane]);
   }
   float* const lse_at = lse.data ? lse.row(row / lse.width) + row % lse.width : nullptr;
   const float own_lse = total > 0 ? highest + logf(total) : -INFINITY;
@@ -46,7 +47,7 @@ __global__ void plain_attention_rows(RowsOf<const E, 4> q, RowsOf<const E, 4> k,
   E* const to = out.row(row);
 #pragma unroll
   for (int c = 0; c < Chunks; ++c) {
-    const int column = c * 32 + lane;
+    const int column = c * warp_size + lane;
     if (column >= width) continue;
     const float own = total > 0 ? sum[c] / total : 0, there = merges ? static_cast<float>(to[column]) : 0;
     to[column] = static_cast<E>(weights.added * own + weights.kept * there);
@@ -54,31 +55,32 @@ __global__ void plain_attention_rows(RowsOf<const E, 4> q, RowsOf<const E, 4> k,
   if (lse_at && lane == 0) *lse_at = weights.lse;
 }
 
-/// q, out (n, B, H, D); k, v (S, B, H, D); lse (n, B, H), or null. With Output::merge out and lse hold the
-/// attention over other keys, and then that over both.
+/// Computes attention of q (n, B, H, D) over k, v (S, B, H, D) into out (n, B, H, D) and lse (n, B, H), which
+/// may be null. With Output::merge, out and lse hold attention over other keys, and then attention over both.
 template <class E>
 void plain_attention(cudaStream_t stream, RowsOf<const E, 4> q, RowsOf<const E, 4> k, RowsOf<const E, 4> v,
                      RowsOf<E, 4> out, RowsOf<float, 3> lse, Output output = Output::replace) {
   const Index rows = out.count();
   const bool merges = output == Output::merge;
   if (rows == 0 || (merges && k.extent[0] == 0)) return;
-  if (out.width > 512)
-    throw std::logic_error(
-        sentence("attention has heads of ", out.width, " features; up to 512 are possible"));
+  constexpr int few = 4, most = 16;  // chunks
+  if (out.width > most * warp_size)
+    throw std::logic_error(sentence("attention has heads of ", out.width, " features; up to ",
+                                    most * warp_size, " are possible"));
   if (merges && !lse.data)
     throw std::logic_error(
         "attention merges by log-sum-exps, and was given none of the output that is there");
   constexpr int warps = 4;
-  const dim3 block(32, warps);
+  const dim3 block(warp_size, warps);
   const float scale = 1 / std::sqrt(static_cast<float>(out.width));
-  if (out.width <= 128) {
-    plain_attention_rows<4>
+  if (out.width <= few * warp_size) {
+    plain_attention_rows<few>
         <<<blocks_for(rows, warps), block, 0, stream>>>(q, k, v, out, lse, merges, rows, scale);
   } else {
-    plain_attention_rows<16>
+    plain_attention_rows<most>
         <<<blocks_for(rows, warps), block, 0, stream>>>(q, k, v, out, lse, merges, rows, scale);
   }
-  check(cudaGetLastError(), "Launching attention");
+  check(cudaGetLastError(), "launching attention");
 }
 
 }  // namespace weft::kernels

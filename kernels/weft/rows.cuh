@@ -1,4 +1,4 @@
-// Rows of a tensor as device code reads them, eight numbers at a time where they lie so.
+// Rows of a tensor as device code reads them, eight numbers at a time where their alignment allows.
 #pragma once
 
 #include <cuda_bf16.h>
@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include "weft/core/view.hpp"
+#include "weft/machine.hpp"
 
 namespace weft::kernels {
 
@@ -22,8 +23,10 @@ struct RowsOf {
 
   RowsOf() = default;
   RowsOf(const View<T, Rank>& view) : data(view.data), width(static_cast<int>(view.extent[Rank - 1])) {
-    for (int d = 0; d < Rank - 1; ++d)
-      stride[d] = view.stride[d], extent[d] = static_cast<int>(view.extent[d]);
+    for (int d = 0; d < Rank - 1; ++d) {
+      stride[d] = view.stride[d];
+      extent[d] = static_cast<int>(view.extent[d]);
+    }
   }
 
   Index count() const {
@@ -34,19 +37,22 @@ struct RowsOf {
 
   __device__ T* row(Index i) const {
     T* at = data;
-    for (int d = Rank - 2; d > 0; --d) at += i % extent[d] * stride[d], i /= extent[d];
+    for (int d = Rank - 2; d > 0; --d) {
+      at += i % extent[d] * stride[d];
+      i /= extent[d];
+    }
     return at + i * stride[0];
   }
 
-  /// Whether every row begins where 16 bytes can be moved at once, and is a multiple of `numbers` long.
+  /// Returns whether every row is aligned for loads and stores of 16 bytes, and a multiple of `numbers` long.
   bool moves_by(int numbers) const {
-    bool fits = width % numbers == 0 && reinterpret_cast<std::uintptr_t>(data) % 16 == 0;
+    bool fits = width % numbers == 0 && reinterpret_cast<std::uintptr_t>(data) % vector_bytes == 0;
     for (int d = 0; d < Rank - 1; ++d) fits &= extent[d] == 1 || stride[d] % numbers == 0;
     return fits;
   }
 };
 
-/// Two numbers of a register as float32, and back.
+/// Conversions between two numbers in a register and float32.
 template <class T>
 struct Pair;
 template <>
@@ -68,10 +74,10 @@ struct Pair<float> {
   static __device__ Type narrow(float a, float b) { return {a, b}; }
 };
 
-/// `N` numbers as they lie in memory: as many as make whole 16-byte moves, or one.
+/// `N` consecutive numbers, loaded and stored by 16 bytes; or one.
 template <int N, class T>
 struct Packed {
-  static constexpr int moves = N * static_cast<int>(sizeof(T)) / 16;
+  static constexpr int moves = N * static_cast<int>(sizeof(T)) / vector_bytes;
   uint4 bits[moves] = {};
 
   __device__ void load(const T* from) {
@@ -87,7 +93,8 @@ struct Packed {
 #pragma unroll
     for (int i = 0; i < N / 2; ++i) {
       const float2 both = Pair<T>::widen(pairs[i]);
-      to[2 * i] = both.x, to[2 * i + 1] = both.y;
+      to[2 * i] = both.x;
+      to[2 * i + 1] = both.y;
     }
   }
   __device__ void narrow(const float (&from)[N]) {
@@ -120,7 +127,7 @@ __device__ void store(const float (&from)[N], T* to) {
   packed.store(to);
 }
 
-/// To e4m3, what is beyond its range to its ends.
+/// Converts to e4m3, saturating at ±448.
 template <int N>
 __device__ void store(const float (&from)[N], __nv_fp8_e4m3* to) {
   if constexpr (N == 1) {
@@ -136,17 +143,16 @@ __device__ void store(const float (&from)[N], __nv_fp8_e4m3* to) {
   }
 }
 
-/// Over `Lanes` neighbouring lanes of a warp, the same in each: cub::WarpReduce leaves the sum in one lane,
-/// from which it takes a further shuffle to the others, and shuffles are what norms and heads wait for, see
-/// NOTES.md.
+/// Returns, in every lane, the sum over `Lanes` neighbouring lanes. cub::WarpReduce would leave it in one
+/// lane and need a further shuffle, and norms are bound by shuffles, see NOTES.md.
 template <int Lanes>
 __device__ float sum_over_lanes(float x) {
 #pragma unroll
-  for (int offset = Lanes / 2; offset > 0; offset /= 2) x += __shfl_xor_sync(0xffffffffu, x, offset, Lanes);
+  for (int offset = Lanes / 2; offset > 0; offset /= 2) x += __shfl_xor_sync(all_lanes, x, offset, Lanes);
   return x;
 }
 
-/// Blocks of `threads` for `work` threads.
+/// Returns how many blocks of `threads` make at least `work` threads.
 inline unsigned blocks_for(Index work, int threads) {
   return static_cast<unsigned>((work + threads - 1) / threads);
 }

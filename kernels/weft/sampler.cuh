@@ -1,5 +1,5 @@
-// The sampler's kernels. Everything is (tokens, images, features), in float32; what differs from request to
-// request, as a seed or a scale, is read where it lies.
+// The sampler's kernels. Tensors are (tokens, images, features) in float32; what differs from request to
+// request, as a seed or a scale, is read from device memory, so that recorded work serves every request.
 #pragma once
 
 #include <cstdint>
@@ -41,7 +41,7 @@ struct Guide {
   }
 };
 
-/// A block an image: its sum and sum of squares, always in the same order: out (images, 2).
+/// Writes an image's sum and sum of squares, in a fixed order, to out (images, 2): one block an image.
 template <int Threads>
 __global__ __launch_bounds__(Threads) void image_moments(RowsOf<const float, 3> x, double* out,
                                                          Index stride) {
@@ -51,13 +51,18 @@ __global__ __launch_bounds__(Threads) void image_moments(RowsOf<const float, 3> 
   double sum = 0, squares = 0;
   for (Index i = threadIdx.x; i < numbers; i += Threads) {
     const double value = x.row(i / x.width * x.extent[1] + blockIdx.x)[i % x.width];
-    sum += value, squares += value * value;
+    sum += value;
+    squares += value * value;
   }
-  sum = Reduce(of_sums).Sum(sum), squares = Reduce(of_squares).Sum(squares);
-  if (threadIdx.x == 0) out[blockIdx.x * stride] = sum, out[blockIdx.x * stride + 1] = squares;
+  sum = Reduce(of_sums).Sum(sum);
+  squares = Reduce(of_squares).Sum(squares);
+  if (threadIdx.x == 0) {
+    out[blockIdx.x * stride] = sum;
+    out[blockIdx.x * stride + 1] = squares;
+  }
 }
 
-/// Moments (patches, images, 2), over all patches those of `count` numbers an image.
+/// The moments (patches, images, 2) of an image's patches, which have `count` numbers together.
 struct PatchMoments {
   const double* data;
   Index patches, patch_stride, image_stride;
@@ -66,7 +71,8 @@ struct PatchMoments {
     double sum = 0, squares = 0;
     for (Index m = 0; m < patches; ++m) {
       const double* const own = data + m * patch_stride + image * image_stride;
-      sum += own[0], squares += own[1];
+      sum += own[0];
+      squares += own[1];
     }
     const double mean = sum / count;
     return sqrt(squares / count - mean * mean);
@@ -100,8 +106,8 @@ struct Magnitudes {
   }
 };
 
-/// A block an image: how many of its magnitudes go on with which digit in a round of its search: counts
-/// (images, bins).
+/// Counts, in a round of each image's search, how many magnitudes have which digit: counts (images, bins),
+/// one block an image.
 static __global__ void count_digits(RowsOf<const float, 3> magnitudes, const QuantileSearch* searches,
                                     int round, double* counts, Index stride) {
   constexpr int bins = QuantileSearch::statistics * QuantileSearch::digits;
@@ -123,7 +129,7 @@ static __global__ void count_digits(RowsOf<const float, 3> magnitudes, const Qua
     counts[blockIdx.x * stride + bin] = own[bin];
 }
 
-/// A thread an image.
+/// Starts the images' searches, one thread an image.
 template <class Constants>
 static __global__ void start_searches(RowsOf<const float, 2> constants, Step number, Index count,
                                       QuantileSearch* searches, Index images) {
@@ -132,6 +138,7 @@ static __global__ void start_searches(RowsOf<const float, 2> constants, Step num
     searches[image] = QuantileSearch::start(Constants::of(constants.row(number.index())).quantile, count);
 }
 
+/// Ends a round of the images' searches, one thread an image.
 static __global__ void narrow_searches(const double* counts, Index stride, QuantileSearch* searches,
                                        Index images) {
   const Index image = static_cast<Index>(blockIdx.x) * blockDim.x + threadIdx.x;

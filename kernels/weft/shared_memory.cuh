@@ -1,4 +1,4 @@
-// Shared memory as tensor cores are fed from it.
+// Addresses of shared memory, and loads of matrix fragments from it (ldmatrix).
 #pragma once
 
 #include <cstdint>
@@ -9,9 +9,9 @@ __device__ inline std::uint32_t shared_address(const void* p) {
   return static_cast<std::uint32_t>(__cvta_generic_to_shared(p));
 }
 
-/// `Count` 8 × 8 matrices of 16-bit numbers, a register each, from rows of 16 bytes in shared memory whose
-/// addresses the threads give, eight for each matrix. Thread t gets columns 2 · (t % 4) and the next of row
-/// t / 4, or, `Transposed`, rows 2 · (t % 4) and the next of column t / 4.
+/// Loads `Count` 8 × 8 matrices of 16-bit numbers from shared memory, one register a thread each. `row` is
+/// the address of a row of 16 bytes; threads 8 · m to 8 · m + 7 pass the rows of matrix m. Thread t receives
+/// columns 2 · (t % 4) and the next of row t / 4, or, `Transposed`, those rows of column t / 4.
 template <int Count, bool Transposed = false>
 __device__ void load_matrices(std::uint32_t* to, std::uint32_t row) {
   static_assert(Count == 2 || Count == 4);

@@ -1,19 +1,20 @@
-// Tiers of GPUs: a kernel is written for one of them, and a program holds the tiers it was compiled for.
+// Tiers of GPUs: kernels are written for one of them, and a program holds code for those it was compiled for.
 #pragma once
 
 #include <cuda_runtime.h>
 
 #include "weft/check.cuh"
+#include "weft/machine.hpp"
 
 namespace weft::kernels {
 
 enum class Tier {
   sm70 = 1,  // 7.0 and 7.5: V100, T4
-  sm80,      // 8.0 on, and what has no tier of its own: A100, L40, B200
-  sm90a,     // 9.0 with its own instructions: H100, H200
+  sm80,      // 8.0 and newer GPUs without a tier of their own: A100, L40, B200
+  sm90a,     // 9.0, with instructions that no other GPU has: H100, H200
 };
 
-/// That of the code at hand.
+/// The tier that this translation unit's device code is compiled for.
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
 inline constexpr Tier compiled_tier = Tier::sm90a;
 #elif defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
@@ -22,11 +23,12 @@ inline constexpr Tier compiled_tier = Tier::sm70;
 inline constexpr Tier compiled_tier = Tier::sm80;
 #endif
 
-/// Never launched: from its bounds the host reads what the code that the driver has chosen was compiled for.
+/// Carries, in its launch bounds, the tier of the code that the driver chooses; never launched.
 template <class = void>
-__global__ __launch_bounds__(32 * static_cast<int>(compiled_tier)) void tell_tier() {}
+__global__ __launch_bounds__(warp_size* static_cast<int>(compiled_tier)) void tell_tier() {}
 
-/// The tier that runs on the current device. Throws InvalidArgument if the program holds no code for it.
+/// Returns the tier that runs on the current device. Throws InvalidArgument if the program holds no code for
+/// it.
 inline Tier current_tier() {
   cudaFuncAttributes attributes;
   const cudaError_t status = cudaFuncGetAttributes(&attributes, tell_tier<>);
@@ -34,8 +36,8 @@ inline Tier current_tier() {
     cudaGetLastError();
     int device;
     cudaDeviceProp gpu;
-    check(cudaGetDevice(&device), "Asking for the current device");
-    check(cudaGetDeviceProperties(&gpu, device), "Asking for the device's properties");
+    check(cudaGetDevice(&device), "asking for the current device");
+    check(cudaGetDeviceProperties(&gpu, device), "asking for the device's properties");
     if (gpu.major < 7)
       reject("weft needs a GPU of compute capability 7.0 or newer; this one (", gpu.name, ") has ", gpu.major,
              ".", gpu.minor);
@@ -43,8 +45,8 @@ inline Tier current_tier() {
     reject("this program holds no code for the GPU at hand (", gpu.name,
            "); compile it with -gencode arch=compute_", number, ",code=sm_", number);
   }
-  check(status, "Asking what the program was compiled for");
-  return static_cast<Tier>(attributes.maxThreadsPerBlock / 32);
+  check(status, "asking what the program was compiled for");
+  return static_cast<Tier>(attributes.maxThreadsPerBlock / warp_size);
 }
 
 }  // namespace weft::kernels

@@ -1,4 +1,4 @@
-// Weights into place, converted from what a file holds or made of random numbers.
+// Weights, converted from a file's numbers or drawn at random.
 #pragma once
 
 #include "weft/core/numbers.hpp"
@@ -6,13 +6,13 @@
 
 namespace weft::kernels {
 
-/// Number `i` of a view, in row-major order.
+/// Returns number `i` of a view, in row-major order.
 template <class T>
 __device__ T& number_of(const RowsOf<T, 3>& rows, Index i) {
   return rows.row(i / rows.width)[i % rows.width];
 }
 
-/// The stored numbers, densely packed, to those of the view from `first` on.
+/// Converts dense stored numbers to those of the view from number `first` on.
 template <class Stored, class T>
 struct Unpack {
   const Stored* from;

@@ -1,4 +1,4 @@
-// The Host backend does what operators.hpp says.
+// Conformance of the Host backend.
 #include "conformance/attention.hpp"
 #include "conformance/copies.hpp"
 #include "conformance/heads.hpp"

@@ -1,4 +1,4 @@
-// What the Cuda backend rejects before any work.
+// The Cuda backend rejects models that it cannot run, before any work.
 #include <doctest/doctest.h>
 
 #include <stdexcept>
@@ -15,17 +15,17 @@ constexpr weft::DitShape with_heads_of(weft::Index head_dim) { return {.head_dim
 
 }  // namespace
 
-TEST_CASE("Float takes every multiple of 8 up to 128") {
+TEST_CASE("float takes every head dimension that is a multiple of 8, up to 128") {
   CHECK_NOTHROW(Cuda<float>::check(with_heads_of(72)));
   for (const weft::Index head_dim : {12, 136}) {
     const std::string message = weft::sentence("the model's heads have ", head_dim,
                                                " features; on CUDA devices they are a multiple of 8 and at "
-                                               "most 128, and the Host backend takes any");
+                                               "most 128, and weft::Host takes any");
     CHECK_THROWS_WITH_AS(Cuda<float>::check(with_heads_of(head_dim)), message.c_str(), InvalidArgument);
   }
 }
 
-TEST_CASE("Half precision takes the head dimensions that are named, and says how to name one more") {
+TEST_CASE("half precision takes the head dimensions that are named, and the error says how to name another") {
   CHECK_NOTHROW(Cuda<__half, 16, 88>::check(with_heads_of(88)));
   CHECK_THROWS_WITH_AS((Cuda<__half, 16, 88>::check(with_heads_of(64))),
                        "the model's heads have 64 features, and half precision is compiled for "
@@ -37,7 +37,7 @@ TEST_CASE("Half precision takes the head dimensions that are named, and says how
                        InvalidArgument);
 }
 
-TEST_CASE("bfloat16 needs the hardware") {
+TEST_CASE("bfloat16 is rejected on hardware without it") {
   using Backend = Cuda<__nv_bfloat16, 88>;
   if (weft::kernels::current_tier() != weft::kernels::Tier::sm70) {
     CHECK_NOTHROW(Backend::check(with_heads_of(88)));
@@ -49,7 +49,7 @@ TEST_CASE("bfloat16 needs the hardware") {
   }
 }
 
-TEST_CASE("FP8 needs the hardware") {
+TEST_CASE("FP8 is rejected on hardware without it") {
   using Backend = Cuda<__nv_fp8_e4m3, 88>;
   int major = 0, minor = 0;
   cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0);
@@ -69,7 +69,7 @@ TEST_CASE("FP8 takes widths that are multiples of 16") {
                        InvalidArgument);
 }
 
-TEST_CASE("What breaks the contract of an operator is an error of the model's author, not rejected input") {
+TEST_CASE("breaking the contract of an operator is a logic error, not an invalid argument") {
   weft::cuda::Queue queue;
   const weft::cuda::Buffer<float> numbers(queue, 64);
   const auto heads = numbers.view(std::array<weft::Index, 4>{1, 1, 2, 12});

@@ -21,7 +21,7 @@ using E4m3 = __nv_fp8_e4m3;
 
 namespace {
 
-/// Numbers that bfloat16 holds.
+/// Returns random numbers that bfloat16 represents.
 Tensor random_tensor(weft::Shape shape, float deviation) {
   static std::mt19937 bits(1);
   std::normal_distribution<float> normal(0, deviation);
@@ -35,7 +35,7 @@ Tensor to_e4m3(Tensor x) {
   return x;
 }
 
-/// (rows, features) on the device, each row the front of one of `wider` times as many numbers.
+/// A (rows, features) matrix on the device, whose rows are `wider` times their length apart.
 template <class T>
 struct Rows {
   Buffer<T> buffer;
@@ -54,14 +54,16 @@ struct Rows {
 
 double relative_l2(const Tensor& found, const std::vector<double>& right) {
   double difference = 0, norm = 0;
-  for (std::size_t i = 0; i < right.size(); ++i)
-    difference += std::pow(found.data[i] - right[i], 2), norm += right[i] * right[i];
+  for (std::size_t i = 0; i < right.size(); ++i) {
+    difference += std::pow(found.data[i] - right[i], 2);
+    norm += right[i] * right[i];
+  }
   return std::sqrt(difference / norm);
 }
 
 double gelu(double x) { return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))); }
 
-/// A layer as it is and as e4m3 makes it.
+/// A layer in bfloat16 and quantized to e4m3.
 struct Layer {
   Tensor weight, bias;
   Rows<Bf16> wide;
@@ -84,7 +86,7 @@ struct Layer {
     return {narrow.view, bias_numbers.view(std::array{bias.size()}), scale.view(std::array{Index{1}})};
   }
 
-  /// x · weightᵀ + bias with other weights of the same shape.
+  /// Returns times · x · weightᵀ + bias, with other weights of the same shape.
   std::vector<double> product(const Tensor& x, const Tensor& weights, double times = 1) const {
     const Index rows = x.shape[0], inputs = x.shape[1], outputs = bias.size();
     std::vector<double> out;
@@ -106,7 +108,7 @@ constexpr Extents layers[] = {{200, 1408, 64}, {37, 176, 528}, {1, 16, 16}};
 
 }  // namespace
 
-TEST_CASE("Weights become e4m3 times the scale that takes the largest to 448") {
+TEST_CASE("weights are quantized with the scale that maps the largest to 448") {
   Queue queue;
   const Layer layer(queue, 176, 528);
   float largest = 0;
@@ -129,7 +131,7 @@ TEST_CASE("Weights become e4m3 times the scale that takes the largest to 448") {
   CHECK(download(queue, one.view(std::array{Index{1}})).data[0] == 1);
 }
 
-TEST_CASE("FP8 layers are multiples of 16") {
+TEST_CASE("FP8 layers of widths that are no multiples of 16 are rejected") {
   Queue queue;
   const Rows<Bf16> wide(queue, 16, 24);
   const Rows<E4m3> narrow(queue, 16, 24);
@@ -140,12 +142,13 @@ TEST_CASE("FP8 layers are multiples of 16") {
                        weft::InvalidArgument);
 }
 
-TEST_CASE("Rows are narrowed in place, cut off at the ends of the range") {
+TEST_CASE("rows are converted to e4m3 in place and saturate") {
   Queue queue;
   for (const Index features : {8, 16, 176, 1408, 1536, 1544, 6144}) {
     CAPTURE(features);
     Tensor x = random_tensor({37, features}, 2);
-    x.data[3] = 1000, x.data[4] = -10000;
+    x.data[3] = 1000;
+    x.data[4] = -10000;
     const Rows<Bf16> rows(queue, x);
     const View<E4m3, 2> out = weft::as_operands<E4m3>(rows.view);
     narrow(queue, rows.view, out);
@@ -156,7 +159,7 @@ TEST_CASE("Rows are narrowed in place, cut off at the ends of the range") {
   }
 }
 
-TEST_CASE("Norms write the e4m3 numbers nearest to their own") {
+TEST_CASE("norms round their output to the nearest e4m3 number") {
   Queue queue;
   for (const Index features : {64, 1408}) {
     const Index rows = 10;
@@ -171,7 +174,8 @@ TEST_CASE("Norms write the e4m3 numbers nearest to their own") {
                                       .shift = shifts.view(std::array{width})};
       const Rows<Bf16> elements(queue, rows, width);
       const Rows<E4m3> operands(queue, rows, width, 2);
-      run(weights, elements.view), run(weights, operands.view);
+      run(weights, elements.view);
+      run(weights, operands.view);
       const Tensor right = download(queue, elements.view), found = download(queue, operands.view);
       Index wrong = 0;
       for (std::size_t i = 0; i < right.data.size(); ++i) {
@@ -192,7 +196,7 @@ TEST_CASE("Norms write the e4m3 numbers nearest to their own") {
   }
 }
 
-TEST_CASE("A product in e4m3 is that of its operands, and near to that of what they were") {
+TEST_CASE("a product in e4m3 equals that of its quantized operands, and is near that of the originals") {
   Queue queue;
   for (const auto& [rows, inputs, outputs] : layers) {
     CAPTURE(inputs);
@@ -216,7 +220,7 @@ TEST_CASE("A product in e4m3 is that of its operands, and near to that of what t
   }
 }
 
-TEST_CASE("GELU to e4m3") {
+TEST_CASE("a linear layer with GELU writes e4m3") {
   Queue queue;
   for (const auto& [rows, inputs, outputs] : layers) {
     CAPTURE(inputs);
@@ -232,7 +236,7 @@ TEST_CASE("GELU to e4m3") {
   }
 }
 
-TEST_CASE("Products in e4m3 have the same bits every time") {
+TEST_CASE("products in e4m3 give the same bits every time") {
   Queue queue, other;
   const Layer layer(queue, 1408, 1408);
   const Rows<E4m3> x(queue, to_e4m3(random_tensor({300, 1408}, 1)), 2);

@@ -1,5 +1,5 @@
-// Linear layers on a CUDA device against float64, where operands begin at other addresses than cudaMalloc
-// gives.
+// Linear layers on a CUDA device against float64, with operands that are less aligned than cudaMalloc's
+// memory.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -23,7 +23,7 @@ using weft::cuda::Queue;
 
 namespace {
 
-/// Numbers that the type holds.
+/// Returns random numbers that the type represents.
 template <class E>
 Tensor random_tensor(Index rows, Index features) {
   static std::mt19937 bits(1);
@@ -33,7 +33,7 @@ Tensor random_tensor(Index rows, Index features) {
   return out;
 }
 
-/// (rows, features) on the device, behind so many rows more that are not its own.
+/// A (rows, features) matrix on the device, behind rows that are not its own.
 template <class E>
 struct Rows {
   Buffer<E> buffer;
@@ -51,7 +51,7 @@ struct Rows {
   }
 };
 
-/// x · weightᵀ + bias + residual.
+/// Returns x · weightᵀ + bias + residual.
 std::vector<double> expected(const Tensor& x, const Tensor& weight, const Tensor& bias,
                              const Tensor& residual) {
   const Index rows = x.shape[0], inputs = x.shape[1], outputs = weight.shape[0];
@@ -70,8 +70,10 @@ std::vector<double> expected(const Tensor& x, const Tensor& weight, const Tensor
 
 double relative_l2(const Tensor& found, const std::vector<double>& right) {
   double difference = 0, norm = 0;
-  for (std::size_t i = 0; i < right.size(); ++i)
-    difference += std::pow(found.data[i] - right[i], 2), norm += right[i] * right[i];
+  for (std::size_t i = 0; i < right.size(); ++i) {
+    difference += std::pow(found.data[i] - right[i], 2);
+    norm += right[i] * right[i];
+  }
   return std::sqrt(difference / norm);
 }
 
@@ -79,7 +81,7 @@ struct Width {
   Index inputs, outputs;
 };
 
-/// Rows that are no multiples of 256 bytes, nor some of 16, in bfloat16.
+/// Widths whose rows in bfloat16 are no multiples of 256 bytes, and some not of 16.
 constexpr Width widths[] = {{1408, 1408}, {72, 40}, {44, 20}, {1400, 4200}, {22, 6}};
 
 }  // namespace
@@ -95,9 +97,9 @@ TEST_CASE("linear on the device: an alignment is the power of two that divides t
   CHECK(at(0x10fe) == 2);
 }
 
-/// First whole, then rows of the same extents and strides from further on, for which what was found before
-/// may not do.
-TEST_CASE_TEMPLATE("linear on the device: rows from anywhere", E, float, __nv_bfloat16) {
+/// First whole matrices, then rows of the same extents and strides at less aligned addresses, for which the
+/// algorithm that was chosen before may be invalid.
+TEST_CASE_TEMPLATE("linear on the device: rows may begin at any address", E, float, __nv_bfloat16) {
   Queue queue;
   const double bound = std::is_same_v<E, float> ? 1e-5 : 4e-3;
   for (const auto& [inputs, outputs] : widths) {
@@ -117,8 +119,8 @@ TEST_CASE_TEMPLATE("linear on the device: rows from anywhere", E, float, __nv_bf
   }
 }
 
-/// The heuristic promises them for the alignments that it is given.
-TEST_CASE("linear on the device: every algorithm that is found for operands runs on them") {
+/// The heuristic is given the alignments of the operands.
+TEST_CASE("linear on the device: every algorithm that the heuristic returns runs") {
   Queue queue;
   const auto& products = queue.products();
   for (const auto& [inputs, outputs] : widths) {
@@ -136,8 +138,8 @@ TEST_CASE("linear on the device: every algorithm that is found for operands runs
   }
 }
 
-/// More than the memory for products whose output still holds the residual takes at once.
-TEST_CASE("linear on the device: a residual in the output after an activation, in several parts") {
+/// The product is larger than the memory for products whose output still holds the residual.
+TEST_CASE("linear on the device: a residual in the output is added after an activation, in several parts") {
   Queue queue;
   using E = __nv_bfloat16;
   constexpr Index rows = 1100, inputs = 16, outputs = 8192;

@@ -1,4 +1,4 @@
-// Weights on their way to a CUDA device.
+// Loading of weights to a CUDA device.
 #include <doctest/doctest.h>
 
 #include <cstring>
@@ -18,14 +18,14 @@ using weft::cuda::Queue;
 
 namespace {
 
-/// Number i of those that are stored: one that the format can hold.
+/// Returns the stored number i, which the format can represent.
 float stored_number(Dtype dtype, Index i) {
   if (dtype == Dtype::boolean) return static_cast<float>(i % 2);
   const float least = dtype == Dtype::u8 ? 0 : dtype == Dtype::i8 ? -125 : -100;
   return static_cast<float>(i % 251) + least;
 }
 
-/// `count` numbers as a file holds them, behind a byte of something else.
+/// Returns `count` numbers as a file holds them, misaligned by one byte.
 std::vector<std::byte> stored_as(Dtype dtype, Index count) {
   const std::size_t size = size_of(dtype);
   std::vector<std::byte> out(1 + static_cast<std::size_t>(count) * size);
@@ -64,7 +64,7 @@ void check_fill(Queue& queue, Dtype dtype) {
 
 }  // namespace
 
-TEST_CASE("Stored numbers of every format arrive as elements and as float32") {
+TEST_CASE("loader: numbers of every format are converted to elements and to float32") {
   Queue queue;
   for (const weft::DtypeTraits& traits : weft::all_dtypes) {
     if (!traits.is_readable) continue;
@@ -76,7 +76,7 @@ TEST_CASE("Stored numbers of every format arrive as elements and as float32") {
   }
 }
 
-TEST_CASE("Stored numbers go where the view's strides say") {
+TEST_CASE("loader: fills strided views") {
   Queue queue;
   const std::vector<std::byte> bytes = stored_as(Dtype::f16, 6);
   const Buffer<float> buffer(queue, 6);
@@ -88,7 +88,7 @@ TEST_CASE("Stored numbers go where the view's strides say") {
         std::vector<float>{-100, -98, -96, -99, -97, -95});
 }
 
-TEST_CASE("Random numbers are those of the host") {
+TEST_CASE("loader: random numbers equal the host's") {
   Queue queue;
   const weft::RandomNumbers numbers{.seed = 1, .stream = 2, .mean = 3, .deviation = 0.5f};
   constexpr Index rows = 300, width = 500;

@@ -1,4 +1,4 @@
-// Memory on the device, from queue to buffer to buffer, and what goes there and back.
+// Memory on the device: buffers, their reuse, uploads and downloads.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -30,13 +30,13 @@ T* data_of(const Buffer<T>& buffer) {
 
 std::size_t free_memory() {
   std::size_t free = 0, all = 0;
-  weft::kernels::check(cudaMemGetInfo(&free, &all), "Asking for memory");
+  weft::kernels::check(cudaMemGetInfo(&free, &all), "asking for memory");
   return free;
 }
 
 }  // namespace
 
-TEST_CASE("Buffer: takes what another of its size left, and is zero all the same") {
+TEST_CASE("Buffer: reuses the memory of an earlier one of its size, and is zeroed") {
   Queue queue;
   const float* place = nullptr;
   {
@@ -67,7 +67,7 @@ TEST_CASE("Buffer: may outlive its queue") {
   CHECK(download(queue, buffer.view(std::array<Index, 2>{1, 100})).data == std::vector<float>(100, 3));
 }
 
-TEST_CASE("Queue: keeps the memory that buffers leave until it is trimmed, or the device has no more") {
+TEST_CASE("Queue: keeps unused memory until it is trimmed, or the device has none left") {
   Queue queue;
   constexpr Index size = Index{1} << 30;
   const std::size_t before = free_memory();
@@ -99,7 +99,7 @@ TEST_CASE_TEMPLATE("upload and download: a tensor to a view of any strides and b
         std::vector<float>(tensor.data.begin(), tensor.data.begin() + 16));
 }
 
-TEST_CASE("upload: one after another, more than are on their way at once, each as it was when it was sent") {
+TEST_CASE("upload: many in a row, more than are in flight at once, each with the content it was sent with") {
   Queue queue;
   constexpr Index size = 1 << 20, count = 12;  // 48 MiB
   const Buffer<float> buffer(queue, size * count);

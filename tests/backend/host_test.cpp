@@ -3,7 +3,9 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <cstdint>
+#include <stdexcept>
 #include <vector>
 
 #include "strided.hpp"
@@ -18,7 +20,7 @@ using weft::host::Queue;
 
 namespace {
 
-/// Whose queue knows no operator.
+/// A backend without operators.
 struct Idle {
   using Element = float;
   struct Queue {
@@ -29,18 +31,19 @@ struct Idle {
   using Buffer = weft::host::Buffer<T>;
 };
 
+/// A backend without an element type.
 struct WithoutElement {
   using Queue = weft::host::Queue;
   template <class T>
   using Buffer = weft::host::Buffer<T>;
 };
 
-/// A backend that cannot say whether it runs a model.
+/// A backend whose `check` takes no model.
 struct WithoutCheck : Host {
   static void check() {}
 };
 
-/// Whose operators are of another type.
+/// A backend whose operators are of another type.
 struct HalfPrecision : Host {
   using Element = std::uint16_t;
 };
@@ -77,7 +80,7 @@ TEST_CASE("upload and download: a tensor to a view and back") {
   CHECK(download(queue, view).data == std::vector<float>{0, 6, 7, 3, 8, 9});
 }
 
-TEST_CASE("Queue: records spans in its lane, and works without one") {
+TEST_CASE("Queue: records spans on its lane, and works without one") {
   weft::Lane lane;
   Queue queue(1, &lane), silent;
   { const auto span = queue.span("model", "block", 2); }
@@ -85,7 +88,7 @@ TEST_CASE("Queue: records spans in its lane, and works without one") {
   CHECK(lane.slices().size() == 1);
 }
 
-TEST_CASE("Queue: replays what was recorded as any other step") {
+TEST_CASE("Queue: replays a recording for any other step") {
   Queue queue;
   std::vector<Index> steps;
   const auto recording = queue.record([&](Index step) { steps.push_back(queue.step(step).index()); }, 3);
@@ -95,15 +98,15 @@ TEST_CASE("Queue: replays what was recorded as any other step") {
   CHECK(steps == std::vector<Index>{3, 4});
 }
 
-TEST_CASE("Milestones: report how often they were passed, where a callback is given") {
+TEST_CASE("Milestones: report how many were passed, if given a callback") {
   Queue queue;
-  Index told = 0;
-  Queue::Milestones milestones(2, [&](Index count) { told = count; }), silent(2, nullptr);
+  Index reported = 0;
+  Queue::Milestones milestones(2, [&](Index count) { reported = count; }), silent(2, nullptr);
   for (Queue::Milestones* passed : {&milestones, &milestones, &silent}) passed->pass(queue);
-  CHECK(told == 2);
+  CHECK(reported == 2);
 }
 
-TEST_CASE("Scratch: gives memory out until it is reset, and no more than was announced") {
+TEST_CASE("Scratch: gives out no more memory than was announced, until it is reset") {
   Queue queue;
   Scratch<Host> scratch(queue, 20);
   const auto first = scratch.take(std::array<Index, 2>{3, 4});

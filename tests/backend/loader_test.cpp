@@ -1,13 +1,17 @@
 #include <doctest/doctest.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <numeric>
+#include <span>
+#include <vector>
 
 #include "weft/backend/host.hpp"
 
 using weft::Index;
 using weft::View;
 
-TEST_CASE("Loader: stored numbers go where the view's strides say") {
+TEST_CASE("Loader: stored numbers obey the view's strides") {
   std::vector<float> stored(6), out(12, -1);
   std::iota(stored.begin(), stored.end(), 0.0f);
   weft::host::Queue queue;
@@ -19,7 +23,7 @@ TEST_CASE("Loader: stored numbers go where the view's strides say") {
   CHECK(out == std::vector<float>{0, 2, 4, 1, 3, 5, 0, 1, 2, 3, 4, 5});
 }
 
-TEST_CASE("Loader: random numbers depend on their place in the order alone") {
+TEST_CASE("Loader: random numbers depend on their index alone") {
   const weft::RandomNumbers numbers{.seed = 1, .stream = 2, .mean = 3, .deviation = 0.5f};
   constexpr Index rows = 300, width = 5000;
   std::vector<float> out(rows * width);

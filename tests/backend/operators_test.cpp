@@ -1,4 +1,4 @@
-// What operators take besides views.
+// Arguments of operators other than views.
 #include "weft/backend/operators.hpp"
 
 #include <doctest/doctest.h>
@@ -11,11 +11,11 @@
 using weft::LinearWeights;
 using weft::Rotation;
 
-// A scale where operators would pass it over cannot be set.
+// A scale cannot be set where operators would ignore it.
 static_assert(!std::is_assignable_v<LinearWeights<float>::Scale&, View<const float, 1>>);
 static_assert(std::is_assignable_v<LinearWeights<float, char>::Scale&, View<const float, 1>>);
 
-TEST_CASE("Rotation: of some rows, or none") {
+TEST_CASE("Rotation: rows of one with angles, and of an empty one") {
   const auto cos = Strided<2>::random(11, {6, 4}), sin = Strided<2>::random(12, {6, 4});
   const Rotation part = Rotation{cos.view(), sin.view()}.rows({2, 5});
   CHECK(part.cos.data == cos.view()[2].data);

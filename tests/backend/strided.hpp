@@ -1,9 +1,9 @@
-// Views with gaps between their rows, and how far they are from what they should be.
+// Tensors on the host with gaps between their rows.
 #pragma once
 
 #include <algorithm>
 #include <array>
-#include <functional>
+#include <cstddef>
 #include <random>
 #include <vector>
 
@@ -13,17 +13,20 @@
 using weft::Index;
 using weft::View;
 
-/// Numbers with `gap` others after each row, and after each row of rows.
+/// A tensor with `gap` unused elements after each row, and after each row of rows.
 template <int Rank, class T = float>
 class Strided {
  public:
   explicit Strided(const std::array<Index, Rank>& extents, Index gap = 0) : extents_(extents) {
-    Index step = 1;
-    for (std::size_t d = Rank; d-- > 0;) strides_[d] = step, step = step * extents[d] + gap;
-    data_.assign(static_cast<std::size_t>(step), sentinel);
+    Index size = 1;
+    for (std::size_t d = Rank; d-- > 0;) {
+      strides_[d] = size;
+      size = size * extents[d] + gap;
+    }
+    data_.assign(static_cast<std::size_t>(size), sentinel);
   }
 
-  /// Normal numbers; another seed, other numbers.
+  /// Makes a tensor of normal numbers that depend on the seed.
   static Strided random(unsigned seed, const std::array<Index, Rank>& extents, Index gap = 0) {
     Strided out(extents, gap);
     std::mt19937 generator(seed);

@@ -25,7 +25,7 @@ std::vector<Range> parts_of(Workers& workers, Index n, Index grain) {
 
 }  // namespace
 
-TEST_CASE("Workers: share out everything, in parts of at least the grain") {
+TEST_CASE("Workers: split everything in parts of at least the grain") {
   for (const int count : {1, 2, 5}) {
     Workers workers(count);
     CHECK(workers.count() == count);
@@ -44,7 +44,7 @@ TEST_CASE("Workers: share out everything, in parts of at least the grain") {
   }
 }
 
-TEST_CASE("Workers: the same question is shared out in the same way") {
+TEST_CASE("Workers: the same call is split in the same way") {
   Workers workers(3);
   const auto first = parts_of(workers, 100, 7);
   for (int i = 0; i < 200; ++i) CHECK(parts_of(workers, 100, 7) == first);

@@ -1,4 +1,4 @@
-// What the collectives of any communicator on the host must do. Every rank of the world calls each function.
+// Checks of the collectives of any communicator on the host. Every rank of the world calls each function.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -20,7 +20,7 @@ using Numbers = std::vector<int>;
 template <class World>
 using Event = typename World::Communicator::Event;
 
-inline StridedBytes block_of(Numbers& numbers) {
+inline StridedBytes bytes_of(Numbers& numbers) {
   return View<int, 1>(numbers.data(), {static_cast<Index>(numbers.size())});
 }
 
@@ -30,7 +30,7 @@ inline Numbers message(int from, int to, int size) {
   return out;
 }
 
-/// Messages between two ranks arrive in order, whichever side posts first.
+/// Checks that messages between two ranks arrive in order, whichever side posts first.
 template <weft::World World>
 void keep_order(World& world) {
   Queue queue;
@@ -45,14 +45,14 @@ void keep_order(World& world) {
   const bool sends_first = world.rank() % 2 == 0;
   for (int pass = 0; pass < 2; ++pass)
     for (std::size_t i = 0; i < in.size(); ++i)
-      events.push_back((pass == 0) == sends_first ? world.send(queue, block_of(out[i]), next)
-                                                  : world.receive(queue, block_of(in[i]), previous));
+      events.push_back((pass == 0) == sends_first ? world.send(queue, bytes_of(out[i]), next)
+                                                  : world.receive(queue, bytes_of(in[i]), previous));
   for (Event<World>& event : events) world.wait(queue, event);
   for (int size = 1; size <= 4; ++size)
     CHECK(in[static_cast<std::size_t>(size - 1)] == message(previous, world.rank(), size));
 }
 
-/// Uneven counts, some of them zero.
+/// Checks an all-to-all of uneven counts, some of them zero.
 template <weft::World World>
 void exchange_all(World& world) {
   Queue queue;
@@ -66,8 +66,8 @@ void exchange_all(World& world) {
   std::vector<Addressed> sends, receives;
   for (int peer = 0; peer < ranks; ++peer) {
     if (peer == self) continue;
-    sends.push_back({peer, block_of(out[static_cast<std::size_t>(peer)])});
-    receives.push_back({peer, block_of(in[static_cast<std::size_t>(peer)])});
+    sends.push_back({peer, bytes_of(out[static_cast<std::size_t>(peer)])});
+    receives.push_back({peer, bytes_of(in[static_cast<std::size_t>(peer)])});
   }
   auto event = world.all_to_all(queue, sends, receives);
   world.wait(queue, event);
@@ -75,7 +75,7 @@ void exchange_all(World& world) {
     if (peer != self) CHECK(in[static_cast<std::size_t>(peer)] == message(peer, self, size(peer, self)));
 }
 
-/// A message between blocks of different strides, from rank 0 to rank 1.
+/// Checks a message between pieces of different strides, from rank 0 to rank 1.
 template <weft::World World>
 void send_strided(World& world) {
   Queue queue;
@@ -93,7 +93,7 @@ void send_strided(World& world) {
   }
 }
 
-/// Uneven counts.
+/// Checks an all-gather of uneven counts.
 template <weft::World World>
 void gather_all(World& world) {
   Queue queue;
@@ -101,14 +101,14 @@ void gather_all(World& world) {
   std::vector<StridedBytes> pieces;
   for (int member = 0; member < world.size(); ++member)
     parts.push_back(member == world.rank() ? message(member, 0, member % 3) : Numbers(member % 3));
-  for (Numbers& part : parts) pieces.push_back(block_of(part));
+  for (Numbers& part : parts) pieces.push_back(bytes_of(part));
   auto event = world.all_gather(queue, pieces);
   world.wait(queue, event);
   for (int member = 0; member < world.size(); ++member)
     CHECK(parts[static_cast<std::size_t>(member)] == message(member, 0, member % 3));
 }
 
-/// All get the same bits, those of a sum in the order of the ranks.
+/// Checks that all ranks get the same bits, those of a sum in the order of the ranks.
 template <weft::World World>
 void reduce_all(World& world) {
   Queue queue;
@@ -124,7 +124,7 @@ void reduce_all(World& world) {
   world.all_reduce(queue, View<double, 1>());
 }
 
-/// Splits have places of their own, and splits of splits too. Of 8 ranks.
+/// Checks the ranks of splits, and of splits of splits. Called by 8 ranks.
 template <weft::World World>
 void split_twice(World& world) {
   Queue queue;
@@ -148,7 +148,7 @@ void split_twice(World& world) {
   CHECK(sum(pair) == 8 * row + 2 * (column / 2 * 2) + 1);
 }
 
-/// Communicators of the same ranks keep their messages apart, also where they have one name. Of 2 ranks.
+/// Checks that communicators of the same ranks keep their messages apart. Called by 2 ranks.
 template <weft::World World>
 void keep_apart(World& world, const char* first_name, const char* second_name) {
   Queue queue;
@@ -157,16 +157,19 @@ void keep_apart(World& world, const char* first_name, const char* second_name) {
   const StridedBytes a = View<int, 1>(&first, {1}), b = View<int, 1>(&second, {1});
   Event<World> events[2];
   if (world.rank() == 0) {
-    events[0] = one.send(queue, a, 1), events[1] = two.send(queue, b, 1);
+    events[0] = one.send(queue, a, 1);
+    events[1] = two.send(queue, b, 1);
   } else {
-    events[0] = two.receive(queue, b, 0), events[1] = one.receive(queue, a, 0);
+    events[0] = two.receive(queue, b, 0);
+    events[1] = one.receive(queue, a, 0);
   }
-  one.wait(queue, events[0]), two.wait(queue, events[1]);
+  one.wait(queue, events[0]);
+  two.wait(queue, events[1]);
   CHECK(first == 1);
   CHECK(second == 2);
 }
 
-/// Traffic counts what was sent, by name. Of 3 ranks that have sent nothing over a "ring".
+/// Checks that traffic counts what was sent, by name. Called by 3 ranks that have sent nothing over a "ring".
 template <weft::World World>
 void count_traffic(World& world) {
   const auto earlier = world.traffic();
@@ -174,7 +177,7 @@ void count_traffic(World& world) {
   Queue queue;
   auto group = world.split("ring", {0, 1, 2});
   Numbers out(5), in(5);
-  const StridedBytes sent = block_of(out), received = block_of(in);
+  const StridedBytes sent = bytes_of(out), received = bytes_of(in);
   for (int i = 0; i < 2; ++i) {
     Event<World> events[] = {group.send(queue, sent, (group.rank() + 1) % 3),
                              group.receive(queue, received, (group.rank() + 2) % 3)};
@@ -190,7 +193,8 @@ void count_traffic(World& world) {
   CHECK(world.traffic().at("world").bytes == before.bytes + 64);
 }
 
-/// Two sides of a message that differ in size are an error of the receiver, or of both. Of 2 ranks.
+/// Posts two sides of a message that differ in size, which is an error of the receiver, or of both. Called by
+/// 2 ranks.
 template <weft::World World>
 void receive_too_much(World& world) {
   Queue queue;
@@ -200,23 +204,25 @@ void receive_too_much(World& world) {
   world.wait(queue, event);
 }
 
-/// An event that is dropped takes its receive back. Of 2 ranks.
+/// Checks that a dropped event cancels its receive. Called by 2 ranks.
 template <weft::World World>
 void drop_receive(World& world) {
   Queue queue;
   Numbers dropped{-1}, kept{-1}, number{7};
   double nothing = 0;
-  const auto meet = [&] { world.split("meet", {0, 1}).all_reduce(queue, View<double, 1>(&nothing, {1})); };
+  const auto barrier = [&] {
+    world.split("barrier", {0, 1}).all_reduce(queue, View<double, 1>(&nothing, {1}));
+  };
   if (world.rank() == 0) {
-    { const auto event = world.receive(queue, block_of(dropped), 1); }
-    meet();
-    auto event = world.receive(queue, block_of(kept), 1);
+    { const auto event = world.receive(queue, bytes_of(dropped), 1); }
+    barrier();
+    auto event = world.receive(queue, bytes_of(kept), 1);
     world.wait(queue, event);
     CHECK(dropped == Numbers{-1});
     CHECK(kept == Numbers{7});
   } else {
-    meet();
-    auto event = world.send(queue, block_of(number), 0);
+    barrier();
+    auto event = world.send(queue, bytes_of(number), 0);
     world.wait(queue, event);
   }
 }

@@ -1,4 +1,5 @@
-// Every concept of communicator.hpp and world.hpp has a model and something that is none for one fault.
+// For every concept of communicator.hpp and world.hpp a type that models it, and types that do not for one
+// reason.
 #include <doctest/doctest.h>
 
 #include "weft/comm/communicator.hpp"

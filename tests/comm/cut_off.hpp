@@ -1,11 +1,11 @@
-// Cuts a process off the network, for tests of what the others make of that.
+// Cuts a process off the network, for tests of how the others react.
 #pragma once
 
 #include <linux/filter.h>
 #include <sys/socket.h>
 
-/// All that comes to the socket from the network is dropped from now on, without an error. False if the
-/// descriptor is no socket of the network, or the system allows none of this.
+/// Drops all that the socket receives from the network from now on, without an error. Returns false if the
+/// descriptor is no network socket, or the system forbids this.
 inline bool cut_off(int descriptor) {
   sock_filter drop{BPF_RET | BPF_K, 0, 0, 0};
   const sock_fprog program{1, &drop};

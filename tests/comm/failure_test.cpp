@@ -1,4 +1,4 @@
-// Whatever goes wrong in one rank ends all of them, with its message and soon.
+// Any failure of one rank ends all of them, with its message and within a second.
 #include <doctest/doctest.h>
 
 #include <chrono>
@@ -21,10 +21,10 @@ namespace {
 
 constexpr int worlds[] = {2, 3, 5, 8};
 
-weft::StridedBytes block_of(int& number) { return View<int, 1>(&number, {1}); }
+weft::StridedBytes bytes_of(int& number) { return View<int, 1>(&number, {1}); }
 
-/// The results of all ranks.
-void meet(World& world, const char* name = "meet") {
+/// Waits for all ranks.
+void barrier(World& world, const char* name = "barrier") {
   Queue queue;
   std::vector<int> all;
   for (int rank = 0; rank < world.size(); ++rank) all.push_back(rank);
@@ -35,11 +35,11 @@ void meet(World& world, const char* name = "meet") {
 void receive_from(World& world, int peer) {
   Queue queue;
   int number = 0;
-  Event event = world.receive(queue, block_of(number), peer);
+  Event event = world.receive(queue, bytes_of(number), peer);
   world.wait(queue, event);
 }
 
-/// Fails the test if the body takes a second or more.
+/// Checks that the body takes less than a second.
 template <class Body>
 void soon(Body body) {
   const auto begin = std::chrono::steady_clock::now();
@@ -54,7 +54,7 @@ TEST_CASE("launch: an exception in one rank ends those that wait for it, and nam
     for (const int culprit : {0, ranks - 1})
       soon([&] {
         const auto body = [&](World& world) {
-          meet(world);
+          barrier(world);
           if (world.rank() == culprit) throw std::runtime_error("boom");
           receive_from(world, culprit);
         };
@@ -63,11 +63,15 @@ TEST_CASE("launch: an exception in one rank ends those that wait for it, and nam
       });
 }
 
-TEST_CASE("launch: it also ends those that wait for someone else, and those that come later") {
+TEST_CASE("launch: it also ends ranks that wait for another rank, and those that post later") {
   soon([] {
     const auto body = [](World& world) {
       if (world.rank() == 0) throw std::runtime_error("boom");
-      world.rank() == 3 ? meet(world) : receive_from(world, world.rank() % 2 + 1);
+      if (world.rank() == 3) {
+        barrier(world);
+      } else {
+        receive_from(world, world.rank() % 2 + 1);
+      }
     };
     CHECK_THROWS_WITH_AS(launch(4, body), "rank 0: boom", std::runtime_error);
   });
@@ -111,7 +115,7 @@ TEST_CASE("launch: a message that is never received is an error") {
       if (world.rank() != 0) return;
       Queue queue;
       int number = 0;
-      Event event = world.send(queue, block_of(number), 1);
+      Event event = world.send(queue, bytes_of(number), 1);
       world.wait(queue, event);
     };
     CHECK_THROWS_WITH_AS(launch(2, body), Contains("rank 1 has ended, and rank 0"), std::runtime_error);
@@ -140,7 +144,7 @@ TEST_CASE("launch: two sides of a message that differ in size are an error") {
 TEST_CASE("launch: where a thread cannot be started, no rank begins, and the rank is named") {
   const std::string thrown = thrown_with_few_threads(20, [] {
     launch(64, [](World& world) {
-      meet(world);
+      barrier(world);
       throw std::logic_error("a rank has begun");
     });
   });
@@ -154,9 +158,9 @@ TEST_CASE("launch: where a thread cannot be started, no rank begins, and the ran
 TEST_CASE("launch: a rank whose own threads cannot be started ends all ranks") {
   const std::string thrown = thrown_with_few_threads(20, [] {
     launch(3, [](World& world) {
-      meet(world);
+      barrier(world);
       if (world.rank() == 1) const Queue queue(64);
-      meet(world);
+      barrier(world);
     });
   });
   CAPTURE(thrown);
@@ -181,27 +185,27 @@ TEST_CASE("split: a rank that is not in the group is an error") {
                        "a rank can only split off a group that it is in", std::logic_error);
 }
 
-TEST_CASE("Event: replaced, it takes its post back as well, and moved, it keeps it") {
+TEST_CASE("Event: replaced, it cancels its post as well, and moved, it keeps it") {
   launch(2, [](World& world) {
     Queue queue;
     int first = -1, second = -1, number = 7;
     if (world.rank() == 0) {
-      Event event = world.receive(queue, block_of(first), 1);
-      event = world.receive(queue, block_of(second), 1);
+      Event event = world.receive(queue, bytes_of(first), 1);
+      event = world.receive(queue, bytes_of(second), 1);
       Event moved = std::move(event);
-      meet(world);
+      barrier(world);
       world.wait(queue, moved);
       CHECK(first == -1);
       CHECK(second == 7);
     } else {
-      meet(world);
-      Event event = world.send(queue, block_of(number), 0);
+      barrier(world);
+      Event event = world.send(queue, bytes_of(number), 0);
       world.wait(queue, event);
     }
   });
 }
 
-TEST_CASE("Event: a rank that fails takes its posts back before its memory goes") {
+TEST_CASE("Event: a rank that fails cancels its posts before its memory is freed") {
   soon([] {
     const auto body = [](World& world) {
       Queue queue;

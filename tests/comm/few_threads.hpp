@@ -1,4 +1,4 @@
-// A process in which few threads can be started, for tests of what is made of that.
+// A process in which few threads can be started, for tests of how it fails.
 #pragma once
 
 #include <sys/resource.h>

@@ -10,7 +10,7 @@ using weft::Lane;
 using weft::Span;
 using weft::Trace;
 
-TEST_CASE("gather_trace: rank 0 gets the slices of all, with their times where there is one clock") {
+TEST_CASE("gather_trace: rank 0 gets the slices of all ranks, with their times if they share a clock") {
   for (const int ranks : {1, 2, 5})
     weft::launch(ranks, [ranks](weft::threads::World& world) {
       Trace own(ranks);
@@ -39,7 +39,7 @@ TEST_CASE("gather_trace: rank 0 gets the slices of all, with their times where t
     });
 }
 
-TEST_CASE("gather_trace: times of a clock that is ahead are moved back") {
+TEST_CASE("gather_trace: times of a clock that is ahead are corrected") {
   Lane lane, moved;
   { const Span span(&lane, "model", "block"); }
   weft::detail::SliceBytes::add(weft::detail::SliceBytes::of(lane), 5000, moved);

@@ -46,7 +46,7 @@ TEST_CASE("Mesh: coordinates identify ranks and lead back to them") {
   CHECK(static_cast<weft::Index>(seen.size()) == mesh.ranks());
 }
 
-TEST_CASE("Mesh: a group holds the ranks that differ along its axis alone, in order") {
+TEST_CASE("Mesh: a group holds the ranks that differ only along its axis, in order") {
   for (int rank = 0; rank < mesh.ranks(); ++rank)
     for (const Axis axis : all_axes) {
       const std::vector<int> group = mesh.group(axis, rank);
@@ -61,14 +61,14 @@ TEST_CASE("Mesh: a group holds the ranks that differ along its axis alone, in or
     }
 }
 
-TEST_CASE("Mesh: one patch a stage unless told otherwise, and several patches copy the ring's cache") {
+TEST_CASE("Mesh: the default is one patch a stage, and several patches copy the ring's cache") {
   static_assert(Mesh{.pipe = 3}.patch_count() == 3 && Mesh{.pipe = 3, .patches = 7}.patch_count() == 7);
   static_assert(!Mesh{.ring = 2}.copies_ring_cache() && Mesh{.pipe = 2, .ring = 2}.copies_ring_cache());
   static_assert(Mesh{.ring_cache = weft::RingCache::copy}.copies_ring_cache());
   static_assert(!Mesh{.pipe = 2, .ring_cache = weft::RingCache::rotate}.copies_ring_cache());
 }
 
-TEST_CASE("Mesh: more ranks than can be counted are very many, not few") {
+TEST_CASE("Mesh: a number of ranks that overflows is the largest one") {
   constexpr int most = std::numeric_limits<int>::max();
   static_assert(Mesh{.data = most, .cfg = most, .pipe = most, .ulysses = most}.ranks() ==
                 std::numeric_limits<weft::Index>::max());

@@ -1,4 +1,4 @@
-// A job for mpi_failure_test.cpp: every rank computes and talks, and one may come to a bad end.
+// A job for mpi_failure_test.cpp: every rank computes and communicates, and one may fail.
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -19,7 +19,7 @@ using weft::mpi::World;
 
 namespace {
 
-/// Takes memory until there is none.
+/// Allocates memory until there is none.
 [[noreturn]] void exhaust() {
   const rlimit little{std::size_t{1} << 32, std::size_t{1} << 32};
   ::setrlimit(RLIMIT_AS, &little);

@@ -1,5 +1,5 @@
-// Whatever happens to one of the processes, the job ends soon, says which and what it did, and leaves nobody
-// behind. WEFT_REPEAT says how often each is tried.
+// After any failure of one of the processes the job ends within seconds, names the process and what it did,
+// and leaves no process behind. WEFT_REPEAT is the number of tries of each.
 #include <doctest/doctest.h>
 
 #include <fcntl.h>
@@ -64,23 +64,23 @@ class Job {
 
   int process(int rank) const { return processes_[static_cast<std::size_t>(rank)]; }
 
-  /// Of mpirun, when that and all processes have ended; −1 after 10 s.
+  /// Returns mpirun's exit code when it and all processes have ended; −1 after 10 s.
   int exit_code() {
     int status = 0;
-    bool is_anybody_there = true;
-    while (is_anybody_there && Clock::now() - began_ < std::chrono::seconds(10)) {
+    bool is_running = true;
+    while (is_running && Clock::now() - began_ < std::chrono::seconds(10)) {
       is_reaped_ = is_reaped_ || ::waitpid(mpirun_, &status, WNOHANG) == mpirun_;
-      is_anybody_there = !is_reaped_;
-      for (const int process : processes_) is_anybody_there = is_anybody_there || is_alive(process);
+      is_running = !is_reaped_;
+      for (const int process : processes_) is_running = is_running || is_alive(process);
       std::this_thread::sleep_for(milliseconds(5));
     }
-    return !is_anybody_there && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return !is_running && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }
 
   std::string said() const { return folder_.read("err"); }
 
  private:
-  /// Whoever waits for its parent to take note of its end has ended.
+  /// Returns whether a process runs; a zombie does not.
   static bool is_alive(int process) {
     std::ifstream file("/proc/" + std::to_string(process) + "/stat");
     std::string number, name, state;
@@ -94,7 +94,7 @@ class Job {
   Clock::time_point began_;
 };
 
-/// Every rank in turn, the others' end within 10 s, and a sentence with these words.
+/// Checks for every rank in turn that all end within 10 s, with this code and a sentence with these words.
 void check(const std::string& fate, int code, const std::function<void(const Job&, int)>& act,
            const std::vector<std::string>& words, const std::string& more = "") {
   auto longest = Clock::duration::zero();
@@ -111,7 +111,7 @@ void check(const std::string& fate, int code, const std::function<void(const Job
     longest = std::max(longest, Clock::now() - before);
     const std::string said = job.said();
     CAPTURE(said);
-    // mpirun gives the code of whoever it saw first, and that may be the one that was killed.
+    // mpirun returns the code of the process that it noticed first, which may be the one that was killed.
     CHECK((ended == code || ((fate == "wait" || fate == "cut") && ended == 128 + SIGKILL)));
     CHECK((code == 0 || code == 2 || said.find("rank " + std::to_string(culprit)) != std::string::npos));
     for (const std::string& word : words) CHECK(said.find(word) != std::string::npos);
@@ -121,7 +121,7 @@ void check(const std::string& fate, int code, const std::function<void(const Job
 
 void send_signal(const Job& job, int culprit, int number) { ::kill(job.process(culprit), number); }
 
-/// The process from the network.
+/// Cuts the process off the network; returns whether that is allowed.
 bool cut_off_process(int process) {
   const weft::Descriptor handle(static_cast<int>(::syscall(SYS_pidfd_open, process, 0)));
   int sockets = 0;
@@ -162,7 +162,7 @@ TEST_CASE("a rank whose network is gone") {
         if (!can_cut_off) send_signal(job, culprit, SIGSTOP);
       },
       {"has not been heard of for 1.5 s; the last it did was "}, "--mca btl tcp,self");
-  WARN_MESSAGE(can_cut_off, "this system lets no test cut off a process: a stopped one stood in");
+  WARN_MESSAGE(can_cut_off, "this system forbids to cut off a process: it was stopped instead");
 }
 
 TEST_CASE("a long computation is no failure") { check("long", 0, nullptr, {}); }

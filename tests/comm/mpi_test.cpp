@@ -24,15 +24,13 @@ TEST_CASE("mpi: every collective") {
   collectives::reduce_all(*all_processes);
 }
 
-TEST_CASE("mpi: ranks learn together that one was asked for something else") {
-  check_agreement<weft::Host>(*all_processes);
-}
+TEST_CASE("mpi: all ranks throw if the input of one differs") { check_agreement<weft::Host>(*all_processes); }
 
-TEST_CASE("mpi: a message between blocks of different strides") {
+TEST_CASE("mpi: a message between pieces of different strides") {
   on_processes(2, collectives::send_strided<World>);
 }
 
-TEST_CASE("mpi: splits have places of their own, and splits of splits too") {
+TEST_CASE("mpi: splits have ranks of their own, and splits of splits too") {
   on_processes(8, collectives::split_twice<World>);
 }
 
@@ -48,7 +46,7 @@ TEST_CASE("mpi: a rank that is not in the group is an error") {
                        "a rank can only split off a group that it is in", std::logic_error);
 }
 
-TEST_CASE("mpi: groups come and go") {
+TEST_CASE("mpi: thousands of groups can be made and destroyed") {
   on_processes(2, [](World& world) {
     Queue queue;
     double one = 1;
@@ -64,11 +62,9 @@ TEST_CASE("mpi: traffic counts what was sent, by name") {
   on_processes(3, collectives::count_traffic<World>);
 }
 
-TEST_CASE("mpi: a dropped event takes its receive back") {
-  on_processes(2, collectives::drop_receive<World>);
-}
+TEST_CASE("mpi: a dropped event cancels its receive") { on_processes(2, collectives::drop_receive<World>); }
 
-TEST_CASE("mpi: a message of another size than its place is an error of the receiver") {
+TEST_CASE("mpi: a message and a receive of different sizes are an error of the receiver") {
   on_processes(2, [](World& world) {
     Queue queue;
     for (const int wanted : {3, 1}) {
@@ -88,13 +84,13 @@ TEST_CASE("mpi: a message of another size than its place is an error of the rece
   });
 }
 
-TEST_CASE("mpi: sending and waiting are slices of the trace, and are told while they last") {
+TEST_CASE("mpi: sending and waiting are slices of the trace") {
   on_processes(2, [](World& world) {
     weft::Lane lane;
     Queue queue(1, &lane);
     Numbers numbers(3);
-    auto event = world.rank() == 0 ? world.send(queue, collectives::block_of(numbers), 1)
-                                   : world.receive(queue, collectives::block_of(numbers), 0);
+    auto event = world.rank() == 0 ? world.send(queue, collectives::bytes_of(numbers), 1)
+                                   : world.receive(queue, collectives::bytes_of(numbers), 0);
     world.wait(queue, event);
     REQUIRE(lane.slices().size() == 2);
     CHECK(lane.slices()[0].category == (world.rank() == 0 ? "send" : "receive"));
@@ -104,7 +100,7 @@ TEST_CASE("mpi: sending and waiting are slices of the trace, and are told while 
   });
 }
 
-TEST_CASE("mpi: a datatype covers its block, also where that is longer than MPI can count") {
+TEST_CASE("mpi: a datatype covers its piece, also where that is longer than MPI can count") {
   const auto size_of = [](const StridedBytes& piece) {
     MPI_Count size = 0;
     MPI_Type_size_x(weft::mpi::Datatype(piece).get(), &size);

@@ -1,4 +1,4 @@
-// A job for nccl_failure_test.sh: every rank computes and talks, and one may come to a bad end.
+// A job for nccl_failure_test.sh: every rank computes and communicates, and one may fail.
 #include <unistd.h>
 
 #include <chrono>
@@ -23,13 +23,13 @@ using weft::nccl::World;
 
 namespace {
 
-/// Takes memory until there is none.
+/// Allocates memory until there is none.
 [[noreturn]] void exhaust(weft::cuda::Queue& queue) {
   std::vector<weft::cuda::Buffer<char>> all;
   for (;;) all.emplace_back(queue, Index{1} << 32);
 }
 
-/// This process from the network. Where that is not allowed, it is stopped instead.
+/// Cuts this process off the network, or stops it where that is not allowed.
 void cut_off_all() {
   std::vector<int> descriptors;
   for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd"))

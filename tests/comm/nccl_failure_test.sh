@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # nccl_failure_test.sh LAUNCHER RANKS FAILING: whatever happens to one of the processes, the job ends within 10 s, says
-# which and what it did, and leaves nobody behind. WEFT_REPEAT says how often each is tried.
+# which and what it did, and leaves no process behind. WEFT_REPEAT is the number of tries of each.
 set -u
 launcher=$1 ranks=$2 failing=$3 timeout_ms=1500 failures=0
 folder=$(mktemp -d)
@@ -8,14 +8,14 @@ trap 'rm -rf "$folder"' EXIT
 WEFT_SECRET=$(head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n')
 export WEFT_SECRET
 
-# fail WHAT: of the try at hand.
+# fail WHAT: reports a failure of the current try.
 fail() {
   echo "FAILED: $fate${signal:+ $signal}, rank $culprit: $1; exit code $ended after $seconds s, said: $said"
   failures=$((failures + 1))
 }
 
-# try FATE CULPRIT SIGNAL CODE WORDS: the signal, if any, goes to the culprit; all end with the code, and words that
-# match the pattern.
+# try FATE CULPRIT SIGNAL CODE WORDS: sends the signal, if any, to the culprit; checks that all end with the code and
+# a sentence that matches the pattern WORDS.
 try() {
   local fate=$1 culprit=$2 signal=$3 code=$4 words=$5 job ended begin seconds said left=()
   rm -f "$folder"/*
@@ -37,7 +37,7 @@ try() {
   for file in "$folder"/[0-9]; do
     kill -9 "$(cat "$file")" 2>/dev/null && left+=("${file##*/}")
   done
-  # Whoever is stopped cannot end by itself: launchers kill it.
+  # A stopped process cannot end by itself: launchers kill it.
   said=$(grep -v "process $(cat "$folder/$culprit") did not end" "$folder/err")
   [[ $fate == cut || $signal == STOP ]] || said=$(cat "$folder/err")
   if ((${#left[@]} > 0)); then
@@ -61,7 +61,7 @@ for ((n = 0; n < ${WEFT_REPEAT:-1}; ++n)); do
   try none $culprit "" 0 ""
   try throw $culprit "" 1 "*rank $culprit, at all_reduce ulysses: boom*"
   try reject $culprit "" 2 "*steps is 0*"
-  try memory $culprit "" 1 "*rank $culprit, at all_reduce ulysses: Taking memory on the device failed*"
+  try memory $culprit "" 1 "*rank $culprit, at all_reduce ulysses: taking memory on the device failed*"
   try wait $culprit KILL any "${named/;/has died;}"
   try wait $culprit STOP any "${named/;/has not been heard of for 1.5 s;}"
   try cut $culprit "" any "${named/;/has not been heard of for 1.5 s;}"

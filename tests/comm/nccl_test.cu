@@ -2,7 +2,6 @@
 #include "nccl_main.cuh"
 
 #include <numeric>
-#include <string>
 #include <vector>
 
 #include "agreement.hpp"
@@ -66,7 +65,7 @@ std::vector<int> everybody() {
   return out;
 }
 
-/// Whether NCCL takes each process for a host of its own.
+/// Returns whether NCCL is made to take each process for a host of its own, since they share a GPU.
 bool shares_gpu() { return std::getenv("NCCL_HOSTID") != nullptr; }
 
 }  // namespace
@@ -170,14 +169,14 @@ TEST_CASE("nccl: all get the same bits of a sum, those in the order of the ranks
   all_processes->all_reduce(queue, View<double, 1>());
 }
 
-TEST_CASE("nccl: receives that neighbours post ahead delay no send, and messages arrive in order") {
+TEST_CASE("nccl: receives that neighbours post ahead do not block sends, and messages arrive in order") {
   Queue queue;
   auto stages = all_processes->split("pipe", everybody());
   const int ranks = stages.size(), self = stages.rank();
   if (ranks == 1) return;
   stages.reserve({(self + 1) % ranks, (self + ranks - 1) % ranks}, 48000, 4);
-  for (const int step : {1, ranks - 1}) {  // from the one before, then from the one after
-    const int to = (self + step) % ranks, from = (self + ranks - step) % ranks;
+  for (const int distance : {1, ranks - 1}) {  // from the rank before, then from the rank after
+    const int to = (self + distance) % ranks, from = (self + ranks - distance) % ranks;
     constexpr int count = 4;
     std::vector<Device<int>> out, in;
     for (int size = 1; size <= count; ++size) {
@@ -193,7 +192,7 @@ TEST_CASE("nccl: receives that neighbours post ahead delay no send, and messages
   }
 }
 
-TEST_CASE("nccl: splits have places of their own, and splits of splits too") {
+TEST_CASE("nccl: splits have ranks of their own, and splits of splits too") {
   const int ranks = all_processes->size(), self = all_processes->rank();
   if (ranks % 4 != 0) return;
   Queue queue;
@@ -220,7 +219,7 @@ TEST_CASE("nccl: splits have places of their own, and splits of splits too") {
   CHECK(sum(in_column) == expected);
 }
 
-TEST_CASE("nccl: what is posted can be recorded, and is done again in every replay") {
+TEST_CASE("nccl: operations can be recorded, and run again in every replay") {
   Queue queue;
   auto group = all_processes->split("group", everybody());
   auto stages = all_processes->split("pipe", everybody());
@@ -242,7 +241,8 @@ TEST_CASE("nccl: what is posted can be recorded, and is done again in every repl
     auto event = group.all_to_all(queue, sends, receives);
     group.wait(queue, event);
     auto going = stages.send(queue, in.view(), next);
-    stages.wait(queue, coming), stages.wait(queue, going);
+    stages.wait(queue, coming);
+    stages.wait(queue, going);
     group.all_reduce(queue, sum.view());
   });
   for (int time = 0; time < 3; ++time) {
@@ -269,7 +269,8 @@ TEST_CASE("nccl: a team's members store into each other's memory, also in replay
   Device<int> out(queue, Numbers(part));
   int* const own = memory.view(std::array{memory.size()}).data;
   const auto push = [&] {
-    const auto all = group.reach(queue, {own});
+    const auto all = group.exchange_pointers(queue, {own});
+    group.barrier(queue);
     for (int member = 0; member < ranks; ++member)
       check(cudaMemcpyAsync(static_cast<int*>(all[static_cast<std::size_t>(member)].front()) + self * part,
                             out.view().data, part * sizeof(int), cudaMemcpyDefault, queue.stream()),
@@ -298,7 +299,7 @@ TEST_CASE("nccl: a team's members store into each other's memory, also in replay
   }
 }
 
-TEST_CASE("nccl: what was not reserved is rejected, and so is memory that was not taken together") {
+TEST_CASE("nccl: messages without a reserved buffer are rejected, and so is memory outside of the heap") {
   Queue queue(nullptr, nullptr, 0, all_processes->heap());
   auto group = all_processes->split("small", everybody());
   if (!group.pushes()) return;
@@ -307,8 +308,8 @@ TEST_CASE("nccl: what was not reserved is rejected, and so is memory that was no
   const int peer = weft::others(*all_processes).front();
   CHECK_THROWS_WITH_AS(static_cast<void>(group.send(queue, large.view(), peer)),
                        doctest::Contains("was not reserved"), std::logic_error);
-  CHECK_THROWS_WITH_AS(group.reach(queue, {large.view().data}), doctest::Contains("take_together"),
-                       std::logic_error);
+  CHECK_THROWS_WITH_AS(static_cast<void>(group.exchange_pointers(queue, {large.view().data})),
+                       doctest::Contains("take_together"), std::logic_error);
 }
 
 TEST_CASE("nccl: traffic counts what was sent, by name") {
@@ -331,12 +332,12 @@ TEST_CASE("nccl: traffic counts what was sent, by name") {
   CHECK(sent.bytes == (ranks - 1) * (20 + 32));
 }
 
-TEST_CASE("nccl: ranks learn together that one was asked for something else") {
+TEST_CASE("nccl: all ranks throw if the input of one differs") {
   const double seconds = check_agreement<weft::Cuda<float>>(*all_processes);
   if (all_processes->rank() == 0) MESSAGE("ranks compare in " << 1e6 * seconds << " us");
 }
 
-TEST_CASE("nccl: rank 0 gets the slices of all") {
+TEST_CASE("nccl: rank 0 gets the trace slices of all ranks") {
   weft::nccl::HostMessages messages(*all_processes);
   weft::Trace trace(all_processes->size());
   const auto now = weft::Lane::Clock::now();

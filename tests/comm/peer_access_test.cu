@@ -1,5 +1,4 @@
-// Devices that share ranks check that what they write into each other's memory arrives. Here one device plays
-// two.
+// The check that what devices write into each other's memory arrives. Here one device plays two.
 #include <doctest/doctest.h>
 
 #include <array>
@@ -14,7 +13,7 @@ using weft::peer::AccessCheck;
 
 namespace {
 
-/// The check between "device 0" and "device 1", after something has been done to the memory of either.
+/// Runs the check between "device 0" and "device 1", with `damage` done to their memory after the exchange.
 void check_after(const std::function<void(const AccessCheck&, const AccessCheck&)>& damage) {
   const AccessCheck first(0, 2), second(1, 2);
   const std::vector<void*> memory{first.memory(), second.memory()};
@@ -25,7 +24,7 @@ void check_after(const std::function<void(const AccessCheck&, const AccessCheck&
   second.check_arrivals();
 }
 
-/// Changes one byte of what came from a device in one way.
+/// Changes one byte of the words that came from a device in one way.
 void damage(const AccessCheck& check, AccessCheck::Way way, int from) {
   auto* const words = static_cast<std::uint32_t*>(check.memory()) + check.place(way, from);
   REQUIRE(cudaMemset(words + 1000, 0, 1) == cudaSuccess);
@@ -33,12 +32,12 @@ void damage(const AccessCheck& check, AccessCheck::Way way, int from) {
 
 }  // namespace
 
-TEST_CASE("peer access: what arrives whole is not rejected") {
+TEST_CASE("peer access: devices whose words all arrive are accepted") {
   CHECK(weft::peer::device_count() > 0);
   CHECK_NOTHROW(check_after([](const AccessCheck&, const AccessCheck&) {}));
 }
 
-TEST_CASE("peer access: what is lost on its way is rejected, with both devices named") {
+TEST_CASE("peer access: devices whose words are lost are rejected by name") {
   const std::array<std::pair<AccessCheck::Way, const char*>, 3> ways{
       {{AccessCheck::stored,
         "what a kernel of CUDA device 0 stores into the memory of device 1 does not arrive"},
@@ -53,12 +52,12 @@ TEST_CASE("peer access: what is lost on its way is rejected, with both devices n
   }
 }
 
-TEST_CASE("peer access: without an exchange nothing has come") {
+TEST_CASE("peer access: words that were never exchanged are missed") {
   const AccessCheck first(0, 2);
   CHECK_THROWS_AS(first.check_arrivals(), weft::InvalidArgument);
 }
 
-TEST_CASE("peer: ranks are shared out over devices as neighbours") {
+TEST_CASE("peer: neighbouring ranks share a device") {
   CHECK(weft::peer::ranks_on(0, 4, 2) == std::vector{0, 1});
   CHECK(weft::peer::ranks_on(1, 4, 2) == std::vector{2, 3});
   CHECK(weft::peer::ranks_on(2, 3, 8) == std::vector{2});

@@ -1,5 +1,5 @@
-// Whatever goes wrong in one of the ranks that are threads on CUDA devices ends all of them, with its message
-// and soon, and leaves the devices usable. WEFT_REPEAT says how often each is tried.
+// A failure of one of the ranks that are threads on CUDA devices ends all of them soon, with its message, and
+// leaves the devices usable. WEFT_REPEAT sets how often each is tried.
 #include <doctest/doctest.h>
 
 #include <chrono>
@@ -32,21 +32,21 @@ int repetitions() {
   return text ? std::atoi(text) : 20;
 }
 
-/// Takes memory until there is none.
+/// Allocates memory until there is none.
 [[noreturn]] void exhaust(Queue& queue) {
   std::vector<Buffer<char>> all;
   for (;;) all.emplace_back(queue, Index{1} << 32);
 }
 
-void meet(Fate fate, Queue& queue) {
+void fail(Fate fate, Queue& queue) {
   if (fate == Fate::raise) throw std::runtime_error("boom");
   if (fate == Fate::reject) weft::reject("steps is ", 0);
   if (fate == Fate::memory) exhaust(queue);
 }
 
-/// Every rank sends round and sums; the culprit meets its fate while messages are on their way.
+/// Every rank sends to its neighbour and reduces; the culprit fails while messages are in flight.
 void work(World& world, Fate fate, Loop loop, int culprit) {
-  Queue queue(world.lane(), world.crew(), world.rank());
+  Queue queue(world.lane(), world.recorder(), world.rank());
   std::vector<int> all(ranks);
   std::iota(all.begin(), all.end(), 0);
   auto group = world.split("ulysses", all);
@@ -57,8 +57,9 @@ void work(World& world, Fate fate, Loop loop, int culprit) {
   const auto step = [&](Index number) {
     auto coming = group.receive(queue, numbers(in), previous);
     auto going = group.send(queue, numbers(out), next);
-    if (number == 5 && world.rank() == culprit) meet(fate, queue);
-    group.wait(queue, coming), group.wait(queue, going);
+    if (number == 5 && world.rank() == culprit) fail(fate, queue);
+    group.wait(queue, coming);
+    group.wait(queue, going);
     group.all_reduce(queue, sum.view(std::array{Index{1}}));
   };
   if (loop == Loop::recorded) {
@@ -74,7 +75,7 @@ void launch(Fate fate, Loop loop, int culprit) {
   weft::peer::launch(ranks, [fate, loop, culprit](World& world) { work(world, fate, loop, culprit); });
 }
 
-/// Every rank in turn.
+/// Lets every rank fail in turn.
 template <class Error>
 void check(Fate fate, const char* words) {
   for (const Loop loop : {Loop::queued, Loop::recorded})
@@ -92,10 +93,12 @@ void check(Fate fate, const char* words) {
 
 }  // namespace
 
-TEST_CASE("peer: a rank that throws") { check<std::runtime_error>(Fate::raise, "boom"); }
+TEST_CASE("peer: a rank that throws ends all") { check<std::runtime_error>(Fate::raise, "boom"); }
 
-TEST_CASE("peer: a rank that rejects") { check<InvalidArgument>(Fate::reject, "steps is 0"); }
+TEST_CASE("peer: a rank that rejects its input ends all") {
+  check<InvalidArgument>(Fate::reject, "steps is 0");
+}
 
-TEST_CASE("peer: a rank whose device has no memory left") {
-  check<std::runtime_error>(Fate::memory, "Taking memory on the device failed: out of memory");
+TEST_CASE("peer: a rank whose device has no memory left ends all") {
+  check<std::runtime_error>(Fate::memory, "taking memory on the device failed: out of memory");
 }

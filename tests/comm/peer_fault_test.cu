@@ -1,5 +1,5 @@
-// A kernel that faults on the device of any rank ends the process, soon and with a sentence. Since it does,
-// the jobs are processes of their own: this program, called as `peer_fault_test RANKS LOOP CULPRIT`.
+// A kernel that faults on the device of any rank ends the process soon, with a sentence. So each job is a
+// process of its own: this program, called as `peer_fault_test RANKS LOOP CULPRIT`.
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 #include <sys/wait.h>
@@ -27,10 +27,10 @@ namespace {
 
 __global__ void store_out_of_bounds() { *reinterpret_cast<volatile int*>(16) = 1; }
 
-/// Every rank sends round and sums; a kernel of the culprit faults among that, or is the last it queues.
+/// Every rank sends to its neighbour and reduces; a kernel of the culprit faults meanwhile, or at the end.
 void work(World& world, const std::string& loop, int culprit) {
   const int ranks = world.size();
-  Queue queue(world.lane(), world.crew(), world.rank());
+  Queue queue(world.lane(), world.recorder(), world.rank());
   std::vector<int> all(static_cast<std::size_t>(ranks));
   std::iota(all.begin(), all.end(), 0);
   auto group = world.split("ulysses", all);
@@ -45,7 +45,8 @@ void work(World& world, const std::string& loop, int culprit) {
     auto coming = group.receive(queue, numbers(in), previous);
     auto going = group.send(queue, numbers(out), next);
     fault_at(number == 5 && loop != "last");
-    group.wait(queue, coming), group.wait(queue, going);
+    group.wait(queue, coming);
+    group.wait(queue, going);
     group.all_reduce(queue, sum.view(std::array{Index{1}}));
   };
   if (loop == "recorded") {
@@ -64,7 +65,7 @@ struct Ended {
   std::string said;
 };
 
-/// The job in a process that sees `devices` alone, or all there are. A job that hangs is killed.
+/// Runs the job in a process that sees only `devices`, or all there are if null; kills it if it hangs.
 Ended run(const char* devices, int ranks, const char* loop, int culprit) {
   const auto begin = std::chrono::steady_clock::now();
   int ends[2];
@@ -93,13 +94,13 @@ Ended run(const char* devices, int ranks, const char* loop, int culprit) {
   return out;
 }
 
-/// The first device that this process sees, as CUDA_VISIBLE_DEVICES names it.
+/// Returns the first device that this process sees, as CUDA_VISIBLE_DEVICES names it.
 std::string first_device() {
   const char* const visible = std::getenv("CUDA_VISIBLE_DEVICES");
   return visible ? std::string(visible).substr(0, std::string(visible).find(',')) : "0";
 }
 
-/// Every rank in turn, on so many devices.
+/// Lets every rank fault in turn, on so many devices.
 void check_faults(const char* visible, int devices) {
   for (const int ranks : {2, 4})
     for (const char* loop : {"queued", "recorded", "last"})
@@ -123,7 +124,7 @@ void check_faults(const char* visible, int devices) {
 
 }  // namespace
 
-TEST_CASE("peer: a fault on the one device of all ranks ends the process with a sentence") {
+TEST_CASE("peer: a fault on a device that all ranks share ends the process with a sentence") {
   CHECK(weft::peer::device_count() > 0);
   check_faults(first_device().c_str(), 1);
   CHECK(run(first_device().c_str(), 2, "queued", -1).code == 0);

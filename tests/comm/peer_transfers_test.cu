@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "../../examples/weft/link_times.hpp"
+#include "../../examples/weft/bench/link_times.hpp"
 #include "weft/backend/cuda.cuh"
 #include "weft/comm/peer/launch.cuh"
 
@@ -14,7 +14,7 @@ namespace {
 
 using Backend = weft::Cuda<__nv_bfloat16, 88>;
 
-/// What rank 0 of the mesh measures.
+/// Returns what rank 0 of the mesh measures.
 std::vector<command::TransferReport> measured(const weft::Mesh& mesh) {
   std::vector<command::TransferReport> out;
   weft::peer::launch(mesh.ranks(), [&out, &mesh](weft::peer::World& world) {
@@ -26,7 +26,7 @@ std::vector<command::TransferReport> measured(const weft::Mesh& mesh) {
 
 }  // namespace
 
-TEST_CASE("Every kind of transfer of a mesh takes time, longer ones longer") {
+TEST_CASE("peer transfers: every kind is timed, and larger messages take longer") {
   for (const weft::Mesh& mesh : {weft::Mesh{.cfg = 2, .ulysses = 2}, weft::Mesh{.ring = 2},
                                  weft::Mesh{.pipe = 3}, weft::Mesh{.ulysses = 3}}) {
     const auto transfers = measured(mesh);
@@ -44,7 +44,7 @@ TEST_CASE("Every kind of transfer of a mesh takes time, longer ones longer") {
   }
 }
 
-TEST_CASE("A link has rates by copies and by stores, and a barrier's time") {
+TEST_CASE("peer transfers: a link has rates of copies and of stores, and the time of a barrier") {
   weft::peer::launch(2, [](weft::peer::World& world) {
     const command::LinkTimes times = command::measured_links<Backend>(world, 1, 25'000'000);
     if (world.rank() != 0) return;

@@ -2,7 +2,6 @@
 
 #include <doctest/doctest.h>
 
-#include <array>
 #include <numeric>
 #include <vector>
 
@@ -29,7 +28,7 @@ TEST_CASE("StridedBytes: a dense view is one row") {
   CHECK(piece.bytes() == 96);
 }
 
-TEST_CASE("StridedBytes: the heads of every row are rows at one distance") {
+TEST_CASE("StridedBytes: the heads of every row are rows with one stride") {
   auto numbers = counted(120);
   const View<int, 4> heads(numbers.data(), {2, 3, 5, 4});
   const StridedBytes piece(heads.slice<2>({1, 3}));
@@ -48,7 +47,7 @@ TEST_CASE("StridedBytes: extents of 1 may have any stride") {
   CHECK(StridedBytes(View<int, 3>(numbers.data(), {1, 1, 4}, {3, 5, 1})).rows == 1);
 }
 
-TEST_CASE("StridedBytes: nothing is no bytes") {
+TEST_CASE("StridedBytes: an empty view has no bytes") {
   CHECK(StridedBytes().bytes() == 0);
   CHECK(StridedBytes(View<int, 2>()).bytes() == 0);
   auto numbers = counted(12);
@@ -56,14 +55,14 @@ TEST_CASE("StridedBytes: nothing is no bytes") {
   CHECK(StridedBytes(View<int, 2>(numbers.data(), {3, 4}).slice<0>({1, 1})).bytes() == 0);
 }
 
-TEST_CASE("StridedBytes: rows at two distances are no message") {
+TEST_CASE("StridedBytes: rows with two strides are an error") {
   auto numbers = counted(120);
   const View<int, 3> x(numbers.data(), {4, 5, 6});
   CHECK_THROWS_WITH_AS(StridedBytes(x.slice<1>({0, 2}).slice<2>({0, 3})),
                        "a message's rows must lie at one distance", std::logic_error);
 }
 
-TEST_CASE("copy_strided: bytes keep their order between any two ways of lying") {
+TEST_CASE("copy_strided: bytes keep their order between any two layouts") {
   const auto from = counted(60);
   const View<const int, 2> all(from.data(), {6, 10});
   for (const Index run : {1, 2, 3, 4, 6, 12}) {

@@ -47,11 +47,11 @@ TEST_CASE("threads: every collective, at any number of ranks") {
     });
 }
 
-TEST_CASE("threads: a message between blocks of different strides") {
+TEST_CASE("threads: a message between pieces of different strides") {
   launch(2, collectives::send_strided<World>);
 }
 
-TEST_CASE("threads: splits have places of their own, and splits of splits too") {
+TEST_CASE("threads: splits have ranks of their own, and splits of splits too") {
   launch(8, collectives::split_twice<World>);
 }
 
@@ -61,7 +61,7 @@ TEST_CASE("threads: communicators of the same ranks keep their messages apart") 
 
 TEST_CASE("threads: traffic counts what was sent, by name") { launch(3, collectives::count_traffic<World>); }
 
-TEST_CASE("threads: a dropped event takes its receive back") { launch(2, collectives::drop_receive<World>); }
+TEST_CASE("threads: a dropped event cancels its receive") { launch(2, collectives::drop_receive<World>); }
 
 TEST_CASE("threads: sending and waiting are slices of the trace") {
   weft::Trace trace(2);
@@ -69,8 +69,8 @@ TEST_CASE("threads: sending and waiting are slices of the trace") {
          [](World& world) {
            Queue queue(1, world.lane());
            Numbers numbers(3);
-           Event event = world.rank() == 0 ? world.send(queue, collectives::block_of(numbers), 1)
-                                           : world.receive(queue, collectives::block_of(numbers), 0);
+           Event event = world.rank() == 0 ? world.send(queue, collectives::bytes_of(numbers), 1)
+                                           : world.receive(queue, collectives::bytes_of(numbers), 0);
            world.wait(queue, event);
          },
          {.trace = &trace});

@@ -3,7 +3,7 @@
 
 #include "weft/model/dit.hpp"
 
-/// Compiles faster than a backend with operators.
+/// A backend without operators, which compiles faster.
 struct NoBackend {
   using Element = float;
   struct Queue {};

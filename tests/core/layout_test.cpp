@@ -2,7 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <cstddef>
 #include <random>
+#include <vector>
 
 #include "weft/policy/tokens.hpp"
 
@@ -54,7 +56,7 @@ TEST_CASE("Layout: slices lie inside their ring slice, and those inside their pa
     }
 }
 
-TEST_CASE("Layout: shares differ by little") {
+TEST_CASE("Layout: ranks hold almost equal numbers of tokens") {
   constexpr Layout layout{1024, 4, 2, 3};
   static_assert(layout.patch(1) == Range{256, 512});
   static_assert(layout.ring_slice(1, 1) == Range{384, 512});

@@ -3,6 +3,9 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <numbers>
 #include <set>
 #include <vector>
 
@@ -10,7 +13,7 @@ using weft::normal;
 
 namespace {
 
-/// By the formula of Box and Muller, from Philox's first two words.
+/// Computes a normal number by the Box-Muller transform of Philox's first two words.
 double box_muller(std::uint32_t first, std::uint32_t second) {
   const double radius = std::sqrt(-2 * std::log((first + 0.5) / 4294967296.0));
   return radius * std::cos(2 * std::numbers::pi * second / 4294967296.0);
@@ -18,7 +21,7 @@ double box_muller(std::uint32_t first, std::uint32_t second) {
 
 }  // namespace
 
-TEST_CASE("normal: Philox's published answer for counter and key 0") {
+TEST_CASE("normal: Philox's published output for counter and key 0") {
   CHECK(normal(0, 0, 0) == doctest::Approx(box_muller(0x6627e8d5, 0xe169c58d)).epsilon(1e-6));
 }
 
@@ -44,7 +47,7 @@ TEST_CASE("normal: moments of a standard normal distribution") {
   CHECK(std::abs(sums[3] / count - 3) < 0.1);
 }
 
-TEST_CASE("normal: seed, step and element all change it, their high words too") {
+TEST_CASE("normal: depends on seed, step and element, on their high words too") {
   std::set<float> seen;
   for (const std::uint64_t seed : {0ull, 1ull, 1ull << 32})
     for (const std::uint32_t step : {0u, 1u, 1u << 31})
@@ -52,7 +55,7 @@ TEST_CASE("normal: seed, step and element all change it, their high words too") 
   CHECK(seen.size() == 27);
 }
 
-TEST_CASE("normal: the order of the questions does not matter") {
+TEST_CASE("normal: does not depend on the order of calls") {
   std::vector<float> forwards, backwards;
   for (std::uint64_t i = 0; i < 100; ++i) forwards.push_back(normal(1, 2, i));
   for (std::uint64_t i = 100; i-- > 0;) backwards.push_back(normal(1, 2, i));

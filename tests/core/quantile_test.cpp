@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <limits>
 #include <random>
 #include <vector>
@@ -14,7 +15,7 @@ namespace {
 
 constexpr std::size_t bins = QuantileSearch::statistics * QuantileSearch::digits;
 
-/// As ranks do that hold a part each, and add up their counts.
+/// Finds the quantile as ranks do that hold a part of the numbers each and sum their counts.
 float searched(const std::vector<std::vector<float>>& parts, float quantile) {
   weft::Index count = 0;
   for (const auto& part : parts) count += static_cast<weft::Index>(part.size());
@@ -32,7 +33,7 @@ float searched(const std::vector<std::vector<float>>& parts, float quantile) {
   return search.value();
 }
 
-/// torch.quantile's: linear between the two neighbours.
+/// Returns torch.quantile of the numbers: linear between the two neighbours.
 float sorted(std::vector<float> numbers, float quantile) {
   std::ranges::sort(numbers);
   const float place = quantile * static_cast<float>(numbers.size() - 1);
@@ -69,7 +70,7 @@ TEST_CASE("QuantileSearch: is the quantile of the sorted numbers, to the bit") {
       }
 }
 
-TEST_CASE("QuantileSearch: is the same however numbers are shared out") {
+TEST_CASE("QuantileSearch: does not depend on how numbers are distributed") {
   const std::vector<float> numbers = drawn(999, 3, 0);
   for (const std::size_t cut : {1, 100, 500, 999})
     CHECK(searched({{numbers.begin(), numbers.begin() + static_cast<std::ptrdiff_t>(cut)},

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <vector>
+
 using weft::Index;
 using weft::Range;
 using weft::split;
@@ -10,7 +12,7 @@ static_assert(Range{}.empty() && Range{2, 5}.size() == 3);
 static_assert(Range{2, 5}.contains(2) && !Range{2, 5}.contains(5) && !Range{2, 5}.contains(1));
 static_assert(Range{2, 5} + -2 == Range{0, 3});
 
-TEST_CASE("split: the parts follow each other, and sizes differ by one at most") {
+TEST_CASE("split: parts are contiguous, and their sizes differ by at most one") {
   for (Index n = 0; n < 40; ++n)
     for (Index parts = 1; parts < 12; ++parts) {
       Index end = 0;
@@ -25,7 +27,7 @@ TEST_CASE("split: the parts follow each other, and sizes differ by one at most")
     }
 }
 
-TEST_CASE("split: fewer things than parts leave some empty") {
+TEST_CASE("split: more parts than indices leave some empty") {
   static_assert(split(2, 5, 0).empty());
   static_assert(split(2, 5, 2) == Range{0, 1});
   static_assert(split(2, 5, 4) == Range{1, 2});
@@ -38,7 +40,7 @@ TEST_CASE("split: inside a range") {
   static_assert(split(Range{10, 17}, 3, 2) == Range{14, 17});
 }
 
-TEST_CASE("united: what lies in one range at least, in order, without overlaps and empty ranges") {
+TEST_CASE("united: sorted, without overlaps and empty ranges") {
   using Ranges = std::vector<Range>;
   CHECK(weft::united({}) == Ranges{});
   CHECK(weft::united({{4, 4}}) == Ranges{});

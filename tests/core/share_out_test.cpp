@@ -2,11 +2,14 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
+#include <cstddef>
 #include <stdexcept>
+#include <vector>
 
 using weft::Index;
 
-TEST_CASE("share_out: everybody's numbers together are all, each once") {
+TEST_CASE("share_out: every number is given out once") {
   for (const Index count : {0, 1, 3, 1000}) {
     std::vector<std::atomic<int>> taken(static_cast<std::size_t>(count));
     weft::share_out(count, 4, [&](const auto& next) {
@@ -16,7 +19,7 @@ TEST_CASE("share_out: everybody's numbers together are all, each once") {
   }
 }
 
-TEST_CASE("share_out: the first error ends all and is thrown") {
+TEST_CASE("share_out: the first error stops all threads and is thrown") {
   std::atomic<Index> done = 0;
   const auto work = [&](const auto& next) {
     while (const auto i = next()) {

@@ -5,6 +5,7 @@
 #include <limits>
 #include <stdexcept>
 #include <utility>
+#include <vector>
 
 #include "weft/backend/host/copy.hpp"
 
@@ -54,14 +55,14 @@ TEST_CASE("Shape: negative extents and too many elements are rejected") {
   CHECK_THROWS_AS(Tensor({-1}), InvalidArgument);
 }
 
-TEST_CASE("Tensor: other values than the shape says are rejected") {
+TEST_CASE("Tensor: more or fewer values than the shape says are rejected") {
   CHECK_THROWS_WITH_AS(Tensor({2, 2}, {1, 2, 3}), "a tensor of shape (2, 2) has 4 values, and 3 are given",
                        InvalidArgument);
   CHECK_THROWS_AS(Tensor({2}, {1, 2, 3}), InvalidArgument);
   CHECK(Tensor(Shape{}, {5}).size() == 1);
 }
 
-TEST_CASE("Tensor: one that was broken, or of other dimensions, is not read") {
+TEST_CASE("Tensor: reading one whose data do not fit its shape, or by another rank, is a logic error") {
   Tensor tensor({2, 3});
   CHECK_THROWS_WITH_AS(tensor.view<1>(), "a tensor (2, 3) is viewed as one of 1 dimension", std::logic_error);
   CHECK_THROWS_AS(tensor.view<3>(), std::logic_error);
@@ -75,7 +76,7 @@ TEST_CASE("Tensor: one that was broken, or of other dimensions, is not read") {
   CHECK_THROWS_AS(tensor.at(0), std::logic_error);
 }
 
-TEST_CASE("Tensor: one of another size is not uploaded") {
+TEST_CASE("Tensor: uploading one of another size is a logic error") {
   weft::host::Queue queue;
   float room[4] = {};
   CHECK_THROWS_WITH_AS(upload(queue, Tensor({3}), weft::View<float, 1>(room, {4})),

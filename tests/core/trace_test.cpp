@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 #include <set>
+#include <string>
 
 using weft::Lane;
 using weft::Span;
@@ -34,7 +35,7 @@ TEST_CASE("Span: without a number the name stays, without a lane nothing happens
   const Span nothing(nullptr, "wait", "ring");
 }
 
-TEST_CASE("Lane: reports the innermost open span, also where it keeps no slices") {
+TEST_CASE("Lane: reports the innermost open span, also if it discards slices") {
   Lane lane = Lane::without_slices();
   CHECK(lane.doing().empty());
   {
@@ -48,7 +49,7 @@ TEST_CASE("Lane: reports the innermost open span, also where it keeps no slices"
   CHECK(lane.slices().empty());
 }
 
-TEST_CASE("Lane: reports after an exception where it came from") {
+TEST_CASE("Lane: reports the span that an exception came from") {
   Lane lane;
   try {
     const Span span(&lane, "model", "block", 3);
@@ -86,7 +87,7 @@ TEST_CASE("Trace: is JSON with one named row a rank") {
   CHECK(slices == 3);
 }
 
-TEST_CASE("Trace: of ranks that did nothing, or of none, is JSON too") {
+TEST_CASE("Trace: is JSON without slices and without ranks too") {
   CHECK(nlohmann::json::parse(Trace(2).json()).at("traceEvents").size() == 2);
   CHECK(nlohmann::json::parse(Trace(0).json()).at("traceEvents").empty());
 }

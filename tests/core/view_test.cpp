@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <concepts>
 #include <numeric>
 #include <vector>
@@ -38,7 +39,7 @@ TEST_CASE("View: dense and row-major unless strides are given") {
   CHECK(numbers.data[45] == -1);
 }
 
-TEST_CASE("View: one without elements is empty, and one of a single row is dense whatever its stride") {
+TEST_CASE("View: is empty without elements, and dense with a single row of any stride") {
   CHECK(View<int, 2>().empty());
   CHECK(View<int, 2>(nullptr, {3, 0}).empty());
   CHECK(View<int, 2>(nullptr, {1, 7}, {99, 1}).dense());
@@ -57,7 +58,7 @@ TEST_CASE("View: slices of every dimension") {
   CHECK(x.slice<0>({1, 3}).slice<1>({1, 2}).slice<2>({3, 6})[1][0][2] == 71);
 }
 
-TEST_CASE("View: unfold makes features into heads, and fold takes that back") {
+TEST_CASE("View: unfold splits features into heads, and fold joins them") {
   Numbers numbers;
   const View<int, 3> features = numbers.view().slice<1>({1, 4});
   const View<int, 4> heads = features.unfold(2);

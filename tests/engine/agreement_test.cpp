@@ -1,4 +1,4 @@
-// Ranks that were given different things are rejected together, before any work.
+// Ranks with different inputs are rejected together, before any work.
 #include <doctest/doctest.h>
 
 #include <array>
@@ -13,7 +13,7 @@ using weft::Tensor;
 
 namespace {
 
-/// What one rank is given.
+/// The inputs of one rank.
 struct Given {
   Toy model;
   weft::Mesh mesh{.ring = 3};
@@ -22,11 +22,11 @@ struct Given {
 };
 
 struct Difference {
-  std::string told;  // but for "; all ranks must be given the same …"
+  std::string sentence;  // up to "; all ranks must be given the same …"
   std::function<void(Given&)> change;
 };
 
-/// What each of three ranks catches where those in `changed` are given something else.
+/// Returns the sentences that three ranks catch where `change` alters the inputs of those in `changed`.
 template <class Parallel = Full>
 std::array<std::string, 3> rejections(const std::function<void(Given&)>& change,
                                       const std::vector<int>& changed, bool evaluates = false) {
@@ -48,18 +48,18 @@ std::array<std::string, 3> rejections(const std::function<void(Given&)>& change,
 }
 
 void compare(const Difference& difference, const char* kind, bool evaluates = false) {
-  CAPTURE(difference.told);
+  CAPTURE(difference.sentence);
   for (const int rank : {1, 2}) {
-    const auto told = rejections(difference.change, {rank}, evaluates);
-    std::string expected = difference.told + "; all ranks must be given the same " + kind;
+    const auto caught = rejections(difference.change, {rank}, evaluates);
+    std::string expected = difference.sentence + "; all ranks must be given the same " + kind;
     expected.replace(expected.find("rank 1"), 6, weft::sentence("rank ", rank));
-    for (const std::string& sentence : told) CHECK(sentence == expected);
+    for (const std::string& sentence : caught) CHECK(sentence == expected);
   }
 }
 
 }  // namespace
 
-TEST_CASE("A request of which one rank was asked for another is rejected on all, naming what differs") {
+TEST_CASE("Requests of which one rank's differs are rejected on all ranks, naming the difference") {
   const std::vector<Difference> differences{
       {"rank 1 was asked for seed 9 and rank 0 for seed 0", [](Given& g) { g.request.seed = 9; }},
       {"rank 1 was asked for height 10 and rank 0 for height 8", [](Given& g) { g.request.height = 10; }},
@@ -100,7 +100,7 @@ TEST_CASE("A request of which one rank was asked for another is rejected on all,
   for (const Difference& difference : differences) compare(difference, "request");
 }
 
-TEST_CASE("So are noises of which one number differs") {
+TEST_CASE("Noises of which one number differs are rejected on all ranks") {
   const auto with_noise = [](float number) {
     auto request = toy_request();
     request.noise = Tensor({1, 1, 8, 12}), request.step_noise = Tensor({2, 1, 1, 8, 12});
@@ -119,7 +119,7 @@ TEST_CASE("So are noises of which one number differs") {
   });
 }
 
-TEST_CASE("An evaluation of which one rank was asked for another is rejected on all") {
+TEST_CASE("Evaluations of which one rank's differs are rejected on all ranks") {
   const std::vector<Difference> differences{
       {"rank 1 was asked for another prompt 1 than rank 0", [](Given& g) { g.evaluation.prompts[1] = 7; }},
       {"rank 1 was asked for another latents than rank 0",
@@ -137,7 +137,8 @@ TEST_CASE("An evaluation of which one rank was asked for another is rejected on 
   for (const Difference& difference : differences) compare(difference, "evaluation", true);
 }
 
-TEST_CASE("Engines of which one has another mesh or model are rejected on all, before they split the ranks") {
+TEST_CASE(
+    "Engines of which one's mesh or model differs are rejected on all ranks, before they split the world") {
   const std::vector<Difference> differences{
       {"rank 1 was asked for ring 1 and rank 0 for ring 3", [](Given& g) { g.mesh = {.ulysses = 3}; }},
       {"rank 1 was asked for ring 0 and rank 0 for ring 3", [](Given& g) { g.mesh.ring = 0; }},
@@ -154,7 +155,7 @@ TEST_CASE("Engines of which one has another mesh or model are rejected on all, b
   for (const Difference& difference : differences) compare(difference, "engine");
 }
 
-TEST_CASE("The first rank that differs is named where several do") {
+TEST_CASE("If several ranks differ, the first is named") {
   for (const std::string& sentence : rejections([](Given& g) { g.request.seed = 8; }, {1, 2}))
     CHECK(sentence.starts_with("rank 1 was asked for seed 8 and rank 0 for seed 0;"));
   for (const std::string& sentence : rejections([](Given& g) { g.request.seed = 8; }, {0, 2}))
@@ -188,7 +189,7 @@ TEST_CASE("Ranks that call different members are rejected, and policies and type
   });
 }
 
-TEST_CASE("After they differed, ranks that agree go on with the same engine") {
+TEST_CASE("After a difference, ranks that agree can use the same engine") {
   weft::launch(3, [](weft::threads::World& world) {
     const Toy model;
     weft::Engine<Toy, Full> engine(model, {.ring = 3}, world);
@@ -202,7 +203,7 @@ TEST_CASE("After they differed, ranks that agree go on with the same engine") {
   });
 }
 
-TEST_CASE("What one rank alone cannot do is rejected as what differs") {
+TEST_CASE("An input that is invalid on one rank only is rejected as a difference") {
   for (const std::string& sentence : rejections([](Given& g) { g.request.prompts = {-1}; }, {2}))
     CHECK(sentence.starts_with("rank 2 was asked for another prompt 0 than rank 0"));
   for (const std::string& sentence : rejections([](Given& g) { g.request.prompts = {-1}; }, {0, 1, 2}))

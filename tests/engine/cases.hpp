@@ -1,4 +1,4 @@
-// What the tests of meshes ask for, whatever the world: requests, and the bytes that ranks must send.
+// Cases for the tests of meshes in any world: requests, and the bytes that ranks must send.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 
 #include "golden.hpp"
 
-/// Two images in two steps, `number` by `number` others.
+/// Returns a request for two images in two steps, different for every `number`.
 inline weft::Request<Prompt> two_images(const Golden& golden, int number, weft::Index height,
                                         weft::Index width) {
   auto request = golden.request("ddpm");
@@ -15,23 +15,25 @@ inline weft::Request<Prompt> two_images(const Golden& golden, int number, weft::
   request.noise = request.step_noise = {};
   request.prompts.push_back(request.negatives[0]);
   request.negatives.push_back(request.prompts[0]);
-  request.height = height, request.width = width;
+  request.height = height;
+  request.width = width;
   request.guidance_rescale = number % 3 ? 0 : 0.5f;
   request.seed = static_cast<std::uint64_t>(number);
   return request;
 }
 
-/// In whose steps nothing changes but the noise that is added.
+/// Returns a request whose steps only add noise.
 inline weft::Request<Prompt> noise_alone(const Golden& golden) {
   auto request = golden.request("ddim");
   request.noise = request.step_noise = {};
-  request.height = 10, request.width = 22;
+  request.height = 10;
+  request.width = 22;
   request.sampler = {{.timestep = 500, .keep = 1, .take = 0},
                      {.timestep = 100, .keep = 1, .take = 0, .noise = 1}};
   return request;
 }
 
-/// In whose steps the state is thresholded by its own quantiles, and the model changes nothing.
+/// Returns a request whose steps threshold the state by its own quantiles, without the model's prediction.
 inline weft::Request<Prompt> thresholds_alone(const Golden& golden) {
   auto request = noise_alone(golden);
   request.prompts.push_back(request.negatives[0]);
@@ -42,7 +44,7 @@ inline weft::Request<Prompt> thresholds_alone(const Golden& golden) {
   return request;
 }
 
-/// What the formula of a method says that a rank sends over an axis in a TrafficLoop.
+/// The bytes that a rank sends over an axis in a TrafficLoop, by the formula of a method.
 struct Sending {
   weft::Mesh mesh;
   const char* axis;
@@ -61,9 +63,9 @@ struct TrafficLoop {
     return request;
   }
 
-  /// Over one method each, of n ranks. Those of Ulysses and Ring hold where n divides tokens and heads.
+  /// Returns a case for each method on n ranks. Those of Ulysses and Ring hold if n divides tokens and heads.
   /// Ulysses: 4 (N − 1) / N² of the activations a rank and block; Ring: 2 (N − 1) / N; folded PipeFusion: the
-  /// activations once at the ends and twice in between; CfgParallel: one prediction a step.
+  /// activations once on the first and last stage and twice on others; CfgParallel: one prediction a step.
   std::vector<Sending> sendings(int n) const {
     const weft::Index activations = 2 * 64 * golden.shape().width * 4;  // of both branches, in float32
     const weft::Index blocks = golden.shape().blocks;
@@ -80,7 +82,7 @@ struct TrafficLoop {
   }
 };
 
-/// Bytes that this rank has sent over the axis so far.
+/// Returns the bytes that this rank has sent over the axis so far.
 template <class World>
 weft::Index bytes_sent(const World& world, const char* axis) {
   const auto at = world.traffic().find(axis);

@@ -10,9 +10,9 @@ namespace {
 
 using World = weft::Solo<weft::cuda::Queue>;
 
-/// Makes device `device` the current one, which then can be sent what is on the others.
+/// Makes a device the current one, and lets it reach the memory of the others.
 void choose(int device) {
-  weft::cuda::check(cudaSetDevice(device), "Choosing the device");
+  weft::cuda::check(cudaSetDevice(device), "choosing the device");
   weft::peer::reach_other_devices(device, weft::peer::connected_device_count());
 }
 
@@ -37,11 +37,11 @@ void check_copies() {
 
 }  // namespace
 
-TEST_CASE("A model is the same to the bit, whether its weights were read or copied from another device") {
+TEST_CASE("weights copied from another device give the same bits as weights read from a file") {
   check_copies<float>();
   check_copies<__nv_bfloat16>();
 }
 
-TEST_CASE("Weights in FP8 are copied as they were narrowed, with their scales") {
+TEST_CASE("weights in FP8 are copied with their scales, without quantizing again") {
   check_copies<__nv_fp8_e4m3>();
 }

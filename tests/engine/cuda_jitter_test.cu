@@ -1,5 +1,5 @@
-// However ranks get ahead of each other, a mesh gives the same bits: with random delays on their streams as
-// without any. tests/mutations takes waits away from the library and sees that this test fails.
+// A mesh gives the same bits with random delays on its streams as without any. tests/mutations removes waits
+// from the library and checks that this test fails.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -25,7 +25,7 @@ using weft::Tensor;
 
 enum class Loop { recorded, eager };
 
-/// Four blocks of three heads, so that skips, folds and uneven splits are there.
+/// A model of four blocks with three heads, so that there are skips, folds and uneven splits.
 weft::HunyuanConfig config() {
   return weft::HunyuanConfig(weft::Config(
       R"({"num_layers": 4, "num_attention_heads": 3, "attention_head_dim": 16, "hidden_size": 48, "mlp_ratio": 4.0,
@@ -45,11 +45,12 @@ Tensor random_tensor(weft::Shape shape, std::uint32_t seed) {
 
 weft::HunyuanPrompt prompt(std::uint32_t seed) {
   Tensor clip_mask({5}), t5_mask({7});
-  clip_mask.data.assign(5, 1), t5_mask.data.assign(7, 1);
+  clip_mask.data.assign(5, 1);
+  t5_mask.data.assign(7, 1);
   return {random_tensor({5, 32}, seed), clip_mask, random_tensor({7, 32}, seed + 1), t5_mask};
 }
 
-/// Two requests of the same shape, so that what one has left behind is wrong for the other.
+/// Requests of the same shape, so that stale data of one are wrong for the next.
 Request request(std::uint64_t number) {
   const weft::Config scheduler(
       R"({"prediction_type": "v_prediction", "beta_schedule": "scaled_linear", "clip_sample": false})",
@@ -69,8 +70,8 @@ int seeds() {
   return text ? std::atoi(text) : 20;
 }
 
-/// First both requests as they are, then one by one by turns under jitter: of an engine that has seen others
-/// before, and, at the end, of a new one. Returns what the first request gives.
+/// Generates both requests without jitter, then alternately under jitter, by a used engine and by new ones.
+/// Returns the result of the first request.
 Tensor jittered(const weft::Mesh& mesh, Loop loop) {
   static const OnDevices<Model> models(config(), weft::RandomWeights{});
   const Request requests[] = {request(1), request(2)};
@@ -113,8 +114,7 @@ double relative_l2(const Tensor& found, const Tensor& right) {
   return std::sqrt(difference / norm);
 }
 
-/// Both loops also give the same, up to rounding: otherwise waits that are missing might do the same harm
-/// always.
+/// Compares both loops too, up to rounding, in case a missing wait does the same harm every time.
 void check_jitter(const weft::Mesh& mesh) {
   const Tensor recorded = jittered(mesh, Loop::recorded), eager = jittered(mesh, Loop::eager);
   REQUIRE(!recorded.empty());

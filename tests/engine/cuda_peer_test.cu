@@ -1,4 +1,4 @@
-// Ranks that are threads on CUDA devices, however few, against one rank.
+// Meshes of ranks that are threads on CUDA devices against one rank.
 #include <doctest/doctest.h>
 
 #include <random>
@@ -28,7 +28,7 @@ weft::Tensor on_one(const Models<Element>& models, const Work& work) {
   return work(engine);
 }
 
-/// What rank 0 has, and what all ranks have sent.
+/// Returns what `work` returns on rank 0 of a mesh.
 template <class Element, class Work>
 weft::Tensor on_mesh(const Models<Element>& models, const weft::Mesh& mesh, const Work& work,
                      weft::Trace* trace = nullptr) {
@@ -51,7 +51,7 @@ std::string described(const weft::Mesh& mesh) {
                         " ring ", mesh.ring, " patches ", mesh.patch_count(), " warmup ", mesh.warmup);
 }
 
-/// Meshes of up to 8 ranks, all methods and mixes among them.
+/// Returns meshes of up to 8 ranks, with all methods and mixes of them.
 std::vector<weft::Mesh> meshes(const weft::DitShape& model) {
   std::vector<weft::Mesh> out{{.cfg = 2},
                               {.ulysses = 2},
@@ -84,7 +84,7 @@ std::vector<weft::Mesh> meshes(const weft::DitShape& model) {
 static_assert(weft::Communicator<weft::peer::Communicator>);
 static_assert(weft::Push<weft::peer::Communicator>);
 
-TEST_CASE("peer: loops on any mesh equal one rank, while every step sees fresh keys") {
+TEST_CASE("peer: loops on any mesh equal one rank if every step sees fresh keys") {
   for (const char* name : {"v12", "v11_hd88"}) {
     const Golden golden(name);
     const Models<float> models(golden.folder / "model/transformer");
@@ -102,7 +102,7 @@ TEST_CASE("peer: loops on any mesh equal one rank, while every step sees fresh k
   }
 }
 
-TEST_CASE("peer: stale keys are the host's, recorded or traced, with the same bits every time") {
+TEST_CASE("peer: with stale keys loops equal the host's, recorded or traced, with the same bits every time") {
   const Golden golden("v12");
   const Models<float> models(golden.folder / "model/transformer");
   auto request = golden.request("ddim");
@@ -118,7 +118,7 @@ TEST_CASE("peer: stale keys are the host's, recorded or traced, with the same bi
   }
 }
 
-TEST_CASE("peer: what staleness costs on the trained model is what it costs on the host") {
+TEST_CASE("peer: staleness costs the trained model as many decibels as on the host") {
   const Shapes shapes;
   const Models<float> models(shapes.folder / "transformer");
   const auto request = staleness_request(shapes);
@@ -127,7 +127,7 @@ TEST_CASE("peer: what staleness costs on the trained model is what it costs on t
   });
 }
 
-TEST_CASE("peer: half precision on any mesh is as near to one rank as rounding lets it") {
+TEST_CASE("peer: half precision on any mesh equals one rank up to rounding") {
   const Golden golden("v11_hd88");
   const Models<__nv_bfloat16> models(golden.folder / "model/transformer");
   const auto evaluation = golden.evaluation();
@@ -140,7 +140,7 @@ TEST_CASE("peer: half precision on any mesh is as near to one rank as rounding l
   }
 }
 
-/// Little enough for compute-sanitizer --tool racecheck --kernel-name kns=weft, which is slow.
+/// Small enough for compute-sanitizer --tool racecheck --kernel-name kns=weft, which is slow.
 TEST_CASE("peer: two steps on four ranks") {
   const Golden golden("v12");
   const Models<float> models(golden.folder / "model/transformer");
@@ -156,9 +156,9 @@ TEST_CASE("peer: two steps on four ranks") {
   }
 }
 
-/// Ranks that share a GPU compute by turns, and little is left idle to hide behind. A stage's result is
-/// needed at the next tick, Ring's next block after an attention.
-TEST_CASE("peer: what travels beside computation hides behind it in part") {
+/// Ranks that share a GPU compute in turn, so there is little computation to hide behind: a stage's output is
+/// needed at the next tick, Ring's next keys after one attention.
+TEST_CASE("peer: transfers are partly hidden behind computation") {
   const weft::HunyuanConfig config(weft::Config(
       R"({"num_layers": 8, "num_attention_heads": 16, "attention_head_dim": 88, "hidden_size": 1408,
           "mlp_ratio": 4.3637, "patch_size": 2, "in_channels": 4, "learn_sigma": true,
@@ -181,16 +181,16 @@ TEST_CASE("peer: what travels beside computation hides behind it in part") {
     CAPTURE(described(mesh));
     for (const weft::Exposure& axis : exposures(trace)) {
       MESSAGE(described(mesh) << ": " << to_string(axis));
-      if (axis.axis == "ring" || axis.axis == "pipe") CHECK(axis.share() < 0.9);
+      if (axis.axis == "ring" || axis.axis == "pipe") CHECK(axis.fraction() < 0.9);
     }
   }
 }
 
 TEST_CASE("peer: a rank that fails ends all ranks with its message") {
   const auto failing = [](weft::peer::World& world) {
-    weft::cuda::Queue queue(nullptr, world.crew(), world.rank());
+    weft::cuda::Queue queue(nullptr, world.recorder(), world.rank());
     if (world.rank() == 1) throw std::runtime_error("the roof is on fire");
-    queue.record([&](weft::Index) { world.pushed(queue, {}); }, 0);
+    static_cast<void>(queue.record([&](weft::Index) { world.pushed(queue, {}); }, 0));
   };
   CHECK_THROWS_WITH(weft::peer::launch(3, failing), "rank 1: the roof is on fire");
 }

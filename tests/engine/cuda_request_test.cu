@@ -1,5 +1,5 @@
-// Requests one after another on the same engine, on one CUDA device and on ranks that are threads: each gives
-// the bits that it gives on an engine of its own, and one like that before it begins at once.
+// Successive requests on one engine, on one CUDA device and on ranks that are threads: each gives the same
+// bits as on an engine of its own, and one of the same shape as the last starts at once.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -20,13 +20,13 @@ using Request = weft::Request<Prompt>;
 using OnDevice = weft::HunyuanDiT<weft::Cuda<__nv_bfloat16, 16, 88>>;
 using Alone = weft::Solo<weft::cuda::Queue>;
 
-/// The model on every device, for as many ranks.
+/// The model on every device that so many ranks use.
 template <class... Source>
 std::deque<OnDevice> on_devices(weft::Index ranks, const Source&... source) {
   std::deque<OnDevice> models;
   const int devices = std::min(weft::peer::device_count(), static_cast<int>(ranks));
   for (int device = devices; device-- > 0;) {
-    weft::kernels::check(cudaSetDevice(device), "Choosing the device");
+    weft::kernels::check(cudaSetDevice(device), "choosing the device");
     models.emplace_front(source...);
   }
   return models;
@@ -47,7 +47,7 @@ void on_mesh(const std::deque<OnDevice>& models, const weft::Mesh& mesh, const B
   });
 }
 
-/// What rank 0 gets of each.
+/// Returns what rank 0 generates for each.
 std::vector<weft::Tensor> generate_all(const std::deque<OnDevice>& models, const weft::Mesh& mesh,
                                        const std::vector<Request>& requests) {
   std::vector<weft::Tensor> results;
@@ -74,7 +74,7 @@ std::deque<OnDevice> of_golden(const Golden& golden, weft::Index ranks) {
   return on_devices(ranks, golden.folder / "model/transformer");
 }
 
-/// HunyuanDiT v1.2 at its own size.
+/// Returns the configuration of HunyuanDiT v1.2.
 weft::HunyuanConfig v12_config() {
   return weft::HunyuanConfig(weft::Config(
       R"({"num_layers": 40, "num_attention_heads": 16, "attention_head_dim": 88, "hidden_size": 1408,
@@ -86,7 +86,7 @@ weft::HunyuanConfig v12_config() {
 
 }  // namespace
 
-TEST_CASE("request: the same bits after any earlier request") {
+TEST_CASE("request: gives the same bits after any earlier request") {
   const Golden golden("v12");
   const auto models = of_golden(golden, 4);
   for (const weft::Mesh& mesh :
@@ -94,7 +94,7 @@ TEST_CASE("request: the same bits after any earlier request") {
     compare(models, mesh, various_requests(golden, mesh));
 }
 
-TEST_CASE("request: uneven shares of the prompts, of which one rank's stays while another's changes") {
+TEST_CASE("request: prompts may be shared unevenly, and one rank's share change alone") {
   const Golden golden("v12");
   std::vector<Request> requests;
   for (const weft::Index count : {3, 4, 3, 3, 5}) requests.push_back(several_prompts(golden, count));
@@ -103,7 +103,7 @@ TEST_CASE("request: uneven shares of the prompts, of which one rank's stays whil
   compare(models, {.data = 2, .ulysses = 2}, requests);
 }
 
-TEST_CASE("request: the second of a shape records nothing and takes no memory") {
+TEST_CASE("request: the second of a shape records nothing and allocates nothing") {
   const Golden golden("v12");
   const auto models = of_golden(golden, 4);
   for (const weft::Mesh& mesh : {weft::Mesh{}, {.cfg = 2, .ulysses = 2}, {.pipe = 2, .patches = 3}}) {
@@ -116,7 +116,9 @@ TEST_CASE("request: the second of a shape records nothing and takes no memory") 
         return engine.queue().counts() - before;
       };
       CHECK(counted().recordings > 0);
-      request.seed = 7, request.guidance = 3, request.guidance_rescale = 0.2f;
+      request.seed = 7;
+      request.guidance = 3;
+      request.guidance_rescale = 0.2f;
       std::swap(request.prompts, request.negatives);
       const weft::QueueCounts second = counted();
       CHECK(second.recordings == 0);
@@ -127,7 +129,7 @@ TEST_CASE("request: the second of a shape records nothing and takes no memory") 
   }
 }
 
-TEST_CASE("request: after one that fails or is spoilt the next gives the same bits") {
+TEST_CASE("request: gives the same bits after one that failed or was rejected") {
   const Golden golden("v12");
   const auto models = of_golden(golden, 1);
   on_mesh(models, {}, [&golden](auto& engine, int) {
@@ -142,7 +144,7 @@ TEST_CASE("request: after one that fails or is spoilt the next gives the same bi
   });
 }
 
-TEST_CASE("request: one for which there is not memory enough leaves the next one all of it") {
+TEST_CASE("request: one that runs out of memory leaves all of it to the next") {
   const Golden golden("v12");
   const auto models = of_golden(golden, 1);
   on_mesh(models, {}, [&golden](auto& engine, int) {

@@ -1,4 +1,4 @@
-// Goldens and meshes that the tests of the engine share, whatever the world.
+// Goldens and meshes for the engine's tests in any world.
 #pragma once
 
 #include <cmath>
@@ -21,7 +21,7 @@ inline double relative_l2(const weft::Tensor& a, const weft::Tensor& b) {
   return std::sqrt(difference / norm);
 }
 
-/// The prompts of a golden's inputs, one a row of the batch.
+/// Returns the prompts of a golden's inputs, one a row of the batch.
 inline std::vector<Prompt> prompts_of(const weft::SafeTensors& inputs) {
   std::vector<Prompt> prompts;
   const auto row = [&](const char* name, weft::Index i) { return inputs.tensor(name).at(i); };
@@ -67,19 +67,14 @@ struct Golden {
     request.prompts = {prompts[1]};
     request.noise = inputs.tensor("latents");
     request.step_noise = inputs.tensor("step_noise");
-    request.height = request.noise.shape[2], request.width = request.noise.shape[3];
+    request.height = request.noise.shape[2];
+    request.width = request.noise.shape[3];
     request.sampler = weft::make_sampler(setting("scheduler"), scheduler(), std::stoi(setting("steps")));
     request.guidance = std::stof(setting("guidance_scale"));
     request.guidance_rescale = std::stof(setting("guidance_rescale"));
     return request;
   }
 };
-
-inline std::string name_of(const weft::Mesh& mesh) {
-  return weft::sentence("data ", mesh.data, ", cfg ", mesh.cfg, ", pipe ", mesh.pipe, ", patches ",
-                        mesh.patches, ", ulysses ", mesh.ulysses, ", ring ", mesh.ring, ", ring cache ",
-                        static_cast<int>(mesh.ring_cache));
-}
 
 /// Meshes of at most 8 ranks that the model can run on, with every patch fresh in every step.
 class RandomMeshes {

@@ -1,4 +1,4 @@
-// One rank against what diffusers computed.
+// Results of one rank against those of diffusers.
 #include <doctest/doctest.h>
 
 #include "worlds.hpp"
@@ -39,7 +39,7 @@ TEST_CASE("The trained model generates diffusers' images to within a grey level"
   CHECK(worst <= 1);
 }
 
-TEST_CASE("An engine serves one request after another, with the same bits for the same") {
+TEST_CASE("An engine serves one request after another, with the same bits for the same request") {
   const HostGolden golden("v12");
   const auto first = golden.request("ddim"), second = golden.request("dpmpp");
   weft::launch(1, [&](weft::threads::World& world) {

@@ -1,4 +1,4 @@
-// Compiled by nvcc, which lays out some lambdas otherwise than the host compiler: their code must not mix.
+// Compiled by nvcc, which lays out some lambdas differently from the host compiler: their code must not mix.
 #include "host_reference.hpp"
 
 #include "worlds.cpp"

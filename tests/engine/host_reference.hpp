@@ -1,4 +1,4 @@
-// What the Host backend makes of a golden, for tests of devices.
+// Results of the Host backend for a golden, for tests of devices.
 #pragma once
 
 #include "golden.hpp"

@@ -1,8 +1,7 @@
-// What an engine holds to: failures leave nothing behind, folds of any number of blocks, guidance of one
-// branch, inputs that are whole.
+// Invariants of an engine: failures leave nothing behind, folds may have any number of blocks, guidance may
+// have one branch, and tensors must match their shapes.
 #include <doctest/doctest.h>
 
-#include <deque>
 #include <new>
 #include <stdexcept>
 #include <vector>
@@ -70,7 +69,7 @@ TEST_CASE(
       check_others();
     }
   }
-  SUBCASE("where it tells its progress") {
+  SUBCASE("where it calls progress") {
     auto failing = request;
     failing.progress = [](Index) { throw std::runtime_error("enough"); };
     CHECK_THROWS_WITH(alone.engine.generate(failing), "enough");
@@ -78,7 +77,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("So do engines of many ranks, where all of them fail") {
+TEST_CASE("Engines of many ranks can be used again after all of them have failed") {
   const auto request = toy_request(), smaller = smaller_request();
   for (const Mesh& mesh :
        {Mesh{.cfg = 2}, {.pipe = 3, .patches = 4, .warmup = 2}, {.ulysses = 2, .ring = 2}}) {
@@ -99,7 +98,7 @@ TEST_CASE("So do engines of many ranks, where all of them fail") {
   }
 }
 
-TEST_CASE("PipeFusion takes back what a request that was given up has posted") {
+TEST_CASE("PipeFusion cancels what an aborted request has posted") {
   using Policy = weft::PipeFusion<>::On<weft::Host, weft::threads::Communicator>;
   weft::launch(2, [](weft::threads::World& world) {
     weft::host::Queue queue;
@@ -128,7 +127,7 @@ TEST_CASE("PipeFusion takes back what a request that was given up has posted") {
   });
 }
 
-TEST_CASE("Folds of any number of blocks run each once, in order, and skips join the blocks that they pair") {
+TEST_CASE("Folds of any number of blocks run each once, in order, and skips connect paired blocks") {
   for (const Index blocks : {2, 3, 4, 5, 6, 9, 13}) {
     CAPTURE(blocks);
     Toy model;
@@ -151,7 +150,7 @@ TEST_CASE("Folds of any number of blocks run each once, in order, and skips join
   }
 }
 
-TEST_CASE("Guidance of 1 or less evaluates the prompts alone, as where there are no negatives") {
+TEST_CASE("Guidance of 1 or less evaluates only the prompts, as without negatives") {
   Toy model;
   int blocks = 0;
   model.ran = [&blocks](Index) { ++blocks; };
@@ -181,10 +180,10 @@ TEST_CASE("Guidance of 1 or less evaluates the prompts alone, as where there are
 TEST_CASE("Settings that need guidance are rejected without it") {
   const Toy model;
   using Engine = weft::Engine<Toy, Full>;
-  const auto rejected = [&model](auto change, const char* told, const Mesh& mesh = {}) {
+  const auto rejected = [&model](auto change, const char* sentence, const Mesh& mesh = {}) {
     auto request = toy_request();
     change(request);
-    CHECK_THROWS_WITH_AS(Engine::check(model, mesh, request), Contains(told), InvalidArgument);
+    CHECK_THROWS_WITH_AS(Engine::check(model, mesh, request), Contains(sentence), InvalidArgument);
   };
   rejected(
       [](auto& r) { r.guidance = 1; },
@@ -199,7 +198,7 @@ TEST_CASE("Settings that need guidance are rejected without it") {
   rejected([](auto& r) { r.guidance_rescale = NAN; }, "guidance rescale is nan and must be from 0 to 1");
 }
 
-TEST_CASE("Tensors whose numbers are not as many as their shape says are rejected") {
+TEST_CASE("Tensors whose data do not match their shape are rejected") {
   const Toy model;
   using Engine = weft::Engine<Toy, Full>;
   auto request = toy_request();
@@ -213,12 +212,12 @@ TEST_CASE("Tensors whose numbers are not as many as their shape says are rejecte
                        InvalidArgument);
 }
 
-TEST_CASE("An engine rejects a model whose numbers are none") {
-  const auto rejected = [](auto change, const char* told) {
+TEST_CASE("An engine rejects a model with an invalid shape") {
+  const auto rejected = [](auto change, const char* sentence) {
     Toy model;
     change(model.numbers);
-    CHECK_THROWS_WITH_AS(Alone{model}, Contains(told), InvalidArgument);
-    CHECK_THROWS_WITH_AS((weft::Engine<Toy, Full>::blocks({}, 0, model.numbers)), Contains(told),
+    CHECK_THROWS_WITH_AS(Alone{model}, Contains(sentence), InvalidArgument);
+    CHECK_THROWS_WITH_AS((void)(weft::Engine<Toy, Full>::blocks({}, 0, model.numbers)), Contains(sentence),
                          InvalidArgument);
   };
   rejected([](auto& n) { n.blocks = 0; }, "number of blocks is 0 and must be at least 1");
@@ -233,18 +232,19 @@ TEST_CASE("An engine rejects a model whose numbers are none") {
   rejected([](auto& n) { n.ffn = -1; }, "ffn is -1 and must not be negative");
 }
 
-TEST_CASE("The blocks of a mesh that is none, or of a rank that it has not, are rejected") {
+TEST_CASE("Engine::blocks rejects an invalid mesh, and a rank out of range") {
   using Engine = weft::Engine<Toy, Full>;
   const weft::DitShape shape = Toy().shape();
-  CHECK_THROWS_WITH_AS(Engine::blocks({.pipe = 0}, 0, shape), Contains("the mesh has pipe 0"),
+  CHECK_THROWS_WITH_AS((void)Engine::blocks({.pipe = 0}, 0, shape), Contains("the mesh has pipe 0"),
                        InvalidArgument);
-  CHECK_THROWS_WITH_AS(Engine::blocks({.pipe = 7}, 0, shape), Contains("at most 6 stages"), InvalidArgument);
-  CHECK_THROWS_WITH_AS(Engine::blocks({.pipe = 2}, 2, shape), Contains("no rank 2 in a mesh of 2"),
+  CHECK_THROWS_WITH_AS((void)Engine::blocks({.pipe = 7}, 0, shape), Contains("at most 6 stages"),
                        InvalidArgument);
-  CHECK_THROWS_AS(Engine::blocks({.pipe = 2}, -1, shape), InvalidArgument);
+  CHECK_THROWS_WITH_AS((void)Engine::blocks({.pipe = 2}, 2, shape), Contains("no rank 2 in a mesh of 2"),
+                       InvalidArgument);
+  CHECK_THROWS_AS((void)Engine::blocks({.pipe = 2}, -1, shape), InvalidArgument);
 }
 
-TEST_CASE("A model that ends before its engine is none to take") {
+TEST_CASE("An engine cannot be made from a temporary model") {
   using Engine = weft::Engine<Toy, Full>;
   using World = weft::threads::World;
   static_assert(std::is_constructible_v<Engine, const Toy&, const Mesh&, World&>);
@@ -252,7 +252,7 @@ TEST_CASE("A model that ends before its engine is none to take") {
   static_assert(!std::is_constructible_v<Engine, const Toy, const Mesh&, World&>);
 }
 
-TEST_CASE("Scratch begins at multiples of 256 bytes, and is no more than was announced") {
+TEST_CASE("Scratch is aligned to 256 bytes, and no larger than the model says") {
   weft::host::Queue queue;
   weft::Scratch<weft::Host> scratch(queue, 100);
   const float* const first = scratch.take(std::array{Index{3}}).data;

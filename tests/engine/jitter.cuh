@@ -1,6 +1,6 @@
-// Jitter: kernels that only take time, on the stream wherever the program marks a moment in one or makes one
-// wait, so that ranks get ahead of each other by as much as the waits let them. A program that includes this
-// is linked with --wrap=cudaEventRecord and --wrap=cudaStreamWaitEvent; the library knows nothing of it.
+// Jitter: kernels that only take time, queued wherever the program records an event, makes a stream wait for
+// one or launches an elementwise kernel, so that ranks run as far apart as the waits allow. A program that
+// includes this is linked with --wrap for the functions at the end; the library is not changed.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -27,15 +27,15 @@ __global__ void spin(std::uint64_t nanoseconds) {
 
 }  // namespace jitter
 
-/// Of the thread that queues. About half of the streams are delayed, often, the others never: which is
-/// different for every seed.
+/// The jitter of one thread's streams. About half of the streams are delayed often, the others never; the
+/// seed determines which.
 class Jitter {
  public:
-  /// None until `start`. Loads the kernel, on the current device, since loading may wait for what is
-  /// recorded.
+  /// Loads the kernel on the current device, since loading during a recording may wait for it. Delays nothing
+  /// before `start`.
   Jitter() {
     delay(cudaStreamPerThread, 0);
-    weft::kernels::check(cudaStreamSynchronize(cudaStreamPerThread), "Preparing jitter");
+    weft::kernels::check(cudaStreamSynchronize(cudaStreamPerThread), "preparing jitter");
     current_ = this;
   }
   Jitter(const Jitter&) = delete;
@@ -43,10 +43,11 @@ class Jitter {
   ~Jitter() { current_ = nullptr; }
 
   void start(std::uint64_t seed, int rank) {
-    seed_ = seed, random_.seed(1000 * seed + static_cast<std::uint64_t>(rank));
+    seed_ = seed;
+    random_.seed(1000 * seed + static_cast<std::uint64_t>(rank));
   }
 
-  /// Perhaps delays what is queued on the stream next.
+  /// Delays at random what is queued on the stream next.
   static void strike(cudaStream_t stream) {
     if (current_ && current_->seed_ != 0) current_->perhaps_delay(stream);
   }
@@ -54,7 +55,7 @@ class Jitter {
  private:
   static void delay(cudaStream_t stream, std::uint64_t microseconds) {
     jitter::spin<<<1, 1, 0, stream>>>(1000 * microseconds);
-    weft::kernels::check(cudaGetLastError(), "Launching jitter");
+    weft::kernels::check(cudaGetLastError(), "launching jitter");
   }
 
   void perhaps_delay(cudaStream_t stream) {
@@ -78,7 +79,7 @@ cudaError_t __real_cudaLaunchKernelExC(const cudaLaunchConfig_t*, const void*, v
 
 cudaError_t __wrap_cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   Jitter::strike(stream);
-  return __real_cudaEventRecord(event, stream);  // what came after might be recorded and never joined
+  return __real_cudaEventRecord(event, stream);  // a kernel after it might be captured and never joined
 }
 
 cudaError_t __wrap_cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags) {

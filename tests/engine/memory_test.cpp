@@ -1,4 +1,4 @@
-// What ranks take, buffer by buffer, against the memory that is planned.
+// The memory that ranks allocate, buffer by buffer, against the planned memory.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -10,8 +10,8 @@
 
 namespace {
 
-/// The count of the calling thread, which is one rank: bytes in buffers, and as many as there were when the
-/// last loop was recorded.
+/// The count of the calling thread, which is one rank: bytes in buffers, now and when the last loop was
+/// recorded.
 thread_local double bytes_taken = 0, bytes_in_loop = 0;
 
 struct CountedBytes {
@@ -49,7 +49,7 @@ struct CountingQueue : weft::host::Queue {
   }
 };
 
-/// The Host backend with buffers that are counted.
+/// The Host backend with buffers that count their bytes.
 struct Counting : weft::Host {
   using Queue = CountingQueue;
   template <class T>
@@ -61,7 +61,7 @@ struct Counting : weft::Host {
 using CountedModel = weft::HunyuanDiT<Counting>;
 using CountedEngine = weft::Engine<CountedModel, Full>;
 
-/// The memory of the rank that takes most. Every rank has a model with its own blocks alone.
+/// Returns the memory of the rank that needs most. Every rank has a model with only its own blocks.
 double bytes_of(const std::filesystem::path& folder, const weft::Mesh& mesh,
                 const weft::Request<Prompt>& request) {
   double most = 0;
@@ -121,7 +121,7 @@ void compare(const std::filesystem::path& folder, const weft::Request<Prompt>& r
 
 }  // namespace
 
-TEST_CASE("Planned memory is what the rank that needs most takes, within half a percent") {
+TEST_CASE("Planned memory is that of the rank that needs most, within half a percent") {
   const std::filesystem::path folder = std::filesystem::path(WEFT_GOLDENS_DIR) / "v12/model";
   const auto scheduler = weft::Config::read(folder / "scheduler/scheduler_config.json");
   const weft::SafeTensors inputs(folder / "../ddim_inputs.safetensors");
@@ -134,7 +134,7 @@ TEST_CASE("Planned memory is what the rank that needs most takes, within half a 
   compare(folder / "transformer", request);
 }
 
-TEST_CASE("That of the shapes model too, for images side by side") {
+TEST_CASE("Planned memory of the shapes model is that of the rank that needs most, for a batch of images") {
   const std::filesystem::path folder = WEFT_SHAPES_DIR;
   const weft::WordTable words(folder / "text");
   weft::Request<Prompt> request;

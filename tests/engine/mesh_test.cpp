@@ -1,4 +1,4 @@
-// Any mesh against one rank.
+// Results on any mesh against those of one rank.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -7,7 +7,7 @@
 #include "cases.hpp"
 #include "worlds.hpp"
 
-TEST_CASE("Any mesh with full warm-up equals one rank, also where nothing divides") {
+TEST_CASE("Any mesh with full warm-up equals one rank, also without divisibility") {
   RandomMeshes meshes;
   for (const char* name : {"v12", "v11_hd88"}) {
     const HostGolden golden(name);
@@ -40,7 +40,7 @@ TEST_CASE("Any mesh evaluates as one rank does") {
   }
 }
 
-TEST_CASE("Without a step's change the state is the noise, bit for bit on every mesh") {
+TEST_CASE("If steps change nothing, the state is the noise, bit for bit on every mesh") {
   RandomMeshes meshes;
   const HostGolden golden("v12");
   const auto request = noise_alone(golden);
@@ -87,7 +87,7 @@ TEST_CASE("Thresholds are those of whole images, bit for bit on every mesh") {
     CHECK(generate(golden.model, mesh, request).data == serial.data);
   }
 
-  // A patch in flight sees the newest that is known of the others.
+  // A patch in flight uses the newest values of the others.
   request.sampler.insert(request.sampler.end(), 3, request.sampler.front());
   const weft::Tensor whole = generate(golden.model, {}, request);
   const weft::Tensor stale =
@@ -96,7 +96,7 @@ TEST_CASE("Thresholds are those of whole images, bit for bit on every mesh") {
   CHECK(relative_l2(stale, whole) < 0.5);
 }
 
-TEST_CASE("A scheduler that thresholds gives on any mesh what it does on one rank") {
+TEST_CASE("A scheduler that thresholds gives the same images on any mesh as on one rank") {
   const HostGolden golden("v12");
   auto request = golden.request("ddim");
   weft::Config scheduler = golden.scheduler();
@@ -123,7 +123,7 @@ TEST_CASE("A layout gives the same bits in every run, and its ring caches the sa
   CHECK(relative_l2(generate(golden.model, mesh, request), copied) <= 1e-5);
 }
 
-TEST_CASE("What PipeFusion computes depends on the patches, not on the stages") {
+TEST_CASE("PipeFusion's images depend on the number of patches, not of stages") {
   const HostGolden golden("v12");
   const auto request = golden.request("ddpm_rescale");
   const weft::Tensor one = generate(golden.model, {.pipe = 1, .patches = 5, .warmup = 2}, request);

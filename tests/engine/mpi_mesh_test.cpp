@@ -1,4 +1,4 @@
-// Any mesh of processes against one rank, and what its ranks send. mpirun runs this with 8 processes.
+// Results and traffic on any mesh of processes against those of one rank. mpirun runs this with 8 processes.
 #include "../comm/mpi_main.hpp"
 #include "cases.hpp"
 #include "host_model.hpp"
@@ -12,7 +12,7 @@ namespace {
 
 using Alone = weft::Solo<weft::host::Queue>;
 
-/// On the whole world's rank 0, in one process.
+/// Returns the images of one process; called on the whole world's rank 0 only.
 Tensor serial(const Model& model, const weft::Request<Prompt>& request) {
   if (all_processes->rank() != 0) return {};
   Alone world;
@@ -22,7 +22,8 @@ Tensor serial(const Model& model, const weft::Request<Prompt>& request) {
 
 using Engine = weft::Engine<Model, Full, World>;
 
-/// On the whole world's rank 0. Every process has the weights of its own blocks alone.
+/// Returns the mesh's images on the whole world's rank 0. Every process has only the weights of its own
+/// blocks.
 Tensor generate(const HostGolden& golden, const weft::Mesh& mesh, const weft::Request<Prompt>& request) {
   Tensor result;
   on_processes(static_cast<int>(mesh.ranks()), [&](World& world) {
@@ -39,7 +40,7 @@ void check_equal(const Tensor& a, const Tensor& b) {
 
 }  // namespace
 
-TEST_CASE("Any mesh of processes with full warm-up equals one rank, also where nothing divides") {
+TEST_CASE("Any mesh of processes with full warm-up equals one rank, also without divisibility") {
   RandomMeshes meshes;
   for (const char* name : {"v12", "v11_hd88"}) {
     const HostGolden golden(name);

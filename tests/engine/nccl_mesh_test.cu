@@ -1,5 +1,5 @@
-// Any mesh of processes with a GPU against one rank, and what its ranks send. Every case is for any number of
-// ranks, and takes meshes of as many.
+// Meshes of processes with a GPU each against one rank, and the traffic of their ranks. Every case runs on
+// any number of ranks, with meshes of as many.
 #include "../comm/nccl_main.cuh"
 
 #include <cuda_bf16.h>
@@ -20,7 +20,7 @@ using Alone = weft::Solo<weft::cuda::Queue>;
 template <class Element>
 using DeviceModel = weft::HunyuanDiT<weft::Cuda<Element, 16, 88>>;
 
-/// On rank 0, alone.
+/// Generates on rank 0 alone.
 template <class Element>
 Tensor serial(const std::filesystem::path& transformer, const weft::Request<Prompt>& request) {
   if (all_processes->rank() != 0) return {};
@@ -29,7 +29,7 @@ Tensor serial(const std::filesystem::path& transformer, const weft::Request<Prom
   return weft::Engine<DeviceModel<Element>, weft::Local, Alone>(model, {}, world).generate(request);
 }
 
-/// On rank 0. Every process has the weights of its own blocks alone.
+/// Generates on a mesh; the result is on rank 0. Every process has only the weights of its own blocks.
 template <class Element>
 Tensor generate(const std::filesystem::path& transformer, const weft::DitShape& shape, const weft::Mesh& mesh,
                 const weft::Request<Prompt>& request) {
@@ -45,7 +45,7 @@ Tensor generate(const std::filesystem::path& transformer, const weft::DitShape& 
   return out;
 }
 
-/// Meshes of as many ranks as there are processes, some with stages or none.
+/// Returns meshes of as many ranks as there are processes, with or without stages.
 std::vector<weft::Mesh> meshes(const weft::DitShape& model, bool with_stages, std::size_t count) {
   RandomMeshes random;
   std::vector<weft::Mesh> out;
@@ -105,19 +105,19 @@ TEST_CASE("The trained model's images equal one rank's, and stale keys cost what
   const auto transformer = shapes.folder / "transformer";
   const auto request = staleness_request(shapes);
   const Tensor alone = serial<float>(transformer, request);
-  const auto generate = [&](const weft::Mesh& mesh) {
+  const auto on_mesh = [&](const weft::Mesh& mesh) {
     return generate<float>(transformer, shapes.shape(), mesh, request);
   };
   const bool compares = all_processes->rank() == 0;
   for (const weft::Mesh& mesh :
        {weft::Mesh{.cfg = 2, .ulysses = n / 2}, weft::Mesh{.cfg = 2, .ring = n / 2}}) {
-    const Tensor together = generate(mesh);
+    const Tensor together = on_mesh(mesh);
     if (compares) CHECK(relative_l2(together, alone) <= 1e-4);
   }
   for (const auto& [patches, warmup, decibels] : staleness_rows) {
     CAPTURE(patches);
     CAPTURE(warmup);
-    const Tensor together = generate({.pipe = n, .patches = patches, .warmup = warmup});
+    const Tensor together = on_mesh({.pipe = n, .patches = patches, .warmup = warmup});
     if (compares) CHECK(psnr(together, alone) == doctest::Approx(decibels).epsilon(0.01));
   }
 }

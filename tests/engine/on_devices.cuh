@@ -1,4 +1,4 @@
-// A model in the memory of every CUDA device, so that no rank reads another device's weights.
+// OnDevices: a model in the memory of every CUDA device, so that no rank reads another device's weights.
 #pragma once
 
 #include <deque>
@@ -9,7 +9,7 @@
 template <class Model>
 class OnDevices {
  public:
-  /// Each is Model(arguments...).
+  /// Constructs each as Model(arguments...).
   template <class... Arguments>
   explicit OnDevices(const Arguments&... arguments) {
     for (int device = 0; device < weft::peer::device_count(); ++device) {

@@ -1,4 +1,4 @@
-// One rank alone, against the same rank among the others.
+// A rehearsed rank against the same rank in a world of threads.
 #include "weft/comm/rehearsal.hpp"
 
 #include <doctest/doctest.h>
@@ -15,7 +15,7 @@ static_assert(weft::World<Rehearsed> && weft::Communicator<Rehearsed> && !weft::
 
 namespace {
 
-/// A loop's lane, with a slice for every block that was evaluated.
+/// Returns how often each of the model's slices is in the lane.
 std::map<std::string, int> slices(const weft::Lane& lane) {
   std::map<std::string, int> count;
   for (const weft::Lane::Slice& slice : lane.slices())
@@ -79,7 +79,7 @@ TEST_CASE("Every rank times its steps") {
     });
 }
 
-TEST_CASE("What is received in a rehearsal are numbers of ordinary size, in any format, written once") {
+TEST_CASE("Values received in a rehearsal are numbers of ordinary size, in any format, written once") {
   std::vector<float> numbers(1000);
   weft::fill_on_host(weft::View<float, 1>(numbers.data(), {1000}));
   float least = 1, most = -1;

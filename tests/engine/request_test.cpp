@@ -9,7 +9,7 @@
 
 namespace {
 
-/// What rank 0 gets of each.
+/// Returns the images of every request, as rank 0 gets them.
 std::vector<weft::Tensor> generate_all(const Model& model, const weft::Mesh& mesh,
                                        const std::vector<weft::Request<Prompt>>& requests) {
   std::vector<weft::Tensor> results;
@@ -51,7 +51,7 @@ TEST_CASE("A request gives the same bits after any earlier request") {
     compare(golden, mesh, various_requests(golden, mesh));
 }
 
-TEST_CASE("So do uneven shares of the prompts, of which one rank's stays while another's changes") {
+TEST_CASE("Uneven shares of the prompts, of which only one rank's changes, give the same bits") {
   const HostGolden golden("v12");
   std::vector<weft::Request<Prompt>> requests;
   for (const weft::Index count : {3, 4, 3, 3, 5}) requests.push_back(several_prompts(golden, count));
@@ -59,7 +59,7 @@ TEST_CASE("So do uneven shares of the prompts, of which one rank's stays while a
   compare(golden, {.data = 2, .ulysses = 2}, requests);
 }
 
-TEST_CASE("So does an evaluation among them") {
+TEST_CASE("An evaluation between requests gives the same bits, and so do they") {
   const HostGolden golden("v12");
   const auto request = golden.request("ddim");
   const auto evaluation = golden.evaluation();
@@ -69,9 +69,9 @@ TEST_CASE("So does an evaluation among them") {
   const weft::Mesh mesh{.ulysses = 2};
   weft::launch(mesh.ranks(), [&](weft::threads::World& world) {
     weft::Engine<Model, Full> engine(golden.model, mesh, world);
-    const auto evaluate = [&](const weft::Evaluation<Prompt>& asked) {
-      const weft::Tensor sample = engine.forward(asked);
-      if (world.rank() == 0) CHECK(sample.data == forward(golden.model, mesh, asked).data);
+    const auto evaluate = [&](const weft::Evaluation<Prompt>& evaluation) {
+      const weft::Tensor sample = engine.forward(evaluation);
+      if (world.rank() == 0) CHECK(sample.data == forward(golden.model, mesh, evaluation).data);
     };
     evaluate(evaluation), evaluate(other);
     const weft::Tensor images = engine.generate(request);
@@ -80,7 +80,7 @@ TEST_CASE("So does an evaluation among them") {
   });
 }
 
-TEST_CASE("A second request of a shape records nothing, and takes less memory") {
+TEST_CASE("A second request of a shape records nothing, and allocates less memory") {
   const HostGolden golden("v12");
   alone(golden, [&golden](auto& engine) {
     auto request = golden.request("ddpm_rescale");
@@ -103,7 +103,7 @@ TEST_CASE("A second request of a shape records nothing, and takes less memory") 
   });
 }
 
-TEST_CASE("After a request that fails, is rejected or is spoilt the next gives the same bits") {
+TEST_CASE("After a request that fails, is rejected or holds a NaN the next gives the same bits") {
   const HostGolden golden("v12");
   alone(golden, [&golden](auto& engine) {
     const auto request = golden.request("ddpm");

@@ -1,4 +1,4 @@
-// Requests that follow one another on an engine, for every backend.
+// Sequences of requests on one engine, for every backend.
 #pragma once
 
 #include <cmath>
@@ -9,7 +9,8 @@
 
 #include "golden.hpp"
 
-/// Some that can use what others left, and some that cannot, the first again at the end; all fit the mesh.
+/// Returns requests of which some can use the memory and recordings of the one before and some cannot, with
+/// the first again at the end; all fit the mesh.
 inline std::vector<weft::Request<Prompt>> various_requests(const Golden& golden, const weft::Mesh& mesh) {
   auto request = golden.request("ddpm");
   request.noise = request.step_noise = {};
@@ -27,8 +28,15 @@ inline std::vector<weft::Request<Prompt>> various_requests(const Golden& golden,
     next.sampler = weft::make_sampler("dpmpp", golden.scheduler(), static_cast<int>(next.sampler.size()));
   });
   add([](auto& next) { next.sampler.pop_back(); });
-  add([](auto& next) { next.height += 6, next.width -= 2; });
-  if (mesh.cfg == 1) add([](auto& next) { next.negatives.clear(), next.guidance_rescale = 0; });
+  add([](auto& next) {
+    next.height += 6;
+    next.width -= 2;
+  });
+  if (mesh.cfg == 1)
+    add([](auto& next) {
+      next.negatives.clear();
+      next.guidance_rescale = 0;
+    });
   add([&golden](auto& next) { next = golden.request("ddpm"); });
   add([](auto& next) { std::swap(next.noise.data.front(), next.noise.data.back()); });
   add([](auto& next) { std::swap(next.step_noise.data.front(), next.step_noise.data.back()); });
@@ -36,7 +44,7 @@ inline std::vector<weft::Request<Prompt>> various_requests(const Golden& golden,
   return all;
 }
 
-/// So many prompts in two steps.
+/// Returns a request with `count` prompts and two steps.
 inline weft::Request<Prompt> several_prompts(const Golden& golden, weft::Index count) {
   auto request = golden.request("ddim");
   request.noise = request.step_noise = {};
@@ -47,13 +55,13 @@ inline weft::Request<Prompt> several_prompts(const Golden& golden, weft::Index c
   return request;
 }
 
-/// The same, but for being told of a step it throws "enough".
+/// Returns a request whose `progress` throws "enough".
 inline weft::Request<Prompt> failing_request(weft::Request<Prompt> request) {
   request.progress = [](weft::Index) { throw std::runtime_error("enough"); };
   return request;
 }
 
-/// The same from a state that holds a number that is none, and so spreads.
+/// Returns a request whose starting noise holds a NaN, which spreads.
 inline weft::Request<Prompt> spoilt_request(weft::Request<Prompt> request) {
   request.noise.data.front() = NAN;
   return request;

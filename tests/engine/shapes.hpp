@@ -7,7 +7,7 @@
 
 #include "golden.hpp"
 
-/// The shapes model, asked for images by caption.
+/// The shapes model, whose requests are made of captions.
 struct Shapes {
   std::filesystem::path folder = WEFT_SHAPES_DIR;
   weft::WordTable words{folder / "text"};

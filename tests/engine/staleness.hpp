@@ -1,4 +1,4 @@
-// What PipeFusion's staleness costs on the trained model, as README.md shows it.
+// Image quality that PipeFusion's staleness costs on the trained model, as README.md shows it.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -8,7 +8,7 @@
 
 #include "shapes.hpp"
 
-/// Peak signal-to-noise ratio in dB of images in [−1, 1].
+/// Returns the peak signal-to-noise ratio in dB of images in [−1, 1].
 inline double psnr(const weft::Tensor& a, const weft::Tensor& b) {
   REQUIRE(a.shape == b.shape);
   double squares = 0;
@@ -32,7 +32,7 @@ inline weft::Request<Prompt> staleness_request(const Shapes& shapes) {
       {"a red circle left of a blue square on gray", "a green ring above a yellow cross on black"}, 20);
 }
 
-/// generate(mesh) against generate of one rank, for 2 and 4 stages.
+/// Checks generate(mesh) against one rank's images, for 2 and 4 stages.
 template <class Generate>
 void check_staleness(const Generate& generate) {
   const weft::Tensor serial = generate(weft::Mesh());

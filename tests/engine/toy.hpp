@@ -5,9 +5,6 @@
 #include <cmath>
 #include <cstdint>
 #include <functional>
-#include <mutex>
-#include <string>
-#include <vector>
 
 #include "weft/weft.hpp"
 
@@ -26,9 +23,9 @@ struct Toy {
                          .patch = 2,
                          .channels = 1,
                          .out_channels = 1};
-  std::uint64_t weights = 0;             // which they are
-  std::function<void(weft::Index)> ran;  // told of every block; may throw
-  std::function<void()> takes_memory;    // told that scratch is about to be taken; may throw
+  std::uint64_t weights = 0;             // identifies the weights
+  std::function<void(weft::Index)> ran;  // called with every block; may throw
+  std::function<void()> takes_memory;    // called before scratch is allocated; may throw
   Linear in = layer(1, width, 4), qkv = layer(2, 3 * width, width), join = layer(3, width, width),
          out = layer(4, 4, width);
 
@@ -85,7 +82,7 @@ struct Toy {
 
 using Full = weft::DataParallel<weft::CfgParallel<weft::PipeFusion<weft::Ulysses<weft::Ring<>>>>>;
 
-/// What rank 0 gets on an engine of its own.
+/// Returns the images that rank 0 gets from an engine of its own.
 inline weft::Tensor toy_result(const Toy& model, const weft::Mesh& mesh, const weft::Request<int>& request) {
   weft::Tensor result;
   weft::launch(mesh.ranks(), [&](weft::threads::World& world) {

@@ -45,7 +45,7 @@ TEST_CASE("Ranks send the bytes of the methods' formulas") {
   const Loop loop;
   for (const int n : {2, 3, 4})
     for (const auto& [mesh, axis, bytes] : loop.loop.sendings(n)) {
-      if (n == 3 && mesh.pipe == 1) continue;  // whose tokens do not divide
+      if (n == 3 && mesh.pipe == 1) continue;  // the tokens are not divisible by 3
       const Sent sent = loop.run(mesh);
       CAPTURE(axis);
       for (int rank = 0; rank < n; ++rank) CHECK(sent.bytes(rank, axis) == bytes(rank));

@@ -8,7 +8,7 @@ extern template class weft::HunyuanDiT<weft::Host>;
 extern template class weft::Engine<Model, weft::Local>;
 extern template class weft::Engine<Model, Full>;
 
-/// What rank 0 gets.
+/// Return what an engine of its own returns on rank 0.
 template <class Parallel = Full>
 weft::Tensor generate(const Model& model, const weft::Mesh& mesh, const weft::Request<Prompt>& request) {
   weft::Tensor result;

@@ -1,4 +1,4 @@
-// Any text is the configuration of a model or of a schedule, or rejected.
+// Any text is a valid configuration of a model or a scheduler, or rejected.
 #include "weft/model/hunyuan/config.hpp"
 #include "weft/sampler/samplers.hpp"
 
@@ -12,7 +12,7 @@ void may_reject(Body body) {
   }
 }
 
-bool finite(const weft::SamplerStep& step) {
+bool is_finite(const weft::SamplerStep& step) {
   return std::isfinite(step.alpha + step.sigma + step.keep + step.take + step.recall + step.direct +
                        step.noise);
 }
@@ -34,7 +34,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       for (const int steps : {-1, 1, 50, 2'147'483'647})
         may_reject([&] {
           for (const auto& step : weft::make_sampler(name, config, steps))
-            if (step.timestep < 0 || step.timestep >= 1'000'000 || !finite(step)) __builtin_trap();
+            if (step.timestep < 0 || step.timestep >= 1'000'000 || !is_finite(step)) __builtin_trap();
         });
   });
   return 0;

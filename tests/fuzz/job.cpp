@@ -1,5 +1,5 @@
-// Whatever comes from a socket lets nobody in, ends nobody with success and reaches no terminal as it is. The
-// first byte says to whom it comes: see the switch.
+// Bytes from an unauthenticated connection admit no process, end none with exit code 0 and reach no terminal
+// unescaped. The first byte chooses the receiver: see the switch.
 #include <algorithm>
 #include <span>
 #include <stdexcept>
@@ -7,10 +7,10 @@
 #include <string_view>
 
 #include "weft/comm/job/handshake.hpp"
-#include "weft/comm/job/meeting.hpp"
 #include "weft/comm/job/message.hpp"
 #include "weft/comm/job/peer.hpp"
 #include "weft/comm/job/printable.hpp"
+#include "weft/comm/job/rendezvous_info.hpp"
 
 namespace {
 
@@ -25,7 +25,7 @@ void require(bool holds) {
   if (!holds) __builtin_trap();
 }
 
-/// Calls take(message) for all messages in the bytes, which come in pieces.
+/// Calls take(message) for all messages in the bytes, which arrive in pieces.
 template <class Take>
 void read(std::string_view bytes, std::size_t longest, const Take& take) {
   MessageReader reader;
@@ -44,57 +44,57 @@ void read(std::string_view bytes, std::size_t longest, const Take& take) {
   }
 }
 
-/// A process that does not know the key talks to rank 0.
+/// Sends the bytes to rank 0 from a process without the key.
 void at_rank_0(std::string_view bytes) {
-  Admission admission(key());
+  ServerHandshake server(key());
   int answers = 0;
-  read(bytes, longest_of_strangers, [&](const Message& message) {
-    if (admission.state() == Admission::State::open) answers += admission.take(message).has_value();
+  read(bytes, longest_unauthenticated_text, [&](const Message& message) {
+    if (server.state() == ServerHandshake::State::open) answers += server.take(message).has_value();
   });
-  require(answers <= 1 && admission.state() != Admission::State::proved);
+  require(answers <= 1 && server.state() != ServerHandshake::State::proved);
 }
 
-/// A server that does not know the key talks to a rank.
+/// Sends the bytes to a rank from a server without the key.
 void at_a_rank(std::string_view bytes) {
-  Introduction introduction(key(), 1);
+  ClientHandshake client(key(), 1);
   bool is_first = true;
-  read(bytes, longest_of_strangers, [&](const Message& message) {
-    if (is_first) require(!introduction.answer(message, "process 1 on host"));
-    require(!introduction.opened(message));
+  read(bytes, longest_unauthenticated_text, [&](const Message& message) {
+    if (is_first) require(!client.answer(message, "process 1 on host"));
+    require(!client.opened(message));
     is_first = false;
   });
 }
 
-/// A process that has proved itself talks to a watchdog.
+/// Sends the bytes to a watchdog from an authenticated process.
 void at_a_watchdog(std::string_view bytes, int rank) {
-  Peer peer(Member{.rank = rank});
+  Peer peer(RemoteProcess{.rank = rank});
   read(bytes, longest_text, [&](const Message& message) {
-    const auto ending = peer.take(message, {});
-    if (!ending) return;
-    require(ending->code >= 1 && ending->code <= 255);
+    const auto failure = peer.take(message, {});
+    if (!failure) return;
+    require(failure->code >= 1 && failure->code <= 255);
     require(message.kind == (rank == 0 ? Message::Kind::verdict : Message::Kind::failed));
   });
   require(rank != 0 || !peer.is_done);
 }
 
-/// Both sides know the key, and something between them changes what the rank says or hears.
+/// Changes one message of a handshake between two sides that know the key.
 void between(std::string_view bytes) {
   if (bytes.size() < 2) return;
-  Admission admission(key());
-  Introduction introduction(key(), 1);
-  const auto spoil = [at = static_cast<std::size_t>(static_cast<unsigned char>(bytes[0])),
-                      by = bytes[1]](Message message) {
+  ServerHandshake server(key());
+  ClientHandshake client(key(), 1);
+  const auto tamper = [at = static_cast<std::size_t>(static_cast<unsigned char>(bytes[0])),
+                       by = bytes[1]](Message message) {
     if (!message.text.empty()) message.text[at % message.text.size()] ^= by;
     return message;
   };
-  const Message hello = introduction.hello();
-  const auto challenge = admission.take(bytes.size() % 3 == 0 ? spoil(hello) : hello);
+  const Message hello = client.hello();
+  const auto challenge = server.take(bytes.size() % 3 == 0 ? tamper(hello) : hello);
   if (!challenge) return;
-  const auto proof = introduction.answer(bytes.size() % 3 == 1 ? spoil(*challenge) : *challenge, "process 1");
+  const auto proof = client.answer(bytes.size() % 3 == 1 ? tamper(*challenge) : *challenge, "process 1");
   require(proof.has_value() == (bytes[1] == 0 || bytes.size() % 3 == 2));
   if (!proof) return;
-  (void)admission.take(bytes.size() % 3 == 2 ? spoil(*proof) : *proof);
-  require((admission.state() == Admission::State::proved) == (bytes[1] == 0));
+  (void)server.take(bytes.size() % 3 == 2 ? tamper(*proof) : *proof);
+  require((server.state() == ServerHandshake::State::proved) == (bytes[1] == 0));
 }
 
 void on_a_terminal(std::string_view bytes) {
@@ -109,9 +109,9 @@ void on_a_terminal(std::string_view bytes) {
 
 void over_mpi(std::string_view bytes) {
   try {
-    const Meeting meeting = Meeting::parse(std::string(bytes));
-    require(!meeting.places.empty());
-    for (const Place& place : meeting.places)
+    const RendezvousInfo info = RendezvousInfo::parse(std::string(bytes));
+    require(!info.endpoints.empty());
+    for (const Endpoint& place : info.endpoints)
       require(place.is_local() || (!place.host.empty() && place.port >= 1 && place.port <= 65535));
   } catch (const std::runtime_error&) {
   }

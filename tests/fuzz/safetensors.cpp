@@ -1,4 +1,4 @@
-// Any bytes are safetensors, or rejected.
+// Any bytes are a valid safetensors file, or rejected.
 #include "weft/io/safetensors.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

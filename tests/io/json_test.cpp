@@ -3,6 +3,9 @@
 #include <doctest/doctest.h>
 
 #include <limits>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "temporary_folder.hpp"
 
@@ -38,7 +41,7 @@ TEST_CASE("Config: gives values of the type that is asked for") {
   CHECK(config().required_strings("object").empty());
 }
 
-TEST_CASE("Config: absent is absent, and null too") {
+TEST_CASE("Config: null counts as absent") {
   CHECK(config().has("layers"));
   CHECK_FALSE(config().has("nothing"));
   CHECK_FALSE(config().has("unheard"));
@@ -80,13 +83,13 @@ TEST_CASE("Config: a wrong type is rejected with what was found") {
                        InvalidArgument);
 }
 
-TEST_CASE("Config: a long string is not repeated in a rejection") {
+TEST_CASE("Config: a rejection does not repeat a long string") {
   const Config config = parsed("{\"a\": \"" + std::string(1000, 'x') + "\"}");
   CHECK_THROWS_WITH_AS(config.required<int>("a"), Contains("a is a string of 1000 bytes and"),
                        InvalidArgument);
 }
 
-TEST_CASE("Config: what is not JSON is rejected with its position") {
+TEST_CASE("Config: invalid JSON is rejected with its position") {
   using namespace std::string_view_literals;
   CHECK_THROWS_WITH_AS(parsed(""), "c.json is not valid JSON at line 1, column 1", InvalidArgument);
   CHECK_THROWS_WITH_AS(parsed("{\n  \"a\": 1,\n  \"b\": ?\n}"),
@@ -98,7 +101,7 @@ TEST_CASE("Config: what is not JSON is rejected with its position") {
   CHECK_THROWS_WITH_AS(parsed("{\"a\": 1e999}"), Contains("a number that is too large"), InvalidArgument);
 }
 
-TEST_CASE("Config: only an object, no key twice, bounded nesting") {
+TEST_CASE("Config: must be an object without duplicate keys, of bounded nesting") {
   CHECK_THROWS_WITH_AS(parsed("[1]"), "c.json is an array and must be a JSON object", InvalidArgument);
   CHECK_THROWS_WITH_AS(parsed("7"), Contains("c.json is 7 and"), InvalidArgument);
   CHECK_THROWS_WITH_AS(parsed("{\"a\": {\"b\": 1, \"b\": 2}}"), "c.json holds the key \"b\" twice",
@@ -123,14 +126,14 @@ TEST_CASE("Config: reads files, and names them") {
                        InvalidArgument);
 }
 
-TEST_CASE("Config: escapes that are no character can be rejected too") {
+TEST_CASE("Config: strings whose escapes are no character can be named in rejections") {
   CHECK_THROWS_WITH_AS(parsed(R"({"\udddd": 1, "\udddd": 2})"),
                        "c.json holds the key that is not Unicode twice", InvalidArgument);
   CHECK_THROWS_WITH_AS(parsed(R"({"a": "\udddd"})").required<int>("a"),
                        Contains("a is a string of 3 bytes and"), InvalidArgument);
 }
 
-TEST_CASE("Config: numbers at the ends of what a double holds") {
+TEST_CASE("Config: numbers at the limits of a double") {
   const Config config =
       parsed(R"({"tiny": 1e-999, "zero": 0.000e-5, "whole": 18446744073709551616, "minus": -0})");
   CHECK(config.required<double>("tiny") == 0);
@@ -140,7 +143,7 @@ TEST_CASE("Config: numbers at the ends of what a double holds") {
   CHECK_THROWS_WITH_AS(parsed("{\"a\": -1e999}"), Contains("a number that is too large"), InvalidArgument);
 }
 
-TEST_CASE("Config: Python's names for numbers that are none are read, where they are of use") {
+TEST_CASE("Config: NaN and infinities as Python writes them") {
   const Config config =
       parsed(R"({"most": Infinity, "least": -Infinity, "lost": NaN, "nested": [1, -Infinity]})");
   CHECK(config.required<weft::Unbounded>("most").value == std::numeric_limits<double>::infinity());
@@ -170,7 +173,7 @@ TEST_CASE("Config: arrays of one type") {
                        "c.json: a is 1 and must be an array", InvalidArgument);
 }
 
-TEST_CASE("Config: takes settings of another, and its name") {
+TEST_CASE("Config: takes settings and the name of another") {
   Config config = parsed(R"({"a": 1, "b": 2})");
   const Config other(R"({"b": 3, "c": null})", "other.json");
   for (const char* key : {"b", "c"}) config.take(key, other);

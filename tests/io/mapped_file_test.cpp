@@ -3,6 +3,9 @@
 #include <doctest/doctest.h>
 #include <sys/stat.h>
 
+#include <filesystem>
+#include <utility>
+
 #include "temporary_folder.hpp"
 
 using doctest::Contains;
@@ -25,7 +28,7 @@ TEST_CASE("MappedFile: an empty file has no bytes") {
   CHECK(MappedFile(folder.write("empty", "")).bytes().empty());
 }
 
-TEST_CASE("MappedFile: what is no file is rejected") {
+TEST_CASE("MappedFile: missing files, folders and pipes are rejected") {
   const TemporaryFolder folder;
   REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
   CHECK_THROWS_WITH_AS(MappedFile(folder / "none"), Contains("none: No such file"), InvalidArgument);
@@ -45,7 +48,7 @@ TEST_CASE("MappedFile: a Git LFS pointer is rejected") {
                        InvalidArgument);
 }
 
-TEST_CASE("MappedFile: a link to what is not there is named") {
+TEST_CASE("MappedFile: a dangling link is named") {
   const TemporaryFolder folder;
   std::filesystem::create_symlink("../blobs/1234", folder / "link");
   CHECK_THROWS_WITH_AS(MappedFile{folder / "link"},

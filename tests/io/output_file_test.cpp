@@ -6,12 +6,17 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+#include <utility>
 
 #include "temporary_folder.hpp"
 
 namespace {
 
-/// What the next calls of fsync do.
+/// The behaviour of the next calls of fsync.
 struct Synced {
   int error = 0;
   std::filesystem::path target{};  // looked at
@@ -20,7 +25,7 @@ struct Synced {
 
 }  // namespace
 
-/// Takes the C library's place in this program.
+/// Replaces the C library's function in this program.
 extern "C" int fsync(int) {
   if (!synced.target.empty()) synced.seen = std::filesystem::exists(synced.target) ? "replaced" : "not yet";
   errno = synced.error;
@@ -31,7 +36,7 @@ using doctest::Contains;
 using weft::InvalidArgument;
 using weft::OutputFile;
 
-TEST_CASE("OutputFile: nothing is there before commit, everything after") {
+TEST_CASE("OutputFile: appears whole at commit") {
   const TemporaryFolder folder;
   const OutputFile file(folder / "a.png");
   CHECK(folder.count() == 0);
@@ -51,7 +56,7 @@ TEST_CASE("OutputFile: an existing file survives until commit") {
   CHECK(folder.count() == 1);
 }
 
-TEST_CASE("OutputFile: moves, and writes no bytes at all") {
+TEST_CASE("OutputFile: can be moved, and writes an empty file") {
   const TemporaryFolder folder;
   OutputFile first(folder / "empty");
   const OutputFile second = std::move(first);
@@ -82,7 +87,7 @@ TEST_CASE("OutputFile: writes through links to the last target, which need not e
   CHECK(std::filesystem::is_symlink(folder / "out/second"));
 }
 
-TEST_CASE("OutputFile: links that lead nowhere are rejected with the reason") {
+TEST_CASE("OutputFile: links that cannot be followed are rejected with the reason") {
   const TemporaryFolder folder;
   std::filesystem::create_symlink("none/target", folder / "dangling");
   std::filesystem::create_symlink("loop", folder / "loop");
@@ -101,7 +106,7 @@ TEST_CASE("OutputFile: links that lead nowhere are rejected with the reason") {
   for (const int end : pipe_ends) ::close(end);
 }
 
-TEST_CASE("OutputFile: bytes are on the disk before they have the name, or nothing changes") {
+TEST_CASE("OutputFile: bytes are on disk before they get the name, or nothing changes") {
   const TemporaryFolder folder;
   synced = {.target = folder / "a.png"};
   OutputFile(folder / "a.png").commit(bytes_of("new"));
@@ -113,7 +118,7 @@ TEST_CASE("OutputFile: bytes are on the disk before they have the name, or nothi
   CHECK(folder.count() == 1);
 }
 
-TEST_CASE("OutputFile: what cannot be written is rejected at once") {
+TEST_CASE("OutputFile: paths that cannot be written are rejected at construction") {
   const TemporaryFolder folder;
   folder.write("file", "");
   CHECK_THROWS_WITH_AS(OutputFile(""), Contains("is empty"), InvalidArgument);
@@ -131,7 +136,7 @@ TEST_CASE("OutputFile: what cannot be written is rejected at once") {
   CHECK(folder.count() == 1);
 }
 
-TEST_CASE("OutputFile: a full disk is no rejection and leaves the old file alone, whatever SIGXFSZ does") {
+TEST_CASE("OutputFile: a full disk throws std::system_error and leaves the old file, whatever SIGXFSZ does") {
   void (*action)(int) = SIG_IGN;
   SUBCASE("is ignored") {}
   SUBCASE("ends the process") { action = SIG_DFL; }

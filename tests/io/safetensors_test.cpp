@@ -3,8 +3,14 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <limits>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "temporary_folder.hpp"
 #include "weft/io/safetensors_writer.hpp"
@@ -18,7 +24,7 @@ using weft::Tensor;
 
 namespace {
 
-/// A file of this header and this many bytes of data.
+/// Returns a file of this header and this many bytes of data.
 std::string file_of(const std::string& header, const std::string& data) {
   const std::uint64_t length = header.size();
   std::string file(sizeof length, '\0');
@@ -32,14 +38,14 @@ std::string file_of(const std::string& header, std::size_t data = 0) {
 
 SafeTensors parsed(const std::string& file) { return SafeTensors::parse(bytes_of(file), "f"); }
 
-/// An entry of the header.
+/// Returns an entry of the header.
 std::string entry(const std::string& name, const std::string& dtype, const std::string& shape,
                   const std::string& offsets) {
   return "\"" + name + "\":{\"dtype\":\"" + dtype + "\",\"shape\":" + shape + ",\"data_offsets\":" + offsets +
          "}";
 }
 
-/// What a file of one tensor is rejected for.
+/// Returns the sentence with which a file of one tensor is rejected.
 std::string rejection(const std::string& header, std::size_t data = 0) {
   try {
     parsed(file_of(header, data));
@@ -61,7 +67,7 @@ std::vector<float> converted(const std::string& dtype, const std::vector<Stored>
 
 }  // namespace
 
-TEST_CASE("SafeTensors: what is written is read") {
+TEST_CASE("SafeTensors: reads what to_safetensors writes") {
   const Tensor matrix({2, 3}, {0, 1, 2, 3, 4, 5}), scalar({}, {7}), none({0, 4}, {});
   const TemporaryFolder folder;
   const auto path = folder.write(
@@ -104,7 +110,7 @@ TEST_CASE("to_safetensors: the same bytes each time, numbers at a multiple of 8"
   CHECK(SafeTensors::parse(weft::to_safetensors({}), "f").entries().empty());
 }
 
-TEST_CASE("to_safetensors: what no reader could read is rejected") {
+TEST_CASE("to_safetensors: tensors that the format cannot hold are rejected") {
   CHECK_THROWS_WITH_AS(weft::to_safetensors({{"__metadata__", Tensor({1})}}),
                        Contains("cannot be called __metadata__"), InvalidArgument);
   Tensor broken({3});
@@ -136,7 +142,7 @@ TEST_CASE("SafeTensors: every dtype becomes float32") {
   CHECK(converted<double>("F64", {0.1, -1e300, 1e-300}) == std::vector{0.1f, -infinity, 0.0f});
 }
 
-TEST_CASE("SafeTensors: numbers need no alignment, entries no order, the header may be padded") {
+TEST_CASE("SafeTensors: unaligned numbers, unordered entries and a padded header are read") {
   const std::string file =
       file_of("{" + entry("a", "F32", "[1]", "[2,6]") + "," + entry("b", "F16", "[1]", "[0,2]") + "}   ",
               std::string("\x00\x3c\x00\x00\x80\x3f", 6));
@@ -176,7 +182,7 @@ TEST_CASE("SafeTensors: a header that is not an object of tensors is rejected") 
   CHECK(rejection("{\"__metadata__\": {\"k\": 1}}") == "f: k in __metadata__ is 1 and must be a string");
 }
 
-TEST_CASE("SafeTensors: a dtype that is not read is rejected where its tensor is read") {
+TEST_CASE("SafeTensors: an unreadable dtype is rejected when its tensor is read") {
   const SafeTensors file =
       parsed(file_of("{" + entry("a", "F8_E4M3", "[2]", "[0,2]") + "," + entry("b", "U8", "[2]", "[2,4]") +
                          "," + entry("c", "F4", "[3,2]", "[4,7]") + "}",
@@ -190,7 +196,7 @@ TEST_CASE("SafeTensors: a dtype that is not read is rejected where its tensor is
   CHECK_THROWS_WITH_AS(file.find("a")->tensor(), Contains("has dtype F8_E4M3"), InvalidArgument);
 }
 
-TEST_CASE("SafeTensors: a dtype that the format has not is rejected") {
+TEST_CASE("SafeTensors: a dtype that is not in the format is rejected") {
   CHECK(rejection("{" + entry("a", "F9", "[1]", "[0,1]") + "}", 1)
             .starts_with("f: tensor a has dtype \"F9\"; safetensors have F32, F16"));
   CHECK(
@@ -211,7 +217,7 @@ TEST_CASE("SafeTensors: files of another format are named") {
   rejected("<!DOCTYPE html>", "f is a page of the web");
 }
 
-TEST_CASE("SafeTensors: a shape that is none is rejected") {
+TEST_CASE("SafeTensors: an invalid shape is rejected") {
   const auto shaped = [](const std::string& shape) {
     return rejection("{" + entry("a", "F32", shape, "[0,4]") + "}", 4);
   };
@@ -245,7 +251,7 @@ TEST_CASE("SafeTensors: offsets that do not fit the data are rejected") {
   CHECK(placed("{}") == "f: tensor a has data_offsets that is an object and must be an array");
 }
 
-TEST_CASE("SafeTensors: the tensors must be all of the data, each byte once") {
+TEST_CASE("SafeTensors: tensors must cover the data without gaps and overlaps") {
   const auto two = [](const std::string& a, const std::string& b, std::size_t data) {
     return rejection("{" + entry("a", "F32", "[1]", a) + "," + entry("b", "F32", "[1]", b) + "}", data);
   };

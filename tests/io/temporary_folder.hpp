@@ -1,11 +1,13 @@
-// A folder for one test, gone with it, and bytes for the files in it.
+// A temporary folder for one test, and bytes for files in it.
 #pragma once
 
 #include <stdlib.h>
 
 #include <cstddef>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <ios>
 #include <iterator>
 #include <span>
 #include <stdexcept>
@@ -37,7 +39,7 @@ class TemporaryFolder {
     return {std::istreambuf_iterator<char>(file), {}};
   }
 
-  /// The names of the files in it.
+  /// Returns the names of the files in it.
   std::ptrdiff_t count() const {
     return std::distance(std::filesystem::directory_iterator(path_), std::filesystem::directory_iterator());
   }

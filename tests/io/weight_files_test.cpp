@@ -2,6 +2,14 @@
 
 #include <doctest/doctest.h>
 
+#include <cstddef>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
 #include "temporary_folder.hpp"
 #include "weft/io/safetensors_writer.hpp"
 
@@ -15,7 +23,8 @@ namespace {
 
 constexpr auto index_name = "w.safetensors.index.json";
 
-/// Tensors a (1) and b (2, 2) in one shard, c (3) in another, under an index with this weight map.
+/// A folder with tensors a (1) and b (2, 2) in one shard, c (3) in another, and an index with this weight
+/// map.
 struct Sharded {
   TemporaryFolder folder;
 
@@ -53,7 +62,7 @@ TEST_CASE("WeightFiles: shards") {
   CHECK_THROWS_WITH_AS(weights.get("c", {4}), Contains("tensor c is (3) and should be (4)"), InvalidArgument);
 }
 
-TEST_CASE("WeightFiles: a digest tells weights apart, and not shards") {
+TEST_CASE("WeightFiles: the digest depends on weights, not on shards") {
   const auto digest_of = [](const std::map<std::string, Tensor>& tensors) {
     const TemporaryFolder folder;
     folder.write("w.safetensors", weft::to_safetensors(tensors));
@@ -105,7 +114,7 @@ TEST_CASE("WeightFiles: expect compares everything at once") {
                        InvalidArgument);
 }
 
-TEST_CASE("WeightFiles: a folder with none or two of them is rejected") {
+TEST_CASE("WeightFiles: a folder with neither or both of file and index is rejected") {
   const Sharded sharded(correct);
   const std::string folder = sharded.folder.path().string();
   CHECK_THROWS_WITH_AS(WeightFiles{folder},
@@ -118,7 +127,7 @@ TEST_CASE("WeightFiles: a folder with none or two of them is rejected") {
   CHECK_THROWS_WITH_AS(WeightFiles(folder + "/none"), Contains("there is no folder"), InvalidArgument);
 }
 
-TEST_CASE("WeightFiles: weights under another name are named, with what to do") {
+TEST_CASE("WeightFiles: a rejection names files under other names, and says what to do") {
   const auto rejected = [](const std::vector<std::string>& files, const char* part) {
     const TemporaryFolder folder;
     for (const std::string& file : files) folder.write(file, "");
@@ -138,7 +147,7 @@ TEST_CASE("WeightFiles: weights under another name are named, with what to do") 
   rejected({"config.json"}, "has neither w.safetensors nor w.safetensors.index.json, one of which is needed");
 }
 
-TEST_CASE("WeightFiles: weights that are no safetensors, or nowhere, are named") {
+TEST_CASE("WeightFiles: a rejection names files of other formats") {
   const TemporaryFolder folder;
   const auto rejected = [&folder](const char* part) {
     CHECK_THROWS_WITH_AS(WeightFiles(folder.path(), "w"), Contains(part), InvalidArgument);
@@ -152,7 +161,7 @@ TEST_CASE("WeightFiles: weights that are no safetensors, or nowhere, are named")
   rejected("w.safetensors is a zip archive");
 }
 
-TEST_CASE("WeightFiles: a dtype is judged where its tensor is used") {
+TEST_CASE("WeightFiles: an unreadable dtype is rejected when its tensor is used") {
   const TemporaryFolder folder;
   const std::string header = R"({"a":{"dtype":"F8_E5M2","shape":[0],"data_offsets":[0,0]},)"
                              R"("b":{"dtype":"BOOL","shape":[0],"data_offsets":[0,0]}})";

@@ -2,7 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <map>
+#include <string>
+#include <vector>
 
 #include "temporary_folder.hpp"
 #include "weft/io/safetensors_writer.hpp"
@@ -15,7 +18,7 @@ using weft::WordTable;
 
 namespace {
 
-/// Three words of two features, captions of three.
+/// A table of three words of two features, for captions of three words.
 struct Files {
   TemporaryFolder folder;
   std::string vocabulary = "<pad>\na\ncircle\n";
@@ -32,7 +35,7 @@ struct Files {
 
 }  // namespace
 
-TEST_CASE("WordTable: words, then padding, each plus its position") {
+TEST_CASE("WordTable: encodes words, then padding, each plus its position") {
   const WordTable table = Files{}.open();
   CHECK(table.vocabulary() == std::vector<std::string>{"<pad>", "a", "circle"});
   const WordTable::States states = table.encode(" circle\t a\n");
@@ -52,7 +55,7 @@ TEST_CASE("WordTable: the empty caption is all padding") {
   }
 }
 
-TEST_CASE("WordTable: captions that cannot be said are rejected") {
+TEST_CASE("WordTable: captions with unknown words or too many are rejected") {
   const WordTable table = Files{}.open();
   CHECK_NOTHROW(table.encode("a a a"));
   CHECK_THROWS_WITH_AS(table.encode("a square"),
@@ -64,7 +67,7 @@ TEST_CASE("WordTable: captions that cannot be said are rejected") {
                        InvalidArgument);
 }
 
-TEST_CASE("WordTable: a vocabulary that is none is rejected") {
+TEST_CASE("WordTable: an invalid vocabulary is rejected") {
   const auto rejected = [](const char* vocabulary, const char* part) {
     Files files;
     files.vocabulary = vocabulary;
@@ -87,7 +90,7 @@ TEST_CASE("WordTable: no newline is needed at the end") {
   CHECK(files.open().vocabulary().size() == 3);
 }
 
-TEST_CASE("WordTable: tables that do not fit are rejected") {
+TEST_CASE("WordTable: tables of other shapes are rejected") {
   const auto rejected = [](const char* name, const Tensor& tensor, const char* part) {
     Files files;
     files.tensors[name] = tensor;
@@ -105,7 +108,7 @@ TEST_CASE("WordTable: tables that do not fit are rejected") {
 }
 
 #ifdef WEFT_SHAPES_DIR
-TEST_CASE("WordTable: the shapes model's words") {
+TEST_CASE("WordTable: the words of the shapes model") {
   const WordTable table(WEFT_SHAPES_DIR "/text");
   const WordTable::States states = table.encode("a red circle left of a blue square");
   CHECK(table.vocabulary().size() == 24);

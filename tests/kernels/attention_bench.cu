@@ -20,7 +20,7 @@ constexpr int head_dim = HEAD_DIM;
 constexpr int head_dim = 88;
 #endif
 
-/// (tokens, B, H, D) of random numbers.
+/// A (tokens, B, H, D) operand of random numbers.
 template <class E>
 struct Operand {
   DeviceArray<E> data;
@@ -36,7 +36,7 @@ struct Operand {
   }
 };
 
-/// The median time of a launch in microseconds.
+/// Returns the median time of a launch in microseconds.
 template <class Launch>
 double time(Launch&& launch) {
   constexpr int samples = 21;
@@ -47,7 +47,7 @@ double time(Launch&& launch) {
     check(cudaEventRecord(begin), "cudaEventRecord");
     for (int i = 0; i < launches; ++i) launch();
     check(cudaEventRecord(end), "cudaEventRecord");
-    check(cudaEventSynchronize(end), "Running attention");
+    check(cudaEventSynchronize(end), "running attention");
     float out;
     check(cudaEventElapsedTime(&out, begin, end), "cudaEventElapsedTime");
     return out / launches;
@@ -65,16 +65,16 @@ struct Shape {
 };
 
 constexpr Shape shapes[] = {
-    // an image's own
+    // self-attention
     {1024, 1024, 2, 16},
     {4096, 4096, 2, 16},
     {16384, 16384, 2, 16},
-    // the text's
+    // cross-attention
     {1024, 333, 2, 16},
     {4096, 333, 2, 16},
     {8192, 333, 2, 16},
     {16384, 333, 2, 16},
-    // of patches and ranks
+    // self-attention of patches and ranks
     {512, 4096, 2, 16},
     {512, 4096, 1, 16},
     {1024, 4096, 1, 8},

@@ -1,5 +1,5 @@
-// Which tiling attention on sm_90a takes for the shapes of HunyuanDiT: 16 heads of 88, with guidance two
-// images.
+// The tilings that attention on sm_90a chooses for the shapes of HunyuanDiT: 16 heads of 88, and two images
+// because of guidance.
 #include "weft/attention/sm90/choice.hpp"
 
 #include <doctest/doctest.h>
@@ -22,8 +22,8 @@ struct Expected {
   std::string on_sxm, on_pcie;
 };
 
-// 1024 px are 4096 tokens, 2048 px 16384. An image's own attention is split by cfg2 into one image a rank, by
-// ulysses2 into half of the heads, by ring2 into half of the queries and, at a time, of the keys.
+// 1024 px are 4096 tokens, 2048 px 16384. With cfg2 a rank has one image, with ulysses2 half of the heads,
+// with ring2 half of the queries and, at a time, half of the keys.
 const std::vector<Expected> flagship{
     {"1024 px", 4096, 4096, 32, "wide", "wide"},
     {"1024 px, cfg2 or ulysses2", 4096, 4096, 16, "wide", "wide"},
@@ -47,7 +47,7 @@ constexpr TilingName names[] = {TilingName::wide, TilingName::narrow, TilingName
 
 }  // namespace
 
-TEST_CASE("attention's choice: the tilings of the flagship shapes") {
+TEST_CASE("attention's choice: the flagship shapes take the tilings that are fastest for them") {
   std::set<std::string> taken;
   for (const Expected& expected : flagship) {
     CAPTURE(expected.of);
@@ -59,7 +59,7 @@ TEST_CASE("attention's choice: the tilings of the flagship shapes") {
   CHECK(taken.size() == std::size(names));
 }
 
-TEST_CASE("attention's choice: is the cheapest that runs") {
+TEST_CASE("attention's choice: no plan that runs costs less") {
   for (const int head : {16, 88, 96, 128})
     for (const Index queries : {1, 5, 128, 700, 5000, 16384})
       for (const Index keys : {1, 128, 129, 333, 16384})
@@ -80,7 +80,7 @@ TEST_CASE(
   CHECK_FALSE(plan(TilingName::split, {1024, 4096, 16, head_dim}, h100_sxm).runs());
 }
 
-TEST_CASE("attention's choice: reads well") {
+TEST_CASE("attention's choice: a plan prints as a sentence") {
   CHECK(to_string(choose({16384, 16384, 32, head_dim}, h100_sxm)) == "tall: 1376 clusters, 66 at once");
   CHECK(to_string(plan(TilingName::split, {512, 128, 16, head_dim}, h100_sxm)) == "split: does not run");
 }

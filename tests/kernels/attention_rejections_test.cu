@@ -21,7 +21,7 @@ struct Operand {
 
 }  // namespace
 
-TEST_CASE("attention rejects views that do not fit each other") {
+TEST_CASE("attention rejects operands of mismatched shapes, misaligned, or without what it merges") {
   const Operand<__half> q(40), k(50), v(49);
   CHECK_THROWS_WITH_AS(kernels::attention<head_dim>(nullptr, q.view, k.view, v.view, q.view),
                        "attention was given v of (49, 1, 2, 32); it needs (50, 1, 2, 32)", std::logic_error);
@@ -35,7 +35,7 @@ TEST_CASE("attention rejects views that do not fit each other") {
       "attention merges by log-sum-exps, and was given none of the output that is there", std::logic_error);
 }
 
-TEST_CASE("attention rejects bfloat16 where the hardware has none") {
+TEST_CASE("attention rejects bfloat16 on hardware without it") {
   if (kernels::current_tier() != kernels::Tier::sm70) return;
   const Operand<__nv_bfloat16> x(40);
   CHECK_THROWS_WITH_AS(kernels::attention<head_dim>(nullptr, x.view, x.view, x.view, x.view),

@@ -1,5 +1,5 @@
-// Attention for heads of HEAD_DIM, on the tier that this program is compiled for, by each of its tilings:
-// every row against a kernel in float32, which the backends' table of cases holds to float64.
+// Attention with head dimension HEAD_DIM, on the tier that this program is compiled for and by each of its
+// tilings: every row against a kernel in float32, which the conformance tests compare with float64.
 #include "weft/attention.cuh"
 
 #include <doctest/doctest.h>
@@ -22,7 +22,7 @@ struct Shape {
   Index queries, keys, batch, heads;
   float spread = 1;  // of q and k
   float early = 1;   // of the first half of the keys, which attention may meet after the others
-  Index merged = 0;  // so many keys come later, and are merged with what there is
+  Index merged = 0;  // keys that come in a second call, which merges
 };
 
 /// A (tokens, B, H, D) view with gaps around every row of heads, on the device.
@@ -53,7 +53,7 @@ void randomize(Operand<E>& x, float spread, std::mt19937& random, float early = 
   x.data.upload(host);
 }
 
-/// The same numbers in float32.
+/// Returns the same numbers in float32.
 template <class E>
 Operand<float> widened(const Operand<E>& x) {
   Operand<float> out(x.view.extent[0], x.view.extent[1], x.heads, x.head_dim,
@@ -63,7 +63,7 @@ Operand<float> widened(const Operand<E>& x) {
   return out;
 }
 
-/// Tests run by the tiling of one name, or by what attention itself chooses.
+/// A given tiling, or the one that attention chooses.
 using Tiling = std::optional<TilingName>;
 constexpr Tiling tilings[] = {std::nullopt, TilingName::wide, TilingName::narrow, TilingName::split,
                               TilingName::tall};
@@ -96,7 +96,7 @@ void attend(Tiling tiling, In<E, 4> q, In<E, 4> k, In<E, 4> v, const View<E, 4>&
   }
 }
 
-/// How far a row may be from the reference, relative to its length, and all rows together.
+/// The largest relative L2 error of a row, and of all rows together.
 template <class E>
 constexpr double row_bound = std::is_same_v<E, __half> ? 3e-3 : 1.5e-2;
 template <class E>
@@ -135,7 +135,8 @@ void compare(const Shape& shape, Tiling tiling, bool gaps, unsigned seed) {
     const auto now_out = out.data.download();
     const auto now_lse = lse_data.download();
     if (run == 0) {
-      first_out = now_out, first_lse = now_lse;
+      first_out = now_out;
+      first_lse = now_lse;
     } else {
       CHECK(std::memcmp(now_out.data(), first_out.data(), now_out.size() * sizeof(E)) == 0);
       CHECK(std::memcmp(now_lse.data(), first_lse.data(), now_lse.size() * sizeof(float)) == 0);
@@ -164,7 +165,8 @@ void compare(const Shape& shape, Tiling tiling, bool gaps, unsigned seed) {
           off += std::pow(double(float(first_out[at])) - right_out[at], 2);
           length += std::pow(double(right_out[at]), 2);
         }
-        error += off, norm += length;
+        error += off;
+        norm += length;
         if (off > 0 || std::isnan(off)) worse(row_error, std::sqrt(off / length));
         const double got = first_lse[(token * shape.batch + b) * shape.heads + h],
                      want = right_lses[(token * shape.batch + b) * shape.heads + h];
@@ -187,15 +189,8 @@ void compare(const Shape& shape, Tiling tiling, bool gaps, unsigned seed) {
 }
 
 const std::vector<Shape> small = {
-    {1, 1, 1, 1},
-    {128, 128, 1, 2},
-    {64, 333, 2, 3},
-    {200, 77, 1, 3},
-    {129, 257, 2, 1},
-    {333, 640, 1, 2},
-    {5, 1000, 1, 1},
-    {300, 1000, 1, 2},       // several tiles of queries, which parts of
-                             // the keys come together for
+    {1, 1, 1, 1},           {128, 128, 1, 2}, {64, 333, 2, 3},   {200, 77, 1, 3}, {129, 257, 2, 1},
+    {333, 640, 1, 2},       {5, 1000, 1, 1},  {300, 1000, 1, 2},  // several tiles of queries, split by keys
     {70, 511, 1, 2, 4},      // logits that outgrow those of the first tile
     {30, 700, 1, 2, 2, 20},  // and that outgrow float32's exponents
 };
@@ -235,16 +230,14 @@ TEST_CASE("attention of small bfloat16 tensors agrees with float32") { compare_a
 TEST_CASE("attention of small float16 tensors agrees with float32") { compare_all<__half>(small); }
 TEST_CASE("attention of large bfloat16 tensors agrees with float32") { compare_all<__nv_bfloat16>(large); }
 TEST_CASE("attention of large float16 tensors agrees with float32") { compare_all<__half>(large); }
-TEST_CASE("attention in bfloat16 over further keys merges with what there is") {
-  compare_all<__nv_bfloat16>(merged);
-}
-TEST_CASE("attention in float16 over further keys merges with what there is") { compare_all<__half>(merged); }
+TEST_CASE("attention in bfloat16 merges its output over further keys") { compare_all<__nv_bfloat16>(merged); }
+TEST_CASE("attention in float16 merges its output over further keys") { compare_all<__half>(merged); }
 
 TEST_CASE("attention over no keys is zero, with a log-sum-exp of minus infinity") {
   compare<__half, HEAD_DIM>({70, 0, 2, 3}, std::nullopt, true, 1);
 }
 
-TEST_CASE("attention goes without a log-sum-exp, and does nothing for no queries") {
+TEST_CASE("attention needs no log-sum-exp, and does nothing without queries") {
   std::mt19937 random(1);
   Operand<__half> q(40, 1, 2, HEAD_DIM, false), k(50, 1, 2, HEAD_DIM, false), out(40, 1, 2, HEAD_DIM, false);
   randomize(q, 1, random);

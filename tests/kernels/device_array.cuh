@@ -33,7 +33,7 @@ class DeviceArray {
   }
   std::vector<T> download() const {
     std::vector<T> host(size_);
-    check(cudaMemcpy(host.data(), data_, size_ * sizeof(T), cudaMemcpyDeviceToHost), "Downloading");
+    check(cudaMemcpy(host.data(), data_, size_ * sizeof(T), cudaMemcpyDeviceToHost), "downloading");
     return host;
   }
 

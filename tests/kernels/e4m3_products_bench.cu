@@ -1,5 +1,5 @@
-// HunyuanDiT's products in bfloat16 and in e4m3, with what surrounds them: which cuBLASLt has, and their
-// times.
+// HunyuanDiT's matrix products in bfloat16 and in e4m3, with their epilogues: which of them cuBLASLt has, and
+// their times.
 #include <algorithm>
 #include <cstdio>
 #include <functional>
@@ -30,7 +30,7 @@ struct Variant {
   Scales scales;
   bool fast_accumulation, adds;
   cublasLtEpilogue_t epilogue;
-  bool narrows_after = false;  // GELU and the way to e4m3 in kernels of their own
+  bool narrows_after = false;  // GELU and the conversion to e4m3 in kernels of their own
 };
 
 constexpr Variant variants[] = {
@@ -69,15 +69,20 @@ class Bench {
       loader.fill(weft::RandomNumbers{1, 0, mean, deviation},
                   buffer.view(std::array{Index{1}, Index{1}, buffer.size()}));
     };
-    fill(x_, 0, 1), fill(x8_, 0, 1), fill(bias_, 0, 1), fill(weight_, 0, 0.03f), fill(weight8_, 0, 30);
-    fill(scales_, 1e-3f, 0), fill(out_, 0, 1);
+    fill(x_, 0, 1);
+    fill(x8_, 0, 1);
+    fill(bias_, 0, 1);
+    fill(weight_, 0, 0.03f);
+    fill(weight8_, 0, 30);
+    fill(scales_, 1e-3f, 0);
+    fill(out_, 0, 1);
     queue_.synchronize();
   }
 
   void run(const Variant& variant) {
     std::printf("%6ld x %4ld -> %4ld  %-40s", rows_, inputs_, outputs_, variant.name);
     std::fflush(stdout);
-    // Operands in e4m3 lie at the front of rows of as many elements, as in the model.
+    // Rows of operands in e4m3 are as far apart as rows of as many elements, as in the model.
     const Index x_stride = variant.e4m3 ? 2 * inputs_ : inputs_;
     const Index out_stride = variant.e4m3_out ? 2 * outputs_ : outputs_;
     Matmul matmul(variant.e4m3 ? CUDA_R_8F_E4M3 : CUDA_R_16BF,
@@ -143,15 +148,15 @@ class Bench {
  private:
   double time(const std::function<void()>& work) {
     cudaEvent_t begin, end;
-    check(cudaEventCreate(&begin), "Timing");
-    check(cudaEventCreate(&end), "Timing");
+    check(cudaEventCreate(&begin), "timing");
+    check(cudaEventCreate(&end), "timing");
     constexpr int repeats = 20;
-    check(cudaEventRecord(begin, queue_.stream()), "Timing");
+    check(cudaEventRecord(begin, queue_.stream()), "timing");
     for (int i = 0; i < repeats; ++i) work();
-    check(cudaEventRecord(end, queue_.stream()), "Timing");
-    check(cudaEventSynchronize(end), "Timing");
+    check(cudaEventRecord(end, queue_.stream()), "timing");
+    check(cudaEventSynchronize(end), "timing");
     float milliseconds = 0;
-    check(cudaEventElapsedTime(&milliseconds, begin, end), "Timing");
+    check(cudaEventElapsedTime(&milliseconds, begin, end), "timing");
     cudaEventDestroy(begin);
     cudaEventDestroy(end);
     return 1e3 * milliseconds / repeats;

@@ -11,7 +11,7 @@ inline std::filesystem::path golden_folder(const std::string& name) {
   return std::filesystem::path(WEFT_GOLDENS_DIR) / name / "model" / "transformer";
 }
 
-/// A golden model's settings with one of them exchanged.
+/// Returns a golden model's settings with one of them replaced.
 inline weft::HunyuanConfig config_with(const std::string& golden, const char* key = nullptr,
                                        const nlohmann::json& value = {}) {
   auto object = nlohmann::json::parse(weft::MappedFile(golden_folder(golden) / "config.json").text());

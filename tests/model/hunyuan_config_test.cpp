@@ -1,5 +1,9 @@
 #include <doctest/doctest.h>
 
+#include <cstdint>
+#include <map>
+#include <string>
+
 #include "golden.hpp"
 #include "weft/io/weight_files.hpp"
 #include "weft/model/hunyuan/prompt.hpp"
@@ -58,7 +62,7 @@ TEST_CASE("HunyuanConfig: its tensors are exactly those of the goldens' weight f
   }
 }
 
-TEST_CASE("HunyuanConfig: what the model cannot be is rejected, with what would do") {
+TEST_CASE("HunyuanConfig: invalid settings are rejected, with the nearest that work") {
   const auto rejected = [](const char* key, const nlohmann::json& value, const char* part) {
     CHECK_THROWS_WITH_AS(config_with("v12", key, value), Contains(part), InvalidArgument);
   };
@@ -82,7 +86,7 @@ TEST_CASE("HunyuanConfig: what the model cannot be is rejected, with what would 
   rejected("learn_sigma", 1, "learn_sigma is 1 and must be true or false");
 }
 
-TEST_CASE("HunyuanConfig: a digest tells settings apart") {
+TEST_CASE("HunyuanConfig: the digest depends on every setting") {
   HunyuanConfig config = config_with("v12");
   const std::uint64_t digest = config.digest();
   CHECK(config_with("v12").digest() == digest);
@@ -103,7 +107,7 @@ TEST_CASE("HunyuanConfig: a digest tells settings apart") {
   CHECK(config.digest() == digest);
 }
 
-TEST_CASE("HunyuanPrompt: a digest tells states apart") {
+TEST_CASE("HunyuanPrompt: the digest depends on every member") {
   const HunyuanPrompt prompt{Tensor({7, 32}), Tensor({7}), Tensor({9, 48}), Tensor({9}), Tensor({6})};
   for (Tensor HunyuanPrompt::*states : {&HunyuanPrompt::clip, &HunyuanPrompt::clip_mask, &HunyuanPrompt::t5,
                                         &HunyuanPrompt::t5_mask, &HunyuanPrompt::size}) {
@@ -116,7 +120,7 @@ TEST_CASE("HunyuanPrompt: a digest tells states apart") {
   CHECK(weft::digest_of(other) != weft::digest_of(prompt));
 }
 
-TEST_CASE("HunyuanPrompt: states that lack numbers are rejected") {
+TEST_CASE("HunyuanPrompt: states with fewer numbers than their shape says are rejected") {
   HunyuanPrompt prompt{Tensor({7, 32}), Tensor({7}), Tensor({9, 48}), Tensor({9}), Tensor({6})};
   prompt.t5.data.pop_back();
   CHECK_THROWS_WITH_AS(prompt.check(config_with("v12")),

@@ -3,7 +3,19 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <cstring>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "../io/temporary_folder.hpp"
 #include "golden.hpp"
@@ -26,7 +38,7 @@ static_assert(weft::DiT<HunyuanDiT<Host>>);
 
 namespace {
 
-/// A world of one, without a cache.
+/// A context of one rank, without a key/value cache.
 struct Alone {
   Host::Queue& queue_;
   weft::Scratch<Host>& scratch_;
@@ -63,7 +75,7 @@ struct Inputs {
   }
 };
 
-/// By the goldens' names, every image's tokens after one another: (images, tokens, width).
+/// Returns results by the goldens' names, images first: (images, tokens, width).
 std::map<std::string, Tensor> forward(const HunyuanDiT<Host>& model, const Inputs& inputs) {
   const weft::DitShape shape = model.shape();
   const weft::ImageShape image{shape.channels, inputs.latents.shape[2], inputs.latents.shape[3], shape.patch};
@@ -82,34 +94,38 @@ std::map<std::string, Tensor> forward(const HunyuanDiT<Host>& model, const Input
   const auto keep = [&](const std::string& name, const View<float, 3>& x) {
     Tensor& by_image = out[name] = Tensor({b, n, width});
     for (Index t = 0; t < n; ++t)
-      for (Index p = 0; p < b; ++p) std::copy_n(x[t][p].data, width, by_image.view<3>()[p][t].data);
+      for (Index i = 0; i < b; ++i) std::copy_n(x[t][i].data, width, by_image.view<3>()[i][t].data);
   };
-  // In buffers, since sums of numbers that lie elsewhere may be rounded differently.
+  // In buffers, since at other alignments sums may be rounded differently.
   const auto memory_of = [&](Index features) { return Host::Buffer<float>(queue, n * b * features); };
-  const auto view_of = [&](const Host::Buffer<float>& memory) {
-    return memory.view(std::array<Index, 3>{n, b, memory.size() / (n * b)});
+  const auto view_of = [&](const Host::Buffer<float>& memory, Index features) {
+    return memory.view(std::array<Index, 3>{n, b, features});
   };
   const weft::ImageShape predicted = image.with_channels(shape.out_channels);
   const auto latents = memory_of(image.features()), prediction = memory_of(predicted.features());
-  upload(queue, to_tokens(inputs.latents, image, {0, b}, rows), view_of(latents));
+  upload(queue, to_tokens(inputs.latents, image, {0, b}, rows), view_of(latents, image.features()));
   std::vector<Host::Buffer<float>> outputs;
   outputs.push_back(memory_of(width));
   Alone embedding = alone();
-  model.embed(embedding, conditioning, view_of(latents), view_of(outputs.back()));
-  keep("patch_embed", view_of(outputs.back()));
+  model.embed(embedding, conditioning, view_of(latents, image.features()), view_of(outputs.back(), width));
+  keep("patch_embed", view_of(outputs.back(), width));
   for (Index i = 0; i < shape.blocks; ++i) {
     outputs.push_back(memory_of(width));
-    const View<float, 3> x = view_of(outputs[static_cast<std::size_t>(i)]), y = view_of(outputs.back());
-    const View<float, 3> skip =
-        shape.reads_skip(i) ? view_of(outputs[static_cast<std::size_t>(shape.blocks - i)]) : View<float, 3>();
+    const View<float, 3> x = view_of(outputs[static_cast<std::size_t>(i)], width),
+                         y = view_of(outputs.back(), width);
+    const View<float, 3> skip = shape.reads_skip(i)
+                                    ? view_of(outputs[static_cast<std::size_t>(shape.blocks - i)], width)
+                                    : View<float, 3>();
     Alone context = alone();
     model.block(i, context, conditioning, x, skip, y);
     keep("block." + std::to_string(i), y);
   }
   Alone last = alone();
-  model.unembed(last, conditioning, view_of(outputs.back()), view_of(prediction));
+  model.unembed(last, conditioning, view_of(outputs.back(), width),
+                view_of(prediction, predicted.features()));
   out["sample"] = Tensor({b, predicted.channels, predicted.height, predicted.width});
-  from_tokens(download(queue, view_of(prediction)), predicted, {0, b}, rows, out["sample"]);
+  from_tokens(download(queue, view_of(prediction, predicted.features())), predicted, {0, b}, rows,
+              out["sample"]);
   out["temb"] = conditioning.time_embedding(queue, 0);
   return out;
 }
@@ -135,7 +151,8 @@ std::string to_file(const StoredTensors& tensors) {
   return std::string(reinterpret_cast<const char*>(&length), sizeof length) + text + data;
 }
 
-/// The golden's fp16 weights, cut to the 8 bits of bf16 so that every type can hold them, in one type.
+/// Returns the golden's fp16 weights, cut to the 8 bits of bf16 so that every type can hold them, in one
+/// type.
 StoredTensors weights_as(Dtype type, const std::string& golden = "v12") {
   const weft::SafeTensors file(golden_folder(golden) / "diffusion_pytorch_model.safetensors");
   StoredTensors out;
@@ -189,7 +206,7 @@ TEST_CASE("HunyuanDiT: every block of the goldens, v1.2 and v1.1") {
   }
 }
 
-TEST_CASE("HunyuanDiT: fp16, bf16 and fp32 weights of the same numbers are the same model") {
+TEST_CASE("HunyuanDiT: fp16, bf16 and fp32 weights of the same numbers make the same model") {
   const auto half = Folder(weights_as(Dtype::f16)).forward();
   CHECK(half.size() == 11);
   CHECK(same_bits(half, Folder(weights_as(Dtype::bf16)).forward()));
@@ -198,7 +215,7 @@ TEST_CASE("HunyuanDiT: fp16, bf16 and fp32 weights of the same numbers are the s
 
 namespace {
 
-/// Files that count how often each tensor is asked for.
+/// A weight source that counts how often each tensor is read.
 struct CountingFiles : weft::WeightFiles {
   using weft::WeightFiles::WeightFiles;
 
@@ -212,7 +229,7 @@ struct CountingFiles : weft::WeightFiles {
 
 }  // namespace
 
-TEST_CASE("HunyuanDiT: what other models have is copied from there, so that a file is read once") {
+TEST_CASE("HunyuanDiT: weights that other models have are copied from them, so that each is read once") {
   const CountingFiles files(golden_folder("v12"));
   const weft::HunyuanConfig config(weft::Config::read(golden_folder("v12") / "config.json"));
   const Index blocks = config.blocks;
@@ -230,12 +247,12 @@ TEST_CASE("HunyuanDiT: what other models have is copied from there, so that a fi
     CAPTURE(name);
     CHECK(count == 1);
   }
-  back.reset();  // copies do not lean on what they were made from
+  back.reset();  // copies do not depend on their source
   CHECK(same_bits(forward(whole, Inputs("v12")),
                   forward(HunyuanDiT<Host>(golden_folder("v12")), Inputs("v12"))));
 }
 
-TEST_CASE("HunyuanDiT: shards with an index are the same model as one file") {
+TEST_CASE("HunyuanDiT: shards with an index make the same model as one file") {
   const StoredTensors all = weights_as(Dtype::bf16);
   StoredTensors shards[2];
   nlohmann::json places;
@@ -271,7 +288,7 @@ TEST_CASE("HunyuanDiT: a folder without settings or weights is rejected") {
                        Contains("has neither diffusion_pytorch_model.safetensors"), InvalidArgument);
 }
 
-TEST_CASE("HunyuanDiT: a rank loads its own blocks alone") {
+TEST_CASE("HunyuanDiT: loads only the blocks that are asked for") {
   const weft::HunyuanConfig config = config_with("v12");
   const weft::WeightFiles files(golden_folder("v12"));
   Host::Queue queue;
@@ -282,7 +299,7 @@ TEST_CASE("HunyuanDiT: a rank loads its own blocks alone") {
           (i == 1 || i == 2 || i == 5 || i == 6));
 }
 
-TEST_CASE("HunyuanDiT: random weights are the same for a seed, on every rank") {
+TEST_CASE("HunyuanDiT: random weights depend on the seed alone") {
   const weft::HunyuanConfig config = config_with("v12");
   const weft::RandomWeights source{.seed = 7};
   Host::Queue queue;

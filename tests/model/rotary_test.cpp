@@ -2,6 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cmath>
+#include <string>
+
 #include "weft/io/safetensors.hpp"
 
 using weft::Index;
@@ -37,7 +41,7 @@ TEST_CASE("Rotary: the goldens' cosines and sines, of a square image and of a wi
   }
 }
 
-TEST_CASE("Rotary: at 1024² positions lie half a step apart, columns first, then rows") {
+TEST_CASE("Rotary: at 1024² positions are half apart, columns first, then rows") {
   const Rotary rotary(64, 64, 32, 88);
   const Index token = 5 * 64 + 9;
   for (const Index d : {0, 1}) CHECK(rotary.sin(token, d) == doctest::Approx(std::sin(4.5)).epsilon(1e-6));

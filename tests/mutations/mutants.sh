@@ -1,36 +1,24 @@
 # The waits that ranks of one process are held together by, each taken away in turn: what `mutant` and `redundant`
 # are called with is a name, then headers below include/weft with the edits of sed that make the mutant of them.
 
-# Pointers alone: what `reach` gives, without waiting on the device.
-exchange='s|^  /// What is queued after comes after what all.*|\
-  std::vector<std::vector<void*>> exchange(Queue\& queue, const std::vector<void*>\& memory) {\
-    std::vector<std::vector<void*>> out;\
-    queue.wait_on_host([\&] {\
-      for (const auto\& other : hub().crew.meet(group_, size(), rank(), {nullptr, memory}))\
-        out.push_back(other.memory);\
-    });\
-    return out;\
-  }\
-&|'
-
 mutant unmade comm/peer/message.cuh '/from\.ready->hold(stream);/d'        # a copy of what is not made yet
 mutant unread comm/peer/message.cuh '/to\.ready->hold(stream);/d'          # a copy over what is still read
-mutant unarrived comm/peer.cuh 's/message\.end->hold/if (message.lane) &/'  # who receives does not wait
-mutant unsent comm/peer.cuh 's/message\.end->hold/if (!message.lane) &/'    # who sends does not wait
+mutant unarrived comm/peer.cuh 's/message\.end->hold/if (message.stream) &/'  # who receives does not wait
+mutant unsent comm/peer.cuh 's/message\.end->hold/if (!message.stream) &/'    # who sends does not wait
 mutant heads_unpushed policy/ulysses.hpp '/void push_heads/,/^    }/{/end_push(/d}'
 mutant back_unpushed policy/ulysses.hpp '/void push_back/,/^    }/{/end_push(/d}'
 mutant one_travelling policy/ring.hpp 's/travelling(hop % 2, coming)/travelling(0, coming)/'
-mutant unready_sum comm/peer.cuh "$exchange;"'s/const auto all = reach(/const auto all = exchange(/'
-mutant early_sum comm/peer.cuh '/void all_reduce/,/^  }/{/ pushed(queue/{h;d};/"Copying sums");/G}'  # after the copy
-mutant launch_early backend/cuda/crew.cuh 's/if (other\.moment) other\.moment->hold(stream);/(void)other;/'
-mutant launch_unawaited backend/cuda/crew.cuh 's/if (!leads) after->hold(stream);//'
+mutant unready_sum comm/peer.cuh '/void all_reduce/,/^  }/{/ barrier(queue);/d}'
+mutant early_sum comm/peer.cuh '/void all_reduce/,/^  }/{/ pushed(queue/{h;d};/"copying sums");/G}'  # after the copy
+mutant launch_early backend/cuda/joint_recorder.cuh 's/if (other\.event) other\.event->hold(stream);/(void)other;/'
+mutant launch_unawaited backend/cuda/joint_recorder.cuh 's/if (!leads) after->hold(stream);//'
 
 # Before rank P's `push_heads` writes my queries, keys and values, P has passed the `pushed` of the block before,
 # which follows my attention, the last to read them, and my `push_back`. Before P's `push_back` writes my result, P
 # has passed the `pushed` of `push_heads`, which follows my product of queries, keys and values, the last to read
 # that memory. The first block is ordered by the host, which waits for all queues before anything is recorded.
-redundant ulysses_unreached comm/peer.cuh "$exchange" policy/ulysses.hpp 's/group_\.reach(/group_.exchange(/'
+redundant ulysses_unready policy/ulysses.hpp '/ begin_push(queue);/d'
 
 # What a stage has sent, it writes again only after its next input for the same tokens, which depends on what the
 # receiver has made of the output.
-redundant outputs_unsent comm/peer.cuh 's/message\.end->hold/if (!message.lane || name() != "pipe") &/'
+redundant outputs_unsent comm/peer.cuh 's/message\.end->hold/if (!message.stream || name() != "pipe") &/'

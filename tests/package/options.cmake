@@ -1,5 +1,6 @@
 # usage: cmake -DSOURCE=... -DBINARY=... -DHAS=<options that are ON where all is found> -DASKED=<what the user set> -P options.cmake
-# What a configure that lacked a package decided must not outlive it, and what the user says is obeyed or rejected.
+# An option that a configure turned OFF because a package was missing is decided anew by the next; one that the user sets is
+# obeyed or rejected.
 cmake_minimum_required(VERSION 3.24)
 
 set(all WEFT_MPI WEFT_CUDA WEFT_NCCL)
@@ -12,7 +13,7 @@ function(configure result text)
   string(REGEX REPLACE "[ \n]+" " " output "${output}")
   if((code EQUAL 0 AND result STREQUAL "rejected") OR (NOT code EQUAL 0 AND result STREQUAL "done")
      OR NOT output MATCHES "${text}")
-    message(FATAL_ERROR "configuring with ${ARGN} was to be ${result} and to say \"${text}\":\n${output}")
+    message(FATAL_ERROR "configuring with ${ARGN} should be ${result} and print \"${text}\":\n${output}")
   endif()
 endfunction()
 
@@ -29,4 +30,5 @@ foreach(option IN LISTS all)
   endif()
   configure(done "${option} ${state}" ${hidden} ${ASKED})
 endforeach()
-configure(done "WEFT_MPI OFF" -DWEFT_MPI=OFF)
+configure(rejected "WEFT_DTYPES has fp4; there are fp32, fp16, bf16 and fp8" -DWEFT_DTYPES=fp4)
+configure(done "WEFT_MPI OFF" -DWEFT_MPI=OFF -DWEFT_DTYPES=fp8)

@@ -17,7 +17,7 @@ constexpr Hardware host{
     .gpu = {},
     .tiers = {Tier{4, 10e9, 1e-6}, Tier{8, 16e9, 2e-6, true}, Tier{weft::planner::all_gpus, 1e9, 3e-6}}};
 
-/// The same with four GPUs that share the way to their root.
+/// The same with four GPUs that share the link to their root.
 constexpr Hardware switched{.gpu = {},
                             .tiers = {Tier{4, 10e9, 1e-6, true}, Tier{8, 16e9, 2e-6, true},
                                       Tier{weft::planner::all_gpus, 1e9, 3e-6}}};

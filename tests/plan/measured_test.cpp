@@ -29,7 +29,7 @@ constexpr Measured on_two[] = {{512, one, 11.5},     {1024, one, 52.1},      {20
                                {512, ring2, 8.4},    {1024, ring2, 28.4},    {2048, ring2, 184},
                                {512, pipe2, 7.3},    {1024, pipe2, 27.8},    {2048, pipe2, 179}};
 
-/// On four of another host, where one took 11.23, 50.5 and 330.5 ms.
+/// Steps on four H200s of another host, where one took 11.23, 50.5 and 330.5 ms.
 constexpr Measured on_four[] = {{512, cfg2_pipe2, 5.42},       {512, cfg2_ulysses2, 6.38},
                                 {1024, pipe4, 14.48},          {1024, cfg2_pipe2, 14.75},
                                 {1024, cfg2_ring2, 14.92},     {1024, cfg2_ulysses2, 15.97},
@@ -64,7 +64,7 @@ TEST_CASE("Steps of four H200s are met within 9 %, as measured, and from 1024 px
     if (px >= 1024) CHECK(std::abs(1e3 * predict(cost_of(mesh, px, {}, "h200-nvlink")).step / ms - 1) < 0.05);
 }
 
-TEST_CASE("What is not known of a machine costs nothing: an H200 with an H100's figures alone") {
+TEST_CASE("Unknown rates of a machine cost nothing: an H200 with only an H100's figures") {
   weft::planner::CostModel cost = cost_of(ulysses2, 1024, {}, "h200-nvlink"), stored = cost;
   cost.hardware.tiers = weft::planner::links::nvlink4, cost.hardware.relaunch = 0;
   const weft::planner::BlockCost block = cost.block(4096, false);
@@ -72,7 +72,7 @@ TEST_CASE("What is not known of a machine costs nothing: an H200 with an H100's 
   const weft::planner::Group group = weft::planner::group_of(ulysses2, weft::Axis::ulysses);
   CHECK(block.ulysses == doctest::Approx(exchange_seconds(cost.hardware, sent, group) +
                                          exchange_seconds(cost.hardware, sent / 3, group)));
-  CHECK(stored.block(4096, false).rows > block.rows);  // the kernel of the way back
+  CHECK(stored.block(4096, false).rows > block.rows);  // the kernel after attention
   stored.engine.barriers_per_push = 1;
   const weft::planner::BlockCost fewer = stored.block(4096, false);
   stored.engine.barriers_per_push = 2;

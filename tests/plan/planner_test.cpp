@@ -66,7 +66,7 @@ TEST_CASE("One GPU's step takes what bench measured on an H200, within 10 %") {
   }
 }
 
-TEST_CASE("A plan is of meshes that run, the fastest first, and each once") {
+TEST_CASE("A plan ranks meshes that can run, the fastest first, and each once") {
   for (const int gpus : {1, 2, 6, 7, 8, 30}) {
     const Plan plan = plan_of({.gpus = gpus, .tokens = tokens_of(1024), .prompts = 3});
     REQUIRE(!plan.ranking.empty());
@@ -80,7 +80,7 @@ TEST_CASE("A plan is of meshes that run, the fastest first, and each once") {
   }
 }
 
-TEST_CASE("More GPUs are faster, and a step's time goes somewhere") {
+TEST_CASE("More GPUs are faster, and the parts of a step's time add up") {
   double before = 1e9;
   for (const int gpus : {1, 2, 4, 8, 16}) {
     const weft::planner::Prediction best = plan_of({.gpus = gpus, .tokens = tokens_of(2048)}).ranking.front();
@@ -97,7 +97,7 @@ TEST_CASE("Exact plans split no stages") {
     CHECK(p.mesh.patch_count() == 1);
 }
 
-TEST_CASE("What does not fit in memory is left out with its reason") {
+TEST_CASE("Meshes that do not fit in memory are rejected with a reason") {
   const Plan plan = plan_of({.gpus = 2, .tokens = 200000}, "t4-pcie");
   REQUIRE(!plan.rejected.empty());
   for (const weft::planner::Rejection& rejection : plan.rejected)
@@ -113,7 +113,7 @@ TEST_CASE("One GPU holds the weights, activations and keys of one image") {
   CHECK(memory < 5e9);
 }
 
-TEST_CASE("A rank keeps keys of its heads alone: none on one rank, of all its blocks with patches") {
+TEST_CASE("A rank keeps only keys of its heads: none on one rank, those of all its blocks with patches") {
   const double a = 2.0 * 4096 * 1408 * 2, text = 2.0 * 333 * 1408 * 2;
   const auto keys = [](const Mesh& mesh) {
     return memory_use(cost_of(mesh), weft::pipeline_blocks(hunyuan, mesh.pipe, 0)).keys;
@@ -135,7 +135,7 @@ TEST_CASE(
   CHECK(largest_shared_use(cost, 4).total() == doctest::Approx(largest_memory_use(cost).total()));
   const weft::planner::MemoryUse pair = shared_memory_use(cost, {0, 2});
   CHECK(pair.keys == doctest::Approx(of_stage(0).keys + of_stage(1).keys));
-  CHECK(pair.weights < of_stage(0).weights + of_stage(1).weights);  // what is no block's is there once
+  CHECK(pair.weights < of_stage(0).weights + of_stage(1).weights);  // weights outside of blocks count once
   CHECK(pair.weights >
         of_stage(0).weights + 0.9 * 10 * 2 * weft::planner::weight_count(hunyuan, false).narrow);
   const double whole = memory_use(cost, {{0, 40}}).weights;
@@ -144,7 +144,7 @@ TEST_CASE(
   CHECK(largest_shared_use(cost_of({.ulysses = 4}), 2).weights == doctest::Approx(whole));
 }
 
-TEST_CASE("Requests that make no sense are rejected") {
+TEST_CASE("Requests without GPUs, tokens or steps are rejected") {
   CHECK_THROWS_AS(plan_of({.gpus = 0, .tokens = 4096}), weft::InvalidArgument);
   CHECK_THROWS_AS(plan_of({.gpus = 1, .tokens = 0}), weft::InvalidArgument);
   CHECK_THROWS_AS(plan_of({.gpus = 1, .tokens = 4096, .steps = 0}), weft::InvalidArgument);
@@ -168,7 +168,7 @@ TEST_CASE("A plan is explained in two sentences") {
       "way to split the work."));
 }
 
-TEST_CASE("The next other way is slower for a reason: it waits more, warms up longer or computes longer") {
+TEST_CASE("The next mesh is slower for a reason: it waits more, warms up longer or computes longer") {
   const weft::planner::Prediction best{.mesh = {}, .step = 1, .total = 10, .bounds = {.products = 1}};
   const auto other = [](double products, double ring, double warmup) {
     const double step = products + ring;
@@ -189,7 +189,7 @@ TEST_CASE("Meshes have names") {
   CHECK(name_of(Mesh{.pipe = 2, .ring = 2, .patches = 4}) == "pipe2·ring2, 4 patches, keys copied");
 }
 
-TEST_CASE("A chart has a lane for every stage, a colour for every patch and no red one") {
+TEST_CASE("A chart has a row for every stage, a colour for every patch and no red one") {
   const std::string svg = gantt_svg(cost_of({.cfg = 2, .pipe = 4, .ulysses = 2}));
   for (const char* part : {"<svg", "stage 3", "patch 3", "waits inside attention", "step 2:", "</svg>"})
     CHECK(svg.find(part) != std::string::npos);

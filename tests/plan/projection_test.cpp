@@ -15,7 +15,7 @@ Projection project(const Mesh& mesh, std::vector<double> stages, std::string_vie
 
 }  // namespace
 
-TEST_CASE("A projected step is what one rank measured, and what it waits for") {
+TEST_CASE("A projected step is the measured time of one rank, and its waits") {
   const Projection one = project({}, {50e-3});
   CHECK(one.step == doctest::Approx(50e-3));
   CHECK(one.transfers + one.idle == doctest::Approx(0));
@@ -43,7 +43,7 @@ TEST_CASE("The slowest stage sets the pace of a projected pipeline, and full pip
   CHECK(uneven.step == doctest::Approx(20e-3).epsilon(0.1));
 }
 
-TEST_CASE("Stages that have as much to compute are found, and the rank with the largest share") {
+TEST_CASE("Finds stages that compute as much, and the rank with the largest share") {
   CHECK(weft::planner::alike_stages(hunyuan, 1) == std::vector{0});
   CHECK(weft::planner::alike_stages(hunyuan, 4) == std::vector{0, 1, 1, 3});
   CHECK(weft::planner::alike_stages(hunyuan, 8) == std::vector{0, 1, 2, 1, 2, 1, 2, 7});

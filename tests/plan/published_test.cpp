@@ -147,7 +147,7 @@ double seconds(const Chart& chart, const Mesh& mesh, const weft::planner::Engine
   return predict(cost).total + alone / (cost.hardware.gpu.matrix_rate * engine.efficiency);
 }
 
-/// What changes an engine's traits, to ask what would have to be true.
+/// A change of an engine's traits, to find out what would have to be true.
 using Change = std::function<void(weft::planner::EngineTraits&)>;
 
 weft::planner::EngineTraits engine_of(const Chart& chart, double efficiency, const Change& change = {}) {

@@ -1,4 +1,4 @@
-// What weft should reach by the model: the tables of include/weft/plan/NOTES.md.
+// Predictions for weft: the tables of include/weft/plan/NOTES.md.
 #include <doctest/doctest.h>
 
 #include <cstdio>

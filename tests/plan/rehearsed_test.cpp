@@ -51,7 +51,7 @@ constexpr Rehearsed rehearsed[] = {
     {2048, 8, "pipe8, 8 patches", 54.95},
 };
 
-/// Of these projections: one H200's kernels, and the links of an H100's host.
+/// The hardware of these projections: one H200's kernels, and the links of an H100's host.
 constexpr weft::planner::Hardware projected{weft::planner::gpus::h200, weft::planner::links::nvlink4};
 
 /// Seconds of all steps, if a step takes so many ms and the warm-up the same share as in the prediction.
@@ -69,7 +69,7 @@ const weft::planner::Prediction& prediction_of(const weft::planner::Plan& plan, 
 
 }  // namespace
 
-TEST_CASE("The mesh that is chosen is within 3 % of the best that was measured") {
+TEST_CASE("The chosen mesh is within 3 % of the best that was measured") {
   for (const int px : {1024, 2048})
     for (const int gpus : {2, 4, 8}) {
       CAPTURE(px);
@@ -97,7 +97,7 @@ TEST_CASE("Measured steps are met within 11 %, and those with Ulysses within 18 
     const weft::planner::Plan plan =
         weft::planner::plan(hunyuan, projected, {.gpus = row.gpus, .tokens = tokens_of(row.px)});
     const double predicted = 1e3 * prediction_of(plan, row.mesh).step;
-    // Ranks alone pack what Ulysses exchanges, where peers write it in place.
+    // Rehearsed ranks pack Ulysses' exchanges; peers write them in place.
     const bool packs = std::string(row.mesh).find("ulysses") != std::string::npos;
     CHECK(predicted == doctest::Approx(row.ms).epsilon(packs ? 0.18 : 0.11));
   }

@@ -8,7 +8,7 @@
 
 using weft::Index;
 using weft::Mesh;
-using weft::planner::Doing;
+using weft::planner::Activity;
 using weft::planner::Timeline;
 using weft::planner::TimelineSpan;
 
@@ -22,21 +22,21 @@ Timeline run(const Mesh& mesh, int px = 1024, const weft::planner::EngineTraits&
 double computed(const Timeline& timeline, int stage) {
   double sum = 0;
   for (const TimelineSpan& span : timeline.spans)
-    if (span.stage == stage && span.unit.step == 3 && span.doing == Doing::compute)
+    if (span.stage == stage && span.unit.step == 3 && span.activity == Activity::compute)
       sum += span.end - span.begin;
   return sum;
 }
 
 }  // namespace
 
-TEST_CASE("A stage does one thing at a time, and everything on time") {
+TEST_CASE("A stage does one thing at a time, and steps end in their order") {
   for (const Mesh& mesh : {Mesh{.pipe = 4, .patches = 4}, Mesh{.pipe = 3, .ulysses = 2, .patches = 5}})
     for (const auto& engine : {weft::planner::EngineTraits{}, contiguous_engine(true)}) {
       const Timeline timeline = run(mesh, 1024, engine);
       for (int stage = 0; stage < mesh.pipe; ++stage) {
         double end = 0;
         for (const TimelineSpan& span : timeline.spans) {
-          if (span.stage != stage || span.doing == Doing::stage_transfer) continue;
+          if (span.stage != stage || span.activity == Activity::stage_transfer) continue;
           CHECK(span.begin >= end - 1e-12);
           CHECK(span.end > span.begin);
           end = span.end;
@@ -79,7 +79,7 @@ TEST_CASE("Skips that wait for their reader stop a contiguous pipeline, shorter 
   CHECK(run(mesh, 1024, engine).step() == doctest::Approx(run(mesh, 1024, buffering).step()));
 }
 
-TEST_CASE("Transfers that are overlapped cost less") {
+TEST_CASE("Overlapped transfers cost less") {
   weft::planner::EngineTraits plain;
   plain.overlaps_stages = plain.overlaps_ring = false;
   for (const Mesh& mesh : {Mesh{.pipe = 4}, Mesh{.ring = 4}, Mesh{.pipe = 2, .ring = 2}})

@@ -28,8 +28,8 @@ constexpr Demand demand{.prompts = 4, .branches = 2, .tokens = 1024, .steps = 50
 
 template <class Parallel = All>
 constexpr std::optional<MeshFault> fault_of(const Mesh& mesh, const DitShape& model = folded,
-                                            const Demand& asked = demand) {
-  return check<Parallel>(mesh, model, asked, mesh.ranks());
+                                            const Demand& numbers = demand) {
+  return check<Parallel>(mesh, model, numbers, mesh.ranks());
 }
 
 struct Row {
@@ -83,13 +83,13 @@ TEST_CASE("check: the largest degrees do not overflow") {
   static_assert(check<All>(mesh, folded, demand, 8)->rule == MeshFault::world);
 }
 
-TEST_CASE("check: the rules hold in their order, so that the first thing to mend is named") {
+TEST_CASE("check: the first violated rule in their order is returned") {
   CHECK(fault_of<weft::Ring<>>(Mesh{.data = 0, .cfg = 2})->rule == MeshFault::degree);
   CHECK(check<weft::Ring<>>(Mesh{.cfg = 2}, folded, demand, 7)->rule == MeshFault::missing_policy);
   CHECK(check<All>(Mesh{.data = 5}, folded, demand, 7)->rule == MeshFault::world);
 }
 
-TEST_CASE("to_string: every fault is a sentence with its value, its limit and what works") {
+TEST_CASE("to_string: every fault is a sentence with its value, its limit and a mesh that works") {
   const std::vector<Row> rows{
       {{MeshFault::degree, Axis::ring, 0, 1},
        "the mesh has ring 0, and a degree is at least 1; 1 leaves that method out"},

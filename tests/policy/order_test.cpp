@@ -1,4 +1,4 @@
-// Which stacks of policies there are. Those that do not compile are in compile_fail.
+// Valid stacks of policies. Those that do not compile are in compile_fail.
 #include "weft/policy/order.hpp"
 
 #include <doctest/doctest.h>

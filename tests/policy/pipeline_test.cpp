@@ -1,4 +1,4 @@
-// Schedules are checked for what they promise, for many shapes, not against a list of ticks.
+// Properties of schedules of many shapes.
 #include "weft/policy/pipeline.hpp"
 
 #include <doctest/doctest.h>
@@ -30,7 +30,7 @@ struct Schedule {
 
   bool folded() const { return job.model.placement == Placement::folded; }
 
-  /// A unit is told by its step and its first patch.
+  /// Identifies a unit by its step and its first patch.
   static std::pair<Index, Index> unit(const Task& task) { return {task.unit.step, task.unit.patches.begin}; }
 };
 
@@ -58,7 +58,7 @@ std::vector<Schedule> random_schedules() {
   return out;
 }
 
-/// Calls body(stage, task) for all.
+/// Calls body(stage, task) for all tasks.
 template <class Body>
 void for_each_task(const Schedule& schedule, Body body) {
   for (int stage = 0; stage < schedule.stages; ++stage)
@@ -120,10 +120,10 @@ TEST_CASE("pipeline: units cover every patch of every step once, whole steps dur
   }
 }
 
-TEST_CASE("pipeline: every result goes where it is needed, at an earlier tick") {
+TEST_CASE("pipeline: every output is sent to the stage that needs it, at an earlier tick") {
   for (const Schedule& schedule : random_schedules()) {
-    // By sender, receiver and unit: ticks at which results are made and needed. A pair of stages may meet
-    // twice.
+    // By sender, receiver and unit: ticks at which outputs are made and needed. A unit may be sent twice
+    // between a pair of stages.
     std::map<std::tuple<int, int, std::pair<Index, Index>>, std::vector<Index>> made, needed;
     for_each_task(schedule, [&](int stage, const Task& task) {
       if (task.destination >= 0) made[{stage, task.destination, Schedule::unit(task)}].push_back(task.tick);
@@ -140,7 +140,7 @@ TEST_CASE("pipeline: every result goes where it is needed, at an earlier tick") 
   }
 }
 
-TEST_CASE("pipeline: messages of two stages are made and needed in the same order") {
+TEST_CASE("pipeline: messages between two stages are sent and received in the same order") {
   for (const Schedule& schedule : random_schedules()) {
     std::map<std::pair<int, int>, std::vector<std::pair<Index, Index>>> sent, received;
     for_each_task(schedule, [&](int stage, const Task& task) {
@@ -166,7 +166,7 @@ TEST_CASE("pipeline: a patch starts a step when the one before is sampled") {
   }
 }
 
-TEST_CASE("pipeline: a stage does one thing a tick, but for a sample just before a front") {
+TEST_CASE("pipeline: a stage has one task a tick, but for a sample just before an embedding") {
   for (const Schedule& schedule : random_schedules())
     for (const std::vector<Task>& tasks : schedule.tasks)
       for (std::size_t i = 1; i < tasks.size(); ++i) {
@@ -178,7 +178,7 @@ TEST_CASE("pipeline: a stage does one thing a tick, but for a sample just before
       }
 }
 
-TEST_CASE("pipeline: folded, with as many patches as stages or more, no stage waits after the warm-up") {
+TEST_CASE("pipeline: folded, with as many patches as stages or more, no stage idles after the warm-up") {
   for (int stages = 1; stages <= 5; ++stages)
     for (int patches = stages; patches <= stages + 3; ++patches) {
       constexpr Index steps = 5, warmup = 1;
@@ -198,7 +198,7 @@ TEST_CASE("pipeline: folded, with as many patches as stages or more, no stage wa
     }
 }
 
-TEST_CASE("pipeline: contiguous, with more patches than stages, stages do not wait either") {
+TEST_CASE("pipeline: contiguous, with more patches than stages, no stage idles either") {
   const Schedule schedule(job_of(Placement::contiguous, 7, 5, 4, 1), 3);
   for (const std::vector<Task>& tasks : schedule.tasks) {
     Index before = -1;
@@ -210,6 +210,16 @@ TEST_CASE("pipeline: contiguous, with more patches than stages, stages do not wa
   }
 }
 
+TEST_CASE("pipeline: every stage marks its last task of every unit") {
+  for (const Schedule& schedule : random_schedules())
+    for (const std::vector<Task>& tasks : schedule.tasks) {
+      std::map<std::pair<Index, Index>, std::size_t> last;
+      for (std::size_t i = 0; i < tasks.size(); ++i) last[Schedule::unit(tasks[i])] = i;
+      for (std::size_t i = 0; i < tasks.size(); ++i)
+        CHECK(tasks[i].ends_unit == (last.at(Schedule::unit(tasks[i])) == i));
+    }
+}
+
 TEST_CASE("pipeline: a single stage runs unit after unit and sends nothing") {
   const Schedule schedule(job_of(Placement::folded, 8, 1, 3, 1), 1);
   CHECK(schedule.tasks[0].size() == 6);
@@ -219,7 +229,7 @@ TEST_CASE("pipeline: a single stage runs unit after unit and sends nothing") {
   }
 }
 
-TEST_CASE("pipeline: windows are the whole run, and the steady state is one of them") {
+TEST_CASE("pipeline: windows cover the whole run, and the steady state is one of them") {
   for (const Schedule& schedule : random_schedules())
     for (const std::vector<Task>& tasks : schedule.tasks) {
       Index next = 0, tick = 0;
@@ -244,7 +254,7 @@ TEST_CASE("pipeline: windows are the whole run, and the steady state is one of t
   CHECK(Schedule(job_of(Placement::folded, 40, 8, 50, 1), 4).windows.size() <= 4);
 }
 
-TEST_CASE("pipeline: a result is needed at the next tick, so what is sent in a window arrives in it") {
+TEST_CASE("pipeline: an output is needed at the next tick, so that a message arrives in its window") {
   for (const Schedule& schedule : random_schedules()) {
     std::multiset<std::array<Index, 5>> made, needed;  // tick, from, to, step, first patch
     for (int stage = 0; stage < static_cast<int>(schedule.tasks.size()); ++stage)

@@ -1,10 +1,13 @@
-// What diffusers' schedulers do with many settings: tests/goldens/schedulers.
+// Schedulers against the traces of diffusers' in tests/goldens/schedulers.
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
 #include "weft/io/mapped_file.hpp"
 #include "weft/io/safetensors.hpp"
@@ -14,14 +17,14 @@ namespace {
 
 const std::filesystem::path folder = std::filesystem::path(WEFT_GOLDENS_DIR) / "schedulers";
 
-/// The stand-in for a model.
+/// Computes the formula that stands for a model.
 float output(float x, float timestep, std::size_t element) {
   return static_cast<float>(
       0.6 * static_cast<double>(x) +
       0.5 * std::sin(0.01 * static_cast<double>(timestep) + 0.7 * static_cast<double>(element)));
 }
 
-/// torch.quantile of one image's magnitudes.
+/// Returns torch.quantile of one image's magnitudes.
 float quantile(std::vector<float> magnitudes, float q) {
   std::ranges::sort(magnitudes);
   const float place = q * static_cast<float>(magnitudes.size() - 1);
@@ -35,7 +38,7 @@ struct Found {
   float value() const { return quantile; }
 };
 
-/// The images of the goldens, side by side.
+/// The state of all images of the goldens.
 struct State {
   static constexpr std::size_t images = 2;
 
@@ -61,7 +64,7 @@ struct State {
   }
 };
 
-/// The largest difference, as a share of the largest number.
+/// Returns the largest difference relative to the largest number.
 double error(const std::vector<float>& x, const float* expected) {
   double most = 0, worst = 0;
   for (std::size_t i = 0; i < x.size(); ++i) {
@@ -77,7 +80,7 @@ std::string name_of(const std::string& class_name) {
 
 }  // namespace
 
-TEST_CASE("samplers: every state is that of diffusers, whatever the settings") {
+TEST_CASE("samplers: every state equals that of diffusers, with all settings") {
   const auto cases = nlohmann::json::parse(weft::MappedFile(folder / "cases.json").text());
   const weft::SafeTensors traces(folder / "traces.safetensors");
   const weft::Tensor latents = traces.tensor("latents"), noise = traces.tensor("noise");

@@ -2,6 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
 using doctest::Contains;
 using weft::BetaConfig;
 using weft::InvalidArgument;
@@ -17,7 +21,7 @@ BetaConfig hunyuan() {
 
 }  // namespace
 
-TEST_CASE("NoiseSchedule: the product of 1 − beta, whose roots grow evenly") {
+TEST_CASE("NoiseSchedule: scaled_linear is the product of 1 − beta, whose roots grow evenly") {
   const NoiseSchedule schedule(hunyuan());
   CHECK(schedule.train_steps() == 1000);
   double product = 1, worst = 0;
@@ -32,7 +36,7 @@ TEST_CASE("NoiseSchedule: the product of 1 − beta, whose roots grow evenly") {
   CHECK(static_cast<double>(NoiseSchedule(one).signal(0)) == doctest::Approx(1 - 0.00085).epsilon(1e-6));
 }
 
-TEST_CASE("NoiseSchedule: nothing is left of the image where betas are rescaled") {
+TEST_CASE("NoiseSchedule: rescaled betas end at zero SNR") {
   BetaConfig config = hunyuan();
   config.rescales_zero_snr = true;
   const NoiseSchedule schedule(config), plain(hunyuan());
@@ -42,7 +46,7 @@ TEST_CASE("NoiseSchedule: nothing is left of the image where betas are rescaled"
   CHECK(schedule.signal(500) < plain.signal(500));
 }
 
-TEST_CASE("NoiseSchedule: betas that make no schedule are rejected") {
+TEST_CASE("NoiseSchedule: invalid betas are rejected") {
   const auto rejected = [](double first, double last, const char* part) {
     BetaConfig config = hunyuan();
     config.start = first, config.end = last;

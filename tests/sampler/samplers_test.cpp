@@ -1,10 +1,14 @@
-// Which settings a scheduler obeys, and which it rejects; goldens_test.cpp says that it obeys them as
-// diffusers does.
+// Which settings schedulers obey, and which they reject; goldens_test.cpp compares their steps to diffusers'.
 #include "weft/sampler/samplers.hpp"
 
 #include <doctest/doctest.h>
 
-#include <limits>
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "schedulers.hpp"
 #include "weft/io/safetensors.hpp"
@@ -42,7 +46,7 @@ TEST_CASE("samplers: the goldens' timesteps") {
   }
 }
 
-TEST_CASE("make_sampler: the class in the file decides where no scheduler is asked for") {
+TEST_CASE("make_sampler: without a scheduler's name, the class in the file decides") {
   const std::pair<const char*, const char*> classes[] = {
       {"DDPMScheduler", "ddpm"}, {"DDIMScheduler", "ddim"}, {"DPMSolverMultistepScheduler", "dpmpp"}};
   for (const auto& [class_name, name] : classes) {
@@ -61,13 +65,13 @@ TEST_CASE("make_sampler: the class in the file decides where no scheduler is ask
                        InvalidArgument);
 }
 
-TEST_CASE("make_sampler: an unknown name is rejected, with those that there are") {
+TEST_CASE("make_sampler: an unknown name is rejected, with the known ones") {
   CHECK_THROWS_WITH_AS(make_sampler("euler", scheduler_with(), 10),
                        "there is no scheduler euler; there are ddpm, ddim and dpmpp", InvalidArgument);
   for (const auto* name : names) CHECK(make_sampler(name, scheduler_with(), 10).size() == 10);
 }
 
-TEST_CASE("make_sampler: what the schedulers cannot do is rejected by name") {
+TEST_CASE("make_sampler: settings that cannot be obeyed are rejected by name") {
   for (const auto* name : names) {
     rejected(name, {{"prediction_type", "noise"}}, "s.json: prediction_type is noise, and D");
     rejected(name, {{"beta_schedule", "quadratic"}}, "beta_schedule is quadratic");
@@ -114,7 +118,7 @@ TEST_CASE("make_sampler: what the schedulers cannot do is rejected by name") {
            "no number of steps works with 1000 training steps, of which 0");
 }
 
-TEST_CASE("make_sampler: settings of other classes, and those without effect, are no fault") {
+TEST_CASE("make_sampler: settings of other classes, and those without effect, are accepted") {
   for (const auto* name : names)
     CHECK(equal(
         make_sampler(name, scheduler_with(), 8),
@@ -124,7 +128,7 @@ TEST_CASE("make_sampler: settings of other classes, and those without effect, ar
             make_sampler("dpmpp", scheduler_with({{"clip_sample", true}, {"variance_type", "learned"}}), 8)));
 }
 
-TEST_CASE("make_sampler: an image that is not there needs bounds to be estimated from the noise") {
+TEST_CASE("make_sampler: at zero SNR, epsilon predictions need bounds") {
   const auto with = [](bool clips) {
     return scheduler_with({{"rescale_betas_zero_snr", true},
                            {"prediction_type", "epsilon"},
@@ -137,7 +141,7 @@ TEST_CASE("make_sampler: an image that is not there needs bounds to be estimated
   CHECK(make_sampler("ddim", with(true), 8).size() == 8);
 }
 
-TEST_CASE("make_sampler: only DDPM and the stochastic solvers add noise, and none that counts at the end") {
+TEST_CASE("make_sampler: only DDPM and the stochastic solvers add noise, and not at the end") {
   for (const auto& step : make_sampler("ddim", scheduler_with(), 10)) CHECK(step.noise == 0);
   for (const auto& step : make_sampler("dpmpp", scheduler_with(), 10)) CHECK(step.noise == 0);
   for (const Sampler& noisy :
@@ -148,7 +152,7 @@ TEST_CASE("make_sampler: only DDPM and the stochastic solvers add noise, and non
   }
 }
 
-TEST_CASE("make_sampler: a threshold is searched for only where it is not known") {
+TEST_CASE("make_sampler: a quantile is searched for only if the threshold depends on it") {
   const auto first = [](double most) {
     return make_sampler("ddim", scheduler_with({{"thresholding", true}, {"sample_max_value", most}}), 4)
         .front();
@@ -161,7 +165,7 @@ TEST_CASE("make_sampler: a threshold is searched for only where it is not known"
   CHECK_FALSE(make_sampler("ddim", scheduler_with(), 4).front().has_quantile());
 }
 
-TEST_CASE("make_sampler: steps that do not fit are rejected, with the nearest that do") {
+TEST_CASE("make_sampler: numbers of steps that do not work are rejected, with the nearest that does") {
   for (const auto* name : names) {
     const Config file = scheduler_with();
     CHECK_THROWS_WITH_AS(make_sampler(name, file, 0), Contains("steps is 0 and must be from 1 to 99"),
@@ -191,7 +195,7 @@ TEST_CASE("make_sampler: steps that do not fit are rejected, with the nearest th
   CHECK(make_sampler("ddpm", scheduler_with({{"steps_offset", 0}}), 1000).back().timestep == 0);
 }
 
-TEST_CASE("make_sampler: a schedule that leaves room for no step is rejected") {
+TEST_CASE("make_sampler: a schedule without any possible step is rejected") {
   const Config one = scheduler_with({{"num_train_timesteps", 1}, {"steps_offset", 0}});
   CHECK(make_sampler("ddpm", one, 1).size() == 1);
   CHECK_THROWS_WITH_AS(make_sampler("dpmpp", one, 1),

@@ -1,4 +1,4 @@
-// Scheduler files for tests: the golden model's, with settings exchanged.
+// Scheduler files for tests: the golden model's, with settings replaced.
 #pragma once
 
 #include <initializer_list>

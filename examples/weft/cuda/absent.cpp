@@ -1,3 +1,4 @@
+#include "../options/no_gpu.hpp"
 #include "run.hpp"
 #include "weft/core/error.hpp"
 
@@ -7,7 +8,7 @@ namespace {
 
 [[noreturn]] void reject_cuda(const Options& options) {
   weft::reject("this weft was built without nvcc and has no CUDA; build it again with nvcc on the PATH, or ",
-               what_needs_no_gpu(options));
+               advice_without_gpu(options));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Measures what the planner knows of hardware.
+// Measurements of the hardware that the planner models.
 #pragma once
 
 #include <algorithm>
@@ -8,15 +8,15 @@
 #include <utility>
 #include <vector>
 
-#include "../kernel_times.hpp"
-#include "../link_times.hpp"
+#include "../bench/link_times.hpp"
+#include "../plan/kernel_sizes.hpp"
 #include "measure.cuh"
 #include "weft/comm/peer/launch.cuh"
 #include "weft/plan/hardware.hpp"
 
 namespace command {
 
-/// Random numbers on the device.
+/// An array of random numbers on the device.
 template <class Backend>
 class Operand {
  public:
@@ -37,7 +37,7 @@ class Operand {
   typename Backend::template Buffer<Element> numbers_;
 };
 
-/// Seconds of one call of the kernel.
+/// Returns the seconds of one call of the kernel.
 template <class Backend>
 double measured_seconds(typename Backend::Queue& queue, const KernelSize& size) {
   using Operands = Operand<Backend>;
@@ -69,7 +69,8 @@ std::vector<double> measured_kernels(const std::vector<KernelSize>& sizes) {
   return seconds;
 }
 
-/// `known` with rates such that the model gives the measured times of large kernels, on the current device.
+/// Returns `known` with the rates at which the model predicts the measured times of large kernels, on the
+/// current device.
 template <class Backend>
 weft::planner::Gpu calibrated_gpu(weft::planner::Gpu known) {
   typename Backend::Queue queue;
@@ -82,7 +83,7 @@ weft::planner::Gpu calibrated_gpu(weft::planner::Gpu known) {
   gpu.multiprocessors = properties.multiProcessorCount;
   gpu.memory_rate = measured_roofline<Backend>().memory_rate;
   gpu.launch = 0;  // until it is measured
-  // Of a GPU with rates of 1 the model's time is what the rate is to be, times the time measured.
+  // At rates of 1 the model predicts the work itself, so the rate is that by the measured time.
   const weft::planner::Gpu unit{
       .matrix_rate = 1, .attention_rate = 1, .memory_rate = 1e30, .multiprocessors = gpu.multiprocessors};
   const auto rate_of = [&queue, &unit](const KernelSize& size) {
@@ -95,7 +96,7 @@ weft::planner::Gpu calibrated_gpu(weft::planner::Gpu known) {
   return gpu;
 }
 
-/// The links between the GPUs of this process.
+/// Returns `known` with the measured rates of the links between the GPUs of this process.
 template <class Backend>
 weft::planner::Hardware with_peer_links(weft::planner::Hardware known) {
   const int devices = weft::peer::connected_device_count();
@@ -107,10 +108,11 @@ weft::planner::Hardware with_peer_links(weft::planner::Hardware known) {
     for (const auto& [tier, times] : {std::pair(&known.tiers[0], near), std::pair(&known.tiers[1], far)}) {
       tier->shared = false;
       tier->rate = times.messages.rate;
-      tier->latency = std::max(times.messages.latency - times.stores.latency, 1e-6);  // before it is awaited
+      tier->latency = std::max(times.messages.latency - times.stores.latency, 1e-6);  // without the wait
       tier->stores = times.stores;
     }
-    known.tiers[0].gpus = std::max(devices / 2, 2), known.tiers[1].gpus = devices;
+    known.tiers[0].gpus = std::max(devices / 2, 2);
+    known.tiers[1].gpus = devices;
   });
   return known;
 }

@@ -1,4 +1,4 @@
-// What the current CUDA device is called.
+// The name of the current CUDA device.
 #pragma once
 
 #include <cuda_runtime.h>

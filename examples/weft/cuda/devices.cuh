@@ -3,13 +3,13 @@
 
 #include <algorithm>
 
-#include "../memories.hpp"
-#include "../options.hpp"
+#include "../options/options.hpp"
+#include "../run/memories.hpp"
 #include "weft/comm/peer/launch.cuh"
 
 namespace command {
 
-/// A device for each rank, or all that there are.
+/// Returns a device for each rank, or all devices where there are fewer.
 inline Memories devices_of(const Options& options) {
   const int devices = weft::peer::device_count();
   return {static_cast<int>(std::min<weft::Index>(devices, options.world())),

@@ -1,4 +1,4 @@
-// The types of options.dtype on a device.
+// The type on a device for each dtype of the options.
 #pragma once
 
 #include <cuda_bf16.h>
@@ -8,7 +8,7 @@
 #include <string_view>
 #include <type_traits>
 
-#include "../options.hpp"
+#include "../options/options.hpp"
 #include "weft/core/error.hpp"
 
 namespace command {

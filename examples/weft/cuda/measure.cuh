@@ -1,4 +1,4 @@
-// The measurements of `bench`.
+// The measurements of `bench` on CUDA devices.
 #pragma once
 
 #include <algorithm>
@@ -7,7 +7,8 @@
 #include <type_traits>
 #include <vector>
 
-#include "../bench_rank.hpp"
+#include "../bench/rank.hpp"
+#include "../input/hunyuan_v12.hpp"
 #include "../parallel.hpp"
 #include "devices.cuh"
 #include "weft/backend/cuda.cuh"
@@ -16,10 +17,11 @@
 #include "weft/engine.hpp"
 #include "weft/model/hunyuan_dit.hpp"
 #include "weft/model/weight_source.hpp"
+#include "weft/weft.hpp"
 
 namespace command {
 
-/// Seconds from the beginning to the end of what `launch()` queues, the best of three after one to warm up.
+/// Returns the seconds of the work that `launch()` queues, in the best of three runs after a warm-up.
 template <class Queue, class Launch>
 double fastest(Queue& queue, const Launch& launch) {
   using weft::cuda::Event;
@@ -36,10 +38,10 @@ double fastest(Queue& queue, const Launch& launch) {
   return best;
 }
 
-/// Seconds for one `work()` among others, recorded as a step is.
+/// Returns the seconds of one `work()` in a recording of many, as a step is recorded.
 template <class Queue, class Work>
 double seconds_of(Queue& queue, const Work& work) {
-  work();  // what is looked for once is found now
+  work();  // algorithms are chosen on the first call
   constexpr int repeats = 20;
   const auto recorded = weft::cuda::Graph::capture(queue.stream(), [&work] {
     for (int i = 0; i < repeats; ++i) work();
@@ -47,7 +49,7 @@ double seconds_of(Queue& queue, const Work& work) {
   return fastest(queue, [&recorded, &queue] { recorded.launch(queue.stream()); }) / repeats;
 }
 
-/// FLOP/s of a product of 8192³ of numbers of type `Operand`.
+/// Returns the FLOP/s of a product of 8192³ in numbers of type `Operand`.
 template <class Backend, class Operand>
 double measured_flop_rate() {
   using Element = typename Backend::Element;
@@ -85,20 +87,20 @@ Roofline measured_roofline() {
   return roofline;
 }
 
-/// The whole output for an image without and with its prompt, from random weights.
+/// Returns the model's output for random latents, with and without the prompt, from random weights.
 template <class Backend>
 weft::Tensor random_evaluation(int px) {
   using World = weft::Solo<typename Backend::Queue>;
-  const weft::HunyuanDiT<Backend> model(bench_config(), weft::RandomWeights{});
+  const weft::HunyuanDiT<Backend> model(hunyuan_v12(), weft::RandomWeights{});
   World world;
-  const weft::Index side = px / pixels_per_element;
+  const weft::Index side = px / latent_pixels;
   return weft::Engine<weft::HunyuanDiT<Backend>, weft::Local, World>(model, {}, world)
       .forward({.prompts = {random_prompt(model.config(), 2), random_prompt(model.config(), 4)},
                 .latents = random_tensor({2, model.shape().channels, side, side}, 6),
                 .times = weft::Tensor({2}, {500, 500})});
 }
 
-/// Operators of two steps more, one by one.
+/// Adds the operators of two further steps, launched one by one.
 template <class Backend>
 void trace_operators(const Options& options, const weft::HunyuanDiT<Backend>& model, SizeReport& report) {
   using World = weft::Solo<typename Backend::Queue>;
@@ -117,18 +119,18 @@ void trace_operators(const Options& options, const weft::HunyuanDiT<Backend>& mo
   }
 }
 
-/// One device alone.
+/// Returns the measurements of one device without any policy.
 template <class Backend>
 BenchReport measured_alone(const Options& options, const std::vector<BenchCase>& sizes) {
   using World = weft::Solo<typename Backend::Queue>;
-  const weft::HunyuanDiT<Backend> model(bench_config(), weft::RandomWeights{});
+  const weft::HunyuanDiT<Backend> model(hunyuan_v12(), weft::RandomWeights{});
   World world;
   BenchReport report = measured_rank<weft::Local>(options, sizes, model, world);
   for (SizeReport& size : report.sizes) trace_operators(options, model, size);
   return report;
 }
 
-/// The ranks of this process.
+/// Returns the measurements of the ranks of this process.
 template <class Backend>
 BenchReport measured_together(const Options& options, const std::vector<BenchCase>& sizes) {
   using World = weft::peer::World;

@@ -3,9 +3,10 @@
 
 #include <utility>
 
+#include "../bench/rehearse.hpp"
+#include "../input/hunyuan_v12.hpp"
 #include "../parallel.hpp"
-#include "../rehearse.hpp"
-#include "../running.hpp"
+#include "../run/run_on.hpp"
 #include "calibrate.cuh"
 #include "device.cuh"
 #include "device_name.cuh"
@@ -18,7 +19,7 @@
 
 namespace command {
 
-/// Attention for HunyuanDiT's heads, and for those of share/shapes.
+/// The backend with attention for heads of 48 (share/shapes) and 88 (HunyuanDiT).
 template <class E>
 using Cuda = weft::Cuda<E, 48, 88>;
 
@@ -54,7 +55,7 @@ Roofline OnDevice<E>::roofline() {
 
 template <class E>
 RehearsalReport OnDevice<E>::rehearse(const Options& options, const std::vector<RehearsedRank>& ranks) {
-  return {device_name(), rehearsed<Cuda<E>>(bench_config(), options, ranks, weft::cuda::fill_on_device)};
+  return {device_name(), rehearsed<Cuda<E>>(hunyuan_v12(), options, ranks, weft::cuda::fill_on_device)};
 }
 
 template <class E>

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "../options/no_gpu.hpp"
 #include "device.cuh"
 #include "device_name.cuh"
 #include "dtype.cuh"
@@ -22,11 +23,11 @@ double relative_l2(const weft::Tensor& found, const weft::Tensor& right) {
   return std::sqrt(difference / norm);
 }
 
-/// InvalidArgument, by the options that need none, if there is no device.
+/// Throws InvalidArgument, with options that need no device, if there is none.
 void check_devices(const Options& options) {
   int devices = 0;
   if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0)
-    weft::reject("there is no CUDA device here; ", what_needs_no_gpu(options));
+    weft::reject("there is no CUDA device here; ", advice_without_gpu(options));
 }
 
 }  // namespace

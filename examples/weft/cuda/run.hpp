@@ -1,44 +1,46 @@
-// What runs on a CUDA device. Without nvcc absent.cpp stands in, and rejects.
+// The command on CUDA devices. All functions throw InvalidArgument where there is no device; in a build
+// without nvcc, absent.cpp always does.
 #pragma once
 
-#include "../bench.hpp"
-#include "../kernel_times.hpp"
-#include "../project.hpp"
-#include "../run.hpp"
+#include "../bench/case.hpp"
+#include "../bench/rehearsed_rank.hpp"
+#include "../bench/report.hpp"
+#include "../plan/kernel_sizes.hpp"
+#include "../run/run.hpp"
 #include "weft/plan/hardware.hpp"
 
 namespace command {
 
-/// How many GPUs one process can drive. Throws InvalidArgument if there is none, as all of these are.
+/// Returns the number of GPUs that one process can drive.
 int gpus_on_cuda(const Options& options);
 
-/// How many devices the ranks of this process have, and the bytes that are free on the fullest one.
+/// The devices of this process's ranks, and the bytes that are free on the fullest one.
 struct DeviceMemory {
   int devices = 1;
   double free = 0;
 };
-DeviceMemory memory_on_cuda(const Options& options);
+[[nodiscard]] DeviceMemory memory_on_cuda(const Options& options);
 
-/// As `run`, on the current device, in the numbers of options.dtype.
-weft::Tensor run_on_cuda(const Options& options, const ModelFolder& folder, Work work, weft::Trace* trace);
+/// Does what `run` does, in options.dtype.
+[[nodiscard]] weft::Tensor run_on_cuda(const Options& options, const ModelFolder& folder, Work work,
+                                       weft::Trace* trace);
 
-/// Measures what `bench` reports, likewise.
+/// Returns the measurements of `bench`, in options.dtype.
 BenchReport bench_on_cuda(const Options& options, const std::vector<BenchCase>& sizes);
 
-/// Adds to a report what one device alone has to do with it: the roofline and, if it is asked for, the error.
+/// Adds the figures of one device alone to a report: its name, the roofline and, with --compare, the error.
 void add_device_figures(BenchReport& report, const Options& options);
 
-/// Times ranks one after another, likewise.
+/// Returns the times of ranks, one after another, in options.dtype.
 RehearsalReport rehearse_on_cuda(const Options& options, const std::vector<RehearsedRank>& ranks);
 
-/// Measures the current GPU, and the links between those of this process; what is not measured stays as in
-/// `known`.
+/// Returns `known` with the measured rates of the current GPU, and of the links between this process's GPUs.
 weft::planner::Hardware calibrated_on_cuda(const Options& options, const weft::planner::Hardware& known);
 
-/// The same of the current GPU alone.
+/// Returns `known` with the measured rates of the current GPU.
 weft::planner::Hardware calibrated_gpu(const Options& options, const weft::planner::Hardware& known);
 
-/// Seconds of each kernel on the current device.
+/// Returns the seconds of each kernel on the current device.
 std::vector<double> kernel_times_on_cuda(const Options& options, const std::vector<KernelSize>& sizes);
 
 }  // namespace command

@@ -4,9 +4,9 @@
 #include <optional>
 #include <utility>
 
-#include "../asked.hpp"
+#include "../options/agreement.hpp"
 #include "../parallel.hpp"
-#include "../running.hpp"
+#include "../run/run_on.hpp"
 #include "weft/comm/gather_trace.hpp"
 #include "weft/comm/mpi.hpp"
 
@@ -46,7 +46,7 @@ void in_processes(const Options& options, const std::function<void(const Run&)>&
   weft::mpi::launch(
       [&body, &options](World& world) {
         weft::host::Queue queue;
-        weft::Agreement<weft::Host, World>(queue, world).check([&options] { return asked_of(options); });
+        weft::Agreement<weft::Host, World>(queue, world).check([&options] { return summary_of(options); });
         body([&world](const Options& asked, const ModelFolder& folder, Work work, weft::Trace* recorded) {
           return run_on_mpi(world, asked, folder, std::move(work), recorded);
         });

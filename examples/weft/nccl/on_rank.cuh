@@ -5,9 +5,9 @@
 #include <utility>
 #include <vector>
 
-#include "../bench_rank.hpp"
+#include "../bench/link_times.hpp"
+#include "../bench/rank.hpp"
 #include "../cuda/on_device.cuh"
-#include "../link_times.hpp"
 #include "../parallel.hpp"
 #include "rank.cuh"
 
@@ -47,7 +47,8 @@ void NcclRank<E>::calibrate(weft::nccl::World& world, const Options& options,
   if (world.size() == on_host) return;
   const weft::planner::Link network = measured_links<Cuda<E>>(world, on_host).messages;
   known.tiers[2].nccl = network;
-  known.tiers[2].rate = network.rate, known.tiers[2].latency = network.latency;  // nothing else crosses
+  known.tiers[2].rate = network.rate;  // only NCCL carries messages between hosts
+  known.tiers[2].latency = network.latency;
 }
 
 }  // namespace command

@@ -1,10 +1,12 @@
-// One rank of an NCCL world in numbers of type `E`; each type is compiled in a file of its own.
+// The command in one rank of an NCCL world, in numbers of type `E`. Each type is compiled in a file of its
+// own.
 #pragma once
 
 #include <vector>
 
-#include "../bench.hpp"
-#include "../run.hpp"
+#include "../bench/case.hpp"
+#include "../bench/report.hpp"
+#include "../run/run.hpp"
 #include "weft/comm/nccl.cuh"
 #include "weft/plan/hardware.hpp"
 
@@ -16,7 +18,7 @@ struct NcclRank {
                           Work work, weft::Trace* trace);
   static BenchReport bench(weft::nccl::World& world, const Options& options,
                            const std::vector<BenchCase>& sizes);
-  /// Writes what NCCL makes of the links into `known`.
+  /// Sets NCCL's measured rates of the links in `known`.
   static void calibrate(weft::nccl::World& world, const Options& options, weft::planner::Hardware& known);
 };
 

@@ -3,9 +3,9 @@
 #include <chrono>
 #include <utility>
 
-#include "../asked.hpp"
 #include "../cuda/dtype.cuh"
 #include "../cuda/run.hpp"
+#include "../options/agreement.hpp"
 #include "rank.cuh"
 #include "weft/backend/cuda.cuh"
 #include "weft/comm/gather_trace.hpp"
@@ -16,7 +16,7 @@ namespace command {
 
 namespace {
 
-/// Calls body(world) in the process's rank, when all processes have the same command line.
+/// Calls body(world) in this process's rank, after a check that all processes have the same command line.
 template <class Body>
 void in_world(const Options& options, const Body& body) {
   using World = weft::nccl::World;
@@ -24,7 +24,7 @@ void in_world(const Options& options, const Body& body) {
   const auto agreed_body = [&options, &body](World& world) {
     {
       Backend::Queue queue = Backend::queue(world);
-      weft::Agreement<Backend, World>(queue, world).check([&options] { return asked_of(options); });
+      weft::Agreement<Backend, World>(queue, world).check([&options] { return summary_of(options); });
     }
     body(world);
   };
@@ -63,7 +63,7 @@ BenchReport bench_over_nccl(const Options& options, const std::vector<BenchCase>
       return NcclRank<E>::bench(world, options, sizes);
     });
   });
-  if (options.speaks()) add_device_figures(report, options);
+  if (options.prints()) add_device_figures(report, options);
   return report;
 }
 
@@ -74,7 +74,7 @@ weft::planner::Hardware calibrated_over_nccl(const Options& options, const weft:
       NcclRank<E>::calibrate(world, options, out);
     });
   });
-  return options.speaks() ? calibrated_gpu(options, out) : out;
+  return options.prints() ? calibrated_gpu(options, out) : out;
 }
 
 }  // namespace command

@@ -1,22 +1,23 @@
-// The ranks of CUDA devices as processes. Without NCCL absent.cpp stands in, and rejects.
+// The command in processes with a CUDA device each, which NCCL connects. Without NCCL, absent.cpp throws
+// InvalidArgument.
 #pragma once
 
 #include <functional>
 
-#include "../bench.hpp"
-#include "../run.hpp"
+#include "../bench/case.hpp"
+#include "../bench/report.hpp"
+#include "../run/run.hpp"
 #include "weft/plan/hardware.hpp"
 
 namespace command {
 
-/// As in_processes of mpi/run.hpp, with a device for each process.
+/// Does what in_processes of mpi/run.hpp does, with a device for each process.
 void in_processes_on_cuda(const Options& options, const std::function<void(const Run&)>& body);
 
-/// Measures what `bench` reports, in all processes together; the first one's report is whole.
+/// Returns the measurements of `bench`, made in all processes together; rank 0's report is complete.
 BenchReport bench_over_nccl(const Options& options, const std::vector<BenchCase>& sizes);
 
-/// Measures NCCL's rates between the processes, and in the first one its GPU; what is not measured stays as
-/// in `known`.
+/// Returns `known` with NCCL's measured rates between the processes and, on rank 0, those of its GPU.
 weft::planner::Hardware calibrated_over_nccl(const Options& options, const weft::planner::Hardware& known);
 
 }  // namespace command

@@ -1,4 +1,4 @@
-// Arena: memory of a backend for many tensors, which is measured first and taken then.
+// Arena: one buffer for many tensors, measured before it is allocated.
 #pragma once
 
 #include <array>
@@ -9,6 +9,8 @@
 
 namespace weft {
 
+/// Slices of one buffer. A first pass takes all tensors to measure them, `allocate` makes the buffer, and a
+/// second pass takes the same tensors in the same order.
 template <class B>
 class Arena {
  public:
@@ -24,15 +26,15 @@ class Arena {
     return out;
   }
 
-  /// Bytes that have been taken so far.
+  /// Returns the bytes that have been taken so far.
   Index used() const { return used_; }
 
-  /// As much as has been taken so far, to be taken again.
+  /// Allocates the bytes that have been taken so far, to be taken again.
   void allocate(typename B::Queue& queue) { bytes_ = {queue, std::exchange(used_, 0)}; }
   bool is_allocated() const { return bytes_.size() > 0; }
 
-  /// The memory of all that was taken.
-  Bytes release() { return std::move(bytes_); }
+  /// Returns the buffer, which must outlive all that was taken.
+  [[nodiscard]] Bytes release() { return std::move(bytes_); }
 
  private:
   Bytes bytes_;

@@ -1,4 +1,4 @@
-// Backend: a device's memory, its queue and the closed list of operators on it.
+// Backend: a device's memory, its queue and the list of operators on it.
 #pragma once
 
 #include <array>
@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <stdexcept>
 #include <vector>
 
 #include "weft/backend/counts.hpp"
@@ -26,7 +27,7 @@ namespace weft {
 
 namespace detail {
 
-/// What a queue is made from: any world has these.
+/// The part of a world that a queue is made from.
 struct AnyWorld {
   int workers() const;
   Lane* lane() const;
@@ -67,12 +68,13 @@ struct OperatorArguments {
 
 }  // namespace detail
 
-/// Operators are functions beside the queue, found by their first argument. Each is in order with what was
-/// queued before; none makes the caller wait but `download`.
-/// `check` rejects, before any work, a model that the backend cannot run here. `queue.trim` gives memory that
-/// buffers have left, and that the queue keeps for others, back to the device.
-/// `Operand` is what the linear layers of blocks read: `Element`, or a narrower format that norms write and
-/// `narrow` makes.
+/// A device's memory, queue and operators. Operators are free functions in the queue's namespace, found by
+/// their first argument. They run in the order in which they are queued; only `download` blocks the caller.
+/// What views refer to must live until the operators that read them are done. A queue, its buffers and its
+/// loaders belong to one thread at a time; different queues may be used at once. `check` throws
+/// InvalidArgument, before any work, for a model that the backend cannot run here. `queue.trim` returns the
+/// memory of freed buffers, which the queue keeps for later ones, to the device. `Operand` is the type that
+/// the linear layers of blocks read: `Element`, or a narrower format that norms and `narrow` write.
 template <class B>
 concept Backend = requires(typename B::Queue& queue, typename B::Loader& loader, const Tensor& tensor,
                            const detail::OperatorArguments<typename B::Element, typename B::Operand>& a) {
@@ -119,19 +121,20 @@ concept Backend = requires(typename B::Queue& queue, typename B::Loader& loader,
   loader.finish();
 };
 
-/// The part of a backend's memory that embed, every block and unembed share: taken anew by each, never freed.
-/// All that is taken begins at a multiple of 256 bytes, as operators on devices need it.
+/// Memory that embed, every block and unembed use in turn. What they take is valid until the next `reset`,
+/// and begins at a multiple of 256 bytes, as operators on devices need.
 template <class B>
 class Scratch {
  public:
   using Element = typename B::Element;
 
   Scratch() = default;
-  /// For takes of so many elements in all.
+  /// Allocates room for takes of `elements` in all.
   Scratch(typename B::Queue& queue, Index elements)
       : buffer_(queue, elements + most_takes * (alignment - 1)), announced_(elements) {}
 
-  /// Uninitialised. More than was announced is an error of the model, and so are more than `most_takes`.
+  /// Returns uninitialised memory. Throws std::logic_error if a block takes more elements than were
+  /// announced, or takes more than `most_takes` times.
   template <std::size_t Rank>
   View<Element, static_cast<int>(Rank)> take(const std::array<Index, Rank>& extents) {
     const View<Element, static_cast<int>(Rank)> out{buffer_.view(std::array{buffer_.size()}).data + next_,
@@ -147,7 +150,11 @@ class Scratch {
     return out;
   }
 
-  void reset() { taken_ = next_ = takes_ = 0; }
+  void reset() {
+    taken_ = 0;
+    next_ = 0;
+    takes_ = 0;
+  }
 
   static constexpr Index most_takes = ScratchLimits::takes;
 

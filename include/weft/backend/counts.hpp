@@ -1,4 +1,4 @@
-// What a queue counts, so that a loop, or a request like the one before, can be held to none of it.
+// Counters of a queue, by which tests hold denoising loops to no allocation and no synchronization.
 #pragma once
 
 #include "weft/core/range.hpp"

@@ -16,9 +16,9 @@
 
 namespace weft {
 
-/// `E` is float, __nv_bfloat16 or __half: what weights and activations are. The sampler's state is float32.
-/// In half precision attention is compiled for the head dimensions that are named, 88 for HunyuanDiT; each
-/// takes a while.
+/// The backend for one CUDA device. `E`, the type of weights and activations, is float, __nv_bfloat16 or
+/// __half; the sampler's state is float32. In half precision, attention is compiled for the head dimensions
+/// that are named, 88 for HunyuanDiT; each adds to the time of compilation.
 template <class E, int... HeadDims>
 struct Cuda {
   using Element = E;
@@ -29,8 +29,8 @@ struct Cuda {
   using Loader = cuda::Loader;
 
   static Queue queue(const auto& world) {
-    if constexpr (requires { world.crew(); })
-      return Queue(world.lane(), world.crew(), world.rank());
+    if constexpr (requires { world.recorder(); })
+      return Queue(world.lane(), world.recorder(), world.rank());
     else if constexpr (requires { world.heap(); })
       return Queue(world.lane(), nullptr, 0, world.heap());
     else
@@ -44,9 +44,9 @@ struct Cuda {
   }
 };
 
-/// Linear layers of blocks in FP8 (e4m3), everything else in bfloat16. Weights have one scale a layer; what
-/// linear layers read has none, and is cut off at ±448. The rows of what they read, add and write begin at
-/// multiples of 16 bytes.
+/// The backend with linear layers of blocks in FP8 (e4m3), and everything else in bfloat16. Weights have one
+/// scale a layer; the inputs of linear layers have none and saturate at ±448. Rows of their inputs, residuals
+/// and outputs begin at multiples of 16 bytes.
 template <int... HeadDims>
 struct Cuda<__nv_fp8_e4m3, HeadDims...> : Cuda<__nv_bfloat16, HeadDims...> {
   using Operand = __nv_fp8_e4m3;

@@ -13,6 +13,7 @@
 
 namespace weft {
 
+/// The Host backend. Operators are done when they return, so that nothing need outlive the call.
 struct Host {
   using Element = float;
   using Operand = float;
@@ -21,10 +22,10 @@ struct Host {
   using Buffer = host::Buffer<T>;
   using Loader = host::Loader;
 
-  /// A rank's queue in its world.
+  /// Makes a rank's queue in its world.
   static Queue queue(const auto& world) { return Queue(world.workers(), world.lane()); }
 
-  /// Runs every model.
+  /// Accepts every model.
   static void check(const DitShape&) {}
 };
 

@@ -1,5 +1,5 @@
-// What the operators of every backend take besides views. The operators themselves are functions that a
-// backend declares beside its Queue; host.hpp lists them.
+// Arguments of operators other than views. The operators themselves are functions that a backend declares
+// beside its Queue; host.hpp includes those of the host.
 #pragma once
 
 #include <type_traits>
@@ -12,11 +12,11 @@
 
 namespace weft {
 
-/// What stands for the scale of weights that have none.
+/// The scale of weights that need none.
 struct Unscaled {};
 
-/// x · weightᵀ · scale + bias, weight and bias as torch.nn.Linear stores them. Weights in a narrower format
-/// than elements have a scale (1), or an empty one: 1.
+/// A linear layer: x · weightᵀ · scale + bias, weight and bias as torch.nn.Linear stores them. Weights in a
+/// narrower format than elements have a scale (1); an empty one stands for 1.
 template <class Element, class Operand = Element>
 struct LinearWeights {
   using Scale = std::conditional_t<std::is_same_v<Element, Operand>, Unscaled, View<const float, 1>>;
@@ -28,7 +28,7 @@ struct LinearWeights {
   Index inputs() const { return weight.extent[1]; }
   Index outputs() const { return weight.extent[0]; }
 
-  /// The outputs of `range` alone.
+  /// Returns the layer with the outputs of `range` alone.
   LinearWeights slice(Range range) const {
     return {weight.template slice<0>(range), bias.empty() ? bias : bias.template slice<0>(range), scale};
   }
@@ -43,8 +43,8 @@ struct Gate {
   bool empty() const { return factors.empty(); }
 };
 
-/// out = residual + gate · activation(product), whatever the types of operands and output. The residual may
-/// be the output itself. Row r of a gated product is of image r % images.
+/// The epilogue of a linear layer: out = residual + gate · activation(product), for all types of operands and
+/// output. The residual may be the output itself. Row r of a gated product is of image r % images.
 template <class Element>
 struct Epilogue {
   Activation activation = Activation::none;
@@ -65,7 +65,8 @@ struct NormWeights {
   NormKind kind = NormKind::layer;
 };
 
-/// An image's own y · (1 + scale) + shift after a norm, at a step. Each has strides of its own.
+/// The modulation of a norm's output y by image and step: y · (1 + scale) + shift. Scale and shift may have
+/// different strides.
 struct Modulation {
   View<const float, 3> scale{};  // (steps, images, features), or empty
   View<const float, 3> shift{};  // (steps, images, features), or empty
@@ -78,13 +79,15 @@ struct Rotation {
   View<const float, 2> cos{};  // (tokens, head_dim), or empty: no rotation
   View<const float, 2> sin{};  // (tokens, head_dim)
 
+  /// Returns the rotation of the tokens in `range`.
   Rotation rows(Range range) const {
     return cos.empty() ? *this : Rotation{cos.slice<0>(range), sin.slice<0>(range)};
   }
 };
 
-/// Heads on their way: normed over head_dim unless `norm` is null, then rotated. `to` may be `from`. On CUDA
-/// devices heads and vectors over head_dim begin at multiples of 16 bytes; others are a logic error.
+/// A copy of heads that norms them over head_dim unless `norm` is null, then rotates them. `to` may be
+/// `from`. On CUDA devices heads and vectors over head_dim begin at multiples of 16 bytes; others are a logic
+/// error.
 template <class Element>
 struct HeadMove {
   View<const Element, 4> from{};  // (tokens, images, heads, head_dim)
@@ -93,8 +96,9 @@ struct HeadMove {
   Rotation rotation{};  // of these tokens
 };
 
-/// What a block hands to attention: projected, not yet normed or rotated, so that the policy that places the
-/// heads can norm and rotate on the way. Attention may read them where they are, and write there.
+/// The heads that a block passes to attention: projected, not yet normed or rotated, so that the policy that
+/// places them can norm and rotate them as it moves them. Attention may read them in place, and overwrite
+/// them.
 template <class Element>
 struct Heads {
   using Moves = std::vector<HeadMove<Element>>;
@@ -120,7 +124,7 @@ struct Heads {
     for (View<Element, 4>* part : {&out.q, &out.k, &out.v}) *part = part->template slice<2>(range);
     return out;
   }
-  /// Returns the tokens in `range`.
+  /// Returns the heads of the tokens in `range`.
   Heads rows(Range range) const {
     Heads out = *this;
     for (View<Element, 4>* part : {&out.q, &out.k, &out.v}) *part = part->template slice<0>(range);
@@ -140,8 +144,8 @@ struct Heads {
   }
 };
 
-/// The place for what linear layers read of x: all of x, or the front of each of its rows where operands are
-/// narrower than elements.
+/// Returns the part of x's memory that holds the operands of linear layers: all of it, or the front of each
+/// row where operands are narrower than elements.
 template <class Operand, class Element, int Rank>
 View<Operand, Rank> as_operands(const View<Element, Rank>& x) {
   if constexpr (std::is_same_v<Operand, Element>) {
@@ -153,7 +157,7 @@ View<Operand, Rank> as_operands(const View<Element, Rank>& x) {
   }
 }
 
-/// (tokens, images, features) as the rows of a matrix.
+/// Returns (tokens, images, features) as a matrix of tokens × images rows, which must be evenly spaced.
 template <class T>
 constexpr View<T, 2> rows_of(const View<T, 3>& x) {
   return {x.data, {x.extent[0] * x.extent[1], x.extent[2]}, {x.stride[1], 1}};

@@ -1,11 +1,12 @@
-// Agreement: before ranks begin they compare what they were asked for, and are rejected together where it
-// differs.
+// Agreement: compares the inputs of all ranks before they begin, and rejects them on every rank where they
+// differ.
 #pragma once
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -19,19 +20,20 @@
 
 namespace weft {
 
-/// What a rank was asked for, in entries that say all that decides the result. Values are one line of text.
-class Asked {
+/// A rank's input as text, one line for each setting that determines the result.
+class InputSummary {
  public:
-  /// `kind` is such as "request".
-  explicit Asked(std::string kind) : kind_(std::move(kind)) {}
+  /// `kind` says what is summarized, such as "request".
+  explicit InputSummary(std::string kind) : kind_(std::move(kind)) {}
 
+  /// Adds an entry; its value is one line.
   void add(std::string_view name, std::string_view value = {}) {
     entries_.append(name).append("\t").append(value).append("\n");
   }
   void add(std::string_view name, std::integral auto value) { add_number(name, value); }
   void add(std::string_view name, std::floating_point auto value) { add_number(name, value); }
 
-  /// Contents that are too long to be told.
+  /// Adds a digest of contents that are too long for a sentence.
   template <Digestible Contents>
   void add_contents(std::string_view name, const Contents& contents) {
     add(name, sentence(mark, digest_of(contents)));
@@ -40,49 +42,50 @@ class Asked {
   const std::string& kind() const { return kind_; }
   std::string text() const { return kind_ + "\n" + entries_; }
 
-  /// One sentence about the first entry in which the text of a rank differs from rank 0's.
-  static std::string difference(std::string_view first, std::string_view other, int rank) {
+  /// Returns a sentence about the first entry in which a rank's text, `other`, differs from rank 0's.
+  [[nodiscard]] static std::string difference(std::string_view first, std::string_view other, int rank) {
     const std::string_view kind = first.substr(0, first.find('\n'));
     const std::string who = sentence("rank ", rank, " was asked for ");
     const std::string rule = sentence("; all ranks must be given the same ", kind);
-    const Line theirs = next(other), ours = next(first);
-    if (theirs.name != ours.name)
-      return sentence(who, with_article(theirs.name), " and rank 0 for ", with_article(ours.name), rule);
+    const Entry other_kind = next(other), first_kind = next(first);
+    if (other_kind.name != first_kind.name)
+      return sentence(who, with_article(other_kind.name), " and rank 0 for ", with_article(first_kind.name),
+                      rule);
     for (;;) {
-      const Line a = next(other), b = next(first);
+      const Entry a = next(other), b = next(first);
       if (a == b && !a.name.empty()) continue;
       if (a.name == b.name && b.value.starts_with(mark))
         return sentence(who, "another ", b.name, " than rank 0", rule);
-      return sentence(who, told(a), " and rank 0 for ", told(b), rule);
+      return sentence(who, words(a), " and rank 0 for ", words(b), rule);
     }
   }
 
  private:
-  static constexpr const char* mark = "#";  // before digests
+  static constexpr const char* mark = "#";  // at the front of digests
 
-  struct Line {
+  struct Entry {
     std::string_view name, value;
 
-    friend bool operator==(const Line&, const Line&) = default;
+    friend bool operator==(const Entry&, const Entry&) = default;
   };
 
-  static std::string told(const Line& line) {
-    return sentence(line.name, line.value.empty() ? "" : " ", line.value);
+  static std::string words(const Entry& entry) {
+    return sentence(entry.name, entry.value.empty() ? "" : " ", entry.value);
   }
 
   static std::string with_article(std::string_view noun) {
     return sentence(std::string_view("aeiou").find(noun.front()) < 5 ? "an " : "a ", noun);
   }
 
-  /// The first line, which is taken off the text.
-  static Line next(std::string_view& text) {
+  /// Removes the first line from the text and returns it.
+  static Entry next(std::string_view& text) {
     const std::string_view line = text.substr(0, text.find('\n'));
     text.remove_prefix(std::min(line.size() + 1, text.size()));
     const std::size_t end = std::min(line.find('\t'), line.size());
     return {line.substr(0, end), line.substr(std::min(end + 1, line.size()))};
   }
 
-  /// In as few digits as tell it from every other number.
+  /// Adds a number in its shortest form that distinguishes it from every other.
   void add_number(std::string_view name, auto value) {
     char digits[64];
     const auto [end, fault] = std::to_chars(digits, digits + sizeof digits, value);
@@ -92,58 +95,58 @@ class Asked {
   std::string kind_, entries_;
 };
 
-/// A world whose other ranks are not there, so that what comes from them says nothing.
+/// A world without its other ranks, so that values received from them are meaningless.
 template <class W>
 concept Rehearses = requires {
   requires W::is_rehearsal;
 };
 
-/// The comparing of one rank, which takes its memory once. What travels are bytes as float32 numbers, which
-/// every backend brings to its device and back.
+/// Compares one rank's inputs with those of the others, in memory that is allocated once. Text is sent as one
+/// float32 number a byte, which every backend can upload and download.
 template <class Backend, World WorldType>
 class Agreement {
  public:
   using Queue = typename Backend::Queue;
 
-  /// Both must outlive it.
+  /// The queue and the world must outlive it.
   Agreement(Queue& queue, WorldType& world)
       : queue_(queue), world_(world), heads_(queue, compares() ? world.size() * head_size : 0) {}
 
-  /// All ranks call it together, and wait for each other. Throws the same InvalidArgument on all of them
-  /// unless all were asked for the same, which `ask()` says; where there is nobody to compare with, nothing
-  /// asks.
-  template <class Ask>
-  void check(const Ask& ask) {
+  /// Throws the same InvalidArgument on all ranks unless their summaries, which `summarize()` returns, are
+  /// equal. All ranks call it together and wait for each other. In a world of one rank `summarize` is not
+  /// called.
+  template <class Summarize>
+  void check(const Summarize& summarize) {
     if (!compares()) return;
-    const std::string text = ask().text();
-    const std::vector<Head> heads = gathered({digest_of(std::string_view(text)), text.size()});
+    const std::string text = summarize().text();
+    const std::vector<Head> heads = gather({digest_of(std::string_view(text)), text.size()});
     Head differing{};  // {a rank, the length of its text}, or rank 0
     for (std::size_t rank = 1; rank < heads.size() && differing.front() == 0; ++rank)
       if (heads[rank] != heads.front()) differing = {rank, heads[rank].back()};
-    differing = told_to_all(differing);
-    if (differing.front() != 0 && !Rehearses<WorldType>) reject(sentence_for_all(text, differing));
+    differing = broadcast(differing);
+    if (differing.front() != 0 && !Rehearses<WorldType>) reject(broadcast_difference(text, differing));
   }
 
  private:
-  /// Two numbers of 64 bits.
+  /// Two 64-bit numbers: a digest and a length, or a rank and a length.
   using Head = std::array<std::uint64_t, 2>;
   static constexpr Index head_size = sizeof(Head);
 
   bool compares() const { return world_.size() > 1; }
 
-  /// What rank 0 says about it to all.
-  std::string sentence_for_all(const std::string& text, const Head& differing) {
+  /// Returns on all ranks the sentence that rank 0 makes about a rank's difference.
+  std::string broadcast_difference(const std::string& text, const Head& differing) {
     const auto rank = static_cast<int>(differing.front());
-    std::string said = text;
+    std::string out = text;
     if (world_.rank() == 0 || world_.rank() == rank)
-      said = sent(std::move(said), differing.back(), rank, {0});
-    if (world_.rank() == 0) said = Asked::difference(text, said, rank);
-    const Head length = told_to_all({0, said.size()});
-    return sent(std::move(said), length.back(), 0, others(world_));
+      out = send_text(std::move(out), differing.back(), rank, {0});
+    if (world_.rank() == 0) out = InputSummary::difference(text, out, rank);
+    const Head length = broadcast({0, out.size()});
+    return send_text(std::move(out), length.back(), 0, others(world_));
   }
 
-  /// Of all ranks, on rank 0; elsewhere its own.
-  std::vector<Head> gathered(const Head& own) {
+  /// Returns the heads of all ranks on rank 0; its own on any other rank.
+  std::vector<Head> gather(const Head& own) {
     const View<float, 2> all = heads_.view(std::array{Index{world_.size()}, head_size});
     upload(queue_, numbers_of(&own, 1), all[0]);
     std::vector<Addressed> sends, receives;
@@ -159,28 +162,28 @@ class Agreement {
     return out;
   }
 
-  /// What rank 0 has.
-  Head told_to_all(Head head) {
+  /// Returns rank 0's head on all ranks.
+  Head broadcast(Head head) {
     const View<float, 1> numbers = heads_.view(std::array{Index{world_.size()}, head_size})[0];
     if (world_.rank() == 0) upload(queue_, numbers_of(&head, 1), numbers);
-    spread(numbers, 0, others(world_));
+    send(numbers, 0, others(world_));
     set_bytes(download(queue_, numbers), &head);
     return head;
   }
 
-  /// The text of `from`, which sends it, on the ranks `to`, which receive that many bytes.
-  std::string sent(std::string text, std::uint64_t length, int from, const std::vector<int>& to) {
+  /// Sends a text of `length` bytes from rank `from` to the ranks `to`, and returns it on all of them.
+  std::string send_text(std::string text, std::uint64_t length, int from, const std::vector<int>& to) {
     const typename Backend::template Buffer<float> buffer(queue_, static_cast<Index>(length));
     const View<float, 1> numbers = buffer.view(std::array{buffer.size()});
     if (world_.rank() == from) upload(queue_, numbers_of(text.data(), text.size()), numbers);
-    spread(numbers, from, to);
+    send(numbers, from, to);
     if (world_.rank() == from) return text;
     text.resize(length);
     set_bytes(download(queue_, numbers), text.data());
     return text;
   }
 
-  void spread(const View<float, 1>& numbers, int from, const std::vector<int>& to) {
+  void send(const View<float, 1>& numbers, int from, const std::vector<int>& to) {
     std::vector<Addressed> sends, receives;
     if (world_.rank() == from) {
       for (const int peer : to) sends.push_back({peer, numbers});
@@ -195,7 +198,7 @@ class Agreement {
     world_.wait(queue_, event);
   }
 
-  /// One number a byte.
+  /// Returns the bytes of the values, one number each.
   template <class T>
   static Tensor numbers_of(const T* values, std::size_t count) {
     const auto* const bytes = reinterpret_cast<const unsigned char*>(values);

@@ -1,10 +1,15 @@
-// One concept a collective. Each is posted on a queue and done when its event is waited for, which must not
-// be dropped; counts may be uneven, and messages between two members match in the order in which they are
-// posted.
+// Concepts of communicators, one for each collective. A collective is posted on a queue and returns an event;
+// it is complete for what is queued after `wait` on that event. Counts may be uneven, and messages between
+// two members match in the order in which they are posted.
+//
+// Memory that was posted must stay valid until its event was waited for. An event must not outlive its
+// communicator, nor that the world from which it was split. A communicator and its events belong to one
+// thread. After an exception from any of its members a communicator must not be used again.
 #pragma once
 
 #include <algorithm>
 #include <concepts>
+#include <cstddef>
 #include <functional>
 #include <map>
 #include <span>
@@ -20,11 +25,17 @@ namespace weft {
 struct Traffic {
   Index calls = 0;
   Index bytes = 0;
+
+  constexpr Traffic& operator+=(const Traffic& more) {
+    calls += more.calls;
+    bytes += more.bytes;
+    return *this;
+  }
 };
 
 using TrafficByName = std::map<std::string, Traffic, std::less<>>;
 
-/// What every communicator has: a numbered place among its members, and waiting.
+/// What every communicator has: a rank among its members, and waiting for events.
 template <class C>
 concept Member = requires(C& c, typename C::Queue& queue, typename C::Event& event) {
   { c.rank() } -> std::same_as<int>;
@@ -32,16 +43,16 @@ concept Member = requires(C& c, typename C::Queue& queue, typename C::Event& eve
   { c.wait(queue, event) } -> std::same_as<void>;
 };
 
-/// All members but the caller, in order.
+/// Returns all members but the caller, in order.
 template <class C>
-std::vector<int> others(const C& communicator) {
+[[nodiscard]] std::vector<int> others(const C& communicator) {
   std::vector<int> out;
   for (int member = 0; member < communicator.size(); ++member)
     if (member != communicator.rank()) out.push_back(member);
   return out;
 }
 
-/// A block to or from one member.
+/// Sends a piece to one member, or receives one.
 template <class C>
 concept SendReceive = Member<C> &&
     requires(C& c, typename C::Queue& queue, const StridedBytes& piece, int peer) {
@@ -49,55 +60,59 @@ concept SendReceive = Member<C> &&
   { c.receive(queue, piece, peer) } -> std::same_as<typename C::Event>;
 };
 
-/// Sends and receives any set of pieces; messages of a pair match in posting order; never to oneself.
+/// Sends and receives any set of pieces; no piece is for the caller itself.
 template <class C>
 concept AllToAll = Member<C> && requires(C& c, typename C::Queue& queue, std::span<const Addressed> pieces) {
   { c.all_to_all(queue, pieces, pieces) } -> std::same_as<typename C::Event>;
 };
 
-/// `blocks[i]` is of member i: one's own is sent to all, the others are received.
+/// Gathers `pieces[i]` from member i on all members: the caller's own piece is sent, the others are received.
 template <class C>
 concept AllGather = Member<C> &&
     requires(C& c, typename C::Queue& queue, std::span<const StridedBytes> pieces) {
   { c.all_gather(queue, pieces) } -> std::same_as<typename C::Event>;
 };
 
-/// Sums in place, in the order of the members, so that all get the same bits.
+/// Sums in place, in the order of the members, so that all get the same bits; returns when what is queued
+/// next sees the sums.
 template <class C>
 concept AllReduce = Member<C> && requires(C& c, typename C::Queue& queue, const View<double, 1>& values) {
   { c.all_reduce(queue, values) } -> std::same_as<void>;
 };
 
-/// A communicator of some of the members, called together by those, in the same order.
+/// Makes a communicator of some of the members, in the given order. All of these call it.
 template <class C>
 concept Split = requires(C& c, std::string_view name, const std::vector<int>& members) {
   { c.split(name, members) } -> std::same_as<C>;
 };
 
-/// Beyond that, where `pushes()`, members write into each other's memory: `reach` tells every member's memory
-/// and lets what is queued next write there; after `pushed`, what all have written is there.
+/// Lets members store into each other's memory, where `pushes()` is true. All members make these calls
+/// together, in the same order. `exchange_pointers` returns every member's pointers, which are valid as long
+/// as the memory; it orders nothing on devices. `barrier` orders what is queued next after what all members
+/// have queued before. `pushed` is a barrier after stores, and counts them.
 template <class C>
 concept Push = Member<C> &&
     requires(C& c, typename C::Queue& queue, const std::vector<void*>& memory, const Traffic& sent) {
   { c.pushes() } -> std::same_as<bool>;
-  { c.reach(queue, memory) } -> std::same_as<std::vector<std::vector<void*>>>;
+  { c.exchange_pointers(queue, memory) } -> std::same_as<std::vector<std::vector<void*>>>;
+  { c.barrier(queue) } -> std::same_as<void>;
   { c.pushed(queue, sent) } -> std::same_as<void>;
 };
 
-/// Takes memory for messages before they come: of at most `bytes` a call from each of `senders`, and `ahead`
-/// of them that are posted before the first is waited for. All members call it at the same time.
+/// Allocates receive buffers ahead of time: for at most `bytes` a call from each of `senders`, and up to
+/// `ahead` receives that are posted before the first is waited for. All members call it at the same time.
 template <class C>
 concept Reserve = Member<C> && requires(C& c, const std::vector<int>& senders, Index bytes, int ahead) {
   c.reserve(senders, bytes, ahead);
 };
 
-/// The same for any communicator; most need none.
+/// Reserves receive buffers where the communicator has any.
 template <Member C>
 void reserve(C& communicator, const std::vector<int>& senders, Index bytes, int ahead = 2) {
   if constexpr (Reserve<C>) communicator.reserve(senders, bytes, ahead);
 }
 
-/// An all-reduce by an all-gather, for communicators of queues on the host.
+/// Sums over all members by an all-gather, for communicators whose queues run on the host.
 template <AllGather C>
 void sum_in_order(C& communicator, typename C::Queue& queue, const View<double, 1>& values) {
   const int size = communicator.size();

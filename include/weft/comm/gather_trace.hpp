@@ -1,7 +1,10 @@
-// The slices of all processes in the one trace of rank 0.
+// gather_trace: collects the trace slices of all processes on rank 0.
 #pragma once
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <string>
@@ -31,9 +34,9 @@ void receive_bytes(W& world, typename W::Queue& queue, void* data, Index size, i
   world.wait(queue, event);
 }
 
-/// How far the clock of `peer` is ahead, in nanoseconds, from the fastest of some round trips. What is less
-/// than a round trip is nothing: the processes of a host have one clock. Both sides call it, rank 0 with the
-/// peer.
+/// Returns on rank 0 by how many nanoseconds the clock of `peer` is ahead, estimated from the fastest of some
+/// round trips. An offset below one round trip counts as 0: the processes of a host share a clock. Both sides
+/// call it; the peer's result means nothing.
 template <class W>
 std::int64_t clock_offset(W& world, typename W::Queue& queue, int peer) {
   constexpr int trips = 16;
@@ -51,15 +54,16 @@ std::int64_t clock_offset(W& world, typename W::Queue& queue, int peer) {
     receive_bytes(world, queue, &theirs, sizeof theirs, peer);
     const std::int64_t end = nanoseconds(Clock::now());
     if (end - begin >= fastest) continue;
-    fastest = end - begin, offset = theirs - (begin + end) / 2;
+    fastest = end - begin;
+    offset = theirs - (begin + end) / 2;
   }
   return std::abs(offset) < fastest ? 0 : offset;
 }
 
-/// Slices as bytes, for processes of the same program.
+/// The slices of a lane as bytes, for processes of the same program.
 class SliceBytes {
  public:
-  static std::string of(const Lane& lane) {
+  [[nodiscard]] static std::string of(const Lane& lane) {
     std::string out;
     for (const Lane::Slice& slice : lane.slices()) {
       const Head head{nanoseconds(slice.begin), nanoseconds(slice.end), slice.bytes,          slice.flop,
@@ -71,7 +75,7 @@ class SliceBytes {
     return out;
   }
 
-  /// Adds the slices to the lane, their times moved back by the offset.
+  /// Adds the slices to the lane, with `offset` nanoseconds subtracted from their times.
   static void add(const std::string& bytes, std::int64_t offset, Lane& lane) {
     for (std::size_t at = 0; at < bytes.size();) {
       Head head;
@@ -98,11 +102,11 @@ class SliceBytes {
 
 }  // namespace detail
 
-/// Every rank calls it with a trace that has its own lane; rank 0's then has all. Clocks of other hosts are
-/// compared by messages there and back.
+/// Adds the slices of all ranks' traces to rank 0's. Every rank calls it with a trace that holds its own
+/// lane. Clocks of other hosts are compared by round trips.
 template <SendReceive W>
 void gather_trace(W& world, Trace& trace) {
-  typename W::Queue queue;  // without a lane: this is no part of the trace
+  typename W::Queue queue;  // without a lane, so that these messages are not traced
   if (world.rank() != 0) {
     detail::clock_offset(world, queue, 0);
     const std::string bytes = detail::SliceBytes::of(trace.lane(world.rank()));

@@ -1,17 +1,18 @@
-// Where the ranks of one process meet: posted sends and receives, matched and delivered by whoever comes
-// second.
+// Hub: matches the sends and receives of ranks that are threads of one process. The rank that posts second
+// delivers the message.
 #pragma once
 
 #include <algorithm>
 #include <atomic>
+#include <compare>
 #include <concepts>
+#include <cstddef>
 #include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
 #include <string>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -20,17 +21,19 @@
 
 namespace weft {
 
-/// One side of a message: its block, and how `deliver(from, to)` brings the one to the other.
+/// One side of a message: its piece, and `deliver(from, to)`, which transfers it.
 template <class M>
 concept Message = requires(M& from, M& to) {
   { from.piece } -> std::convertible_to<StridedBytes>;
   M::deliver(from, to);
 };
 
+/// Shared by all ranks, which may call it at the same time. Must outlive their communicators and events.
 template <Message MessageType>
 class Hub {
  public:
-  /// Its memory must stay until `finished`, or until `cancel` has returned.
+  /// A posted send or receive. The memory of its message must stay valid until it is `finished`, or until
+  /// `cancel` has returned.
   struct Post {
     enum State { pending, finished, stopped };
 
@@ -46,7 +49,7 @@ class Hub {
   };
   using Posted = std::shared_ptr<Post>;
 
-  /// Messages of one communicator from one rank to another match in order.
+  /// A communicator and two ranks of the world, whose messages match in order.
   struct Route {
     std::string communicator;
     int from, to;
@@ -54,19 +57,22 @@ class Hub {
   };
   enum class Side { send, receive };
 
-  explicit Hub(int ranks) : gone_(static_cast<std::size_t>(ranks), false) {}
+  explicit Hub(int ranks) : has_ended_(static_cast<std::size_t>(ranks), false) {}
 
-  int ranks() const { return static_cast<int>(gone_.size()); }
+  int ranks() const { return static_cast<int>(has_ended_.size()); }
 
-  /// True if the other side was there and the message has been delivered. What is thrown ends both sides, so
-  /// that no rank waits for them.
-  bool post(const Route& route, Side side, const Posted& mine) {
+  /// Posts one side of a message. Returns whether the other side was posted before, and the message has been
+  /// delivered. An exception stops both sides, so that no rank waits for them.
+  [[nodiscard]] bool post(const Route& route, Side side, const Posted& mine) {
     Posted other;
     try {
       other = match(route, side, mine);
       if (!other) return false;
-      side == Side::send ? MessageType::deliver(mine->message, other->message)
-                         : MessageType::deliver(other->message, mine->message);
+      if (side == Side::send) {
+        MessageType::deliver(mine->message, other->message);
+      } else {
+        MessageType::deliver(other->message, mine->message);
+      }
     } catch (...) {
       mine->become(Post::stopped);
       if (other) other->become(Post::stopped);
@@ -77,17 +83,18 @@ class Hub {
     return true;
   }
 
+  /// Waits until the message is delivered. Throws Stopped if the hub is stopped before that.
   void wait(Post& post) const {
     post.state.wait(Post::pending, std::memory_order_acquire);
     if (post.state.load(std::memory_order_acquire) == Post::stopped) throw Stopped(reason());
   }
 
-  /// Cancels an unmatched post; waits for a delivery that has begun.
+  /// Cancels an unmatched post, or waits for a delivery that has begun.
   void cancel(const Posted& post) {
     {
       std::lock_guard lock(mutex_);
-      for (auto& [route, channel] : channels_)
-        for (auto* side : {&channel.sends, &channel.receives})
+      for (auto& [route, unmatched] : unmatched_)
+        for (auto* side : {&unmatched.sends, &unmatched.receives})
           if (const auto at = std::find(side->begin(), side->end(), post); at != side->end()) {
             side->erase(at);
             return;
@@ -96,43 +103,46 @@ class Hub {
     post->state.wait(Post::pending, std::memory_order_acquire);
   }
 
-  /// Ends every wait, now and later; the first reason stays.
+  /// Makes every wait throw Stopped, now and later. The reason of the first call is kept.
   void stop(const std::string& reason) {
     std::lock_guard lock(mutex_);
     stop_locked(reason);
   }
 
-  /// Marks `rank` as ended. A rank that still waits for it would never return, so that is an error.
+  /// Marks `rank` as ended. If another rank still waits for it, which would hang, all ranks are stopped.
   void leave(int rank) {
     std::lock_guard lock(mutex_);
-    gone_[static_cast<std::size_t>(rank)] = true;
-    for (const auto& [route, channel] : channels_) {
-      const bool missed =
-          (route.from == rank && !channel.receives.empty()) || (route.to == rank && !channel.sends.empty());
-      if (missed) return stop_locked(ended(rank, route));
+    has_ended_[static_cast<std::size_t>(rank)] = true;
+    for (const auto& [route, unmatched] : unmatched_) {
+      const bool is_awaited = (route.from == rank && !unmatched.receives.empty()) ||
+                              (route.to == rank && !unmatched.sends.empty());
+      if (is_awaited) return stop_locked(ended(rank, route));
     }
   }
 
+  /// Why the hub was stopped; empty if it was not.
   std::string reason() const {
     std::lock_guard lock(mutex_);
     return reason_;
   }
 
  private:
-  struct Channel {
+  /// Posts of a route that wait for their other side.
+  struct Unmatched {
     std::deque<Posted> sends, receives;
   };
 
-  /// The other side, taken off its channel; null if it is not there yet and `mine` now waits for it.
+  /// Removes the other side from the unmatched posts and returns it; adds `mine` to them and returns null if
+  /// there is none yet.
   Posted match(const Route& route, Side side, const Posted& mine) {
     std::lock_guard lock(mutex_);
     if (stopped_) throw Stopped(reason_);
-    Channel& channel = channels_[route];
-    auto& own = side == Side::send ? channel.sends : channel.receives;
-    auto& others = side == Side::send ? channel.receives : channel.sends;
+    Unmatched& unmatched = unmatched_[route];
+    auto& own = side == Side::send ? unmatched.sends : unmatched.receives;
+    auto& others = side == Side::send ? unmatched.receives : unmatched.sends;
     if (others.empty()) {
       const int peer = side == Side::send ? route.to : route.from;
-      if (gone_[static_cast<std::size_t>(peer)]) throw std::runtime_error(ended(peer, route));
+      if (has_ended_[static_cast<std::size_t>(peer)]) throw std::runtime_error(ended(peer, route));
       own.push_back(mine);
       return nullptr;
     }
@@ -149,8 +159,8 @@ class Hub {
   void stop_locked(const std::string& reason) {
     if (!stopped_) reason_ = reason;
     stopped_ = true;
-    for (auto& [route, channel] : channels_)
-      for (auto* side : {&channel.sends, &channel.receives}) {
+    for (auto& [route, unmatched] : unmatched_)
+      for (auto* side : {&unmatched.sends, &unmatched.receives}) {
         for (const Posted& post : *side) post->become(Post::stopped);
         side->clear();
       }
@@ -162,8 +172,8 @@ class Hub {
   }
 
   mutable std::mutex mutex_;
-  std::map<Route, Channel> channels_;
-  std::vector<bool> gone_;
+  std::map<Route, Unmatched> unmatched_;
+  std::vector<bool> has_ended_;  // by rank
   bool stopped_ = false;
   std::string reason_;
 };

@@ -1,4 +1,4 @@
-// What communicators of ranks that are threads of one process have in common: members, traffic, events.
+// HubMember: what communicators of ranks that are threads of one process have in common.
 #pragma once
 
 #include <memory>
@@ -13,9 +13,10 @@
 
 namespace weft {
 
-/// What a rank waits for. Dropped before that, it takes back what was posted.
+/// The posts of one operation. Destroyed or replaced before it was waited for, it cancels them, or waits for
+/// deliveries that have begun; so memory that was posted must outlive it. Movable, and of one thread.
 template <class HubType>
-class HubEvent {
+class [[nodiscard]] HubEvent {
  public:
   using Posts = std::vector<typename HubType::Posted>;
 
@@ -32,7 +33,7 @@ class HubEvent {
 
   void add(typename HubType::Posted post) { posts_.push_back(std::move(post)); }
   const Posts& posts() const { return posts_; }
-  /// All of them have been waited for.
+  /// Forgets the posts, which have been waited for.
   void clear() { posts_.clear(); }
 
  private:
@@ -45,23 +46,24 @@ class HubEvent {
   Posts posts_;
 };
 
-/// A rank as a member of some ranks that meet in a hub; at first, of all.
+/// A rank as a member of a group of a hub's ranks; at first, of all of them.
 template <class HubType>
 class HubMember {
  public:
   int rank() const { return members_.rank(); }
   int size() const { return members_.size(); }
 
-  /// What this rank has sent so far, by the name of the communicator.
+  /// Returns what this rank has sent so far, by the name of the communicator.
   const TrafficByName& traffic() const { return *traffic_; }
 
  protected:
   HubMember(HubType& hub, int rank)
       : hub_(&hub), traffic_(std::make_shared<TrafficByName>()), members_(hub.ranks(), rank) {}
 
-  /// From now on of `members` alone, the rank among them; they are numbers among the members so far.
+  /// Narrows the group to `members`, which are ranks of the group so far.
   void become_member_of(std::string_view name, const std::vector<int>& members) {
-    members_ = members_.some(members), name_ = name;
+    members_ = members_.some(members);
+    name_ = name;
   }
 
   HubType& hub() const { return *hub_; }
@@ -69,12 +71,9 @@ class HubMember {
   const Members& members() const { return members_; }
   int world_rank(int member) const { return members_.world_rank(member); }
 
-  void count(const Traffic& sent) {
-    Traffic& all = (*traffic_)[name_];
-    all.calls += sent.calls, all.bytes += sent.bytes;
-  }
+  void count(const Traffic& sent) { (*traffic_)[name_] += sent; }
 
-  /// True if the other side was there and the message has been delivered.
+  /// Posts one side of a message; returns whether it has been delivered.
   bool post_send(const typename HubType::Posted& post, int to) {
     return hub_->post({name_, world_rank(rank()), world_rank(to)}, HubType::Side::send, post);
   }

@@ -1,10 +1,12 @@
-// Launch: runs the same body on every rank, here as threads of this process.
+// launch: runs the same body on every rank, as threads of this process.
 #pragma once
 
 #include <algorithm>
 #include <atomic>
 #include <exception>
 #include <mutex>
+#include <stdexcept>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -17,7 +19,8 @@ namespace weft {
 
 namespace threads {
 
-/// A rank's place in the world: the communicator of all ranks, its share of the processor and its trace.
+/// One rank's view of all ranks: their communicator, this rank's share of the processor and its trace. The
+/// hub and the lane must outlive it.
 class World : public Communicator {
  public:
   World(Hub& hub, int rank, int workers, Lane* lane)
@@ -34,8 +37,8 @@ class World : public Communicator {
 }  // namespace threads
 
 struct LaunchOptions {
-  int threads = 0;         // that all ranks share; 0: as many as the processor has
-  Trace* trace = nullptr;  // of as many ranks; records every operator and message
+  int threads = 0;         // shared by all ranks; 0: as many as the processor has
+  Trace* trace = nullptr;  // with a lane for every rank; records every operator and message
 };
 
 namespace detail {
@@ -66,9 +69,9 @@ void run_on_threads(int count, const Run& run) {
 }
 
 /// Calls on_rank(rank) on a thread for each of the hub's ranks and returns when all have ended. If one
-/// throws, the others end at their next message; then what was thrown first is thrown on: an InvalidArgument
-/// as it is, anything else as a std::runtime_error that names the rank. Where a rank cannot be started, none
-/// begins.
+/// throws, the others stop at their next message, and the first exception is rethrown: an InvalidArgument
+/// as it is, anything else as a std::runtime_error that names the rank. If a thread cannot be started, no
+/// rank begins.
 template <class HubType, class OnRank>
 void run_ranks(HubType& hub, const OnRank& on_rank) {
   const int count = hub.ranks();
@@ -84,7 +87,10 @@ void run_ranks(HubType& hub, const OnRank& on_rank) {
     } catch (...) {
       {
         const std::lock_guard lock(mutex);
-        if (!failure) failure = std::current_exception(), failed = rank;
+        if (!failure) {
+          failure = std::current_exception();
+          failed = rank;
+        }
       }
       hub.stop("another rank has failed");
     }
@@ -102,9 +108,9 @@ void run_ranks(HubType& hub, const OnRank& on_rank) {
   if (const std::string reason = hub.reason(); !reason.empty()) throw std::runtime_error(reason);
 }
 
-/// Throws InvalidArgument if so many ranks cannot be threads of one process, or the trace has no lanes for
-/// them.
-inline int checked_ranks(Index ranks, const Trace* trace) {
+/// Returns the number of ranks. Throws InvalidArgument if so many ranks cannot be threads of one process, or
+/// the trace has too few lanes.
+[[nodiscard]] inline int checked_ranks(Index ranks, const Trace* trace) {
   constexpr Index most = 1024;
   if (ranks < 1 || ranks > most)
     reject("a world of ", ranks, " ranks cannot be threads of one process; 1 to ", most, " can");
@@ -115,8 +121,9 @@ inline int checked_ranks(Index ranks, const Trace* trace) {
 
 }  // namespace detail
 
-/// Calls body(world) on `ranks` threads, as rank 0, 1, …, and returns when all have ended, or one has failed
-/// and the others have ended for that: then its error is thrown.
+/// Calls body(world) on `ranks` threads, one for each rank, and returns when all have ended. If a rank
+/// throws, the others are stopped, and its exception is rethrown. The caller's thread is rank 0. May be
+/// called again after an exception.
 template <class Body>
 void launch(Index ranks, Body body, const LaunchOptions& options = {}) {
   const int count = detail::checked_ranks(ranks, options.trace);

@@ -1,7 +1,8 @@
-// Members: which ranks of the world a communicator is of, and the caller's place among them.
+// Members: the ranks of the world that form a communicator, and the caller's rank among them.
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -10,13 +11,14 @@ namespace weft {
 
 class Members {
  public:
-  /// The whole world.
+  /// Makes the members of the whole world.
   Members(int ranks, int rank) : rank_(rank) {
     for (int r = 0; r < ranks; ++r) of_world_.push_back(r);
   }
 
-  /// Some of these members, by their numbers here, the caller among them.
-  Members some(const std::vector<int>& members) const {
+  /// Returns a subset of these members, given by their ranks here. Throws std::logic_error unless the caller
+  /// is one of them.
+  [[nodiscard]] Members some(const std::vector<int>& members) const {
     const auto self = std::ranges::find(members, rank_);
     if (self == members.end()) throw std::logic_error("a rank can only split off a group that it is in");
     std::vector<int> of_world;
@@ -27,7 +29,7 @@ class Members {
   int rank() const { return rank_; }
   int size() const { return static_cast<int>(of_world_.size()); }
   int world_rank(int member) const { return of_world_[static_cast<std::size_t>(member)]; }
-  /// All of them, in order, by their ranks in the world.
+  /// The world rank of every member, in order.
   const std::vector<int>& of_world() const { return of_world_; }
 
  private:

@@ -1,7 +1,8 @@
-// Mesh: how many ranks each parallel method has, and which rank sits where.
+// Mesh: how many ranks each parallel method has, and which rank has which coordinates.
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -11,7 +12,8 @@
 
 namespace weft {
 
-/// From the slowest to the fastest: neighbours along the last sit next to each other.
+/// The parallel methods, from the slowest axis to the fastest: neighbours along the last have consecutive
+/// ranks.
 enum class Axis { data, cfg, pipe, ring, ulysses };
 
 constexpr std::array all_axes{Axis::data, Axis::cfg, Axis::pipe, Axis::ring, Axis::ulysses};
@@ -21,19 +23,18 @@ constexpr std::string_view name_of(Axis axis) {
   return names[static_cast<std::size_t>(axis)];
 }
 
-/// What a rank of Ring keeps when the image is cut into patches.
+/// The keys and values that a rank of Ring keeps.
 enum class RingCache {
-  automatic,  // rotate for one patch, copy for several
-  rotate,     // its own slice of the keys; whole slices travel at every patch
-  copy,       // the keys of all; only a patch's fresh ones travel
+  automatic,  // rotate with one patch, copy with several
+  rotate,     // its own slice; whole slices are sent round at every patch
+  copy,       // those of all ranks; only a patch's fresh ones are sent
 };
 
-/// Degrees are run-time numbers: chosen per machine. How PipeFusion cuts time and image is here
-/// too.
+/// Degrees are run-time numbers, chosen per machine; so are PipeFusion's patches and warm-up steps.
 struct Mesh {
   int data = 1, cfg = 1, pipe = 1, ulysses = 1, ring = 1;
   int patches = 0;  // of PipeFusion; 0: one a stage
-  int warmup = 1;   // first steps in which every patch sees the fresh keys of all
+  int warmup = 1;   // first steps, in which every patch attends to fresh keys of the whole image
   RingCache ring_cache = RingCache::automatic;
 
   constexpr int degree(Axis axis) const {
@@ -51,7 +52,7 @@ struct Mesh {
     }
   }
 
-  /// 0 where a degree is below 1; the largest Index where there are more than that.
+  /// Returns the product of the degrees: 0 if one is below 1, the largest Index if it overflows.
   constexpr Index ranks() const {
     constexpr Index most = std::numeric_limits<Index>::max();
     Index product = 1;
@@ -68,7 +69,7 @@ struct Mesh {
     return ring_cache == RingCache::copy || (ring_cache == RingCache::automatic && patch_count() > 1);
   }
 
-  /// How many ranks lie between two neighbours along the axis.
+  /// Returns the difference between the ranks of two neighbours along the axis.
   constexpr int stride(Axis axis) const {
     int product = 1;
     for (std::size_t a = all_axes.size(); a-- > 0 && all_axes[a] != axis;) product *= degree(all_axes[a]);
@@ -77,7 +78,7 @@ struct Mesh {
 
   constexpr int coordinate(Axis axis, int rank) const { return rank / stride(axis) % degree(axis); }
 
-  /// The ranks that differ from `rank` along the axis alone, in order; `rank` is one of them.
+  /// Returns the ranks that differ from `rank` along the axis only, in order; `rank` is one of them.
   std::vector<int> group(Axis axis, int rank) const {
     std::vector<int> ranks;
     const int first = rank - coordinate(axis, rank) * stride(axis);
@@ -86,7 +87,7 @@ struct Mesh {
   }
 };
 
-/// "cfg2·pipe4, 8 patches"; "one rank" where nothing is split.
+/// Returns a name such as "cfg2·pipe4, 8 patches", or "one rank".
 inline std::string name_of(const Mesh& mesh) {
   std::string name;
   for (const Axis axis : all_axes) {

@@ -1,5 +1,4 @@
-// Ranks that are processes, on the host, over the MPI that the machine has. No header but this and its
-// folder's includes mpi.h.
+// Ranks that are processes on the host, over MPI. Only this header and comm/mpi/ include mpi.h.
 #pragma once
 
 #include <mpi.h>
@@ -8,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdlib>
 #include <exception>
 #include <functional>
@@ -28,10 +28,10 @@ namespace weft::mpi {
 
 struct LaunchOptions {
   int threads = 0;                            // of this process; 0: its share of the host's
-  std::chrono::milliseconds timeout{8000};    // of silence, after which a rank is given up
-  std::chrono::milliseconds patience{30000};  // for ranks that do not come, after MPI has started
-  /// Of rank 0's host, for the watchdogs' connections over the network, also on one host. Empty: Unix sockets
-  /// on one host, otherwise MASTER_ADDR, and without that any interface.
+  std::chrono::milliseconds timeout{8000};    // without a heartbeat, after which a rank counts as failed
+  std::chrono::milliseconds patience{30000};  // for ranks to connect, after MPI has started
+  /// Address of rank 0's host for the watchdogs' connections, which then use the network even on one host.
+  /// Empty: Unix sockets on one host, otherwise MASTER_ADDR, and without that any interface.
   std::string address{};
   bool handle_sigterm = true;                                 // as job::Watchdog::Options say
   std::function<void(int, const std::string&)> on_failure{};  // likewise
@@ -39,7 +39,7 @@ struct LaunchOptions {
 
 namespace detail {
 
-/// How many processes of the job this host has.
+/// Returns how many processes of the job run on this host.
 inline int processes_of_host() {
   MPI_Comm host;
   int count = 1;
@@ -52,12 +52,13 @@ inline int processes_of_host() {
 
 }  // namespace detail
 
-/// A rank's place in the world: the communicator of all ranks, its share of the processor and its trace.
+/// One rank's view of all ranks: their communicator, this rank's share of the processor and its trace.
+/// `launch` makes it; it lives until the body of that returns.
 class World : public Communicator {
  public:
   World(int threads, std::atomic<Lane*>& lane) : workers_(threads > 0 ? threads : share()), lane_(&lane) {}
 
-  /// Of some ranks of another world.
+  /// Makes a world of some ranks of another one.
   World(const World& whole, const std::vector<int>& members)
       : Communicator(whole.split("world", members)), workers_(whole.workers_), lane_(whole.lane_) {}
 
@@ -68,7 +69,8 @@ class World : public Communicator {
   void record(Trace& trace) { *lane_ = &trace.lane(rank()); }
 
  private:
-  /// What the launcher has bound this process to, and no more than a fair part of the host.
+  /// Returns the number of processors to which the launcher has bound this process, at most its share of the
+  /// host's.
   static int share() {
     const auto all = static_cast<int>(std::thread::hardware_concurrency());
     cpu_set_t bound;
@@ -80,10 +82,11 @@ class World : public Communicator {
   std::atomic<Lane*>* lane_;
 };
 
-/// Everything of a job that is one a process: MPI, the watchdog, and what it tells of this rank.
-class Session {
+/// What a process has once: MPI, the watchdog, and this rank's lane.
+class [[nodiscard]] Session {
  public:
-  /// Throws InvalidArgument if MPI knows of fewer processes than the launcher has started.
+  /// Starts MPI unless the application has. Throws InvalidArgument if MPI knows of fewer processes than the
+  /// launcher has started.
   explicit Session(const LaunchOptions& options, int expected) {
     int is_there = 0, provided = 0, size = 1;
     MPI_Initialized(&is_there);
@@ -98,7 +101,7 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
   ~Session() {
-    if (owns_mpi_ && !watchdog_->has_ended()) MPI_Finalize();  // which waits for all ranks
+    if (owns_mpi_ && !watchdog_->has_ended()) MPI_Finalize();  // waits for all ranks
   }
 
   std::atomic<Lane*>& lane() { return lane_; }
@@ -115,25 +118,25 @@ class Session {
     std::string text;
     if (rank == 0) {
       listener.emplace(listener_for(is_one_host, options.address));
-      text = job::Meeting{listener->places(), job::Key::random()}.text();
+      text = job::RendezvousInfo{listener->endpoints(), job::Key::random()}.text();
     }
-    const auto meeting = job::Meeting::parse(broadcast(std::move(text)));
+    const auto info = job::RendezvousInfo::parse(broadcast(std::move(text)));
     job::Connected connected =
-        job::connect(meeting, listener ? &*listener : nullptr, rank, ranks, "", options.patience);
-    watchdog_.emplace(rank, std::move(connected.members),
+        job::connect(info, listener ? &*listener : nullptr, rank, ranks, "", options.patience);
+    watchdog_.emplace(rank, std::move(connected.processes),
                       job::Watchdog::Options{options.timeout, [this] { return lane_.load()->doing(); },
                                              options.handle_sigterm, options.on_failure});
   }
 
   static job::Listener listener_for(bool is_one_host, std::string address) {
     if (is_one_host) return job::Listener({{.socket = "weft-" + job::hex(job::random_bytes(16))}});
-    const char* const told = std::getenv("MASTER_ADDR");
-    if (address.empty() && told) address = told;
+    const char* const master = std::getenv("MASTER_ADDR");
+    if (address.empty() && master) address = master;
     return address.empty() ? job::Listener::on_all_interfaces()
                            : job::Listener({{.host = address, .port = 0}});
   }
 
-  /// The text of rank 0, in all processes.
+  /// Returns rank 0's text in all processes.
   static std::string broadcast(std::string text) {
     auto length = static_cast<int>(text.size());
     check(MPI_Bcast(&length, 1, MPI_INT, 0, MPI_COMM_WORLD), "starting MPI");
@@ -145,13 +148,13 @@ class Session {
   bool owns_mpi_ = false;
   Lane own_ = Lane::without_slices();
   std::atomic<Lane*> lane_ = &own_;
-  std::optional<job::Watchdog> watchdog_;  // last: watches until MPI has ended
+  std::optional<job::Watchdog> watchdog_;  // last: its thread uses lane_
 };
 
 /// Calls body(world) in every process that mpirun has started, once, and returns when this one is done. A
-/// failure of any rank ends all processes: one sentence, exit code 2 if it was InvalidArgument, otherwise 1.
-/// `processes` is what the launcher says, if anything does. With on_failure, throws Stopped where this rank
-/// has failed.
+/// failure of any rank ends all processes with one sentence and exit code 2 for InvalidArgument, 1 otherwise;
+/// with on_failure, it throws Stopped on the rank that has failed instead. `processes` is their number by the
+/// launcher, or 0 if that is unknown.
 template <class Body>
 void launch(Body body, const LaunchOptions& options = {}, int processes = 0) {
   Session session(options, processes);

@@ -1,5 +1,5 @@
-// Ranks that are processes with a CUDA device each, on any number of hosts: what mpirun, torchrun or srun has
-// started becomes a world, over NCCL.
+// Ranks that are processes with a CUDA device each, on any number of hosts, over NCCL. mpirun, torchrun or
+// srun starts them.
 #pragma once
 
 #include <unistd.h>
@@ -22,24 +22,26 @@
 
 namespace weft::nccl {
 
-/// A rank's place in the world: the communicator of all ranks and its trace.
+/// One rank's view of all ranks: their communicator and this rank's trace. `launch` makes it; it lives until
+/// the body of that returns.
 class World : public Communicator {
  public:
-  /// Every rank makes one, with the same `id`, on the device that is current.
+  /// Joins the world on the current device. All ranks call it with the same `id`.
   World(const ncclUniqueId& id, int ranks, int rank) : Communicator(joined(id, ranks, rank)) {}
 
   int workers() const { return 1; }
-  Lane* lane() const { return home().lane; }
-  /// Where queues take memory that other ranks of the host reach; null if none does.
-  cuda::Heap* heap() const { return home().heap ? &home().heap->heap() : nullptr; }
+  Lane* lane() const { return state().lane; }
+  /// The heap of memory that other ranks of the host can access; null if there are none.
+  cuda::Heap* heap() const { return state().heap ? &state().heap->heap() : nullptr; }
 
-  /// What this rank posted last, such as "send pipe 3"; from any thread.
-  std::string doing() const { return home().doing(); }
-  /// What has failed in the meantime, on any communicator of this rank; from any thread.
-  std::string failure() const { return home().failure(); }
+  /// Returns what this rank posted last, such as "send pipe 3". May be called from any thread.
+  std::string doing() const { return state().doing(); }
+  /// Returns a sentence about a communicator of this rank that has failed, or nothing. May be called from any
+  /// thread.
+  std::string failure() const { return state().failure(); }
 
   /// Records every operator and message from now on. The trace must outlive this and its engines.
-  void record(Trace& trace) { home().lane = &trace.lane(rank()); }
+  void record(Trace& trace) { state().lane = &trace.lane(rank()); }
 
  private:
   static ncclComm_t joined(const ncclUniqueId& id, int ranks, int rank) {
@@ -50,30 +52,30 @@ class World : public Communicator {
 };
 
 struct LaunchOptions {
-  std::chrono::milliseconds timeout{8000};    // of silence, after which a rank is given up
-  std::chrono::milliseconds patience{60000};  // for ranks that do not come
+  std::chrono::milliseconds timeout{8000};    // without a heartbeat, after which a rank counts as failed
+  std::chrono::milliseconds patience{60000};  // for ranks to connect
   bool handle_sigterm = true;                 // as job::Watchdog::Options say
-  /// Likewise; but `launch` does not return after a failure, since the device may wait for ever.
+  /// Likewise; but `launch` does not return after a failure, since the device may never finish its work.
   std::function<void(int, const std::string&)> on_failure{};
 };
 
-/// What is one a process: the watchdog, and what it tells of this rank.
-class Session {
+/// What a process has once: NCCL's identifier of the world, and the watchdog.
+class [[nodiscard]] Session {
  public:
-  /// On the device of the process's place among those of its host.
-  Session(const LaunchEnvironment& place, const LaunchOptions& options) : place_(place) {
+  /// Connects the processes. This one uses the device of its local rank.
+  Session(const LaunchEnvironment& environment, const LaunchOptions& options) : environment_(environment) {
     choose_device();
     std::string id(sizeof id_.internal, '\0');
-    if (place.rank == 0) {
+    if (environment.rank == 0) {
       check(ncclGetUniqueId(&id_), "preparing the world");
       id.assign(id_.internal, sizeof id_.internal);
     }
-    job::Connected connected = job::rendezvous(place, id, options.patience);
+    job::Connected connected = job::rendezvous(environment, id, options.patience);
     if (connected.text.size() != sizeof id_.internal)
       throw std::runtime_error(
           "rank 0 has sent no identifier of NCCL's; all ranks must run one version of weft");
     connected.text.copy(id_.internal, sizeof id_.internal);
-    watchdog_.emplace(place.rank, std::move(connected.members),
+    watchdog_.emplace(environment.rank, std::move(connected.processes),
                       job::Watchdog::Options{options.timeout, [this] { return doing(); },
                                              options.handle_sigterm, options.on_failure});
     current_ = this;
@@ -86,17 +88,18 @@ class Session {
     current_ = nullptr;
   }
 
-  /// Calls body(world), and returns when it is done. What it throws ends the job from where it is thrown:
-  /// nothing on the way out of there is destroyed, since that would wait for the device, which may be waiting
-  /// for other ranks. So the body runs on a thread of its own, where nobody catches.
+  /// Calls body(world), and returns when it is done. An exception of the body ends the job where it is
+  /// thrown, without unwinding the stack: destructors would wait for the device, which may wait for other
+  /// ranks. So the body runs on a thread of its own, in which nothing catches.
   template <class Body>
   void run(Body& body) {
     const auto on_rank = [this, &body] {
       choose_device();
-      World world(id_, place_.world, place_.rank);
+      World world(id_, environment_.world, environment_.rank);
       world_ = &world;
-      std::jthread monitor = start_thread(
-          "the monitor of a rank", [this, &world](const std::stop_token& stop) { listen(world, stop); });
+      std::jthread monitor =
+          start_thread("the monitor of a rank",
+                       [this, &world](const std::stop_token& stop) { monitor_world(world, stop); });
       body(world);
       monitor.request_stop();
       monitor.join();
@@ -113,9 +116,9 @@ class Session {
   void choose_device() const {
     int devices = 0;
     if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0)
-      reject("rank ", place_.rank,
+      reject("rank ", environment_.rank,
              " finds no CUDA device on its host, and every rank needs one; weft::Host needs none");
-    check(cudaSetDevice(place_.local_rank % devices), "Choosing a device");
+    check(cudaSetDevice(environment_.local_rank % devices), "Choosing a device");
   }
 
   std::string doing() const {
@@ -123,8 +126,8 @@ class Session {
     return world ? world->doing() : "joining the world";
   }
 
-  /// Ends the job when a communicator has failed of which the device would wait for ever.
-  void listen(const World& world, const std::stop_token& stop) {
+  /// Ends the job when a communicator has failed, since the device would hang in its operations.
+  void monitor_world(const World& world, const std::stop_token& stop) {
     while (!stop.stop_requested()) {
       if (const std::string failure = world.failure(); !failure.empty()) {
         std::this_thread::sleep_for(patience);
@@ -134,35 +137,35 @@ class Session {
     }
   }
 
-  /// Ends the job with an uncaught exception.
+  /// Ends the job because of an uncaught exception.
   [[noreturn]] void fail() {
     const World* const world = world_;
     if (world && !world->failure().empty()) std::this_thread::sleep_for(patience);
     try {
       watchdog_->fail(std::current_exception());
     } catch (const Stopped&) {
-      for (;;) ::pause();  // the application is to end the process
+      for (;;) ::pause();  // the application ends the process
     }
   }
 
-  /// A communicator fails as well when another rank has died, of which the watchdog tells within this time.
+  /// A communicator also fails when another rank has died, which the watchdog reports within this time.
   static constexpr std::chrono::milliseconds patience{1000};
 
   static inline Session* current_ = nullptr;
 
-  LaunchEnvironment place_;
+  LaunchEnvironment environment_;
   ncclUniqueId id_;
   std::atomic<const World*> world_ = nullptr;
   std::terminate_handler old_handler_ = nullptr;
-  std::optional<job::Watchdog> watchdog_;  // last: it asks for the rest
+  std::optional<job::Watchdog> watchdog_;  // last: its thread uses the other members
 };
 
 /// Calls body(world) once, on a thread of its own, in every process that the launcher has started, and
-/// returns when this one is done. A failure of any rank ends all processes: one sentence, exit code 2 if it
-/// was InvalidArgument, otherwise 1. One at a time a process.
+/// returns when this one is done. A failure of any rank ends all processes with one sentence and exit code 2
+/// for InvalidArgument, 1 otherwise. A process runs one launch at a time.
 template <class Body>
-void launch(const LaunchEnvironment& place, Body body, const LaunchOptions& options = {}) {
-  Session(place, options).run(body);
+void launch(const LaunchEnvironment& environment, Body body, const LaunchOptions& options = {}) {
+  Session(environment, options).run(body);
 }
 
 }  // namespace weft::nccl

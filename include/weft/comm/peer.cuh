@@ -17,19 +17,20 @@
 
 namespace weft::peer {
 
-/// Where the ranks of one process meet. Before ranks are released because one has ended or failed, the
-/// devices are looked at: if one of them has failed, others would not come to their ends.
+/// The state that the ranks of one process share. Before it releases ranks because one has ended or failed,
+/// it checks the devices: where one has failed, waiting for the others would never return.
 struct Hub : weft::Hub<Message> {
-  cuda::Crew crew;
+  cuda::HostAllGather all_gather;
+  cuda::JointRecorder recorder;
   DeviceWatch devices;
 
   explicit Hub(int ranks)
-      : weft::Hub<Message>(ranks), crew(ranks, [this] { stop("another rank has failed"); }) {}
+      : weft::Hub<Message>(ranks), recorder(ranks, all_gather, [this] { stop("another rank has failed"); }) {}
 
   void stop(const std::string& reason) {
     devices.end_process_if_one_failed();
     weft::Hub<Message>::stop(reason);
-    crew.stop();
+    all_gather.stop();
   }
 
   void leave(int rank) {
@@ -40,9 +41,9 @@ struct Hub : weft::Hub<Message> {
 
 using Event = HubEvent<Hub>;
 
-/// Satisfies every concept of communicator.hpp, Push too. Copies run on a stream of their own; the ranks wait
-/// for each other on their devices alone, except that the host waits until both sides of a message are
-/// posted.
+/// Models every concept of communicator.hpp, Push included. Copies run on a stream of their own. Ranks order
+/// their work by events, so devices wait without the host; the host waits only until both sides of a message
+/// are posted, or all members have come to an exchange or a barrier. The hub must outlive it.
 class Communicator : public HubMember<Hub> {
  public:
   using Queue = cuda::Queue;
@@ -51,9 +52,9 @@ class Communicator : public HubMember<Hub> {
   /// Makes the communicator of the whole world; `rank` is the caller's.
   Communicator(Hub& hub, int rank) : HubMember(hub, rank) { begin_group(); }
 
-  /// `members` are ranks of this communicator, its caller among them; `name` tells it apart in traces, in
-  /// traffic and from other splits of the same ranks.
-  Communicator split(std::string_view name, const std::vector<int>& members) const {
+  /// Returns the communicator of `members`, which are ranks of this one, the caller among them. `name`
+  /// distinguishes it in traces, in traffic and from other splits of the same ranks.
+  [[nodiscard]] Communicator split(std::string_view name, const std::vector<int>& members) const {
     Communicator out = *this;
     out.become_member_of(name, members);
     out.begin_group();
@@ -92,7 +93,8 @@ class Communicator : public HubMember<Hub> {
   }
 
   void all_reduce(Queue& queue, const View<double, 1>& values) {
-    const auto all = reach(queue, {values.data});
+    const auto all = exchange_pointers(queue, {values.data});
+    barrier(queue);
     Parts parts{};
     for (int member = 0; member < size(); ++member)
       parts.values[member] = static_cast<const double*>(all[static_cast<std::size_t>(member)].front());
@@ -101,34 +103,37 @@ class Communicator : public HubMember<Hub> {
     pushed(queue, {size() - 1, (size() - 1) * values.size() * static_cast<Index>(sizeof(double))});
     check(cudaMemcpyAsync(values.data, sums.data, static_cast<std::size_t>(values.size()) * sizeof(double),
                           cudaMemcpyDeviceToDevice, queue.stream()),
-          "Copying sums");
+          "copying sums");
   }
 
   bool pushes() const { return true; }
 
-  /// Every member's memory, in its order, once all that they have queued so far is done.
-  std::vector<std::vector<void*>> reach(Queue& queue, const std::vector<void*>& memory) {
-    const auto mine = cuda::moment_in(queue.stream());
-    std::vector<cuda::Crew::Arrival> all;
-    const auto span = queue.span("wait", name().c_str());
-    queue.wait_on_host([this, &all, &mine, &memory] {
-      all = hub().crew.meet(group_, size(), rank(), {mine, memory});
-    });
+  /// Returns every member's pointers, in the members' order, when all have called it. The host alone waits.
+  [[nodiscard]] std::vector<std::vector<void*>> exchange_pointers(Queue& queue,
+                                                                  const std::vector<void*>& memory) {
     std::vector<std::vector<void*>> out;
-    for (cuda::Crew::Arrival& other : all) {
-      if (other.moment != mine) other.moment->hold(queue.stream());
-      out.push_back(std::move(other.memory));
-    }
+    for (cuda::HostAllGather::Contribution& theirs : gather(queue, {nullptr, memory}))
+      out.push_back(std::move(theirs.memory));
     return out;
   }
 
-  /// What is queued after comes after what all members have pushed so far; `sent` is what this one has.
-  void pushed(Queue& queue, const Traffic& sent) {
-    count_sent(queue, sent);
-    reach(queue, {});
+  /// Orders what is queued next behind what all members have queued before their calls.
+  void barrier(Queue& queue) {
+    const auto mine = cuda::moment_in(queue.stream());
+    const auto span = queue.span("wait", name().c_str());
+    for (const cuda::HostAllGather::Contribution& theirs : gather(queue, {mine, {}}))
+      if (theirs.event != mine) theirs.event->hold(queue.stream());
   }
 
-  /// Throws Stopped if another rank fails before the event comes.
+  /// Waits by a barrier for all that members have stored into each other's memory, and counts `sent`, which
+  /// is what this one has.
+  void pushed(Queue& queue, const Traffic& sent) {
+    count_sent(queue, sent);
+    barrier(queue);
+  }
+
+  /// Makes the queue wait for the event's messages. Throws Stopped if another rank fails before both sides of
+  /// each are posted.
   void wait(Queue& queue, Event& event) {
     if (event.posts().empty()) return;
     const auto span = queue.span("wait", name().c_str());
@@ -150,15 +155,22 @@ class Communicator : public HubMember<Hub> {
   void begin_group() {
     group_ = name();
     for (int member : members().of_world()) group_ += ' ' + std::to_string(member);
-    lane_ = std::make_shared<const Lane>();
+    stream_ = std::make_shared<const SendStream>();
     sums_ = std::make_shared<std::vector<cuda::Buffer<double>>>();
     if (size() > Parts::most)
       reject("a communicator has ", size(), " ranks; on devices of one process at most ", Parts::most,
              " meet");
   }
 
-  /// Memory that all reductions on the queue share, one after another. Allocated at first use, that is while
-  /// work is recorded; what recorded work uses stays.
+  std::vector<cuda::HostAllGather::Contribution> gather(Queue& queue,
+                                                        const cuda::HostAllGather::Contribution& mine) {
+    std::vector<cuda::HostAllGather::Contribution> all;
+    queue.wait_on_host([this, &all, &mine] { all = hub().all_gather.gather(group_, size(), rank(), mine); });
+    return all;
+  }
+
+  /// Returns memory that all reductions of this communicator share, one after another. It is allocated at
+  /// first use, while work is recorded, and stays, since recorded work refers to it.
   View<double, 1> room_for_sums(Queue& queue, Index count) {
     if (sums_->empty() || sums_->back().size() < count) sums_->emplace_back(queue, count);
     return sums_->back().view(std::array{count});
@@ -175,7 +187,7 @@ class Communicator : public HubMember<Hub> {
     const auto kind = timed ? cuda::Event::Kind::time : cuda::Event::Kind::order;
     const auto begin = timed ? std::make_shared<const cuda::Event>(kind) : nullptr;
     event.add(std::make_shared<Hub::Post>(Message{
-        piece, std::move(ready), lane_, begin, std::make_shared<const cuda::Event>(kind), world_rank(to)}));
+        piece, std::move(ready), stream_, begin, std::make_shared<const cuda::Event>(kind), world_rank(to)}));
     count_sent(queue, {1, piece.bytes()});
     HubMember::post_send(event.posts().back(), to);
   }
@@ -187,8 +199,8 @@ class Communicator : public HubMember<Hub> {
     HubMember::post_receive(event.posts().back(), from);
   }
 
-  std::string group_;                 // name and members
-  std::shared_ptr<const Lane> lane_;  // for what this rank sends
+  std::string group_;                         // name and members
+  std::shared_ptr<const SendStream> stream_;  // of all that this rank sends here
   std::shared_ptr<std::vector<cuda::Buffer<double>>> sums_;
 };
 

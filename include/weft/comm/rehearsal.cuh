@@ -1,5 +1,7 @@
-// What a rehearsed rank receives, on a CUDA device.
+// Fills what a rehearsed rank receives on a CUDA device.
 #pragma once
+
+#include <cstdint>
 
 #include "weft/comm/rehearsal.hpp"
 #include "weft/elementwise.cuh"
@@ -15,7 +17,7 @@ struct FillRehearsed {
   }
 };
 
-/// As fill_on_host, into a block of the current device. Other streams may be recording.
+/// Fills a piece of the current device's memory as fill_on_host does. Other streams may be recording.
 inline void fill_on_device(const weft::StridedBytes& piece) {
   cudaStream_t stream = nullptr;
   kernels::check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "Creating a stream");

@@ -1,4 +1,4 @@
-// Rehearsal: one rank of a world of many, alone.
+// Rehearsal: a world in which one rank of many runs alone, for timing.
 #pragma once
 
 #include <cstddef>
@@ -18,13 +18,14 @@
 
 namespace weft {
 
-/// 16 bits that are, alone or in pairs, a number between ±1/8 and ±2 in every format of 16 or 32 bits.
+/// Returns 16 bits that are, alone or in pairs, a number between ±1/8 and ±2 in every format of 16 or 32
+/// bits.
 WEFT_HOST_DEVICE constexpr std::uint16_t rehearsed_bits(std::uint64_t i) {
   const std::uint64_t mixed = (i + 1) * 0x9E3779B97F4A7C15u;
   return static_cast<std::uint16_t>((mixed >> 40 & 0x80FF) | 0x3E00);
 }
 
-/// Such numbers into a block of the host's memory.
+/// Fills a piece of host memory with such numbers.
 inline void fill_on_host(const StridedBytes& piece) {
   for (Index row = 0; row < piece.rows; ++row)
     for (Index i = 0; i + 2 <= piece.row_bytes; i += 2) {
@@ -33,21 +34,21 @@ inline void fill_on_host(const StridedBytes& piece) {
     }
 }
 
-/// The rank computes all that it would among the others, and so takes the time of its own work. What it
-/// sends is counted and goes nowhere; memory in which it receives is filled with numbers once, and is then
-/// left as it is. Satisfies every concept of communicator.hpp and world.hpp for the queue of any backend.
+/// The rank computes what it would compute among the others, in the time of its own work. Its sends are
+/// counted and discarded; memory into which it receives is filled with numbers the first time, and then left
+/// as it is. Satisfies every concept of communicator.hpp and world.hpp for the queue of any backend.
 template <class QueueType>
 class Rehearsal {
  public:
   using Queue = QueueType;
   using Communicator = Rehearsal;
-  struct Event {};
-  static constexpr bool is_rehearsal = true;  // what it receives is no message
+  struct [[nodiscard]] Event {};
+  static constexpr bool is_rehearsal = true;  // received values are meaningless
   /// Writes numbers to memory at once, also while work is recorded.
   using Fill = void (*)(const StridedBytes&);
 
-  /// Rank `rank` of `ranks`. `workers` threads share an operator of the Host backend; `lane`, if any, records
-  /// the trace.
+  /// Makes rank `rank` of `ranks`. `workers` threads share an operator of the Host backend; `lane`, if not
+  /// null, records the trace and must outlive the world.
   Rehearsal(Index ranks, int rank, Fill fill, int workers = 1, Lane* lane = nullptr)
       : state_(std::make_shared<State>(State{fill, {}, {}})),
         members_(static_cast<int>(ranks), rank),
@@ -59,12 +60,13 @@ class Rehearsal {
   int workers() const { return workers_; }
   Lane* lane() const { return lane_; }
 
-  /// What this rank has sent so far, by the name of the communicator.
+  /// Returns what this rank would have sent so far, by the name of the communicator.
   const TrafficByName& traffic() const { return state_->traffic; }
 
-  Rehearsal split(std::string_view name, const std::vector<int>& members) const {
+  [[nodiscard]] Rehearsal split(std::string_view name, const std::vector<int>& members) const {
     Rehearsal out = *this;
-    out.name_ = name, out.members_ = members_.some(members);
+    out.name_ = name;
+    out.members_ = members_.some(members);
     return out;
   }
 
@@ -96,17 +98,15 @@ class Rehearsal {
   void wait(Queue&, Event&) {}
 
  private:
-  /// The traffic of all communicators that were split off.
+  /// State that all communicators of the rank share.
   struct State {
     Fill fill;
     TrafficByName traffic;
-    std::set<const std::byte*> filled;
+    std::set<const std::byte*> filled;  // memory that was received into before
   };
 
   void count(const StridedBytes& piece) {
-    if (piece.bytes() == 0) return;
-    Traffic& sent = state_->traffic[name_];
-    sent.calls += 1, sent.bytes += piece.bytes();
+    if (piece.bytes() > 0) state_->traffic[name_] += {1, piece.bytes()};
   }
   void fill_once(const StridedBytes& piece) {
     if (piece.bytes() > 0 && state_->filled.insert(piece.data).second) state_->fill(piece);

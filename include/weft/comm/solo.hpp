@@ -1,10 +1,8 @@
-// Solo: a world of one rank, for one device without threads.
+// Solo: a world of one rank.
 #pragma once
 
-#include <map>
 #include <span>
 #include <stdexcept>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -13,15 +11,17 @@
 
 namespace weft {
 
-/// Satisfies every concept of communicator.hpp for the queue of any backend: there is nobody to send to.
+/// Satisfies every concept of communicator.hpp for the queue of any backend. Sending and receiving throw
+/// std::logic_error, since there is no other rank.
 template <class QueueType>
 class Solo {
  public:
   using Queue = QueueType;
   using Communicator = Solo;
-  struct Event {};
+  struct [[nodiscard]] Event {};
 
-  /// `workers` threads share an operator of the Host backend; `lane`, if any, records the trace.
+  /// `workers` threads share an operator of the Host backend; `lane`, if not null, records the trace and must
+  /// outlive the world.
   explicit Solo(int workers = 1, Lane* lane = nullptr) : workers_(workers), lane_(lane) {}
 
   int rank() const { return 0; }
@@ -29,20 +29,22 @@ class Solo {
   int workers() const { return workers_; }
   Lane* lane() const { return lane_; }
 
-  [[nodiscard]] Event send(Queue&, const StridedBytes&, int) { alone(); }
-  [[nodiscard]] Event receive(Queue&, const StridedBytes&, int) { alone(); }
+  [[nodiscard]] Event send(Queue&, const StridedBytes&, int) { throw_alone(); }
+  [[nodiscard]] Event receive(Queue&, const StridedBytes&, int) { throw_alone(); }
   [[nodiscard]] Event all_to_all(Queue&, std::span<const Addressed> sends,
                                  std::span<const Addressed> receives) {
-    if (!sends.empty() || !receives.empty()) alone();
+    if (!sends.empty() || !receives.empty()) throw_alone();
     return {};
   }
   [[nodiscard]] Event all_gather(Queue&, std::span<const StridedBytes>) { return {}; }
   void all_reduce(Queue&, const View<double, 1>&) {}
-  Solo split(std::string_view, const std::vector<int>&) const { return *this; }
+  [[nodiscard]] Solo split(std::string_view, const std::vector<int>&) const { return *this; }
   void wait(Queue&, Event&) {}
 
  private:
-  [[noreturn]] static void alone() { throw std::logic_error("a world of one rank has nobody to send to"); }
+  [[noreturn]] static void throw_alone() {
+    throw std::logic_error("a world of one rank has no other rank to send to");
+  }
 
   int workers_;
   Lane* lane_;

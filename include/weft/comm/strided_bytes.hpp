@@ -1,4 +1,4 @@
-// StridedBytes: what a message is made of, rows of bytes at equal distances.
+// StridedBytes: the memory of a message, rows of bytes at equal distances.
 #pragma once
 
 #include <algorithm>
@@ -11,6 +11,7 @@
 
 namespace weft {
 
+/// Does not own its memory.
 struct StridedBytes {
   std::byte* data = nullptr;
   Index rows = 0;
@@ -19,7 +20,8 @@ struct StridedBytes {
 
   StridedBytes() = default;
 
-  /// Any view whose leading dimensions lie at one distance: a slice of rows, or of the heads of every row.
+  /// Describes a view whose leading dimensions have one common stride: a slice of rows, or of the heads of
+  /// every row. Throws std::logic_error at any other view.
   template <class T, int Rank>
   StridedBytes(const View<T, Rank>& view)
       : data(const_cast<std::byte*>(reinterpret_cast<const std::byte*>(view.data))) {
@@ -27,9 +29,11 @@ struct StridedBytes {
     int d = Rank - 1;
     for (; d >= 0 && (view.extent[d] == 1 || view.stride[d] == run); --d) run *= view.extent[d];
     row_bytes = run * static_cast<Index>(sizeof(T));
-    rows = 1, stride = row_bytes;
+    rows = 1;
+    stride = row_bytes;
     if (view.empty()) {
-      rows = row_bytes = 0;
+      rows = 0;
+      row_bytes = 0;
       return;
     }
     if (d < 0) return;
@@ -38,16 +42,17 @@ struct StridedBytes {
     for (; d >= 0; --d) {
       if (view.extent[d] == 1) continue;
       if (view.stride[d] != distance) throw std::logic_error("a message's rows must lie at one distance");
-      rows *= view.extent[d], distance *= view.extent[d];
+      rows *= view.extent[d];
+      distance *= view.extent[d];
     }
   }
 
   Index bytes() const { return rows * row_bytes; }
-  /// Whether no gaps are between the rows.
+  /// Returns whether there are no gaps between the rows.
   bool is_dense() const { return rows <= 1 || stride == row_bytes; }
 };
 
-/// The bytes of `from` in their order into those of `to`, as many, whatever the rows of either.
+/// Copies the bytes of `from`, in order, to those of `to`. There are as many; the rows may differ.
 inline void copy_strided(const StridedBytes& from, const StridedBytes& to) {
   for (Index done = 0, run = 0; done < from.bytes(); done += run) {
     const Index from_column = done % from.row_bytes, to_column = done % to.row_bytes;
@@ -57,11 +62,14 @@ inline void copy_strided(const StridedBytes& from, const StridedBytes& to) {
   }
 }
 
-/// Both in rows of the same length, for copies of whole rows: dense blocks are cut as the other is.
-inline std::pair<StridedBytes, StridedBytes> in_equal_rows(StridedBytes a, StridedBytes b) {
+/// Returns both with rows of the same length, for copies row by row: a dense piece is cut as the other one
+/// is. Throws std::logic_error if neither is dense and their rows differ.
+[[nodiscard]] inline std::pair<StridedBytes, StridedBytes> in_equal_rows(StridedBytes a, StridedBytes b) {
   const auto cut = [](StridedBytes& piece, Index row_bytes) {
-    if (piece.rows == 1 && row_bytes < piece.row_bytes)
-      piece.rows = piece.row_bytes / row_bytes, piece.row_bytes = piece.stride = row_bytes;
+    if (piece.rows != 1 || row_bytes >= piece.row_bytes) return;
+    piece.rows = piece.row_bytes / row_bytes;
+    piece.row_bytes = row_bytes;
+    piece.stride = row_bytes;
   };
   cut(a, b.row_bytes);
   cut(b, a.row_bytes);
@@ -70,7 +78,7 @@ inline std::pair<StridedBytes, StridedBytes> in_equal_rows(StridedBytes a, Strid
   return {a, b};
 }
 
-/// A block for or from a member of a communicator.
+/// A piece to or from a member of a communicator.
 struct Addressed {
   int peer;
   StridedBytes piece;

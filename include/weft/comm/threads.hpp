@@ -1,6 +1,7 @@
 // The communicator of ranks that are threads of one process, on the host.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -19,7 +20,7 @@ struct Message {
 using Hub = weft::Hub<Message>;
 using Event = HubEvent<Hub>;
 
-/// Satisfies every concept of communicator.hpp.
+/// Satisfies every concept of communicator.hpp. The hub must outlive it.
 class Communicator : public HubMember<Hub> {
  public:
   using Queue = host::Queue;
@@ -28,9 +29,9 @@ class Communicator : public HubMember<Hub> {
   /// Makes the communicator of the whole world; `rank` is the caller's.
   Communicator(Hub& hub, int rank) : HubMember(hub, rank) {}
 
-  /// `members` are ranks of this communicator, its caller among them; `name` tells it apart in traces, in
-  /// traffic and from other splits of the same ranks.
-  Communicator split(std::string_view name, const std::vector<int>& members) const {
+  /// Makes a communicator of `members`, which are ranks of this one, the caller's among them. `name` names it
+  /// in traces and traffic, and distinguishes splits of the same ranks.
+  [[nodiscard]] Communicator split(std::string_view name, const std::vector<int>& members) const {
     Communicator out = *this;
     out.become_member_of(name, members);
     return out;
@@ -68,7 +69,7 @@ class Communicator : public HubMember<Hub> {
 
   void all_reduce(Queue& queue, const View<double, 1>& values) { sum_in_order(*this, queue, values); }
 
-  /// Throws Stopped if another rank fails before the event comes.
+  /// Waits until all of the event's messages are delivered. Throws Stopped if another rank fails before that.
   void wait(Queue& queue, Event& event) {
     if (event.posts().empty()) return;
     const auto span = queue.span("wait", name().c_str());

@@ -1,4 +1,4 @@
-// World: what an Engine runs on.
+// World: what an Engine runs on, one rank's view of all ranks.
 #pragma once
 
 #include <concepts>
@@ -10,9 +10,13 @@
 
 namespace weft {
 
-/// A rank's place among all: it sends to any and to many at once, splits off the communicators of the axes,
-/// and says how many threads share an operator of the Host backend and where the trace goes, which is null
-/// where there is none.
+/// The communicator of all ranks. It sends to any rank and splits off the communicators of the mesh's axes;
+/// `workers()` is how many threads share an operator of the Host backend, `lane()` is where the trace goes,
+/// or null.
+///
+/// A world outlives the engines and communicators that were made from it, and belongs to the thread that runs
+/// its rank. After an InvalidArgument that all ranks threw together it is as before; after any other
+/// exception it must be left, which ends the other ranks.
 template <class W>
 concept World = SendReceive<W> && AllToAll<W> && Communicator<typename W::Communicator> &&
     requires(const W& world, std::string_view name, const std::vector<int>& members) {

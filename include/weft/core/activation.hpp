@@ -1,9 +1,10 @@
-// The activations that linear layers end in.
+// Activations of a linear layer's epilogue.
 #pragma once
 
 namespace weft {
 
-/// GELU is the tanh form of Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016.
+/// An elementwise function of a product. `gelu_tanh` is the tanh approximation of Hendrycks and Gimpel,
+/// "Gaussian Error Linear Units", 2016.
 enum class Activation { none, gelu_tanh, silu };
 
 }  // namespace weft

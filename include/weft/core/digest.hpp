@@ -1,10 +1,9 @@
-// Digest: 64 bits that tell contents apart, the same in every process and on every machine.
+// Digest: a 64-bit hash of contents, the same in every process and on every machine.
 #pragma once
 
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -16,30 +15,32 @@
 
 namespace weft {
 
-/// Reads eight bytes at a time in four lanes, by the rounds of Collet's xxHash64, whose values it does not
-/// reproduce. Against accidents, not against attackers.
+/// A hash by the rounds of Collet's xxHash64, whose values it does not reproduce: four streams of eight bytes
+/// at a time. It detects accidental differences, not forged ones.
 class Digest {
  public:
-  /// Adds bytes; their boundaries count, so that "ab" and "c" differ from "a" and "bc".
+  /// Adds bytes. Boundaries between calls count: "ab" and "c" differ from "a" and "bc".
   void add(std::span<const std::byte> bytes) {
-    std::array<std::uint64_t, 4> lanes{first, second, first ^ second, ~first};
-    const std::byte* next = bytes.data();
-    std::size_t left = bytes.size();
-    for (; left >= sizeof lanes; next += sizeof lanes, left -= sizeof lanes) {
-      std::uint64_t words[4];
-      std::memcpy(words, next, sizeof words);
-      for (int lane = 0; lane < 4; ++lane) lanes[lane] = mixed(lanes[lane], words[lane]);
+    std::array<std::uint64_t, 4> streams{first, second, first ^ second, ~first};
+    std::span<const std::byte> rest = bytes;
+    while (rest.size() >= sizeof streams) {
+      std::array<std::uint64_t, 4> words;
+      std::memcpy(words.data(), rest.data(), sizeof words);
+      for (std::size_t i = 0; i < words.size(); ++i) streams[i] = mixed(streams[i], words[i]);
+      rest = rest.subspan(sizeof words);
     }
-    for (const std::uint64_t lane : lanes) value_ = mixed(value_, lane);
-    for (std::size_t size = 0; left > 0; next += size, left -= size) {
-      std::uint64_t word = 0;  // the last few bytes and zeros
-      size = std::min(left, sizeof word);
-      std::memcpy(&word, next, size);
+    for (const std::uint64_t stream : streams) value_ = mixed(value_, stream);
+    while (!rest.empty()) {
+      std::uint64_t word = 0;  // zeros stand behind the last bytes
+      const std::size_t size = std::min(rest.size(), sizeof word);
+      std::memcpy(&word, rest.data(), size);
       value_ = mixed(value_, word);
+      rest = rest.subspan(size);
     }
     value_ = mixed(value_, bytes.size());
   }
 
+  /// Returns the digest of everything that was added.
   std::uint64_t value() const {
     std::uint64_t out = value_;
     out = (out ^ out >> 33) * second;
@@ -68,13 +69,13 @@ inline void add_to(Digest& digest, const Tensor& tensor) {
   digest.add(std::as_bytes(std::span(tensor.data)));
 }
 
-/// What a digest can be taken of: numbers, texts, tensors, and every type with an `add_to` beside it.
+/// A type that can be hashed: numbers, text, tensors, and every type with an `add_to` in its namespace.
 template <class T>
 concept Digestible = requires(Digest& digest, const T& value) {
   add_to(digest, value);
 };
 
-/// Of all of these, in this order.
+/// Returns the digest of all values, in this order.
 template <Digestible... Values>
 std::uint64_t digest_of(const Values&... values) {
   Digest digest;

@@ -1,4 +1,4 @@
-// The numbers of a Diffusion Transformer that parallel methods need to know.
+// DitShape: the numbers of a Diffusion Transformer that parallel methods and their costs depend on.
 #pragma once
 
 #include <algorithm>
@@ -9,11 +9,11 @@
 
 namespace weft {
 
-/// Which blocks a pipeline stage holds.
+/// The blocks that a pipeline stage holds.
 enum class Placement {
-  contiguous,  // one slice
-  folded,      // a slice of the first half and its mirror image in the second, so that long skips stay local;
-               // the middle one of an odd number is the last stage's
+  contiguous,  // one range
+  folded,      // a range of the first half and its mirror image in the second, so that long skips stay local;
+               // the middle block of an odd number is the last stage's
 };
 
 /// A block as parallel methods see it.
@@ -32,21 +32,21 @@ struct DitShape {
   Index width = 0;  // features of a token
   Index heads = 0;
   Index head_dim = 0;
-  Index patch = 0;         // elements of a token's side
+  Index patch = 0;         // latent elements along a token's side
   Index channels = 0;      // of the state
   Index out_channels = 0;  // of the prediction; more than `channels` where a variance is learned too
   Placement placement = Placement::contiguous;
   std::vector<BlockShape>
       differing{};  // one a block where they differ; empty: alike, with the skips of `placement`
-  // What only costs depend on:
+  // Only costs depend on these:
   Index ffn = 0;            // features inside the feed-forward layer; 0: four times the width
-  Index text_length = 0;    // states of the text that blocks attend to
-  Index text_width = 0;     // their features
-  Index other_weights = 0;  // numbers of the weights outside of blocks
+  Index text_length = 0;    // text tokens that blocks attend to
+  Index text_width = 0;     // features of a text token
+  Index other_weights = 0;  // weights outside of the blocks, in numbers
 
   friend constexpr bool operator==(const DitShape&, const DitShape&) = default;
 
-  /// Throws InvalidArgument unless the numbers are those of a model that can be run.
+  /// Throws InvalidArgument unless a model of this shape can be run.
   void check() const {
     const auto need = [](const char* what, Index number) {
       if (number < 1) reject("the model's ", what, " is ", number, " and must be at least 1");

@@ -25,7 +25,7 @@ enum class Dtype {
   i8,
   u8,
   boolean,
-  // Known by their sizes alone: such tensors may lie beside others, but their numbers cannot be read.
+  // Only their sizes are known: files may hold such tensors, but their numbers cannot be read.
   u16,
   u32,
   u64,
@@ -45,7 +45,7 @@ struct DtypeTraits {
   bool is_readable;  // as float32
 };
 
-/// In the order of the enumeration.
+/// The traits of all dtypes, in the order of the enumeration.
 constexpr std::array<DtypeTraits, 20> all_dtypes{{{Dtype::f32, "F32", 32, true},
                                                   {Dtype::f16, "F16", 16, true},
                                                   {Dtype::bf16, "BF16", 16, true},
@@ -77,16 +77,16 @@ constexpr const DtypeTraits& traits_of(Dtype type) { return all_dtypes[static_ca
 
 constexpr std::size_t bits_of(Dtype type) { return traits_of(type).bits; }
 
-/// Bytes of a number that can be read.
+/// Returns the bytes of a number of a readable dtype.
 constexpr std::size_t size_of(Dtype type) { return bits_of(type) / 8; }
 
-/// The name in a safetensors header.
+/// Returns the name in a safetensors header.
 constexpr std::string_view name_of(Dtype type) { return traits_of(type).name; }
 
-/// Whether to_float converts it.
+/// Returns whether `to_float` converts it.
 constexpr bool is_readable(Dtype type) { return traits_of(type).is_readable; }
 
-/// Throws InvalidArgument, naming what can be read, unless the numbers of `what` can.
+/// Throws InvalidArgument, naming `what` and the readable dtypes, unless `type` is one of them.
 inline void check_readable(Dtype type, std::string_view what) {
   if (is_readable(type)) return;
   std::vector<std::string> readable;
@@ -97,18 +97,18 @@ inline void check_readable(Dtype type, std::string_view what) {
 
 constexpr float bf16_to_float(std::uint16_t bits) { return std::bit_cast<float>(std::uint32_t{bits} << 16); }
 
-/// IEEE binary16; subnormals, infinities and NaN included.
+/// Converts IEEE binary16, subnormals, infinities and NaN included.
 constexpr float f16_to_float(std::uint16_t bits) {
   const std::uint32_t sign = std::uint32_t{bits & 0x8000u} << 16;
   const std::uint32_t magnitude = bits & 0x7fffu;
   if (magnitude >= 0x7c00u) return std::bit_cast<float>(sign | 0x7f800000u | (magnitude & 0x3ffu) << 13);
-  // Shifted into place the exponent is 112 too small; the product mends it, subnormals too.
+  // Once shifted, the exponent is 112 too small; the product corrects it, for subnormals too.
   const float scaled = std::bit_cast<float>(magnitude << 13) * 0x1p112f;
   return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(scaled));
 }
 
-/// `count` numbers of `type` at `source` (no alignment needed) as float32; true is 1. Throws InvalidArgument
-/// if `type` is not readable.
+/// Converts `count` numbers of `type` at `source` (no alignment needed) to float32; true becomes 1. Throws
+/// InvalidArgument if `type` is not readable.
 inline void to_float(Dtype type, const std::byte* source, std::size_t count, float* out) {
   const auto convert = [source, count, out]<class Stored>(Stored, const auto& number) {
     for (std::size_t i = 0; i < count; ++i) {

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <concepts>
+#include <cstddef>
 #include <cstdio>
 #include <initializer_list>
+#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -17,7 +19,7 @@ class InvalidArgument : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// Thrown in the ranks that wait when another has failed.
+/// The error of ranks that wait for another that has failed.
 class Stopped : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -25,7 +27,7 @@ class Stopped : public std::runtime_error {
 
 namespace detail {
 
-/// A text or a number of a sentence; the text must outlive it.
+/// A text or a number in a sentence; the text must outlive it.
 class Part {
  public:
   constexpr Part(const char* text) : kind_(Kind::text), text_(text) {}
@@ -77,20 +79,21 @@ class Part {
 
 }  // namespace detail
 
-/// The parts, texts and numbers, joined: `sentence("steps is ", 0)`.
+/// Joins texts and numbers: `sentence("steps is ", 0)`.
 template <class... Parts>
-std::string sentence(const Parts&... parts) {
+[[nodiscard]] std::string sentence(const Parts&... parts) {
   return detail::joined({detail::Part(parts)...});
 }
 
+/// Throws InvalidArgument with the parts joined to a sentence.
 template <class... Parts>
 [[noreturn]] void reject(const Parts&... parts) {
   detail::reject_joined({detail::Part(parts)...});
 }
 
-/// "a, b and c", for lists inside sentences.
+/// Returns "a, b and c", for lists inside sentences.
 template <class Names>
-std::string listed(const Names& names) {
+[[nodiscard]] std::string listed(const Names& names) {
   std::string out;
   const auto count = std::size(names);
   for (std::size_t i = 0; i < count; ++i) {

@@ -1,4 +1,4 @@
-// Functions that run on the host and, compiled by nvcc, on the device too.
+// WEFT_HOST_DEVICE: marks functions that run on the host and, compiled by nvcc, on the device too.
 #pragma once
 
 #ifdef __CUDACC__

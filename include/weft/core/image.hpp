@@ -18,12 +18,12 @@ struct ImageShape {
   constexpr Index features() const { return channels * patch * patch; }
   constexpr Index elements() const { return channels * height * width; }
 
-  /// The flat index of feature `f` of token `t` in image `p`.
-  WEFT_HOST_DEVICE constexpr Index element(Index p, Index t, Index f) const {
+  /// Returns the flat index of feature `f` of token `t` of image number `image`.
+  WEFT_HOST_DEVICE constexpr Index element(Index image, Index t, Index f) const {
     const Index channel = f / (patch * patch);
     const Index y = t / columns() * patch + f / patch % patch;
     const Index x = t % columns() * patch + f % patch;
-    return ((p * channels + channel) * height + y) * width + x;
+    return ((image * channels + channel) * height + y) * width + x;
   }
 
   constexpr ImageShape with_channels(Index count) const { return {count, height, width, patch}; }

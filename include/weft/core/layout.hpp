@@ -2,6 +2,7 @@
 // of keys and values has one layout for life.
 #pragma once
 
+#include <cstddef>
 #include <utility>
 #include <vector>
 
@@ -9,7 +10,8 @@
 
 namespace weft {
 
-/// The tokens that somebody holds: a range of each patch. Rows number them, patch by patch.
+/// The tokens that a rank or a group of ranks holds: a range of each patch, numbered patch by patch without
+/// gaps.
 class Rows {
  public:
   explicit Rows(std::vector<Range> tokens = {}) : tokens_(std::move(tokens)) {
@@ -20,14 +22,14 @@ class Rows {
   Index patches() const { return static_cast<Index>(tokens_.size()); }
   Range tokens(Index patch) const { return tokens_[static_cast<std::size_t>(patch)]; }
 
-  /// The rows of some patches.
+  /// Returns the rows of some patches.
   Range rows(Range patches) const {
     return {first_[static_cast<std::size_t>(patches.begin)], first_[static_cast<std::size_t>(patches.end)]};
   }
   Range rows(Index patch) const { return rows(Range{patch, patch + 1}); }
 
-  /// The rows of some patches whose tokens are in `range`: one stretch, since rows are in the order of
-  /// tokens.
+  /// Returns the rows of some patches whose tokens are in `range`: one stretch, since rows are in the order
+  /// of tokens.
   Range rows(Range patches, Range range) const {
     const auto first_from = [this, patches](Index token) {
       Index row = rows(patches).begin;
@@ -37,7 +39,7 @@ class Rows {
     return {first_from(range.begin), first_from(range.end)};
   }
 
-  /// What of these rows are tokens in `range`, which are numbered from its begin.
+  /// Returns the part of these rows whose tokens are in `range`, with tokens numbered from its begin.
   Rows within(Range range) const {
     std::vector<Range> out;
     for (const Range& tokens : tokens_) {
@@ -47,7 +49,7 @@ class Rows {
     return Rows(std::move(out));
   }
 
-  /// The rows of `tokens`, which must lie inside this holder's part of `patch`.
+  /// Returns the rows of tokens `range`, which must lie inside tokens(patch).
   Range rows_of_tokens(Index patch, Range range) const {
     return range + (rows(patch).begin - tokens(patch).begin);
   }
@@ -57,8 +59,9 @@ class Rows {
   std::vector<Index> first_{0};
 };
 
-/// The tokens of a sequence, an image's row-major and last, are cut into patches, each patch into ring
-/// slices, each of those into ulysses slices: uneven where they must be, empty where there are too few.
+/// The partition of a sequence's tokens, of which an image's are row-major and last: into patches, each patch
+/// into ring slices, each of those into ulysses slices; uneven where tokens do not divide, empty where they
+/// are too few.
 struct Layout {
   Index tokens = 0;
   int patches = 1, ring = 1, ulysses = 1;

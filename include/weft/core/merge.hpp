@@ -1,4 +1,4 @@
-// Attention over some keys, merged with attention over others by their log-sum-exps.
+// Merging attention over some keys with attention over others, by log-sum-exps.
 #pragma once
 
 #include <cmath>
@@ -7,18 +7,19 @@
 
 namespace weft {
 
-/// What attention does with the output and log-sum-exp that are there.
+/// The treatment of the output and log-sum-exps that attention finds in place.
 enum class Output {
   replace,
-  merge,  // they are of other keys, and become those of all
+  merge,  // they are over other keys, and become those over all keys
 };
 
-/// How much an output that is there and one over further keys weigh in that over all.
+/// The weights of the output in place and of one over further keys in the output over all keys, and the
+/// log-sum-exp over all keys.
 struct MergeWeights {
   float kept, added, lse;
 };
 
-/// Weights from both log-sum-exps. `kept_lse` may be −∞ (no keys yet); `added_lse` is finite.
+/// Computes the weights from both log-sum-exps. `kept_lse` may be −∞ (no keys yet); `added_lse` is finite.
 WEFT_HOST_DEVICE inline MergeWeights merge_weights(float kept_lse, float added_lse) {
   const float highest = kept_lse > added_lse ? kept_lse : added_lse;
   const float kept = std::exp(kept_lse - highest), added = std::exp(added_lse - highest);

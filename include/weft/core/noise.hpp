@@ -11,7 +11,7 @@
 
 namespace weft {
 
-/// A standard normal number. `step` 0 is the starting noise, step i + 1 belongs to denoising step i;
+/// Returns a standard normal number. `step` 0 is the starting noise, step i + 1 belongs to denoising step i;
 /// `element` is the flat index into (images, channels, height, width).
 WEFT_HOST_DEVICE inline float normal(std::uint64_t seed, std::uint32_t step, std::uint64_t element) {
   const r123::Philox4x32::ctr_type counter{

@@ -1,4 +1,4 @@
-// Where the numbers of a weight come from.
+// Sources of a weight's numbers.
 #pragma once
 
 #include <cstddef>
@@ -10,13 +10,13 @@
 
 namespace weft {
 
-/// As a file holds them.
+/// Numbers as a file holds them.
 struct StoredNumbers {
   Dtype dtype;
   std::span<const std::byte> bytes;  // row-major, not aligned
 };
 
-/// Normally distributed; number i of a stream is the same wherever it is made.
+/// Normally distributed numbers; number i of a stream is the same on every rank.
 struct RandomNumbers {
   std::uint64_t seed;
   std::uint32_t stream;

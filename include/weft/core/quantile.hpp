@@ -1,4 +1,4 @@
-// The exact quantile of numbers that are spread over ranks, from counts that can be added up.
+// The exact quantile of numbers that are distributed over ranks, from histograms that ranks can sum.
 #pragma once
 
 #include <cstdint>
@@ -10,16 +10,17 @@
 namespace weft {
 
 /// A search for the two order statistics around a quantile of magnitudes, by radix selection: the bits of
-/// floats that are not negative sort as the floats do. Every round finds one more digit of both, from how
-/// many of the numbers that begin with those found so far have which digit next.
+/// floats that are not negative sort as the floats do. Every round finds one more digit of both statistics,
+/// from the histogram of the next digit over the numbers that share the digits found so far.
 struct QuantileSearch {
   static constexpr int rounds = 4, bits = 8, digits = 1 << bits, statistics = 2;
 
   std::uint32_t prefix[statistics];  // the digits so far
-  double rank[statistics];           // from 0, among the numbers that share them
+  double rank[statistics];           // from 0, among the numbers that share these digits
   float weight;                      // of the statistic above
 
-  /// As torch.quantile does, the place between them is computed in float32. `count` is of all numbers.
+  /// Makes a search over `count` numbers, those of all ranks. Computes the position between the statistics in
+  /// float32, as torch.quantile does.
   WEFT_HOST_DEVICE static QuantileSearch start(float quantile, Index count) {
     const float place = quantile * static_cast<float>(count - 1);
     const auto last = static_cast<double>(count - 1);
@@ -36,23 +37,28 @@ struct QuantileSearch {
     return out;
   }
 
-  /// The place in a round's counts (statistics, digits) where the number belongs for statistic s; −1: none.
+  /// Returns the bin of a number in a round's counts (statistics, digits) for statistic s, or −1 if it does
+  /// not share the digits found so far.
   WEFT_HOST_DEVICE int place_of(std::uint32_t number, int round, int s) const {
     const int later = bits * (rounds - 1 - round);
     if (round > 0 && number >> (later + bits) != prefix[s]) return -1;
     return s * digits + static_cast<int>(number >> later & (digits - 1));
   }
 
-  /// Ends a round with the counts of all numbers.
+  /// Ends a round, given the counts (statistics, digits) of all numbers.
   WEFT_HOST_DEVICE void narrow(const double* counts) {
-    for (int s = 0; s < statistics; ++s, counts += digits) {
+    for (int s = 0; s < statistics; ++s) {
+      const double* const histogram = counts + s * digits;
       int next = 0;
-      while (next + 1 < digits && rank[s] >= counts[next]) rank[s] -= counts[next++];
+      while (next + 1 < digits && rank[s] >= histogram[next]) {
+        rank[s] -= histogram[next];
+        ++next;
+      }
       prefix[s] = prefix[s] << bits | static_cast<std::uint32_t>(next);
     }
   }
 
-  /// After all rounds: between the statistics, as torch.lerp rounds it.
+  /// Returns the quantile, after all rounds; rounded as by torch.lerp.
   WEFT_HOST_DEVICE float value() const {
     float below, above;
     std::memcpy(&below, &prefix[0], sizeof below);

@@ -1,4 +1,4 @@
-// Half-open index ranges and the one rule by which weft divides anything.
+// Half-open index ranges, and the one rule by which weft splits tokens, blocks, heads and work.
 #pragma once
 
 #include <algorithm>
@@ -20,20 +20,20 @@ struct Range {
   friend constexpr bool operator==(const Range&, const Range&) = default;
 };
 
-/// What `range` has in common with `other`; where that is nothing, an empty range inside `range`.
+/// Returns the intersection of `range` with `other`; where it is empty, an empty range inside `range`.
 constexpr Range common(Range range, Range other) {
   const Index begin = std::clamp(other.begin, range.begin, range.end);
   return {begin, std::clamp(other.end, begin, range.end)};
 }
 
-/// Part `i` of `n` things in `parts` parts: [n·i/parts, n·(i+1)/parts). Sizes differ by at most one, and
-/// parts may be empty, so nothing has to be divisible.
+/// Returns part `i` of [0, n) in `parts` parts: [n·i/parts, n·(i+1)/parts). Sizes differ by at most one, and
+/// parts may be empty, so that `n` need not be divisible.
 constexpr Range split(Index n, Index parts, Index i) { return {n * i / parts, n * (i + 1) / parts}; }
 
-/// The same inside a range.
+/// Returns part `i` of a range in `parts` parts.
 constexpr Range split(Range r, Index parts, Index i) { return split(r.size(), parts, i) + r.begin; }
 
-/// What lies in one of the ranges at least, in order and without overlaps.
+/// Returns the union of the ranges: sorted, without overlaps and without empty ranges.
 inline std::vector<Range> united(std::vector<Range> ranges) {
   std::sort(ranges.begin(), ranges.end(), [](const Range& a, const Range& b) { return a.begin < b.begin; });
   std::vector<Range> out;

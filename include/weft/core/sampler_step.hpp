@@ -9,37 +9,41 @@
 
 namespace weft {
 
-/// Every sampler here is linear in the state x, the model's output, and the last two estimates:
+/// A denoising step that is linear in the state x, the model's output, and the last two estimates:
 ///   estimate = bounded(alpha · x − sigma · output)
 ///   x' = keep · x + take · estimate + recall · (the estimate of the step before) + direct · output
 ///        + noise · (a normal number)
-/// What is estimated is the image or, with some solvers, the noise in x.
+/// Estimates are of the image or, for some solvers, of the noise in x.
 struct SamplerStep {
   static constexpr int constants = 10;
 
-  float timestep = 0;  // the time that the model is given
+  float timestep = 0;  // passed to the model
   float alpha = 1, sigma = 0;
   float keep = 0, take = 1, recall = 0, direct = 0, noise = 0;
 
-  float bound = std::numeric_limits<float>::infinity();  // of an estimate's magnitudes
-  float quantile = -1;   // if from 0 to 1, of an image's magnitudes: its bound, where from 1 to `bound`
+  // The largest magnitude of an estimate. With a quantile in [0, 1], that quantile of the image's magnitudes
+  // takes its place, clamped to [1, bound].
+  float bound = std::numeric_limits<float>::infinity();
+  float quantile = -1;
   float normalizes = 0;  // 1: estimates are divided by the bound
 
-  /// The constants as operators read them.
+  /// Returns the constants in the order in which operators read them.
   std::array<float, constants> numbers() const {
     return {alpha, sigma, keep, take, recall, direct, noise, bound, quantile, normalizes};
   }
+  /// Returns the step of which `row` holds the constants; its timestep is 0.
   WEFT_HOST_DEVICE static SamplerStep of(const float* row) {
     return {0, row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8], row[9]};
   }
 
   WEFT_HOST_DEVICE bool has_quantile() const { return quantile >= 0; }
 
-  /// Before it is bounded.
+  /// Computes the estimate before it is bounded.
   WEFT_HOST_DEVICE float estimate(float x, float output) const { return alpha * x - sigma * output; }
 
-  /// Saharia et al., "Photorealistic Text-to-Image Diffusion Models with Deep Language Understanding", 2022,
-  /// §2.3: the bound of an image, whose quantile has been searched for if the step has one.
+  /// Returns the bound of an image's estimates; `search` has found the image's quantile if the step has one.
+  /// Dynamic thresholding: Saharia et al., "Photorealistic Text-to-Image Diffusion Models with Deep Language
+  /// Understanding", 2022, §2.3.
   template <class Search>
   WEFT_HOST_DEVICE float bound_of(const Search* search) const {
     if (!has_quantile()) return bound;
@@ -51,13 +55,13 @@ struct SamplerStep {
     return normalizes != 0 ? inside / limit : inside;
   }
 
-  /// Without noise.
+  /// Computes the next state, before noise is added.
   WEFT_HOST_DEVICE float next(float x, float estimate, float last, float output) const {
     return keep * x + take * estimate + recall * last + direct * output;
   }
 };
 
-/// From noise to the end.
+/// All denoising steps of an image, from noise to the image.
 using Sampler = std::vector<SamplerStep>;
 
 }  // namespace weft

@@ -1,4 +1,4 @@
-// How a block's scratch memory is handed out.
+// Limits of a block's scratch memory.
 #pragma once
 
 #include "weft/core/range.hpp"
@@ -7,9 +7,9 @@ namespace weft {
 
 struct ScratchLimits {
   static constexpr Index alignment = 256;  // bytes, as operators on devices need it
-  static constexpr Index takes = 32;       // of one block at most
+  static constexpr Index takes = 32;       // at most, of one block
 
-  static constexpr Index padding = takes * alignment;  // bytes that the rounding of all takes may add
+  static constexpr Index padding = takes * alignment;  // bytes that alignment of all takes may add
 };
 
 }  // namespace weft

@@ -1,4 +1,4 @@
-// Work that several threads share, each taking the next piece when it is done with the last.
+// Distributing pieces of work dynamically over threads.
 #pragma once
 
 #include <algorithm>
@@ -14,9 +14,9 @@
 
 namespace weft {
 
-/// Calls work(next) in each of `threads` threads, or of as many as the processor runs at once, where next()
-/// is a number below `count` that no other caller gets, or nothing when all are taken. Returns when all are
-/// done and throws the first of their errors, after which nobody gets any more.
+/// Calls work(next) in each of `threads` threads, or in as many as the processor runs at once. next() returns
+/// a number below `count` that no other call returns, or nothing when all are taken. Returns when all threads
+/// are done; throws the first of their errors, after which next() returns nothing.
 template <class Work>
 void share_out(Index count, int threads, const Work& work) {
   if (count == 0) return;

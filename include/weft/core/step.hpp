@@ -1,4 +1,4 @@
-// Step: which denoising step it is, as operators read it.
+// Step: the number of a denoising step, as operators read it.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +8,8 @@
 
 namespace weft {
 
-/// A number that is known when an operator runs, not when it is queued: so that work that was recorded once
-/// can be replayed as that of any other step.
+/// A number that operators read when they run, not when they are queued, so that work that was recorded once
+/// can be replayed for any other step.
 struct Step {
   const std::int32_t* base = nullptr;  // in the backend's memory; null: 0
   Index ahead = 0;

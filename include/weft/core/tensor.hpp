@@ -1,4 +1,4 @@
-// Tensor: dense float32 on the host that owns its memory; what files and users hand in and get back.
+// Tensor: dense float32 in host memory that it owns, for what files and users pass in and get back.
 #pragma once
 
 #include <algorithm>
@@ -16,14 +16,15 @@ namespace weft {
 
 using Shape = std::vector<Index>;
 
+/// Returns a text such as "(2, 3)".
 inline std::string to_string(const Shape& shape) {
   std::string out = "(";
-  for (std::size_t d = 0; d < shape.size(); ++d) out += (d ? ", " : "") + std::to_string(shape[d]);
+  for (std::size_t d = 0; d < shape.size(); ++d) out += (d > 0 ? ", " : "") + std::to_string(shape[d]);
   return out + ")";
 }
 
-/// How many elements a tensor of that shape has. Throws InvalidArgument if an extent is negative, or they are
-/// too many to be counted.
+/// Returns the number of elements of a shape. Throws InvalidArgument if an extent is negative, or if the
+/// number overflows.
 inline Index element_count(const Shape& shape) {
   Index count = 1;
   for (const Index extent : shape) {
@@ -34,17 +35,18 @@ inline Index element_count(const Shape& shape) {
   return count;
 }
 
-/// `data` holds as many numbers as `shape` says: constructors see to it, and whatever changes a member must
-/// leave it so. What reads a tensor as its shape says, as `view` and `at` do, throws std::logic_error if it
-/// is broken; what an engine is given is rejected then.
+/// A dense tensor that owns its numbers. `data` holds as many as `shape` says: constructors ensure it, and
+/// code that changes a member must keep it so; otherwise `view` and `at` throw std::logic_error, and engines
+/// reject the tensor. Threads may read one tensor at once. Views are valid until it is destroyed or `data`
+/// reallocates; moving it keeps them valid.
 struct Tensor {
   Shape shape;
   std::vector<float> data;  // row-major
 
   Tensor() = default;
-  /// Zeros. Throws InvalidArgument if the shape is none.
+  /// Makes zeros. Throws InvalidArgument if the shape has no countable number of elements.
   explicit Tensor(Shape s) : shape(std::move(s)), data(static_cast<std::size_t>(element_count(shape))) {}
-  /// Throws InvalidArgument if there are more values, or fewer, than the shape says.
+  /// Takes the values. Throws InvalidArgument unless they are as many as the shape says.
   Tensor(Shape s, std::vector<float> values) : shape(std::move(s)), data(std::move(values)) {
     if (!is_whole())
       reject("a tensor of shape ", to_string(shape), " has ", element_count(shape), " values, and ", size(),
@@ -54,10 +56,11 @@ struct Tensor {
   Index size() const { return static_cast<Index>(data.size()); }
   bool empty() const { return data.empty(); }
 
-  /// Whether `data` holds as many numbers as `shape` says; the tensor without shape holds none.
+  /// Returns whether `data` holds as many numbers as `shape` says; a tensor without a shape may hold one or
+  /// none.
   bool is_whole() const { return shape.empty() ? size() <= 1 : size() == element_count(shape); }
 
-  /// The numbers, for what has room for so many; throws std::logic_error if they are more or fewer.
+  /// Returns the numbers, for a destination of `count`. Throws std::logic_error if they are more or fewer.
   const float* numbers(Index count) const {
     if (size() != count)
       throw std::logic_error(sentence("a tensor ", to_string(shape), " of ", size(),
@@ -65,7 +68,8 @@ struct Tensor {
     return data.data();
   }
 
-  /// The tensor at index i of the first dimension, copied.
+  /// Returns a copy of the tensor at index i of the first dimension. Throws std::logic_error if there is
+  /// none.
   Tensor at(Index i) const {
     need_whole();
     if (shape.empty() || i < 0 || i >= shape.front())
@@ -75,7 +79,7 @@ struct Tensor {
     return out;
   }
 
-  /// All of it; `Rank` must be the number of its dimensions.
+  /// Returns a view of all of it. Throws std::logic_error unless it has `Rank` dimensions.
   template <int Rank>
   View<float, Rank> view() {
     return {data.data(), extents<Rank>()};

@@ -1,4 +1,4 @@
-// Threads that say why they cannot be started.
+// Starting threads, with errors that name the limits to raise.
 #pragma once
 
 #include <stdexcept>
@@ -11,10 +11,10 @@
 
 namespace weft {
 
-/// Starts a thread that calls `body`. Throws std::runtime_error where the system allows none, with a sentence
-/// that names the thread as `name`, such as "rank 17 of 50", and the limits to look at.
+/// Starts a thread that calls `body`. Throws std::runtime_error if the system allows none, with a sentence
+/// that names the thread as `name`, such as "rank 17 of 50", and the limits to raise.
 template <class Body>
-std::jthread start_thread(std::string_view name, Body&& body) {
+[[nodiscard]] std::jthread start_thread(std::string_view name, Body&& body) {
   try {
     return std::jthread(std::forward<Body>(body));
   } catch (const std::system_error& error) {

@@ -1,4 +1,4 @@
-// Trace: what every rank did when, one lane a rank, in the format that Perfetto and chrome://tracing open.
+// Trace: a timeline of all ranks, one lane a rank, in the format that Perfetto and chrome://tracing open.
 #pragma once
 
 #include <algorithm>
@@ -17,22 +17,23 @@
 
 namespace weft {
 
-/// One rank's slices. Written by that rank's thread alone, read when the ranks have ended; but what is being
-/// done may be asked from any thread.
+/// One rank's timeline. Only that rank's thread writes it, and slices may be read once the rank has ended;
+/// `doing` may be called from any thread at any time.
 class Lane {
  public:
   using Clock = std::chrono::steady_clock;
 
+  /// A named interval, as Perfetto calls it.
   struct Slice {
     std::string name;
     std::string category;
     Clock::time_point begin{}, end{};
-    Index bytes = 0;      // of a transfer, or that an operator reads and writes
+    Index bytes = 0;      // of a transfer, or read and written by an operator
     double flop = 0;      // of an operator
-    int awaited_by = -1;  // the rank that waits for a transfer; −1: its own
+    int awaited_by = -1;  // the rank that waits for a transfer; −1: the lane's own
   };
 
-  /// What a rank is doing: the innermost span that is open.
+  /// A rank's current activity: its innermost open span.
   struct Activity {
     const char* category = "";  // a constant
     std::array<char, 40> name{};
@@ -41,19 +42,19 @@ class Lane {
 
   Lane() = default;
   /// Makes a lane that tracks the current activity and discards slices.
-  static Lane without_slices() { return Lane(false); }
+  [[nodiscard]] static Lane without_slices() { return Lane(false); }
 
   bool keeps_slices() const { return keeps_slices_; }
   void add(Slice slice) { slices_.push_back(std::move(slice)); }
   const std::vector<Slice>& slices() const { return slices_; }
 
-  /// Returns what was being done before.
+  /// Makes `activity` the current one and returns the one before.
   Activity begin(const Activity& activity) {
     std::lock_guard lock(mutex_);
     return std::exchange(activity_, activity);
   }
 
-  /// Such as "wait ulysses" or "model block 12"; empty outside of all spans.
+  /// Returns the current activity, such as "wait ulysses" or "model block 12"; empty outside of all spans.
   std::string doing() const {
     std::lock_guard lock(mutex_);
     std::string out = activity_.category;
@@ -70,7 +71,8 @@ class Lane {
   Activity activity_;
 };
 
-/// Records the time from its construction to its end; costs a branch where `lane` is null.
+/// A scope on a lane, which becomes a slice when it ends. Does nothing if `lane` is null; the lane and the
+/// texts must outlive it.
 class [[nodiscard]] Span {
  public:
   Span(Lane* lane, const char* category, const char* name, Index number = -1, Index bytes = 0) : lane_(lane) {
@@ -84,7 +86,7 @@ class [[nodiscard]] Span {
   }
   ~Span() {
     if (!lane_) return;
-    // An exception in flight leaves it open, so that reports can name what has failed.
+    // An exception in flight leaves the activity as it is, so that reports can name what has failed.
     if (std::uncaught_exceptions() == exceptions_) lane_->begin(before_);
     if (!lane_->keeps_slices()) return;
     slice_.end = Lane::Clock::now();
@@ -100,6 +102,8 @@ class [[nodiscard]] Span {
   Lane::Slice slice_{};
 };
 
+/// The lanes of all ranks. It must outlive all that records on them; threads may write different lanes at
+/// once.
 class Trace {
  public:
   explicit Trace(int ranks) : lanes_(ranks) {}
@@ -108,8 +112,8 @@ class Trace {
   int ranks() const { return static_cast<int>(lanes_.size()); }
   const Lane& lane(int rank) const { return lanes_[rank]; }
 
-  /// The Trace Event Format: a row a rank, and another for transfers that ran beside it; one complete ("X")
-  /// event a slice, times in microseconds from the first.
+  /// Returns the trace in the Trace Event Format: a row a rank, and another for transfers that ran beside it;
+  /// one complete ("X") event a slice, times in microseconds from the first.
   std::string json() const {
     auto zero = Lane::Clock::time_point::max();
     for (const Lane& lane : lanes_)
@@ -126,7 +130,8 @@ class Trace {
       for (const Lane::Slice& slice : lanes_[rank].slices()) {
         const bool is_transfer = slice.category == "transfer";
         const int row = is_transfer ? ranks() + rank : rank;
-        if (is_transfer && !std::exchange(has_transfers, true)) add(row_name(row, name + ", transfers"));
+        if (is_transfer && !has_transfers) add(row_name(row, name + ", transfers"));
+        has_transfers = has_transfers || is_transfer;
         add(event(slice, row, zero));
       }
     }
@@ -152,7 +157,7 @@ class Trace {
     return out + "}";
   }
 
-  /// As a JSON string.
+  /// Returns `text` as a JSON string.
   static std::string quoted(std::string_view text) {
     std::string out = "\"";
     for (const char letter : text) {

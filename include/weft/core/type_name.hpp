@@ -10,6 +10,7 @@
 
 namespace weft {
 
+/// Returns a text such as "weft::View<float, 2>".
 template <class T>
 std::string type_name() {
   struct Free {

@@ -1,11 +1,10 @@
-// Denoiser: the state of the images that one rank samples, from noise to the end. What it queues in a step
-// is the same for all requests of a shape: what differs among them lies in its memory.
+// Denoiser: the latents that one rank denoises. The work that it queues in a step is the same for all
+// requests of a shape: their own values are read from its memory.
 #pragma once
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <vector>
 
 #include "weft/core/image.hpp"
 #include "weft/core/quantile.hpp"
@@ -18,7 +17,7 @@ namespace weft {
 
 namespace detail {
 
-/// A request's own numbers.
+/// The numbers of a request that operators read.
 struct Settings {
   std::uint64_t seed = 0;
   float guidance = 0, rescale = 0;
@@ -26,12 +25,13 @@ struct Settings {
 
 }  // namespace detail
 
+/// Used with one queue, which must outlive it.
 template <class Backend, class Policies>
 class Denoiser {
  public:
   using Queue = typename Backend::Queue;
 
-  /// Takes all memory for requests of the shape, of which this rank samples the prompts in `prompts`.
+  /// Allocates all memory for requests of the shape; this rank denoises the images of `prompts`.
   Denoiser(Queue& queue, const RequestShape& shape, const ImageShape& image, Range prompts, const Rows& rows)
       : shape_(shape),
         image_(image),
@@ -49,7 +49,7 @@ class Denoiser {
         searches_(queue, shape.thresholds ? prompts.size() : 0),
         settings_(queue, 1) {}
 
-  /// Sets the state to the starting noise of a request, and all else to what a request begins with.
+  /// Sets the state to a request's starting noise, and resets all else.
   template <class Prompt>
   void start(Queue& queue, const Request<Prompt>& request) {
     fill(queue, {request.seed, request.guidance, request.guidance_rescale},
@@ -66,7 +66,8 @@ class Denoiser {
       upload(queue, to_tokens(request.step_noise.at(step), image_, prompts_, rows_), given_noise()[step]);
   }
 
-  /// The state of rows into every branch of the model's input: (rows, branches here · prompts, features).
+  /// Copies the state of rows to every branch of the model's input: (rows, branches here · prompts,
+  /// features).
   template <class Element>
   void feed(Queue& queue, Range rows, const View<Element, 3>& latents) const {
     const Index prompts = prompts_.size();
@@ -74,8 +75,8 @@ class Denoiser {
       copy(queue, state(rows), latents.template slice<1>({first, first + prompts}));
   }
 
-  /// One step of a unit's rows. `prediction` (rows, branches here · prompts, features) is of the branches
-  /// `here`; those of other ranks come from there.
+  /// Runs a step for a unit's rows. `prediction` (rows, branches here · prompts, features) is that of the
+  /// branches `here`; other ranks send those of the other branches.
   void step(Queue& queue, Policies& policies, const Unit& unit, Range rows, Range here,
             const View<float, 3>& prediction) {
     const auto span = queue.span("sampler", "step", unit.step);
@@ -110,14 +111,14 @@ class Denoiser {
             state(rows), estimate_.view(extents()).template slice<0>(rows));
   }
 
-  /// (rows, prompts, features).
+  /// Return the latents: (rows, prompts, features).
   View<float, 3> state() const { return state_.view(extents()); }
   View<float, 3> state(Range rows) const { return state().template slice<0>(rows); }
 
  private:
   using Floats = typename Backend::template Buffer<float>;
 
-  /// Where operators read them.
+  /// Returns the address from which operators read the settings.
   const detail::Settings* settings() const { return settings_.view(std::array{Index{1}}).data; }
 
   static Tensor constants_of(const Sampler& sampler) {
@@ -143,7 +144,8 @@ class Denoiser {
   View<float, 4> drawn_noise() const {
     return noise_.view(std::array{Index{1}, rows_.size(), prompts_.size(), image_.features()});
   }
-  /// Of the branch with the prompt, or of the guided prediction: (patches, prompts, 2).
+  /// Returns the moments of the branch with the prompt (0), or of the guided prediction (1): (patches,
+  /// prompts, 2).
   View<double, 3> image_moments(Index which) const {
     return moments_.view(std::array{Index{2}, rows_.patches(), prompts_.size(), Index{2}})[which];
   }
@@ -152,7 +154,7 @@ class Denoiser {
     noise(queue, &settings()->seed, step, image_, prompts_.begin, rows_.tokens(m), out);
   }
 
-  /// The unit's part of the moments over the whole image; those of patches in flight are the newest known.
+  /// Computes the unit's part of the moments over the whole image; those of other patches are their newest.
   void measure(Queue& queue, Policies& policies, const Unit& unit, Index which,
                const View<float, 3>& result) {
     const Index first = rows_.rows(unit.patches).begin;
@@ -162,8 +164,7 @@ class Denoiser {
     policies.sum(queue, View<double, 1>(own.data, {own.size()}));
   }
 
-  /// The quantiles of the images' magnitudes, over all ranks; those of patches in flight are the newest
-  /// known.
+  /// Computes quantiles of the images' magnitudes over all ranks; those of other patches are their newest.
   void search(Queue& queue, Policies& policies, Step step, Range rows, const View<float, 3>& output) {
     const View<float, 3> all = magnitudes_.view(extents());
     magnitudes(queue, constants(), step, output, state(rows), all.template slice<0>(rows));
@@ -188,8 +189,8 @@ class Denoiser {
   Floats constants_;                 // (steps, SamplerStep::constants)
   Floats predictions_;               // (rows, branches · prompts, features)
   typename Backend::template Buffer<double> moments_;
-  Floats magnitudes_;                                       // (rows, prompts, features), or none
-  typename Backend::template Buffer<double> digit_counts_;  // (prompts, digit_bins), or none
+  Floats magnitudes_;                                       // (rows, prompts, features), or empty
+  typename Backend::template Buffer<double> digit_counts_;  // (prompts, digit_bins), or empty
   typename Backend::template Buffer<QuantileSearch> searches_;
   typename Backend::template Buffer<detail::Settings> settings_;
 };

@@ -1,8 +1,9 @@
-// Evaluator: one rank's share of a model's evaluations, task by task, in memory that is taken once; recorded
-// once, and replayed.
+// Evaluator: runs one rank's share of a model's evaluations, task by task, in memory that is allocated once;
+// recorded once, and replayed.
 #pragma once
 
-#include <algorithm>
+#include <array>
+#include <cstddef>
 #include <functional>
 #include <stdexcept>
 #include <utility>
@@ -16,7 +17,7 @@ namespace weft {
 
 namespace detail {
 
-/// What a model sees of the world; AnyContext says what it may ask.
+/// A model's access to queue, memory and attention; models AnyContext.
 template <class Backend, class Policies>
 class Context {
  public:
@@ -65,6 +66,7 @@ class Context {
 
 }  // namespace detail
 
+/// The model, the policies and the queue must outlive it.
 template <class Model, class Policies>
 class Evaluator {
  public:
@@ -74,54 +76,61 @@ class Evaluator {
 
   /// Fills the model's input for rows of the image's tokens.
   using Feed = std::function<void(Range rows)>;
-  /// Takes what the model predicts for a unit's rows of the image's tokens.
+  /// Uses the model's prediction for a unit's rows of the image's tokens.
   using Take = std::function<void(const Unit& unit, Range rows)>;
 
   Evaluator(const Model& model, Policies& policies) : model_(model), policies_(policies) {}
 
-  /// Allocates everything; `features` is the prediction's width per token.
+  /// Allocates all memory; `features` is the prediction's width per token.
   void prepare(Queue& queue, const Job& job, const Rows& rows, Index features) {
-    job_ = job, rows_ = rows, image_rows_ = rows.within(job.image_tokens());
+    job_ = job;
+    rows_ = rows;
+    image_rows_ = rows.within(job.image_tokens());
     blocks_ = policies_.blocks(job.model);
     kept_blocks_.clear();
     for (const Range& range : blocks_)
       for (Index i = range.begin; i < range.end; ++i)
         if (job.model.is_kept(i)) kept_blocks_.push_back(i);
     policies_.prepare(queue, job);
-    tasks_ = policies_.tasks(job), groups_ = task_groups(tasks_, policies_.windows(job));
-    features_ = features;
+    tasks_ = policies_.tasks(job);
+    groups_ = task_groups(tasks_, policies_.windows(job));
+    in_features_ = job.model.channels * job.model.patch * job.model.patch;
+    out_features_ = features;
     const Index n = rows.size(), sampled = image_rows_.size(), b = job.images, width = job.model.width;
     hidden_ = {queue, n * b * width};
     kept_ = {queue, static_cast<Index>(kept_blocks_.size()) * n * b * width};
-    latents_ = {queue, sampled * b * latent_features()};
+    latents_ = {queue, sampled * b * in_features_};
     prediction_ = {queue, sampled * b * features};
     scratch_ = {queue, model_.scratch(n * b)};
   }
 
-  /// The rows of the image's tokens, which are numbered without those of the prefix.
+  /// Returns the rows of the image's tokens, which are numbered without those of the prefix.
   const Rows& image_rows() const { return image_rows_; }
-  /// The model's input for rows of the image's tokens, to be filled by `feed`: (rows, images, features).
-  View<Element, 3> latents(Range rows) const {
-    return token_rows(latents_, image_rows_, latent_features(), rows);
-  }
-  /// What it predicts for them, to be read by `take`: (rows, images, features).
+  /// Returns the model's input for rows of the image's tokens, which `feed` fills: (rows, images, features).
+  View<Element, 3> latents(Range rows) const { return token_rows(latents_, image_rows_, in_features_, rows); }
+  /// Returns the model's prediction for them, which `take` reads: (rows, images, features).
   View<float, 3> prediction(Range rows) const {
-    return token_rows(prediction_, image_rows_, features_, rows);
+    return token_rows(prediction_, image_rows_, out_features_, rows);
   }
 
-  /// Gives back all memory, and forgets what was recorded.
+  /// Frees all memory, and drops what was recorded.
   void release() {
     forget();
-    hidden_ = {}, kept_ = {}, latents_ = {}, prediction_ = {}, scratch_ = {};
+    hidden_ = {};
+    kept_ = {};
+    latents_ = {};
+    prediction_ = {};
+    scratch_ = {};
     policies_.release();
   }
 
-  /// Records all tasks, which all ranks do together, to be replayed any number of times while all that is
-  /// given here lives and its memory stays where it is. Where this rank embeds, feed(rows) is called first;
-  /// where it samples, take(unit, rows) last.
+  /// Records all tasks; all ranks call it together. The recording can be replayed while the arguments live
+  /// and their memory stays where it is. feed(rows) is called before this rank embeds, take(unit, rows) where
+  /// it samples.
   void record(Queue& queue, const typename Model::Conditioning& conditioning, Feed feed, Take take) {
     forget();
-    feed_ = std::move(feed), take_ = std::move(take);
+    feed_ = std::move(feed);
+    take_ = std::move(take);
     std::vector<Recording> recorded;
     for (const TaskGroup& group : groups_)
       recorded.push_back(queue.record(Body([this, &queue, &conditioning, &group](Index step) {
@@ -131,10 +140,11 @@ class Evaluator {
     recorded_ = std::move(recorded);
   }
   bool has_recorded() const { return !recorded_.empty(); }
+  /// Drops the recording.
   void forget() { recorded_.clear(); }
 
-  /// Queues all that was recorded, and calls passed() when this rank's part of a step of all patches is
-  /// queued; returns what the queue counted.
+  /// Queues the recording, and calls passed() whenever this rank's part of a step is queued for all patches.
+  /// Returns the queue's counts of this replay.
   template <class Passed>
   QueueCounts replay(Queue& queue, Passed passed) {
     const QueueCounts before = queue.counts();
@@ -143,7 +153,7 @@ class Evaluator {
       for (Index time = 0; time < window.times; ++time) {
         queue.replay(recorded_[g], step_of(groups_[g]) + time);
         for (Index i = tasks.begin; i < tasks.end; ++i)
-          if (is_last(task_at(i)) && task_at(i).unit.patches.end == rows_.patches()) passed();
+          if (task_at(i).ends_unit && task_at(i).unit.patches.end == rows_.patches()) passed();
       }
     }
     return queue.counts() - before;
@@ -157,18 +167,14 @@ class Evaluator {
   Index task_count() const { return static_cast<Index>(tasks_.size()); }
   const Task& task_at(Index i) const { return tasks_[static_cast<std::size_t>(i)]; }
 
-  /// Whether the task is this rank's last of its unit.
-  bool is_last(const Task& task) const {
-    return tasks_.front().embed ? task.sample : task.blocks == blocks_.back();
-  }
-
-  /// The step of the group's first task, at its first time.
+  /// Returns the step of the group's first task, in the first repetition.
   Index step_of(const TaskGroup& group) const {
     return group.tasks.empty() ? 0 : task_at(group.tasks.begin).unit.step;
   }
 
-  /// The group as that of `step`. A task's input is made at the tick before, so it is posted in the window of
-  /// that tick, and there a task ahead: it travels while another task computes.
+  /// Runs the group with its first task in `step`. A task's input is computed at the tick before, so its
+  /// receive is posted in the window of that tick, one task ahead: it is received while another task
+  /// computes.
   void run_group(Queue& queue, const typename Model::Conditioning& conditioning, const TaskGroup& group,
                  Index step) {
     const auto& [window, tasks] = group;
@@ -217,7 +223,7 @@ class Evaluator {
     model_.embed(context, conditioning, latents(image_rows_.rows(task.unit.patches)), hidden(rows));
   }
 
-  /// An output that a later block reads again goes to memory of its own; the others to one place.
+  /// Runs a task's blocks. Outputs that a long skip reads again are kept; all others overwrite `hidden`.
   View<Element, 3> run_blocks(Queue& queue, const typename Model::Conditioning& conditioning,
                               const Task& task) {
     const Range rows = rows_.rows(task.unit.patches);
@@ -246,12 +252,10 @@ class Evaluator {
                    prediction(image_rows_.rows(task.unit.patches)));
   }
 
-  /// The unit's rows of tokens of the prefix, which are its first.
+  /// Returns the unit's rows of tokens of the prefix, which are its first.
   Range prefix_rows(const Unit& unit) const { return rows_.rows(unit.patches, {0, job_.prefix}); }
 
-  Index latent_features() const { return job_.model.channels * job_.model.patch * job_.model.patch; }
-
-  /// The numbers of block i's calls of attention among this rank's.
+  /// Returns the numbers of block i's calls of attention among this rank's.
   Range layers_of(Index i) const {
     Index before = 0;
     for (const Range& range : blocks_) {
@@ -274,7 +278,7 @@ class Evaluator {
     return all[slot].template slice<0>(rows);
   }
 
-  /// `range` of a buffer of (rows, images, features).
+  /// Returns `range` of a buffer of (rows, images, features).
   template <class T>
   View<T, 3> token_rows(const typename Backend::template Buffer<T>& buffer, const Rows& rows, Index features,
                         Range range) const {
@@ -285,9 +289,9 @@ class Evaluator {
   Policies& policies_;
   Job job_;
   Rows rows_, image_rows_;
-  Index features_ = 0;              // of a token's prediction
-  std::vector<Range> blocks_;       // of this rank
-  std::vector<Index> kept_blocks_;  // those of them whose output is read again
+  Index in_features_ = 0, out_features_ = 0;  // of a token's latents and prediction
+  std::vector<Range> blocks_;                 // of this rank
+  std::vector<Index> kept_blocks_;            // those of them whose output is read again
   std::vector<Task> tasks_;
   std::vector<TaskGroup> groups_;
   typename Backend::template Buffer<Element> hidden_;    // (rows, images, width)

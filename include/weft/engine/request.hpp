@@ -1,4 +1,4 @@
-// What an engine is asked for.
+// Request, Evaluation: the inputs of an engine.
 #pragma once
 
 #include <algorithm>
@@ -16,43 +16,43 @@
 
 namespace weft {
 
-/// Images from prompts: the whole denoising loop.
+/// Images to be generated from prompts by the whole denoising loop.
 template <class Prompt>
 struct Request {
   std::vector<Prompt> prompts;
-  std::vector<Prompt> negatives{};  // one a prompt, or none
-  Index height = 0, width = 0;      // of the state, in its own elements
+  std::vector<Prompt> negatives{};  // one for each prompt, or none
+  Index height = 0, width = 0;      // of the latents, in elements
   Sampler sampler{};
   float guidance = 5;          // scale of classifier-free guidance; none at 1 and below, as in diffusers
-  float guidance_rescale = 0;  // 0 leaves the prediction's deviation as guidance makes it; 0 without guidance
+  float guidance_rescale = 0;  // as in diffusers, from 0 (off) to 1; must be 0 without guidance
   std::uint64_t seed = 0;
   Tensor noise{};       // (prompts, channels, height, width) to start from; empty: drawn from the seed
   Tensor step_noise{};  // (steps, prompts, channels, height, width); empty: drawn from the seed
   std::function<void(Index)> progress{};  // called on rank 0 with the number of finished steps
 
-  /// How many branches of guidance a step evaluates: 2, or 1 for the prompts alone, where no negatives are
-  /// given or guidance is 1 or less. Below 1 it is 1 too: nothing moves towards the negatives.
+  /// Returns how many branches of guidance a step evaluates: 2, or 1 if no negatives are given or guidance is
+  /// 1 or less.
   Index branches() const { return !negatives.empty() && guidance > 1 ? 2 : 1; }
 };
 
-/// What of a request its recorded work and its memory depend on. Requests of one shape can use each other's;
-/// all ranks see the same shape, and so agree on whether they do.
+/// The properties of a request that determine its memory and recorded work. Requests of the same shape can
+/// use each other's; all ranks see the same shape, and so decide alike whether they do.
 struct RequestShape {
-  bool denoises = true;  // or evaluates the model once
+  bool denoises = true;  // false: evaluates the model once
   Index height = 0, width = 0;
   Index prefix = 0;  // tokens before the image's
   Index prompts = 0;
   Index branches = 1;
   Index steps = 1;
-  bool rescales = false;        // what guidance gives
+  bool rescales = false;        // whether the guided prediction is rescaled
   bool thresholds = false;      // whether any step's bound is a quantile
   bool is_noisy = false;        // whether any step adds noise
-  bool is_given_noise = false;  // for the steps
+  bool is_given_noise = false;  // whether the request holds the noise of the steps
 
   friend constexpr bool operator==(const RequestShape&, const RequestShape&) = default;
 };
 
-/// One evaluation of the model: images side by side, each with its own time.
+/// One evaluation of the model on a batch of images, each with its own timestep.
 template <class Prompt>
 struct Evaluation {
   std::vector<Prompt> prompts;
@@ -62,7 +62,7 @@ struct Evaluation {
 
 namespace detail {
 
-/// Throws InvalidArgument unless the sides are whole numbers of patches.
+/// Returns the shape of the latents. Throws InvalidArgument unless the sides are whole numbers of patches.
 inline ImageShape image_of(const DitShape& model, Index height, Index width) {
   const auto side = [&model](const char* name, Index size) {
     if (size < model.patch || size % model.patch != 0)
@@ -74,7 +74,7 @@ inline ImageShape image_of(const DitShape& model, Index height, Index width) {
   return {model.channels, height, width, model.patch};
 }
 
-/// Throws InvalidArgument unless the numbers of guidance make sense together.
+/// Throws InvalidArgument unless the settings of guidance fit together.
 template <class Prompt>
 void check_guidance(const Request<Prompt>& request) {
   if (!request.negatives.empty() && request.negatives.size() != request.prompts.size())
@@ -128,6 +128,7 @@ Index common_prefix(const Model& model, const std::vector<Prompt>& prompts,
   return prefix;
 }
 
+/// Throws InvalidArgument unless the tensor has that shape, and as many numbers.
 inline void need_shape(const char* name, const Tensor& tensor, const Shape& shape) {
   if (tensor.shape != shape)
     reject("the ", name, " is ", to_string(tensor.shape), " and must be ", to_string(shape));

@@ -1,4 +1,4 @@
-// A signal of this thread's own doing that does not end the process.
+// BlockedSignal: keeps a signal that a system call raises from ending the process.
 #pragma once
 
 #include <csignal>
@@ -6,9 +6,10 @@
 
 namespace weft {
 
-/// Keeps a signal that a system call raises in the calling thread, such as SIGXFSZ, from being delivered: the
-/// call fails with its errno instead. What has come is discarded at the end, unless it was blocked before.
-class BlockedSignal {
+/// A scope in which a signal that a system call raises in the calling thread, such as SIGXFSZ, is not
+/// delivered: the call fails with its errno instead. The end, in the same thread, discards a pending signal
+/// unless it was blocked before.
+class [[nodiscard]] BlockedSignal {
  public:
   explicit BlockedSignal(int signal) {
     sigemptyset(&own_);

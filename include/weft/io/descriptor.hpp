@@ -7,7 +7,8 @@
 
 namespace weft {
 
-class Descriptor {
+/// An owner of a file descriptor.
+class [[nodiscard]] Descriptor {
  public:
   explicit Descriptor(int number = -1) : number_(number) {}
   Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
@@ -17,11 +18,14 @@ class Descriptor {
   }
   ~Descriptor() { close(); }
 
-  /// -1 when nothing is open.
+  /// Returns −1 if nothing is open.
   int get() const { return number_; }
 
-  /// False, with errno, if what was written could not be kept.
-  bool close() { return number_ < 0 || ::close(std::exchange(number_, -1)) == 0; }
+  /// Closes it. Returns false, with errno, if data that were written could not be stored.
+  bool close() {
+    if (number_ < 0) return true;
+    return ::close(std::exchange(number_, -1)) == 0;
+  }
 
  private:
   int number_;

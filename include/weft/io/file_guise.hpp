@@ -1,4 +1,4 @@
-// What a file is that is not what its name says: told by its first bytes.
+// Recognizing, by their first bytes, files that are not what their names say.
 #pragma once
 
 #include <algorithm>
@@ -20,19 +20,19 @@ inline bool begins_with(std::span<const std::byte> bytes, std::string_view start
 
 }  // namespace detail
 
-/// What Git leaves in the place of a large file that has not been fetched
-/// (github.com/git-lfs/git-lfs, docs/spec.md).
+/// Returns whether a file is a Git LFS pointer, which stands in place of a large file that has not been
+/// fetched (github.com/git-lfs/git-lfs, docs/spec.md).
 inline bool is_git_lfs_pointer(std::span<const std::byte> bytes) {
   return detail::begins_with(bytes, "version https://git-lfs.github.com/spec/");
 }
 
-/// A format that tensors are also kept in.
+/// Another format for tensors.
 struct ForeignFormat {
-  std::string_view start;  // of its files
+  std::string_view start;  // first bytes of its files
   std::string_view name, remedy;
 };
 
-/// Nothing if the format is not known.
+/// Returns the format of a file, or nothing if it is not a known one.
 inline std::optional<ForeignFormat> foreign_format(std::span<const std::byte> bytes) {
   constexpr std::string_view torch_remedy = "save the tensors by save_file of Python's safetensors",
                              other_remedy = "take the weights that diffusers reads";

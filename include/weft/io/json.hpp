@@ -3,7 +3,6 @@
 
 #include <cmath>
 #include <concepts>
-#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -28,22 +27,28 @@ template <class T>
 concept Setting = std::same_as<T, bool> || std::same_as<T, int> || std::same_as<T, double> ||
     std::same_as<T, Unbounded> || std::same_as<T, std::string>;
 
-/// Every rejection names the file, the key, what was found and what is needed. A null counts as absent.
+/// The settings of a JSON object. Rejections name the file, the key, what was found and what is needed. A
+/// null counts as absent.
 class Config {
  public:
-  /// `name` stands for the file in rejections. Throws InvalidArgument unless `text` is a JSON object.
+  /// Reads `text`; `name` stands for the file in rejections. Throws InvalidArgument unless it is a JSON
+  /// object.
   Config(std::string_view text, std::string name)
       : name_(std::move(name)), object_(json_object(text, name_)) {}
 
-  static Config read(const std::filesystem::path& path) { return {MappedFile(path).text(), path.string()}; }
+  /// Reads a file. Throws InvalidArgument if it cannot be read or is not a JSON object.
+  [[nodiscard]] static Config read(const std::filesystem::path& path) {
+    return {MappedFile(path).text(), path.string()};
+  }
 
   const std::string& name() const { return name_; }
 
+  /// Returns whether the key is there, and not null.
   bool has(std::string_view key) const { return find(key) != nullptr; }
-  /// Whether the key is there, and null.
+  /// Returns whether the key is there, and null.
   bool is_null(std::string_view key) const { return object_.find(key) && !has(key); }
 
-  /// Sets `key` to what it is in `other`, which rejections name from then on.
+  /// Copies the value of `key` from `other`, which rejections name from then on.
   void take(const std::string& key, const Config& other) {
     name_ = other.name_;
     const auto [at, is_new] = object_.members.emplace(key, object_.items.size());
@@ -52,21 +57,22 @@ class Config {
     object_.items[at->second] = value ? *value : JsonValue{};
   }
 
-  /// Throws InvalidArgument if `key` is absent or not a T. A whole number is a double too, but 2.0 is no int.
+  /// Returns the value of `key`. Throws InvalidArgument if it is absent or not a T. A whole number is a
+  /// double too, but 2.0 is no int.
   template <Setting T>
   T required(std::string_view key) const {
     return converted<T>(key, present(key, needed<T>()));
   }
 
-  /// `fallback` if `key` is absent; rejected if it is there and not a T.
+  /// Returns the value of `key`, or `fallback` if it is absent. Throws InvalidArgument if it is not a T.
   template <Setting T>
   T optional(std::string_view key, T fallback) const {
     const JsonValue* value = find(key);
     return value ? converted<T>(key, *value) : fallback;
   }
 
-  /// The array of finite numbers or of strings at `key`; empty if it is absent. Throws InvalidArgument if it
-  /// is anything else.
+  /// Returns the array of finite numbers or of strings at `key`; an empty one if it is absent. Throws
+  /// InvalidArgument if it is anything else.
   template <Setting T>
   std::vector<T> optional_array(std::string_view key) const {
     const JsonValue* array = find(key);
@@ -78,8 +84,8 @@ class Config {
     return out;
   }
 
-  /// The object of strings at `key`, as the weight map of a weight index. Throws InvalidArgument if it is
-  /// anything else.
+  /// Returns the object of strings at `key`, such as the weight map of a weight index. Throws InvalidArgument
+  /// if it is absent or anything else.
   std::map<std::string, std::string, std::less<>> required_strings(std::string_view key) const {
     constexpr auto need = "an object of strings";
     const JsonValue& object = present(key, need);

@@ -27,7 +27,7 @@ namespace weft {
 
 namespace detail {
 
-/// "line 3, column 7", counted from 1, in bytes.
+/// Returns "line 3, column 7", counted from 1, in bytes.
 inline std::string position_in(std::string_view text, std::size_t offset) {
   const auto before = text.substr(0, std::min(offset, text.size()));
   const auto line = std::count(before.begin(), before.end(), '\n') + 1;
@@ -35,16 +35,17 @@ inline std::string position_in(std::string_view text, std::size_t offset) {
   return sentence("line ", line, ", column ", before.size() - line_start + 1);
 }
 
-/// Builds a value from the events of RapidJSON's reader.
+/// A handler of RapidJSON's reader that builds a value. Its functions return whether to read on.
 class JsonBuilder {
  public:
   explicit JsonBuilder(const std::string& name) : name_(name) {}
 
-  JsonValue take() { return std::move(root_); }
+  /// Returns the value that was read.
+  [[nodiscard]] JsonValue take() { return std::move(root_); }
 
   bool Null() { return add({}); }
   bool Bool(bool truth) { return add({.kind = JsonKind::boolean, .truth = truth}); }
-  // Never called: numbers come as they are written.
+  // Never called: with kParseNumbersAsStringsFlag, numbers arrive as RawNumber.
   bool Uint(unsigned) { return false; }
   bool Uint64(std::uint64_t) { return false; }
   bool Int(int) { return false; }
@@ -70,7 +71,8 @@ class JsonBuilder {
   bool EndObject(std::size_t) { return close(); }
 
  private:
-  /// The reader has checked how it is written, but for the names that it takes for numbers.
+  /// Converts a number whose syntax the reader has checked. Returns nothing if it is one of the names that
+  /// the reader takes for numbers and Python does not write.
   std::optional<JsonValue> number(std::string_view text) const {
     const auto whole = [text](auto& out) {
       const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
@@ -84,7 +86,8 @@ class JsonBuilder {
                                                            {"-Infinity", -infinity}};
       const auto* const name = std::ranges::find(names, text, &std::pair<std::string_view, double>::first);
       if (name == std::end(names)) return std::nullopt;
-      value.kind = JsonKind::real, value.real = name->second;
+      value.kind = JsonKind::real;
+      value.real = name->second;
       return value;
     }
     if (text.front() == '-' && whole(value.negative)) {
@@ -93,7 +96,7 @@ class JsonBuilder {
       value.kind = JsonKind::natural;
     } else {
       value.kind = JsonKind::real;
-      // Out of range is also what is too small; there std::strtod tells the two apart.
+      // std::from_chars fails alike for numbers too large and too small; std::strtod distinguishes them.
       if (!whole(value.real)) value.real = std::strtod(value.text.c_str(), nullptr);
       if (std::isinf(value.real)) reject(name_, " holds a number that is too large for a double");
     }
@@ -106,11 +109,14 @@ class JsonBuilder {
   }
 
   JsonValue& place(JsonValue value) {
-    if (open_.empty()) return root_ = std::move(value);
+    if (open_.empty()) {
+      root_ = std::move(value);
+      return root_;
+    }
     return open_.back()->items.emplace_back(std::move(value));
   }
 
-  /// An item of what is open stays where it is as long as it is open itself.
+  /// Opens an array or object. Pointers to open values stay valid: only the innermost one gets items.
   bool open(JsonKind kind) {
     constexpr std::size_t deepest = 64;
     if (open_.size() == deepest) reject(name_, " is JSON that nests more than ", deepest, " levels");
@@ -130,10 +136,10 @@ class JsonBuilder {
 
 }  // namespace detail
 
-/// The object that `text` is; `name` is the file that rejections name. Numbers may be NaN, Infinity and
+/// Parses `text` as an object; `name` is the file that rejections name. Numbers may be NaN, Infinity and
 /// -Infinity, as Python writes them. Throws InvalidArgument if it is not JSON, not an object, holds a key
 /// twice or nests more than 64 levels.
-inline JsonValue json_object(std::string_view text, const std::string& name) {
+[[nodiscard]] inline JsonValue json_object(std::string_view text, const std::string& name) {
   constexpr unsigned flags = rapidjson::kParseNumbersAsStringsFlag | rapidjson::kParseValidateEncodingFlag |
                              rapidjson::kParseNanAndInfFlag;
   const auto reject_at = [text, &name](std::size_t offset) {

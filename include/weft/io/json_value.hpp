@@ -1,4 +1,4 @@
-// A JSON value as it was read, and the text of values.
+// JsonValue: a JSON value that was read, and the text of values.
 #pragma once
 
 #include <rapidjson/stringbuffer.h>
@@ -17,27 +17,28 @@ namespace weft {
 
 enum class JsonKind { null, boolean, natural, negative, real, string, array, object };
 
-/// Its kind says which of the other fields count. Whole numbers of 64 bits are exact, others are real.
+/// A JSON value, of which `kind` decides which other fields are set. Whole numbers of 64 bits are exact,
+/// others are real.
 struct JsonValue {
   JsonKind kind = JsonKind::null;
   bool truth = false;
   std::uint64_t natural = 0;
   std::int64_t negative = 0;
   double real = 0;
-  std::string text{};                                         // of a string, or a number as it is written
+  std::string text{};                                         // of a string, or of a number as written
   std::vector<JsonValue> items{};                             // of an array, or of an object's members
-  std::map<std::string, std::size_t, std::less<>> members{};  // of an object: where its items are
+  std::map<std::string, std::size_t, std::less<>> members{};  // of an object: indices of their items
 
   bool is(JsonKind expected) const { return kind == expected; }
 
-  /// Null if this is no object with such a member.
+  /// Returns null if this is not an object with such a member.
   const JsonValue* find(std::string_view member) const {
     const auto at = members.find(member);
     return at == members.end() ? nullptr : &items[at->second];
   }
 };
 
-/// `text` as a JSON string, or nothing if it is not UTF-8.
+/// Returns `text` as a JSON string, or nothing if it is not UTF-8.
 inline std::optional<std::string> json_string(std::string_view text) {
   rapidjson::StringBuffer out;
   rapidjson::Writer<rapidjson::StringBuffer, rapidjson::UTF8<>, rapidjson::UTF8<>, rapidjson::CrtAllocator,
@@ -47,7 +48,7 @@ inline std::optional<std::string> json_string(std::string_view text) {
   return std::string(out.GetString(), out.GetSize());
 }
 
-/// What `value` is, for rejections: itself, or its kind where that would be long.
+/// Returns a description of `value` for rejections: the value itself, or its kind if that would be long.
 inline std::string found(const JsonValue& value) {
   constexpr std::size_t longest = 60;
   switch (value.kind) {

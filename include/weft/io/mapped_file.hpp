@@ -1,4 +1,4 @@
-// A whole file in memory, read-only, paged in as it is read.
+// MappedFile: a whole file in memory, read-only, paged in as it is read.
 #pragma once
 
 #include <fcntl.h>
@@ -19,13 +19,14 @@
 
 namespace weft {
 
-/// The file must not be shortened while it is mapped.
-class MappedFile {
+/// An owner of a mapping. Bytes and text are valid as long as it lives, and moving it keeps them valid.
+/// Threads may read at once. Nothing may shorten the file while it is mapped: reading on would raise SIGBUS.
+class [[nodiscard]] MappedFile {
  public:
-  /// Throws InvalidArgument if `path` is missing, unreadable, not a regular file or a Git LFS pointer. An
-  /// empty file has no bytes.
+  /// Maps a file. Throws InvalidArgument if `path` is missing, unreadable, not a regular file or a Git LFS
+  /// pointer.
   explicit MappedFile(const std::filesystem::path& path) {
-    // Non-blocking: opening a pipe without a writer would wait.
+    // Non-blocking: opening a pipe would wait for a writer.
     const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     struct stat status {};
     if (file.get() < 0 || ::fstat(file.get(), &status) != 0) reject_for(errno, path);
@@ -50,7 +51,7 @@ class MappedFile {
   }
   ~MappedFile() { unmap(); }
 
-  /// Moving the file keeps them where they are.
+  /// Returns the content; empty for an empty file.
   std::span<const std::byte> bytes() const { return bytes_; }
 
   std::string_view text() const { return {reinterpret_cast<const char*>(bytes_.data()), bytes_.size()}; }
@@ -65,7 +66,7 @@ class MappedFile {
     reject("cannot read ", path.string(), ": ", std::generic_category().message(error));
   }
 
-  /// Returns if no part of the path is a link to what does not exist.
+  /// Throws InvalidArgument if some part of the path is a link whose target does not exist.
   static void reject_dangling_link(const std::filesystem::path& path) {
     std::error_code ignored;
     std::filesystem::path part;

@@ -9,7 +9,7 @@
 
 namespace weft {
 
-/// "a, b, c, d and 12 more", or "none".
+/// Returns "a, b, c, d and 12 more", or "none".
 inline std::string first_few(std::vector<std::string> names) {
   constexpr std::size_t shown = 4;
   if (names.empty()) return "none";
@@ -21,7 +21,7 @@ inline std::string first_few(std::vector<std::string> names) {
   return listed(names);
 }
 
-/// The keys of a map, in order.
+/// Returns the keys of a map, in order.
 template <class Map>
 std::vector<std::string> keys_of(const Map& map) {
   std::vector<std::string> keys;

@@ -1,4 +1,4 @@
-// A file that appears whole or not at all.
+// OutputFile: a file that appears whole or not at all.
 #pragma once
 
 #include <fcntl.h>
@@ -19,12 +19,12 @@
 
 namespace weft {
 
-/// Construct it before the work and commit after: a path that cannot be written is rejected while that
-/// costs nothing. Until `commit` succeeds, a file that is already there stays as it is.
+/// A file to write. Construct it before the work and commit after: a path that cannot be written is rejected
+/// before work is lost. Until `commit` succeeds, a file that is already there stays as it is.
 class OutputFile {
  public:
-  /// Throws InvalidArgument unless a file can be created beside `path` and take its place. Symbolic links are
-  /// followed to the last target, which need not exist.
+  /// Checks the path. Throws InvalidArgument unless a file can be created beside `path` and take its place.
+  /// Symbolic links are followed to the last target, which need not exist.
   explicit OutputFile(const std::filesystem::path& path) : path_(path) {
     if (path.empty()) reject("the name of the file to write is empty; give one, such as image.png");
     reject_unless_regular(path);
@@ -37,11 +37,11 @@ class OutputFile {
     }
   }
 
-  /// The last target of links.
+  /// Returns the path to be written, links followed.
   const std::filesystem::path& path() const { return path_; }
 
-  /// Makes `bytes` the content of the file, on the disk before it has the name. Throws std::system_error, and
-  /// leaves nothing behind, if the system fails at that, as with a full disk or a limit on the size of files.
+  /// Makes `bytes` the content of the file, stored on disk before it gets the name. Throws std::system_error,
+  /// and leaves no partial file, if that fails, as with a full disk or a limit on the size of files.
   void commit(std::span<const std::byte> bytes) const {
     const BlockedSignal no_signal(SIGXFSZ);
     Partial partial(path_);
@@ -50,8 +50,8 @@ class OutputFile {
   }
 
  private:
-  /// A new file beside its target, gone with this object unless it took the target's place. It lives for
-  /// moments only, so that a process that is killed at work leaves nothing.
+  /// A new file beside its target, removed with this object unless it took the target's place. It exists for
+  /// moments only, so that a process that is killed at work leaves none.
   class Partial {
    public:
     explicit Partial(const std::filesystem::path& target) : target_(target) {
@@ -79,6 +79,7 @@ class OutputFile {
       }
     }
 
+    /// Renames the file to its target.
     void take_place() {
       if (::fsync(file_.get()) != 0 || !file_.close() || std::rename(name_.c_str(), target_.c_str()) != 0)
         fail();
@@ -96,7 +97,7 @@ class OutputFile {
   };
 
   void follow_links() {
-    constexpr int most_links = 40;  // as Linux has it
+    constexpr int most_links = 40;  // as in Linux
     const std::string named = path_.string();
     std::error_code error;
     for (int links = 0; std::filesystem::is_symlink(path_, error); ++links) {

@@ -1,8 +1,7 @@
-// Reads safetensors: eight bytes of header length, a JSON header, then the numbers of every tensor.
+// SafeTensors: a file of eight bytes of header length, a JSON header, then the numbers of every tensor.
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -29,17 +28,19 @@
 
 namespace weft {
 
-/// Tensors by name, checked as a whole when opened: afterwards every entry's bytes are inside the file, fit
-/// its shape and are no other entry's. A dtype is judged where its tensor is read.
+/// A safetensors file, checked as a whole when opened: afterwards every entry's bytes are inside the file,
+/// fit its shape and are no other entry's. Whether a dtype is readable is checked when its tensor is read.
+/// Entries are valid as long as this object lives, and moving it keeps them valid. Threads may read at once.
 class SafeTensors {
   static_assert(std::endian::native == std::endian::little,
                 "safetensors are little-endian, and read in place");
 
  public:
+  /// A tensor in the file.
   struct Entry : StoredNumbers {
     Shape shape;
 
-    /// As float32. Throws InvalidArgument if its dtype is not readable.
+    /// Returns the tensor as float32. Throws InvalidArgument if its dtype is not readable.
     Tensor tensor() const {
       Tensor out(shape);
       check_readable(dtype, "a tensor");
@@ -51,14 +52,14 @@ class SafeTensors {
   using Entries = std::map<std::string, Entry, std::less<>>;
   using Metadata = std::map<std::string, std::string, std::less<>>;
 
-  /// Maps the file, for as long as this object lives. Throws InvalidArgument if it breaks the format in any
-  /// way.
+  /// Maps the file for as long as this object lives. Throws InvalidArgument if it violates the format.
   explicit SafeTensors(const std::filesystem::path& path) : name_(path.string()), file_(path) {
     read(file_->bytes());
   }
 
-  /// Over `bytes`, which must outlive this object; `name` stands for the file in rejections.
-  static SafeTensors parse(std::span<const std::byte> bytes, std::string name) {
+  /// Reads `bytes`, which must outlive the result; `name` stands for the file in rejections. Throws
+  /// InvalidArgument if they violate the format.
+  [[nodiscard]] static SafeTensors parse(std::span<const std::byte> bytes, std::string name) {
     SafeTensors out(std::move(name), std::nullopt);
     out.read(bytes);
     return out;
@@ -68,16 +69,17 @@ class SafeTensors {
   const Entries& entries() const { return entries_; }
   const Metadata& metadata() const { return metadata_; }
 
-  /// Null if there is no such tensor. Moving this object keeps the entry where it is.
+  /// Returns null if there is no such tensor.
   const Entry* find(std::string_view tensor) const {
     const auto at = entries_.find(tensor);
     return at == entries_.end() ? nullptr : &at->second;
   }
 
-  /// As float32. Throws InvalidArgument if there is no such tensor or its dtype is not readable.
+  /// Returns a tensor as float32. Throws InvalidArgument if there is no such tensor or its dtype is not
+  /// readable.
   Tensor tensor(std::string_view name) const { return converted(name, present(name)); }
 
-  /// The same; rejected too if its shape is another.
+  /// Returns a tensor as float32. Throws InvalidArgument also if its shape is not `shape`.
   Tensor tensor(std::string_view name, const Shape& shape) const {
     const Entry& entry = present(name);
     if (entry.shape != shape)
@@ -147,7 +149,7 @@ class SafeTensors {
     return metadata;
   }
 
-  /// `where` names file and tensor.
+  /// Reads an entry of the header; `where` names file and tensor.
   static Entry entry_in(const JsonValue& object, std::span<const std::byte> data, const std::string& where) {
     if (!object.is(JsonKind::object)) reject(where, " is ", found(object), " and must be an object");
     const Dtype dtype = dtype_in(object, where);
@@ -208,7 +210,7 @@ class SafeTensors {
     return static_cast<std::uint64_t>(bits / 8);
   }
 
-  /// Tensors may neither overlap nor leave gaps.
+  /// Throws InvalidArgument if tensors overlap or leave gaps.
   void reject_gaps(std::span<const std::byte> data) const {
     struct Placed {
       std::size_t begin, end;

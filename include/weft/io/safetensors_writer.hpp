@@ -1,4 +1,4 @@
-// Writes tensors as safetensors.
+// Writing tensors as safetensors.
 #pragma once
 
 #include <algorithm>
@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "weft/core/dtype.hpp"
@@ -21,14 +22,14 @@ namespace weft {
 
 namespace detail {
 
-/// A JSON string; rejected if `text` is not UTF-8.
+/// Returns `text` as a JSON string. Throws InvalidArgument if it is not UTF-8.
 inline std::string utf8_string(std::string_view text) {
   std::optional<std::string> string = json_string(text);
   if (!string) reject("the names of tensors and the metadata of safetensors must be UTF-8");
   return *std::move(string);
 }
 
-/// The JSON object of members whose values are JSON text.
+/// Returns the JSON object of members whose values are JSON text.
 inline std::string object_text(const std::map<std::string, std::string>& members) {
   std::string out;
   for (const auto& [key, value] : members) out += (out.empty() ? "{" : ",") + utf8_string(key) + ":" + value;
@@ -45,10 +46,11 @@ inline std::string entry_text(const Shape& shape, std::uint64_t begin, std::uint
 
 }  // namespace detail
 
-/// The bytes of a file of float32 tensors: the same tensors, the same bytes. Throws InvalidArgument if a name
-/// is taken by the format or is not UTF-8, or if a tensor has not as many numbers as its shape.
-inline std::vector<std::byte> to_safetensors(const std::map<std::string, Tensor>& tensors,
-                                             const std::map<std::string, std::string>& metadata = {}) {
+/// Returns the bytes of a file of float32 tensors; they depend on the arguments alone. Throws InvalidArgument
+/// if a name is reserved by the format or is not UTF-8, or if a tensor does not have as many numbers as its
+/// shape.
+[[nodiscard]] inline std::vector<std::byte> to_safetensors(
+    const std::map<std::string, Tensor>& tensors, const std::map<std::string, std::string>& metadata = {}) {
   static_assert(std::endian::native == std::endian::little, "safetensors are little-endian");
   constexpr auto reserved = "__metadata__";
   std::map<std::string, std::string> members;  // JSON text

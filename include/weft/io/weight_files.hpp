@@ -1,4 +1,4 @@
-// The weights of a model folder: one safetensors file, or the shards that an index names.
+// WeightFiles: the weights of a model folder, one safetensors file or the shards that an index names.
 #pragma once
 
 #include <algorithm>
@@ -22,6 +22,7 @@
 
 namespace weft {
 
+/// A model folder's weight files, mapped as long as this object lives. Threads may read at once.
 class WeightFiles {
  public:
   /// Opens `folder`/`stem`.safetensors, or every shard that `folder`/`stem`.safetensors.index.json names.
@@ -30,11 +31,15 @@ class WeightFiles {
                        const std::string& stem = "diffusion_pytorch_model")
       : folder_(folder) {
     const WeightFileName name = weight_file_name(folder, stem);
-    name.is_index ? open_shards(name.path) : open_single(name.path);
+    if (name.is_index) {
+      open_shards(name.path);
+    } else {
+      open_single(name.path);
+    }
   }
 
-  /// Throws InvalidArgument if there is no such tensor, its shape is another or its dtype is not readable.
-  /// Valid as long as this object.
+  /// Returns a tensor's entry, valid as long as this object lives. Throws InvalidArgument if there is no such
+  /// tensor, its shape is not `shape` or its dtype is not readable.
   const SafeTensors::Entry& get(const std::string& name, const Shape& shape) const {
     const auto at = entries_.find(name);
     if (at == entries_.end())
@@ -45,8 +50,8 @@ class WeightFiles {
     return *at->second;
   }
 
-  /// Tells these weights from others, however they are cut into shards: of all tensors the names, types and
-  /// shapes, and of each the first 64 bytes, 64 in its middle and the last 64.
+  /// Returns a hash of the weights that does not depend on shards: of every tensor's name, dtype and shape,
+  /// and of its first 64 bytes, 64 in the middle and the last 64.
   std::uint64_t digest() const {
     constexpr std::size_t sample = 64;
     Digest out;
@@ -62,7 +67,7 @@ class WeightFiles {
     return out.value();
   }
 
-  /// Sorted.
+  /// Returns the names of all tensors, sorted.
   std::vector<std::string> names() const { return keys_of(entries_); }
 
   /// Throws InvalidArgument, naming what is missing, surplus and misshapen, unless the tensors are exactly

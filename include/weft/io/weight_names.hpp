@@ -1,8 +1,9 @@
-// Which file of a model folder holds its weights, by the names that diffusers gives.
+// Finding the file of a model folder that holds its weights, by the names that diffusers gives.
 #pragma once
 
 #include <algorithm>
 #include <filesystem>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -21,7 +22,7 @@ struct WeightFileName {
 
 namespace detail {
 
-/// Names of the folder's files that weights may have, sorted.
+/// The folder's files that may hold weights, sorted.
 struct WeightCandidates {
   std::vector<std::string> indices;  // of shards
   std::vector<std::string> files;    // of safetensors
@@ -44,7 +45,7 @@ struct WeightCandidates {
   }
 };
 
-/// Throws InvalidArgument, with what to do about the files that are there instead.
+/// Throws InvalidArgument, which names the files that are there instead and what to do with them.
 [[noreturn]] inline void reject_other_names(const std::filesystem::path& folder, const std::string& single,
                                             const std::string& index) {
   const WeightCandidates there(folder);
@@ -65,8 +66,8 @@ struct WeightCandidates {
 
 }  // namespace detail
 
-/// `folder`/`stem`.safetensors or `folder`/`stem`.safetensors.index.json; a link counts wherever it leads.
-/// Throws InvalidArgument if both or neither are there.
+/// Returns `folder`/`stem`.safetensors or `folder`/`stem`.safetensors.index.json, whichever is there; links
+/// count even if their targets are missing. Throws InvalidArgument if both or neither are there.
 inline WeightFileName weight_file_name(const std::filesystem::path& folder, const std::string& stem) {
   const std::string single = stem + ".safetensors", index = single + ".index.json";
   std::error_code ignored;

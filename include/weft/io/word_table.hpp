@@ -1,4 +1,4 @@
-// Text states of captions over a small vocabulary, looked up in a table.
+// WordTable: text states of captions over a small vocabulary, looked up in a table.
 #pragma once
 
 #include <algorithm>
@@ -20,7 +20,7 @@
 
 namespace weft {
 
-/// Stands where a model has text encoders: V words, captions of at most L of them, states of D features.
+/// A table of V words that replaces text encoders: captions have at most L words, states D features.
 class WordTable {
  public:
   struct States {
@@ -37,11 +37,11 @@ class WordTable {
     read_embeddings(folder / "embeddings.safetensors");
   }
 
-  /// A word's id is its index; 0 is the padding.
+  /// Returns all words. A word's id is its index; 0 is the padding.
   const std::vector<std::string>& vocabulary() const { return vocabulary_; }
 
-  /// Words are split at white space; what is left up to L is padding. Throws InvalidArgument if a word is
-  /// unknown or is the padding, or if there are more than L.
+  /// Looks up a caption's words, separated by white space and padded to L. Throws InvalidArgument if a word
+  /// is unknown or is the padding, or if there are more than L.
   States encode(std::string_view caption) const {
     const std::vector<Index> ids = ids_of(caption);
     Tensor mask({position_.shape[0]});
@@ -86,7 +86,7 @@ class WordTable {
     t5_ = table("t5");
   }
 
-  /// L ids.
+  /// Returns L ids.
   std::vector<Index> ids_of(std::string_view caption) const {
     std::vector<Index> ids;
     std::istringstream words{std::string(caption)};
@@ -106,7 +106,7 @@ class WordTable {
            "; the words are ", listed(words));
   }
 
-  /// (L, D): what `table` (V, D) has for the ids, each plus its position.
+  /// Returns the rows of `table` (V, D) for the ids, each plus its position: (L, D).
   Tensor looked_up(const Tensor& table, const std::vector<Index>& ids) const {
     Tensor out = position_;
     for (std::size_t i = 0; i < ids.size(); ++i) {

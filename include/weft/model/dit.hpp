@@ -1,10 +1,9 @@
-// DiT: what a model must offer. A model knows no policy: what is parallel reaches it through its context.
+// DiT: the concept of a model. A model knows no policy: its context hides what is parallel.
 #pragma once
 
 #include <concepts>
 #include <cstdint>
 #include <span>
-#include <type_traits>
 #include <vector>
 
 #include "weft/backend/backend.hpp"
@@ -14,13 +13,13 @@
 
 namespace weft {
 
-/// What of a job one rank evaluates.
+/// The part of a job that one rank evaluates.
 struct Share {
-  ImageShape image;           // in channels of the state
-  Rows rows;                  // which tokens of the sequence, numbered
+  ImageShape image;           // of the state
+  Rows rows;                  // the tokens of the sequence
   Index prefix = 0;           // tokens of the sequence that stand before the image's
-  std::vector<Range> blocks;  // which blocks
-  Index images = 0;           // how many images side by side
+  std::vector<Range> blocks;  // the blocks
+  Index images = 0;           // how many, as one batch
 
   /// Returns the rows that hold tokens of the prefix: the first.
   Range prefix_rows() const { return rows.rows({0, rows.patches()}, {0, prefix}); }
@@ -32,21 +31,22 @@ enum class Among {
   image,     // those that are not of the prefix
 };
 
-/// What a block may ask of the world: an archetype, against which models are checked.
+/// The context that embed, blocks and unembed are called with: an archetype, against which models are
+/// checked.
 template <class B>
 struct AnyContext {
   typename B::Queue& queue();
-  /// Memory for this call of embed, block or unembed alone.
+  /// Returns memory for this call of embed, block or unembed alone.
   Scratch<B>& scratch();
-  /// The tokens at hand, as numbered by Share::rows.
+  /// Returns the rows that this call is for, as numbered by Share::rows.
   Range rows() const;
-  /// Those of them that are tokens of the prefix: the first.
+  /// Returns those of them that are tokens of the prefix: the first.
   Range prefix_rows() const;
-  /// The denoising step, an index into the times given to `condition`.
+  /// Returns the denoising step, an index into the times given to `condition`.
   Step step() const;
-  /// Self-attention over the whole sequence, or over the image alone, wherever the tokens are: heads and out
-  /// are of the tokens at hand that take part, out (tokens, images, heads, head_dim). A block asks for it as
-  /// often as its BlockShape says.
+  /// Computes self-attention over the whole sequence, or over the image alone, on whichever ranks the tokens
+  /// are: heads and out are of the tokens at hand that take part, out (tokens, images, heads, head_dim). A
+  /// block asks for it as often as its BlockShape says.
   void attend(const Heads<typename B::Element>& heads, const View<typename B::Element, 4>& out,
               Among among = Among::sequence);
 };
@@ -97,7 +97,7 @@ concept HasUnembed = requires(const M& m, AnyContext<typename M::Backend>& conte
   m.unembed(context, conditioning, tokens, prediction);
 };
 
-/// Whether there is a member of that name, of whatever form.
+/// A model with a member of that name, of any form.
 template <class M>
 concept NamesRefill = requires {
   &M::refill;
@@ -129,21 +129,22 @@ concept HasDigest = requires(const M& m) {
 
 }  // namespace detail
 
-/// A Diffusion Transformer. Everything is const: ranks that are threads share one model.
+/// A Diffusion Transformer. Its members are const and may be called by several threads at once: ranks that
+/// are threads share one model, which must outlive their engines.
 ///
-/// A model may also offer refill(queue, prompts, times, conditioning): it makes of a conditioning that
-/// `condition` gave for as many prompts and times what `condition` would give for these, where it is. All
-/// that operators read must stay in its place, and what embed, block and unembed pass to them by value the
-/// same: then what was recorded for one request serves the next of the same shape.
+/// A model may have refill(queue, prompts, times, conditioning): it overwrites a conditioning that
+/// `condition` returned for as many prompts and times with the one for these. Memory that operators read must
+/// stay in place, and values that embed, block and unembed pass to operators must stay the same, so that work
+/// recorded for one request can be replayed for the next of the same shape.
 ///
-/// It may offer Index prefix(const Prompt&): how many tokens stand in the sequence before the image's, such
-/// as those of the text in joint attention. They are split over ranks and patches like all others and go
+/// A model may have Index prefix(const Prompt&): how many tokens stand in the sequence before the image's,
+/// such as those of the text in joint attention. They are split over ranks and patches like all others and go
 /// through all blocks; `embed` makes them, and `unembed` does not see them. Prompts of one request must have
 /// as many.
 ///
-/// It may offer std::uint64_t digest() too: a number that tells its settings and weights from others, the
-/// same on ranks that hold different blocks of one model. Engines of several ranks are rejected where it
-/// differs. They compare prompts as well if Prompt is Digestible.
+/// A model may have std::uint64_t digest(): a hash of its settings and weights, the same on ranks that hold
+/// different blocks of one model. Engines of several ranks reject models whose digests differ, and prompts
+/// that differ too if Prompt is Digestible.
 template <class M>
 concept DiT = detail::ModelTypes<M> && Backend<typename M::Backend> && detail::HasShape<M> &&
     detail::HasScratch<M> && detail::HasCheck<M> && detail::HasCondition<M> && detail::HasEmbed<M> &&
@@ -151,7 +152,7 @@ concept DiT = detail::ModelTypes<M> && Backend<typename M::Backend> && detail::H
 
 namespace detail {
 
-/// One sentence for the first member that is missing.
+/// Fails to compile with one sentence for each member that is missing.
 template <class M>
 constexpr bool explain_dit() {
   static_assert(ModelTypes<M>, "weft: give the model the member types Backend, Prompt and Conditioning");

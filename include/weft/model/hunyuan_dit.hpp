@@ -3,6 +3,8 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <span>
@@ -18,6 +20,8 @@
 
 namespace weft {
 
+/// A model whose weights are on a backend, all of them or those of some blocks. Ranks that are threads may
+/// share it; it must outlive their engines.
 template <class BackendType>
 class HunyuanDiT {
  public:
@@ -30,16 +34,17 @@ class HunyuanDiT {
 
   using Others = std::vector<const HunyuanDiT*>;
 
-  /// Reads `folder`/config.json and the weights beside it, of all blocks or of some. Weights that one of
-  /// `others` has, which came from there too, are copied from its memory, on whatever device that is.
+  /// Reads `folder`/config.json and the weights beside it, of all blocks or of `blocks`. Weights that one of
+  /// `others`, models from the same folder, has are copied from its memory, on any device. Throws
+  /// InvalidArgument if the folder does not hold a model that the backend can run.
   explicit HunyuanDiT(const std::filesystem::path& folder, const std::vector<Range>& blocks = {},
                       const Others& others = {})
       : config_(Config::read(folder / "config.json")) {
     load(WeightFiles(folder), blocks, others);
   }
 
-  /// Weights from any source. Throws InvalidArgument, before any is read, if they are not those of the
-  /// settings, or the backend cannot run the model.
+  /// Reads weights from any source. Throws InvalidArgument, before any is read, if they do not match the
+  /// settings or if the backend cannot run the model.
   template <WeightSource Source>
   HunyuanDiT(const HunyuanConfig& config, const Source& source, const std::vector<Range>& blocks = {},
              const Others& others = {})
@@ -49,33 +54,37 @@ class HunyuanDiT {
 
   const HunyuanConfig& config() const { return config_; }
   DitShape shape() const { return config_.shape(); }
-  /// Whether the weights of block i are here.
+  /// Returns whether it holds the weights of block i.
   bool has_block(Index i) const { return weights_.has_section(static_cast<std::size_t>(i) + 1); }
-  /// Tells the settings from others, and the weights too where their source can.
+  /// Returns a hash of the settings, and of the weights if their source has a digest.
   std::uint64_t digest() const { return digest_; }
+  /// Throws InvalidArgument unless the prompt fits the model.
   void check(const Prompt& prompt) const { prompt.check(config_); }
+  /// Returns the elements of scratch memory that a block takes.
   Index scratch(Index rows) const { return rows * (config_.width() + wide()); }
 
-  Conditioning condition(Queue& queue, std::span<const Prompt> prompts, const Tensor& times,
-                         const Share& share) const {
+  /// Computes what is constant over a request: prompts as one batch, times (steps, images).
+  [[nodiscard]] Conditioning condition(Queue& queue, std::span<const Prompt> prompts, const Tensor& times,
+                                       const Share& share) const {
     Conditioning out(queue, config_, weights_, share, times.shape[0]);
     out.fill(queue, weights_, prompts, times);
     return out;
   }
 
-  /// In place, what `condition` gives for these prompts and times.
+  /// Overwrites a conditioning with the one for these prompts and times.
   void refill(Queue& queue, std::span<const Prompt> prompts, const Tensor& times,
               Conditioning& conditioning) const {
     conditioning.fill(queue, weights_, prompts, times);
   }
 
-  /// latents (tokens, images, features) → tokens (tokens, images, width).
+  /// Embeds latents (tokens, images, features) → tokens (tokens, images, width).
   void embed(auto& context, const Conditioning&, View<const Element, 3> latents,
              View<Element, 3> tokens) const {
     linear(context.queue(), rows_of(latents), weights_.embed, rows_of(tokens));
   }
 
-  /// x → out, both (tokens, images, width), which may be the same memory; skip likewise, or empty.
+  /// Computes block i: x → out, both (tokens, images, width), which may be the same memory. `skip`, of that
+  /// shape, is the long skip, or empty.
   void block(Index i, auto& context, const Conditioning& conditioning, View<const Element, 3> x,
              View<const Element, 3> skip, View<Element, 3> out) const {
     const hunyuan::Block<Backend>& w = weights_.blocks[static_cast<std::size_t>(i)];
@@ -127,8 +136,8 @@ class HunyuanDiT {
     linear(queue, rows_of(hidden), w.down, rows_of(out), {Activation::none, rows_of(out)});
   }
 
-  /// tokens (tokens, images, width) → prediction (tokens, images, features): as many of the features as
-  /// the prediction has room for, channel by channel.
+  /// Computes the prediction (tokens, images, features) from tokens (tokens, images, width): as many of the
+  /// features as it has room for, channel by channel.
   void unembed(auto& context, const Conditioning& conditioning, View<const Element, 3> tokens,
                View<float, 3> prediction) const {
     const View<Element, 3> normed = context.scratch().take(tokens.extent);  // (tokens, images, width)
@@ -143,7 +152,7 @@ class HunyuanDiT {
     source.expect(config_.tensors());
     digest_ = config_.digest();
     if constexpr (requires { source.digest(); }) digest_ = digest_of(digest_, source.digest());
-    Queue queue;  // ends when all is there
+    Queue queue;  // its end waits for all weights
     Backend::check(config_.shape());
     const std::vector<Range> all{{0, config_.blocks}};
     std::vector<const hunyuan::Weights<Backend>*> weights;
@@ -152,7 +161,7 @@ class HunyuanDiT {
                    .read(blocks.empty() ? all : blocks, weights);
   }
 
-  /// What attention wrote, as linear layers read it, in place: (rows, width).
+  /// Converts the output of attention in place to operands of linear layers: (rows, width).
   static View<const Operand, 2> operands(Queue& queue, const View<Element, 3>& x) {
     const View<Operand, 3> out = as_operands<Operand>(x);
     if constexpr (!std::is_same_v<Operand, Element>) narrow(queue, rows_of(x), rows_of(out));

@@ -1,29 +1,31 @@
 // Constants and layers that own their memory on a backend.
 #pragma once
 
+#include <array>
 #include <type_traits>
-#include <utility>
 
 #include "weft/backend/operators.hpp"
 #include "weft/core/tensor.hpp"
 
 namespace weft {
 
-/// A tensor in a backend's memory.
+/// Copies a tensor to a backend's memory.
 template <class Backend, class T = float>
-typename Backend::template Buffer<T> constant(typename Backend::Queue& queue, const Tensor& tensor) {
+[[nodiscard]] typename Backend::template Buffer<T> constant(typename Backend::Queue& queue,
+                                                            const Tensor& tensor) {
   typename Backend::template Buffer<T> buffer(queue, tensor.size());
   upload(queue, tensor, buffer.view(std::array{tensor.size()}));
   return buffer;
 }
 
+/// A linear layer that owns its weights.
 template <class Backend>
 class Linear : public LinearWeights<typename Backend::Element> {
  public:
   using Element = typename Backend::Element;
 
   Linear() = default;
-  /// weights (out, in), biases (out).
+  /// Copies weights (out, in) and biases (out).
   Linear(typename Backend::Queue& queue, const Tensor& weights, const Tensor& biases)
       : weights_(constant<Backend, Element>(queue, weights)),
         biases_(constant<Backend, Element>(queue, biases)) {

@@ -1,7 +1,8 @@
-// Rotary positions of an image's tokens, as diffusers gives them to HunyuanDiT.
+// Rotary positions of an image's tokens, as diffusers computes them for HunyuanDiT.
 #pragma once
 
 #include <cmath>
+#include <cstddef>
 #include <vector>
 
 #include "weft/core/image.hpp"
@@ -9,45 +10,47 @@
 
 namespace weft {
 
-/// Angles of rotary position embedding over two dimensions: the first half of a head encodes the column, the
-/// second the row; each number stands twice, for the two of a pair.
+/// The angles of a rotary position embedding over two dimensions: the first half of a head encodes the
+/// column, the second the row; both features of a pair have the same angle.
 class Rotary {
  public:
-  /// The grid of (rows, columns) is fitted into a square of `base` and centred there, as by diffusers'
-  /// get_resize_crop_region_for_grid; `head_dim` is a multiple of 4.
+  /// Fits the grid of (rows, columns) into a square of `base` and centres it there, as diffusers'
+  /// get_resize_crop_region_for_grid does; `head_dim` must be a multiple of 4.
   Rotary(Index rows, Index columns, Index base, Index head_dim)
       : columns_(columns),
         quarter_(head_dim / 4),
-        y_(turns(axis(rows, columns, base))),
-        x_(turns(axis(columns, rows, base))) {}
+        y_(turns(positions(rows, columns, base))),
+        x_(turns(positions(columns, rows, base))) {}
 
-  /// Of `token` at feature `d` of a head.
+  /// Returns the cosine of `token`'s angle at feature `d` of a head.
   float cos(Index token, Index d) const { return turn(token, d).cos; }
+  /// Returns the sine of `token`'s angle at feature `d` of a head.
   float sin(Index token, Index d) const { return turn(token, d).sin; }
 
  private:
   struct Turn {
     float cos, sin;
   };
-  struct Axis {
-    float first, step;
+  /// Evenly spaced positions along one dimension.
+  struct Positions {
+    float first, spacing;
     Index count;
-    float at(Index i) const { return first + step * static_cast<float>(i); }
+    float at(Index i) const { return first + spacing * static_cast<float>(i); }
   };
 
-  /// diffusers leaves the last position at end · (n−1)/n also where the first is not 0, so that steps are a
-  /// little smaller there than the base over the grid.
-  static Axis axis(Index count, Index other, Index base) {
+  /// Returns the positions of `count` rows or columns. diffusers puts the last one at end · (n−1)/n even if
+  /// the first is not 0, which makes the spacing slightly smaller than base over grid.
+  static Positions positions(Index count, Index other, Index base) {
     double size = static_cast<double>(base);
     if (count < other) size = std::nearbyint(size / static_cast<double>(other) * static_cast<double>(count));
     const double first = std::nearbyint((static_cast<double>(base) - size) / 2);
     const double last = (first + size) * static_cast<double>(count - 1) / static_cast<double>(count);
-    const double step = count > 1 ? (last - first) / static_cast<double>(count - 1) : 0;
-    return {static_cast<float>(first), static_cast<float>(step), count};
+    const double spacing = count > 1 ? (last - first) / static_cast<double>(count - 1) : 0;
+    return {static_cast<float>(first), static_cast<float>(spacing), count};
   }
 
-  /// (positions, quarter of a head).
-  std::vector<Turn> turns(const Axis& along) const {
+  /// Returns the turns (positions, quarter of a head).
+  std::vector<Turn> turns(const Positions& along) const {
     std::vector<Turn> out;
     for (Index i = 0; i < along.count; ++i)
       for (Index pair = 0; pair < quarter_; ++pair) {

@@ -1,4 +1,4 @@
-// Where a model's weights come from: files, or random numbers.
+// WeightSource: the concept of a source of weights, such as files or random numbers.
 #pragma once
 
 #include <cmath>
@@ -13,9 +13,9 @@
 
 namespace weft {
 
-/// Says what a tensor's numbers are, in a form that a backend's loader takes; rejects a model whose tensors
-/// it has not. WeightFiles is one. A source may also have std::uint64_t digest() const, which tells its
-/// contents from others.
+/// A source of weights, such as WeightFiles. get(name, shape) returns a tensor's numbers in a form that a
+/// backend's loader takes; expect(all) throws InvalidArgument unless it has exactly these tensors. A source
+/// may also have std::uint64_t digest() const, a hash of its contents.
 template <class S>
 concept WeightSource = requires(const S& source, const std::string& name, const Shape& shape,
                                 const std::map<std::string, Shape>& all) {
@@ -23,8 +23,7 @@ concept WeightSource = requires(const S& source, const std::string& name, const 
   source.get(name, shape);
 };
 
-/// Weights that compute nothing of use, but in numbers of a trained model's size. Made where they are needed,
-/// so that a benchmark reads no file.
+/// Random weights of the magnitudes of a trained model's, so that benchmarks need no files.
 struct RandomWeights {
   std::uint64_t seed = 0;
 
@@ -33,7 +32,7 @@ struct RandomWeights {
 
   RandomNumbers get(const std::string& name, const Shape& shape) const {
     const bool is_vector = shape.size() == 1, is_scale = is_vector && name.ends_with(".weight");
-    const auto inputs = static_cast<float>(element_count(shape) / shape[0]);
+    const auto inputs = static_cast<float>(element_count(Shape(shape.begin() + 1, shape.end())));
     return {.seed = seed,
             .stream = hash(name),
             .mean = is_scale ? 1.0f : 0.0f,
@@ -43,7 +42,7 @@ struct RandomWeights {
   }
 
  private:
-  /// Fowler, Noll and Vo's 1a.
+  /// Computes FNV-1a: Fowler, Noll and Vo.
   static std::uint32_t hash(std::string_view name) {
     std::uint32_t out = 2166136261u;
     for (const char letter : name) out = (out ^ static_cast<unsigned char>(letter)) * 16777619u;

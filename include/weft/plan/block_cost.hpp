@@ -1,4 +1,4 @@
-// What one block costs a rank: kernels, and the transfers inside of attention.
+// The cost of one block on a rank: kernels, and the transfers inside of attention.
 #pragma once
 
 #include <algorithm>
@@ -8,7 +8,7 @@
 
 namespace weft::planner {
 
-/// What is to be generated, on how many GPUs.
+/// The images to be generated, and the number of GPUs.
 struct PlanRequest {
   int gpus = 1;
   Index tokens = 0;  // of an image
@@ -17,29 +17,34 @@ struct PlanRequest {
   Index steps = 50;
   int warmup = 1;
   Index element_bytes = 2;
-  Index operand_bytes = 0;  // of what linear layers of blocks read; 0: as many
+  Index operand_bytes = 0;  // of the operands of blocks' linear layers; 0: as element_bytes
   bool exact = false;       // only methods whose output equals one rank's
-  bool thresholds = false;  // bounds estimates by a quantile, which takes memory
+  bool thresholds = false;  // whether estimates are bounded by a quantile, which takes memory
 };
 
 /// Seconds of a block, and the bytes that a rank sends.
 struct BlockCost {
-  double products = 0, attention = 0, rows = 0;  // kernels
-  double ulysses = 0, ring = 0;                  // transfers that nothing hides
-  double host = 0;                               // what launching takes longer than all of that
-  double sent = 0;
+  double products = 0, attention = 0, rows = 0;  // kernels; `rows` are norms and rotations
+  double ulysses = 0, ring = 0;                  // transfers that no kernel hides
+  double host = 0;                               // launching, beyond all of the above
+  double sent = 0;                               // bytes
 
   constexpr double computed() const { return products + attention + rows; }
   constexpr double seconds() const { return computed() + ulysses + ring + host; }
 
   constexpr BlockCost& operator+=(const BlockCost& more) {
-    products += more.products, attention += more.attention, rows += more.rows;
-    ulysses += more.ulysses, ring += more.ring, host += more.host, sent += more.sent;
+    products += more.products;
+    attention += more.attention;
+    rows += more.rows;
+    ulysses += more.ulysses;
+    ring += more.ring;
+    host += more.host;
+    sent += more.sent;
     return *this;
   }
 };
 
-/// Costs of one mesh, for the rank of each group that has the largest share.
+/// The cost model of a mesh, for the rank of each group that has the largest share.
 struct CostModel {
   DitShape model;
   Hardware hardware;
@@ -47,7 +52,7 @@ struct CostModel {
   EngineTraits engine;
   Mesh mesh;
 
-  /// Images that a rank evaluates side by side.
+  /// Returns how many images a rank evaluates as one batch.
   constexpr Index images() const {
     return ceil_div(request.prompts, mesh.data) * ceil_div(request.branches, mesh.cfg);
   }
@@ -55,7 +60,7 @@ struct CostModel {
   constexpr Index ring_rows(Index tokens) const { return ceil_div(tokens, mesh.ring); }
   constexpr Index rows(Index tokens) const { return ceil_div(ring_rows(tokens), mesh.ulysses); }
 
-  /// Bytes of so many tokens' activations, and of their keys or values for this rank's heads.
+  /// Return the bytes of the activations of some tokens, or of their keys or values for a rank's heads.
   constexpr double activations(Index tokens) const {
     return static_cast<double>(tokens * images() * model.width * request.element_bytes);
   }
@@ -63,21 +68,23 @@ struct CostModel {
     return static_cast<double>(tokens * images() * heads() * model.head_dim * request.element_bytes);
   }
 
-  /// A block on a unit of `tokens` of the image.
+  /// Returns the cost of a block on a unit of `tokens` tokens of the image.
   constexpr BlockCost block(Index tokens, bool reads_skip) const {
     BlockCost cost;
     add_products(cost, tokens, reads_skip);
     add_rows(cost, tokens, reads_skip);
     add_attention(cost, tokens);
     if (mesh.ulysses > 1) add_ulysses(cost, tokens);
-    cost.products /= engine.efficiency, cost.attention /= engine.efficiency, cost.rows /= engine.efficiency;
+    cost.products /= engine.efficiency;
+    cost.attention /= engine.efficiency;
+    cost.rows /= engine.efficiency;
     const int exchanges = (mesh.ulysses > 1 ? 2 : 0) + (mesh.ring > 1 ? mesh.ring - 1 : 0);
     const double launching = engine.host_per_block + exchanges * engine.host_per_exchange;
     cost.host = std::max(launching - cost.seconds(), 0.0);
     return cost;
   }
 
-  /// The first and the last layer.
+  /// Returns the seconds of the first and the last layer.
   constexpr double ends(Index tokens) const {
     const Index n = rows(tokens) * images(), features = model.channels * model.patch * model.patch;
     return (product(n, model.width, features) + product(n, features, model.width) +
@@ -103,8 +110,8 @@ struct CostModel {
         epilogue_seconds(hardware.gpu, n * ffn) + residuals * epilogue_seconds(hardware.gpu, n * c);
   }
 
-  /// Norms read and write the activations once; so does the rotation of queries, keys and values each, and
-  /// that of the text's queries.
+  /// Adds norms, which read and write the activations once, and the rotation of queries, keys and values and
+  /// of the text's queries, which do so once each.
   constexpr void add_rows(BlockCost& cost, Index tokens, bool reads_skip) const {
     const double once = 2 * activations(rows(tokens));
     const int passes = 2 + 3 + (model.text_length > 0 ? 2 : 0) + (reads_skip ? 2 : 0) + engine.extra_passes;
@@ -123,7 +130,7 @@ struct CostModel {
     }
     const Group group = group_of(mesh, Axis::ring);
     const double merged = engine.merge_passes * head_bytes(queries);
-    if (mesh.copies_ring_cache()) {  // the stale keys first, the fresh ones when they are there
+    if (mesh.copies_ring_cache()) {  // stale keys first, fresh ones when they have arrived
       const double stale = attention_seconds(gpu, queries, request.tokens - tokens, here, model.head_dim);
       const double fresh = attention_seconds(gpu, queries, tokens, here, model.head_dim);
       const double bytes = 2 * head_bytes(queries) * (mesh.ring - 1);
@@ -144,8 +151,8 @@ struct CostModel {
     }
   }
 
-  /// A transfer of the ring beside attention that takes `hidden`, after which its keys and its values are
-  /// awaited.
+  /// Adds a transfer of the ring, which attention of `hidden` seconds overlaps, and the waits for its keys
+  /// and its values.
   constexpr void add_hop(BlockCost& cost, double seconds, double hidden, double bytes) const {
     constexpr int messages = 2;
     cost.ring += std::max(seconds - (engine.overlaps_ring ? hidden / engine.efficiency : 0), 0.0);
@@ -153,7 +160,7 @@ struct CostModel {
     cost.sent += bytes;
   }
 
-  /// Queries, keys and values to the ranks that have their heads, and what attention gives back.
+  /// Adds the exchanges of queries, keys and values before attention, and of its output after it.
   constexpr void add_ulysses(BlockCost& cost, Index tokens) const {
     if (engine.packs_exchanges)
       cost.rows += 2 * 4 * rows_seconds(hardware.gpu, 2 * activations(rows(tokens)));
@@ -166,22 +173,22 @@ struct CostModel {
       return;
     }
     const double pass = rows_seconds(hardware.gpu, 2 * activations(rows(tokens)));
-    cost.rows += pass;  // the way back, which no product or attention makes
+    cost.rows += pass;  // the exchange after attention has a kernel of its own
     cost.ulysses += push_seconds(3 * one, 3 * pass, group) + push_seconds(one, pass, group);
   }
 
   constexpr bool stores_heads() const { return engine.stores_heads && hardware.knows_stores(); }
 
-  /// What a kernel that stores into other GPUs takes longer than the `local` seconds of one that does not,
-  /// with its barriers.
+  /// Returns the seconds that a kernel takes for storing into other GPUs, with its barriers, beyond the
+  /// `local` seconds of one that stores in its own memory.
   constexpr double push_seconds(double bytes, double local, Group group) const {
     const ExchangeCost cost = exchange_cost(hardware, bytes, group, Carrier::stores);
     const int awaited = engine.barriers_per_push * (group.degree - 1);
     return awaited * awaiting_seconds(group) + std::max(cost.bytes - local, 0.0);
   }
 
-  /// Until a queue has learnt of an event of another GPU's, that is long past or not; 0 where it is not
-  /// known.
+  /// Returns the seconds until a queue has noticed an event of another GPU, even one in the past; 0 if that
+  /// is unknown.
   constexpr double awaiting_seconds(Group group) const {
     return hardware.knows_stores() ? exchange_cost(hardware, 0, group, Carrier::stores).latency : 0;
   }

@@ -1,4 +1,4 @@
-// What distinguishes engines that run the same methods on the same hardware.
+// EngineTraits: what distinguishes engines that run the same methods on the same hardware.
 #pragma once
 
 #include <limits>
@@ -9,25 +9,25 @@
 
 namespace weft::planner {
 
-/// The defaults describe weft; others are described to be compared with.
+/// The defaults describe weft; other engines are described for comparison.
 struct EngineTraits {
-  std::optional<Placement> placement;  // of stages; nothing: as suits the model
-  bool overlaps_stages = true;         // a stage computes while its activations travel
-  bool overlaps_ring = true;           // attention computes while the next keys travel
-  bool packs_exchanges = false;        // heads are copied into place before and after Ulysses' exchanges
+  std::optional<Placement> placement;  // of stages; nothing: the model's own
+  bool overlaps_stages = true;         // whether a stage computes while its activations are sent
+  bool overlaps_ring = true;           // whether attention computes while the next keys are sent
+  bool packs_exchanges = false;        // whether heads are copied before and after Ulysses' exchanges
   Carrier carrier = Carrier::copies;   // of messages
-  bool stores_heads = true;      // Ulysses' kernels store into other GPUs, where these figures are known
-  int barriers_per_push = 2;     // of all that store: before, and after
-  bool lands_messages = false;   // messages come into slots at their receiver, two for each sender
-  bool keeps_text = true;        // the text's keys and values are computed once an image
+  bool stores_heads = true;      // whether Ulysses' kernels store into other GPUs, if those rates are known
+  int barriers_per_push = 2;     // before and after the stores
+  bool lands_messages = false;   // whether messages arrive in slots at the receiver, two for each sender
+  bool keeps_text = true;        // whether the text's keys and values are computed once an image
   int extra_passes = 0;          // over a block's activations, by kernels that weft fuses into others
-  int merge_passes = 7;          // of memory over attention's output, as long as a further part takes
-  bool tries_products = true;    // algorithms of products are tried before the first step
-  double host_per_block = 0;     // seconds in which the processor launches a block's kernels
-  double host_per_exchange = 0;  // and a transfer
-  double per_unit = 0;           // seconds lost to synchronisation at every patch of a stage
-  double buffered = std::numeric_limits<double>::infinity();  // a longer message leaves when it is asked for
-  double efficiency = 1;                                      // of what the hardware reaches
+  int merge_passes = 7;          // over attention's output, for each further part that is merged into it
+  bool tries_products = true;    // whether algorithms of products are tried before the first step
+  double host_per_block = 0;     // seconds in which the host launches a block's kernels
+  double host_per_exchange = 0;  // seconds in which the host launches a transfer
+  double per_unit = 0;           // seconds of synchronization at every patch of a stage
+  double buffered = std::numeric_limits<double>::infinity();  // bytes; a longer message waits for its receive
+  double efficiency = 1;                                      // share of the hardware's rates that is reached
 
   constexpr Placement placement_of(const DitShape& model) const {
     return placement.value_or(model.placement);

@@ -1,4 +1,4 @@
-// A plan in words.
+// Explains a plan in words.
 #pragma once
 
 #include <algorithm>
@@ -12,12 +12,13 @@
 
 namespace weft::planner {
 
+/// A part of a step's time.
 struct NamedBound {
   std::string_view name;
   double seconds;
 };
 
-/// What a step's time goes into, the longest first.
+/// Returns the parts of a step's time, the longest first.
 inline std::array<NamedBound, 8> sorted_bounds(const Bounds& b) {
   std::array<NamedBound, 8> all{{{"matrix products", b.products},
                                  {"attention", b.attention},
@@ -32,12 +33,12 @@ inline std::array<NamedBound, 8> sorted_bounds(const Bounds& b) {
   return all;
 }
 
-/// What takes most of a step.
+/// Returns the name of the longest part of a step.
 inline std::string_view bound_of(const Prediction& prediction) {
   return sorted_bounds(prediction.bounds).front().name;
 }
 
-/// What is lost besides computing, most first; empty if nothing is.
+/// Returns the longest part of a step that is not computing; empty if there is none.
 inline NamedBound loss_of(const Prediction& prediction) {
   for (const NamedBound& bound : sorted_bounds({.ulysses = prediction.bounds.ulysses,
                                  .ring = prediction.bounds.ring,
@@ -48,22 +49,22 @@ inline NamedBound loss_of(const Prediction& prediction) {
   return {};
 }
 
-/// `format` with one number.
+/// Formats one number by printf's `format`.
 inline std::string number(const char* format, double value) {
   char text[64];
   std::snprintf(text, sizeof text, format, value);
   return text;
 }
 
-/// "7.8 ms", "1.39 s".
+/// Formats a time, such as "7.8 ms" or "1.39 s".
 inline std::string time_of(double seconds) {
   return seconds < 1 ? number("%.1f ms", seconds * 1e3) : number("%.2f s", seconds);
 }
 
-/// Seconds of a step in which a rank waits.
+/// Returns the seconds of a step in which a rank waits.
 constexpr double waiting(const Bounds& b) { return b.ulysses + b.ring + b.stages + b.idle + b.host; }
 
-/// Why `other` is slower: what it spends most on that `best` does not.
+/// Explains why `other` is slower than `best`, by what it spends most additional time on.
 inline std::string reason_of(const Prediction& best, const Prediction& other) {
   const double steps = (other.total - other.warmup) / other.step;
   const double waits = (waiting(other.bounds) - waiting(best.bounds)) * steps;
@@ -75,7 +76,7 @@ inline std::string reason_of(const Prediction& best, const Prediction& other) {
   return "with " + number("%.1f", 100 * loss.seconds / other.step) + " % of " + std::string(loss.name);
 }
 
-/// What the first of a ranking takes, and what for.
+/// Returns a sentence about the time of the fastest mesh, and what it is spent on.
 inline std::string account_of(const Plan& plan) {
   if (plan.ranking.empty())
     return "No mesh fits: " + (plan.rejected.empty() ? "there is none" : plan.rejected.front().reason) + ".";
@@ -90,7 +91,7 @@ inline std::string account_of(const Plan& plan) {
                                          number("%.1f", 100 * loss.seconds / best.step) + " %.");
 }
 
-/// Why the first of a ranking is first, in two sentences.
+/// Explains in two sentences why the fastest mesh is the fastest.
 inline std::string explanation_of(const Plan& plan) {
   std::string text = account_of(plan);
   if (plan.ranking.empty()) return text;

@@ -1,8 +1,10 @@
-// A schedule as an image: stages down, time across, a colour a patch.
+// Draws a schedule as a Gantt chart: a row a stage, time across, a colour a patch.
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <string>
+#include <string_view>
 
 #include "weft/plan/explanation.hpp"
 #include "weft/plan/timeline.hpp"
@@ -58,12 +60,12 @@ class Gantt {
   }
 
   std::string colour(const TimelineSpan& span) const {
-    if (span.doing == Doing::stage_transfer) return "black";
-    if (span.doing == Doing::attend_transfer) return "#d01515";
+    if (span.activity == Activity::stage_transfer) return "black";
+    if (span.activity == Activity::attend_transfer) return "#d01515";
     return patch_colour(span.unit, span.blocks.begin > 0 && is_back(span));
   }
 
-  /// Whether the stage has run an earlier block of the same unit.
+  /// Returns whether the span is in the back half of a fold: the stage also runs earlier blocks.
   bool is_back(const TimelineSpan& span) const {
     return std::any_of(timeline_.spans.begin(), timeline_.spans.end(), [&span](const TimelineSpan& other) {
       return other.stage == span.stage && other.blocks.begin < span.blocks.begin && other.blocks.size() > 0;
@@ -71,9 +73,9 @@ class Gantt {
   }
 
   std::string title(const TimelineSpan& span) const {
-    const std::string_view doing = span.doing == Doing::compute          ? "computes"
-                                   : span.doing == Doing::stage_transfer ? "waits for a stage"
-                                                                         : "waits inside attention";
+    const std::string_view doing = span.activity == Activity::compute          ? "computes"
+                                   : span.activity == Activity::stage_transfer ? "waits for a stage"
+                                                                               : "waits inside attention";
     return sentence("step ", span.unit.step, ", patch ", span.unit.patches.begin, ", blocks ",
                     span.blocks.begin, " to ", span.blocks.end, ": ", doing, " for ",
                     (span.end - span.begin) * 1e3, " ms");
@@ -113,7 +115,7 @@ class Gantt {
 
 }  // namespace detail
 
-/// The first three steps, or one more than the warm-up, as SVG.
+/// Draws the first three steps, or two more than the warm-up, as SVG.
 inline std::string gantt_svg(const CostModel& cost) {
   const Timeline timeline = timeline_of(cost, std::max<Index>(cost.mesh.warmup + 2, 3));
   return detail::Gantt(timeline, cost.mesh).svg();

@@ -1,4 +1,4 @@
-// What a cost model knows of GPUs and of the links between them.
+// Hardware: GPUs and the links between them, as cost models see them.
 #pragma once
 
 #include <algorithm>
@@ -18,7 +18,7 @@ struct Gpu {
   double memory = 0;          // B
   int multiprocessors = 1;
   double launch = 0;  // seconds from one kernel to the next that depends on it
-  // What a step's kernels do otherwise than the same ones alone; 0: not known, and the same.
+  // Rates in a step, where they differ from those of the same kernels alone; 0: unknown, and taken as equal.
   double sustained_matrix_rate = 0;  // FLOP/s of products in a step, where clocks fall to the power limit
   double rows_rate = 0;              // B/s of norms and rotations
   double epilogue_rate = 0;          // numbers/s that products activate, or add a residual to, on top
@@ -26,27 +26,27 @@ struct Gpu {
   friend constexpr bool operator==(const Gpu&, const Gpu&) = default;
 };
 
-/// What moves bytes from one GPU to another: copy engines, kernels that store into the other's memory, or
+/// What transfers bytes from one GPU to another: copy engines, kernels that store into the other's memory, or
 /// NCCL's kernels.
 enum class Carrier { copies, stores, nccl };
 
-/// What a carrier makes of a link: B/s that a GPU sends, and seconds of a message, or of a barrier before or
-/// after stores. A rate of 0: not known.
+/// A link as a carrier uses it: B/s that a GPU sends, and seconds of a message, or of a barrier before or
+/// after stores. A rate of 0: unknown.
 struct Link {
   double rate = 0, latency = 0;
 
   friend constexpr bool operator==(const Link&, const Link&) = default;
 };
 
-/// GPUs that reach one another by the same link: those under one switch or root, of a host, of all hosts.
+/// GPUs that the same kind of link connects: those under one switch or root, of a host, of all hosts.
 struct Tier {
   int gpus = 1;         // neighbours by number
   double rate = 0;      // B/s that a GPU sends, or all together that send through a shared link
   double latency = 0;   // seconds of a message
-  bool shared = false;  // the nearest: by its GPUs; others: by what leaves each group of the tier below
+  bool shared = false;  // whether GPUs share the link: the nearest tier's own, or those of a group below
   Link stores{}, nccl{};
 
-  /// As copies where the carrier's own figures are not known.
+  /// Returns the carrier's link; that of copies if the carrier's own rate is unknown.
   constexpr Link link(Carrier carrier) const {
     const Link& own = carrier == Carrier::nccl ? nccl : stores;
     return carrier == Carrier::copies || own.rate == 0 ? Link{rate, latency} : own;
@@ -57,12 +57,13 @@ struct Tier {
 
 constexpr int all_gpus = std::numeric_limits<int>::max();
 
+/// A kind of GPU, and the links between many of them.
 struct Hardware {
   Gpu gpu;
   std::array<Tier, 3> tiers;  // from the nearest; the last one is of all_gpus
   double relaunch = 0;        // seconds between two replays of a step's graph that holds several GPUs
 
-  /// Whether it is known how fast kernels store into other GPUs' memory.
+  /// Returns whether the rate at which kernels store into other GPUs' memory is known.
   constexpr bool knows_stores() const { return tiers.front().stores.rate > 0; }
 
   friend constexpr bool operator==(const Hardware&, const Hardware&) = default;
@@ -81,12 +82,12 @@ constexpr Group group_of(const Mesh& mesh, Axis axis) {
 
 namespace detail {
 
-/// How many ranks of a group one tier holds, at least one.
+/// Returns how many ranks of a group one tier holds, at least one.
 constexpr int members(const Tier& tier, Group group) {
   return std::clamp(tier.gpus / group.stride, 1, group.degree);
 }
 
-/// What one of `senders` GPUs sends a second.
+/// Returns the B/s of one of `senders` GPUs.
 constexpr double rate_of(const Tier& tier, Carrier carrier, int senders) {
   const double rate = tier.link(carrier).rate;
   return tier.shared ? rate / std::max(senders, 1) : rate;
@@ -94,8 +95,8 @@ constexpr double rate_of(const Tier& tier, Carrier carrier, int senders) {
 
 }  // namespace detail
 
-/// Seconds in which every rank of the group sends `bytes` to the next one, over the slowest link on the way
-/// round.
+/// Returns the seconds in which every rank of the group sends `bytes` to the next one, over the slowest link
+/// around the group.
 constexpr double neighbour_seconds(const Hardware& hardware, double bytes, Group group,
                                    Carrier carrier = Carrier::copies) {
   double seconds = 0;
@@ -107,17 +108,19 @@ constexpr double neighbour_seconds(const Hardware& hardware, double bytes, Group
       seconds =
           std::max(seconds, tier.link(carrier).latency + bytes / detail::rate_of(tier, carrier, senders));
     }
-    reached = members, below = tier.gpus;
+    reached = members;
+    below = tier.gpus;
   }
   return seconds;
 }
 
-/// How long an exchange takes to begin and end, and how long its bytes take between.
+/// The seconds of an exchange, apart from its bytes and for its bytes.
 struct ExchangeCost {
   double latency = 0, bytes = 0;
 };
 
-/// Every rank of the group sends `bytes` in all, as much to each of the others. Tiers work at the same time.
+/// Returns the cost of an exchange in which every rank of the group sends `bytes` in all, as much to each of
+/// the others. Tiers transfer at the same time.
 constexpr ExchangeCost exchange_cost(const Hardware& hardware, double bytes, Group group, Carrier carrier) {
   ExchangeCost cost;
   int reached = 1, below = 0;
@@ -129,7 +132,8 @@ constexpr ExchangeCost exchange_cost(const Hardware& hardware, double bytes, Gro
       cost.bytes = std::max(cost.bytes, part / detail::rate_of(tier, carrier, senders));
       cost.latency = tier.link(carrier).latency;
     }
-    reached = members, below = tier.gpus;
+    reached = members;
+    below = tier.gpus;
   }
   return cost;
 }

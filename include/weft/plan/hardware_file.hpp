@@ -1,9 +1,11 @@
-// Hardware descriptions as JSON files.
+// Reads and writes hardware descriptions as JSON files.
 #pragma once
 
+#include <cstddef>
 #include <cstdio>
 #include <filesystem>
 #include <string>
+#include <type_traits>
 
 #include "weft/io/json.hpp"
 #include "weft/plan/machines.hpp"
@@ -12,8 +14,8 @@ namespace weft::planner {
 
 namespace detail {
 
-/// Calls visit(key, number, is_optional) for all that a description holds, with numbers of the caller's
-/// constness. Those that are optional are 0 where they are not known.
+/// Calls visit(key, number, is_optional) for every number of a description; numbers are const if the
+/// description is. Optional ones are 0 if they are unknown.
 template <class Description, class Visit>
 void for_each_number(Description& hardware, Visit visit) {
   auto& gpu = hardware.gpu;
@@ -44,7 +46,7 @@ void for_each_number(Description& hardware, Visit visit) {
 
 }  // namespace detail
 
-/// What is not known is left out.
+/// Returns the description as JSON, without its unknown numbers.
 inline std::string hardware_json(const Hardware& hardware) {
   std::string out;
   detail::for_each_number(hardware, [&out](const std::string& key, const auto& value, bool is_optional) {
@@ -62,7 +64,8 @@ inline std::string hardware_json(const Hardware& hardware) {
   return out + "\n}\n";
 }
 
-/// Throws InvalidArgument if a number is missing that must be known, or one is not above 0.
+/// Returns the description in `config`. Throws InvalidArgument if a required number is missing, or one is not
+/// above 0.
 inline Hardware hardware_in(const Config& config) {
   Hardware hardware;
   detail::for_each_number(hardware, [&config](const std::string& key, auto& value, bool is_optional) {
@@ -76,7 +79,7 @@ inline Hardware hardware_in(const Config& config) {
   return hardware;
 }
 
-/// The machine of that name, or what the file says.
+/// Returns the machine of that name, or the description in the file of that name.
 inline Hardware hardware_of(const std::string& name) {
   if (name.ends_with(".json") || std::filesystem::exists(name)) return hardware_in(Config::read(name));
   return machine_named(name);

@@ -1,8 +1,9 @@
-// How long kernels take on a GPU, from their extents alone.
+// Predicts how long kernels take on a GPU from their extents.
 #pragma once
 
 #include <algorithm>
 #include <array>
+#include <limits>
 
 #include "weft/plan/hardware.hpp"
 
@@ -12,7 +13,7 @@ constexpr Index ceil_div(Index n, Index by) { return (n + by - 1) / by; }
 
 namespace detail {
 
-/// A multiprocessor's part of a product, and how close it comes to the rate of the largest.
+/// A multiprocessor's part of a product, and its rate relative to that of the largest one.
 struct ProductTile {
   Index rows, columns;
   double efficiency;
@@ -27,8 +28,8 @@ constexpr std::array product_tiles{
 
 }  // namespace detail
 
-/// (m, k) × (k, n): waves of the tiles that suit it best. Filling and emptying a tile takes as long as
-/// `fill` of its k.
+/// Returns the seconds of (m, k) × (k, n), in waves of the tile that suits it best. Prologue and epilogue of
+/// a tile take as long as `fill` of its k.
 constexpr double product_seconds(const Gpu& gpu, Index m, Index n, Index k, Index element_bytes) {
   if (m == 0) return 0;
   constexpr Index fill = 120;
@@ -44,11 +45,12 @@ constexpr double product_seconds(const Gpu& gpu, Index m, Index n, Index k, Inde
   return gpu.launch + std::max(best, bytes / gpu.memory_rate);
 }
 
-/// Attention of `queries` tokens over `keys`, for each of `heads` (of all images): blocks of 128 or 192
-/// queries take 128 keys at a time. The matrix units take heads in eights, and in sixteens for the logits.
+/// Returns the seconds of attention of `queries` tokens over `keys`, for each of `heads` (of all images):
+/// blocks of 128 or 192 queries process 128 keys at a time. The matrix units pad head_dim to a multiple of 8,
+/// and of 16 for the logits.
 constexpr double attention_seconds(const Gpu& gpu, Index queries, Index keys, Index heads, Index head_dim) {
   if (queries == 0 || heads == 0) return 0;
-  constexpr double start = 3.3, ends = 1.4;  // of a launch and of a block, in times of a tile
+  constexpr double start = 3.3, ends = 1.4;  // overheads of a launch and of a block, in times of a tile
   const Index padded = ceil_div(head_dim, 16) * 8 + ceil_div(head_dim, 8) * 4;
   const auto seconds = [&gpu, queries, keys, heads, padded](Index rows) {
     const double tile =
@@ -59,17 +61,18 @@ constexpr double attention_seconds(const Gpu& gpu, Index queries, Index keys, In
   return gpu.launch + std::min(seconds(128), seconds(192));
 }
 
-/// A norm or a rotation that reads and writes so many bytes.
+/// Returns the seconds of a norm or a rotation that reads and writes so many bytes.
 constexpr double rows_seconds(const Gpu& gpu, double bytes) {
   return bytes > 0 ? gpu.launch + bytes / (gpu.rows_rate > 0 ? gpu.rows_rate : gpu.memory_rate) : 0;
 }
 
-/// What activating so many numbers that a product makes, or adding a residual to them, takes on top of it.
+/// Returns the seconds by which an activation or a residual in a product's epilogue prolongs it, for so many
+/// numbers.
 constexpr double epilogue_seconds(const Gpu& gpu, Index numbers) {
   return gpu.epilogue_rate > 0 ? static_cast<double>(numbers) / gpu.epilogue_rate : 0;
 }
 
-/// The GPU as it is in the middle of a step.
+/// Returns the GPU with the rates that it sustains in a step.
 constexpr Gpu under_load(Gpu gpu) {
   if (gpu.sustained_matrix_rate > 0) gpu.matrix_rate = gpu.sustained_matrix_rate;
   return gpu;

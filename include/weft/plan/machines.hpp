@@ -1,4 +1,4 @@
-// Machines that are known by name. A new one is a line of each table, or a file that `calibrate` writes.
+// Machines with names. A new one is a line of each table, or a file that `weft plan --calibrate` writes.
 #pragma once
 
 #include <array>
@@ -20,9 +20,9 @@ namespace gpus {
 
 constexpr double gb = 1e9, tera = 1e12, us = 1e-6;
 
-// Data sheets give dense 16-bit FLOP/s (half of what they print "with sparsity"), B/s, and cores, of which a
-// multiprocessor has 64 or, from Ada on, 128. What large products reach of them was measured by who is named;
-// what attention and copies reach, and a launch, are estimates where no one is.
+// Data sheets give dense 16-bit FLOP/s (half of those "with sparsity"), B/s, and cores, of which a
+// multiprocessor has 64 or, from Ada on, 128. The rates of large products were measured by the named sources;
+// those of attention and copies, and of a launch, are estimates unless a source is named.
 /// NVIDIA A100 80GB SXM data sheet: 312 TFLOP/s, 2039 GB/s, 6912 cores. Bekman, "Machine Learning
 /// Engineering" (compute/accelerator): 267.9 in products. Dao, "FlashAttention-2", 2023: 50 to 73 % of the
 /// peak in attention.
@@ -59,8 +59,8 @@ inline constexpr Gpu h200{.matrix_rate = 840 * tera,
                           .sustained_matrix_rate = 840 * 28.7 / 31 * tera,
                           .rows_rate = 3370 * gb,
                           .epilogue_rate = 2 * tera};
-/// A core of a server with AVX-512, in float32, orders of magnitude. Relative costs count: all ranks share
-/// the host.
+/// A core of a server with AVX-512, in float32, to an order of magnitude. Only relative costs matter: all
+/// ranks share the host.
 inline constexpr Gpu host_core{60e9, 30e9, 8 * gb, 64 * gb, 1, 5 * us};
 
 }  // namespace gpus
@@ -69,10 +69,10 @@ namespace links {
 
 using gpus::gb, gpus::us;
 
-// What links reach is what NCCL plans with (src/graph/topo.h): GB/s and direction of a link of NVLink
-// 20 (V100, A100) or 20.6 (H100), of PCIe 3.0 x16 12 and 4.0 x16 24, between processors 10 (Intel, Skylake
-// on) or 16 (AMD), and of 100 Gb/s of network 12. A message's latency, that of a kernel which sends and one
-// which notices, is an estimate.
+// Rates of links are those with which NCCL plans (src/graph/topo.h), in GB/s and direction: a link of NVLink
+// 20 (V100, A100) or 20.6 (H100), PCIe 3.0 x16 12 and 4.0 x16 24, between processors 10 (Intel, Skylake
+// on) or 16 (AMD), and 100 Gb/s of network 12. A message's latency, that of a kernel that sends and one
+// that polls, is an estimate.
 /// 12 links a GPU (A100 data sheet: 600 GB/s both ways); nccl-tests on eight report 230 to 250. Hosts: a card
 /// of 200 Gb/s a GPU, as a DGX A100 has.
 inline constexpr std::array nvlink3{Tier{8, 240 * gb, 8 * us}, Tier{8, 240 * gb, 8 * us},
@@ -125,7 +125,7 @@ inline constexpr std::array machines{
     Machine{"host", {gpus::host_core, links::memory}},
 };
 
-/// Throws InvalidArgument, with the names that there are, if there is no such machine.
+/// Returns the machine of that name. Throws InvalidArgument, with all names, if there is none.
 inline const Hardware& machine_named(std::string_view name) {
   std::vector<std::string> names;
   for (const Machine& machine : machines) {

@@ -1,4 +1,4 @@
-// How much of a device's memory a rank takes.
+// How much of a device's memory a rank needs.
 #pragma once
 
 #include <algorithm>
@@ -12,8 +12,8 @@
 
 namespace weft::planner {
 
-/// Numbers of a block's weights: those that its tokens' linear layers read, which may be narrower, and of
-/// the others, the shift of its first norm and the projection of the text.
+/// Numbers of a block's weights: `narrow` those of the tokens' linear layers, which may have a narrower type;
+/// `wide` those of the shift of its first norm and the projection of the text; `norms` those of its norms.
 struct WeightCount {
   Index narrow = 0, wide = 0, norms = 0;
 };
@@ -27,8 +27,8 @@ constexpr WeightCount weight_count(const DitShape& model, bool reads_skip) {
           .norms = (6 + 4 * skip) * c + (text ? 8 : 4) * model.head_dim};
 }
 
-/// Bytes. `preparing` is what is taken on top before the first step alone: weights that are being narrowed,
-/// or operands on which products are tried.
+/// Bytes. `preparing` is needed in addition only before the first step: for weights that are being converted
+/// to a narrower type, or for operands on which algorithms of products are tried.
 struct MemoryUse {
   double weights = 0, keys = 0, activations = 0, preparing = 0;
 
@@ -37,8 +37,8 @@ struct MemoryUse {
 
 namespace detail {
 
-/// Keys and values: of the text, and those that policies keep or that are on their way. Where neither
-/// patches nor heads are shared out, they stay where the model made them.
+/// Returns the bytes of keys and values: those of the text, and those that policies keep or receive. With one
+/// patch and all heads on one rank they stay where the model computed them.
 inline double key_bytes(const CostModel& cost, Index layers) {
   const Index tokens = cost.request.tokens;
   const Mesh& mesh = cost.mesh;
@@ -53,7 +53,8 @@ inline double key_bytes(const CostModel& cost, Index layers) {
   return bytes;
 }
 
-/// Of the evaluator, of Ulysses and Ring inside of attention, and of the sampler, in float32.
+/// Returns the bytes of activations in the evaluator, in Ulysses and Ring, and in the denoiser, where they
+/// are float32.
 inline double activation_bytes(const CostModel& cost, Index layers, Index kept) {
   const DitShape& model = cost.model;
   const Index ring_rows = cost.ring_rows(cost.request.tokens), rows = cost.rows(cost.request.tokens);
@@ -72,12 +73,12 @@ inline double activation_bytes(const CostModel& cost, Index layers, Index kept) 
   return bytes + 4.0 * static_cast<double>(floats);
 }
 
-/// Room for messages at the receiver: two slots for each sender.
+/// Returns the bytes of receive buffers: two slots for each sender.
 inline double message_bytes(const CostModel& cost) {
   if (!cost.engine.lands_messages) return 0;
   const Mesh& mesh = cost.mesh;
-  const Index tokens = cost.request.tokens,
-              features = cost.model.channels * cost.model.patch * cost.model.patch;
+  const Index tokens = cost.request.tokens;
+  const Index features = cost.model.channels * cost.model.patch * cost.model.patch;
   double bytes = 0;
   if (mesh.ring > 1)
     bytes += (mesh.copies_ring_cache() ? mesh.ring - 1 : 1) * 2 * cost.head_bytes(cost.ring_rows(tokens));
@@ -86,7 +87,7 @@ inline double message_bytes(const CostModel& cost) {
   return 2 * bytes;
 }
 
-/// A product is tried on an input and on three outputs of its own, and has a workspace.
+/// Returns the bytes that trying a product's algorithms takes: an input, three outputs and workspaces.
 inline double trial_bytes(const CostModel& cost) {
   constexpr double workspaces = 2 * 67108864.0;
   const Index c = cost.model.width, wide = std::max(3 * c, cost.model.ffn_width());
@@ -96,7 +97,7 @@ inline double trial_bytes(const CostModel& cost) {
 
 }  // namespace detail
 
-/// The memory of a rank that holds exactly these blocks.
+/// Returns the memory of a rank that holds exactly these blocks.
 inline MemoryUse memory_use(const CostModel& cost, const std::vector<Range>& blocks) {
   const DitShape& model = cost.model;
   const Index element = cost.request.element_bytes;
@@ -105,8 +106,11 @@ inline MemoryUse memory_use(const CostModel& cost, const std::vector<Range>& blo
   for (const Range& range : blocks)
     for (Index i = range.begin; i < range.end; ++i) {
       const WeightCount block = weight_count(model, model.reads_skip(i));
-      narrow += block.narrow, wide += block.wide, norms += block.norms;
-      ++layers, kept += model.is_kept(i);
+      narrow += block.narrow;
+      wide += block.wide;
+      norms += block.norms;
+      kept += model.is_kept(i) ? 1 : 0;
+      ++layers;
     }
   MemoryUse use{.weights = static_cast<double>(narrow * (narrows ? cost.request.operand_bytes : element) +
                                                wide * element + 4 * norms),
@@ -119,7 +123,7 @@ inline MemoryUse memory_use(const CostModel& cost, const std::vector<Range>& blo
   return use;
 }
 
-/// Of the rank of a mesh that needs most.
+/// Returns the memory of the rank of a mesh that needs most.
 inline MemoryUse largest_memory_use(const CostModel& cost) {
   DitShape placed = cost.model;
   placed.placement = cost.engine.placement_of(cost.model);
@@ -131,7 +135,8 @@ inline MemoryUse largest_memory_use(const CostModel& cost) {
   return most;
 }
 
-/// Of ranks that share a memory and one copy of the weights of all their blocks; they prepare one at a time.
+/// Returns the memory of ranks that share a device, and one copy of the weights of all their blocks; they
+/// prepare one at a time.
 inline MemoryUse shared_memory_use(const CostModel& cost, Range ranks) {
   DitShape placed = cost.model;
   placed.placement = cost.engine.placement_of(cost.model);
@@ -141,7 +146,8 @@ inline MemoryUse shared_memory_use(const CostModel& cost, Range ranks) {
     const std::vector<Range> own =
         pipeline_blocks(placed, cost.mesh.pipe, cost.mesh.coordinate(Axis::pipe, static_cast<int>(rank)));
     const MemoryUse use = memory_use(cost, own);
-    all.keys += use.keys, all.activations += use.activations;
+    all.keys += use.keys;
+    all.activations += use.activations;
     all.preparing = std::max(all.preparing, use.preparing);
     blocks.insert(blocks.end(), own.begin(), own.end());
   }
@@ -152,19 +158,20 @@ inline MemoryUse shared_memory_use(const CostModel& cost, Range ranks) {
   return all;
 }
 
-/// Of the memory that needs most, where `count` of them share out a mesh's ranks, neighbours together.
+/// Returns the memory of the device that needs most, where a mesh's ranks are distributed over `count`
+/// devices, neighbours together.
 inline MemoryUse largest_shared_use(const CostModel& cost, Index count) {
   const Index ranks = cost.mesh.ranks();
   MemoryUse most;
-  for (Index memory = 0; memory < count; ++memory) {
-    const Range own{ceil_div(memory * ranks, count), ceil_div((memory + 1) * ranks, count)};
+  for (Index device = 0; device < count; ++device) {
+    const Range own{ceil_div(device * ranks, count), ceil_div((device + 1) * ranks, count)};
     const MemoryUse use = shared_memory_use(cost, own);
     if (use.total() > most.total()) most = use;
   }
   return most;
 }
 
-/// What programs, libraries and the driver leave of it.
+/// Returns the bytes that programs, libraries and the driver leave of a GPU's memory.
 constexpr double usable_memory(const Gpu& gpu) { return 0.92 * gpu.memory - 1e9; }
 
 }  // namespace weft::planner

@@ -1,7 +1,8 @@
-// Planner: the meshes that a model, its hardware and an image allow, the fastest first.
+// Planner: ranks the meshes that a model, its hardware and an image allow, the fastest first.
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,12 +13,12 @@
 
 namespace weft::planner {
 
-/// What a step's time goes into, on the rank that sets the pace.
+/// The parts of a step's time on the slowest rank.
 struct Bounds {
   double products = 0, attention = 0, rows = 0, ulysses = 0, ring = 0, stages = 0, idle = 0, host = 0;
 };
 
-/// What the cost model says of a mesh.
+/// The cost model's prediction for a mesh.
 struct Prediction {
   Mesh mesh;
   double step = 0;    // seconds, after the warm-up
@@ -35,12 +36,12 @@ struct Rejection {
 };
 
 struct Plan {
-  Prediction single;                // one GPU; what memory it takes is not asked
+  Prediction single;                // one GPU, whether or not its memory suffices
   std::vector<Prediction> ranking;  // the fastest first
   std::vector<Rejection> rejected;
 };
 
-/// Stands for a stack of all policies, where `check` asks which there are.
+/// Stands for a stack of all policies in `check`.
 struct AllMethods {
   template <Axis>
   static constexpr bool has = true;
@@ -50,7 +51,7 @@ namespace detail {
 
 constexpr Index shown_steps(const Mesh& mesh) { return std::max(mesh.warmup, 0) + 4; }
 
-/// Bytes a stage sends in a step: its hops, and the skips that others read.
+/// Returns the bytes that a stage sends in a step: its outputs, and the skips that other stages read.
 inline double stage_bytes(const CostModel& cost, const DitShape& placed, int stage) {
   if (cost.mesh.pipe == 1) return 0;
   const double all = cost.activations(cost.rows(cost.request.tokens));
@@ -70,12 +71,13 @@ inline double stage_bytes(const CostModel& cost, const DitShape& placed, int sta
 
 }  // namespace detail
 
-/// The costs of a mesh that `check` allows.
+/// Predicts the costs of a mesh that `check` allows.
 inline Prediction predict(const CostModel& cost) {
   Prediction out{};
   out.mesh = cost.mesh;
   const Timeline timeline = timeline_of(cost, detail::shown_steps(cost.mesh));
-  out.step = timeline.step(), out.total = timeline.run(cost.request.steps);
+  out.step = timeline.step();
+  out.total = timeline.run(cost.request.steps);
   out.warmup = out.total - static_cast<double>(cost.request.steps) * out.step;
 
   DitShape placed = cost.model;
@@ -103,7 +105,7 @@ inline Prediction predict(const CostModel& cost) {
   }
   const double begin = timeline.step_begin();
   for (const TimelineSpan& span : timeline.spans)
-    if (span.doing == Doing::stage_transfer && span.stage == cost.mesh.pipe - 1)
+    if (span.activity == Activity::stage_transfer && span.stage == cost.mesh.pipe - 1)
       out.bounds.stages += std::max(0.0, std::min(span.end, begin + out.step) - std::max(span.begin, begin));
   const Bounds& b = out.bounds;
   out.bounds.idle =
@@ -111,7 +113,7 @@ inline Prediction predict(const CostModel& cost) {
   return out;
 }
 
-/// Every way to have so many ranks, with one, two and four patches a stage.
+/// Returns every mesh of `request.gpus` ranks, with one, two and four patches a stage.
 inline std::vector<Mesh> candidate_meshes(const DitShape& model, const PlanRequest& request) {
   std::vector<Mesh> out;
   const auto divisors = [](Index n, Index most) {
@@ -145,7 +147,8 @@ inline std::vector<Mesh> candidate_meshes(const DitShape& model, const PlanReque
   return out;
 }
 
-/// What the meshes cost on `request.gpus` GPUs; rejected if that has none, or there is nothing to do.
+/// Ranks the meshes on `request.gpus` GPUs. Throws InvalidArgument if the request has no GPUs, tokens or
+/// steps.
 inline Plan plan_among(const std::vector<Mesh>& meshes, const DitShape& model, const Hardware& hardware,
                        const PlanRequest& request, const EngineTraits& engine = {}) {
   if (request.gpus < 1) reject("the plan is for ", request.gpus, " GPUs and needs at least 1");
@@ -173,7 +176,7 @@ inline Plan plan_among(const std::vector<Mesh>& meshes, const DitShape& model, c
   return out;
 }
 
-/// Needs no GPU. `request.gpus` of them are used, and rejected are requests that no mesh can serve.
+/// Ranks all meshes of `request.gpus` GPUs; needs no GPU itself. Throws InvalidArgument as `plan_among` does.
 inline Plan plan(const DitShape& model, const Hardware& hardware, const PlanRequest& request,
                  const EngineTraits& engine = {}) {
   return plan_among(candidate_meshes(model, request), model, hardware, request, engine);

@@ -1,4 +1,4 @@
-// Projection: how long a step of many ranks would take, from what one rank after another took alone.
+// Projection: predicts a step of many ranks from the times of their kernels, measured one rank after another.
 #pragma once
 
 #include <algorithm>
@@ -12,23 +12,26 @@
 
 namespace weft::planner {
 
-/// A mesh's step: kernels as they were measured, transfers as the links are said to be. Nothing of it is
-/// measured on more than one rank.
+/// A mesh's step: its kernels are measured, its transfers are predicted from the hardware's links. Nothing of
+/// it is measured on more than one rank.
 struct Projection {
   double step = 0;       // seconds, after the warm-up
   double kernels = 0;    // of the rank whose kernels take longest
-  double transfers = 0;  // that this rank waits for
-  double idle = 0;       // of this rank, waiting for others to compute
+  double transfers = 0;  // for which this rank waits
+  double idle = 0;       // in which this rank waits for others to compute
   double all = 0;        // of the kernels of all ranks together
   double sent = 0;       // bytes a step, of the rank that sends most
 };
 
-/// For every stage a stage with as much to compute: the first one of its kind.
+/// Returns for every stage the first stage that computes as much.
 inline std::vector<int> alike_stages(const DitShape& model, int stages) {
   const auto work = [&model, stages](int stage) {
     Index blocks = 0, skips = 0;
     for (const Range& range : pipeline_blocks(model, stages, stage))
-      for (Index i = range.begin; i < range.end; ++i) ++blocks, skips += model.reads_skip(i);
+      for (Index i = range.begin; i < range.end; ++i) {
+        skips += model.reads_skip(i) ? 1 : 0;
+        ++blocks;
+      }
     return std::array<Index, 3>{stage == 0, blocks, skips};  // the first one embeds and samples
   };
   std::vector<int> out;
@@ -40,7 +43,7 @@ inline std::vector<int> alike_stages(const DitShape& model, int stages) {
   return out;
 }
 
-/// The rank of a stage that has most tokens and heads: the last one of every other axis.
+/// Returns the rank of a stage that has most tokens and heads: the last one of every other axis.
 constexpr int busiest_rank(const Mesh& mesh, int stage) {
   int rank = 0;
   for (const Axis axis : all_axes)
@@ -48,16 +51,17 @@ constexpr int busiest_rank(const Mesh& mesh, int stage) {
   return rank;
 }
 
-/// From the seconds that a step's kernels take on the busiest rank of each stage.
+/// Projects a step from the seconds of its kernels on the busiest rank of each stage.
 inline Projection project(const CostModel& cost, std::span<const double> stages) {
   Projection out;
   const Timeline timeline = timeline_of(cost, detail::shown_steps(cost.mesh), stages);
   const auto slowest = std::ranges::max_element(stages);
   const int stage = static_cast<int>(slowest - stages.begin());
-  out.step = timeline.step(), out.kernels = *slowest;
+  out.step = timeline.step();
+  out.kernels = *slowest;
   const double begin = timeline.step_begin(), end = begin + out.step;
   for (const TimelineSpan& span : timeline.spans)
-    if (span.stage == stage && span.doing != Doing::compute)
+    if (span.stage == stage && span.activity != Activity::compute)
       out.transfers += std::max(0.0, std::min(span.end, end) - std::max(span.begin, begin));
   out.idle = std::max(0.0, out.step - out.kernels - out.transfers);
   out.all = std::accumulate(stages.begin(), stages.end(), 0.0) *
@@ -66,7 +70,7 @@ inline Projection project(const CostModel& cost, std::span<const double> stages)
   return out;
 }
 
-/// A mesh of these degrees with as many patches as the planner would take, unless it has a number of its own.
+/// Returns the mesh with as many patches as the planner would choose, unless its number of patches is set.
 inline Mesh with_planned_patches(CostModel cost) {
   Mesh best = cost.mesh;
   if (best.patches > 0) return best;
@@ -74,7 +78,10 @@ inline Mesh with_planned_patches(CostModel cost) {
   for (const int patches : {1, 2, 4}) {
     if (cost.mesh.pipe == 1 || patches * cost.mesh.pipe > cost.request.tokens) break;
     cost.mesh.patches = patches * cost.mesh.pipe;
-    if (const double total = predict(cost).total; total < least) least = total, best = cost.mesh;
+    const double total = predict(cost).total;
+    if (total >= least) continue;
+    least = total;
+    best = cost.mesh;
   }
   return best;
 }

@@ -1,9 +1,11 @@
-// What the stages of a pipeline do when: the schedule that the engine runs, with the costs of a mesh.
+// Timeline: simulates the engine's schedule on the stages of a pipeline, with the costs of a mesh.
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <map>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "weft/plan/block_cost.hpp"
@@ -11,26 +13,27 @@
 
 namespace weft::planner {
 
-/// What a stage does; what is left between is idle.
-enum class Doing { compute, attend_transfer, stage_transfer };
+/// What a stage does; between spans it is idle.
+enum class Activity { compute, attend_transfer, stage_transfer };
 
 struct TimelineSpan {
   int stage = 0;
   Unit unit;
   Range blocks;
-  Doing doing = Doing::compute;
+  Activity activity = Activity::compute;
   double begin = 0, end = 0;
 };
 
 struct Timeline {
   int stages = 1;
   std::vector<TimelineSpan> spans;
-  std::vector<double> step_ends;  // when all of a step is sampled
+  std::vector<double> step_ends;  // when every patch of a step is sampled
 
-  /// The last step but one: the pipeline is full then.
+  /// The begin of the last step but one, in which the pipeline is full.
   double step_begin() const { return step_ends[step_ends.size() - 3]; }
+  /// The seconds of that step.
   double step() const { return step_ends[step_ends.size() - 2] - step_begin(); }
-  /// Seconds of a run of so many steps.
+  /// Returns the seconds of a run of so many steps.
   double run(Index steps) const {
     const auto shown = static_cast<Index>(step_ends.size());
     return steps <= shown ? step_ends[static_cast<std::size_t>(steps - 1)]
@@ -43,7 +46,7 @@ namespace detail {
 using weft::detail::Hop;
 using weft::detail::pipeline_hops;
 
-/// Runs all tasks as soon as their stage and what they need are there.
+/// Simulates a run in which every task begins as soon as its stage is free and its input has arrived.
 class PipelineRun {
  public:
   PipelineRun(const CostModel& cost, Index steps, std::span<const double> measured)
@@ -73,25 +76,25 @@ class PipelineRun {
   }
 
  private:
-  /// A unit's skips on their way to the stage that reads them.
+  /// A unit's long skips that are sent to the stage that reads them.
   struct Skips {
     int reader = -1;
-    double there = 0;    // when they are, or from when they can be fetched
-    double seconds = 0;  // that fetching them takes
+    double available = 0;  // when they have arrived, or can be fetched
+    double seconds = 0;    // of fetching them
     bool is_read = true;
   };
   struct Stage {
     std::vector<Task> tasks;
     std::size_t next = 0;
-    double free = 0;             // when it is done with all before
-    double link = 0;             // when what it sent has left
-    double pace = 1;             // computing, over what the model says
+    double free = 0;             // when it has finished all tasks so far
+    double sent = 0;             // when all its messages so far have been sent
+    double pace = 1;             // seconds of computing, over the model's
     std::vector<Skips> skips{};  // of all units so far
   };
-  /// Where a patch is, when it was there, and how long it took there from the stage before.
+  /// A patch's next hop, when it arrives there, and how long it is sent from the stage before.
   struct Progress {
     Index step = 0, hop = 0;
-    double arrival = 0, travelled = 0;
+    double arrival = 0, transfer = 0;
   };
   struct UnitCost {
     BlockCost plain, skip;
@@ -103,18 +106,19 @@ class PipelineRun {
         unit.patches.size() == 1 ? job_.layout.patch(unit.patches.begin).size() : job_.layout.tokens;
     const auto [at, is_new] = costs_.try_emplace(tokens);
     if (!is_new) return at->second;
-    const Index rows = cost_.rows(tokens),
-                features = cost_.model.channels * cost_.model.patch * cost_.model.patch;
+    const Index rows = cost_.rows(tokens);
+    const Index features = cost_.model.channels * cost_.model.patch * cost_.model.patch;
     const auto prediction = static_cast<double>(rows * cost_.request.prompts * features * 4);
-    return at->second = {.plain = cost_.block(tokens, false),
-                         .skip = cost_.block(tokens, true),
-                         .ends = cost_.ends(tokens),
-                         .bytes = cost_.activations(rows),
-                         .guidance = exchange_seconds(cost_.hardware, prediction,
-                                                      group_of(cost_.mesh, Axis::cfg), cost_.engine.carrier)};
+    at->second = {.plain = cost_.block(tokens, false),
+                  .skip = cost_.block(tokens, true),
+                  .ends = cost_.ends(tokens),
+                  .bytes = cost_.activations(rows),
+                  .guidance = exchange_seconds(cost_.hardware, prediction, group_of(cost_.mesh, Axis::cfg),
+                                               cost_.engine.carrier)};
+    return at->second;
   }
 
-  /// The time of kernels alone.
+  /// Returns the seconds of a task's kernels.
   double compute_seconds(const Task& task) {
     const UnitCost& unit = unit_cost(task.unit);
     double seconds = (task.embed + task.unembed) * unit.ends / 2;
@@ -138,7 +142,7 @@ class PipelineRun {
     return std::find_if(hops_.begin(), hops_.end(), same) - hops_.begin();
   }
 
-  /// The next task of a stage runs if it can: false if there is none, or something is not known yet.
+  /// Runs the next task of a stage; returns false if there is none, or its input has not been simulated yet.
   bool try_next(int s) {
     Stage& stage = state_[static_cast<std::size_t>(s)];
     if (stage.next == stage.tasks.size()) return false;
@@ -150,29 +154,31 @@ class PipelineRun {
       if (patch.step != task.unit.step || patch.hop != hop) return false;
       if (patch.arrival >= slowest.arrival) slowest = patch;
     }
-    // The skips of one unit may be unread while the next one computes.
+    // A stage computes at most one unit ahead of the reader of its skips.
     const Skips* before = stage.skips.size() < 2 ? nullptr : &stage.skips[stage.skips.size() - 2];
     if (before && !before->is_read) return false;
     const double start =
-        std::max({stage.free, slowest.arrival, before && before->seconds > 0 ? before->there : 0.0});
-    const double begin = task.blocks.empty() ? start : read_skips(s, stage.skips.size(), start);
-    const double since = std::max(stage.free, slowest.arrival - slowest.travelled);
-    if (slowest.travelled > 0 && since < slowest.arrival)
-      add_span(s, task, Doing::stage_transfer, since, slowest.arrival);
-    add_span(s, task, Doing::stage_transfer, start, begin);
+        std::max({stage.free, slowest.arrival, before && before->seconds > 0 ? before->available : 0.0});
+    double begin = start;
+    if (!task.blocks.empty()) begin = read_skips(s, stage.skips.size(), start);
+    const double since = std::max(stage.free, slowest.arrival - slowest.transfer);
+    if (slowest.transfer > 0 && since < slowest.arrival)
+      add_span(s, task, Activity::stage_transfer, since, slowest.arrival);
+    add_span(s, task, Activity::stage_transfer, start, begin);
     run_task(s, task, hop, begin);
     ++stage.next;
     return true;
   }
 
-  /// When this stage has the skips of unit `number` that others made for it.
+  /// Reads the skips of unit `number` that other stages sent to this one; returns when it has all of them.
   double read_skips(int s, std::size_t number, double start) {
     double ready = start;
     for (Stage& sender : state_) {
       if (sender.skips.size() <= number || sender.skips[number].reader != s) continue;
       Skips& skips = sender.skips[number];
-      ready = std::max(ready, skips.there) + skips.seconds;
-      skips.is_read = true, skips.there = ready;
+      ready = std::max(ready, skips.available) + skips.seconds;
+      skips.is_read = true;
+      skips.available = ready;
     }
     return ready;
   }
@@ -185,24 +191,21 @@ class PipelineRun {
       cost += cost_.model.reads_skip(i) ? unit.skip : unit.plain;
     const double synchronised = task.blocks.empty() ? 0 : cost_.engine.per_unit;
     double end = begin + stage.pace * compute_seconds(task) + cost.host + synchronised;
-    add_span(s, task, Doing::compute, begin, end);
+    add_span(s, task, Activity::compute, begin, end);
     const bool ends_step = task.sample && task.unit.patches.end == job_.layout.patches;
     const double exchanged = cost.ulysses + cost.ring + (task.sample ? unit.guidance : 0) +
                              (ends_step && cost_.mesh.ranks() > 1 ? cost_.hardware.relaunch : 0);
-    add_span(s, task, Doing::attend_transfer, end, end + exchanged);
+    add_span(s, task, Activity::attend_transfer, end, end + exchanged);
     end += exchanged;
 
-    const double travel = task.destination < 0 ? 0 : stage_seconds(task.unembed ? 0 : unit.bytes);
-    if (task.blocks.empty()) {
-      stage.free = end;
-    } else {
-      stage.free = sent(s, task, unit, end, travel);
-    }
-    const double arrival = cost_.engine.overlaps_stages ? std::max(end, stage.link) : stage.free;
+    const double transfer = task.destination < 0 ? 0 : stage_seconds(task.unembed ? 0 : unit.bytes);
+    stage.free = end;
+    if (!task.blocks.empty()) stage.free = send(s, task, unit, end, transfer);
+    const double arrival = cost_.engine.overlaps_stages ? std::max(end, stage.sent) : stage.free;
     for (Index m = task.unit.patches.begin; m < task.unit.patches.end; ++m) {
       Progress& patch = patches_[static_cast<std::size_t>(m)];
-      patch = {patch.step + task.sample, task.sample ? 0 : hop + 1, travel > 0 ? arrival : end,
-               cost_.engine.overlaps_stages ? travel : 0};
+      patch = {patch.step + (task.sample ? 1 : 0), task.sample ? 0 : hop + 1, transfer > 0 ? arrival : end,
+               cost_.engine.overlaps_stages ? transfer : 0};
     }
     if (!task.sample) return;
     double& step_end = timeline_.step_ends[static_cast<std::size_t>(task.unit.step)];
@@ -210,26 +213,30 @@ class PipelineRun {
   }
 
   /// Sends a unit's activations and skips, and returns when the stage can go on.
-  double sent(int s, const Task& task, const UnitCost& unit, double end, double travel) {
+  double send(int s, const Task& task, const UnitCost& unit, double end, double transfer) {
     Stage& stage = state_[static_cast<std::size_t>(s)];
     Skips skips;
     Index count = 0;
     for (Index i = task.blocks.begin; i < task.blocks.end; ++i) {
       const int reader = cost_.model.is_kept(i) ? stage_of(cost_.model.blocks - 1 - i) : s;
-      if (reader != s) ++count, skips.reader = reader;
+      if (reader == s) continue;
+      skips.reader = reader;
+      ++count;
     }
     const double seconds = count > 0 ? stage_seconds(static_cast<double>(count) * unit.bytes) : 0;
     if (cost_.engine.overlaps_stages) {
-      if (travel > 0) stage.link = std::max(stage.link, end) + travel;
-      skips.there = std::max(stage.link, end) + seconds;
+      if (transfer > 0) stage.sent = std::max(stage.sent, end) + transfer;
+      skips.available = std::max(stage.sent, end) + seconds;
     } else if (unit.bytes > cost_.engine.buffered) {
-      add_span(s, task, Doing::stage_transfer, end, end + travel);
-      end += travel;
-      skips.there = end, skips.seconds = seconds, skips.is_read = count == 0;
+      add_span(s, task, Activity::stage_transfer, end, end + transfer);
+      end += transfer;
+      skips.available = end;
+      skips.seconds = seconds;
+      skips.is_read = count == 0;
     } else {
-      add_span(s, task, Doing::stage_transfer, end, end + travel + seconds);
-      end += travel + seconds;
-      skips.there = end;
+      add_span(s, task, Activity::stage_transfer, end, end + transfer + seconds);
+      end += transfer + seconds;
+      skips.available = end;
     }
     stage.skips.push_back(skips);
     return end;
@@ -241,8 +248,8 @@ class PipelineRun {
         ->stage;
   }
 
-  void add_span(int s, const Task& task, Doing doing, double begin, double end) {
-    if (end > begin) timeline_.spans.push_back({s, task.unit, task.blocks, doing, begin, end});
+  void add_span(int s, const Task& task, Activity activity, double begin, double end) {
+    if (end > begin) timeline_.spans.push_back({s, task.unit, task.blocks, activity, begin, end});
   }
 
   const CostModel& cost_;
@@ -257,8 +264,8 @@ class PipelineRun {
 
 }  // namespace detail
 
-/// The first `steps` steps, at least three. `measured` are the seconds that each stage's kernels take in a
-/// step, where they are known; how a step shares them out among its tasks stays the model's.
+/// Simulates the first `steps` steps, at least three. `measured` are the seconds of each stage's kernels in a
+/// step, if they are known; the cost model divides them among the step's tasks.
 inline Timeline timeline_of(const CostModel& cost, Index steps, std::span<const double> measured = {}) {
   return detail::PipelineRun(cost, steps, measured).run();
 }

@@ -36,12 +36,12 @@ struct CfgParallel : detail::Ordered<Axis::cfg, Inner> {
     void share_branches(Queue& queue, const View<float, 3>& predictions, Index prompts) {
       if (group_.size() == 1) return;
       const Index count = predictions.extent[1] / prompts;
-      std::vector<StridedBytes> blocks;
+      std::vector<StridedBytes> pieces;
       for (int member = 0; member < group_.size(); ++member) {
         const Range range = split(count, group_.size(), member);
-        blocks.emplace_back(predictions.template slice<1>({range.begin * prompts, range.end * prompts}));
+        pieces.emplace_back(predictions.template slice<1>({range.begin * prompts, range.end * prompts}));
       }
-      auto event = group_.all_gather(queue, blocks);
+      auto event = group_.all_gather(queue, pieces);
       group_.wait(queue, event);
     }
 

@@ -1,4 +1,4 @@
-// The rules of a mesh, checked before anything is taken or sent.
+// check: the rules of a mesh, checked before anything is allocated or sent.
 #pragma once
 
 #include <algorithm>
@@ -11,7 +11,7 @@
 
 namespace weft {
 
-/// What is asked of a mesh.
+/// The numbers of a request that decide which meshes can run it.
 struct Demand {
   Index prompts = 1;
   Index branches = 2;  // of guidance; 1 without
@@ -19,7 +19,7 @@ struct Demand {
   Index steps = 1;
 };
 
-/// A rule that a mesh breaks.
+/// A rule that a mesh violates, with the offending value and the limit that it violates.
 struct MeshFault {
   enum Rule {
     degree,
@@ -41,7 +41,8 @@ struct MeshFault {
   friend constexpr bool operator==(const MeshFault&, const MeshFault&) = default;
 };
 
-/// The first rule that `mesh` breaks for the policies of `Parallel` on `ranks` ranks.
+/// Returns the first rule that `mesh` violates for the policies of `Parallel` on `ranks` ranks; nothing if it
+/// violates none.
 template <class Parallel>
 [[nodiscard]] constexpr std::optional<MeshFault> check(const Mesh& mesh, const DitShape& model,
                                                        const Demand& demand, Index ranks) {
@@ -84,6 +85,7 @@ template <class Parallel>
   return std::nullopt;
 }
 
+/// Returns one sentence that names the value, the rule and what works.
 inline std::string to_string(const MeshFault& fault) {
   const std::string mesh = sentence("the mesh has ", name_of(fault.axis), " ", fault.value);
   switch (fault.rule) {

@@ -1,4 +1,4 @@
-// Job: what is to be computed, as the policies see it when they take their memory.
+// Job: the whole computation, as policies see it when they allocate memory.
 #pragma once
 
 #include "weft/core/dit_shape.hpp"
@@ -10,8 +10,8 @@ struct Job {
   DitShape model;
   Layout layout;     // of the sequence
   Index prefix = 0;  // tokens of the sequence before the image's
-  Index images = 0;  // that this rank evaluates: branches × prompts
-  Index layers = 0;  // calls of attention in the blocks that this rank runs
+  Index images = 0;  // evaluated by this rank: branches × prompts
+  Index layers = 0;  // calls of attention in the blocks run by this rank
   Index steps = 0;
   Index warmup = 0;
 
@@ -21,7 +21,7 @@ struct Job {
   friend bool operator==(const Job&, const Job&) = default;
 };
 
-/// A part of the work of one step: some patches of the sequence, all of them during warm-up.
+/// A part of the work of one step: one patch of the sequence, or all of them during warm-up.
 struct Unit {
   Index step = 0;
   Range patches;

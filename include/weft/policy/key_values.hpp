@@ -1,6 +1,8 @@
-// KeyValues: the keys and values that attention reads, written in place by the kernels that make them.
+// KeyValues: the keys and values that attention reads, written in place by the kernels that compute them.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
 #include "weft/core/layout.hpp"
@@ -15,10 +17,10 @@ class KeyValues {
 
   KeyValues() = default;
 
-  /// Owns no memory; `hold` supplies the views.
+  /// Makes a cache without memory of its own; `hold` supplies the views.
   explicit KeyValues(Rows rows) : rows_(std::move(rows)) {}
 
-  /// Room for `layers` blocks; more layers than that share the last one's.
+  /// Allocates memory for `layers` blocks; further layers share the last one's.
   KeyValues(typename Backend::Queue& queue, Rows rows, Index layers, Index images, Index heads,
             Index head_dim)
       : rows_(std::move(rows)),
@@ -30,20 +32,18 @@ class KeyValues {
 
   bool has_room() const { return layers_ > 0; }
 
-  /// The keys and values of all layers from now on: (rows, images, heads, head_dim).
+  /// Uses these views for all layers from now on: (rows, images, heads, head_dim).
   void hold(const View<Element, 4>& keys, const View<Element, 4>& values) {
-    held_keys_ = keys, held_values_ = values;
+    held_keys_ = keys;
+    held_values_ = values;
   }
 
-  /// Whose tokens these are.
+  /// The tokens whose keys and values these are.
   const Rows& rows() const { return rows_; }
 
-  View<Element, 4> keys(Index layer) const {
-    return has_room() ? of_layer(keys_, layer) : held_keys_;
-  }  // (rows, images, heads, head_dim)
-  View<Element, 4> values(Index layer) const {
-    return has_room() ? of_layer(values_, layer) : held_values_;
-  }  // (rows, images, heads, head_dim)
+  /// Return the keys, or values, of a layer: (rows, images, heads, head_dim).
+  View<Element, 4> keys(Index layer) const { return has_room() ? of_layer(keys_, layer) : held_keys_; }
+  View<Element, 4> values(Index layer) const { return has_room() ? of_layer(values_, layer) : held_values_; }
 
  private:
   using Buffer = typename Backend::template Buffer<Element>;

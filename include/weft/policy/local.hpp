@@ -1,4 +1,4 @@
-// Local: everything on one device; what is left when no policy is there.
+// Local: everything on one device, the innermost policy of every stack.
 #pragma once
 
 #include <vector>
@@ -12,7 +12,7 @@
 
 namespace weft {
 
-/// The innermost of every stack. A policy hides the hooks of its own axis and inherits the rest from here.
+/// Every other policy hides the hooks of its own axis and inherits the rest from here.
 struct Local {
   template <Axis axis>
   static constexpr bool has = false;
@@ -26,43 +26,42 @@ struct Local {
 
     On(const Communicator& world, const Mesh& mesh) : mesh_(mesh), rank_(world.rank()) {}
 
-    /// Takes all memory that the job needs.
+    /// Allocates all memory that the job needs.
     void prepare(Queue& queue, const Job& job) {
       job_ = job;
       const Rows kept =
           mesh_.copies_ring_cache() ? job.layout.of_all() : job.layout.of_ring(coordinate(Axis::ring));
-      // Where all that is kept are the keys of one unit on this rank, they stay where the model made them.
+      // One unit's keys on this rank are used where the model computed them.
       if (mesh_.ulysses == 1 && !mesh_.copies_ring_cache() && job.layout.patches == 1) {
         store_ = KeyValues<Backend>(kept);
         return;
       }
-      // Where no stale keys are read again, blocks can share the room of one.
+      // Without patches no stale keys are read again, and all blocks share the memory of one.
       const Index layers = job.layout.patches > 1 ? job.layers : 1;
       store_ = KeyValues<Backend>(queue, kept, layers, job.images, heads().size(), job.model.head_dim);
     }
 
-    /// Gives it back.
+    /// Frees it.
     void release() { store_ = {}; }
 
-    /// Which of `count` prompts, and which of as many guidance branches, a rank evaluates.
+    /// Return which of `count` prompts, or of `count` guidance branches, a rank evaluates.
     static Range prompts(const Mesh&, int, Index count) { return {0, count}; }
     static Range branches(const Mesh&, int, Index count) { return {0, count}; }
 
-    /// All-gathers predictions over the cfg group: (tokens, branches · prompts,
-    /// features).
+    /// All-gathers predictions over the cfg group: (tokens, branches · prompts, features).
     void share_branches(Queue&, const View<float, 3>&, Index) {}
 
-    /// The blocks that a rank runs.
+    /// Returns the blocks that a rank runs.
     static std::vector<Range> blocks(const Mesh&, int, const DitShape& model) {
       return pipeline_blocks(model, 1, 0);
     }
-    /// Those that this rank runs, and when it runs them on what.
+    /// Return the blocks of this rank, and its schedule.
     std::vector<Range> blocks(const DitShape& model) const { return blocks(mesh_, rank_, model); }
     std::vector<Task> tasks(const Job& job) const { return pipeline_tasks(job, 1, 0); }
-    /// The run in windows, the same for all stages.
+    /// Returns the windows of the run, the same for all stages.
     std::vector<Window> windows(const Job& job) const { return pipeline_windows(job, 1); }
 
-    /// Activations from the stage before and to the stage after, where a task has one.
+    /// Receive a task's activations from the stage before, and send them to the stage after, if it has one.
     template <class T>
     void post_input(Queue&, const Task&, const View<T, 3>&) {}
     void wait_input(Queue&, const Task&) {}
@@ -71,11 +70,11 @@ struct Local {
     /// Waits for all sends and receives of this window.
     void finish(Queue&) {}
 
-    /// Adds up what all who hold tokens of these images have.
+    /// Sums values over all ranks that hold tokens of these images.
     void sum(Queue&, const View<double, 1>&) {}
 
-    /// Norms and rotates a unit's heads and puts keys and values where attention reads them; returns the
-    /// queries for `attend`. The heads are those of the tokens in the scope.
+    /// Normalizes and rotates a unit's heads and writes keys and values where attention reads them; returns
+    /// the queries for `attend`. The heads are those of the tokens in the scope.
     View<const Element, 4> place(Queue& queue, const Scope& scope, const Heads<Element>& heads) {
       std::vector<HeadMove<Element>> moves;
       if (!store_.has_room()) {
@@ -96,7 +95,8 @@ struct Local {
       return heads.q;
     }
 
-    /// Attention of placed queries over all keys of the scope: q and out (tokens, images, heads, head_dim).
+    /// Computes attention of placed queries over all keys of the scope: q and out (tokens, images, heads,
+    /// head_dim).
     void attend(Queue& queue, const Scope& scope, const View<const Element, 4>& q,
                 const View<Element, 4>& out) {
       const auto span = queue.span("attention", "attention", scope.layer);
@@ -110,25 +110,25 @@ struct Local {
     int coordinate(Axis axis) const { return mesh_.coordinate(axis, rank_); }
     KeyValues<Backend>& store() { return store_; }
 
-    /// How many of the sequence's tokens this rank holds.
+    /// Returns how many of the sequence's tokens this rank holds.
     Index tokens() const {
       return job_.layout.of_rank(coordinate(Axis::ring), coordinate(Axis::ulysses)).size();
     }
 
-    /// The heads whose keys this rank keeps, or the ulysses rank u does.
+    /// Return the heads whose keys ulysses rank u, or this rank, keeps.
     Range heads(int u) const { return split(job_.model.heads, mesh_.ulysses, u); }
     Range heads() const { return heads(coordinate(Axis::ulysses)); }
 
-    /// The tokens of patch m in the scope that the ulysses rank u of this ring rank holds.
+    /// Returns the tokens of patch m in the scope that the ulysses rank u of this ring rank holds.
     Range slice(const Scope& scope, Index m, int u) const {
       return common(job_.layout.slice(m, coordinate(Axis::ring), u), scope.tokens);
     }
 
-    /// All keys and values of the scope that this rank keeps: (tokens, images, heads, head_dim).
+    /// Returns all keys and values of the scope that this rank keeps: (tokens, images, heads, head_dim).
     View<Element, 4> keys(const Scope& scope) const { return in_scope(store_.keys(scope.layer), scope); }
     View<Element, 4> values(const Scope& scope) const { return in_scope(store_.values(scope.layer), scope); }
 
-    /// Where keys and values of these tokens of patch m are kept: (tokens, images, heads, head_dim).
+    /// Return where keys, or values, of these tokens of patch m are kept: (tokens, images, heads, head_dim).
     View<Element, 4> keys_at(Index layer, Index m, Range tokens) {
       return store_.keys(layer).template slice<0>(store_.rows().rows_of_tokens(m, tokens));
     }

@@ -1,11 +1,11 @@
-// The order of policies in a stack, checked where a stack is written.
+// The order of policies in a stack, checked at compile time.
 #pragma once
 
 #include "weft/comm/mesh.hpp"
 
 namespace weft::detail {
 
-/// From the outermost on.
+/// Returns the position of an axis's policy in a stack, counted from the outermost.
 constexpr int depth_of(Axis axis) {
   switch (axis) {
     case Axis::data:
@@ -22,7 +22,7 @@ constexpr int depth_of(Axis axis) {
 }
 constexpr int depth_of_local = 5;
 
-/// Holds the rules of a stack; every policy derives from it.
+/// The base of every policy, which holds the rules of a stack.
 template <Axis own, class InnerPolicy>
 struct Ordered {
   static constexpr int depth = depth_of(own);

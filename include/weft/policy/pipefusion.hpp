@@ -1,9 +1,8 @@
-// PipeFusion: stages of the pipeline hold slices of the blocks, patches of the image flow through them.
+// PipeFusion: stages of the pipeline hold slices of the blocks, and patches of the image pass through them.
 #pragma once
 
 #include <algorithm>
 #include <deque>
-#include <utility>
 #include <vector>
 
 #include "weft/comm/communicator.hpp"
@@ -11,8 +10,8 @@
 
 namespace weft {
 
-/// After the warm-up a patch attends to its own fresh keys and to the newest that its stage has of the
-/// others: images differ from those of one device by that staleness alone. pipeline.hpp has the schedule.
+/// After the warm-up a patch attends to its own fresh keys and to the newest that its stage has of other
+/// patches: images differ from those of one device by that staleness alone. pipeline.hpp has the schedule.
 template <class Inner = Local>
 struct PipeFusion : detail::Ordered<Axis::pipe, Inner> {
   template <class Backend, class Communicator>
@@ -25,7 +24,7 @@ struct PipeFusion : detail::Ordered<Axis::pipe, Inner> {
     On(const Communicator& world, const Mesh& mesh)
         : Base(world, mesh), stages_(world.split("pipe", mesh.group(Axis::pipe, world.rank()))) {}
 
-    /// What travels are activations or, to the first stage, predictions.
+    /// Reserves receive buffers for activations or, on the first stage, predictions.
     void prepare(Queue& queue, const Job& job) {
       Base::prepare(queue, job);
       std::vector<int> sources;
@@ -38,7 +37,7 @@ struct PipeFusion : detail::Ordered<Axis::pipe, Inner> {
       if (stages_.size() > 1) reserve(stages_, sources, this->tokens() * job.images * bytes);
     }
 
-    /// Whatever a request that was given up has posted is taken back.
+    /// Cancels what an aborted request has posted.
     void release() {
       Base::release();
       inputs_.clear();
@@ -57,8 +56,9 @@ struct PipeFusion : detail::Ordered<Axis::pipe, Inner> {
     }
     std::vector<Window> windows(const Job& job) const { return pipeline_windows(job, stages_.size()); }
 
-    /// Call it a task ahead, in the order of the tasks: x is filled while another task computes. That x may
-    /// be any memory of the unit's own tokens: what was sent from there has been read long before.
+    /// Posts the receive of a task's input. Called one task ahead, in the order of the tasks, so that x is
+    /// filled while another task computes. x may be any memory of the unit's own tokens: what was sent from
+    /// there was received before.
     template <class T>
     void post_input(Queue& queue, const Task& task, const View<T, 3>& x) {
       if (task.source >= 0) inputs_.push_back(stages_.receive(queue, x, task.source));

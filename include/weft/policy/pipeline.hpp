@@ -1,47 +1,50 @@
-// The schedule of a pipeline: which blocks a stage runs on which part of the image, in which order.
+// The schedule of a pipeline: which blocks a stage runs on which patches, in which order.
 #pragma once
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <vector>
 
 #include "weft/policy/job.hpp"
 
 namespace weft {
 
-/// What one stage does at one tick.
+/// A stage's work on a unit in one tick.
 struct Task {
   Index tick = 0;
   Unit unit;
   Range blocks;
-  int source = -1;       // the stage whose result this needs; -1: none, or what this stage did just before
-  int destination = -1;  // the stage that needs the result
+  int source = -1;       // the stage that sends its input; -1: none, or this stage's task just before
+  int destination = -1;  // the stage that receives its output; -1: none, or this stage's next task
   bool embed = false, unembed = false, sample = false;
+  bool ends_unit = false;  // whether it is the stage's last task of the unit
 };
 
-/// A stretch of the schedule that all stages go through together, `times` times, each time a step later.
-/// Every message that is sent in it arrives in it.
+/// Ticks of the schedule that all stages run together, `times` times, each time a step later. Every message
+/// that is sent in a window is received in it.
 struct Window {
-  Range ticks;  // of the first time
+  Range ticks;  // of the first repetition
   Index times = 1;
 };
 
 /// A stage's tasks in a window.
 struct TaskGroup {
   Window window;
-  Range tasks;  // of the first time
+  Range tasks;  // of the first repetition
 };
 
 namespace detail {
 
-/// One stop of a unit on its way through the blocks.
+/// A unit's work at one stage; a unit runs all blocks in a sequence of hops.
 struct Hop {
   int stage;
   Range blocks;
 };
 
-/// Folded, a unit goes 0 → P−1 through the first half and back P−1 → 0 through the second; the middle one of
-/// an odd number of blocks is where it turns. A tick is one hop.
+/// Returns the hops of every unit, of which each takes one tick. Folded, a unit passes stages 0 → P−1 through
+/// the first half of the blocks and P−1 → 0 through the second; the last stage has the middle one of an odd
+/// number of blocks.
 inline std::vector<Hop> pipeline_hops(const DitShape& model, int stages) {
   std::vector<Hop> hops;
   if (model.placement == Placement::contiguous) {
@@ -58,7 +61,7 @@ inline std::vector<Hop> pipeline_hops(const DitShape& model, int stages) {
   return hops;
 }
 
-/// All of the run's units in the order in which they start.
+/// Returns all units of the run in the order in which they start.
 inline std::vector<Unit> pipeline_units(const Job& job) {
   const Index patches = job.layout.patches;
   std::vector<Unit> units;
@@ -78,13 +81,13 @@ struct Start {
   Index tick;
 };
 
-/// A unit starts as soon as the one before leaves it room and its own tokens have been through the step
-/// before.
+/// Returns when every unit starts: as soon as the unit before has freed stage 0, and its own patches have
+/// finished the step before.
 inline std::vector<Start> pipeline_starts(const Job& job, int stages) {
   const auto hops = static_cast<Index>(pipeline_hops(job.model, stages).size());
   const Index spacing = job.model.placement == Placement::folded ? 2 : 1;
-  std::vector<Index> free(static_cast<std::size_t>(job.layout.patches),
-                          0);  // the tick from which a patch may
+  // By patch, the tick from which it may start.
+  std::vector<Index> free(static_cast<std::size_t>(job.layout.patches), 0);
   std::vector<Start> starts;
   Index tick = -spacing;
   for (const Unit& unit : pipeline_units(job)) {
@@ -100,7 +103,7 @@ inline std::vector<Start> pipeline_starts(const Job& job, int stages) {
 
 }  // namespace detail
 
-/// The blocks of one stage.
+/// Returns the blocks of one stage.
 inline std::vector<Range> pipeline_blocks(const DitShape& model, int stages, int stage) {
   std::vector<Range> blocks;
   for (const detail::Hop& hop : detail::pipeline_hops(model, stages))
@@ -108,9 +111,10 @@ inline std::vector<Range> pipeline_blocks(const DitShape& model, int stages, int
   return blocks;
 }
 
-/// The whole run of one stage. Stage 0 embeds and samples. Folded, units start two ticks apart, so that a
-/// stage's fronts fall on ticks of one parity and its backs on the other; with as many patches as stages, or
-/// more, a stage is then never idle. Every result is needed at the tick after that at which it is made.
+/// Returns the whole run of one stage. Stage 0 embeds and samples. Folded, units start two ticks apart, so
+/// that a stage's blocks of the first half run on ticks of one parity and those of the second half on the
+/// other; with as many patches as stages, or more, a stage is then never idle. Every output is needed at the
+/// next tick.
 ///
 /// PipeFusion: Fang et al., "PipeFusion: Patch-level Pipeline Parallelism for Diffusion Transformers
 /// Inference", 2024. The fold is weft's own.
@@ -140,19 +144,20 @@ inline std::vector<Task> pipeline_tasks(const Job& job, int stages, int stage) {
     const int end = stage_at(count - 1);
     if (stage == 0 && end != 0)
       tasks.push_back({.tick = start + count, .unit = unit, .blocks = {}, .source = end, .sample = true});
+    tasks.back().ends_unit = true;
   }
   std::stable_sort(tasks.begin(), tasks.end(), [](const Task& a, const Task& b) { return a.tick < b.tick; });
   return tasks;
 }
 
-/// The run in windows: a step's is from its first unit's start to that of the next, and steps whose windows
-/// hold the same, but for the step, are one window.
+/// Returns the windows of the run. A step's window reaches from its first unit's start to that of the next
+/// step; consecutive steps whose windows have the same contents, but for the step, are one window.
 inline std::vector<Window> pipeline_windows(const Job& job, int stages) {
   const std::vector<detail::Start> starts = detail::pipeline_starts(job, stages);
   if (starts.empty()) return {};
   const std::vector<detail::Hop> hops = detail::pipeline_hops(job.model, stages);
   const Index last_hop =
-      static_cast<Index>(hops.size()) - (hops.back().stage == 0);  // or the sample after it
+      static_cast<Index>(hops.size()) - (hops.back().stage == 0 ? 1 : 0);  // or the sample after it
   const Index end = starts.back().tick + last_hop + 1;
   std::vector<Index> begin(static_cast<std::size_t>(job.steps) + 1, end);  // of every step
   for (const auto& [unit, tick] : starts) {
@@ -187,7 +192,7 @@ inline std::vector<Window> pipeline_windows(const Job& job, int stages) {
   return windows;
 }
 
-/// A stage's tasks, which are in order, by windows.
+/// Groups a stage's tasks, which are sorted by tick, by windows.
 inline std::vector<TaskGroup> task_groups(const std::vector<Task>& tasks,
                                           const std::vector<Window>& windows) {
   const auto first_from = [&tasks](Index tick) {

@@ -1,8 +1,9 @@
-// Ring: ranks hold different tokens, and keys and values travel round.
+// Ring: ranks hold different tokens, and send keys and values round.
 #pragma once
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <utility>
 #include <vector>
 
@@ -13,9 +14,9 @@
 
 namespace weft {
 
-/// Attention over one slice of the keys after another, merged by their log-sum-exp, while the next slice is
-/// on its way. Liu et al., "Ring Attention with Blockwise Transformers for Near-Infinite Context", 2023. With
-/// RingCache::copy every rank keeps the keys of all, and only fresh ones travel.
+/// Computes attention over one slice of the keys after another, merged by their log-sum-exp, while the next
+/// slice is received. Liu et al., "Ring Attention with Blockwise Transformers for Near-Infinite Context",
+/// 2023. With RingCache::copy every rank keeps the keys of all ranks, and only fresh ones are sent.
 template <class Inner = Local>
 struct Ring : detail::Ordered<Axis::ring, Inner> {
   template <class Backend, class Communicator>
@@ -37,8 +38,8 @@ struct Ring : detail::Ordered<Axis::ring, Inner> {
       Index most = 0;
       for (int member = 0; member < group_.size(); ++member)
         most = std::max(most, job.layout.of_ring(member).size());
-      const Index size = 2 * most * heads * job.model.head_dim,
-                  bytes = size * static_cast<Index>(sizeof(Element));
+      const Index size = 2 * most * heads * job.model.head_dim;
+      const Index bytes = size * static_cast<Index>(sizeof(Element));
       if (this->mesh().copies_ring_cache()) return reserve(group_, others(group_), bytes);
       reserve(group_, {previous()}, bytes);
       for (Buffer& buffer : travelling_) buffer = {queue, size};
@@ -46,7 +47,8 @@ struct Ring : detail::Ordered<Axis::ring, Inner> {
 
     void release() {
       Base::release();
-      travelling_ = {}, lse_ = {};
+      travelling_ = {};
+      lse_ = {};
     }
 
     void sum(Queue& queue, const View<double, 1>& values) {
@@ -73,7 +75,7 @@ struct Ring : detail::Ordered<Axis::ring, Inner> {
       Slice rows(Range range) const { return {k.template slice<0>(range), v.template slice<0>(range)}; }
     };
 
-    /// Attends to one slice of the keys after another, all into `out`.
+    /// Returns a function that attends to one more slice of the keys and merges the result into `out`.
     auto attend_slices(Queue& queue, const Scope& scope, const View<const Element, 4>& q,
                        const View<Element, 4>& out) {
       const View<float, 3> lse = lse_.view(std::array{q.extent[0], q.extent[1], q.extent[2]});
@@ -85,7 +87,7 @@ struct Ring : detail::Ordered<Axis::ring, Inner> {
 
     int previous() const { return (group_.rank() + group_.size() - 1) % group_.size(); }
 
-    /// Slices go from rank to rank.
+    /// Attends to slices that every rank passes on to the next one.
     void attend_rotating(Queue& queue, const Scope& scope, const View<const Element, 4>& q,
                          const View<Element, 4>& out) {
       const int size = group_.size(), rank = group_.rank(), next = (rank + 1) % size;
@@ -107,7 +109,7 @@ struct Ring : detail::Ordered<Axis::ring, Inner> {
       }
     }
 
-    /// The unit's fresh keys go to all, while the stale ones of other patches are read.
+    /// Sends the unit's fresh keys to all ranks, while it attends to the stale ones of other patches.
     void attend_copied(Queue& queue, const Scope& scope, const View<const Element, 4>& q,
                        const View<Element, 4>& out) {
       const Slice all{this->keys(scope), this->values(scope)};

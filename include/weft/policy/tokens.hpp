@@ -1,5 +1,7 @@
-// Images as the tokens that one rank holds, and back.
+// Converts images to the tokens that one rank holds, and back.
 #pragma once
+
+#include <cstddef>
 
 #include "weft/core/image.hpp"
 #include "weft/core/layout.hpp"
@@ -9,32 +11,36 @@ namespace weft {
 
 namespace detail {
 
-/// Calls body(element of the images, element of the tokens) for all that are held.
+/// Calls body(index in the images, index in the tokens) for all elements that the rank holds.
 template <class Body>
 void for_each_element(const ImageShape& shape, Range images, const Rows& rows, Body body) {
   Index at = 0;
   for (Index m = 0; m < rows.patches(); ++m)
     for (Index t = rows.tokens(m).begin; t < rows.tokens(m).end; ++t)
       for (Index p = images.begin; p < images.end; ++p)
-        for (Index f = 0; f < shape.features(); ++f) body(shape.element(p, t, f), at++);
+        for (Index f = 0; f < shape.features(); ++f) {
+          body(shape.element(p, t, f), at);
+          ++at;
+        }
 }
 
 }  // namespace detail
 
-/// (all images, channels, height, width) → (rows, images, features).
-inline Tensor to_tokens(const Tensor& latents, const ImageShape& shape, Range images, const Rows& rows) {
+/// Returns the rank's tokens, (rows, images, features), of latents (all images, channels, height, width).
+[[nodiscard]] inline Tensor to_tokens(const Tensor& latents, const ImageShape& shape, Range images,
+                                      const Rows& rows) {
   Tensor out({rows.size(), images.size(), shape.features()});
-  detail::for_each_element(shape, images, rows, [&out, &latents](Index element, Index token) {
-    out.data[static_cast<std::size_t>(token)] = latents.data[static_cast<std::size_t>(element)];
+  detail::for_each_element(shape, images, rows, [&out, &latents](Index in_images, Index in_tokens) {
+    out.data[static_cast<std::size_t>(in_tokens)] = latents.data[static_cast<std::size_t>(in_images)];
   });
   return out;
 }
 
-/// (rows, images, features) into their places of (all images, channels, height, width).
+/// Writes tokens (rows, images, features) to their elements of latents (all images, channels, height, width).
 inline void from_tokens(const Tensor& tokens, const ImageShape& shape, Range images, const Rows& rows,
                         Tensor& latents) {
-  detail::for_each_element(shape, images, rows, [&tokens, &latents](Index element, Index token) {
-    latents.data[static_cast<std::size_t>(element)] = tokens.data[static_cast<std::size_t>(token)];
+  detail::for_each_element(shape, images, rows, [&tokens, &latents](Index in_images, Index in_tokens) {
+    latents.data[static_cast<std::size_t>(in_images)] = tokens.data[static_cast<std::size_t>(in_tokens)];
   });
 }
 

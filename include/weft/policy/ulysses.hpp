@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <vector>
 
 #include "weft/comm/communicator.hpp"
@@ -10,9 +11,9 @@
 
 namespace weft {
 
-/// An all-to-all makes tokens of all heads into heads of all tokens, and one back after attention.
-/// Jacobs et al., "DeepSpeed Ulysses: System Optimizations for Enabling Training of Extreme Long Sequence
-/// Transformer Models", 2023. Heads and tokens may be uneven.
+/// An all-to-all turns a rank's tokens of all heads into all tokens of its heads; another one after attention
+/// turns them back. Jacobs et al., "DeepSpeed Ulysses: System Optimizations for Enabling Training of Extreme
+/// Long Sequence Transformer Models", 2023. Heads and tokens may be uneven.
 template <class Inner = Local>
 struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
   template <class Backend, class Communicator>
@@ -34,11 +35,14 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
       const Index size = rows_.size() * job.images * this->heads().size() * job.model.head_dim;
       q_ = {queue, size};
       out_ = {queue, size};
+      head_stores_.clear();
     }
 
     void release() {
       Base::release();
-      q_ = {}, out_ = {};
+      q_ = {};
+      out_ = {};
+      head_stores_.clear();
     }
 
     void sum(Queue& queue, const View<double, 1>& values) {
@@ -48,7 +52,11 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
 
     View<const Element, 4> place(Queue& queue, const Scope& scope, const Heads<Element>& heads) {
       if (group_.size() == 1) return Base::place(queue, scope, heads);
-      pushes() ? push_heads(queue, scope, heads) : exchange_heads(queue, scope, heads);
+      if (pushes()) {
+        push_heads(queue, scope, heads);
+      } else {
+        exchange_heads(queue, scope, heads);
+      }
       return q_.view(extents_).template slice<0>(rows_.rows(scope.unit.patches, scope.tokens));
     }
 
@@ -57,7 +65,11 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
       if (group_.size() == 1) return Base::attend(queue, scope, q, out);
       Base::attend(queue, scope, q,
                    out_.view(extents_).template slice<0>(rows_.rows(scope.unit.patches, scope.tokens)));
-      pushes() ? push_back(queue, scope, out) : exchange_back(queue, scope, out);
+      if (pushes()) {
+        push_back(queue, scope, out);
+      } else {
+        exchange_back(queue, scope, out);
+      }
     }
 
    private:
@@ -68,10 +80,27 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
       return false;
     }
 
-    /// Every member's memory, once all that they have queued so far is done.
-    std::vector<std::vector<void*>> reach(Queue& queue, const std::vector<void*>& memory) {
-      if constexpr (Push<Communicator>) return group_.reach(queue, memory);
+    using Pointers = std::vector<std::vector<void*>>;  // of every member
+
+    Pointers exchange_pointers(Queue& queue, const std::vector<void*>& memory) {
+      if constexpr (Push<Communicator>) return group_.exchange_pointers(queue, memory);
       return {};
+    }
+
+    /// Returns every member's queries, and keys and values of a layer. They stay where they are between
+    /// `prepare` and `release`, so members exchange them once, when they first come to the layer.
+    const Pointers& head_stores(Queue& queue, Index layer) {
+      const auto at = static_cast<std::size_t>(layer);
+      if (head_stores_.size() <= at) head_stores_.resize(at + 1);
+      if (head_stores_[at].empty())
+        head_stores_[at] = exchange_pointers(queue, {q_.view(extents_).data, this->store().keys(layer).data,
+                                                     this->store().values(layer).data});
+      return head_stores_[at];
+    }
+
+    /// Makes the queue wait until every member's memory may be overwritten.
+    void begin_push(Queue& queue) {
+      if constexpr (Push<Communicator>) group_.barrier(queue);
     }
 
     /// Makes what members have written into each other's memory visible to what is queued next.
@@ -79,10 +108,10 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
       if constexpr (Push<Communicator>) group_.pushed(queue, sent);
     }
 
-    /// The kernel that norms and rotates writes every head where its owner attends to it.
+    /// Writes every head to the rank that attends to it, by the kernel that normalizes and rotates.
     void push_heads(Queue& queue, const Scope& scope, const Heads<Element>& heads) {
-      const auto memory = reach(queue, {q_.view(extents_).data, this->store().keys(scope.layer).data,
-                                        this->store().values(scope.layer).data});
+      const Pointers& memory = head_stores(queue, scope.layer);
+      begin_push(queue);
       std::vector<HeadMove<Element>> moves;
       Traffic sent;
       Index row = 0;
@@ -100,8 +129,7 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
           part.move_q(at(0, rows_, rows_.rows_of_tokens(m, own)), moves);
           part.move_k(at(1, kept, kept.rows_of_tokens(m, own)), moves);
           part.move_v(at(2, kept, kept.rows_of_tokens(m, own)), moves);
-          if (peer != group_.rank())
-            sent.calls += 3, sent.bytes += 3 * part.q.size() * static_cast<Index>(sizeof(Element));
+          if (peer != group_.rank()) sent += {3, 3 * part.q.size() * static_cast<Index>(sizeof(Element))};
         }
         row += own.size();
       }
@@ -109,9 +137,11 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
       end_push(queue, sent);
     }
 
-    /// Of every head's result the rows of each rank's tokens go back there.
+    /// Stores the result of this rank's heads at the ranks that hold the tokens. A model may put its result
+    /// elsewhere in every call, so members exchange pointers to it every time.
     void push_back(Queue& queue, const Scope& scope, const View<Element, 4>& out) {
-      const auto memory = reach(queue, {out.data});
+      const Pointers memory = exchange_pointers(queue, {out.data});
+      begin_push(queue);
       std::vector<HeadMove<Element>> moves;
       Traffic sent;
       for (int peer = 0; peer < group_.size(); ++peer) {
@@ -125,8 +155,7 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
           moves.push_back(
               {from, theirs.template slice<0>({row, row + tokens.size()}).template slice<2>(this->heads())});
           row += tokens.size();
-          if (peer != group_.rank())
-            sent.calls += 1, sent.bytes += from.size() * static_cast<Index>(sizeof(Element));
+          if (peer != group_.rank()) sent += {1, from.size() * static_cast<Index>(sizeof(Element))};
         }
       }
       move_heads(queue, moves);
@@ -168,12 +197,12 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
       exchange.run();
     }
 
-    /// The blocks of one all-to-all; what is for oneself is copied.
+    /// The pieces of one all-to-all; this rank's own are copied.
     class Exchange {
      public:
       Exchange(On& policy, Queue& queue) : group_(policy.group_), queue_(queue) {}
 
-      /// `from` goes to `peer`, and `to` comes from there.
+      /// Adds a pair of pieces: `from` is sent to `peer`, and `to` received from it.
       void send(int peer, const View<const Element, 4>& from, const View<Element, 4>& to) {
         if (peer == group_.rank()) return copy(queue_, from, to);
         sends_.push_back({peer, from});
@@ -191,15 +220,16 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
       std::vector<Addressed> sends_, receives_;
     };
 
-    /// This rank's heads of `tokens` of patch m.
+    /// Returns this rank's heads of `tokens` of patch m.
     View<Element, 4> gathered(const Buffer& buffer, Index m, Range tokens) const {
       return buffer.view(extents_).template slice<0>(rows_.rows_of_tokens(m, tokens));
     }
 
     Communicator group_;
-    Rows rows_;  // of the whole group
+    Rows rows_;  // the tokens of the whole group
     std::array<Index, 4> extents_{};
-    Buffer q_, out_;  // (rows, images, heads, head_dim)
+    Buffer q_, out_;                     // (rows, images, heads, head_dim)
+    std::vector<Pointers> head_stores_;  // by layer; empty before they were exchanged
   };
 };
 

@@ -10,6 +10,7 @@
 
 namespace weft {
 
+/// DDIMScheduler's settings.
 struct DdimConfig {
   static constexpr std::string_view name = "ddim", class_name = "DDIMScheduler";
 
@@ -17,9 +18,10 @@ struct DdimConfig {
   TimestepConfig timesteps{};
   PredictionType prediction = PredictionType::epsilon;
   BoundConfig bounds{};
-  bool set_alpha_to_one = true;  // no noise is left at the end; or as much as the first training step adds
+  bool set_alpha_to_one = true;  // ends without noise; false: with that of the first training step
 
   DdimConfig() = default;
+  /// Reads a scheduler_config.json. Throws InvalidArgument for a setting that is not obeyed here.
   explicit DdimConfig(const Config& config) {
     const SchedulerFile file(config, class_name);
     betas.read(file, common_beta_schedules());
@@ -31,8 +33,9 @@ struct DdimConfig {
   }
 };
 
-/// Eq. 12 without noise. The noise in x is estimated without bounds.
-inline Sampler sampler_of(const DdimConfig& config, int steps) {
+/// Makes the steps of eq. 12 with σ = 0. The noise in x is estimated without bounds. Throws InvalidArgument
+/// if the schedule does not have `steps` steps.
+[[nodiscard]] inline Sampler sampler_of(const DdimConfig& config, int steps) {
   const NoiseSchedule schedule(config.betas);
   const int train = schedule.train_steps();
   const NoiseLevel end = config.set_alpha_to_one ? NoiseLevel{} : schedule.level(0);

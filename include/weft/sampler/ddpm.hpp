@@ -14,6 +14,7 @@
 
 namespace weft {
 
+/// DDPMScheduler's settings.
 struct DdpmConfig {
   static constexpr std::string_view name = "ddpm", class_name = "DDPMScheduler";
   enum class Variance { small, large };
@@ -25,6 +26,7 @@ struct DdpmConfig {
   Variance variance = Variance::small;
 
   DdpmConfig() = default;
+  /// Reads a scheduler_config.json. Throws InvalidArgument for a setting that is not obeyed here.
   explicit DdpmConfig(const Config& config) {
     const SchedulerFile file(config, class_name);
     Choices<BetaSchedule> schedules = common_beta_schedules();
@@ -35,7 +37,7 @@ struct DdpmConfig {
     file.read("prediction_type", prediction, common_predictions());
     bounds.read_clipping(file);
     bounds.read_thresholding(file);
-    // The logarithm of the small one is taken, and undone.
+    // fixed_small_log is the same variance: diffusers takes its logarithm and undoes it.
     file.read("variance_type", variance,
               {{"fixed_small", Variance::small},
                {"fixed_small_log", Variance::small},
@@ -43,8 +45,8 @@ struct DdpmConfig {
   }
 };
 
-/// Eq. 6 and 7.
-inline Sampler sampler_of(const DdpmConfig& config, int steps) {
+/// Makes the steps of eq. 6 and 7. Throws InvalidArgument if the schedule does not have `steps` steps.
+[[nodiscard]] inline Sampler sampler_of(const DdpmConfig& config, int steps) {
   const NoiseSchedule schedule(config.betas);
   const std::vector<int> timesteps = timesteps_of(
       config.timesteps, {.train = schedule.train_steps(), .last = schedule.train_steps()}, steps);

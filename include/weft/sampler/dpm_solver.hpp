@@ -15,6 +15,7 @@
 
 namespace weft {
 
+/// DPMSolverMultistepScheduler's settings.
 struct DpmSolverConfig {
   static constexpr std::string_view name = "dpmpp", class_name = "DPMSolverMultistepScheduler";
   enum class Solver { midpoint, heun };
@@ -32,6 +33,7 @@ struct DpmSolverConfig {
   bool euler_at_final = false;
 
   DpmSolverConfig() = default;
+  /// Reads a scheduler_config.json. Throws InvalidArgument for a setting that is not obeyed here.
   explicit DpmSolverConfig(const Config& config) {
     const SchedulerFile file(config, class_name);
     betas.read(file, common_beta_schedules());
@@ -45,7 +47,7 @@ struct DpmSolverConfig {
     read_limits(file);
   }
 
-  /// Whether the solver integrates the image in x, or the noise in it.
+  /// Returns whether the solver estimates the image in x, rather than the noise.
   bool estimates_image() const {
     return algorithm == Algorithm::dpmsolverpp || algorithm == Algorithm::sde_dpmsolverpp;
   }
@@ -54,7 +56,7 @@ struct DpmSolverConfig {
   void read_solver(const SchedulerFile& file) {
     file.read("solver_order", order);
     if (order != 1 && order != 2) file.reject("solver_order is ", order, ", and 1 and 2 work here");
-    // Those of other solvers become these, as in diffusers.
+    // diffusers maps other schedulers' solver types to these as well.
     file.read("solver_type", solver,
               {{"midpoint", Solver::midpoint},
                {"heun", Solver::heun},
@@ -71,7 +73,7 @@ struct DpmSolverConfig {
     file.read("euler_at_final", euler_at_final);
   }
 
-  /// Rejects what does not go together, and what is not known here.
+  /// Throws InvalidArgument for settings that exclude each other or are not obeyed here.
   void read_limits(const SchedulerFile& file) const {
     const char* const noise_solver = algorithm == Algorithm::dpmsolver ? "dpmsolver" : "sde-dpmsolver";
     if (!estimates_image() && sigmas.ends_at_zero)
@@ -102,8 +104,8 @@ struct DpmSolverConfig {
 
 namespace detail {
 
-/// x' = keep · x + first · estimate + second · (the estimate's slope · h) + noise · (a normal number), over a
-/// step of h in log(alpha / sigma).
+/// The weights of x' = keep · x + first · estimate + second · (the estimate's slope · h) + noise · (a normal
+/// number), for a step of h in log(alpha / sigma).
 struct SolverWeights {
   double keep, first, second, noise = 0;
 };
@@ -139,8 +141,9 @@ inline SolverWeights solver_weights(const DpmSolverConfig& config, const NoiseLe
 
 }  // namespace detail
 
-/// Algorithm 2: second order from the last two estimates, first order at both ends.
-inline Sampler sampler_of(const DpmSolverConfig& config, int steps) {
+/// Makes the steps of algorithm 2: second order from the last two estimates, first order at both ends. Throws
+/// InvalidArgument if the schedule does not have `steps` steps.
+[[nodiscard]] inline Sampler sampler_of(const DpmSolverConfig& config, int steps) {
   const bool is_cosine = config.betas.schedule == BetaSchedule::squaredcos_cap_v2;
   const auto [timesteps, sigmas] =
       sigma_steps_of(config.sigmas, config.timesteps, is_cosine, NoiseSchedule(config.betas), steps);

@@ -1,4 +1,4 @@
-// What a step estimates from the model's output, and how far it lets estimates go.
+// Estimates from the model's output, and their bounds.
 #pragma once
 
 #include <algorithm>
@@ -13,16 +13,16 @@ namespace weft {
 
 enum class PredictionType { epsilon, v, sample, flow };
 
-/// alpha · x − sigma · (the model's output).
+/// The estimate alpha · x − sigma · (the model's output).
 struct Estimate {
   double alpha = 0, sigma = 0;
 };
 
-/// What stands for none of the image, where nothing but bounds makes sense of its estimate.
+/// The least alpha that estimates divide by; where the image has less, only bounds make its estimate finite.
 constexpr double least_alpha = 1e-30;
 
-/// Of the image in x. Salimans and Ho, "Progressive Distillation for Fast Sampling of Diffusion Models",
-/// 2022, appendix D. `flow_sigma` is what flow predictions are scaled with.
+/// Returns the estimate of the image in x. Salimans and Ho, "Progressive Distillation for Fast Sampling of
+/// Diffusion Models", 2022, appendix D. `flow_sigma` scales flow predictions.
 inline Estimate image_estimate(PredictionType prediction, const NoiseLevel& level, double flow_sigma = 0) {
   switch (prediction) {
     case PredictionType::epsilon: {
@@ -38,7 +38,7 @@ inline Estimate image_estimate(PredictionType prediction, const NoiseLevel& leve
   }
 }
 
-/// Of the noise in x.
+/// Returns the estimate of the noise in x.
 inline Estimate noise_estimate(PredictionType prediction, const NoiseLevel& level) {
   switch (prediction) {
     case PredictionType::epsilon:
@@ -50,19 +50,20 @@ inline Estimate noise_estimate(PredictionType prediction, const NoiseLevel& leve
   }
 }
 
+/// Returns the prediction types that all schedulers of diffusers have.
 inline Choices<PredictionType> common_predictions() {
   return {{"epsilon", PredictionType::epsilon},
           {"v_prediction", PredictionType::v},
           {"sample", PredictionType::sample}};
 }
 
-/// How far estimates of the image may go, with diffusers' defaults.
+/// The bounds of estimates of the image, with diffusers' defaults.
 struct BoundConfig {
   bool clips = true;
   Unbounded clip_range{1};
-  bool thresholds = false;  // which goes before clipping
-  double ratio = 0.995;     // the quantile that is the threshold
-  Unbounded most{1};        // what a threshold is at most
+  bool thresholds = false;  // takes precedence over clipping
+  double ratio = 0.995;     // which quantile the threshold is
+  Unbounded most{1};        // the largest threshold
 
   void read_clipping(const SchedulerFile& file) {
     file.read("clip_sample", clips);
@@ -80,7 +81,8 @@ struct BoundConfig {
       file.reject("sample_max_value is ", most.value, " and must be more than 0");
   }
 
-  /// With all but its update.
+  /// Makes a step with its estimate and bounds; its update is left to the caller. Throws InvalidArgument if
+  /// the estimate is neither finite nor bounded.
   SamplerStep step(float timestep, const Estimate& estimate) const {
     SamplerStep out{.timestep = timestep,
                     .alpha = static_cast<float>(estimate.alpha),
@@ -88,7 +90,7 @@ struct BoundConfig {
     if (thresholds) {
       out.bound = static_cast<float>(most.value);
       out.normalizes = 1;
-      // A threshold is at least 1, unless that is more than it may be.
+      // A threshold is at least 1, unless the largest is less.
       if (most.value > 1) out.quantile = static_cast<float>(ratio);
     } else if (clips) {
       out.bound = static_cast<float>(clip_range.value);

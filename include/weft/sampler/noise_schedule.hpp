@@ -1,7 +1,9 @@
-// How much noise an image has at each training step.
+// NoiseSchedule: how much noise an image has at each training step.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <vector>
@@ -18,10 +20,11 @@ struct BetaConfig {
   int train_steps = 1000;
   double start = 0.0001, end = 0.02;
   BetaSchedule schedule = BetaSchedule::linear;
-  std::vector<double> trained{};  // instead of a schedule, one a training step; or empty
+  std::vector<double> trained{};  // one a training step, instead of a schedule; or empty
   bool rescales_zero_snr = false;
   std::string name = "the scheduler";  // in rejections
 
+  /// Reads the settings of a scheduler that has `schedules`.
   void read(const SchedulerFile& file, const Choices<BetaSchedule>& schedules) {
     name = file.name();
     file.read("num_train_timesteps", train_steps);
@@ -33,7 +36,7 @@ struct BetaConfig {
   }
 };
 
-/// Those that all schedulers of diffusers know.
+/// Returns the schedules that all schedulers of diffusers have.
 inline Choices<BetaSchedule> common_beta_schedules() {
   return {{"linear", BetaSchedule::linear},
           {"scaled_linear", BetaSchedule::scaled_linear},
@@ -42,16 +45,17 @@ inline Choices<BetaSchedule> common_beta_schedules() {
 
 namespace detail {
 
-/// Number i of torch.linspace(first, last, count) in float32.
+/// Returns number i of torch.linspace(first, last, count) in float32.
 inline float evenly(float first, float last, int count, int i) {
   if (count == 1) return first;
-  const float step = (last - first) / static_cast<float>(count - 1);
-  return i < count / 2 ? first + step * static_cast<float>(i)
-                       : last - step * static_cast<float>(count - 1 - i);
+  const float spacing = (last - first) / static_cast<float>(count - 1);
+  return i < count / 2 ? first + spacing * static_cast<float>(i)
+                       : last - spacing * static_cast<float>(count - 1 - i);
 }
 
-/// Nichol and Dhariwal, "Improved Denoising Diffusion Probabilistic Models", 2021, eq. 17, and the like:
-/// `signal` is what is left of an image's variance after a share of the training steps.
+/// Returns the beta of a training step from `signal`, the image's part of the variance after a fraction of
+/// the training steps. Nichol and Dhariwal, "Improved Denoising Diffusion Probabilistic Models", 2021, eq.
+/// 17.
 inline float capped_beta(const std::function<double(double)>& signal, int count, int i) {
   constexpr double most = 0.999;
   const double before = signal(static_cast<double>(i) / count), after = signal((i + 1.0) / count);
@@ -68,6 +72,7 @@ inline double laplace_signal(double t) {
   return std::sqrt(std::exp(log_snr) / (1 + std::exp(log_snr)));
 }
 
+/// Returns the beta of training step i.
 inline float beta(const BetaConfig& config, int i) {
   const int count = config.train_steps;
   if (!config.trained.empty()) return static_cast<float>(config.trained[static_cast<std::size_t>(i)]);
@@ -89,17 +94,19 @@ inline float beta(const BetaConfig& config, int i) {
   }
 }
 
-/// What is left of an image's variance after each training step, as torch.cumprod rounds it.
+/// Returns the image's part of the variance after each training step, rounded as by torch.cumprod.
 inline std::vector<float> signals_of(const std::vector<float>& betas) {
   std::vector<float> out;
   double product = 1;
-  for (const float beta : betas)
-    out.push_back(static_cast<float>(product *= static_cast<double>(1.0f - beta)));
+  for (const float beta : betas) {
+    product *= static_cast<double>(1.0f - beta);
+    out.push_back(static_cast<float>(product));
+  }
   return out;
 }
 
-/// Lin et al., "Common Diffusion Noise Schedules and Sample Steps are Flawed", 2023, algorithm 1: nothing is
-/// left of an image after the last training step.
+/// Returns betas rescaled to zero terminal SNR: after the last training step there is only noise. Lin et al.,
+/// "Common Diffusion Noise Schedules and Sample Steps are Flawed", 2023, algorithm 1.
 inline std::vector<float> with_zero_snr(const std::vector<float>& betas) {
   std::vector<float> roots = signals_of(betas);
   for (float& root : roots) root = std::sqrt(root);
@@ -116,17 +123,17 @@ inline std::vector<float> with_zero_snr(const std::vector<float>& betas) {
 
 }  // namespace detail
 
-/// How much of an image and how much noise there is.
+/// The amplitudes of image and noise in a state.
 struct NoiseLevel {
   double alpha = 1, sigma = 0;
 
   double log_ratio() const { return std::log(alpha / sigma); }
 };
 
-/// Numbers are rounded to float32 where torch's are.
+/// The image's part of the variance at each training step. Numbers are rounded to float32 where torch's are.
 class NoiseSchedule {
  public:
-  /// Throws InvalidArgument if the settings make no schedule.
+  /// Computes the schedule. Throws InvalidArgument if the settings do not make one.
   explicit NoiseSchedule(const BetaConfig& config) {
     check(config);
     std::vector<float> betas;
@@ -144,7 +151,7 @@ class NoiseSchedule {
 
   int train_steps() const { return static_cast<int>(signals_.size()); }
 
-  /// The share of the image's variance at training step t, diffusers' alphas_cumprod.
+  /// Returns the image's part of the variance at training step t: diffusers' alphas_cumprod.
   float signal(int t) const { return signals_[static_cast<std::size_t>(t)]; }
 
   NoiseLevel level(int t) const { return level_of(signal(t)); }

@@ -1,4 +1,4 @@
-// All schedulers: which there are, and the sampler that a scheduler_config.json asks for.
+// The list of schedulers, and the steps that a scheduler_config.json asks for.
 #pragma once
 
 #include <algorithm>
@@ -38,18 +38,18 @@ constexpr std::array<SchedulerEntry, sizeof...(Schedulers)> scheduler_entries() 
 constexpr auto scheduler_table =
     scheduler_entries<DdpmConfig, DdimConfig, DpmSolverConfig, FlowMatchConfig>();
 
-/// "ddpm, ddim and dpmpp", or the classes.
-inline std::string listed_schedulers(std::string_view SchedulerEntry::*what) {
+/// Returns "ddpm, ddim and dpmpp", or the classes of diffusers.
+inline std::string listed_schedulers(std::string_view SchedulerEntry::*member) {
   std::vector<std::string> names;
-  for (const SchedulerEntry& entry : scheduler_table) names.emplace_back(entry.*what);
+  for (const SchedulerEntry& entry : scheduler_table) names.emplace_back(entry.*member);
   return listed(names);
 }
 
 }  // namespace detail
 
-/// Of a scheduler_config.json, read by the scheduler of that name as diffusers' from_config reads the file of
-/// another class. Throws InvalidArgument if there is no such scheduler, or a setting is none that it obeys.
-inline SchedulerConfig scheduler_config(std::string_view scheduler, const Config& file) {
+/// Reads a scheduler_config.json for the scheduler of that name, as diffusers' from_config reads the file of
+/// another class. Throws InvalidArgument if there is no such scheduler, or a setting is not obeyed here.
+[[nodiscard]] inline SchedulerConfig scheduler_config(std::string_view scheduler, const Config& file) {
   const auto at = std::ranges::find(detail::scheduler_table, scheduler, &detail::SchedulerEntry::name);
   if (at == detail::scheduler_table.end())
     reject("there is no scheduler ", scheduler, "; there are ",
@@ -57,8 +57,9 @@ inline SchedulerConfig scheduler_config(std::string_view scheduler, const Config
   return at->read(file);
 }
 
-/// The same, by the scheduler that the file names in `_class_name`.
-inline SchedulerConfig scheduler_config(const Config& file) {
+/// Reads a scheduler_config.json for the scheduler that it names in `_class_name`. Throws InvalidArgument if
+/// there is no such scheduler, or a setting is not obeyed here.
+[[nodiscard]] inline SchedulerConfig scheduler_config(const Config& file) {
   const auto name = file.optional<std::string>("_class_name", "");
   const auto at = std::ranges::find(detail::scheduler_table, name, &detail::SchedulerEntry::class_name);
   if (at != detail::scheduler_table.end()) return at->read(file);
@@ -70,8 +71,10 @@ inline SchedulerConfig scheduler_config(const Config& file) {
          " work here; ask for one of their schedulers, ", names, ", to read the file as it does");
 }
 
-/// Throws InvalidArgument if the scheduler has not so many steps.
-inline Sampler make_sampler(const SchedulerConfig& config, int steps, const SamplingDemand& demand = {}) {
+/// Makes all steps. Throws InvalidArgument if the scheduler does not have `steps` steps, or if its constants
+/// leave float32.
+[[nodiscard]] inline Sampler make_sampler(const SchedulerConfig& config, int steps,
+                                          const SamplingDemand& demand = {}) {
   Sampler sampler = std::visit(
       [steps, &demand](const auto& settings) {
         if constexpr (requires { sampler_of(settings, steps, demand); })
@@ -88,13 +91,14 @@ inline Sampler make_sampler(const SchedulerConfig& config, int steps, const Samp
   return sampler;
 }
 
-/// By the scheduler that the file names.
-inline Sampler make_sampler(const Config& file, int steps, const SamplingDemand& demand = {}) {
+/// Makes all steps of the scheduler that the file names.
+[[nodiscard]] inline Sampler make_sampler(const Config& file, int steps, const SamplingDemand& demand = {}) {
   return make_sampler(scheduler_config(file), steps, demand);
 }
 
-inline Sampler make_sampler(std::string_view scheduler, const Config& file, int steps,
-                            const SamplingDemand& demand = {}) {
+/// Makes all steps of the scheduler of that name, with the file's settings.
+[[nodiscard]] inline Sampler make_sampler(std::string_view scheduler, const Config& file, int steps,
+                                          const SamplingDemand& demand = {}) {
   return make_sampler(scheduler_config(scheduler, file), steps, demand);
 }
 

@@ -1,4 +1,4 @@
-// A diffusers scheduler_config.json, read key by key as from_config reads it.
+// SchedulerFile: a scheduler_config.json of diffusers, read key by key as from_config does.
 #pragma once
 
 #include <algorithm>
@@ -12,20 +12,22 @@
 
 namespace weft {
 
-/// The names that a setting may have, and what they stand for.
+/// The names of a setting's values.
 template <class T>
 using Choices = std::vector<std::pair<std::string_view, T>>;
 
-/// Keys that `_use_default_values` lists count as absent, and so does a null, but for flags: there it is
-/// Python's None, false.
+/// A reader of settings. Keys that `_use_default_values` lists count as absent, and so does a null, except
+/// for flags: there it is Python's None, which is false. The config must outlive it.
 class SchedulerFile {
  public:
-  /// `scheduler` is who reads it, for rejections.
+  /// Reads `config` for the class `scheduler`, which rejections name.
   SchedulerFile(const Config& config, std::string_view scheduler)
       : config_(config),
         scheduler_(scheduler),
         defaults_(config.optional_array<std::string>("_use_default_values")) {}
 
+  /// Sets `value` to that of `key`, or leaves it if the key is absent. Throws InvalidArgument if it is of
+  /// another type or not one of the choices.
   template <Setting T>
   void read(std::string_view key, T& value) const {
     if (has(key)) value = config_.required<T>(key);
@@ -52,9 +54,10 @@ class SchedulerFile {
     value = at->second;
   }
 
+  /// Returns whether the key is there, and not null or listed in `_use_default_values`.
   bool has(std::string_view key) const { return config_.has(key) && !is_default(key); }
 
-  /// One sentence that begins with the file.
+  /// Throws InvalidArgument with a sentence that begins with the file.
   template <class... Parts>
   [[noreturn]] void reject(const Parts&... parts) const {
     weft::reject(config_.name(), ": ", parts...);

@@ -1,4 +1,4 @@
-// Between which noise levels the steps of a solver go: sigmas are ratios of noise to image.
+// The noise levels between which a solver steps: sigmas, ratios of noise to image.
 #pragma once
 
 #include <algorithm>
@@ -16,16 +16,16 @@
 
 namespace weft {
 
-/// How sigmas are spaced. Karras et al., "Elucidating the Design Space of Diffusion-Based Generative Models",
+/// The spacing of sigmas. Karras et al., "Elucidating the Design Space of Diffusion-Based Generative Models",
 /// 2022, eq. 5; Lu et al., "DPM-Solver", 2022, evenly in the logarithm, as exponential ones are.
 enum class SigmaSpacing { timesteps, karras, lu, exponential, flow };
 
 struct SigmaConfig {
   SigmaSpacing spacing = SigmaSpacing::timesteps;
-  std::optional<double> least{}, most{};  // instead of the training steps', for Karras' and exponential ones
+  std::optional<double> least{}, most{};  // ends of karras and exponential; or the training steps'
   double flow_shift = 1;
-  bool ends_at_zero = true;                                        // or at the first training step's
-  Unbounded lambda_min{-std::numeric_limits<double>::infinity()};  // of log(alpha / sigma), where steps begin
+  bool ends_at_zero = true;                                        // false: at the first training step's
+  Unbounded lambda_min{-std::numeric_limits<double>::infinity()};  // least log(alpha / sigma) of a step
 
   void read(const SchedulerFile& file) {
     bool karras = false, lu = false, exponential = false, beta = false, flow = false;
@@ -61,7 +61,7 @@ struct SigmaConfig {
   }
 };
 
-/// Of n steps, n timesteps and n + 1 sigmas.
+/// The n timesteps and n + 1 sigmas of n steps.
 struct SigmaSteps {
   std::vector<int> timesteps;
   std::vector<float> sigmas;
@@ -69,18 +69,18 @@ struct SigmaSteps {
 
 namespace detail {
 
-/// Of all training steps.
+/// Returns the sigmas of all training steps.
 inline std::vector<float> sigmas_of(const NoiseSchedule& schedule) {
   std::vector<float> out;
   for (int t = 0; t < schedule.train_steps(); ++t) {
-    // Where nothing is left of the image, diffusers puts the least that float16 holds.
+    // Where nothing of the image is left, diffusers takes the least positive float16.
     const float signal = schedule.signal(t) > 0 ? schedule.signal(t) : 0x1p-24f;
     out.push_back(std::sqrt((1 - signal) / signal));
   }
   return out;
 }
 
-/// The training steps that have no smaller lambda than the least.
+/// Returns how many training steps have a lambda of at least lambda_min.
 inline int used_steps(const NoiseSchedule& schedule, const SigmaConfig& config) {
   const auto least = static_cast<float>(config.lambda_min.value);
   const int train = schedule.train_steps();
@@ -91,27 +91,31 @@ inline int used_steps(const NoiseSchedule& schedule, const SigmaConfig& config) 
   return 0;
 }
 
-/// As numpy's, in float32.
+/// Returns the logarithm as numpy computes it in float32.
 inline double log_of(float sigma) {
   return static_cast<double>(static_cast<float>(std::log(static_cast<double>(sigma))));
 }
 
-/// Where a sigma lies among those of training steps, linearly in the logarithm.
+/// Returns the training step of a sigma, interpolated linearly in its logarithm.
 inline double timestep_of(double sigma, const std::vector<float>& sigmas) {
   if (sigmas.size() < 2) return 0;
   const double log_sigma = std::log(std::max(sigma, 1e-10));
   std::size_t low = 0, end = sigmas.size() - 1;
   while (end - low > 1) {
     const std::size_t middle = (low + end) / 2;
-    (log_sigma >= log_of(sigmas[middle]) ? low : end) = middle;
+    if (log_sigma >= log_of(sigmas[middle])) {
+      low = middle;
+    } else {
+      end = middle;
+    }
   }
-  const double below = log_of(sigmas[low]), step = log_of(sigmas[low + 1]) - below;
-  const double share =
-      std::clamp((log_sigma - below) / static_cast<double>(static_cast<float>(step)), 0.0, 1.0);
-  return (1 - share) * static_cast<double>(low) + share * static_cast<double>(low + 1);
+  const double below = log_of(sigmas[low]), distance = log_of(sigmas[low + 1]) - below;
+  const double weight =
+      std::clamp((log_sigma - below) / static_cast<double>(static_cast<float>(distance)), 0.0, 1.0);
+  return (1 - weight) * static_cast<double>(low) + weight * static_cast<double>(low + 1);
 }
 
-/// Number i of `steps` from `most` to `least`, evenly in a root or in the logarithm.
+/// Returns number i of `steps` sigmas from `most` to `least`, evenly spaced in a root or in the logarithm.
 inline double spaced_sigma(SigmaSpacing spacing, double most, double least, int steps, int i) {
   constexpr double rho = 7;
   const bool karras = spacing == SigmaSpacing::karras, lu = spacing == SigmaSpacing::lu;
@@ -122,7 +126,7 @@ inline double spaced_sigma(SigmaSpacing spacing, double most, double least, int 
   return karras ? std::pow(place, rho) : std::exp(place);
 }
 
-/// Of flow matching, which has no training steps' sigmas: (1 − sigma) · image + sigma · noise.
+/// Makes the steps of flow matching, whose state is (1 − sigma) · image + sigma · noise.
 inline SigmaSteps flow_steps(const SigmaConfig& config, int train, int steps) {
   SigmaSteps out;
   for (int i = steps; i > 0; --i) {
@@ -134,7 +138,7 @@ inline SigmaSteps flow_steps(const SigmaConfig& config, int train, int steps) {
   return out;
 }
 
-/// Where the sigmas of training steps are only the ends.
+/// Makes steps whose sigmas are spaced between those of the first and last training steps.
 inline SigmaSteps spaced_steps(const SigmaConfig& config, bool is_cosine, const std::vector<float>& sigmas,
                                int steps) {
   const bool own_ends = config.spacing != SigmaSpacing::lu;
@@ -151,7 +155,7 @@ inline SigmaSteps spaced_steps(const SigmaConfig& config, bool is_cosine, const 
   return out;
 }
 
-/// Those of chosen training steps.
+/// Makes steps at training steps.
 inline SigmaSteps trained_steps(std::vector<int> timesteps, const std::vector<float>& sigmas) {
   SigmaSteps out{std::move(timesteps), {}};
   for (const int t : out.timesteps) out.sigmas.push_back(sigmas[static_cast<std::size_t>(t)]);
@@ -160,10 +164,10 @@ inline SigmaSteps trained_steps(std::vector<int> timesteps, const std::vector<fl
 
 }  // namespace detail
 
-/// Timesteps of spaced sigmas are cut off where the betas are those of a cosine. Throws InvalidArgument if
-/// there are not so many.
-inline SigmaSteps sigma_steps_of(const SigmaConfig& config, const TimestepConfig& timesteps, bool is_cosine,
-                                 const NoiseSchedule& schedule, int steps) {
+/// Makes the timesteps and sigmas of `steps` steps. Timesteps of spaced sigmas are truncated, not rounded,
+/// with cosine betas. Throws InvalidArgument if the schedule does not have so many.
+[[nodiscard]] inline SigmaSteps sigma_steps_of(const SigmaConfig& config, const TimestepConfig& timesteps,
+                                               bool is_cosine, const NoiseSchedule& schedule, int steps) {
   const std::vector<float> sigmas = detail::sigmas_of(schedule);
   const TimestepRange range{
       .train = schedule.train_steps(), .last = detail::used_steps(schedule, config), .skipped = 1};

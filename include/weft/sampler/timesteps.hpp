@@ -1,4 +1,4 @@
-// Which training steps the denoising steps are at.
+// The training steps of the denoising steps.
 #pragma once
 
 #include <algorithm>
@@ -10,12 +10,13 @@
 
 namespace weft {
 
-/// Lin et al., "Common Diffusion Noise Schedules and Sample Steps are Flawed", 2023, table 2.
+/// The choice of timesteps. Lin et al., "Common Diffusion Noise Schedules and Sample Steps are Flawed", 2023,
+/// table 2.
 enum class TimestepSpacing { leading, linspace, trailing };
 
 struct TimestepConfig {
   TimestepSpacing spacing = TimestepSpacing::leading;
-  int offset = 0;  // of leading timesteps
+  int offset = 0;  // added to leading timesteps
 
   void read(const SchedulerFile& file) {
     file.read("timestep_spacing", spacing,
@@ -27,24 +28,25 @@ struct TimestepConfig {
   }
 };
 
-/// The timesteps that there are to choose from, as schedulers see them.
+/// The timesteps that a scheduler chooses from.
 struct TimestepRange {
-  int train = 1000;  // all
-  int last = train;  // those below are used
-  int skipped = 0;   // parts at the end of which there is no step
+  int train = 1000;  // number of training steps
+  int last = train;  // only timesteps below are used
+  int skipped = 0;   // least noisy timesteps that get no step
 };
 
 namespace detail {
 
-/// Number i of numpy.linspace(first, last, count).
+/// Returns number i of numpy.linspace(first, last, count).
 inline double linspace(double first, double last, int count, int i) {
   if (count == 1 || i == 0) return first;
   return i == count - 1 ? last : i * ((last - first) / (count - 1)) + first;
 }
 
-/// As numpy rounds: halves to the even number.
+/// Rounds as numpy does: halves to the even number.
 inline int rounded(double number) { return static_cast<int>(std::nearbyint(number)); }
 
+/// Returns whether there are `steps` timesteps.
 inline bool has_timesteps(const TimestepConfig& config, const TimestepRange& range, int steps) {
   if (steps < 1 || steps > range.train) return false;
   const int parts = steps + range.skipped;
@@ -58,6 +60,7 @@ inline bool has_timesteps(const TimestepConfig& config, const TimestepRange& ran
   }
 }
 
+/// Throws InvalidArgument, which names the most steps that work, unless there are `steps` timesteps.
 inline void check_steps(const TimestepConfig& config, const TimestepRange& range, int steps) {
   if (has_timesteps(config, range, steps)) return;
   int most = steps < 1 ? range.train : std::min(steps, range.train);
@@ -70,9 +73,10 @@ inline void check_steps(const TimestepConfig& config, const TimestepRange& range
 
 }  // namespace detail
 
-/// The noisiest first; fewer than `steps` with trailing ones where not all timesteps are used.
-/// Throws InvalidArgument if there are not so many.
-inline std::vector<int> timesteps_of(const TimestepConfig& config, const TimestepRange& range, int steps) {
+/// Returns the timesteps of `steps` steps, noisiest first; fewer with trailing spacing where not all
+/// timesteps are used. Throws InvalidArgument if there are not so many.
+[[nodiscard]] inline std::vector<int> timesteps_of(const TimestepConfig& config, const TimestepRange& range,
+                                                   int steps) {
   detail::check_steps(config, range, steps);
   const int parts = steps + range.skipped;
   std::vector<int> out;

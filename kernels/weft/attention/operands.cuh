@@ -1,4 +1,4 @@
-// What attention reads and writes, as device code takes it.
+// The operands of attention, as device code reads them.
 #pragma once
 
 #include <cmath>
@@ -13,7 +13,7 @@ template <class E>
 struct AttentionOperands {
   RowsOf<const E, 4> q, k, v;
   AttentionResult<E> result;
-  float scale;  // logits to powers of two
+  float scale;  // of logits, to exponents of two
 
   AttentionOperands(View<const E, 4> queries, View<const E, 4> keys, View<const E, 4> values, View<E, 4> out,
                     View<float, 3> lse, Output output)
@@ -21,10 +21,10 @@ struct AttentionOperands {
         k(keys),
         v(values),
         result(out, lse, output),
-        scale(1.44269504089f / std::sqrt(static_cast<float>(q.width))) {}
+        scale(log2_e / std::sqrt(static_cast<float>(q.width))) {}
 };
 
-/// The rows of one head, a token each.
+/// Returns the row of one head at `token`.
 template <class E>
 __device__ const E* head_rows(const RowsOf<const E, 4>& x, int token, int batch, int head) {
   return x.data + token * x.stride[0] + batch * x.stride[1] + head * x.stride[2];

@@ -1,4 +1,4 @@
-// Where attention leaves its output and log-sum-exp.
+// The epilogue of attention: normalises and stores its output and log-sum-exp, or merges them with others.
 #pragma once
 
 #include <cmath>
@@ -10,17 +10,20 @@
 
 namespace weft::kernels {
 
-/// Views as device code can read them: out (n, B, H, D) and, unless null, lse (n, B, H).
+/// The views that attention writes: out (n, B, H, D) and, unless null, lse (n, B, H).
 template <class E>
 struct AttentionResult {
   E* out;
   float* lse;
   Index out_stride[3], lse_stride[3];
-  bool merges;  // with what is there
+  bool merges;  // with what the views hold
 
   AttentionResult(View<E, 4> o, View<float, 3> l, Output output)
       : out(o.data), lse(l.data), merges(output == Output::merge) {
-    for (int d = 0; d < 3; ++d) out_stride[d] = o.stride[d], lse_stride[d] = l.stride[d];
+    for (int d = 0; d < 3; ++d) {
+      out_stride[d] = o.stride[d];
+      lse_stride[d] = l.stride[d];
+    }
   }
 
   __device__ E* row(int token, int batch, int head) const {
@@ -30,18 +33,18 @@ struct AttentionResult {
     return lse + token * lse_stride[0] + batch * lse_stride[1] + head * lse_stride[2];
   }
 
-  /// Weights of a row whose attention has this log-sum-exp and of what is there.
+  /// Returns the weights of a new row with log-sum-exp `own_lse`, and of the row that `out` holds.
   __device__ MergeWeights weights(int token, int batch, int head, float own_lse) const {
     return merges ? merge_weights(*lse_at(token, batch, head), own_lse) : MergeWeights{0, 1, own_lse};
   }
 };
 
-/// A warp's 16 rows from `token` on, as far as there are `tokens`: `output` in the registers of matrix
-/// products, divided by the sums of `softmax`.
+/// Stores a warp's 16 rows, those of tokens from `token` on that are below `tokens`: the accumulators
+/// `output` divided by the sums of `softmax`.
 template <class E, int Count>
 __device__ void store_rows(const AttentionResult<E>& result, RunningSoftmax& softmax,
                            const float (&output)[Count], int token, int tokens, int batch, int head) {
-  const int lane = threadIdx.x % 32;
+  const int lane = threadIdx.x % warp_size;
   softmax.finish();
 #pragma unroll
   for (int r = 0; r < 2; ++r) {
@@ -58,7 +61,8 @@ __device__ void store_rows(const AttentionResult<E>& result, RunningSoftmax& sof
       float low = output[4 * i + 2 * r] * share, high = output[4 * i + 2 * r + 1] * share;
       if (result.merges) {
         const float2 there = Pair<E>::widen(to[4 * i]);
-        low = fmaf(weights.kept, there.x, low), high = fmaf(weights.kept, there.y, high);
+        low = fmaf(weights.kept, there.x, low);
+        high = fmaf(weights.kept, there.y, high);
       }
       to[4 * i] = Pair<E>::narrow(low, high);
     }
@@ -66,7 +70,7 @@ __device__ void store_rows(const AttentionResult<E>& result, RunningSoftmax& sof
   }
 }
 
-/// Attention over no keys at all.
+/// Writes the result of attention over no keys: zeros, and a log-sum-exp of −∞.
 template <class E>
 __global__ void attend_nothing(AttentionResult<E> result, int head_dim) {
   E* row = result.row(blockIdx.x, blockIdx.y, blockIdx.z);

@@ -1,5 +1,5 @@
-// Attention in half precision on sm_70 and sm_75, whose matrix products keep the places of their numbers to
-// themselves: logits go to the softmax, and weights back, through shared memory.
+// Attention in half precision on sm_70 and sm_75. The layout of their matrix fragments is not documented, so
+// logits go to the softmax, and weights back, through shared memory.
 #pragma once
 
 #include <mma.h>
@@ -14,7 +14,7 @@ namespace weft::kernels::sm70 {
 /// One warp's 16 queries, two threads a row. Four warps share tiles of keys and values.
 template <int HeadDim>
 struct Attention {
-  static constexpr int warps = 4, threads = 32 * warps, queries = 16 * warps;
+  static constexpr int warps = 4, threads = warp_size * warps, queries = 16 * warps;
   static constexpr int keys = 32;                    // a tile
   static constexpr int steps = (HeadDim + 15) / 16;  // of 16 features, the last one padded
   static constexpr int columns = 16 * steps + 8;     // 8 more, so that eight rows meet all banks
@@ -22,7 +22,7 @@ struct Attention {
 
   struct Shared {
     alignas(32) __half k[keys][columns], v[keys][columns];
-    /// A warp's own: queries, logits, weights or output.
+    /// Scratch memory of each warp, for queries, logits, weights or output.
     alignas(32) float scratch[warps][16][room];
   };
 
@@ -35,7 +35,7 @@ struct Attention {
 
   const AttentionOperands<__half>& operands;
   Shared& shared;
-  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, row = lane / 2, side = lane % 2;
+  const int lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size, row = lane / 2, side = lane % 2;
   const int query = blockIdx.x * queries + 16 * warp + row, head = blockIdx.y, batch = blockIdx.z;
   float (&floats)[16][room] = shared.scratch[warp];
   __half (&halves)[16][2 * room] = reinterpret_cast<__half (&)[16][2 * room]>(floats);
@@ -46,15 +46,15 @@ struct Attention {
 
   __device__ Attention(const AttentionOperands<__half>& o, Shared& s) : operands(o), shared(s) {}
 
-  /// Eight numbers of a row, zeros where it has none.
+  /// Copies eight numbers of a row, or zeros if they do not exist.
   static __device__ void copy(__half* to, const __half* from, bool exists) {
     *reinterpret_cast<uint4*>(to) = exists ? *reinterpret_cast<const uint4*>(from) : uint4{};
   }
 
-  /// Both threads of a row agree on `op` of what they have.
+  /// Reduces x over the two threads of a row; both receive the result.
   template <class Op>
   static __device__ float over_sides(float x, Op op) {
-    return op(x, __shfl_xor_sync(~0u, x, 1));
+    return op(x, __shfl_xor_sync(all_lanes, x, 1));
   }
 
   __device__ void load_queries() {
@@ -81,7 +81,7 @@ struct Attention {
     __syncthreads();
   }
 
-  /// logits = scale · q · kᵀ for the first `count` keys.
+  /// Computes logits = scale · q · kᵀ for the first `count` keys, and masks the others.
   __device__ void multiply_keys(int count) {
 #pragma unroll
     for (int n = 0; n < keys; n += 16) {
@@ -111,7 +111,7 @@ struct Attention {
     return over_sides(top, [](float a, float b) { return fmaxf(a, b); });
   }
 
-  /// The sum of this thread's exponentials, which become the weights.
+  /// Computes this thread's weights; returns their sum.
   __device__ float exponentiate() {
     float added = 0;
 #pragma unroll
@@ -123,10 +123,11 @@ struct Attention {
     return added;
   }
 
-  /// Raises the references to the maxima of the logits; the older sums and the output shrink.
+  /// Raises the references to the maxima of the logits, and rescales the sums and the output.
   __device__ void follow() {
     const float top = fmaxf(reference, highest()), factor = exp2_fast(reference - top);
-    reference = top, sum *= factor;
+    reference = top;
+    sum *= factor;
 #pragma unroll
     for (int i = 0; i < steps; ++i) {
       through_scratch(output[i], [&](float(&numbers)[8]) {
@@ -138,10 +139,10 @@ struct Attention {
     }
   }
 
-  /// Logits to weights, as RunningSoftmax has them.
+  /// Replaces logits by weights, by the rule of RunningSoftmax.
   __device__ void weigh() {
     float added = exponentiate();
-    if (!__all_sync(~0u, added < RunningSoftmax::limit)) {
+    if (!__all_sync(all_lanes, added < RunningSoftmax::limit)) {
       __syncwarp();
       follow();
       added = exponentiate();
@@ -150,7 +151,7 @@ struct Attention {
     __syncwarp();
   }
 
-  /// output += weights · v.
+  /// Computes output += weights · v.
   __device__ void multiply_values() {
 #pragma unroll
     for (int j = 0; j < keys; j += 16) {
@@ -166,7 +167,7 @@ struct Attention {
     __syncwarp();
   }
 
-  /// Shows this thread's eight numbers of a matrix to `use`, in shared memory.
+  /// Stores a matrix to scratch memory and calls `use` with this thread's eight numbers there.
   template <class Use>
   __device__ void through_scratch(const Sums& matrix, Use use) {
     store_matrix_sync(&floats[0][0], matrix, room, nvcuda::wmma::mem_row_major);
@@ -177,11 +178,10 @@ struct Attention {
 
   __device__ void store() {
     sum = over_sides(sum, [](float a, float b) { return a + b; });
-    constexpr float ln2 = 0.69314718056f;
     const AttentionResult<__half>& result = operands.result;
     const bool exists = query < operands.q.extent[0];
     MergeWeights weights{};
-    if (exists) weights = result.weights(query, batch, head, (reference + log2f(sum)) * ln2);
+    if (exists) weights = result.weights(query, batch, head, (reference + log2f(sum)) * ln_2);
     const float share = weights.added / sum;
 #pragma unroll
     for (int i = 0; i < steps; ++i) {
@@ -199,7 +199,7 @@ struct Attention {
     if (result.lse && exists && side == 0) *result.lse_at(query, batch, head) = weights.lse;
   }
 
-  /// Tiles are taken from the last to the first, so that only the first that is met may be a part.
+  /// Goes through the tiles of keys from the last to the first, so that only the first one needs a mask.
   __device__ void run() {
     const int tiles = (operands.k.extent[0] + keys - 1) / keys;
     load_queries();
@@ -231,7 +231,7 @@ void launch_attention(cudaStream_t stream, const AttentionOperands<__half>& oper
   const auto& extent = operands.q.extent;
   const dim3 blocks((extent[0] + A::queries - 1) / A::queries, extent[2], extent[1]);
   attend<HeadDim><<<blocks, A::threads, 0, stream>>>(operands);
-  check(cudaGetLastError(), "Launching attention");
+  check(cudaGetLastError(), "launching attention");
 }
 
 }  // namespace weft::kernels::sm70

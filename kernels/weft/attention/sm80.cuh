@@ -1,5 +1,5 @@
-// Attention on sm_80 and what has no kernel of its own. A block takes 128 queries of one head and goes
-// through the keys in tiles; while its warps compute with one tile, the next is on its way to shared memory.
+// Attention on sm_80 and on GPUs without a kernel of their own. A block takes 128 queries of one head and
+// goes through the keys in tiles; while its warps compute with one tile, the next is loaded asynchronously.
 #pragma once
 
 #include "weft/attention/operands.cuh"
@@ -12,16 +12,16 @@
 
 namespace weft::kernels::sm80 {
 
-/// One warp's 32 queries in two halves of 16, which share what is read of keys and values.
+/// One warp's 32 queries in two halves of 16, which share each read of keys and values.
 template <class E, int HeadDim>
 struct Attention {
-  static constexpr int halves = 2, warps = 4, threads = 32 * warps, queries = 16 * halves * warps;
+  static constexpr int halves = 2, warps = 4, threads = warp_size * warps, queries = 16 * halves * warps;
   static constexpr int keys = HeadDim <= 96 ? 64 : 32;  // a tile
   static constexpr int chunks = HeadDim / 8;            // of 16 bytes
   static constexpr int pitch = 16 * (chunks | 1);       // odd, so that eight rows meet all banks
   static constexpr int steps = HeadDim / 16;            // of 16 features; 8 may remain
   static constexpr bool remains = HeadDim % 16 != 0;
-  // Queries stay in registers where these suffice, and pass through the buffers of the second tile.
+  // Queries stay in registers where these suffice, and are loaded through the stage of the second tile.
   static constexpr bool keeps_queries = HeadDim <= 96;
   static constexpr int tile_bytes = keys * pitch, query_bytes = queries * pitch;
   static constexpr int bytes = 4 * tile_bytes + (keeps_queries ? 0 : query_bytes);
@@ -30,7 +30,7 @@ struct Attention {
   const AttentionOperands<E>& operands;
   const std::uint32_t memory;
   const int first_query = blockIdx.x * queries, head = blockIdx.y, batch = blockIdx.z;
-  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+  const int lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
   std::uint32_t kept[halves][keeps_queries ? HeadDim / 4 : 1];
   float logits[halves][keys / 2];
   std::uint32_t weights[halves][keys / 4];
@@ -43,7 +43,7 @@ struct Attention {
   __device__ std::uint32_t values_at(int stage) const { return keys_at(stage) + tile_bytes; }
   __device__ std::uint32_t queries_at() const { return keys_at(keeps_queries ? 1 : 2); }
 
-  /// Begins to copy `Rows` rows, of which `count` exist, eight threads a row.
+  /// Issues the copies of `Rows` rows, of which `count` exist, by eight threads a row.
   template <int Rows>
   static __device__ void fetch(std::uint32_t to, const E* from, Index stride, int count) {
     const int row = threadIdx.x / 8, first = threadIdx.x % 8;
@@ -61,16 +61,16 @@ struct Attention {
   __device__ void fetch_queries() const {
     fetch<queries>(queries_at(), head_rows(operands.q, first_query, batch, head), operands.q.stride[0],
                    operands.q.extent[0] - first_query);
-    copies_end();
+    copies_commit();
   }
   __device__ void fetch_tile(int tile, int stage) const {
     const int token = tile * keys, count = operands.k.extent[0] - token;
     fetch<keys>(keys_at(stage), head_rows(operands.k, token, batch, head), operands.k.stride[0], count);
     fetch<keys>(values_at(stage), head_rows(operands.v, token, batch, head), operands.v.stride[0], count);
-    copies_end();
+    copies_commit();
   }
 
-  /// The queries' features from 16 · step on, 16 or the 8 that remain, as a left operand.
+  /// Loads `Depth` features of the queries, 16 or the 8 that remain, from 16 · step on, as a left operand.
   template <int Depth>
   __device__ void load_queries(int half, int step, std::uint32_t* to) const {
     const int row = 16 * (halves * warp + half) + lane % 16;
@@ -97,7 +97,7 @@ struct Attention {
     }
   }
 
-  /// logits = q · kᵀ.
+  /// Computes logits = q · kᵀ.
   __device__ void multiply_keys(int stage) {
 #pragma unroll
     for (int h = 0; h < halves; ++h) {
@@ -136,7 +136,7 @@ struct Attention {
     }
   }
 
-  /// Takes keys from `count` on out of the rows.
+  /// Masks keys from `count` on.
   __device__ void mask(int count) {
 #pragma unroll
     for (int h = 0; h < halves; ++h) {
@@ -155,7 +155,7 @@ struct Attention {
     }
   }
 
-  /// Logits to weights.
+  /// Replaces logits by weights.
   __device__ void weigh() {
 #pragma unroll
     for (int h = 0; h < halves; ++h) {
@@ -168,7 +168,7 @@ struct Attention {
     }
   }
 
-  /// output += weights · v.
+  /// Computes output += weights · v.
   __device__ void multiply_values(int stage) {
     const std::uint32_t from = values_at(stage) + lane % 16 * pitch + lane / 16 * 16;
 #pragma unroll
@@ -192,7 +192,7 @@ struct Attention {
     }
   }
 
-  /// Tiles are taken from the last to the first, so that only the first that is met may be a part.
+  /// Goes through the tiles of keys from the last to the first, so that only the first one needs a mask.
   __device__ void run() {
     const int tiles = (operands.k.extent[0] + keys - 1) / keys;
     fetch_queries();
@@ -226,7 +226,7 @@ template <class E, int HeadDim>
 __global__ __launch_bounds__(Attention<E, HeadDim>::threads,
                              2) void attend(const __grid_constant__ AttentionOperands<E> operands) {
   if constexpr (compiled_tier == Tier::sm80) {
-    extern __shared__ __align__(16) unsigned char memory[];
+    extern __shared__ __align__(vector_bytes) unsigned char memory[];
     Attention<E, HeadDim>(operands, shared_address(memory)).run();
   }
 }
@@ -237,9 +237,9 @@ void launch_attention(cudaStream_t stream, const AttentionOperands<E>& operands)
   const auto& [data, stride, extent, width] = operands.q;
   const dim3 blocks((extent[0] + A::queries - 1) / A::queries, extent[2], extent[1]);
   check(cudaFuncSetAttribute(attend<E, HeadDim>, cudaFuncAttributeMaxDynamicSharedMemorySize, A::bytes),
-        "Reserving attention's shared memory");
+        "reserving attention's shared memory");
   attend<E, HeadDim><<<blocks, A::threads, A::bytes, stream>>>(operands);
-  check(cudaGetLastError(), "Launching attention");
+  check(cudaGetLastError(), "launching attention");
 }
 
 }  // namespace weft::kernels::sm80

@@ -1,8 +1,8 @@
-// Attention on sm_90a. One block a multiprocessor takes tiles of queries in turn: its first warpgroup feeds
-// keys and values through rings in shared memory, the others compute.
+// Attention on sm_90a, warp-specialised and persistent: one block a multiprocessor takes tiles of queries in
+// turn. Its first warpgroup, the producer, loads keys and values into the stages of a pipeline in shared
+// memory, and the others, the consumers, compute.
 #pragma once
 
-#include <algorithm>
 #include <cmath>
 
 #include "weft/attention/sm90/consumer.cuh"
@@ -18,20 +18,20 @@ __global__ __launch_bounds__(Layout<E, HeadDim, name>::threads,
                                             const __grid_constant__ Problem<E> problem) {
   if constexpr (compiled_tier == Tier::sm90a) {
     using L = Layout<E, HeadDim, name>;
-    extern __shared__ __align__(1024) unsigned char memory[];
+    extern __shared__ __align__(swizzle_span) unsigned char memory[];
     auto& shared = *reinterpret_cast<typename L::Shared*>(memory);
     L::init(shared);
-    // A thread's registers: the warpgroups share out the 65536 of a multiprocessor.
-    constexpr int producer_registers = L::consumers == 2 ? 24 : 32;
-    constexpr int consumer_registers = L::consumers == 2 ? 240 : 160;
-    static_assert(128 * (producer_registers + L::consumers * consumer_registers) <= 65536);
-    if (threadIdx.x < 128) {
-      shrink_registers<producer_registers>();
+    if (threadIdx.x < warpgroup_size) {
+      shrink_registers<L::producer_registers>();
       if (threadIdx.x == 0) Producer<E, HeadDim, name>::run(maps, shared, problem);
-      if constexpr (L::parts > 1) cluster_sync(), cluster_sync();  // as the consumers do
+      if constexpr (L::parts > 1) {  // as the consumers do in join_parts
+        cluster_sync();
+        cluster_sync();
+      }
     } else {
-      grow_registers<consumer_registers>();
-      Consumer<E, HeadDim, name>(shared, problem, __shfl_sync(~0u, threadIdx.x / 128 - 1, 0)).run();
+      grow_registers<L::consumer_registers>();
+      const int consumer = __shfl_sync(all_lanes, threadIdx.x / warpgroup_size - 1, 0);
+      Consumer<E, HeadDim, name>(shared, problem, consumer).run();
     }
     cluster_sync();  // no block leaves while another may still write here
   }
@@ -43,24 +43,25 @@ void launch_tiled(cudaStream_t stream, View<const E, 4> q, View<const E, 4> k, V
   using L = Layout<E, HeadDim, name>;
   const int queries = q.extent[0], keys = k.extent[0], batch = q.extent[1], heads = q.extent[2];
   const int tiles = plan.clusters * L::sharing;
-  const float scale = 1.44269504089f / std::sqrt(float(HeadDim));
+  const float scale = log2_e / std::sqrt(float(HeadDim));
   const Problem<E> problem{{out, lse, output}, queries, keys, heads, tiles / (batch * heads), tiles, scale};
-  const Maps maps{box_maps<HeadDim, L::rows>(q, "q"), box_maps<HeadDim, L::keys / L::sharing>(k, "k"),
-                  box_maps<HeadDim, L::keys / L::sharing>(v, "v")};
+  const Maps maps{tensor_maps<HeadDim, L::rows>(q, "q"), tensor_maps<HeadDim, L::keys / L::sharing>(k, "k"),
+                  tensor_maps<HeadDim, L::keys / L::sharing>(v, "v")};
 
   cudaLaunchAttribute cluster{};
   cluster.id = cudaLaunchAttributeClusterDimension;
   cluster.val.clusterDim = {L::cluster, 1, 1};
   cudaLaunchConfig_t config{};
-  config.gridDim = std::min(plan.clusters, plan.at_once) * L::cluster;
+  config.gridDim = plan.launched() * L::cluster;
   config.blockDim = L::threads;
   config.dynamicSmemBytes = sizeof(typename L::Shared);
   config.stream = stream;
-  config.attrs = &cluster, config.numAttrs = 1;
+  config.attrs = &cluster;
+  config.numAttrs = 1;
   const auto kernel = attend<E, HeadDim, name>;
   check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, config.dynamicSmemBytes),
-        "Reserving attention's shared memory");
-  check(cudaLaunchKernelEx(&config, kernel, maps, problem), "Launching attention");
+        "reserving attention's shared memory");
+  check(cudaLaunchKernelEx(&config, kernel, maps, problem), "launching attention");
 }
 
 template <class E>

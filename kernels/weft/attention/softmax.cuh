@@ -1,6 +1,6 @@
-// The running softmax of a warpgroup's 64 rows of logits, in the registers that the matrix product leaves
-// them in: thread t of a warp holds element i of row t / 4 + 8 · (i / 2 % 2), column 8 · (i / 4) + 2 · (t %
-// 4) + i % 2.
+// The online softmax of a tile of logits, in the accumulators of the matrix product: element i of thread t of
+// a warp is in row t / 4 + 8 · (i / 2 % 2) and column 8 · (i / 4) + 2 · (t % 4) + i % 2.
+// Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018.
 #pragma once
 
 #include <cuda_bf16.h>
@@ -9,7 +9,11 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "weft/machine.hpp"
+
 namespace weft::kernels {
+
+inline constexpr float log2_e = 1.44269504089f, ln_2 = 0.69314718056f;
 
 __device__ inline float exp2_fast(float x) {
   float y;
@@ -17,7 +21,7 @@ __device__ inline float exp2_fast(float x) {
   return y;
 }
 
-/// `low` and `high` rounded to E, as the matrix product reads them.
+/// Returns `low` and `high` rounded to E, as one register of an operand.
 template <class E>
 __device__ std::uint32_t pack(float low, float high) {
   std::uint32_t out;
@@ -29,20 +33,20 @@ __device__ std::uint32_t pack(float low, float high) {
   return out;
 }
 
-/// The same value in the four threads that share a row.
+/// Reduces x over the four threads that share a row; all of them receive the result.
 template <class Op>
 __device__ float over_row(float x, Op op) {
-  x = op(x, __shfl_xor_sync(~0u, x, 1));
-  return op(x, __shfl_xor_sync(~0u, x, 2));
+  x = op(x, __shfl_xor_sync(all_lanes, x, 1));
+  return op(x, __shfl_xor_sync(all_lanes, x, 2));
 }
 
-/// State of the two rows of this thread. Exponentials are taken of scale · (logit − reference). The reference
-/// is the maximum of the first tile and moves only where exponentials grow out of bounds, which shows in
-/// their sum: so the maxima of later tiles are hardly ever needed.
+/// The state of this thread's two rows. Exponentials are of scale · (logit − reference). The reference is the
+/// maximum of the first tile, and is raised only when the sum of a tile's exponentials exceeds `limit`: so
+/// later tiles hardly ever need their maxima.
 struct RunningSoftmax {
   static constexpr float limit = 4096;  // of a tile's exponentials, of which half precision holds 65504
 
-  float scale;         // logits to powers of two
+  float scale;         // of logits, to exponents of two
   float reference[2];  // a logit
   float sum[2] = {};   // this thread's share
 
@@ -56,13 +60,14 @@ struct RunningSoftmax {
     top[1] = over_row(fmaxf(part[2], part[3]), max);
   }
 
-  /// Takes the reference from the first logits.
+  /// Sets the references to the maxima of the first tile.
   template <int Count>
   __device__ void begin(const float (&s)[Count]) {
     row_maxima(s, reference);
   }
 
-  /// Raises the references to the maxima of `s`; older sums, and outputs, shrink by `factor`.
+  /// Raises the references to the maxima of `s` and scales the sums by `factor`; the caller scales the
+  /// output.
   template <int Count>
   __device__ void follow(const float (&s)[Count], float (&factor)[2]) {
     float top[2];
@@ -76,8 +81,8 @@ struct RunningSoftmax {
     }
   }
 
-  /// Exponentials of the logits, two to a register. Where they are out of bounds in any row of the warp, the
-  /// sums stay as they were and the result is false.
+  /// Computes the exponentials of the logits, two a register, and adds them to the sums. Returns false, with
+  /// the sums unchanged, if those of any row of the warp exceed `limit`.
   template <class E, int Count>
   __device__ bool exponentiate(const float (&s)[Count], std::uint32_t (&weights)[Count / 2]) {
     const float offset[2] = {scale * reference[0], scale * reference[1]};
@@ -91,31 +96,29 @@ struct RunningSoftmax {
       weights[i / 2] = pack<E>(low, high);
     }
     const float added[2] = {part[0] + part[1], part[2] + part[3]};
-    if (!__all_sync(~0u, added[0] < limit && added[1] < limit)) return false;
+    if (!__all_sync(all_lanes, added[0] < limit && added[1] < limit)) return false;
     sum[0] += added[0];
     sum[1] += added[1];
     return true;
   }
 
-  /// Adds the sum of other keys to row `r`; outputs of both shrink by these factors.
+  /// Adds the sum over other keys to row `r`; returns the factors of this output and of theirs.
   __device__ void join(int r, float other_reference, float other_sum, float& kept, float& added) {
     const float top = fmaxf(reference[r], other_reference);
-    kept = exp2_fast(scale * (reference[r] - top)), added = exp2_fast(scale * (other_reference - top));
+    kept = exp2_fast(scale * (reference[r] - top));
+    added = exp2_fast(scale * (other_reference - top));
     sum[r] = sum[r] * kept + other_sum * added;
     reference[r] = top;
   }
 
-  /// The sums of the whole rows.
+  /// Completes the sums, of which each thread has a share so far.
   __device__ void finish() {
 #pragma unroll
     for (int r = 0; r < 2; ++r) sum[r] = over_row(sum[r], [](float a, float b) { return a + b; });
   }
 
-  /// The natural logarithm of the sum of exponentials of row `r`'s scaled logits.
-  __device__ float log_sum(int r) const {
-    constexpr float ln2 = 0.69314718056f;
-    return (scale * reference[r] + log2f(sum[r])) * ln2;
-  }
+  /// Returns the natural logarithm of the sum of exponentials of row `r`'s scaled logits.
+  __device__ float log_sum(int r) const { return (scale * reference[r] + log2f(sum[r])) * ln_2; }
 };
 
 }  // namespace weft::kernels

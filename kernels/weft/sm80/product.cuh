@@ -8,8 +8,8 @@
 
 namespace weft::kernels::sm80 {
 
-/// d (16, 8) += a (16, Depth) · b (Depth, 8), in the registers that `load_matrices` fills: of a the matrices
-/// (upper, left), (lower, left), (upper, right), (lower, right); of b the upper and the lower one,
+/// Computes d (16, 8) += a (16, Depth) · b (Depth, 8), in registers as `load_matrices` fills them: of a the
+/// matrices (upper, left), (lower, left), (upper, right), (lower, right); of b the upper and the lower one,
 /// transposed.
 template <class E, int Depth>
 __device__ void multiply(float* d, const std::uint32_t* a, const std::uint32_t* b) {

@@ -1,4 +1,4 @@
-// Barriers of sm_90: transaction barriers in shared memory, named barriers and the registers of a warpgroup.
+// Synchronisation on sm_90: mbarriers, clusters, pipeline stages, named barriers and register reallocation.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 
 namespace weft::kernels::sm90 {
 
-/// A barrier in shared memory. Its phases alternate in parity; the first has parity 0.
+/// An mbarrier in shared memory. Its phases alternate in parity; the first has parity 0.
 struct Barrier {
   std::uint64_t state;
 
@@ -20,8 +20,8 @@ struct Barrier {
     asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(shared_address(this)) : "memory");
   }
 
-  /// Arrives at the barrier in the same place of the cluster's block `rank`. Orders nothing: for buffers that
-  /// were read.
+  /// Arrives at the barrier in the same place of the cluster's block `rank`. Relaxed: it orders no memory
+  /// accesses, which suffices to release a stage after reads.
   __device__ void arrive_at(int rank) {
     asm volatile(
         "{\n"
@@ -33,7 +33,7 @@ struct Barrier {
         : "memory");
   }
 
-  /// Arrives, and holds the phase open until `bytes` were copied in.
+  /// Arrives, and keeps the phase incomplete until `bytes` have been loaded.
   __device__ void expect(int bytes) {
     asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(shared_address(this)),
                  "r"(bytes)
@@ -54,12 +54,12 @@ struct Barrier {
   }
 };
 
-/// Makes initialised barriers visible to the copy engine.
+/// Makes initialised barriers visible to TMA and to the cluster.
 __device__ inline void fence_barrier_init() {
   asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
 }
 
-/// Makes ordinary writes to shared memory visible to the copy engine and the matrix units.
+/// Makes ordinary writes to shared memory visible to TMA and to matrix products.
 __device__ inline void fence_shared_writes() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 
 __device__ inline int cluster_rank() {
@@ -71,7 +71,7 @@ __device__ inline void cluster_sync() {
   asm volatile("barrier.cluster.arrive;\nbarrier.cluster.wait;" ::: "memory");
 }
 
-/// The same place in the shared memory of the cluster's block `rank`.
+/// Returns the same place in the shared memory of the cluster's block `rank`.
 template <class T>
 __device__ T* in_block(T* here, int rank) {
   T* there;
@@ -79,14 +79,17 @@ __device__ T* in_block(T* here, int rank) {
   return there;
 }
 
-/// A position in a ring of `Stages` buffers, with the parity of the lap.
+/// A position in a pipeline of `Stages` stages, with the parity of the current pass.
 template <int Stages>
-struct Ring {
+struct PipelineState {
   int stage = 0;
   std::uint32_t parity = 0;
 
   __device__ void advance() {
-    if (++stage == Stages) stage = 0, parity ^= 1;
+    if (++stage == Stages) {
+      stage = 0;
+      parity ^= 1;
+    }
   }
 };
 
@@ -98,7 +101,7 @@ __device__ inline void named_arrive(int id, int threads) {
   asm volatile("bar.arrive %0, %1;" ::"r"(id), "r"(threads) : "memory");
 }
 
-/// Registers a thread may use from here on, for the whole warpgroup.
+/// Sets how many registers each thread of the warpgroup has from here on.
 template <int Registers>
 __device__ void shrink_registers() {
   asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(Registers));

@@ -1,4 +1,5 @@
-// The copy engine of sm_90: boxes of a (tokens, B, H, D) view into shared memory, zeros outside of the view.
+// The tensor memory accelerator (TMA) of sm_90: loads boxes of a (tokens, B, H, D) view into shared memory,
+// with zeros outside of the view.
 #pragma once
 
 #include <cuda.h>
@@ -12,35 +13,26 @@
 #include "weft/check.cuh"
 #include "weft/core/error.hpp"
 #include "weft/core/view.hpp"
+#include "weft/driver.cuh"
+#include "weft/machine.hpp"
 #include "weft/sm90/barrier.cuh"
 
 namespace weft::kernels::sm90 {
 
-/// Columns of 16-bit numbers in shared memory: rows of 128 bytes under the 128-byte swizzle.
-inline constexpr int box_columns = 64;
-
-/// What the copy engine must know of `view` to fetch boxes of (Tokens, 1, 1, Columns), swizzled over their
-/// rows.
+/// Returns the tensor map of `view` for boxes of (Tokens, 1, 1, Columns), under the 128-byte swizzle.
 template <int Tokens, int Columns, class E>
-CUtensorMap box_map(View<const E, 4> view, const char* name) {
-  static_assert(sizeof(E) == 2 && Columns % 8 == 0 && Columns <= box_columns && Tokens <= 256);
-  static const auto encode = [] {
-    void* entry = nullptr;
-    cudaDriverEntryPointQueryResult found{};
-    check(
-        cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &entry, 12000, cudaEnableDefault, &found),
-        "Looking up cuTensorMapEncodeTiled");
-    if (found != cudaDriverEntryPointSuccess)
-      reject("The CUDA driver is older than 12.0; attention needs 12.0 or newer.");
-    return reinterpret_cast<decltype(&cuTensorMapEncodeTiled)>(entry);
-  }();
+CUtensorMap tensor_map(View<const E, 4> view, const char* name) {
+  static_assert(sizeof(E) == 2 && Columns % chunk_columns == 0 && Columns <= box_columns &&
+                Tokens <= most_box_rows);
+  static const auto encode =
+      driver_function<decltype(cuTensorMapEncodeTiled)>("cuTensorMapEncodeTiled", 12000);
 
   // Innermost first: (D, tokens, H, B).
   const int order[] = {3, 0, 2, 1};
   cuuint64_t extent[4], stride[4];
   for (int d = 0; d < 4; ++d) {
     extent[d] = view.extent[order[d]];
-    stride[d] = extent[d] == 1 ? 16 : view.stride[order[d]] * sizeof(E);  // nobody steps along an extent of 1
+    stride[d] = extent[d] == 1 ? vector_bytes : view.stride[order[d]] * sizeof(E);  // unused for one
   }
   const cuuint32_t box[] = {Columns, Tokens, 1, 1};
   const cuuint32_t every[] = {1, 1, 1, 1};
@@ -56,10 +48,11 @@ CUtensorMap box_map(View<const E, 4> view, const char* name) {
   return map;
 }
 
-/// Starts the copy of the box at (token, batch, head, column) to `to`; `done` counts its bytes. With a
-/// cluster of `Cluster` blocks the box goes to the same place in all of them, and so do its bytes.
+/// Issues the load of the box at (token, batch, head, column) to `to`; its bytes complete on `done`. With
+/// `Cluster` > 1 it is multicast to the same place in all blocks of the cluster, and completes on `done` in
+/// each.
 template <int Cluster>
-__device__ void copy_box(const CUtensorMap& map, void* to, Barrier& done, int token, int batch, int head,
+__device__ void load_box(const CUtensorMap& map, void* to, Barrier& done, int token, int batch, int head,
                          int column) {
   if constexpr (Cluster == 1) {
     asm volatile(

@@ -1,4 +1,4 @@
-// Matrix products of a warpgroup on sm_90a, asynchronous, with float32 sums in registers.
+// Asynchronous matrix products of a warpgroup on sm_90a (wgmma), with float32 accumulators in registers.
 #pragma once
 
 #include <cuda_bf16.h>
@@ -7,35 +7,35 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "weft/machine.hpp"
 #include "weft/sm90/barrier.cuh"
 
 namespace weft::kernels::sm90 {
 
-/// The address of a matrix in shared memory as matrix products take it: in boxes of 64 16-bit numbers a row,
-/// swizzled as the copy engine does. `box_bytes` is the distance between boxes, where the product runs over
-/// several of them. In a cluster the upper bits of an address tell the block, and must not spill into that
-/// distance.
-__device__ inline std::uint32_t matrix(const void* data, int box_bytes = 16) {
-  return (shared_address(data) & 0x3ffff) >> 4 | box_bytes >> 4 << 16;
+/// Returns the lower half of the descriptor of a matrix in shared memory, which consists of TMA boxes of 64
+/// 16-bit numbers a row under the 128-byte swizzle. `box_bytes` is the distance between boxes, if the product
+/// spans several. In a cluster the upper bits of an address are the block's rank, and are masked out.
+__device__ inline std::uint32_t descriptor_low(const void* data, int box_bytes = descriptor_unit) {
+  constexpr std::uint32_t address_bits = 0x3ffff;
+  return (shared_address(data) & address_bits) / descriptor_unit | box_bytes / descriptor_unit << 16;
 }
 
-/// The part of that matrix that begins `bytes` further on. The upper half of a descriptor ("Matrix Descriptor
-/// Format" of PTX's wgmma) is the distance of groups of eight rows, and which way rows of 128 bytes are
-/// swizzled; distances and addresses are in units of 16 bytes.
-__device__ inline std::uint64_t matrix_at(std::uint32_t matrix, int bytes) {
-  constexpr std::uint32_t bytes_a_row = 128, rows_a_group = 8, swizzle_of_128_bytes = 1u << 30;
-  constexpr std::uint32_t upper = swizzle_of_128_bytes | rows_a_group * bytes_a_row / 16;
-  return std::uint64_t{upper} << 32 | (matrix + bytes / 16);
+/// Returns the descriptor of that matrix from `bytes` on. The upper half of a descriptor ("Matrix Descriptor
+/// Format" of PTX's wgmma) holds the distance between groups of eight rows and the kind of swizzle.
+__device__ inline std::uint64_t descriptor_at(std::uint32_t low, int bytes) {
+  constexpr std::uint32_t swizzle_of_128_bytes = 1u << 30;
+  constexpr std::uint32_t upper = swizzle_of_128_bytes | swizzle_span / descriptor_unit;
+  return std::uint64_t{upper} << 32 | (low + bytes / descriptor_unit);
 }
 
-/// Orders register accesses before the products that follow.
-__device__ inline void products_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
-__device__ inline void products_end() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
+/// Orders register accesses before the products that are issued next.
+__device__ inline void wgmma_fence() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
+__device__ inline void wgmma_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 
-/// Waits until at most `Pending` of the begun groups of products run. Their accumulators are then to be
-/// `settle`d.
+/// Waits until at most `Pending` committed groups of products are in flight. `settle` the accumulators of the
+/// others before use.
 template <int Pending>
-__device__ void products_wait() {
+__device__ void wgmma_wait() {
   asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(Pending) : "memory");
 }
 
@@ -46,7 +46,8 @@ __device__ void settle(float (&d)[Count]) {
   for (int i = 0; i < Count; ++i) asm volatile("" : "+f"(d[i])::"memory");
 }
 
-/// d (64, N) [+]= a (64, 16) · b (16, N): a in registers, b in shared memory, there as it is or `Transposed`.
+/// Issues d (64, N) [+]= a (64, 16) · b (16, N): a in registers, b in shared memory, as it is or
+/// `Transposed`.
 template <int N>
 struct Product {
   static_assert(N < 0, "A matrix product is a multiple of 8 wide, up to 128.");

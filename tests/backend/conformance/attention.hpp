@@ -1,9 +1,14 @@
-// What attention does on every backend, against float64.
+// Conformance of attention, against float64.
 #pragma once
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
 #include <stdexcept>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -18,7 +23,7 @@ struct AttentionCase {
   double deviation = 1;  // of queries and keys
 };
 
-/// Those that the backend takes; in half precision it is compiled for one of them.
+/// Returns head dimensions that the backend takes; in half precision it is compiled for one of them.
 template <class B>
 std::vector<Index> head_dims() {
   if constexpr (requires(typename B::Queue & queue) { queue.workers(); }) return {1, 11, 16, 88};
@@ -46,17 +51,17 @@ class AttentionCheck {
               out_.view(), with_lse ? lse_.view() : View<float, 3>(), output);
   }
 
-  /// Against attention over all keys.
+  /// Compares the output to attention over all keys.
   void check(Queue& queue, bool with_lse = true) {
     std::vector<double> sums(static_cast<std::size_t>(head_dim_));
-    CHECK(error(out_.after(queue), [&](Index t, Index p, Index h, Index d) {
-            if (d == 0) sums = expected(t, p, h);
+    CHECK(error(out_.after(queue), [&](Index t, Index image, Index h, Index d) {
+            if (d == 0) sums = expected(t, image, h);
             return sums[static_cast<std::size_t>(d)];
           }) <= 2 * rounding<E>);
     CHECK(out_.gaps_untouched());
     const View<const float, 3> lse = lse_.after(queue);
     if (with_lse)
-      CHECK(error(lse, [this](Index t, Index p, Index h) { return expected_lse(t, p, h); }) <= 1e-4);
+      CHECK(error(lse, [this](Index t, Index image, Index h) { return expected_lse(t, image, h); }) <= 1e-4);
     CHECK(lse_.gaps_untouched());
   }
 
@@ -67,33 +72,33 @@ class AttentionCheck {
                                    gap_after, deviation);
   }
 
-  std::vector<double> logits(Index t, Index p, Index h) const {
+  std::vector<double> logits(Index t, Index image, Index h) const {
     std::vector<double> out;
     for (Index key = 0; key < k_.before().extent[0]; ++key) {
       double sum = 0;
       for (Index d = 0; d < head_dim_; ++d)
-        sum += number(q_.before()[t][p][h][d]) * number(k_.before()[key][p][h][d]);
+        sum += number(q_.before()[t][image][h][d]) * number(k_.before()[key][image][h][d]);
       out.push_back(sum / std::sqrt(static_cast<double>(head_dim_)));
     }
     return out;
   }
 
-  double expected_lse(Index t, Index p, Index h) const {
+  double expected_lse(Index t, Index image, Index h) const {
     double highest = -std::numeric_limits<double>::infinity(), sum = 0;
-    const std::vector<double> all = logits(t, p, h);
+    const std::vector<double> all = logits(t, image, h);
     for (const double logit : all) highest = std::max(highest, logit);
     for (const double logit : all) sum += std::exp(logit - highest);
     return all.empty() ? highest : highest + std::log(sum);
   }
 
-  std::vector<double> expected(Index t, Index p, Index h) const {
+  std::vector<double> expected(Index t, Index image, Index h) const {
     std::vector<double> out(static_cast<std::size_t>(head_dim_));
-    const double lse = expected_lse(t, p, h);
-    const std::vector<double> all = logits(t, p, h);
+    const double lse = expected_lse(t, image, h);
+    const std::vector<double> all = logits(t, image, h);
     for (std::size_t key = 0; key < all.size(); ++key)
       for (Index d = 0; d < head_dim_; ++d)
         out[static_cast<std::size_t>(d)] +=
-            std::exp(all[key] - lse) * number(v_.before()[static_cast<Index>(key)][p][h][d]);
+            std::exp(all[key] - lse) * number(v_.before()[static_cast<Index>(key)][image][h][d]);
     return out;
   }
 
@@ -140,14 +145,14 @@ TEST_CASE_TEMPLATE_DEFINE(
         check.attend(queue, part, std::exchange(output, weft::Output::merge));
       check.check(queue);
     }
-    AttentionCheck<B> nothing(queue, {60, 0});
-    nothing.attend(queue, {0, 0});
-    nothing.attend(queue, {0, 0}, weft::Output::merge);
-    nothing.check(queue);
+    AttentionCheck<B> no_keys(queue, {60, 0});
+    no_keys.attend(queue, {0, 0});
+    no_keys.attend(queue, {0, 0}, weft::Output::merge);
+    no_keys.check(queue);
   });
 }
 
-TEST_CASE_TEMPLATE_DEFINE("attention: cannot merge without the log-sum-exp of what is there", B,
+TEST_CASE_TEMPLATE_DEFINE("attention: merging without log-sum-exps is a logic error", B,
                           attention_contract_conformance) {
   on_queues<B>([](typename B::Queue& queue) {
     AttentionCheck<B> check(queue, {6, 7});

@@ -1,7 +1,11 @@
-// What copies do on every backend.
+// Conformance of copies.
 #pragma once
 
 #include <doctest/doctest.h>
+
+#include <array>
+#include <cstddef>
+#include <type_traits>
 
 #include "placed.hpp"
 #include "weft/core/tensor.hpp"
@@ -29,7 +33,7 @@ void check_copy(typename B::Queue& queue, const std::array<Index, Rank>& extents
   CHECK(to.gaps_untouched());
 }
 
-TEST_CASE_TEMPLATE_DEFINE("copy: any rank, any strides, and to other numbers", B, copy_conformance) {
+TEST_CASE_TEMPLATE_DEFINE("copy: any rank, any strides, and other types", B, copy_conformance) {
   using E = typename B::Element;
   on_queues<B>([](typename B::Queue& queue) {
     check_copy<B, E, E, 1>(queue, {7});
@@ -41,7 +45,7 @@ TEST_CASE_TEMPLATE_DEFINE("copy: any rank, any strides, and to other numbers", B
   });
 }
 
-TEST_CASE_TEMPLATE_DEFINE("fill: the same to every place", B, fill_conformance) {
+TEST_CASE_TEMPLATE_DEFINE("fill: writes every element", B, fill_conformance) {
   using E = typename B::Element;
   on_queues<B>([](typename B::Queue& queue) {
     auto x = Placed<B, E, 1>::random(queue, 52, {300}, 2);

@@ -1,15 +1,17 @@
-// What becomes of heads on their way to attention on every backend, against float64.
+// Conformance of norm_rotate and move_heads, against float64.
 #pragma once
 
 #include <doctest/doctest.h>
 
+#include <array>
+#include <cstddef>
 #include <vector>
 
 #include "norm.hpp"
 
 namespace conformance {
 
-/// Angles of tokens, cos and sin at distances of their own.
+/// Angles of tokens; cos and sin have different strides.
 template <class B>
 struct Angles {
   Placed<B, float, 2> cos, sin;
@@ -21,13 +23,14 @@ struct Angles {
   weft::Rotation rotation() const { return {cos.view(), sin.view()}; }
 };
 
-/// Feature `d` of the head at (t, p, h): normed, unless `affine` is null, then rotated, unless `angles` is.
+/// Returns feature `d` of the head at (t, image, h): normed, unless `affine` is null, then rotated, unless
+/// `angles` is.
 template <class B>
 double expected_head(const View<const typename B::Element, 4>& x, const Affine<B>* affine,
-                     typename Affine<B>::Parts parts, const Angles<B>* angles, Index t, Index p, Index h,
+                     typename Affine<B>::Parts parts, const Angles<B>* angles, Index t, Index image, Index h,
                      Index d) {
   std::vector<double> head;
-  append(head, x[t][p][h]);
+  append(head, x[t][image][h]);
   if (affine) {
     head = normed(head, affine->weights(parts).epsilon);
     for (std::size_t i = 0; i < head.size(); ++i)
@@ -65,9 +68,9 @@ TEST_CASE_TEMPLATE_DEFINE("norm_rotate: every head is normed, or not, then rotat
                 const weft::NormWeights weights = affine.weights(parts);
                 norm_rotate(queue, x.view(), norms ? &weights : nullptr,
                             rotates ? angles.rotation() : weft::Rotation{}, out.view());
-                CHECK(error(out.after(queue), [&](Index t, Index p, Index h, Index d) {
+                CHECK(error(out.after(queue), [&](Index t, Index image, Index h, Index d) {
                         return expected_head<B>(x.before(), norms ? &affine : nullptr, parts,
-                                                rotates ? &angles : nullptr, t, p, h, d);
+                                                rotates ? &angles : nullptr, t, image, h, d);
                       }) <= 2 * rounding<E>);
                 CHECK(out.gaps_untouched());
               }
@@ -75,8 +78,8 @@ TEST_CASE_TEMPLATE_DEFINE("norm_rotate: every head is normed, or not, then rotat
   });
 }
 
-/// More moves than a kernel of any backend takes at once, each with what the others lack.
-TEST_CASE_TEMPLATE_DEFINE("move_heads: many moves, each its own", B, move_heads_conformance) {
+// More moves than a kernel of any backend takes at once, all different.
+TEST_CASE_TEMPLATE_DEFINE("move_heads: many different moves", B, move_heads_conformance) {
   using E = typename B::Element;
   using Parts = typename Affine<B>::Parts;
   on_queues<B>([](typename B::Queue& queue) {
@@ -97,9 +100,9 @@ TEST_CASE_TEMPLATE_DEFINE("move_heads: many moves, each its own", B, move_heads_
     for (Index i = 0; i < 53; ++i) {
       const auto at = static_cast<std::size_t>(i);
       CAPTURE(i);
-      CHECK(error(to[at].after(queue), [&](Index t, Index p, Index h, Index d) {
+      CHECK(error(to[at].after(queue), [&](Index t, Index image, Index h, Index d) {
               return expected_head<B>(from[at].before(), i % 2 ? &affine : nullptr, Parts::both,
-                                      i % 3 ? &angles : nullptr, t, p, h, d);
+                                      i % 3 ? &angles : nullptr, t, image, h, d);
             }) <= 2 * rounding<E>);
       CHECK(to[at].gaps_untouched());
     }

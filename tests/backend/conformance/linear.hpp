@@ -1,8 +1,11 @@
-// What linear layers do on every backend, against float64.
+// Conformance of linear layers, against float64.
 #pragma once
 
 #include <doctest/doctest.h>
 
+#include <array>
+#include <cmath>
+#include <type_traits>
 #include <vector>
 
 #include "placed.hpp"
@@ -26,8 +29,8 @@ inline double activated(Activation activation, double x) {
   return 0;
 }
 
-/// Where what is added lies.
-enum class Residual { none, elsewhere, in_rows_of_its_own, in_place };
+/// The memory of the residual: other memory of the output's strides or of others, or the output itself.
+enum class Residual { none, elsewhere, other_strides, in_place };
 
 struct LinearCase {
   Index rows, inputs, outputs;
@@ -36,7 +39,7 @@ struct LinearCase {
   Activation activation;
 };
 
-/// Inputs in `In`, as operands or elements, to outputs in `Out`, which may be float32.
+/// A check of inputs of type `In`, operands or elements, and outputs of type `Out`, which may be float32.
 template <class B, class In, class Out>
 class LinearCheck {
   using E = typename B::Element;
@@ -61,7 +64,7 @@ class LinearCheck {
     if constexpr (scales)
       if (asked_.has_scale) weights.scale = scale_.view();
     weft::Epilogue<E> epilogue{asked_.activation, {}};
-    if (asked_.residual == Residual::elsewhere || asked_.residual == Residual::in_rows_of_its_own)
+    if (asked_.residual == Residual::elsewhere || asked_.residual == Residual::other_strides)
       epilogue.residual = residual_.view();
     if constexpr (std::is_same_v<Memory, E>)
       if (asked_.residual == Residual::in_place) epilogue.residual = out_.view();
@@ -76,9 +79,7 @@ class LinearCheck {
   static constexpr Index out_gap =
       gap<std::conditional_t<sizeof(In) == 1, In, Out>>;  // FP8's rows are aligned
 
-  Index residual_gap() const {
-    return asked_.residual == Residual::in_rows_of_its_own ? out_gap + 4 : out_gap;
-  }
+  Index residual_gap() const { return asked_.residual == Residual::other_strides ? out_gap + 4 : out_gap; }
 
   View<Out, 2> place() const {
     if constexpr (std::is_same_v<Memory, Out>) {
@@ -118,7 +119,7 @@ void check_linear(typename B::Queue& queue) {
     for (const bool has_bias : {false, true})
       for (const bool has_scale : {false, true})
         for (const Residual residual :
-             {Residual::none, Residual::elsewhere, Residual::in_rows_of_its_own, Residual::in_place})
+             {Residual::none, Residual::elsewhere, Residual::other_strides, Residual::in_place})
           for (const Activation activation : activations) {
             if (has_scale && std::is_same_v<In, typename B::Element>) continue;
             if (residual == Residual::in_place && !in_place) continue;

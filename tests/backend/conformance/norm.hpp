@@ -1,8 +1,11 @@
-// What norms do on every backend, against float64.
+// Conformance of norms, against float64.
 #pragma once
 
 #include <doctest/doctest.h>
 
+#include <cmath>
+#include <cstddef>
+#include <type_traits>
 #include <vector>
 
 #include "placed.hpp"
@@ -10,7 +13,7 @@
 
 namespace conformance {
 
-/// LayerNorm of some numbers.
+/// Computes LayerNorm.
 inline std::vector<double> normed(const std::vector<double>& x, double epsilon) {
   const auto count = static_cast<double>(x.size());
   double mean = 0, variance = 0;
@@ -26,7 +29,7 @@ void append(std::vector<double>& to, const View<const T, 1>& row) {
   for (Index i = 0; i < row.size(); ++i) to.push_back(number(row[i]));
 }
 
-/// A norm's vectors, in the backend's memory, as its weights with some of them.
+/// The vectors of a norm; its weights may have none, one or both.
 template <class B>
 struct Affine {
   enum Parts { none, scaled, both };
@@ -49,7 +52,7 @@ struct Affine {
   }
 };
 
-/// Outputs in `Out`, which as operands lie in the front of elements.
+/// Returns the memory as outputs of type `Out`; operands are in the front of each row of elements.
 template <class B, class Out, int Rank>
 View<Out, Rank> front_of(const Placed<B, typename B::Element, Rank>& memory) {
   if constexpr (std::is_same_v<Out, typename B::Element>) {
@@ -65,7 +68,7 @@ void check_norm(typename B::Queue& queue, Index tokens, Index images, Index feat
   using Parts = typename Affine<B>::Parts;
   constexpr Index step = 1;
   const Affine<B> affine(queue, features);
-  // With gaps of their own, so that neither has the strides of the other.
+  // With different gaps, so that neither has the strides of the other.
   const auto scales = Placed<B, float, 3>::random(queue, 23, {3, images, features}, gaps),
              shifts = Placed<B, float, 3>::random(queue, 24, {3, images, features}, 2 * gaps);
   for (const Parts parts : {Parts::none, Parts::scaled, Parts::both})
@@ -87,15 +90,15 @@ void check_norm(typename B::Queue& queue, Index tokens, Index images, Index feat
           const View<Out, 3> out = front_of<B, Out>(memory);
           norm(queue, x.view(), affine.weights(parts), modulation, out);
           std::vector<double> row;
-          CHECK(error(memory.after(queue, out), [&](Index t, Index p, Index f) {
+          CHECK(error(memory.after(queue, out), [&](Index t, Index image, Index f) {
                   if (f == 0) {
                     row.clear();
-                    append(row, x.before()[t][p]);
+                    append(row, x.before()[t][image]);
                     row = normed(row, affine.weights(parts).epsilon);
                   }
                   double y = affine.applied(parts, row[static_cast<std::size_t>(f)], f);
-                  if (scales_more) y *= 1 + number(scales.before()[step][p][f]);
-                  return shifts_more ? y + number(shifts.before()[step][p][f]) : y;
+                  if (scales_more) y *= 1 + number(scales.before()[step][image][f]);
+                  return shifts_more ? y + number(shifts.before()[step][image][f]) : y;
                 }) <= rounding<Out>);
           CHECK(memory.gaps_untouched());
         }
@@ -114,10 +117,11 @@ void check_norm_pair(typename B::Queue& queue, Index tokens, Index images, Index
     const View<Out, 3> out = front_of<B, Out>(memory);
     norm_pair(queue, x.view(), skip.view(), affine.weights(parts), out);
     std::vector<double> row;
-    CHECK(error(memory.after(queue, out), [&](Index t, Index p, Index f) {
+    CHECK(error(memory.after(queue, out), [&](Index t, Index image, Index f) {
             if (f == 0) {
               row.clear();
-              append(row, x.before()[t][p]), append(row, skip.before()[t][p]);
+              append(row, x.before()[t][image]);
+              append(row, skip.before()[t][image]);
               row = normed(row, affine.weights(parts).epsilon);
             }
             return affine.applied(parts, row[static_cast<std::size_t>(f)], f);
@@ -126,10 +130,10 @@ void check_norm_pair(typename B::Queue& queue, Index tokens, Index images, Index
   }
 }
 
-/// Features of rows: odd ones, multiples of 8, and more than fit the registers of a warp on a GPU.
+/// Widths of rows: odd ones, multiples of 8, and more than fit the registers of a warp on a GPU.
 constexpr Index norm_widths[] = {1, 13, 64, 1000, 1027, 3080};
 
-TEST_CASE_TEMPLATE_DEFINE("norm: LayerNorm, affine or not, then each image's own modulation", B,
+TEST_CASE_TEMPLATE_DEFINE("norm: LayerNorm, affine or not, then each image's modulation", B,
                           norm_conformance) {
   on_queues<B>([](typename B::Queue& queue) {
     for (const Index features : norm_widths)
@@ -142,7 +146,7 @@ TEST_CASE_TEMPLATE_DEFINE("norm: LayerNorm, affine or not, then each image's own
   });
 }
 
-TEST_CASE_TEMPLATE_DEFINE("norm_pair: over both, side by side", B, norm_pair_conformance) {
+TEST_CASE_TEMPLATE_DEFINE("norm_pair: LayerNorm over both inputs, concatenated", B, norm_pair_conformance) {
   on_queues<B>([](typename B::Queue& queue) {
     for (const Index features : norm_widths)
       for (const Index tokens : {0, 1, features > 100 ? 3 : 50})

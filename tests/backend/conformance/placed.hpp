@@ -1,4 +1,4 @@
-// Tensors in a backend's memory, with gaps between their rows, for what holds on every backend.
+// Tensors in a backend's memory, with gaps between their rows.
 #pragma once
 
 #include <algorithm>
@@ -27,27 +27,27 @@ double number(T x) {
   }
 }
 
-/// The distance of 1 to the next number that T holds, or float32.
+/// Returns the distance of 1 to the next number of T, or of float32.
 template <class T>
-double unit() {
+double epsilon() {
   double out = 1;
   while (number(static_cast<T>(static_cast<float>(1 + out / 2))) != 1) out /= 2;
   return out;
 }
 
-/// What a number may be off by, beside 1 + its own magnitude, after a few roundings to T.
+/// The tolerance, relative to 1 + the expected magnitude, after a few roundings to T.
 template <class T>
 const double rounding = sizeof(T) >= 4   ? 1e-5
-                        : sizeof(T) == 2 ? 2.6 * unit<T>()
+                        : sizeof(T) == 2 ? 2.6 * epsilon<T>()
                                          : 0.07;
 
-/// Elements between rows: as odd as every backend takes them.
+/// Elements between rows: the least aligned that every backend takes.
 template <class T>
 constexpr Index gap = sizeof(T) == 1   ? 16
                       : sizeof(T) == 2 ? 2
                                        : 3;
 
-/// Between rows of heads, which begin at multiples of 16 bytes.
+/// Elements between rows of heads, which begin at multiples of 16 bytes.
 constexpr Index head_gap = 8;
 
 /// Calls body with queues of the backend: on the host with one worker, and with several.
@@ -64,14 +64,14 @@ void on_queues(const Body& body) {
   }
 }
 
-/// Returns when all that was queued before is done.
+/// Waits until all that was queued before is done.
 template <class Queue>
 void wait(Queue& queue) {
   if constexpr (requires { queue.synchronize(); }) queue.synchronize();
 }
 
-/// A tensor with `gap` numbers after each row, and after each row of rows. `before` is what it held at first,
-/// and `after` what it holds once it is fetched.
+/// A tensor with `gap` unused elements after each row, and after each row of rows. `before` holds its first
+/// numbers, and `after` those that were fetched last.
 template <class B, class T, int Rank>
 class Placed {
  public:
@@ -82,7 +82,7 @@ class Placed {
     send(queue);
   }
 
-  /// Normal numbers that T holds; another seed, other numbers.
+  /// Makes a tensor of normal numbers, rounded to T, that depend on the seed.
   static Placed random(Queue& queue, unsigned seed, const Extents& extents, Index gap_after = 0,
                        double deviation = 1) {
     Placed out(layout(extents, gap_after));
@@ -93,7 +93,7 @@ class Placed {
     return out;
   }
 
-  /// The numbers make(indices...).
+  /// Makes a tensor of the numbers make(indices...).
   template <class Make>
   static Placed of(Queue& queue, const Extents& extents, Index gap_after, const Make& make) {
     Placed out(layout(extents, gap_after));
@@ -102,13 +102,13 @@ class Placed {
     return out;
   }
 
-  /// In the backend's memory.
+  /// Returns the tensor in the backend's memory.
   View<T, Rank> view() const { return at(memory_.view(std::array{memory_.size()}).data); }
   View<const T, Rank> before() const { return at(before_.data()); }
 
-  /// Fetches what the backend has now.
+  /// Fetches the numbers that the backend has now.
   View<const T, Rank> after(Queue& queue) { return after(queue, view()); }
-  /// The same as `part` sees it, which lies in this memory.
+  /// Fetches them, and returns those of `part`, a view into this memory.
   template <class U, int R>
   View<const U, R> after(Queue& queue, const View<U, R>& part) {
     after_ = before_;
@@ -121,7 +121,7 @@ class Placed {
             part.extent, part.stride};
   }
 
-  /// Whether what was fetched last has in its gaps what was there before.
+  /// Returns whether the gaps were unchanged when last fetched.
   bool gaps_untouched() const {
     std::vector<T> found = after_;
     visit(View<T, Rank>(found.data(), extents_, strides_),
@@ -141,8 +141,10 @@ class Placed {
 
   static Shape layout(const Extents& extents, Index gap_after) {
     Shape out{extents, {}, 1};
-    for (std::size_t d = Rank; d-- > 0;)
-      out.strides[d] = out.size, out.size = out.size * extents[d] + gap_after;
+    for (std::size_t d = Rank; d-- > 0;) {
+      out.strides[d] = out.size;
+      out.size = out.size * extents[d] + gap_after;
+    }
     return out;
   }
 
@@ -195,7 +197,7 @@ class Placed {
   typename B::template Buffer<T> memory_;
 };
 
-/// The largest |x − expected(indices...)| / (1 + |expected|); infinite where there is a NaN.
+/// Returns the largest |x − expected(indices...)| / (1 + |expected|); infinite where there is a NaN.
 template <class T, int Rank, class Expected, class... Indices>
 double error(const View<T, Rank>& x, const Expected& expected, Indices... at) {
   double worst = 0;

@@ -1,9 +1,13 @@
-// What the sampler's operators do on every backend, against float64.
+// Conformance of the sampler's operators, against float64.
 #pragma once
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "placed.hpp"
@@ -17,6 +21,7 @@ namespace conformance {
 
 constexpr std::array<Index, 3> state_extents{21, 3, 5};
 
+/// The sums of an image's elements and of their squares.
 struct Sums {
   double first = 0, squares = 0;
 
@@ -26,18 +31,19 @@ struct Sums {
   }
 };
 
-/// Of an image.
+/// Returns the sums of an image.
 inline Sums sums_of(const View<const float, 3>& x, Index image) {
   Sums out;
   for (Index t = 0; t < x.extent[0]; ++t)
     for (Index f = 0; f < x.extent[2]; ++f) {
       const double value = number(x[t][image][f]);
-      out.first += value, out.squares += value * value;
+      out.first += value;
+      out.squares += value * value;
     }
   return out;
 }
 
-TEST_CASE_TEMPLATE_DEFINE("noise: is that of the elements, wherever they are", B, noise_conformance) {
+TEST_CASE_TEMPLATE_DEFINE("noise: depends on seed, step and element alone", B, noise_conformance) {
   on_queues<B>([](typename B::Queue& queue) {
     constexpr weft::ImageShape shape{4, 8, 12, 2};
     const Placed<B, std::uint64_t, 1> seed(queue, {1});
@@ -47,8 +53,8 @@ TEST_CASE_TEMPLATE_DEFINE("noise: is that of the elements, wherever they are", B
     for (const weft::Range tokens : {weft::Range{0, 24}, weft::Range{5, 13}, weft::Range{7, 7}}) {
       Placed<B, float, 3> out(queue, {tokens.size(), 2, 16}, 3);
       noise(queue, seed.view().data, weft::Step{.ahead = 7}, shape, 1, tokens, out.view());
-      CHECK(error(out.after(queue), [&](Index t, Index p, Index f) {
-              const Index element = shape.element(1 + p, tokens.begin + t, f);
+      CHECK(error(out.after(queue), [&](Index t, Index image, Index f) {
+              const Index element = shape.element(1 + image, tokens.begin + t, f);
               return weft::normal(number_of_seed, 7, static_cast<std::uint64_t>(element));
             }) <= 1e-6);
       CHECK(out.gaps_untouched());
@@ -63,9 +69,9 @@ TEST_CASE_TEMPLATE_DEFINE("guide: away from the negative prediction", B, guide_c
     const Placed<B, float, 1> scale(queue, {1});
     fill(queue, 4.5f, scale.view());
     guide(queue, negative.view(), scale.view().data, positive.view());
-    CHECK(error(positive.after(queue), [&](Index t, Index p, Index f) {
-            const double less = number(negative.before()[t][p][f]);
-            return less + 4.5 * (number(positive.before()[t][p][f]) - less);
+    CHECK(error(positive.after(queue), [&](Index t, Index image, Index f) {
+            const double less = number(negative.before()[t][image][f]);
+            return less + 4.5 * (number(positive.before()[t][image][f]) - less);
           }) <= rounding<float>);
     CHECK(positive.gaps_untouched());
     guide(queue, negative.view().template slice<0>({2, 2}), scale.view().data,
@@ -73,7 +79,7 @@ TEST_CASE_TEMPLATE_DEFINE("guide: away from the negative prediction", B, guide_c
   });
 }
 
-TEST_CASE_TEMPLATE_DEFINE("moments: every image's sum and sum of squares, always the same bits", B,
+TEST_CASE_TEMPLATE_DEFINE("moments: every image's sum and sum of squares, the same bits in every run", B,
                           moments_conformance) {
   on_queues<B>([](typename B::Queue& queue) {
     for (const Index tokens : {0, 21, 700}) {
@@ -81,13 +87,13 @@ TEST_CASE_TEMPLATE_DEFINE("moments: every image's sum and sum of squares, always
       Placed<B, double, 2> out(queue, {3, 2}, 1), again(queue, {3, 2});
       moments(queue, x.view(), out.view());
       moments(queue, x.view(), again.view());
-      CHECK(error(out.after(queue), [&](Index p, Index i) {
-              const Sums sums = sums_of(x.before(), p);
+      CHECK(error(out.after(queue), [&](Index image, Index i) {
+              const Sums sums = sums_of(x.before(), image);
               return i ? sums.squares : sums.first;
             }) <= 1e-12);
       CHECK(out.gaps_untouched());
       const auto first = out.after(queue);
-      CHECK(error(again.after(queue), [&](Index p, Index i) { return first[p][i]; }) == 0);
+      CHECK(error(again.after(queue), [&](Index image, Index i) { return first[image][i]; }) == 0);
     }
   });
 }
@@ -108,17 +114,17 @@ TEST_CASE_TEMPLATE_DEFINE("rescale: moves the deviation over all patches towards
       }
       constexpr Index count = state_extents[0] * state_extents[2];
       rescale(queue, of_x.view(), of_reference.view(), count, rescales.view().data, x.view());
-      CHECK(error(x.after(queue), [&](Index t, Index p, Index f) {
-              const double ratio =
-                  sums_of(reference.before(), p).deviation(count) / sums_of(x.before(), p).deviation(count);
-              return number(x.before()[t][p][f]) * (amount * ratio + 1 - amount);
+      CHECK(error(x.after(queue), [&](Index t, Index image, Index f) {
+              const double ratio = sums_of(reference.before(), image).deviation(count) /
+                                   sums_of(x.before(), image).deviation(count);
+              return number(x.before()[t][image][f]) * (amount * ratio + 1 - amount);
             }) <= rounding<float>);
       CHECK(x.gaps_untouched());
     }
   });
 }
 
-/// The constants of a step that is the second of three.
+/// Returns constants of three steps, of which the second is `step`.
 template <class B>
 Placed<B, float, 2> constants_of(typename B::Queue& queue, const weft::SamplerStep& step) {
   Placed<B, float, 2> out(queue, {3, weft::SamplerStep::constants}, 2);
@@ -128,10 +134,10 @@ Placed<B, float, 2> constants_of(typename B::Queue& queue, const weft::SamplerSt
   return out;
 }
 
-/// What is added to a step: nothing, the same at every step, or each step its own.
+/// The noise of a step: none, one tensor for all steps, or one for each.
 enum class Noises { none, one, each };
 
-TEST_CASE_TEMPLATE_DEFINE("denoise: one linear step, with noise or without, that keeps its estimate", B,
+TEST_CASE_TEMPLATE_DEFINE("denoise: a linear step, with noise or without, that stores its estimate", B,
                           denoise_conformance) {
   constexpr weft::SamplerStep step{.alpha = 0.9f,
                                    .sigma = 0.4f,
@@ -152,15 +158,16 @@ TEST_CASE_TEMPLATE_DEFINE("denoise: one linear step, with noise or without, that
           queue, 69, {noises == Noises::each ? 3 : 1, tokens, images, features}, 4);
       denoise(queue, constants.view(), {.ahead = 1}, output.view(),
               noises == Noises::none ? View<float, 4>() : all.view(), nullptr, x.view(), estimate.view());
-      const auto estimated = [&](Index t, Index p, Index f) {
-        return 0.9 * number(x.before()[t][p][f]) - 0.4 * number(output.before()[t][p][f]);
+      const auto estimated = [&](Index t, Index image, Index f) {
+        return 0.9 * number(x.before()[t][image][f]) - 0.4 * number(output.before()[t][image][f]);
       };
       CHECK(error(estimate.after(queue), estimated) <= rounding<float>);
       const auto added = all.before()[noises == Noises::each ? 1 : 0];
-      CHECK(error(x.after(queue), [&](Index t, Index p, Index f) {
-              return 0.3 * number(x.before()[t][p][f]) + 0.6 * estimated(t, p, f) -
-                     0.2 * number(estimate.before()[t][p][f]) + 0.7 * number(output.before()[t][p][f]) +
-                     (noises == Noises::none ? 0 : 0.1 * number(added[t][p][f]));
+      CHECK(error(x.after(queue), [&](Index t, Index image, Index f) {
+              return 0.3 * number(x.before()[t][image][f]) + 0.6 * estimated(t, image, f) -
+                     0.2 * number(estimate.before()[t][image][f]) +
+                     0.7 * number(output.before()[t][image][f]) +
+                     (noises == Noises::none ? 0 : 0.1 * number(added[t][image][f]));
             }) <= rounding<float>);
       CHECK(x.gaps_untouched());
       CHECK(estimate.gaps_untouched());
@@ -168,7 +175,7 @@ TEST_CASE_TEMPLATE_DEFINE("denoise: one linear step, with noise or without, that
   });
 }
 
-TEST_CASE_TEMPLATE_DEFINE("denoise: estimates go no farther than their bound, and may be divided by it", B,
+TEST_CASE_TEMPLATE_DEFINE("denoise: estimates are clamped to their bound, and may be divided by it", B,
                           bound_conformance) {
   on_queues<B>([](typename B::Queue& queue) {
     for (const float normalizes : {0.0f, 1.0f}) {
@@ -178,15 +185,16 @@ TEST_CASE_TEMPLATE_DEFINE("denoise: estimates go no farther than their bound, an
       auto x = Placed<B, float, 3>::random(queue, 71, state_extents, 1),
            estimate = Placed<B, float, 3>::random(queue, 71, state_extents, 2);
       denoise(queue, constants.view(), {.ahead = 1}, output.view(), {}, nullptr, x.view(), estimate.view());
-      CHECK(error(x.after(queue), [&](Index t, Index p, Index f) {
-              const double plain = 0.9 * number(x.before()[t][p][f]) - 0.4 * number(output.before()[t][p][f]);
+      CHECK(error(x.after(queue), [&](Index t, Index image, Index f) {
+              const double plain =
+                  0.9 * number(x.before()[t][image][f]) - 0.4 * number(output.before()[t][image][f]);
               return std::clamp(plain, -0.5, 0.5) / (normalizes > 0 ? 0.5 : 1);
             }) <= rounding<float>);
     }
   });
 }
 
-TEST_CASE_TEMPLATE_DEFINE("denoise: a bound is the quantile of all magnitudes, from 1 to the most", B,
+TEST_CASE_TEMPLATE_DEFINE("denoise: the bound is the quantile of all magnitudes, clamped to [1, bound]", B,
                           quantile_conformance) {
   using weft::QuantileSearch;
   constexpr Index bins = QuantileSearch::statistics * QuantileSearch::digits;
@@ -198,15 +206,15 @@ TEST_CASE_TEMPLATE_DEFINE("denoise: a bound is the quantile of all magnitudes, f
     auto x = Placed<B, float, 3>::random(queue, 73, state_extents, 1);
     Placed<B, float, 3> found(queue, state_extents, 2), estimate(queue, state_extents, 1);
     magnitudes(queue, constants.view(), {.ahead = 1}, output.view(), x.view(), found.view());
-    const auto plain = [&](Index t, Index p, Index f) {
-      return 2.0 * number(x.before()[t][p][f]) - 0.4 * number(output.before()[t][p][f]);
+    const auto plain = [&](Index t, Index image, Index f) {
+      return 2.0 * number(x.before()[t][image][f]) - 0.4 * number(output.before()[t][image][f]);
     };
     const View<const float, 3> magnitude = found.after(queue);
-    CHECK(error(magnitude, [&](Index t, Index p, Index f) { return std::abs(plain(t, p, f)); }) <=
+    CHECK(error(magnitude, [&](Index t, Index image, Index f) { return std::abs(plain(t, image, f)); }) <=
           rounding<float>);
     CHECK(found.gaps_untouched());
 
-    // As two ranks do, whose counts are added up.
+    // As on two ranks that sum their counts.
     Placed<B, QuantileSearch, 1> searches(queue, {images});
     start_searches(queue, constants.view(), {.ahead = 1}, tokens * features, searches.view());
     for (int round = 0; round < QuantileSearch::rounds; ++round) {
@@ -225,17 +233,17 @@ TEST_CASE_TEMPLATE_DEFINE("denoise: a bound is the quantile of all magnitudes, f
             estimate.view());
 
     const View<const QuantileSearch, 1> ended = searches.after(queue);
-    for (Index p = 0; p < images; ++p) {
+    for (Index image = 0; image < images; ++image) {
       std::vector<float> sorted;
       for (Index t = 0; t < tokens; ++t)
-        for (Index f = 0; f < features; ++f) sorted.push_back(magnitude[t][p][f]);
+        for (Index f = 0; f < features; ++f) sorted.push_back(magnitude[t][image][f]);
       std::sort(sorted.begin(), sorted.end());
       const float place = 0.8f * 104, below = sorted[83], above = sorted[84];
-      CHECK(ended[p].value() == doctest::Approx(below + (place - 83) * (above - below)).epsilon(1e-6));
+      CHECK(ended[image].value() == doctest::Approx(below + (place - 83) * (above - below)).epsilon(1e-6));
     }
-    CHECK(error(estimate.after(queue), [&](Index t, Index p, Index f) {
-            const double bound = std::clamp(ended[p].value(), 1.0f, 1.5f);
-            return std::clamp(plain(t, p, f), -bound, bound) / bound;
+    CHECK(error(estimate.after(queue), [&](Index t, Index image, Index f) {
+            const double bound = std::clamp(ended[image].value(), 1.0f, 1.5f);
+            return std::clamp(plain(t, image, f), -bound, bound) / bound;
           }) <= rounding<float>);
   });
 }

@@ -14,7 +14,7 @@ TEST_CASE("Key: proofs are HMAC-SHA256, as Python's hmac computes it") {
         "78569cbb917463b444efb0225cd8c605dda512b5d009966e4659389df1046516");
 }
 
-TEST_CASE("Key: no two purposes, parts, secrets or names have one proof") {
+TEST_CASE("Key: no two purposes, parts, secrets or names have the same proof") {
   const Key key("secret", "name");
   const std::set<std::string> proofs{key.proof("ab", {}),
                                      key.proof("a", {"b"}),
@@ -27,7 +27,7 @@ TEST_CASE("Key: no two purposes, parts, secrets or names have one proof") {
   CHECK(proofs.size() == 8);
 }
 
-TEST_CASE("Key: is what its text says, and nothing else is one") {
+TEST_CASE("Key: its text can be parsed, and nothing else can") {
   const Key key = Key::random();
   CHECK(Key::from_hex(key.hex_text())->hex_text() == key.hex_text());
   CHECK(Key::random().hex_text() != key.hex_text());

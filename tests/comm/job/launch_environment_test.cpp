@@ -12,7 +12,7 @@ namespace {
 
 using Variables = std::map<std::string, std::string>;
 
-std::optional<LaunchEnvironment> told(const Variables& variables) {
+std::optional<LaunchEnvironment> environment_of(const Variables& variables) {
   return weft::launch_environment([&](const char* name) {
     const auto at = variables.find(name);
     return at == variables.end() ? nullptr : at->second.c_str();
@@ -48,14 +48,14 @@ Variables without(Variables all, const std::string& name) {
 
 }  // namespace
 
-TEST_CASE("launch_environment: without a launcher there is none") {
-  CHECK_FALSE(told({}));
-  CHECK_FALSE(told({{"MASTER_ADDR", "localhost"}, {"LOCAL_RANK", "0"}}));
-  CHECK_FALSE(told({{"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "8"}}));  // a batch script's own shell
+TEST_CASE("launch_environment: returns nothing without a launcher") {
+  CHECK_FALSE(environment_of({}));
+  CHECK_FALSE(environment_of({{"MASTER_ADDR", "localhost"}, {"LOCAL_RANK", "0"}}));
+  CHECK_FALSE(environment_of({{"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "8"}}));  // a batch script's own shell
 }
 
 TEST_CASE("launch_environment: mpirun") {
-  const auto place = told(mpirun);
+  const auto place = environment_of(mpirun);
   REQUIRE(place);
   CHECK(place->launcher == "mpirun");
   CHECK(place->rank == 5);
@@ -65,8 +65,8 @@ TEST_CASE("launch_environment: mpirun") {
   CHECK(place->address.empty());
   CHECK(place->port == 0);
   CHECK(place->has_pmi);
-  const auto hydra =
-      told({{"PMI_RANK", "1"}, {"PMI_SIZE", "4"}, {"MPI_LOCALRANKID", "1"}, {"MPI_LOCALNRANKS", "2"}});
+  const auto hydra = environment_of(
+      {{"PMI_RANK", "1"}, {"PMI_SIZE", "4"}, {"MPI_LOCALRANKID", "1"}, {"MPI_LOCALNRANKS", "2"}});
   REQUIRE(hydra);
   CHECK(hydra->launcher == "mpirun");
   CHECK(hydra->rank == 1);
@@ -74,7 +74,7 @@ TEST_CASE("launch_environment: mpirun") {
 }
 
 TEST_CASE("launch_environment: torchrun") {
-  const auto place = told(torchrun);
+  const auto place = environment_of(torchrun);
   REQUIRE(place);
   CHECK(place->launcher == "torchrun");
   CHECK(place->rank == 5);
@@ -87,7 +87,7 @@ TEST_CASE("launch_environment: torchrun") {
 }
 
 TEST_CASE("launch_environment: srun") {
-  const auto place = told(srun);
+  const auto place = environment_of(srun);
   REQUIRE(place);
   CHECK(place->launcher == "srun");
   CHECK(place->rank == 9);
@@ -96,8 +96,9 @@ TEST_CASE("launch_environment: srun") {
   CHECK(place->local_world == 8);
   CHECK(place->address == "10.0.0.1");
   CHECK_FALSE(place->has_pmi);
-  CHECK(told(srun + Variables{{"PMIX_RANK", "9"}})->has_pmi);
-  CHECK(told(srun + Variables{{"MASTER_ADDR", "node1"}, {"MASTER_PORT", "4000"}})->address == "node1");
+  CHECK(environment_of(srun + Variables{{"PMIX_RANK", "9"}})->has_pmi);
+  CHECK(environment_of(srun + Variables{{"MASTER_ADDR", "node1"}, {"MASTER_PORT", "4000"}})->address ==
+        "node1");
 }
 
 TEST_CASE("launch_environment: srun's hosts may have different numbers of tasks") {
@@ -106,7 +107,7 @@ TEST_CASE("launch_environment: srun's hosts may have different numbers of tasks"
                                      {"SLURM_STEP_NUM_TASKS", std::to_string(world)},
                                      {"SLURM_PROCID", std::to_string(rank)},
                                      {"SLURM_LOCALID", "0"}};
-    return told(*node ? all + Variables{{"SLURM_NODEID", node}} : all)->local_world;
+    return environment_of(*node ? all + Variables{{"SLURM_NODEID", node}} : all)->local_world;
   };
   CHECK(local_world("8(x2),4", 20, 0, "0") == 8);
   CHECK(local_world("8(x2),4", 20, 1, "1") == 8);
@@ -124,41 +125,42 @@ TEST_CASE("launch_environment: srun's hosts may have different numbers of tasks"
                        InvalidArgument);
 }
 
-TEST_CASE("launch_environment: what srun started once a host goes before srun") {
-  CHECK(told(srun + torchrun)->launcher == "torchrun");
-  CHECK(told(srun + mpirun)->rank == 5);
+TEST_CASE("launch_environment: a launcher that srun starts once a host goes before srun") {
+  CHECK(environment_of(srun + torchrun)->launcher == "torchrun");
+  CHECK(environment_of(srun + mpirun)->rank == 5);
 }
 
 TEST_CASE("launch_environment: two launchers may agree, and are rejected otherwise") {
-  const auto both = told(torchrun + mpirun + Variables{{"WORLD_SIZE", "8"}});
+  const auto both = environment_of(torchrun + mpirun + Variables{{"WORLD_SIZE", "8"}});
   REQUIRE(both);
   CHECK(both->launcher == "mpirun");
   CHECK(both->address == "node1");
-  CHECK_THROWS_WITH_AS(told(torchrun + mpirun),
+  CHECK_THROWS_WITH_AS(environment_of(torchrun + mpirun),
                        Contains("rank 5 of 8, and RANK and WORLD_SIZE say 5 of 16; start with one launcher"),
                        InvalidArgument);
 }
 
-TEST_CASE("launch_environment: a part is rejected") {
-  CHECK_THROWS_WITH_AS(told({{"RANK", "3"}}),
+TEST_CASE("launch_environment: an incomplete environment is rejected") {
+  CHECK_THROWS_WITH_AS(environment_of({{"RANK", "3"}}),
                        Contains("RANK is set and WORLD_SIZE is not; torchrun sets both"), InvalidArgument);
-  CHECK_THROWS_WITH_AS(told({{"WORLD_SIZE", "3"}}), Contains("WORLD_SIZE is set and RANK is not"),
+  CHECK_THROWS_WITH_AS(environment_of({{"WORLD_SIZE", "3"}}), Contains("WORLD_SIZE is set and RANK is not"),
                        InvalidArgument);
-  CHECK_THROWS_WITH_AS(told(without(mpirun, "OMPI_COMM_WORLD_SIZE")), Contains("OMPI_COMM_WORLD_SIZE is not"),
+  CHECK_THROWS_WITH_AS(environment_of(without(mpirun, "OMPI_COMM_WORLD_SIZE")),
+                       Contains("OMPI_COMM_WORLD_SIZE is not"), InvalidArgument);
+  CHECK_THROWS_WITH_AS(environment_of(without(torchrun, "MASTER_PORT")), Contains("MASTER_PORT is not"),
                        InvalidArgument);
-  CHECK_THROWS_WITH_AS(told(without(torchrun, "MASTER_PORT")), Contains("MASTER_PORT is not"),
+  CHECK_THROWS_WITH_AS(environment_of(without(srun, "SLURM_PROCID")), Contains("SLURM_PROCID is not"),
                        InvalidArgument);
-  CHECK_THROWS_WITH_AS(told(without(srun, "SLURM_PROCID")), Contains("SLURM_PROCID is not"), InvalidArgument);
-  CHECK_THROWS_WITH_AS(told({{"PMIX_RANK", "3"}}), Contains("PMIX_RANK is 3"), InvalidArgument);
+  CHECK_THROWS_WITH_AS(environment_of({{"PMIX_RANK", "3"}}), Contains("PMIX_RANK is 3"), InvalidArgument);
 }
 
-TEST_CASE("launch_environment: what is no number or out of range is rejected") {
-  CHECK_THROWS_WITH_AS(told(torchrun + Variables{{"RANK", "16"}}),
+TEST_CASE("launch_environment: a value that is no number, or out of range, is rejected") {
+  CHECK_THROWS_WITH_AS(environment_of(torchrun + Variables{{"RANK", "16"}}),
                        Contains("RANK is \"16\" and must be a whole number from 0 to 15"), InvalidArgument);
-  CHECK_THROWS_WITH_AS(told(torchrun + Variables{{"WORLD_SIZE", "many"}}), Contains("WORLD_SIZE is \"many\""),
+  CHECK_THROWS_WITH_AS(environment_of(torchrun + Variables{{"WORLD_SIZE", "many"}}),
+                       Contains("WORLD_SIZE is \"many\""), InvalidArgument);
+  CHECK_THROWS_WITH_AS(environment_of(torchrun + Variables{{"LOCAL_RANK", "8"}}), Contains("from 0 to 7"),
                        InvalidArgument);
-  CHECK_THROWS_WITH_AS(told(torchrun + Variables{{"LOCAL_RANK", "8"}}), Contains("from 0 to 7"),
-                       InvalidArgument);
-  CHECK_THROWS_WITH_AS(told(torchrun + Variables{{"MASTER_PORT", "0"}}), Contains("MASTER_PORT"),
+  CHECK_THROWS_WITH_AS(environment_of(torchrun + Variables{{"MASTER_PORT", "0"}}), Contains("MASTER_PORT"),
                        InvalidArgument);
 }

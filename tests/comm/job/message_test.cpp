@@ -32,11 +32,11 @@ std::vector<std::string> texts_in(MessageReader& reader, std::string_view bytes,
   return out;
 }
 
-std::string frame(const std::string& text) { return frame_of({Message::Kind::alive, 0, text}); }
+std::string frame(const std::string& text) { return frame_of({Message::Kind::heartbeat, 0, text}); }
 
 }  // namespace
 
-TEST_CASE("MessageReader: finds messages however their bytes come") {
+TEST_CASE("MessageReader: finds messages however their bytes are split") {
   const std::string bytes = frame("one") + frame("") + frame(std::string(256, 'x'));
   for (const std::size_t step : {1, 2, 3, 5, 100, 1000}) {
     MessageReader reader;
@@ -45,7 +45,7 @@ TEST_CASE("MessageReader: finds messages however their bytes come") {
   }
 }
 
-TEST_CASE("MessageReader: what is too long, or of no kind, is no message") {
+TEST_CASE("MessageReader: bytes that are too long, or of an unknown kind, are no message") {
   MessageReader reader;
   CHECK(texts_in(reader, frame(std::string(257, 'x')), 1).empty());
   CHECK(reader.is_garbled());
@@ -56,7 +56,7 @@ TEST_CASE("MessageReader: what is too long, or of no kind, is no message") {
   }
 }
 
-TEST_CASE("MessageReader: takes longer messages when it is told so, and never more memory than for one") {
+TEST_CASE("MessageReader: accepts longer messages after `allow`, in memory for one") {
   MessageReader reader;
   reader.allow(weft::job::longest_text);
   const std::string text(20'000, 'x');
@@ -64,7 +64,7 @@ TEST_CASE("MessageReader: takes longer messages when it is told so, and never mo
   CHECK(reader.room().size() == 4 + weft::job::longest_text);
 }
 
-TEST_CASE("MessageReader: the time for many messages grows with their number alone") {
+TEST_CASE("MessageReader: the time for many messages is linear in their number") {
   const auto seconds = [](int count) {
     std::string bytes;
     for (int i = 0; i < count; ++i) bytes += frame("");
@@ -77,7 +77,7 @@ TEST_CASE("MessageReader: the time for many messages grows with their number alo
   CHECK(seconds(400'000) < 20 * seconds(100'000));
 }
 
-TEST_CASE("Peer: the verdict is rank 0's, failures are others', and no code is 0") {
+TEST_CASE("Peer: only rank 0 sends verdicts, only others report failures, and no code is 0") {
   const auto taken = [](int from, Message::Kind kind, std::uint8_t code) {
     Peer peer({from, "", weft::job::Connection()});
     return peer.take({kind, code, "why"}, {});
@@ -91,11 +91,11 @@ TEST_CASE("Peer: the verdict is rank 0's, failures are others', and no code is 0
   CHECK(taken(1, Message::Kind::failed, 0)->code == 1);
   CHECK(taken(1, Message::Kind::failed, 143)->sentence == "why");
   for (const auto kind :
-       {Message::Kind::hello, Message::Kind::welcome, Message::Kind::alive, Message::Kind::done})
+       {Message::Kind::hello, Message::Kind::welcome, Message::Kind::heartbeat, Message::Kind::done})
     CHECK_FALSE(taken(1, kind, 9));
 }
 
-TEST_CASE("printable: text stays, and what terminals obey does not") {
+TEST_CASE("printable: keeps text and escapes control characters") {
   CHECK(printable("rank 1: größer als ∞ 🙂") == "rank 1: größer als ∞ 🙂");
   CHECK(printable("\33[2Ja\rb\nc\7\x7f") == "\\x1b[2Ja\\x0db\\x0ac\\x07\\x7f");
   CHECK(printable("\xc2\x9b"

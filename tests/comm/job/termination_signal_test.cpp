@@ -35,7 +35,7 @@ void do_nothing(int) {}
 
 }  // namespace
 
-TEST_CASE("TerminationSignal: is counted, keeps errno, and reaches the application's handler") {
+TEST_CASE("TerminationSignal: counts the signal, keeps errno, and calls the application's handler") {
   const Handler handler(count_and_spoil);
   const weft::Descriptor event(::eventfd(0, EFD_NONBLOCK));
   calls = 0;
@@ -54,7 +54,7 @@ TEST_CASE("TerminationSignal: is counted, keeps errno, and reaches the applicati
   CHECK(Handler::is_current(count_and_spoil));
 }
 
-TEST_CASE("TerminationSignal: what the application sets in the meantime stays") {
+TEST_CASE("TerminationSignal: keeps a handler that the application sets meanwhile") {
   const Handler handler(count_and_spoil);
   {
     const TerminationSignal signal(-1);
@@ -63,7 +63,7 @@ TEST_CASE("TerminationSignal: what the application sets in the meantime stays") 
   CHECK(Handler::is_current(do_nothing));
 }
 
-TEST_CASE("TerminationSignal: where it is ignored, it stays ignored") {
+TEST_CASE("TerminationSignal: leaves an ignored signal ignored") {
   const Handler handler(SIG_IGN);
   TerminationSignal signal(-1);
   std::raise(SIGTERM);

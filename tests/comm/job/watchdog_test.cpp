@@ -1,4 +1,4 @@
-// Processes without MPI, each with its watchdog: whatever happens to one ends all, with one sentence.
+// Processes without MPI, each with its watchdog: any failure of one ends all, with one sentence.
 #include "weft/comm/job/watchdog.hpp"
 
 #include <doctest/doctest.h>
@@ -19,9 +19,9 @@ using weft::job::Connected;
 using weft::job::Connection;
 using weft::job::Key;
 using weft::job::Listener;
-using weft::job::Meeting;
-using weft::job::Member;
 using weft::job::Message;
+using weft::job::RemoteProcess;
+using weft::job::RendezvousInfo;
 using weft::job::Watchdog;
 
 namespace {
@@ -32,7 +32,7 @@ constexpr std::chrono::milliseconds timeout{600};
 void sleep_long() { std::this_thread::sleep_for(std::chrono::seconds(20)); }
 
 struct Outcome {
-  std::vector<int> codes;  // of the ranks; those of signals are negative
+  std::vector<int> codes;  // exit codes of the ranks; a signal's number is negative
   std::string said;
   std::chrono::steady_clock::duration time;
 };
@@ -41,14 +41,14 @@ Listener some_listener() {
   return Listener({{.socket = "weft-test-" + weft::job::hex(weft::job::random_bytes(8))}});
 }
 
-/// Runs life(rank, watchdog) in processes of its own; act(processes) here.
+/// Runs life(rank, watchdog) in a process for each rank, and act(processes) in this one.
 Outcome run(const std::function<void(int, Watchdog&)>& life,
             const std::function<void(const std::vector<int>&)>& act = {},
             const std::function<void(Watchdog::Options&)>& adapt = {}) {
   const auto begin = std::chrono::steady_clock::now();
   const TemporaryFolder folder;
   const Listener listener = some_listener();
-  const Meeting meeting{listener.places(), Key::random()};
+  const RendezvousInfo info{listener.endpoints(), Key::random()};
   std::vector<int> processes;
   for (int rank = 0; rank < ranks; ++rank) {
     processes.push_back(::fork());
@@ -60,8 +60,8 @@ Outcome run(const std::function<void(int, Watchdog&)>& life,
                               .doing = [rank] { return "dance " + std::to_string(rank); }};
     if (adapt) adapt(options);
     {
-      Connected connected = connect(meeting, &listener, rank, ranks, "", std::chrono::seconds(10));
-      Watchdog watchdog(rank, std::move(connected.members), options);
+      Connected connected = connect(info, &listener, rank, ranks, "", std::chrono::seconds(10));
+      Watchdog watchdog(rank, std::move(connected.processes), options);
       life(rank, watchdog);
     }
     ::_exit(0);
@@ -78,8 +78,8 @@ Outcome run(const std::function<void(int, Watchdog&)>& life,
   return outcome;
 }
 
-/// Sends the signal to the rank when all are at work.
-Outcome struck(int rank, int signal) {
+/// Sends the signal to the rank when all are running.
+Outcome signalled(int rank, int signal) {
   return run([](int, Watchdog&) { sleep_long(); },
              [rank, signal](const std::vector<int>& processes) {
                std::this_thread::sleep_for(std::chrono::milliseconds(400));
@@ -97,7 +97,7 @@ bool has(const std::string& text, const std::string& part) { return text.find(pa
 
 }  // namespace
 
-TEST_CASE("Watchdog: whoever leaves when its work is done is not missed") {
+TEST_CASE("Watchdog: a rank that leaves when its work is done is no failure") {
   const Outcome outcome = run([](int rank, Watchdog&) {
     std::this_thread::sleep_for(rank * timeout);  // one after the other, and longer than the time-out
   });
@@ -105,7 +105,7 @@ TEST_CASE("Watchdog: whoever leaves when its work is done is not missed") {
   CHECK(outcome.said.empty());
 }
 
-TEST_CASE("Watchdog: a failure is told once, with what was being done, and gives all its code") {
+TEST_CASE("Watchdog: a failure is printed once, with what the rank was doing, and all end with its code") {
   for (int culprit = 0; culprit < ranks; ++culprit) {
     const Outcome outcome = run([culprit](int rank, Watchdog& watchdog) {
       if (rank == culprit) watchdog.fail(1, "boom");
@@ -119,14 +119,14 @@ TEST_CASE("Watchdog: a failure is told once, with what was being done, and gives
   }
 }
 
-TEST_CASE("Watchdog: what all reject is told once, as it is") {
+TEST_CASE("Watchdog: an invalid argument of all ranks is printed once, as it is") {
   const Outcome outcome = run([](int, Watchdog& watchdog) { watchdog.fail(2, "steps is 0"); });
   CHECK(outcome.codes == std::vector{2, 2, 2});
   CHECK(outcome.said == "steps is 0\n");
 }
 
 TEST_CASE("Watchdog: a rank that is killed is named") {
-  const Outcome outcome = struck(2, SIGKILL);
+  const Outcome outcome = signalled(2, SIGKILL);
   CAPTURE(outcome.said);
   CHECK(outcome.codes == std::vector{1, 1, -SIGKILL});
   CHECK(has(outcome.said, "rank 2, process "));
@@ -134,31 +134,31 @@ TEST_CASE("Watchdog: a rank that is killed is named") {
   CHECK(lines(outcome.said) == 1);
 }
 
-TEST_CASE("Watchdog: a rank that is stopped is given up after the time-out") {
-  const Outcome outcome = struck(1, SIGSTOP);
+TEST_CASE("Watchdog: a rank that is stopped counts as failed after the time-out") {
+  const Outcome outcome = signalled(1, SIGSTOP);
   CAPTURE(outcome.said);
   CHECK(outcome.codes == std::vector{1, -SIGKILL, 1});
   CHECK(has(outcome.said, "has not been heard of for 0.6 s; the last it did was dance 1\n"));
 }
 
-TEST_CASE("Watchdog: where rank 0 is gone, each of the others says so") {
-  const Outcome killed = struck(0, SIGKILL);
+TEST_CASE("Watchdog: if rank 0 dies, each of the others says so") {
+  const Outcome killed = signalled(0, SIGKILL);
   CHECK(killed.codes == std::vector{-SIGKILL, 1, 1});
   CHECK(lines(killed.said) == 2);
   CHECK(has(killed.said, ", has died; the last it did was dance 0\n"));
-  const Outcome stopped = struck(0, SIGSTOP);
+  const Outcome stopped = signalled(0, SIGSTOP);
   CHECK(stopped.codes == std::vector{-SIGKILL, 1, 1});
   CHECK(has(stopped.said, "has not been heard of"));
 }
 
-TEST_CASE("Watchdog: a launcher's SIGTERM waits for the reason, and is told if there is none") {
-  const Outcome outcome = struck(1, SIGTERM);
+TEST_CASE("Watchdog: a launcher's SIGTERM waits for the reason, and is named if there is none") {
+  const Outcome outcome = signalled(1, SIGTERM);
   CAPTURE(outcome.said);
   CHECK(outcome.codes == std::vector(3, 128 + SIGTERM));
   CHECK(outcome.said == "rank 1, at dance 1, was told to end by SIGTERM\n");
 }
 
-TEST_CASE("Watchdog: a failure after rank 0 is done is rank 0's to tell, and ends all") {
+TEST_CASE("Watchdog: rank 0 reports a failure after its own work is done, and all end") {
   for (const int culprit : {1, 2}) {
     const Outcome outcome = run([culprit](int rank, Watchdog& watchdog) {
       if (rank == 0) return;
@@ -173,7 +173,7 @@ TEST_CASE("Watchdog: a failure after rank 0 is done is rank 0's to tell, and end
   }
 }
 
-TEST_CASE("Watchdog: a rank that dies after rank 0 is done is missed") {
+TEST_CASE("Watchdog: a rank that dies after rank 0's work is done is noticed") {
   const Outcome outcome = run([](int rank, Watchdog&) {
     if (rank == 0) return;
     std::this_thread::sleep_for(timeout);
@@ -186,7 +186,7 @@ TEST_CASE("Watchdog: a rank that dies after rank 0 is done is missed") {
   CHECK(has(outcome.said, ", has died"));
 }
 
-TEST_CASE("Watchdog: what a rank says reaches the terminal without its control characters") {
+TEST_CASE("Watchdog: a rank's sentence reaches the terminal without its control characters") {
   const Outcome outcome = run([](int rank, Watchdog& watchdog) {
     if (rank == 1) watchdog.fail(1, "\33]0;title\7red\nline");
     sleep_long();
@@ -217,7 +217,7 @@ TEST_CASE("Watchdog: an application's on_failure is called in place of the end o
   CHECK(outcome.said == line + line + line);
 }
 
-TEST_CASE("Watchdog: SIGTERM is the application's where it says so") {
+TEST_CASE("Watchdog: SIGTERM remains the application's without handle_sigterm") {
   const Outcome outcome = run([](int, Watchdog&) { std::this_thread::sleep_for(2 * timeout); },
                               [](const std::vector<int>& processes) {
                                 std::this_thread::sleep_for(timeout / 2);
@@ -229,7 +229,7 @@ TEST_CASE("Watchdog: SIGTERM is the application's where it says so") {
   CHECK(has(outcome.said, "rank 1, process "));
 }
 
-TEST_CASE("Watchdog: whose thread cannot be started says so") {
+TEST_CASE("Watchdog: throws if its thread cannot be started") {
   const std::string thrown = thrown_with_few_threads(1, [] { const Watchdog watchdog(2, {}, {}); });
   CHECK(has(thrown, "the watchdog of rank 2 cannot be started: Resource temporarily unavailable"));
 }

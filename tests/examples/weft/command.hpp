@@ -1,4 +1,4 @@
-// Runs the command and reads what it leaves.
+// The command as its users run it.
 #pragma once
 
 #include <sys/wait.h>
@@ -23,18 +23,19 @@ struct Outcome {
   std::string out, err;
 };
 
-/// `before` stands before the command: a launcher, or variables of the environment.
+/// Runs the command and returns its exit code and output. `before` precedes it on the line: a launcher, or
+/// variables of the environment.
 inline Outcome run(const Arguments& arguments, const std::string& before = "") {
-  const TemporaryFolder said;
+  const TemporaryFolder output;
   std::string line = before + " '" WEFT_COMMAND "'";
   for (const std::string& argument : arguments) {
     line += " '";
     for (const char c : argument) line += c == '\'' ? std::string("'\\''") : std::string(1, c);
     line += "'";
   }
-  line += " < /dev/null > " + (said / "out").string() + " 2> " + (said / "err").string();
+  line += " < /dev/null > " + (output / "out").string() + " 2> " + (output / "err").string();
   const int status = std::system(line.c_str());
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, said.read("out"), said.read("err")};
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, output.read("out"), output.read("err")};
 }
 
 inline Arguments operator+(Arguments first, const Arguments& second) {
@@ -42,7 +43,7 @@ inline Arguments operator+(Arguments first, const Arguments& second) {
   return first;
 }
 
-/// √(Σ(a − b)² / Σb²), or infinity where the shapes differ.
+/// Returns √(Σ(a − b)² / Σb²), or infinity where the shapes differ.
 inline double relative_error(const weft::Tensor& a, const weft::Tensor& b) {
   if (a.shape != b.shape) return INFINITY;
   double difference = 0, size = 0;

@@ -1,4 +1,4 @@
-// What the command says on its standard streams, whatever it computes.
+// The command's standard streams.
 #include <doctest/doctest.h>
 
 #include "command.hpp"
@@ -15,7 +15,7 @@ const std::vector<std::string> places{
 
 }  // namespace
 
-TEST_CASE("help and the version are told whatever a launcher has left in the environment") {
+TEST_CASE("help and the version are printed whatever a launcher has left in the environment") {
   for (const std::string& place : places) {
     CAPTURE(place);
     for (const Arguments& line :
@@ -29,19 +29,19 @@ TEST_CASE("help and the version are told whatever a launcher has left in the env
   }
 }
 
-TEST_CASE("a rejection is told by a worker that is alone, too") {
-  const auto told = [](const Arguments& line, const std::string& text) {
+TEST_CASE("a rejection is printed by a worker that is alone, too") {
+  const auto rejected = [](const Arguments& line, const std::string& text) {
     const Outcome outcome = run(line, lone_worker);
     CHECK(outcome.code == 2);
     CHECK(outcome.err.find(text) != std::string::npos);
   };
-  told({"generate", "--outt", "a"}, "--outt a were not expected");
-  told({"generate", "--model", shapes, "--prompt", caption, "--out", "a.png", "--steps", "2"},
-       "torchrun has started 4 processes");
-  told({"plan", "--hardware", "t4-pcie"}, "start it without torchrun");
+  rejected({"generate", "--outt", "a"}, "--outt a were not expected");
+  rejected({"generate", "--model", shapes, "--prompt", caption, "--out", "a.png", "--steps", "2"},
+           "torchrun has started 4 processes");
+  rejected({"plan", "--hardware", "t4-pcie"}, "start it without torchrun");
 }
 
-TEST_CASE("a standard output that cannot be written is no success") {
+TEST_CASE("a standard output that cannot be written is a failure") {
   const TemporaryFolder folder;
   const std::vector<Arguments> lines{
       {"--help"},
@@ -62,7 +62,7 @@ TEST_CASE("a standard output that cannot be written is no success") {
   CHECK(run({"generate"}, to_full_disk).code == 2);
 }
 
-TEST_CASE("an output that fails tells what was written before it") {
+TEST_CASE("the sentence about a failed output names the files written before it") {
   const TemporaryFolder folder;
   const Outcome outcome = run({"generate", "--model", shapes, "--prompt", caption, "--steps", "1", "--out",
                                folder / "a.png", "--latents-out", folder / "state"},

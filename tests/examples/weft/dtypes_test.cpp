@@ -9,7 +9,7 @@
 
 namespace {
 
-/// A golden's file with some tensors in another dtype, and one of a dtype that is not read beside them.
+/// Returns a golden's file with some tensors in other dtypes, and one more of a dtype that is not supported.
 std::string file_with(const std::filesystem::path& golden, const std::map<std::string, std::string>& dtypes) {
   const weft::SafeTensors file(golden);
   nlohmann::json header;
@@ -46,7 +46,7 @@ std::string file_with(const std::filesystem::path& golden, const std::map<std::s
 
 }  // namespace
 
-TEST_CASE("masks of BOOL and times of I32 are what they are in F32, and dtypes beside them are nobody's") {
+TEST_CASE("masks of BOOL and times of I32 equal those of F32, and tensors of other dtypes are not read") {
   const TemporaryFolder folder;
   const auto sample_of = [&folder](const std::map<std::string, std::string>& dtypes) {
     const auto inputs = folder.write(
@@ -62,7 +62,7 @@ TEST_CASE("masks of BOOL and times of I32 are what they are in F32, and dtypes b
   CHECK(sample_of({{"timestep", "I32"}, {"text_embedding_mask", "I32"}, {"hidden_states", "F64"}}) == plain);
 }
 
-TEST_CASE("a tensor that is read has a dtype that can be") {
+TEST_CASE("a tensor that is read must have a supported dtype") {
   const TemporaryFolder folder;
   std::string file =
       file_with(goldens / "v12" / "forward_inputs.safetensors", {{"text_embedding_mask", "BOOL"}});

@@ -23,7 +23,7 @@ double error_of(const std::string& command, const std::string& name, const std::
 
 }  // namespace
 
-TEST_CASE("forward is what diffusers computes") {
+TEST_CASE("forward equals diffusers") {
   for (const char* name : {"v12", "v11_hd88"}) {
     CAPTURE(name);
     CHECK(error_of("forward", name, "forward", "sample") < 1e-5);
@@ -32,7 +32,7 @@ TEST_CASE("forward is what diffusers computes") {
   }
 }
 
-TEST_CASE("denoise is what diffusers computes") {
+TEST_CASE("denoise equals diffusers") {
   for (const char* loop : {"ddpm", "ddim", "dpmpp", "ddpm_rescale"}) {
     CAPTURE(loop);
     CHECK(error_of("denoise", "v12", loop, "latents") < 1e-4);
@@ -51,7 +51,7 @@ TEST_CASE("a stale pipeline differs from one rank, and a ring that copies does n
     CHECK(error_of("denoise", "v12", "ddim", "latents", {"--ring", "2", "--ring-cache", cache}) < 1e-4);
 }
 
-TEST_CASE("the schedule in the metadata goes before that of the folder") {
+TEST_CASE("the schedule in the metadata overrides that of the folder") {
   const ModelCopy model(goldens / "v12" / "model");
   model.edit("scheduler/scheduler_config.json", "0.018", "0.03");
   model.edit("scheduler/scheduler_config.json", "  \"set_alpha_to_one\": false,\n",
@@ -99,7 +99,7 @@ TEST_CASE("weights in shards") {
   CHECK(error_of("forward", "v12", "forward", "sample", {}, model.path()) < 1e-5);
 }
 
-TEST_CASE("what is not finite is a failure and not written") {
+TEST_CASE("a result that is not finite is a failure and not written") {
   const TemporaryFolder folder;
   const ModelCopy model(goldens / "v12" / "model");
   std::map<std::string, weft::Tensor> weights;

@@ -1,4 +1,4 @@
-// Guidance that is off, by its scale or for want of negative text states.
+// Guidance that is off by its scale, and guidance without negative text embeddings.
 #include <doctest/doctest.h>
 
 #include <map>
@@ -8,7 +8,8 @@
 
 namespace {
 
-/// The inputs of a golden's loop with another guidance, and with or without its negative text states.
+/// Writes the inputs of a golden's loop with another guidance, with or without negative text embeddings, and
+/// returns the path.
 std::string changed_inputs(const TemporaryFolder& folder, const std::string& guidance, bool has_negatives) {
   const weft::SafeTensors file(goldens / "v12" / "ddim_inputs.safetensors");
   std::map<std::string, weft::Tensor> tensors;
@@ -23,7 +24,8 @@ std::string changed_inputs(const TemporaryFolder& folder, const std::string& gui
     tensors[name] = std::move(tensor);
   }
   std::map<std::string, std::string> metadata(file.metadata().begin(), file.metadata().end());
-  metadata["guidance_scale"] = guidance, metadata["guidance_rescale"] = "0";
+  metadata["guidance_scale"] = guidance;
+  metadata["guidance_rescale"] = "0";
   return folder.write("inputs", weft::to_safetensors(tensors, metadata));
 }
 
@@ -35,7 +37,7 @@ Outcome denoise(const TemporaryFolder& folder, const std::string& inputs, const 
 
 }  // namespace
 
-TEST_CASE("denoise with guidance 1 needs no negative text states, and reads none") {
+TEST_CASE("denoise with guidance 1 needs no negative text embeddings, and reads none") {
   const TemporaryFolder folder;
   REQUIRE(denoise(folder, changed_inputs(folder, "1", true)).code == 0);
   const std::string with_negatives = folder.read("out");
@@ -45,11 +47,11 @@ TEST_CASE("denoise with guidance 1 needs no negative text states, and reads none
   CHECK(folder.read("out") != with_negatives);
 }
 
-TEST_CASE("denoise rejects guidance without negative text states, and cfg without guidance") {
+TEST_CASE("denoise rejects guidance without negative text embeddings, and cfg without guidance") {
   const TemporaryFolder folder;
   const Outcome missing = denoise(folder, changed_inputs(folder, "5", false));
   CHECK(missing.code == 2);
-  CHECK(missing.err.find("has no negative text states, which guidance 5 needs") != std::string::npos);
+  CHECK(missing.err.find("has no negative text embeddings, which guidance 5 needs") != std::string::npos);
   const Outcome cfg = denoise(folder, changed_inputs(folder, "1", false), {"--cfg", "2"});
   CHECK(cfg.code == 2);
   CHECK(cfg.err.find("the mesh has cfg 2, and without guidance there is 1 branch") != std::string::npos);
@@ -57,17 +59,17 @@ TEST_CASE("denoise rejects guidance without negative text states, and cfg withou
 
 TEST_CASE("generate with guidance 1 reads no negative caption, on any mesh") {
   const TemporaryFolder folder;
-  const auto state = [&folder](const Arguments& more) {
+  const auto latents = [&folder](const Arguments& more) {
     REQUIRE(run(Arguments{"generate", "--model", shapes, "--prompt", caption, "--steps", "2", "--guidance",
-                          "1", "--latents-out", folder / "state"} +
+                          "1", "--latents-out", folder / "latents"} +
                 more)
                 .code == 0);
-    return tensor_in(folder / "state", "latents");
+    return tensor_in(folder / "latents", "latents");
   };
-  const weft::Tensor plain = state({});
-  CHECK(relative_error(state({"--ranks", "2"}), plain) < 1e-5);
+  const weft::Tensor plain = latents({});
+  CHECK(relative_error(latents({"--ranks", "2"}), plain) < 1e-5);
   const Outcome rescaled = run({"generate", "--model", shapes, "--prompt", caption, "--guidance", "1",
-                                "--guidance-rescale", "0.5", "--latents-out", folder / "state"});
+                                "--guidance-rescale", "0.5", "--latents-out", folder / "latents"});
   CHECK(rescaled.code == 2);
   CHECK(rescaled.err.find("--guidance-rescale has no effect where --guidance is 1") != std::string::npos);
 }

@@ -1,4 +1,4 @@
-#include "../../../examples/weft/host_memory.hpp"
+#include "../../../examples/weft/plan/host_memory.hpp"
 
 #include <doctest/doctest.h>
 
@@ -8,7 +8,7 @@ namespace {
 
 constexpr double mib = 1 << 20;
 
-/// A host with 1000 MiB to take, as Linux tells of it.
+/// The files of a Linux host with 1000 MiB available.
 struct Host {
   TemporaryFolder folder;
 

@@ -24,13 +24,13 @@ Image image_in(const std::filesystem::path& file) {
   return image;
 }
 
-/// The largest difference to a state (3, height, width), in grey levels.
-double difference(const Image& image, const weft::Tensor& state) {
+/// Returns the largest difference from latents (3, height, width), in grey levels.
+double difference(const Image& image, const weft::Tensor& latents) {
   double most = 0;
   for (weft::Index y = 0; y < image.height; ++y)
     for (weft::Index x = 0; x < image.width; ++x)
       for (weft::Index c = 0; c < 3; ++c) {
-        const float wanted = (std::clamp(state.view<3>()[c][y][x], -1.0f, 1.0f) + 1) * 127.5f;
+        const float wanted = (std::clamp(latents.view<3>()[c][y][x], -1.0f, 1.0f) + 1) * 127.5f;
         const auto at = static_cast<std::size_t>((y * image.width + x) * 3 + c);
         most = std::max(most, std::abs(static_cast<double>(image.levels[at]) - wanted));
       }
@@ -81,20 +81,20 @@ TEST_CASE("the same line generates the same bytes") {
   CHECK(folder.read("image.png") != first);
 }
 
-TEST_CASE("sizes, states and what is said") {
+TEST_CASE("sizes, latents and what is printed") {
   const TemporaryFolder folder;
   const Outcome outcome =
       run(generate({"--steps", "2", "--scheduler", "dpmpp", "--guidance-rescale", "0.5", "--negative",
                     "a red ring", "--height", "32", "--width", "48", "--out", folder / "image.png",
-                    "--latents-out", folder / "state.safetensors"}));
+                    "--latents-out", folder / "latents.safetensors"}));
   CAPTURE(outcome.err);
   REQUIRE(outcome.code == 0);
   const Image image = image_in(folder / "image.png");
   CHECK(image.height == 32);
   CHECK(image.width == 48);
-  const weft::Tensor state = tensor_in(folder / "state.safetensors", "latents");
-  CHECK(state.shape == weft::Shape{1, 3, 32, 48});
-  CHECK(difference(image, state.at(0)) <= 0.5);
+  const weft::Tensor latents = tensor_in(folder / "latents.safetensors", "latents");
+  CHECK(latents.shape == weft::Shape{1, 3, 32, 48});
+  CHECK(difference(image, latents.at(0)) <= 0.5);
   CHECK(outcome.err == "step 1 of 2\nstep 2 of 2\n");
   for (const char* phase : {"load: ", "generate, 2 steps on 1 rank: ", "write, "})
     CHECK(outcome.out.find(phase) != std::string::npos);

@@ -1,4 +1,4 @@
-#include "../../../examples/weft/memories.hpp"
+#include "../../../examples/weft/run/memories.hpp"
 
 #include <doctest/doctest.h>
 
@@ -12,7 +12,7 @@ namespace {
 
 using Blocks = std::vector<Range>;
 
-/// What a model was made with.
+/// The arguments a model was made with.
 struct Model {
   Blocks blocks;
   std::vector<Blocks> others;
@@ -33,7 +33,7 @@ std::deque<Model> made(const Memories& memories, const OwnRanks& ranks) {
 
 }  // namespace
 
-TEST_CASE("Every memory has the blocks of its own ranks, and copies what is in those before") {
+TEST_CASE("Every memory has the blocks of its own ranks, and copies from those made before") {
   const Memories two{2, [](int memory, int) { chosen = memory; },
                      [](int rank, int ranks, int count) { return rank * count / ranks; }};
   const auto models = made(two, OwnRanks::all(4));

@@ -3,7 +3,7 @@
 
 #include "command.hpp"
 
-/// Links to every file of `model`, inside a folder of a test.
+/// A folder with links to every file of `model`.
 class ModelCopy {
  public:
   explicit ModelCopy(const std::filesystem::path& model) {
@@ -24,11 +24,11 @@ class ModelCopy {
     folder_.write(file, content);
   }
 
-  /// A setting of a JSON file, from the text it has to another.
+  /// Replaces the first `from` in a text file by `to`.
   void edit(const std::string& file, const std::string& from, const std::string& to) const {
     std::string text = folder_.read(file);
     const auto at = text.find(from);
-    if (at == text.npos) throw std::logic_error(file + " does not say " + from);
+    if (at == text.npos) throw std::logic_error(file + " does not contain " + from);
     replace(file, std::string_view(text.replace(at, from.size(), to)));
   }
 

@@ -28,7 +28,7 @@ TEST_CASE("plan ranks meshes, explains the first, and writes both and a chart") 
   CHECK(folder.read("plan.svg").starts_with("<svg"));
 }
 
-TEST_CASE("plan is of the mesh that is given, and draws it") {
+TEST_CASE("plan takes the mesh that is given, and draws it") {
   const TemporaryFolder folder;
   const Outcome outcome = run({"plan", "--hardware", "l40-pcie", "--px", "512", "--pipefusion", "3", "--svg",
                                folder / "plan.svg", "--json", folder / "plan.json"});
@@ -41,7 +41,7 @@ TEST_CASE("plan is of the mesh that is given, and draws it") {
   CHECK(json.at(0).at("ranking").at(0).at("name") == "pipe3, 3 patches");
 }
 
-TEST_CASE("plan rejects degrees that are not of the GPUs, or break a rule") {
+TEST_CASE("plan rejects degrees that do not multiply to the GPUs, or break a rule") {
   const auto rejected = [](const Arguments& more, const char* text) {
     const Outcome outcome = run(Arguments{"plan", "--hardware", "l40-pcie", "--px", "512"} + more);
     CAPTURE(outcome.err);
@@ -50,12 +50,12 @@ TEST_CASE("plan rejects degrees that are not of the GPUs, or break a rule") {
     CHECK(outcome.err.find(text) != std::string::npos);
   };
   rejected({"--gpus", "8", "--cfg", "2", "--ulysses", "8"},
-           "the degrees of the mesh multiply to 16, and --gpus is 8; leave --gpus away");
+           "the degrees of the mesh multiply to 16, and --gpus is 8; omit --gpus");
   rejected({"--cfg", "3"}, "the mesh has cfg 3");
   rejected({"--pipefusion", "2", "--patches", "1"}, "use 2 patches");
 }
 
-TEST_CASE("plan is about the image that generate would make") {
+TEST_CASE("plan takes the image that generate would make") {
   const auto plan = [](const std::filesystem::path& model, const char* px) {
     return run({"plan", "--hardware", "l40-pcie", "--gpus", "2", "--model", model, "--px", px});
   };
@@ -76,7 +76,7 @@ TEST_CASE("plan rejects what it cannot know") {
   CHECK(run({"plan", "--gpus", "0", "--hardware", "t4-pcie"}).code == 2);
 }
 
-TEST_CASE("Ranks without degrees are shared out by the planner") {
+TEST_CASE("The planner chooses the mesh of ranks without degrees") {
   const TemporaryFolder folder;
   const Outcome planned = run(generate(folder, {"--ranks", "4"}));
   CHECK(planned.code == 0);
@@ -97,7 +97,7 @@ TEST_CASE("Degrees that are given are kept") {
   CHECK(run(generate(folder, {"--ulysses", "2", "--ranks", "4"})).code == 2);
 }
 
-TEST_CASE("Memory is planned and printed, and the limit decides on the mesh") {
+TEST_CASE("Memory is planned and printed, and compared with the limit") {
   const TemporaryFolder folder;
   const Outcome one = run(generate(folder, {}));
   CHECK(one.out.find("memory: 31.7 MB a rank (weights 26.2, keys and values 0.983, activations 4.52) of ") !=

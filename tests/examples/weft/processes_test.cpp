@@ -24,7 +24,7 @@ Arguments generate(const Arguments& more) {
 
 }  // namespace
 
-TEST_CASE("processes generate what threads generate, and one of them speaks and writes") {
+TEST_CASE("processes generate what threads generate, and rank 0 prints and writes") {
   const TemporaryFolder folder;
   const Arguments mesh{"--cfg", "2", "--pipefusion", "2"};
   REQUIRE(run(generate(mesh + Arguments{"--latents-out", folder / "threads"})).code == 0);
@@ -63,20 +63,20 @@ TEST_CASE("a job that cannot be done is rejected once, with exit code 2") {
   reject({"--ulysses", "4", "--noise", folder / "none"}, "No such file");
   reject({"--ulysses", "4", "--trace", folder / "none" / "trace.json"}, "there is no folder");
   reject({"--ulysses", "4", "--timeout", "0"}, "--timeout");
-  reject({"--ulysses", "4", "--warmup", "2"}, "leave --warmup away");
+  reject({"--ulysses", "4", "--warmup", "2"}, "omit --warmup");
 }
 
-TEST_CASE("processes that are asked different things are rejected, whatever it is") {
+TEST_CASE("processes with different requests are rejected, whatever differs") {
   const TemporaryFolder folder;
   const Arguments common{"--model", shapes, "--prompt", caption, "--latents-out", folder / "state"};
-  const auto reject = [&](const Arguments& first, const Arguments& second, const std::string& told) {
-    CAPTURE(told);
-    // mpirun takes what follows its colon for another process.
+  const auto reject = [&](const Arguments& first, const Arguments& second, const std::string& sentence) {
+    CAPTURE(sentence);
+    // mpirun reads the arguments after its colon as those of another process.
     Arguments line = first + Arguments{":", "-n", "1", WEFT_COMMAND} + second;
     const Outcome outcome = run(line, WEFT_MPIRUN " -q -n 1");
     CAPTURE(outcome.err);
     CHECK(outcome.code == 2);
-    CHECK(outcome.err == told + "\n");
+    CHECK(outcome.err == sentence + "\n");
     CHECK(folder.count() == 0);
   };
   const Arguments generate = Arguments{"generate"} + common + Arguments{"--cfg", "2"};
@@ -111,7 +111,7 @@ TEST_CASE("processes that are asked different things are rejected, whatever it i
          "rank 1 was asked for another model than rank 0; all ranks must be given the same engine");
 }
 
-TEST_CASE("launchers that MPI cannot start from are rejected, by other ranks if none has ended them") {
+TEST_CASE("launchers that MPI cannot start from are rejected, by other ranks too if they still run") {
   const TemporaryFolder folder;
   const Arguments line = generate({"--ulysses", "4", "--out", folder / "image.png"});
   const Outcome first = run(line, torchrun(0)), second = run(line, torchrun(1));

@@ -19,7 +19,7 @@ void rejects(const Arguments& more, const std::string& text) {
 
 }  // namespace
 
-TEST_CASE("A projection is called one wherever it is printed") {
+TEST_CASE("A projection is marked as such wherever it is printed") {
   const TemporaryFolder folder;
   const Outcome outcome = run(project + Arguments{"--json", folder / "projection.json"});
   CAPTURE(outcome.err);
@@ -44,7 +44,7 @@ TEST_CASE("A projection is called one wherever it is printed") {
   CHECK(rows == std::map<int, int>{{2, 4}, {4, 5}, {8, 8}});
 }
 
-TEST_CASE("Slower links project longer steps of what sends most") {
+TEST_CASE("Slower links project longer transfers") {
   const TemporaryFolder folder;
   const auto transfers = [&folder](const char* machine) {
     REQUIRE(run(project + Arguments{"--hardware", machine, "--json", folder / "projection.json"}).code == 0);
@@ -53,15 +53,15 @@ TEST_CASE("Slower links project longer steps of what sends most") {
       if (row.at("mesh") == "ulysses8") return row.at("transfer_ms").get<double>();
     return 0.0;
   };
-  CHECK(transfers("h200-pcie4") > transfers("h100-nvlink"));  // of both, what barriers take is not known
+  CHECK(transfers("h200-pcie4") > transfers("h100-nvlink"));  // neither has a measured barrier
 }
 
-TEST_CASE("A projection of one mesh, or of what cannot run, is rejected") {
+TEST_CASE("A projection of one mesh, or of a size that cannot run, is rejected") {
   rejects({"--cfg", "2"},
-          "--cfg is of one mesh, and --project measures ranks of many; leave --project or leave --cfg away");
-  rejects({"--ranks", "2"}, "leave --ranks away");
-  rejects({"--compare"}, "leave --compare away");
-  rejects({"--trace", "trace.json"}, "leave --trace away");
+          "--cfg applies to one mesh, and --project measures ranks of many; omit --project or omit --cfg");
+  rejects({"--ranks", "2"}, "omit --ranks");
+  rejects({"--compare"}, "omit --compare");
+  rejects({"--trace", "trace.json"}, "omit --trace");
   rejects({"--hardware", "abacus"}, "there is no hardware abacus");
   rejects({"--px", "32"}, "32 px: the image is cut into 8 patches, and it has 4 tokens");
   CHECK(run({"bench", "--backend", "host"}).err.find("or add --project, which measures the host") !=

@@ -2,7 +2,7 @@
 
 #include <stdexcept>
 
-#include "../../../examples/weft/options.hpp"
+#include "../../../examples/weft/options/options.hpp"
 
 using command::Backend;
 using command::Command;
@@ -10,7 +10,7 @@ using command::Options;
 
 namespace {
 
-/// Where a process can drive 8 GPUs.
+/// Returns the number of ranks where a process can drive 8 GPUs.
 weft::Index ranks_of(const Options& options) {
   return with_all_gpus(options, [] { return 8; }).world();
 }
@@ -33,8 +33,8 @@ TEST_CASE("one process alone drives all GPUs, and on the host it is one rank") {
   CHECK(ranks_of(on(Backend::host)) == 1);
 }
 
-TEST_CASE("--ranks, degrees and launchers say how many ranks there are, without asking for GPUs") {
-  const auto fail = []() -> int { throw std::logic_error("asked for GPUs"); };
+TEST_CASE("--ranks, degrees and launchers set the number of ranks, and GPUs are not counted") {
+  const auto fail = []() -> int { throw std::logic_error("counted GPUs"); };
   Options options = on(Backend::cuda);
   options.ranks = 1;
   CHECK(with_all_gpus(options, fail).world() == 1);

@@ -8,7 +8,7 @@
 
 namespace {
 
-/// Exit code 2, one sentence on stderr that says `text`, and nothing written.
+/// Checks for exit code 2, one sentence with `text` on stderr, and no files.
 void rejected(const TemporaryFolder& folder, const Arguments& arguments, const std::string& text) {
   const auto files = folder.count();
   const Outcome outcome = run(arguments);
@@ -25,9 +25,9 @@ void rejected(const TemporaryFolder& folder, const Arguments& arguments, const s
 struct Rejections {
   TemporaryFolder folder;
 
-  Arguments generate(const Arguments& more, const std::string& words = caption,
+  Arguments generate(const Arguments& more, const std::string& prompt = caption,
                      const std::filesystem::path& model = shapes) const {
-    return Arguments{"generate",           "--model", model.string(),       "--prompt", words, "--out",
+    return Arguments{"generate",           "--model", model.string(),       "--prompt", prompt, "--out",
                      folder / "image.png", "--trace", folder / "trace.json"} +
            more;
   }
@@ -45,7 +45,7 @@ struct Rejections {
   }
   void reject_generate(const Arguments& more, const std::string& text) const { reject(generate(more), text); }
 
-  /// The tensors of a golden's file with one changed, and its metadata, in a file of the folder.
+  /// Writes the tensors and metadata of a golden's file with a change, and returns the path.
   template <class Change>
   std::filesystem::path changed(const std::string& golden, Change change) const {
     const weft::SafeTensors file(goldens / "v12" / golden);
@@ -57,7 +57,7 @@ struct Rejections {
   }
 };
 
-/// A safetensors file: the length of the header, or another, the header, and zeros.
+/// Returns a safetensors file: the length of the header, or a wrong one, the header, and zeros.
 std::string safetensors(const std::string& header, std::size_t zeros, std::uint64_t length = 0) {
   if (length == 0) length = header.size();
   return std::string(reinterpret_cast<const char*>(&length), sizeof length) + header +
@@ -66,7 +66,7 @@ std::string safetensors(const std::string& header, std::size_t zeros, std::uint6
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Rejections, "a mesh that is not of the ranks that are there") {
+TEST_CASE_FIXTURE(Rejections, "a mesh whose degrees do not multiply to the ranks") {
   reject_generate({"--cfg", "2", "--ranks", "3"},
                   "the degrees of the mesh multiply to 2, and there are 3 ranks");
   reject_generate({"--cfg", "1", "--ranks", "2"}, "they must multiply to 2");
@@ -83,7 +83,7 @@ TEST_CASE_FIXTURE(Rejections, "a mesh that takes more memory than there is") {
       {"--memory-limit", "0.02"},
       "its weights alone take 26.2 MB, however few and small the images are; raise --memory-limit");
   reject_generate({"--height", "4096", "--width", "4096", "--memory-limit", "0.1"}, "100 MB may be taken");
-  reject_generate({"--memory-limit", "0"}, "--memory-limit: 0 is no number from 0.001 to 100000");
+  reject_generate({"--memory-limit", "0"}, "--memory-limit: 0 is not a number from 0.001 to 100000");
 }
 
 TEST_CASE_FIXTURE(Rejections, "a mesh that breaks a rule") {
@@ -94,16 +94,16 @@ TEST_CASE_FIXTURE(Rejections, "a mesh that breaks a rule") {
   reject_generate({"--patches", "257"}, "it has 256 tokens");
   reject_generate({"--pipefusion", "2", "--warmup", "0"}, "0 warm-up steps");
   reject_generate({"--data", "2"}, "there is 1 prompt");
-  reject_generate({"--ring", "0"}, "--ring: 0 is no whole number from 1 to 1024");
-  reject_generate({"--ulysses", "99999999999"}, "--ulysses: 99999999999 is no whole number");
+  reject_generate({"--ring", "0"}, "--ring: 0 is not a whole number from 1 to 1024");
+  reject_generate({"--ulysses", "99999999999"}, "--ulysses: 99999999999 is not a whole number");
   reject_generate({"--ring-cache", "forget"},
                   "there is no ring cache forget; there are automatic, rotate and copy");
   reject(evaluate(goldens / "v12" / "forward_inputs.safetensors", {"--cfg", "3"}), "the mesh has cfg 3");
 }
 
-TEST_CASE_FIXTURE(Rejections, "numbers that the host does not compute in") {
+TEST_CASE_FIXTURE(Rejections, "dtypes that the host does not compute in") {
   reject_generate({"--dtype", "fp8"},
-                  "the host computes in fp32 alone; leave --dtype fp8 away, or use --backend cuda");
+                  "the host computes in fp32 alone; omit --dtype fp8, or use --backend cuda");
   reject_generate({"--dtype", "fp4"}, "there is no dtype fp4; there are fp32, bf16, fp16 and fp8");
 }
 
@@ -116,7 +116,7 @@ TEST_CASE_FIXTURE(Rejections, "captions that the model cannot read") {
   reject(generate({}, "a a a a a a a a a a a a a a a a a"), "has 17 words, and at most 16 fit");
 }
 
-TEST_CASE_FIXTURE(Rejections, "settings of the sampler that make no sense") {
+TEST_CASE_FIXTURE(Rejections, "sampler settings out of range") {
   reject_generate({"--scheduler", "euler"}, "there is no scheduler euler; there are ddpm, ddim and dpmpp");
   reject_generate({"--steps", "0"}, "steps is 0 and must be from 1 to 999");
   reject_generate({"--steps", "1001"}, "steps is 1001 and must be from 1 to 999");
@@ -124,10 +124,10 @@ TEST_CASE_FIXTURE(Rejections, "settings of the sampler that make no sense") {
   reject_generate({"--steps", "-3"}, "steps is -3");
   reject_generate({"--guidance", "nan"}, "guidance is nan and must be a finite number");
   reject_generate({"--guidance-rescale", "2"}, "guidance rescale is 2 and must be from 0 to 1");
-  reject_generate({"--seed", "-1"}, "--seed: -1 is no whole number");
+  reject_generate({"--seed", "-1"}, "--seed: -1 is not a whole number");
 }
 
-TEST_CASE_FIXTURE(Rejections, "settings of the scheduler that are not obeyed") {
+TEST_CASE_FIXTURE(Rejections, "scheduler settings that are not supported") {
   const ModelCopy model(shapes);
   const auto reject_with = [&](const char* settings, const char* fault, const Arguments& more = {}) {
     model.replace("scheduler/scheduler_config.json", std::string_view(settings));
@@ -142,7 +142,7 @@ TEST_CASE_FIXTURE(Rejections, "settings of the scheduler that are not obeyed") {
   reject_with(unusual, "steps is 0 and must be from 1 to 1000", {"--scheduler", "ddim", "--steps", "0"});
 }
 
-TEST_CASE_FIXTURE(Rejections, "sizes that are no whole number of patches") {
+TEST_CASE_FIXTURE(Rejections, "sizes that are not whole numbers of patches") {
   reject_generate({"--height", "30"}, "the height is 30 pixels and must be a multiple of 4; 32 would do");
   reject_generate({"--width", "0"}, "the width is 0 pixels and must be a multiple of 4; 4 would do");
   reject_generate({"--width", "-64"}, "the width is -64 pixels");
@@ -167,7 +167,7 @@ TEST_CASE_FIXTURE(Rejections, "models that do not work") {
   reject(generate({}, caption, wider.path()), "misshapen");
 }
 
-TEST_CASE_FIXTURE(Rejections, "JSON that is none") {
+TEST_CASE_FIXTURE(Rejections, "JSON that is not valid") {
   for (const char* file : {"transformer/config.json", "scheduler/scheduler_config.json"}) {
     const ModelCopy model(shapes);
     for (const auto& [text, fault] : std::vector<std::pair<std::string, std::string>>{
@@ -180,9 +180,9 @@ TEST_CASE_FIXTURE(Rejections, "JSON that is none") {
   }
 }
 
-TEST_CASE_FIXTURE(Rejections, "safetensors that lie") {
+TEST_CASE_FIXTURE(Rejections, "safetensors with false headers") {
   const std::string whole = R"({"a":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}})";
-  const std::vector<std::pair<std::string, std::string>> liars{
+  const std::vector<std::pair<std::string, std::string>> files{
       {"short", "7 bytes"},
       {safetensors(whole, 16, 1000), "is truncated"},
       {safetensors(whole, 16, std::uint64_t{1} << 62), "announces a header of"},
@@ -197,18 +197,18 @@ TEST_CASE_FIXTURE(Rejections, "safetensors that lie") {
       {safetensors("{", 16), "not valid JSON"},
   };
   const ModelCopy model(shapes);
-  for (const auto& [content, fault] : liars) {
+  for (const auto& [content, fault] : files) {
     const std::string text = content == "short" ? std::string(7, '\0') : content;
     model.replace(weights_file, std::string_view(text));
     reject(generate({}, caption, model.path()), fault);
-    const auto file = folder.write("liar", std::string_view(text));
+    const auto file = folder.write("file", std::string_view(text));
     reject(evaluate(file), fault);
     reject(denoise(file), fault);
     reject_generate({"--noise", file}, fault);
   }
 }
 
-TEST_CASE_FIXTURE(Rejections, "inputs that do not fit") {
+TEST_CASE_FIXTURE(Rejections, "inputs that do not match the model") {
   reject(evaluate(goldens / "v12" / "ddim_inputs.safetensors"), "has no tensor hidden_states");
   reject(denoise(goldens / "v12" / "forward_inputs.safetensors"), "has no tensor latents");
 
@@ -230,8 +230,8 @@ TEST_CASE_FIXTURE(Rejections, "inputs that do not fit") {
   const auto setting = [&](const char* key, const char* value) {
     return changed("ddpm_inputs.safetensors", [&](auto&, auto& metadata) { metadata[key] = value; });
   };
-  reject(denoise(setting("steps", "eight")), "the metadata say steps eight");
-  reject(denoise(setting("steps", "8.5")), "the metadata say steps 8.5");
+  reject(denoise(setting("steps", "eight")), "the metadata have steps eight");
+  reject(denoise(setting("steps", "8.5")), "the metadata have steps 8.5");
   reject(denoise(setting("steps", "5000")), "steps is 5000");
   reject(denoise(setting("steps", "7")), "the noise of the steps is (8, 1, 4, 16, 16)");
   reject(denoise(setting("scheduler", "euler")), "there is no scheduler euler");
@@ -255,7 +255,7 @@ TEST_CASE_FIXTURE(Rejections, "outputs that cannot be written") {
   reject(plain + Arguments{"--latents-out", missing}, "there is no folder");
   reject(plain + Arguments{"--out", folder / "image.png", "--trace", missing}, "there is no folder");
   reject(plain + Arguments{"--out", folder / "a", "--latents-out", folder / "a"}, "two outputs");
-  reject(plain + Arguments{"--out", ""}, "--out is empty; give it a value, or leave it away");
+  reject(plain + Arguments{"--out", ""}, "--out is empty; give it a value, or omit it");
   reject(plain, "there is nothing to write");
   reject(evaluate(goldens / "v12" / "forward_inputs.safetensors", {"--trace", missing}),
          "there is no folder");
@@ -277,7 +277,8 @@ TEST_CASE_FIXTURE(Rejections, "outputs that are named for another format, or for
   reject({"bench", "--project", "--backend", "host", "--json", folder / "a.csv"}, "a.json would do");
 }
 
-TEST_CASE_FIXTURE(Rejections, "models whose files are not there under their names, or are stand-ins") {
+TEST_CASE_FIXTURE(Rejections,
+                  "models whose files have other names, or are Git LFS pointers or dangling links") {
   const std::string_view pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 2\n";
   for (const char* file : {"transformer/config.json", "scheduler/scheduler_config.json", "text/vocab.txt",
                            "text/embeddings.safetensors", weights_file}) {
@@ -300,39 +301,39 @@ TEST_CASE_FIXTURE(Rejections, "images of a model of latents") {
 
   const ModelCopy with_text(latent);
   std::filesystem::create_directory_symlink(shapes / "text", with_text.path() / "text");
-  reject(generate({}, caption, with_text.path()), "leave --out away and keep them with --latents-out");
+  reject(generate({}, caption, with_text.path()), "omit --out and keep them with --latents-out");
   reject(generate({"--height", "60"}, caption, with_text.path()), "must be a multiple of 16; 64 would do");
 }
 
-TEST_CASE_FIXTURE(Rejections, "words where a number belongs, with the rule for it") {
-  reject_generate({"--guidance", "much"}, "--guidance: much is no number; 5 is usual");
-  reject_generate({"--guidance-rescale", "all"}, "--guidance-rescale: all is no number from 0 to 1");
-  reject_generate({"--seed", "-1"}, "--seed: -1 is no whole number from 0 to 18446744073709551615");
-  reject_generate({"--height", "tall"}, "--height: tall is no whole number of pixels, such as 1024");
-  reject_generate({"--width", "99999999999"}, "--width: 99999999999 is no whole number of pixels");
-  reject_generate({"--warmup", "long"}, "--warmup: long is no whole number from 0");
-  reject_generate({"--timeout", "never"}, "--timeout: never is no number from 0.1 to 100000");
-  reject_generate({"--cfg", "two"}, "--cfg: two is no whole number from 1 to 1024");
-  reject_generate({"--ranks", "0"}, "--ranks: 0 is no whole number from 1 to 1024");
-  reject_generate({"--patches", "all"}, "--patches: all is no whole number from 1 to 1073741824");
+TEST_CASE_FIXTURE(Rejections, "text in place of a number, with the range") {
+  reject_generate({"--guidance", "much"}, "--guidance: much is not a number; 5 is usual");
+  reject_generate({"--guidance-rescale", "all"}, "--guidance-rescale: all is not a number from 0 to 1");
+  reject_generate({"--seed", "-1"}, "--seed: -1 is not a whole number from 0 to 18446744073709551615");
+  reject_generate({"--height", "tall"}, "--height: tall is not a whole number of pixels, such as 1024");
+  reject_generate({"--width", "99999999999"}, "--width: 99999999999 is not a whole number of pixels");
+  reject_generate({"--warmup", "long"}, "--warmup: long is not a whole number from 0");
+  reject_generate({"--timeout", "never"}, "--timeout: never is not a number from 0.1 to 100000");
+  reject_generate({"--cfg", "two"}, "--cfg: two is not a whole number from 1 to 1024");
+  reject_generate({"--ranks", "0"}, "--ranks: 0 is not a whole number from 1 to 1024");
+  reject_generate({"--patches", "all"}, "--patches: all is not a whole number from 1 to 1073741824");
   const Arguments plan{"plan", "--hardware", "a100-nvlink"};
-  reject(plan + Arguments{"--steps", "many"}, "--steps: many is no whole number from 1 to 1000");
-  reject(plan + Arguments{"--gpus", "all"}, "--gpus: all is no whole number from 1 to 4096");
-  reject(plan + Arguments{"--px", "wide"}, "--px: wide is no whole number from 16 to 16384");
-  reject(plan + Arguments{"--tokens", "0"}, "--tokens: 0 is no whole number from 1 to 16777216");
+  reject(plan + Arguments{"--steps", "many"}, "--steps: many is not a whole number from 1 to 1000");
+  reject(plan + Arguments{"--gpus", "all"}, "--gpus: all is not a whole number from 1 to 4096");
+  reject(plan + Arguments{"--px", "wide"}, "--px: wide is not a whole number from 16 to 16384");
+  reject(plan + Arguments{"--tokens", "0"}, "--tokens: 0 is not a whole number from 1 to 16777216");
 }
 
-TEST_CASE_FIXTURE(Rejections, "benches that cannot run, before they look for a device") {
+TEST_CASE_FIXTURE(Rejections, "benches that cannot run, before a device is looked for") {
   reject({"bench", "--cfg", "3"}, "512 px: the mesh has cfg 3");
   reject({"bench", "--cfg", "2", "--ranks", "3"},
          "the degrees of the mesh multiply to 2, and there are 3 ranks");
   reject({"bench", "--ranks", "1", "--px", "1000"},
          "--px is 1000 pixels and must be a multiple of 16; 1008 would do");
   reject({"bench", "--ranks", "1", "--trace", "trace.json"},
-         "--trace is written by generate, forward and denoise, and not by bench; leave --trace away");
+         "--trace is written by generate, forward and denoise, and not by bench; omit --trace");
 }
 
-TEST_CASE_FIXTURE(Rejections, "lines that make no sense") {
+TEST_CASE_FIXTURE(Rejections, "lines that cannot be parsed") {
   reject({}, "no command is given; there are generate, forward, denoise, bench and plan");
   reject({"draw"}, "there is no command draw");
   reject({"generate"}, "--model");
@@ -340,8 +341,8 @@ TEST_CASE_FIXTURE(Rejections, "lines that make no sense") {
   reject({"forward", "--model", shapes, "--out", folder / "a"}, "--inputs");
   reject_generate({"--colour", "red"}, "--colour");
   reject_generate({"--steps"}, "--steps");
-  reject_generate({"--steps", "many"}, "--steps: many is no whole number from 1");
-  reject_generate({"--steps", "1.5"}, "--steps: 1.5 is no whole number from 1");
+  reject_generate({"--steps", "many"}, "--steps: many is not a whole number from 1");
+  reject_generate({"--steps", "1.5"}, "--steps: 1.5 is not a whole number from 1");
   reject_generate({"--steps", "5", "--steps", "6"}, "--steps");
   reject({"generate", "--model", shapes, "--out", folder / "a.png", "--prompt", "a", "red"}, "red");
   reject_generate({"--num_inference_steps", "4", "now"},

@@ -8,7 +8,8 @@
 
 namespace {
 
-/// Every rank's kinds of slices, "block" for those of blocks; the names of its row as "row NAME".
+/// Returns the categories of every rank's slices, "block" for those of blocks, and the name of its row as
+/// "row NAME".
 std::map<int, std::set<std::string>> kinds_in(const std::string& text) {
   std::map<int, std::set<std::string>> kinds;
   const nlohmann::json trace = nlohmann::json::parse(text);

@@ -1,4 +1,4 @@
-#include "../../../examples/weft/transfers.hpp"
+#include "../../../examples/weft/bench/transfers.hpp"
 
 #include <doctest/doctest.h>
 
@@ -6,7 +6,7 @@
 #include <string>
 #include <tuple>
 
-#include "../../../examples/weft/link_times.hpp"
+#include "../../../examples/weft/bench/link_times.hpp"
 #include "weft/weft.hpp"
 
 using command::TransferKind;
@@ -20,14 +20,14 @@ namespace {
 
 using Timer = command::Transfers<Host, World::Communicator>;
 
-/// Messages and bytes that each rank of a group has sent for one transfer.
-std::vector<weft::Traffic> sent(TransferKind kind, int ranks, Index bytes, bool goes_round) {
+/// Returns the messages and bytes that each rank of a group sends in one transfer.
+std::vector<weft::Traffic> sent(TransferKind kind, int ranks, Index bytes, bool is_ring) {
   std::vector<weft::Traffic> out(static_cast<std::size_t>(ranks));
   weft::launch(ranks, [&](World& world) {
     Host::Queue queue = Host::queue(world);
     std::vector<int> all;
     for (int rank = 0; rank < ranks; ++rank) all.push_back(rank);
-    Timer timer(queue, world.split("group", all), bytes, goes_round);
+    Timer timer(queue, world.split("group", all), bytes, is_ring);
     CHECK(timer.seconds(kind, bytes) > 0);
     constexpr Index calls = 20 * 4;
     const weft::Traffic traffic =
@@ -41,7 +41,7 @@ constexpr Index row = 8 * 88 * sizeof(float), bytes = 12 * row;
 
 }  // namespace
 
-TEST_CASE("Every rank sends what is asked for, to as many as the transfer has") {
+TEST_CASE("Every rank sends the bytes asked for, to as many ranks as the transfer has") {
   for (const int ranks : {2, 3, 4}) {
     CAPTURE(ranks);
     for (const auto& [kind, calls] :
@@ -74,7 +74,7 @@ TEST_CASE("Transfers are those of the mesh's policies, and stores where ranks re
   });
 }
 
-TEST_CASE("A link's figures come from pairs, and a rank without a partner sends nothing") {
+TEST_CASE("A link's figures are measured between pairs, and a rank without a partner sends nothing") {
   std::mutex mutex;
   weft::launch(3, [&mutex](World& world) {
     const command::LinkTimes times = command::measured_links<Host>(world, 1, 100 * row);

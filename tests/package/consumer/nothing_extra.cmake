@@ -1,4 +1,4 @@
-# weft must bring a consumer no target but itself, no flag of its own and no download.
+# Fails if weft adds targets, flags or downloads to a consumer.
 function(targets_below directory out)
   get_property(targets DIRECTORY ${directory} PROPERTY BUILDSYSTEM_TARGETS)
   get_property(subdirectories DIRECTORY ${directory} PROPERTY SUBDIRECTORIES)
@@ -17,12 +17,12 @@ foreach(target doctest::doctest nlohmann_json::nlohmann_json CLI11::CLI11 PNG::P
   endif()
 endforeach()
 if(targets)
-  message(FATAL_ERROR "weft brings these targets along: ${targets}")
+  message(FATAL_ERROR "weft adds these targets: ${targets}")
 endif()
 
 get_target_property(options weft::weft INTERFACE_COMPILE_OPTIONS)
 if(options)
-  message(FATAL_ERROR "weft brings these flags along: ${options}")
+  message(FATAL_ERROR "weft adds these flags: ${options}")
 endif()
 
 file(GLOB fetched ${CMAKE_BINARY_DIR}/_deps/*-src)

@@ -1,4 +1,4 @@
-// Attention on a CUDA device: in half precision on tensor cores, for the head dimensions of the queue.
+// Attention on a CUDA device: on tensor cores in half precision, for the head dimensions of the queue.
 #pragma once
 
 #include "weft/attention.cuh"
@@ -7,10 +7,10 @@
 
 namespace weft::cuda {
 
-/// out = softmax(q · kᵀ / √head_dim) · v for every image and head, without a mask.
+/// Computes out = softmax(q · kᵀ / √head_dim) · v for every image and head, without a mask.
 /// q, out (n, images, heads, head_dim); k, v (keys, images, heads, head_dim); lse (n, images, heads),
-/// the logarithm of the sum of exponentials, or empty. Without keys out is 0 and lse −∞. With Output::merge
-/// out and lse hold the attention over other keys, and then that over both.
+/// the logarithm of the sum of exponentials, or empty. Without keys out is 0 and lse −∞. With Output::merge,
+/// out and lse hold attention over other keys, and then attention over both.
 template <class E, int... HeadDims>
 void attention(QueueFor<HeadDims...>& queue, In<E, 4> q, In<E, 4> k, In<E, 4> v, const View<E, 4>& out,
                const View<float, 3>& lse = {}, Output output = Output::replace) {

@@ -1,4 +1,4 @@
-// Memory on a CUDA device, zeroed.
+// Buffer: an array on a CUDA device.
 #pragma once
 
 #include <algorithm>
@@ -10,15 +10,17 @@
 
 namespace weft::cuda {
 
+/// Zeroed memory of a queue, for work on that queue. It is freed in the order of the queue, so work that is
+/// queued before may still use it; it may outlive the queue.
 template <class T>
 class Buffer {
  public:
   Buffer() = default;
   Buffer(Queue& queue, Index size)
       : memory_(queue.take(static_cast<std::size_t>(std::max<Index>(size, 1)) * sizeof(T))), size_(size) {
-    if (!memory_) return;  // a heap measures
+    if (!memory_) return;  // a heap is measuring
     check(cudaMemsetAsync(memory_.get(), 0, static_cast<std::size_t>(size) * sizeof(T), queue.stream()),
-          "Zeroing memory");
+          "zeroing memory");
   }
   Buffer(Buffer&&) = default;
   Buffer& operator=(Buffer&&) = default;

@@ -1,4 +1,4 @@
-// What the Cuda backend rejects before work starts.
+// Checks of a model before the Cuda backend starts any work.
 #pragma once
 
 #include <cuda_bf16.h>
@@ -16,13 +16,14 @@ namespace weft::cuda {
 
 using kernels::check;
 
+/// Throws InvalidArgument unless the backend has attention for heads of this dimension.
 inline void check_head_dim(Index head_dim) {
   if (head_dim % 8 != 0 || head_dim > 128)
     reject("the model's heads have ", head_dim,
            " features; on CUDA devices they are a multiple of 8 and at most 128, and weft::Host takes any");
 }
 
-/// Half precision needs the head dimension to be one of those named, and bfloat16 a GPU that has it.
+/// Throws InvalidArgument unless the head dimension is one of those named, and the GPU has bfloat16 if E is.
 template <class E, int... HeadDims>
 void check_half_precision(Index head_dim) {
   constexpr bool bfloat16 = std::is_same_v<E, __nv_bfloat16>;
@@ -37,20 +38,20 @@ void check_half_precision(Index head_dim) {
          bfloat16 ? "__nv_bfloat16" : "__half", ", ", named, head_dim, ">");
 }
 
-/// Products in e4m3 take sides that are multiples of 16.
+/// Throws InvalidArgument unless both widths are multiples of 16, as products in e4m3 need.
 inline void check_e4m3_layer(Index inputs, Index outputs) {
   if (inputs % 16 != 0 || outputs % 16 != 0)
     reject("the model has a linear layer of ", inputs, " → ", outputs,
            " features; FP8 needs multiples of 16, and bfloat16 takes any");
 }
 
-/// e4m3 needs tensor cores that have it, and layers of widths that they take.
+/// Throws InvalidArgument unless tensor cores have e4m3, and take the widths of the model's layers.
 inline void check_e4m3(const DitShape& model) {
   check_e4m3_layer(model.width, model.ffn_width());
   int device, major, minor;
-  check(cudaGetDevice(&device), "Asking for the current device");
-  check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), "Asking for the device");
-  check(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device), "Asking for the device");
+  check(cudaGetDevice(&device), "asking for the current device");
+  check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), "asking for the device");
+  check(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device), "asking for the device");
   if (10 * major + minor < 89)
     reject("FP8 needs a GPU of compute capability 8.9 or newer, and this one has ", major, ".", minor,
            "; use __nv_bfloat16 here");

@@ -1,4 +1,4 @@
-// Copies between views on a CUDA device, and from and to tensors.
+// Copies between views on a CUDA device, and between views and tensors.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,7 @@
 
 namespace weft::cuda {
 
-/// The same extents, any strides; converts numbers where the types differ.
+/// Copies between views of the same extents and any strides; converts numbers if their types differ.
 template <class From, class To, int Rank>
 void copy(Queue& queue, const View<From, Rank>& from, const View<To, Rank>& to) {
   if constexpr (Rank == 1) {
@@ -23,21 +23,21 @@ void copy(Queue& queue, const View<From, Rank>& from, const View<To, Rank>& to) 
   }
 }
 
-/// The same value to every place.
+/// Fills a view with one value.
 template <class T>
 void fill(Queue& queue, const std::type_identity_t<T>& value, const View<T, 1>& to) {
   const auto span = queue.span(Work{"fill", {to.size()}, 0, to.size() * bytes_of<T>});
   kernels::for_each_number(queue.stream(), to.size(), 1, kernels::Fill<T>{value, to.data});
 }
 
-/// Bytes as they are, from the memory of any device.
+/// Copies bytes from the memory of any device.
 inline void copy_bytes(Queue& queue, const View<const std::byte, 1>& from, const View<std::byte, 1>& to) {
   check(cudaMemcpyAsync(to.data, from.data, static_cast<std::size_t>(from.size()), cudaMemcpyDefault,
                         queue.stream()),
-        "Copying bytes");
+        "copying bytes");
 }
 
-/// A tensor to a view of the same size.
+/// Copies a tensor to a view of the same size.
 template <class T, int Rank>
 void upload(Queue& queue, const Tensor& from, const View<T, Rank>& to) {
   if constexpr (Rank == 1) {
@@ -55,7 +55,7 @@ void upload(Queue& queue, const Tensor& from, const View<T, Rank>& to) {
   }
 }
 
-/// A view as a tensor, when all that was queued before is done.
+/// Waits for all that was queued before; returns the view as a tensor.
 template <class T, int Rank>
 Tensor download(Queue& queue, const View<T, Rank>& from) {
   Tensor out(Shape(from.extent.begin(), from.extent.end()));
@@ -63,7 +63,7 @@ Tensor download(Queue& queue, const View<T, Rank>& from) {
   const auto fetch = [&queue, &out](const float* numbers) {
     check(cudaMemcpyAsync(out.data.data(), numbers, out.data.size() * sizeof(float), cudaMemcpyDeviceToHost,
                           queue.stream()),
-          "Copying from the device");
+          "copying from the device");
     queue.synchronize();
   };
   if constexpr (std::is_same_v<std::remove_const_t<T>, float>)

@@ -1,4 +1,4 @@
-// The device that CUDA's calls of this thread are for.
+// The current CUDA device of this thread.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -9,12 +9,12 @@ namespace weft::cuda {
 
 inline int current_device() {
   int device = 0;
-  kernels::check(cudaGetDevice(&device), "Asking for the current device");
+  kernels::check(cudaGetDevice(&device), "asking for the current device");
   return device;
 }
 
-/// Makes a device the current one, and what was so before at the end of its life.
-class CurrentDevice {
+/// Makes a device the current one while it lives.
+class [[nodiscard]] CurrentDevice {
  public:
   explicit CurrentDevice(int device) : before_(current_device()) { choose(device); }
   CurrentDevice(const CurrentDevice&) = delete;
@@ -23,7 +23,7 @@ class CurrentDevice {
 
  private:
   void choose(int device) const {
-    if (device != before_) kernels::check(cudaSetDevice(device), "Choosing the device");
+    if (device != before_) kernels::check(cudaSetDevice(device), "choosing the device");
   }
 
   int before_;

@@ -1,5 +1,5 @@
-// Linear layers in e4m3 between activations in bfloat16: what they read is made in e4m3 by the norm or the
-// activation before.
+// Linear layers in e4m3 between activations in bfloat16: the norm or the activation before writes their input
+// in e4m3.
 // Micikevicius et al., "FP8 Formats for Deep Learning", 2022.
 #pragma once
 
@@ -14,15 +14,15 @@
 
 namespace weft::cuda {
 
-/// Weights as e4m3 times one scale, which is 0 before: from, to (out, in); scale (1). Throws InvalidArgument
-/// if a side is no multiple of 16.
+/// Quantizes weights to e4m3 times one scale, which must be 0 before: from, to (out, in); scale (1). Throws
+/// InvalidArgument if a width is no multiple of 16.
 inline void narrow_weights(Queue& queue, const View<const __nv_bfloat16, 2>& from,
                            const View<__nv_fp8_e4m3, 2>& to, const View<float, 1>& scale) {
   check_e4m3_layer(from.extent[1], from.extent[0]);
   kernels::quantize(queue.stream(), from.data, from.size(), to.data, scale.data);
 }
 
-/// x → out, both (rows, features). A row of out may be the front of that of x.
+/// Converts x to out, both (rows, features). A row of out may begin where that of x does.
 inline void narrow(Queue& queue, const View<const __nv_bfloat16, 2>& x, const View<__nv_fp8_e4m3, 2>& out) {
   const auto span = queue.span(Work{"narrow", {out.extent[0], out.extent[1]}, 0, 3 * out.size()});
   kernels::narrow<__nv_bfloat16>(queue.stream(), x, out);
@@ -30,7 +30,7 @@ inline void narrow(Queue& queue, const View<const __nv_bfloat16, 2>& x, const Vi
 
 // Templates, so that a program without FP8 compiles no norm's kernels for it.
 
-/// As `norm` to elements.
+/// Computes `norm` with an output in e4m3.
 template <std::same_as<__nv_fp8_e4m3> O>
 void norm(Queue& queue, const View<const __nv_bfloat16, 3>& x, const NormWeights& weights,
           const Modulation& modulation, const View<O, 3>& out) {
@@ -39,7 +39,7 @@ void norm(Queue& queue, const View<const __nv_bfloat16, 3>& x, const NormWeights
   kernels::norm<__nv_bfloat16, O>(queue.stream(), x, {}, detail::norm_constants(weights, modulation), out);
 }
 
-/// As `norm_pair` to elements.
+/// Computes `norm_pair` with an output in e4m3.
 template <std::same_as<__nv_fp8_e4m3> O>
 void norm_pair(Queue& queue, const View<const __nv_bfloat16, 3>& x, const View<const __nv_bfloat16, 3>& skip,
                const NormWeights& weights, const View<O, 3>& out) {
@@ -52,7 +52,7 @@ namespace detail {
 
 using E4m3Weights = LinearWeights<__nv_bfloat16, __nv_fp8_e4m3>;
 
-/// Returns the alignment of a product that reads and writes so many bytes for each output.
+/// Returns the span of a product that reads and writes `bytes_an_output` for each output.
 inline Span span_of_e4m3(Queue& queue, const View<const __nv_fp8_e4m3, 2>& x, Index outputs,
                          Index bytes_an_output) {
   const Index rows = x.extent[0], inputs = x.extent[1];
@@ -64,7 +64,7 @@ inline Span span_of_e4m3(Queue& queue, const View<const __nv_fp8_e4m3, 2>& x, In
 
 }  // namespace detail
 
-/// x (rows, in) → out (rows, out).
+/// Computes a linear layer: x (rows, in) → out (rows, out).
 inline void linear(Queue& queue, const View<const __nv_fp8_e4m3, 2>& x, const detail::E4m3Weights& weights,
                    const View<__nv_bfloat16, 2>& out, const Epilogue<__nv_bfloat16>& epilogue = {}) {
   if (out.empty()) return;
@@ -72,8 +72,8 @@ inline void linear(Queue& queue, const View<const __nv_fp8_e4m3, 2>& x, const de
   detail::run_linear(queue, x, weights, out, epilogue);
 }
 
-/// x (rows, in) → out (rows, out), what the next linear layer reads. A row of out is the front of one of as
-/// many elements, which may hold the residual.
+/// Computes a linear layer whose output is another's input: x (rows, in) → out (rows, out). The rows of out
+/// are as far apart as rows of elements, and may lie in those of the residual.
 inline void linear(Queue& queue, const View<const __nv_fp8_e4m3, 2>& x, const detail::E4m3Weights& weights,
                    const View<__nv_fp8_e4m3, 2>& out, const Epilogue<__nv_bfloat16>& epilogue = {}) {
   if (out.empty()) return;

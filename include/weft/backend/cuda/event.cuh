@@ -1,4 +1,4 @@
-// A moment in a stream.
+// Events: points in a stream that other streams and the host wait for.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -11,22 +11,25 @@ namespace weft::cuda {
 
 using kernels::check;
 
+/// A CUDA event. It may be destroyed while streams still wait for it; while a graph is recorded, by one
+/// thread at a time.
 class Event {
  public:
-  enum class Kind { order, time };  // whether events only order work, or have a time too
+  enum class Kind { order, time };  // events that only order work, or have a time too
 
-  /// On the current device.
+  /// Creates an event of the current device.
   explicit Event(Kind kind = Kind::order) {
     check(cudaEventCreateWithFlags(&event_, kind == Kind::time ? cudaEventDefault : cudaEventDisableTiming),
-          "Creating an event");
+          "creating an event");
   }
   Event(const Event&) = delete;
   Event& operator=(const Event&) = delete;
   ~Event() { cudaEventDestroy(event_); }
 
-  void record(cudaStream_t stream) const { check(cudaEventRecord(event_, stream), "Marking a moment"); }
-  /// What is queued on the stream after this comes after the moment.
-  void hold(cudaStream_t stream) const { check(cudaStreamWaitEvent(stream, event_), "Ordering streams"); }
+  /// Records the event behind what is queued on a stream of its device.
+  void record(cudaStream_t stream) const { check(cudaEventRecord(event_, stream), "recording an event"); }
+  /// Makes a stream of any device wait for the event before what is queued on it next.
+  void hold(cudaStream_t stream) const { check(cudaStreamWaitEvent(stream, event_), "ordering streams"); }
 
   cudaEvent_t get() const { return event_; }
 
@@ -34,8 +37,9 @@ class Event {
   cudaEvent_t event_ = nullptr;
 };
 
-/// Behind what is queued on the stream.
-inline std::shared_ptr<const Event> moment_in(cudaStream_t stream, Event::Kind kind = Event::Kind::order) {
+/// Returns a new event, recorded behind what is queued on the stream.
+[[nodiscard]] inline std::shared_ptr<const Event> moment_in(cudaStream_t stream,
+                                                            Event::Kind kind = Event::Kind::order) {
   const auto event = std::make_shared<const Event>(kind);
   event->record(stream);
   return event;

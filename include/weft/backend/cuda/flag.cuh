@@ -1,4 +1,4 @@
-// Flags in memory by which streams of several processes wait for each other, without a kernel.
+// Flags in memory by which streams of several processes wait for each other without a kernel.
 #pragma once
 
 #include <cuda.h>
@@ -9,19 +9,21 @@
 #include <stdexcept>
 
 #include "weft/core/error.hpp"
+#include "weft/driver.cuh"
 
 namespace weft::cuda {
 
-/// A word that is 0 or 1, in memory of any device that the current one reaches. What a stream does with it is
-/// done by the stream itself, beside kernels on all multiprocessors, and can be recorded into a graph.
+/// A word that is 0 or 1, in memory of any device that the current one reaches; it owns no memory. Streams
+/// set it and wait for it by memory operations, which take no multiprocessor and can be recorded into a
+/// graph.
 class Flag {
  public:
   explicit Flag(void* word) : word_(reinterpret_cast<CUdeviceptr>(word)) {}
 
-  /// What the stream has done before is seen by those who have waited for the flag.
+  /// Raises the flag behind what is queued on the stream, whose writes are visible to streams that take it.
   void raise(cudaStream_t stream) const { run(stream, std::array{write(1)}); }
 
-  /// Waits until the flag is raised, and takes it down again.
+  /// Makes the stream wait until the flag is raised, and lower it again.
   void take(cudaStream_t stream) const {
     CUstreamBatchMemOpParams wait{};
     wait.waitValue.operation = CU_STREAM_MEM_OP_WAIT_VALUE_32;
@@ -43,11 +45,14 @@ class Flag {
 
   template <std::size_t Count>
   static void run(cudaStream_t stream, std::array<CUstreamBatchMemOpParams, Count> operations) {
-    const CUresult status = cuStreamBatchMemOp(stream, Count, operations.data(), 0);
+    using kernels::driver_function;
+    static const auto queue = driver_function<decltype(cuStreamBatchMemOp)>("cuStreamBatchMemOp", 12000);
+    static const auto describe = driver_function<decltype(cuGetErrorString)>("cuGetErrorString", 12000);
+    const CUresult status = queue(stream, Count, operations.data(), 0);
     if (status == CUDA_SUCCESS) return;
     const char* what = nullptr;
-    cuGetErrorString(status, &what);
-    throw std::runtime_error(sentence("Ordering streams by a flag failed: ", what ? what : "unknown", "."));
+    describe(status, &what);
+    throw std::runtime_error(sentence("ordering streams by a flag failed: ", what ? what : "unknown"));
   }
 
   CUdeviceptr word_;

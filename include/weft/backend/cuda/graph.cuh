@@ -1,4 +1,4 @@
-// Work that was queued once and is launched as a whole, any number of times.
+// Graph: work that was queued once and is launched as a whole, any number of times.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -11,6 +11,7 @@ namespace weft::cuda {
 
 using kernels::check;
 
+/// An executable CUDA graph. It refers to memory that its work uses, which must stay where it is.
 class Graph {
  public:
   Graph() = default;
@@ -23,30 +24,31 @@ class Graph {
     if (graph_) cudaGraphExecDestroy(graph_);
   }
 
-  /// From here on what is queued on the stream is recorded instead of run.
+  /// Begins a recording: what is queued on the stream next is recorded and does not run.
   static void begin(cudaStream_t stream) {
-    check(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed), "Recording work");
+    check(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed), "recording work");
   }
-  /// Ends a recording whose work could not be queued.
+  /// Drops a recording whose work could not be queued.
   static void abandon(cudaStream_t stream) {
     cudaGraph_t captured = nullptr;
     cudaStreamEndCapture(stream, &captured);
     cudaGetLastError();  // that the recording is not whole is known
     if (captured) cudaGraphDestroy(captured);
   }
-  static Graph end(cudaStream_t stream) {
+  /// Ends a recording; returns its graph.
+  [[nodiscard]] static Graph end(cudaStream_t stream) {
     cudaGraph_t captured = nullptr;
-    check(cudaStreamEndCapture(stream, &captured), "Recording work");
+    check(cudaStreamEndCapture(stream, &captured), "recording work");
     Graph out;
     const cudaError_t status = cudaGraphInstantiate(&out.graph_, captured, 0);
     cudaGraphDestroy(captured);
-    check(status, "Preparing recorded work");
+    check(status, "preparing recorded work");
     return out;
   }
 
-  /// What `queue_work` queues on the stream.
+  /// Returns the graph of what `queue_work` queues on the stream.
   template <class Work>
-  static Graph capture(cudaStream_t stream, const Work& queue_work) {
+  [[nodiscard]] static Graph capture(cudaStream_t stream, const Work& queue_work) {
     begin(stream);
     try {
       queue_work();
@@ -58,7 +60,7 @@ class Graph {
   }
 
   void launch(cudaStream_t stream) const {
-    check(cudaGraphLaunch(graph_, stream), "Launching recorded work");
+    check(cudaGraphLaunch(graph_, stream), "launching recorded work");
   }
 
  private:

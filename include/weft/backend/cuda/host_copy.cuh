@@ -1,4 +1,4 @@
-// A few bytes from the host to a device, at once.
+// Blocking copies of a few bytes from the host to a device.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -9,11 +9,11 @@
 
 namespace weft::cuda {
 
-/// Returns when the bytes are there, for streams and other devices too. cudaMemcpy alone may return when it
-/// has read pageable memory, while the bytes are still on their way.
+/// Copies bytes; returns when all streams and devices see them. cudaMemcpy alone may return once it has read
+/// pageable memory.
 inline void copy_from_host(void* to, const void* from, std::size_t bytes) {
-  kernels::check(cudaMemcpy(to, from, bytes, cudaMemcpyHostToDevice), "Copying to the device");
-  kernels::check(cudaStreamSynchronize(nullptr), "Copying to the device");
+  kernels::check(cudaMemcpy(to, from, bytes, cudaMemcpyHostToDevice), "copying to the device");
+  kernels::check(cudaStreamSynchronize(nullptr), "copying to the device");
 }
 
 }  // namespace weft::cuda

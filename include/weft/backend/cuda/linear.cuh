@@ -1,5 +1,5 @@
-// Matrix products by cuBLASLt, with bias, activation and residual in the epilogue where it has them, and by a
-// kernel after it where it has not.
+// Linear layers: matrix products by cuBLASLt, with bias, activation and residual in its epilogue if it has
+// them, and otherwise in a kernel after it.
 #pragma once
 
 #include <algorithm>
@@ -16,11 +16,12 @@ namespace weft::cuda {
 
 namespace detail {
 
-/// Runs out = x · weightᵀ · scale + residual, which may be null, with an epilogue of cuBLASLt. False if it
-/// lacks this product.
+/// Runs out = x · weightᵀ · scale + residual, which may be null, with an epilogue of cuBLASLt. Returns false,
+/// having done nothing, if cuBLASLt lacks this product.
 template <class E, class Operand, class Out>
-bool run_product(Queue& queue, const View<const Operand, 2>& x, const LinearWeights<E, Operand>& weights,
-                 const View<Out, 2>& out, cublasLtEpilogue_t kind, const E* residual) {
+[[nodiscard]] bool run_product(Queue& queue, const View<const Operand, 2>& x,
+                               const LinearWeights<E, Operand>& weights, const View<Out, 2>& out,
+                               cublasLtEpilogue_t kind, const E* residual) {
   const Index rows = out.extent[0], outputs = out.extent[1], inputs = x.extent[1];
   Matmul matmul(data_type<Operand>(), data_type<Out>(), rows, inputs, outputs, x.stride[0],
                 weights.weight.stride[0], out.stride[0]);
@@ -47,18 +48,20 @@ bool run_product(Queue& queue, const View<const Operand, 2>& x, const LinearWeig
   });
   if (!algorithm) return false;
   check(matmul.run(products.handle(), queue.stream(), products.workspace(), operands, *algorithm),
-        "Running a product");
+        "running a product");
   return true;
 }
 
-/// Whether cuBLASLt adds the residual: it does so before an activation, in the type and rows of the output.
+/// Returns whether cuBLASLt can add the residual: it adds before an activation, in the output's type and
+/// stride.
 template <class E, class Out>
 bool product_adds(const Epilogue<E>& epilogue, const View<Out, 2>& out) {
   return std::is_same_v<E, Out> && epilogue.activation == Activation::none && !epilogue.residual.empty() &&
          epilogue.residual.stride[0] == out.stride[0];
 }
 
-/// As `run_linear`, by way of `product`: `out` itself, or other memory where `out` holds the residual.
+/// Runs a linear layer with its product in `product`: `out` itself, or other memory if `out` holds the
+/// residual.
 template <class E, class Operand, class Out>
 void run_linear_by(Queue& queue, const View<Out, 2>& product, const View<const Operand, 2>& x,
                    const LinearWeights<E, Operand>& weights, const View<Out, 2>& out,
@@ -73,18 +76,19 @@ void run_linear_by(Queue& queue, const View<Out, 2>& product, const View<const O
   };
   const bool fuses = std::is_same_v<E, Out> && rest.bias;  // of other types cuBLASLt may lack the bias
   if (fuses && rest.activation == Activation::gelu_tanh && run(CUBLASLT_EPILOGUE_GELU_BIAS)) {
-    rest.bias = nullptr, rest.activation = Activation::none;
+    rest.bias = nullptr;
+    rest.activation = Activation::none;
   } else if (fuses && run(CUBLASLT_EPILOGUE_BIAS)) {
     rest.bias = nullptr;
   } else if (!run(CUBLASLT_EPILOGUE_DEFAULT)) {
     throw std::runtime_error(sentence("cuBLASLt has no product of ", out.extent[0], " rows, ", x.extent[1],
-                                      " → ", out.extent[1], " features in this type."));
+                                      " → ", out.extent[1], " features in this type"));
   }
   if (rest.bias || rest.activation != Activation::none || rest.residual.data)
     kernels::for_each_number(queue.stream(), out.extent[0], out.extent[1], rest);
 }
 
-/// x (rows, in) → out (rows, out).
+/// Runs a linear layer: x (rows, in) → out (rows, out).
 template <class E, class Operand, class Out>
 void run_linear(Queue& queue, const View<const Operand, 2>& x, const LinearWeights<E, Operand>& weights,
                 const View<Out, 2>& out, const Epilogue<E>& epilogue) {
@@ -107,7 +111,7 @@ void run_linear(Queue& queue, const View<const Operand, 2>& x, const LinearWeigh
 
 }  // namespace detail
 
-/// x (rows, in) → out (rows, out), in the elements' type or in float32.
+/// Computes a linear layer: x (rows, in) → out (rows, out), in the elements' type or in float32.
 template <class E, class Out>
 void linear(Queue& queue, In<E, 2> x, const LinearWeights<E>& weights, const View<Out, 2>& out,
             const std::type_identity_t<Epilogue<E>>& epilogue = {}) {
@@ -122,7 +126,7 @@ void linear(Queue& queue, In<E, 2> x, const LinearWeights<E>& weights, const Vie
   detail::run_linear(queue, x, weights, out, epilogue);
 }
 
-/// x in place: (rows, features).
+/// Applies an activation in place: x (rows, features).
 template <class E>
 void activate(Queue& queue, Activation activation, const View<E, 2>& x) {
   const auto span = queue.span(Work{"activate", {x.extent[0], x.extent[1]}, 0, 2 * x.size() * bytes_of<E>});

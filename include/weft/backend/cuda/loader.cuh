@@ -1,5 +1,5 @@
-// Weights into a device's memory: several threads copy from mapped files to pinned memory, from where the
-// bytes travel as they are, to be converted on the device.
+// Loader: fills weights on a device. Several threads copy from mapped files to pinned memory, from where the
+// bytes are uploaded as they are, and converted on the device.
 #pragma once
 
 #include <algorithm>
@@ -17,19 +17,19 @@
 
 namespace weft::cuda {
 
-/// A thread's own stream, with memory where pieces of a file pass through: while one travels, the next is
-/// copied.
+/// The stream of one thread, with two pinned buffers for pieces of a file: while one is uploaded, the next is
+/// filled.
 class Conveyor {
  public:
   static constexpr Index piece_bytes = 4 << 20;
 
   explicit Conveyor(int device) {
-    check(cudaSetDevice(device), "Choosing the device");
-    check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "Creating a stream");
-    check(cudaMalloc(&on_device_, piece_bytes), "Taking memory on the device");
+    check(cudaSetDevice(device), "choosing the device");
+    check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "creating a stream");
+    check(cudaMalloc(&on_device_, piece_bytes), "taking memory on the device");
     for (Piece& piece : pieces_) {
-      check(cudaMallocHost(&piece.pinned, piece_bytes), "Taking pinned memory");
-      check(cudaEventCreateWithFlags(&piece.gone, cudaEventDisableTiming), "Creating an event");
+      check(cudaMallocHost(&piece.pinned, piece_bytes), "taking pinned memory");
+      check(cudaEventCreateWithFlags(&piece.gone, cudaEventDisableTiming), "creating an event");
     }
   }
   Conveyor(const Conveyor&) = delete;
@@ -45,16 +45,17 @@ class Conveyor {
   }
 
   cudaStream_t stream() const { return stream_; }
-  void synchronize() { check(cudaStreamSynchronize(stream_), "Loading weights"); }
+  void synchronize() { check(cudaStreamSynchronize(stream_), "loading weights"); }
 
-  /// The bytes on the device, for what is queued on the stream before the next call.
+  /// Uploads bytes; returns where they are on the device, for what is queued on the stream before the next
+  /// call.
   const void* carry(std::span<const std::byte> bytes) {
     const Piece& piece = pieces_[turn_++ % pieces_.size()];
-    check(cudaEventSynchronize(piece.gone), "Loading weights");
+    check(cudaEventSynchronize(piece.gone), "loading weights");
     std::memcpy(piece.pinned, bytes.data(), bytes.size());
     check(cudaMemcpyAsync(on_device_, piece.pinned, bytes.size(), cudaMemcpyHostToDevice, stream_),
-          "Copying weights to the device");
-    check(cudaEventRecord(piece.gone, stream_), "Copying weights to the device");
+          "copying weights to the device");
+    check(cudaEventRecord(piece.gone, stream_), "copying weights to the device");
     return on_device_;
   }
 
@@ -70,12 +71,12 @@ class Conveyor {
   std::size_t turn_ = 0;
 };
 
-/// Fills are gathered, and done at `finish`.
+/// Fills from files are deferred to `finish`. The queue must outlive the loader.
 class Loader {
  public:
   explicit Loader(Queue& queue) : queue_(queue) {}
 
-  /// The numbers in row-major order; those of a file must be as many, and stay mapped until `finish`.
+  /// Fills a view in row-major order; numbers of a file must be as many, and stay mapped until `finish`.
   template <class T>
   void fill(const StoredNumbers& numbers, const View<T, 3>& to) {
     const auto size = static_cast<Index>(size_of(numbers.dtype)), most = Conveyor::piece_bytes / size;
@@ -94,10 +95,11 @@ class Loader {
                              kernels::Draw<T>{numbers, to});
   }
 
+  /// Waits until all that was to be filled is.
   void finish() {
     constexpr int threads = 8;
     int device = 0;
-    check(cudaGetDevice(&device), "Asking for the current device");
+    check(cudaGetDevice(&device), "asking for the current device");
     queue_.synchronize();  // what is being filled may still be being zeroed
     share_out(static_cast<Index>(fills_.size()), threads, [this, device](const auto& next) {
       Conveyor conveyor(device);

@@ -22,12 +22,12 @@ constexpr cudaDataType_t data_type() {
   return CUDA_R_32F;
 }
 
-/// A product as cuBLASLt sees it: columns are rows here, so it computes outᵀ = weight · xᵀ.
+/// The description of a product. cuBLASLt is column-major, so it computes outᵀ = weight · xᵀ.
 class Matmul {
  public:
   Matmul(cudaDataType_t in, cudaDataType_t out, Index rows, Index inputs, Index outputs, Index x_stride,
          Index weight_stride, Index out_stride) {
-    check(cublasLtMatmulDescCreate(&description_, CUBLAS_COMPUTE_32F, CUDA_R_32F), "Describing a product");
+    check(cublasLtMatmulDescCreate(&description_, CUBLAS_COMPUTE_32F, CUDA_R_32F), "describing a product");
     set(CUBLASLT_MATMUL_DESC_TRANSA, CUBLAS_OP_T);
     layout(weight_, in, inputs, outputs, weight_stride);
     layout(x_, in, inputs, rows, x_stride);
@@ -46,12 +46,12 @@ class Matmul {
   template <class Value>
   void set(cublasLtMatmulDescAttributes_t attribute, const Value& value) {
     check(cublasLtMatmulDescSetAttribute(description_, attribute, &value, sizeof value),
-          "Describing a product");
+          "describing a product");
   }
 
-  /// out = weight · x + residual.
-  cublasStatus_t run(cublasLtHandle_t handle, cudaStream_t stream, void* workspace, const Operands& operands,
-                     const Algorithm& algorithm) const {
+  /// Queues the product on a stream, and the sum of it and the residual, if any.
+  [[nodiscard]] cublasStatus_t run(cublasLtHandle_t handle, cudaStream_t stream, void* workspace,
+                                   const Operands& operands, const Algorithm& algorithm) const {
     const float one = 1, beta = operands.residual ? 1 : 0;
     const void* const added = operands.residual || residual_ ? operands.residual : operands.out;
     return cublasLtMatmul(handle, description_, &one, operands.weight, weight_, operands.x, x_, &beta, added,
@@ -59,12 +59,12 @@ class Matmul {
                           Products::workspace_bytes, stream);
   }
 
-  /// Those for operands of such alignments, the likeliest first; none where cuBLASLt lacks the product on
-  /// this device.
+  /// Returns cuBLASLt's algorithms for operands of such alignments, the likeliest first; none if it lacks the
+  /// product on this device.
   std::vector<Algorithm> candidates(cublasLtHandle_t handle, const Alignments& alignments) const {
     constexpr int most = 32;
     cublasLtMatmulPreference_t preference = nullptr;
-    check(cublasLtMatmulPreferenceCreate(&preference), "Asking for algorithms");
+    check(cublasLtMatmulPreferenceCreate(&preference), "asking for algorithms");
     const auto prefer = [preference](cublasLtMatmulPreferenceAttributes_t attribute, const auto& value) {
       cublasLtMatmulPreferenceSetAttribute(preference, attribute, &value, sizeof value);
     };
@@ -80,7 +80,7 @@ class Matmul {
                                        preference, most, results, &found);
     cublasLtMatmulPreferenceDestroy(preference);
     if (status == CUBLAS_STATUS_NOT_SUPPORTED) return {};
-    check(status, "Asking for algorithms");
+    check(status, "asking for algorithms");
     std::vector<Algorithm> out;
     for (int i = 0; i < found; ++i) out.push_back({results[i].algo});
     return out;
@@ -91,12 +91,12 @@ class Matmul {
                      Index stride) {
     check(cublasLtMatrixLayoutCreate(&layout, type, static_cast<std::uint64_t>(rows),
                                      static_cast<std::uint64_t>(columns), stride),
-          "Describing a matrix");
+          "describing a matrix");
   }
 
   cublasLtMatmulDesc_t description_ = nullptr;
   cublasLtMatrixLayout_t weight_ = nullptr, x_ = nullptr, out_ = nullptr;
-  cublasLtMatrixLayout_t residual_ = nullptr;  // null: as out_
+  cublasLtMatrixLayout_t residual_ = nullptr;  // null: the same as out_
 };
 
 }  // namespace weft::cuda

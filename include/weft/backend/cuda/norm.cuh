@@ -1,4 +1,4 @@
-// Norms on a CUDA device, and heads on their way to attention.
+// Norms on a CUDA device, of features and of the heads of attention.
 #pragma once
 
 #include <algorithm>
@@ -13,7 +13,7 @@ namespace weft::cuda {
 
 namespace detail {
 
-/// Where an empty view has numbers there are none.
+/// Returns a view's numbers, or null if it is empty.
 template <class T, int Rank>
 T* numbers_of(const View<T, Rank>& view) {
   return view.empty() ? nullptr : view.data;
@@ -31,9 +31,11 @@ template <class E>
 kernels::HeadMove<E> head_move(const HeadMove<E>& move) {
   const bool rotates = !move.rotation.cos.empty();
   kernels::HeadMove<E> out{move.from, move.to, move.norm != nullptr, rotates};
-  if (move.norm)
-    out.scale = numbers_of(move.norm->scale), out.shift = numbers_of(move.norm->shift),
+  if (move.norm) {
+    out.scale = numbers_of(move.norm->scale);
+    out.shift = numbers_of(move.norm->shift);
     out.epsilon = move.norm->epsilon;
+  }
   if (rotates)
     out.angles = {move.rotation.cos.data, move.rotation.sin.data, move.rotation.cos.stride[0],
                   move.rotation.sin.stride[0]};
@@ -42,7 +44,7 @@ kernels::HeadMove<E> head_move(const HeadMove<E>& move) {
 
 }  // namespace detail
 
-/// LayerNorm over features, then an image's own modulation: x → out, both (tokens, images, features).
+/// Computes LayerNorm over features, then each image's modulation: x → out, both (tokens, images, features).
 template <class E>
 void norm(Queue& queue, In<E, 3> x, const NormWeights& weights, const Modulation& modulation,
           const View<E, 3>& out) {
@@ -51,7 +53,7 @@ void norm(Queue& queue, In<E, 3> x, const NormWeights& weights, const Modulation
   kernels::norm<E>(queue.stream(), x, {}, detail::norm_constants(weights, modulation), out);
 }
 
-/// LayerNorm over the features of x and of skip, as if they stood side by side: both
+/// Computes LayerNorm over the concatenated features of x and skip: both
 /// (tokens, images, features) → out (tokens, images, 2 · features).
 template <class E>
 void norm_pair(Queue& queue, In<E, 3> x, In<E, 3> skip, const NormWeights& weights, const View<E, 3>& out) {
@@ -60,7 +62,7 @@ void norm_pair(Queue& queue, In<E, 3> x, In<E, 3> skip, const NormWeights& weigh
   kernels::norm<E>(queue.stream(), x, skip, detail::norm_constants(weights), out);
 }
 
-/// Any heads to any places, all of the same images and head_dim.
+/// Moves heads to where attention reads them; all moves have the same number of images and the same head_dim.
 template <class E>
 void move_heads(Queue& queue, const std::vector<HeadMove<E>>& moves) {
   if (moves.empty()) return;
@@ -77,7 +79,7 @@ void move_heads(Queue& queue, const std::vector<HeadMove<E>>& moves) {
   }
 }
 
-/// LayerNorm over every head, unless `weights` is null, then the rotation of its token: x → out, both
+/// Computes LayerNorm over every head, unless `weights` is null, then its token's rotation: x → out, both
 /// (tokens, images, heads, head_dim). May be in place.
 template <class E>
 void norm_rotate(Queue& queue, In<E, 4> x, const NormWeights* weights, const Rotation& rotation,

@@ -1,4 +1,4 @@
-// Pool: memory on a CUDA device that one buffer leaves to the next.
+// Pool: memory on a CUDA device that later buffers reuse.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -13,11 +13,11 @@ namespace weft::cuda {
 
 using kernels::check;
 
-/// Memory on the device, which its owner gives back.
+/// Memory on the device, which returns to its pool, or is freed, with its last owner.
 using Memory = std::shared_ptr<void>;
 
-/// The memory of one stream, whose order keeps the work on a buffer from that on the next in the same place.
-/// So memory of a size that has been there before costs nothing. Memory may outlive its pool.
+/// The memory of one stream, whose order separates work on a buffer from work on the next in the same place:
+/// so memory can be reused at once by a buffer of the same size. Memory may outlive its pool.
 class Pool : public std::enable_shared_from_this<Pool> {
  public:
   Pool() = default;
@@ -25,10 +25,11 @@ class Pool : public std::enable_shared_from_this<Pool> {
   Pool& operator=(const Pool&) = delete;
   ~Pool() { trim(); }
 
-  /// Whether so much is there, and the device need not be asked.
+  /// Returns whether memory of this size can be reused.
   bool has(std::size_t bytes) const { return left_.contains(bytes); }
 
-  Memory take(std::size_t bytes) {
+  /// Returns unused memory of this size, or allocates it. Its content is undefined.
+  [[nodiscard]] Memory take(std::size_t bytes) {
     void* const data = has(bytes) ? left_.extract(left_.find(bytes)).mapped() : from_device(bytes);
     return {data, [pool = weak_from_this(), bytes](void* memory) {
               if (const auto living = pool.lock()) {
@@ -49,9 +50,9 @@ class Pool : public std::enable_shared_from_this<Pool> {
   void* from_device(std::size_t bytes) {
     void* memory = nullptr;
     if (cudaMalloc(&memory, bytes) == cudaSuccess) return memory;
-    cudaGetLastError();  // which the next attempt may answer
+    cudaGetLastError();  // the next attempt may succeed
     trim();
-    check(cudaMalloc(&memory, bytes), "Taking memory on the device");
+    check(cudaMalloc(&memory, bytes), "taking memory on the device");
     return memory;
   }
 

@@ -1,4 +1,4 @@
-// What matrix products by cuBLASLt keep between calls: its handle, its workspace, the algorithms found.
+// The state of matrix products by cuBLASLt: its handle, its workspace, and the algorithms chosen.
 #pragma once
 
 #include <cublasLt.h>
@@ -21,14 +21,14 @@ using kernels::check;
 
 inline void check(cublasStatus_t status, const char* what) {
   if (status != CUBLAS_STATUS_SUCCESS)
-    throw std::runtime_error(sentence(what, " failed: ", cublasLtGetStatusString(status), "."));
+    throw std::runtime_error(sentence(what, " failed: ", cublasLtGetStatusString(status)));
 }
 
-/// Memory on the device, freed at the end of its life.
+/// Memory on the device, freed by the destructor, which waits for the device.
 class DeviceMemory {
  public:
   explicit DeviceMemory(std::size_t bytes) {
-    check(cudaMalloc(&data_, bytes), "Taking memory on the device");
+    check(cudaMalloc(&data_, bytes), "taking memory on the device");
   }
   DeviceMemory(const DeviceMemory&) = delete;
   DeviceMemory& operator=(const DeviceMemory&) = delete;
@@ -40,16 +40,16 @@ class DeviceMemory {
   void* data_ = nullptr;
 };
 
-/// What a product reads and writes on the device.
+/// The operands of a product, on the device.
 struct Operands {
   const void* weight;
   const void* x;
-  const void* residual;  // null: none
+  const void* residual;  // or null
   void* out;
 };
 
-/// The powers of two, up to cuBLASLt's default, that divide the operands' addresses. Strides are no part of
-/// them: cuBLASLt knows those.
+/// The alignments of the operands' addresses, up to cuBLASLt's default. Those of strides are not included:
+/// cuBLASLt knows the strides.
 struct Alignments {
   static constexpr std::uint32_t most = 256;
 
@@ -61,6 +61,7 @@ struct Alignments {
 
   std::uint32_t weight, x, residual, out;
 
+  /// Returns the largest power of two up to `most` that divides an address.
   static std::uint32_t of(const void* address) {
     const auto number = reinterpret_cast<std::uintptr_t>(address) | most;
     return static_cast<std::uint32_t>(number & -number);
@@ -69,11 +70,12 @@ struct Alignments {
   friend auto operator<=>(const Alignments&, const Alignments&) = default;
 };
 
-/// A named type for what cuBLASLt leaves unnamed, since nvcc's standard library fails on that.
+/// cuBLASLt's algorithm in a type with a name, which std::optional needs under nvcc.
 struct Algorithm {
   cublasLtMatmulAlgo_t value;
 };
 
+/// One stream's products, since they share the workspace.
 class Products {
  public:
   static constexpr std::size_t workspace_bytes = 64 << 20;
@@ -82,25 +84,25 @@ class Products {
   /// The key of a product: types, extents, leading dimensions, epilogue, alignments.
   using Key = std::tuple<int, int, Index, Index, Index, Index, Index, Index, int, bool, Alignments>;
 
-  Products() : workspace_(workspace_bytes) { check(cublasLtCreate(&handle_), "Starting cuBLASLt"); }
+  Products() : workspace_(workspace_bytes) { check(cublasLtCreate(&handle_), "starting cuBLASLt"); }
   Products(const Products&) = delete;
   Products& operator=(const Products&) = delete;
   ~Products() { cublasLtDestroy(handle_); }
 
   cublasLtHandle_t handle() const { return handle_; }
   void* workspace() const { return workspace_.data(); }
-  /// Memory of `spare_bytes` for a product whose output still holds what is added to it.
+  /// Returns `spare_bytes` of memory for a product whose output still holds its residual.
   void* spare() {
     if (!spare_) spare_ = std::make_unique<DeviceMemory>(spare_bytes);
     return spare_->data();
   }
 
-  /// The algorithm of a product, which `choose` finds when it is asked for first, or nothing if there is
-  /// none.
+  /// Returns the algorithm of a product, by choose() at its first call; nothing if there is none.
   template <class Choose>
   const std::optional<Algorithm>& find(const Key& key, const Choose& choose) {
-    const auto known = algorithms_.find(key);
-    return known != algorithms_.end() ? known->second : algorithms_.emplace(key, choose()).first->second;
+    auto known = algorithms_.find(key);
+    if (known == algorithms_.end()) known = algorithms_.emplace(key, choose()).first;
+    return known->second;
   }
 
  private:

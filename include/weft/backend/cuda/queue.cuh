@@ -1,4 +1,4 @@
-// The CUDA queue: one stream, and what its operators keep between calls.
+// Queue: a CUDA stream, and the state that operators keep between calls.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -14,9 +14,9 @@
 #include <utility>
 
 #include "weft/backend/counts.hpp"
-#include "weft/backend/cuda/crew.cuh"
 #include "weft/backend/cuda/graph.cuh"
 #include "weft/backend/cuda/heap.cuh"
+#include "weft/backend/cuda/joint_recorder.cuh"
 #include "weft/backend/cuda/pool.cuh"
 #include "weft/backend/cuda/products.cuh"
 #include "weft/backend/cuda/span.cuh"
@@ -28,18 +28,21 @@
 
 namespace weft::cuda {
 
+/// The queue of one rank, used by one thread at a time. Its destructor waits for all that was queued. Memory
+/// that was taken from it may outlive it; recordings may not be replayed after it.
 class Queue {
  public:
   class Milestones;
   template <class Body>
   class Recording;
 
-  /// On the current device; rejected if there is none, or no code for it. `lane`, if any, records the spans.
-  /// What a crew's queues record becomes one graph; this is the queue of its rank `rank`.
-  /// What ranks of other processes are to reach comes from `heap`.
-  explicit Queue(Lane* lane = nullptr, Crew* crew = nullptr, int rank = 0, Heap* heap = nullptr)
-      : stream_(stream_here()), crew_(crew), rank_(rank), heap_(heap) {
-    check(cudaMalloc(&step_, sizeof *step_), "Taking memory on the device");
+  /// Makes a queue on the current device. Throws InvalidArgument if there is none, or no code for it. Where
+  /// given, `lane` takes the trace's slices, `recorder` makes one graph of what the queues of all ranks
+  /// record, of which this is rank `rank`'s, and `heap` provides the memory that other processes reach; all
+  /// three must outlive the queue.
+  explicit Queue(Lane* lane = nullptr, JointRecorder* recorder = nullptr, int rank = 0, Heap* heap = nullptr)
+      : stream_(stream_here()), recorder_(recorder), rank_(rank), heap_(heap) {
+    check(cudaMalloc(&step_, sizeof *step_), "taking memory on the device");
     if (lane) timeline_.emplace(*lane, stream_);
   }
   Queue(const Queue&) = delete;
@@ -54,37 +57,41 @@ class Queue {
   cudaStream_t stream() const { return stream_; }
   void synchronize() {
     ++counts_.synchronizations;
-    check(cudaStreamSynchronize(stream_), "Running the queue");
+    check(cudaStreamSynchronize(stream_), "running the queue");
   }
 
-  /// Where slices of other streams go too; null without a trace.
+  /// Returns the timeline that takes slices, also those of other streams; null without a trace.
   Timeline* timeline() { return timeline_ && !is_dry_run_ ? &*timeline_ : nullptr; }
-  /// Whether what is queued is recorded to be dropped, so that it never happens.
+  /// Returns whether what is queued is recorded only to be dropped, so that it never runs.
   bool is_dry_run() const { return is_dry_run_; }
 
-  /// Waits on the host for other ranks, which may have to record meanwhile.
+  /// Calls wait(), which blocks the host until other ranks have queued something, while those may record.
   template <class Wait>
   void wait_on_host(const Wait& wait) {
-    crew_ ? crew_->stand_aside(wait) : wait();
+    if (recorder_) {
+      recorder_->yield_turn_during(wait);
+    } else {
+      wait();
+    }
   }
 
-  /// A range of the profiler and, on the device's clock, a slice of the trace.
+  /// Opens a range of the profiler and, on the device's clock, a slice of the trace.
   Span span(const char* category, const char* name, Index number = -1, Index bytes = 0) {
     return {timeline(), category, name, number, bytes};
   }
 
-  /// The same for an operator.
+  /// Opens the same for an operator.
   Span span(const Work& work) { return {timeline(), work}; }
 
-  /// The denoising step `number`, for operators.
+  /// Returns the denoising step `number` as operators read it; in a recording, relative to the replayed step.
   Step step(Index number) const {
     return recorded_ ? Step{step_, number - *recorded_} : Step{.ahead = number};
   }
 
-  /// What body(first) queues, to be replayed as that of any other step. With a trace, which shows the parts,
-  /// the body is called again.
+  /// Records what body(first) queues, to be replayed for any other step. With a trace, which shows the parts,
+  /// replaying calls the body again.
   template <class Body>
-  Recording<Body> record(Body body, Index first) {
+  [[nodiscard]] Recording<Body> record(Body body, Index first) {
     return {*this, std::move(body), first};
   }
   template <class Body>
@@ -92,32 +99,36 @@ class Queue {
     recording.replay(*this, step);
   }
 
-  /// Memory that holds anything, to be given back when what is queued on it is all that ever will be; null
-  /// while a heap measures.
-  Memory take(std::size_t bytes) {
+  /// Returns memory of undefined content, for work on this queue; null while a heap measures. Its last owner
+  /// may drop it when all work on it is queued.
+  [[nodiscard]] Memory take(std::size_t bytes) {
     if (heap_ && heap_->is_open()) return heap_->take(bytes);
     if (!pool_->has(bytes)) count_allocation();
     return pool_->take(bytes);
   }
-  /// Calls body, whose buffers other ranks may reach afterwards. With a heap it is called twice, and all
-  /// ranks of a host call this at the same time.
+  /// Calls body, whose buffers other ranks may reach afterwards. With a heap it calls body twice, and all
+  /// ranks of a host must call it together.
   template <class Body>
   void take_together(const Body& body) {
-    heap_ ? heap_->take_together(body) : body();
+    if (heap_) {
+      heap_->take_together(body);
+    } else {
+      body();
+    }
   }
-  /// Gives back to the device what buffers have left, when all that was queued is done.
+  /// Waits for all that was queued; frees the memory that no buffer uses.
   void trim() {
     synchronize();
     pool_->trim();
   }
 
-  /// `bytes` of the host to the device.
+  /// Queues a copy of `bytes` from the host; `from` may change as soon as this returns.
   void send(const void* from, void* to, std::size_t bytes) {
     ++counts_.uploads;
     staging_.send(stream_, from, to, bytes);
   }
 
-  /// How long the last replays took the host each, at most 64.
+  /// Returns how long the host took for each of the last replays, at most 64.
   std::span<const double> launch_seconds() const {
     return {launch_seconds_.data(), std::min(launches_, launch_seconds_.size())};
   }
@@ -134,12 +145,12 @@ class Queue {
       reject("there is no CUDA device here; weft::Host needs none");
     kernels::current_tier();
     cudaStream_t stream;
-    check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "Creating a stream");
+    check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "creating a stream");
     return stream;
   }
 
   cudaStream_t stream_;
-  Crew* crew_;
+  JointRecorder* recorder_;
   int rank_;
   Heap* heap_;
   std::int32_t* step_ = nullptr;   // of a replay; raised by one at its end
@@ -155,29 +166,31 @@ class Queue {
   std::size_t launches_ = 0;
 };
 
-/// One graph, for all ranks of a crew together; one launch a replay. With a trace it is dropped, and was a
-/// dry run: all that a body does when it is first queued, as loading kernels, timing products and taking
-/// memory, may wait for the whole device, and there a receive that was posted ahead may wait for this very
-/// rank.
+/// One graph, of all ranks where they record together, and one launch a replay; valid as long as its queue
+/// and the memory that it works on. With a trace the graph is dropped, and making it was a dry run: what a
+/// body does when it is first queued, as loading kernels, timing products and taking memory, may wait for the
+/// whole device, and there a receive that was posted ahead may wait for this very rank.
 template <class Body>
 class Queue::Recording {
  public:
   Recording(Queue& queue, Body body, Index first) : body_(std::move(body)) {
     ++queue.counts_.recordings;
     queue.synchronize();  // so that products can be timed
-    queue.recorded_ = first, queue.is_dry_run_ = queue.timeline_.has_value();
+    queue.recorded_ = first;
+    queue.is_dry_run_ = queue.timeline_.has_value();
     const auto queue_work = [this, &queue, first] {
       body_(first);
       kernels::for_each_number(queue.stream_, 1, 1, kernels::AddToStep{queue.step_});
     };
     try {
-      graph_ = queue.crew_ ? queue.crew_->capture(queue.rank_, queue.stream_, queue_work)
-                           : std::make_shared<const Graph>(Graph::capture(queue.stream_, queue_work));
+      graph_ = capture(queue, queue_work);
     } catch (...) {
-      queue.recorded_.reset(), queue.is_dry_run_ = false;
+      queue.recorded_.reset();
+      queue.is_dry_run_ = false;
       throw;
     }
-    queue.recorded_.reset(), queue.is_dry_run_ = false;
+    queue.recorded_.reset();
+    queue.is_dry_run_ = false;
     if (queue.timeline_) graph_.reset();
   }
 
@@ -187,13 +200,23 @@ class Queue::Recording {
       kernels::for_each_number(queue.stream_, 1, 1,
                                kernels::Fill<std::int32_t>{static_cast<std::int32_t>(step), queue.step_});
     const auto begin = std::chrono::steady_clock::now();
-    queue.crew_ ? queue.crew_->launch(queue.rank_, queue.stream_, *graph_) : graph_->launch(queue.stream_);
+    if (queue.recorder_) {
+      queue.recorder_->launch(queue.rank_, queue.stream_, *graph_);
+    } else {
+      graph_->launch(queue.stream_);
+    }
     const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
     queue.launch_seconds_[queue.launches_++ % queue.launch_seconds_.size()] = taken.count();
     queue.next_step_ = step + 1;
   }
 
  private:
+  template <class Work>
+  static std::shared_ptr<const Graph> capture(Queue& queue, const Work& queue_work) {
+    if (queue.recorder_) return queue.recorder_->capture(queue.rank_, queue.stream_, queue_work);
+    return std::make_shared<const Graph>(Graph::capture(queue.stream_, queue_work));
+  }
+
   Body body_;
   std::shared_ptr<const Graph> graph_;
 };

@@ -1,4 +1,4 @@
-// The sampler's operators on a CUDA device. Everything is (tokens, images, features), in float32.
+// The sampler's operators on a CUDA device. Tensors are (tokens, images, features), in float32.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@ namespace weft::cuda {
 
 namespace detail {
 
-/// `moves` is how many numbers are read or written for each.
+/// Runs an elementwise kernel; `moves` is how many numbers it reads or writes for each.
 template <class Body>
 void for_each_number(Queue& queue, const char* name, Index moves, const View<float, 3>& like,
                      const Body& body) {
@@ -24,29 +24,31 @@ inline kernels::PatchMoments patch_moments(const View<const double, 3>& moments)
   return {moments.data, moments.extent[0], moments.stride[0], moments.stride[1]};
 }
 
-/// For a thread each.
 constexpr unsigned block = 256;
+/// Returns how many such blocks have a thread for each search.
 inline unsigned blocks_of(const View<QuantileSearch, 1>& searches) {
   return (static_cast<unsigned>(searches.size()) + block - 1) / block;
 }
 
 }  // namespace detail
 
-// What differs from request to request, as a seed or a scale, is read where it lies on the device.
+// What differs from request to request, as a seed or a scale, is read from device memory, so that recorded
+// work serves every request.
 
-/// Normal numbers for `tokens` of images `first`, `first` + 1, …: the same for an element wherever it is.
+/// Draws normal numbers for `tokens` of images `first`, `first` + 1, …; those of an element do not depend on
+/// the rank that holds it.
 inline void noise(Queue& queue, const std::uint64_t* seed, Step step, const ImageShape& shape, Index first,
                   Range tokens, const View<float, 3>& out) {
   detail::for_each_number(queue, "noise", 1, out,
                           kernels::Noise{seed, step, shape, first, tokens.begin, out});
 }
 
-/// Into positive: negative + scale · (positive − negative).
+/// Combines guidance branches in place: positive = negative + scale · (positive − negative).
 inline void guide(Queue& queue, In<float, 3> negative, const float* scale, const View<float, 3>& positive) {
   detail::for_each_number(queue, "guide", 3, positive, kernels::Guide{negative, scale, positive});
 }
 
-/// Every image's sum and sum of squares: out (images, 2).
+/// Computes every image's sum and sum of squares: out (images, 2).
 inline void moments(Queue& queue, In<float, 3> x, const View<double, 2>& out) {
   if (x.extent[1] == 0) return;
   const auto span =
@@ -54,10 +56,10 @@ inline void moments(Queue& queue, In<float, 3> x, const View<double, 2>& out) {
   constexpr int threads = 1024;
   kernels::image_moments<threads>
       <<<static_cast<unsigned>(x.extent[1]), threads, 0, queue.stream()>>>(x, out.data, out.stride[0]);
-  check(cudaGetLastError(), "Launching moments");
+  check(cudaGetLastError(), "launching moments");
 }
 
-/// x times what moves its standard deviation over the whole image towards that of the reference:
+/// Scales x so that its standard deviation over an image approaches that of the reference: by
 /// rescale · deviation(reference) / deviation(x) + 1 − rescale. The moments (patches, images, 2) are of
 /// `count` elements an image, over all patches.
 inline void rescale(Queue& queue, In<double, 3> x_moments, In<double, 3> reference_moments, Index count,
@@ -68,14 +70,14 @@ inline void rescale(Queue& queue, In<double, 3> x_moments, In<double, 3> referen
                        static_cast<double>(count), rescale, x});
 }
 
-/// The magnitudes of a step's estimates, before they are bounded.
+/// Computes the magnitudes of a step's estimates, before they are bounded.
 inline void magnitudes(Queue& queue, In<float, 2> constants, Step step, In<float, 3> output, In<float, 3> x,
                        const View<float, 3>& out) {
   detail::for_each_number(queue, "magnitudes", 3, out,
                           kernels::Magnitudes<SamplerStep>{constants, step, output, x, out});
 }
 
-/// How many of an image's magnitudes go on with which digit in a round of its search: counts
+/// Counts, in a round of each image's search, how many magnitudes have which digit: counts
 /// (images, QuantileSearch::statistics · digits).
 inline void count_digits(Queue& queue, In<float, 3> magnitudes, const QuantileSearch* searches, int round,
                          const View<double, 2>& counts) {
@@ -86,7 +88,7 @@ inline void count_digits(Queue& queue, In<float, 3> magnitudes, const QuantileSe
                                     magnitudes.size() * bytes_of<float>});
   kernels::count_digits<<<static_cast<unsigned>(magnitudes.extent[1]), 1024, 0, queue.stream()>>>(
       magnitudes, searches, round, counts.data, counts.stride[0]);
-  check(cudaGetLastError(), "Launching count_digits");
+  check(cudaGetLastError(), "launching count_digits");
 }
 
 /// Starts the images' searches for a step's quantile of `count` magnitudes.
@@ -95,7 +97,7 @@ inline void start_searches(Queue& queue, In<float, 2> constants, Step step, Inde
   if (searches.empty()) return;
   kernels::start_searches<SamplerStep><<<detail::blocks_of(searches), detail::block, 0, queue.stream()>>>(
       constants, step, count, searches.data, searches.size());
-  check(cudaGetLastError(), "Launching start_searches");
+  check(cudaGetLastError(), "launching start_searches");
 }
 
 /// Ends a round with the counts (images, QuantileSearch::statistics · digits) of all magnitudes.
@@ -103,10 +105,10 @@ inline void narrow_searches(Queue& queue, In<double, 2> counts, const View<Quant
   if (searches.empty()) return;
   kernels::narrow_searches<<<detail::blocks_of(searches), detail::block, 0, queue.stream()>>>(
       counts.data, counts.stride[0], searches.data, searches.size());
-  check(cudaGetLastError(), "Launching narrow_searches");
+  check(cudaGetLastError(), "launching narrow_searches");
 }
 
-/// One step of the state x; `estimate` holds the estimate of the step before and takes this one's.
+/// Advances the state x by one step; `estimate` holds the estimate of the step before, and then this one's.
 /// `constants` (steps, SamplerStep::constants); `noise` (tokens, images, features), or empty if no step
 /// adds any, or (steps, tokens, images, features); `searches` are done, one an image, or null if no step
 /// has a quantile.

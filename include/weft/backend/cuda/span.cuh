@@ -15,13 +15,14 @@
 
 namespace weft::cuda {
 
-/// The slices of one rank's streams. They reach the lane when the timeline ends, which waits for the device.
+/// The slices of one rank's streams. The destructor waits for the device and adds them to the lane, which
+/// must outlive the timeline.
 class Timeline {
  public:
   using Moment = std::shared_ptr<const Event>;
 
   Timeline(Lane& lane, cudaStream_t stream) : lane_(lane), stream_(stream), start_(now()) {
-    check(cudaEventSynchronize(start_->get()), "Starting a timeline");
+    check(cudaEventSynchronize(start_->get()), "starting a timeline");
     start_on_host_ = Lane::Clock::now();
   }
   Timeline(const Timeline&) = delete;
@@ -30,12 +31,13 @@ class Timeline {
     cudaStreamSynchronize(stream_);
     for (auto& [slice, begin, end] : marked_) {
       cudaEventSynchronize(end->get());
-      slice.begin = on_host(*begin), slice.end = on_host(*end);
+      slice.begin = on_host(*begin);
+      slice.end = on_host(*end);
       lane_.add(std::move(slice));
     }
   }
 
-  /// Behind what is queued.
+  /// Returns a timed event behind what is queued on the stream.
   Moment now() const { return moment_in(stream_, Event::Kind::time); }
 
   void add(Lane::Slice slice, Moment begin) { add(std::move(slice), std::move(begin), now()); }
@@ -66,7 +68,7 @@ class Timeline {
 template <class T>
 constexpr Index bytes_of = sizeof(T);
 
-/// What an operator does, in extents of its own, floating-point operations and bytes read and written.
+/// The work of an operator: its extents, floating-point operations, and bytes read and written.
 struct Work {
   const char* name;
   std::initializer_list<Index> extents;
@@ -74,6 +76,7 @@ struct Work {
   Index bytes;
 };
 
+/// A range of the profiler and a slice of the trace, which last until the destructor.
 class [[nodiscard]] Span {
  public:
   Span(Timeline* timeline, const char* category, const char* name, Index number, Index bytes)

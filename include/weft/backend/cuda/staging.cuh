@@ -1,4 +1,4 @@
-// Staging: pinned memory through which numbers of the host go to a CUDA device.
+// Staging: pinned memory through which numbers of the host are uploaded to a CUDA device.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -13,7 +13,7 @@ namespace weft::cuda {
 
 using kernels::check;
 
-/// The staging memory of one stream. The host waits only where transfers in flight fill it.
+/// The staging memory of one stream. The host waits only when transfers in flight fill it.
 class Staging {
  public:
   Staging() = default;
@@ -21,28 +21,30 @@ class Staging {
   Staging& operator=(const Staging&) = delete;
   ~Staging() { cudaFreeHost(data_); }
 
-  /// In order with the stream; `from` has been read when this returns.
+  /// Queues a copy on the stream; `from` has been read when this returns.
   void send(cudaStream_t stream, const void* from, void* to, std::size_t bytes) {
     if (used_ + bytes > size_) make_room(stream, bytes);
     std::byte* const room = data_ + used_;
     used_ += bytes;
     std::memcpy(room, from, bytes);
-    check(cudaMemcpyAsync(to, room, bytes, cudaMemcpyHostToDevice, stream), "Copying to the device");
+    check(cudaMemcpyAsync(to, room, bytes, cudaMemcpyHostToDevice, stream), "copying to the device");
   }
 
  private:
   static constexpr std::size_t least_bytes = 16 << 20;  // a request's prompts
 
   void make_room(cudaStream_t stream, std::size_t bytes) {
-    check(cudaStreamSynchronize(stream), "Copying to the device");
+    check(cudaStreamSynchronize(stream), "copying to the device");
     used_ = 0;
     if (bytes <= size_) return;
-    check(cudaFreeHost(data_), "Freeing pinned memory");
-    data_ = nullptr, size_ = 0;
+    check(cudaFreeHost(data_), "freeing pinned memory");
+    data_ = nullptr;
+    size_ = 0;
     void* memory = nullptr;
     const std::size_t size = std::max(bytes, least_bytes);
-    check(cudaMallocHost(&memory, size), "Taking pinned memory");
-    data_ = static_cast<std::byte*>(memory), size_ = size;
+    check(cudaMallocHost(&memory, size), "taking pinned memory");
+    data_ = static_cast<std::byte*>(memory);
+    size_ = size;
   }
 
   std::byte* data_ = nullptr;

@@ -1,4 +1,4 @@
-// TransferStream: a stream for what travels, beside those that compute.
+// TransferStream: a stream for transfers, beside those that compute.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -10,14 +10,14 @@ namespace weft::cuda {
 
 using kernels::check;
 
-/// On the device that was current, of the greatest priority: other ranks wait for what it carries, and no
-/// computation that is queued later holds it up.
+/// A stream of the current device, of the greatest priority: other ranks wait for its transfers, so no
+/// computation that is queued later may delay them.
 class TransferStream {
  public:
   TransferStream() {
     int least = 0, greatest = 0;
-    check(cudaDeviceGetStreamPriorityRange(&least, &greatest), "Creating a stream");
-    check(cudaStreamCreateWithPriority(&stream_, cudaStreamNonBlocking, greatest), "Creating a stream");
+    check(cudaDeviceGetStreamPriorityRange(&least, &greatest), "creating a stream");
+    check(cudaStreamCreateWithPriority(&stream_, cudaStreamNonBlocking, greatest), "creating a stream");
   }
   TransferStream(const TransferStream&) = delete;
   TransferStream& operator=(const TransferStream&) = delete;

@@ -1,4 +1,4 @@
-// The choice among cuBLASLt's algorithms for a product: the fastest of those that round alike.
+// The choice among cuBLASLt's algorithms for a product: the fastest of those with the same bits.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -13,8 +13,8 @@
 
 namespace weft::cuda {
 
-/// Where algorithms are tried: a stream and memory of their own, since the queue may be recording. Addresses
-/// are aligned as those of the product's own operands and no better, as algorithms may need more.
+/// Trial runs of algorithms, on a stream and memory of their own, since the queue may be recording. Addresses
+/// are aligned as those of the product's operands and no better, since algorithms may need more.
 class Trials {
  public:
   /// For x (rows, x_stride) of random numbers in `E`, and out (rows, out_stride) in `Out`.
@@ -26,14 +26,14 @@ class Trials {
         residual_(rows * out_stride * static_cast<Index>(sizeof(Out)), alignments.residual),
         first_(rows * out_stride * static_cast<Index>(sizeof(Out)), alignments.out),
         out_(rows * out_stride * static_cast<Index>(sizeof(Out)), alignments.out) {
-    check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "Timing a product");
-    check(cudaEventCreate(&begin_), "Timing a product");
-    check(cudaEventCreate(&end_), "Timing a product");
+    check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "timing a product");
+    check(cudaEventCreate(&begin_), "timing a product");
+    check(cudaEventCreate(&end_), "timing a product");
     draw<E>(x_, rows, x_stride);
     draw<Out>(residual_, rows, out_stride);
     for (const Memory* memory : {&first_, &out_})  // columns between rows are compared too
       check(cudaMemsetAsync(memory->block.data(), 0, static_cast<std::size_t>(memory->words) * 4, stream_),
-            "Timing a product");
+            "timing a product");
   }
   Trials(const Trials&) = delete;
   Trials& operator=(const Trials&) = delete;
@@ -43,10 +43,10 @@ class Trials {
     cudaStreamDestroy(stream_);
   }
 
-  /// The fastest of the algorithms whose results have the bits of the first one's, so that timing decides
-  /// nothing but the time. Nothing if none runs.
-  std::optional<Algorithm> fastest(cublasLtHandle_t handle, const Matmul& matmul, const void* weight,
-                                   bool adds) {
+  /// Returns the fastest of the algorithms whose results have the same bits as the first one's, so that
+  /// timing has no influence on results; nothing if none runs.
+  [[nodiscard]] std::optional<Algorithm> fastest(cublasLtHandle_t handle, const Matmul& matmul,
+                                                 const void* weight, bool adds) {
     const auto candidates = matmul.candidates(handle, alignments_);
     const auto run = [&, this](const Algorithm& algorithm, const Memory& out) {
       return matmul.run(handle, stream_, workspace_.data(),
@@ -60,19 +60,22 @@ class Trials {
     for (std::size_t i = first; i < candidates.size(); ++i) {
       if (run(candidates[i], out_) != CUBLAS_STATUS_SUCCESS || !is_as_first()) continue;
       constexpr int repeats = 3;
-      check(cudaEventRecord(begin_, stream_), "Timing a product");
+      check(cudaEventRecord(begin_, stream_), "timing a product");
       for (int repeat = 0; repeat < repeats; ++repeat) run(candidates[i], out_);
-      check(cudaEventRecord(end_, stream_), "Timing a product");
-      check(cudaEventSynchronize(end_), "Timing a product");
+      check(cudaEventRecord(end_, stream_), "timing a product");
+      check(cudaEventSynchronize(end_), "timing a product");
       float milliseconds = 0;
-      check(cudaEventElapsedTime(&milliseconds, begin_, end_), "Timing a product");
-      if (best == 0 || milliseconds < best) best = milliseconds, choice = i;
+      check(cudaEventElapsedTime(&milliseconds, begin_, end_), "timing a product");
+      if (best == 0 || milliseconds < best) {
+        best = milliseconds;
+        choice = i;
+      }
     }
     return candidates[choice];
   }
 
  private:
-  /// Room for so many bytes, whose address `alignment` divides and no greater power of two.
+  /// Memory of so many bytes, whose address is a multiple of `alignment` and of no greater power of two.
   struct Memory {
     Index words;  // of 32 bits, from the block's begin to its end
     DeviceMemory block;
@@ -92,17 +95,17 @@ class Trials {
     kernels::for_each_number(stream_, rows, columns, kernels::Draw<T>{{0, 0, 0, 1}, all});
   }
 
-  /// Compared in words of 32 bits.
+  /// Returns whether the last result has the bits of the first one.
   bool is_as_first() {
     int differs = 0;
-    check(cudaMemsetAsync(differs_.data(), 0, sizeof differs, stream_), "Comparing products");
+    check(cudaMemsetAsync(differs_.data(), 0, sizeof differs, stream_), "comparing products");
     kernels::for_each_number(stream_, out_.words, 1,
                              kernels::Differ{static_cast<const std::uint32_t*>(first_.block.data()),
                                              static_cast<const std::uint32_t*>(out_.block.data()),
                                              static_cast<int*>(differs_.data())});
     check(cudaMemcpyAsync(&differs, differs_.data(), sizeof differs, cudaMemcpyDeviceToHost, stream_),
-          "Comparing products");
-    check(cudaStreamSynchronize(stream_), "Comparing products");
+          "comparing products");
+    check(cudaStreamSynchronize(stream_), "comparing products");
     return differs == 0;
   }
 

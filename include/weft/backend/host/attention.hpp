@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstddef>
 #include <limits>
 #include <stdexcept>
 
@@ -16,41 +17,42 @@ namespace detail {
 
 inline constexpr Index attention_rows = 64;  // of a head at a time
 
-/// Rows of one head: q, out (rows, head_dim); k, v (keys, head_dim), one key at least; lse (rows, 1), or
-/// empty. `weights` (rows, keys) and `sums` (rows, head_dim) are scratch.
+/// Computes some rows of one head: q, out (rows, head_dim); k, v (keys, head_dim), one key at least; lse
+/// (rows, 1), or empty. `weights` (rows, keys) and `sums` (rows, head_dim) are scratch.
 inline void attend(In<float, 2> q, In<float, 2> k, In<float, 2> v, const View<float, 2>& out,
                    const View<float, 2>& lse, bool merges, const View<float, 2>& weights,
                    const View<float, 2>& sums) {
   const float scale = 1 / std::sqrt(static_cast<float>(q.extent[1]));
   multiply_transposed(q, k, weights);
-  std::array<MergeWeights, attention_rows> shares;
+  std::array<MergeWeights, attention_rows> merged;
   for (Index r = 0; r < q.extent[0]; ++r) {
     const View<float, 1> row = weights[r];
     const float highest = detail::highest(row);
     for (Index i = 0; i < row.size(); ++i) row[i] = (row[i] - highest) * scale;
     exponentiate(row);
     const float sum = detail::sum(row), own_lse = highest * scale + std::log(sum);
-    MergeWeights& share = shares[static_cast<std::size_t>(r)];
-    share = merges ? merge_weights(lse[r][0], own_lse) : MergeWeights{0, 1, own_lse};
-    share.added /= sum;
-    if (!lse.empty()) lse[r][0] = share.lse;
+    MergeWeights& of_row = merged[static_cast<std::size_t>(r)];
+    of_row = merges ? merge_weights(lse[r][0], own_lse) : MergeWeights{0, 1, own_lse};
+    of_row.added /= sum;
+    if (!lse.empty()) lse[r][0] = of_row.lse;
   }
   multiply(weights, v, sums);
   for (Index r = 0; r < q.extent[0]; ++r) {
-    const MergeWeights& share = shares[static_cast<std::size_t>(r)];
+    const MergeWeights& of_row = merged[static_cast<std::size_t>(r)];
     for (Index d = 0; d < out.extent[1]; ++d)
-      out[r][d] = sums[r][d] * share.added + (merges ? out[r][d] * share.kept : 0);
+      out[r][d] = sums[r][d] * of_row.added + (merges ? out[r][d] * of_row.kept : 0);
   }
 }
 
-inline void attend_nothing(const View<float, 2>& out, const View<float, 2>& lse) {
+/// Writes the attention over no keys.
+inline void attend_no_keys(const View<float, 2>& out, const View<float, 2>& lse) {
   for (Index r = 0; r < out.extent[0]; ++r) std::fill_n(out[r].data, out.extent[1], 0.0f);
   for (Index r = 0; r < lse.extent[0]; ++r) lse[r][0] = -std::numeric_limits<float>::infinity();
 }
 
 }  // namespace detail
 
-/// out = softmax(q · kᵀ / √head_dim) · v for every image and head, without a mask.
+/// Computes out = softmax(q · kᵀ / √head_dim) · v for every image and head, without a mask.
 /// q, out (n, images, heads, head_dim); k, v (keys, images, heads, head_dim); lse (n, images, heads),
 /// the logarithm of the sum of exponentials, or empty. Without keys out is 0 and lse −∞. With Output::merge
 /// out and lse hold the attention over other keys, and then that over both.
@@ -79,7 +81,7 @@ inline void attention(Queue& queue, In<float, 4> q, In<float, 4> k, In<float, 4>
       View<float, 2> rows_lse{};
       if (!lse.empty()) rows_lse = {&lse[first][image][head], {rows.size(), 1}, {lse.stride[0], 1}};
       if (keys == 0) {
-        detail::attend_nothing(rows_out, rows_lse);
+        detail::attend_no_keys(rows_out, rows_lse);
       } else {
         detail::attend(head_of(q, image, head, rows), head_of(k, image, head, all),
                        head_of(v, image, head, all), rows_out, rows_lse, merges,

@@ -1,8 +1,9 @@
-// Memory on the host, taken once and zeroed.
+// Memory on the host, zeroed.
 #pragma once
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <memory>
 #include <new>
 
@@ -11,6 +12,8 @@
 
 namespace weft::host {
 
+/// An array of T that owns its memory. Views of it are valid as long as it lives; moving it keeps them valid.
+/// It may outlive its queue.
 template <class T>
 class Buffer {
  public:

@@ -10,7 +10,7 @@
 
 namespace weft::host {
 
-/// The same extents, any strides; converts numbers where the types differ.
+/// Copies between views of the same extents and any strides; converts numbers where the types differ.
 template <class From, class To, int Rank>
 void copy(Queue& queue, const View<From, Rank>& from, const View<To, Rank>& to) {
   if constexpr (Rank == 1) {
@@ -20,26 +20,26 @@ void copy(Queue& queue, const View<From, Rank>& from, const View<To, Rank>& to) 
   }
 }
 
-/// The same value to every place.
+/// Writes one value to every element.
 template <class T>
 void fill(Queue&, const std::type_identity_t<T>& value, const View<T, 1>& to) {
   std::fill_n(to.data, to.size(), value);
 }
 
-/// Bytes as they are.
+/// Copies bytes.
 inline void copy_bytes(Queue&, const View<const std::byte, 1>& from, const View<std::byte, 1>& to) {
   std::copy_n(from.data, from.size(), to.data);
 }
 
-/// A tensor to a view of the same size.
+/// Copies a tensor to a view of the same size. Throws std::logic_error if the sizes differ.
 template <int Rank>
 void upload(Queue& queue, const Tensor& from, const View<float, Rank>& to) {
   copy(queue, View<const float, Rank>(from.numbers(to.size()), to.extent), to);
 }
 
-/// A view as a tensor, when all that was queued before is done.
+/// Returns a copy of a view, after all that was queued before.
 template <class T, int Rank>
-Tensor download(Queue& queue, View<T, Rank> from) {
+[[nodiscard]] Tensor download(Queue& queue, View<T, Rank> from) {
   Tensor out(Shape(from.extent.begin(), from.extent.end()));
   copy(queue, from, out.view<Rank>());
   return out;

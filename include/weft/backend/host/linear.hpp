@@ -1,5 +1,5 @@
-// Matrix products and activations on the host, by Eigen. Each use of Eigen is in one place, since
-// its templates are slow to compile.
+// Matrix products and activations on the host, by Eigen. Each of its templates is instantiated in one place,
+// since they are slow to compile.
 #pragma once
 
 #include <Eigen/Core>
@@ -20,8 +20,9 @@ inline auto mapped(const View<float, 1>& x) {
   return Eigen::Map<Eigen::Array<float, 1, Eigen::Dynamic>>(x.data, x.extent[0]);
 }
 
-/// x (n, k) · y (k, m) → out (n, m), where y is stored row by row, or column by column `y_stride` apart.
-/// Eigen's kernel as its own BLAS calls it: the product of two maps would bring a dozen more kernels along.
+/// Computes x (n, k) · y (k, m) → out (n, m), where y is row-major or column-major, with `y_stride` elements
+/// from one row or column to the next. Calls Eigen's kernel as Eigen's own BLAS does: the product of two maps
+/// would instantiate a dozen more kernels.
 template <int YOrder>
 [[gnu::noinline]] void multiply(View<const float, 2> x, const float* y, Index y_stride, View<float, 2> out) {
   using Eigen::RowMajor;
@@ -35,12 +36,12 @@ template <int YOrder>
                                                                    blocking, nullptr);
 }
 
-/// x (n, k) · y (k, m) → out (n, m).
+/// Computes x (n, k) · y (k, m) → out (n, m).
 inline void multiply(View<const float, 2> x, View<const float, 2> y, View<float, 2> out) {
   multiply<Eigen::RowMajor>(x, y.data, y.stride[0], out);
 }
 
-/// x (n, k) · y (m, k) transposed → out (n, m).
+/// Computes x (n, k) · y (m, k) transposed → out (n, m).
 inline void multiply_transposed(View<const float, 2> x, View<const float, 2> y, View<float, 2> out) {
   multiply<Eigen::ColMajor>(x, y.data, y.stride[0], out);
 }
@@ -49,10 +50,10 @@ inline void multiply_transposed(View<const float, 2> x, View<const float, 2> y, 
 [[gnu::noinline]] inline float sum_of_squares(View<float, 1> x) { return mapped(x).square().sum(); }
 [[gnu::noinline]] inline float highest(View<float, 1> x) { return mapped(x).maxCoeff(); }
 
-/// Every number's exponential, in place.
+/// Replaces every number by its exponential.
 [[gnu::noinline]] inline void exponentiate(View<float, 1> x) { mapped(x) = mapped(x).exp(); }
 
-/// x in place.
+/// Activates x in place.
 inline void activate(Activation activation, View<float, 1> x) {
   if (activation == Activation::none) return;
   constexpr float sqrt_2_over_pi = 0.79788456080286536f;
@@ -73,7 +74,7 @@ inline void activate(Activation activation, View<float, 1> x) {
   }
 }
 
-/// `first` is the number of the tile's first row.
+/// Computes a tile of a linear layer's output in the calling thread; `first` is the number of its first row.
 inline void linear_tile(View<const float, 2> x, const LinearWeights<float>& weights, View<float, 2> out,
                         const Epilogue<float>& epilogue, Index first) {
   Matrix memory(out.extent[0], out.extent[1]);
@@ -98,7 +99,7 @@ inline void linear_tile(View<const float, 2> x, const LinearWeights<float>& weig
 
 }  // namespace detail
 
-/// x (rows, in) → out (rows, out).
+/// Computes x (rows, in) → out (rows, out).
 inline void linear(Queue& queue, In<float, 2> x, const LinearWeights<float>& weights, View<float, 2> out,
                    const Epilogue<float>& epilogue = {}) {
   constexpr Index grain = 8;
@@ -119,7 +120,7 @@ inline void linear(Queue& queue, In<float, 2> x, const LinearWeights<float>& wei
   }
 }
 
-/// x in place: (rows, features).
+/// Activates x (rows, features) in place.
 inline void activate(Queue& queue, Activation activation, View<float, 2> x) {
   queue.workers().parallel_for(x.extent[0], 16, [activation, &x](Range rows) {
     for (Index r = rows.begin; r < rows.end; ++r) detail::activate(activation, x[r]);

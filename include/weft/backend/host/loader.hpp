@@ -1,9 +1,10 @@
-// Weights into the host's memory, converted by several threads.
+// Loading weights into host memory, converted by several threads.
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
-#include <utility>
 #include <vector>
 
 #include "weft/backend/host/queue.hpp"
@@ -13,12 +14,13 @@
 
 namespace weft::host {
 
-/// Fills are gathered, and done at `finish`.
+/// A list of fills, which `finish` runs. Views and mapped files must live until then. For one thread at a
+/// time.
 class Loader {
  public:
   explicit Loader(Queue&) {}
 
-  /// The numbers in row-major order; those of a file must be as many, and stay mapped until `finish`.
+  /// Adds a fill of `to` with numbers in row-major order; stored ones must be as many as `to` has elements.
   void fill(const StoredNumbers& numbers, const View<float, 3>& to) {
     add_rows(to, [numbers, width = to.extent[2]](Index first, float* row) {
       const std::size_t size = size_of(numbers.dtype);
@@ -32,6 +34,7 @@ class Loader {
     });
   }
 
+  /// Runs all fills that were added. Throws the first of their errors.
   void finish() {
     share_out(static_cast<Index>(fills_.size()), 64, [this](const auto& next) {
       while (const auto i = next()) fills_[static_cast<std::size_t>(*i)]();
@@ -40,7 +43,8 @@ class Loader {
   }
 
  private:
-  /// make(first, row) for every row, which begins at number `first`; about a million numbers at a time.
+  /// Adds fills that call make(first, row) for every row, which begins at number `first`; each fill is about
+  /// a million numbers.
   template <class Make>
   void add_rows(const View<float, 3>& to, const Make& make) {
     const Index rows = to.extent[0] * to.extent[1], width = to.extent[2];

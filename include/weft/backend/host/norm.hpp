@@ -12,7 +12,7 @@ namespace weft::host {
 
 namespace detail {
 
-/// Norms a row in place.
+/// Normalizes a row in place.
 [[gnu::noinline]] inline void normalize(View<float, 1> row, const NormWeights& weights) {
   const Index features = row.size();
   if (weights.kind == NormKind::layer) {
@@ -29,7 +29,7 @@ namespace detail {
 
 }  // namespace detail
 
-/// LayerNorm over features, then an image's own modulation: x → out, both (tokens, images, features).
+/// Computes LayerNorm over features, then each image's modulation: x → out, both (tokens, images, features).
 inline void norm(Queue& queue, In<float, 3> x, const NormWeights& weights, const Modulation& modulation,
                  View<float, 3> out) {
   const Index images = out.extent[1];
@@ -51,7 +51,7 @@ inline void norm(Queue& queue, In<float, 3> x, const NormWeights& weights, const
   });
 }
 
-/// LayerNorm over the features of x and of skip, as if they stood side by side: both
+/// Computes LayerNorm over the features of x and of skip, concatenated: both
 /// (tokens, images, features) → out (tokens, images, 2 · features).
 inline void norm_pair(Queue& queue, In<float, 3> x, In<float, 3> skip, const NormWeights& weights,
                       View<float, 3> out) {
@@ -68,8 +68,8 @@ inline void norm_pair(Queue& queue, In<float, 3> x, In<float, 3> skip, const Nor
                                });
 }
 
-/// LayerNorm over every head, unless `weights` is null, then the rotation of its token: x → out, both
-/// (tokens, images, heads, head_dim). May be in place.
+/// Computes LayerNorm over every head, unless `weights` is null, then rotates it by its token's angles: x →
+/// out, both (tokens, images, heads, head_dim). May be in place.
 inline void norm_rotate(Queue& queue, In<float, 4> x, const NormWeights* weights, const Rotation& rotation,
                         View<float, 4> out) {
   const auto [tokens, images, heads, head_dim] = out.extent;
@@ -93,7 +93,7 @@ inline void norm_rotate(Queue& queue, In<float, 4> x, const NormWeights* weights
       });
 }
 
-/// Any heads to any places, all of the same images and head_dim.
+/// Runs all moves, whose heads are of the same images and head_dim.
 inline void move_heads(Queue& queue, const std::vector<HeadMove<float>>& moves) {
   for (const HeadMove<float>& move : moves) norm_rotate(queue, move.from, move.norm, move.rotation, move.to);
 }

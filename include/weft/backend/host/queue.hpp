@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <utility>
 #include <vector>
@@ -13,40 +14,42 @@
 
 namespace weft::host {
 
+/// A rank's queue: one thread uses it at a time. The lane must outlive it.
 class Queue {
  public:
   class Milestones;
 
-  /// `workers` threads share an operator; `lane`, if any, records the spans.
+  /// Makes a queue whose operators run on `workers` threads and whose spans go to `lane`, if any.
   explicit Queue(int workers = 1, Lane* lane = nullptr) : workers_(workers), lane_(lane) {}
 
   Workers& workers() { return workers_; }
 
-  /// A slice of the trace, from here to the end of the span's life.
+  /// Opens a span of the rank's lane; it ends when the returned object does.
   Span span(const char* category, const char* name, Index number = -1, Index bytes = 0) {
     return {lane_, category, name, number, bytes};
   }
 
-  /// The denoising step `number`, for operators.
+  /// Returns denoising step `number`, as operators read it.
   Step step(Index number) const { return {.ahead = number}; }
 
-  /// What body(first) queues, to be replayed as that of any other step; here it is called again.
+  /// Returns what body(first) queues, to be replayed for any other step; on the host that is the body itself.
   template <class Body>
-  Body record(Body body, Index) {
+  [[nodiscard]] Body record(Body body, Index) {
     ++counts_.recordings;
     return body;
   }
+  /// Runs what was recorded, for denoising step `step`.
   template <class Body>
   void replay(const Body& body, Index step) {
     body(step);
   }
 
-  /// Calls body, whose buffers other ranks may reach afterwards.
+  /// Calls body, which allocates buffers that other ranks may reach afterwards.
   template <class Body>
   void take_together(const Body& body) {
     body();
   }
-  /// Buffers leave no memory behind.
+  /// Does nothing: no memory of freed buffers is kept.
   void trim() {}
 
   const QueueCounts& counts() const { return counts_; }
@@ -58,17 +61,20 @@ class Queue {
   QueueCounts counts_;
 };
 
-/// Reports how often it was passed: report(1), report(2), …, when all that was queued before is done.
+/// Points of the queue's work, such as ends of steps. Each calls report(1), report(2), … when all that was
+/// queued before is done.
 class Queue::Milestones {
  public:
+  /// Makes milestones that call `report`, if any; the host needs not know how many there will be.
   Milestones(Index, std::function<void(Index)> report) : report_(std::move(report)) {}
 
+  /// Queues the next milestone.
   void pass(Queue&) {
     passed_.push_back(Lane::Clock::now());
     if (report_) report_(static_cast<Index>(passed_.size()));
   }
 
-  /// Returns when all has been reported: the seconds from each passing to the next.
+  /// Waits until all have been reported, and returns the seconds from each to the next.
   std::vector<double> watch() {
     std::vector<double> seconds;
     for (std::size_t i = 1; i < passed_.size(); ++i)

@@ -1,8 +1,11 @@
 // Workers: the threads that share one rank's operators on the host.
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
+#include <cstddef>
 #include <mutex>
+#include <stop_token>
 #include <thread>
 #include <vector>
 
@@ -12,9 +15,10 @@
 
 namespace weft::host {
 
+/// A pool of threads. One thread at a time may call `parallel_for`, and not from inside a body.
 class Workers {
  public:
-  /// `count` workers, the calling thread among them.
+  /// Starts `count` − 1 threads: the thread that calls `parallel_for` is a worker too.
   explicit Workers(int count) {
     for (int worker = 1; worker < count; ++worker)
       helpers_.push_back(start_thread(sentence("thread ", worker, " of the ", count, " of a rank"),
@@ -67,7 +71,7 @@ class Workers {
   void* context_ = nullptr;
   std::size_t running_ = 0;
   unsigned round_ = 0;
-  std::vector<std::jthread> helpers_;  // last: ends before what it uses
+  std::vector<std::jthread> helpers_;  // last, so that they end before what they use
 };
 
 }  // namespace weft::host

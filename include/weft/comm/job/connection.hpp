@@ -1,4 +1,4 @@
-// Connection: a stream socket between two processes of a job, over which messages go whole and nobody waits.
+// Connection: a non-blocking stream socket between two processes of a job that carries whole messages.
 #pragma once
 
 #include <fcntl.h>
@@ -9,7 +9,9 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cstddef>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "weft/comm/job/message.hpp"
@@ -17,6 +19,7 @@
 
 namespace weft::job {
 
+/// Used by one thread at a time.
 class Connection {
  public:
   explicit Connection(Descriptor socket = Descriptor()) : socket_(std::move(socket)) {
@@ -30,11 +33,10 @@ class Connection {
   bool is_open() const { return socket_.get() >= 0; }
   void close() { socket_.close(); }
 
-  /// Takes messages of full length from now on: the other side has proved who it is.
+  /// Accepts messages of full length from now on. Called when the other side has proved who it is.
   void trust() { reader_.allow(longest_text); }
 
-  /// Drops the message, and all later ones, if the send buffer is full: then the other side has ceased to
-  /// listen.
+  /// Drops the message, and all later ones, if the send buffer is full: then the other side no longer reads.
   void send(const Message& message) {
     if (!is_open() || is_stuck_) return;
     const std::string frame = frame_of(message);
@@ -42,8 +44,8 @@ class Connection {
     is_stuck_ = sent != static_cast<ssize_t>(frame.size());
   }
 
-  /// Receives once, without waiting, as much as a buffer of one message takes; closes where the other side
-  /// has. What came before that can still be taken.
+  /// Receives once, without waiting, at most as much as a buffer of one message holds; closes if the other
+  /// side has closed. Messages that were received before remain available.
   void receive() {
     const auto room = reader_.room();
     if (!is_open() || room.empty()) return;
@@ -54,8 +56,9 @@ class Connection {
       close();
   }
 
-  /// The next message of what was received; nothing if none is whole. Closes at what is no message.
-  std::optional<Message> next() {
+  /// Returns the next complete message that was received, or nothing. Closes the connection at bytes that are
+  /// no message.
+  [[nodiscard]] std::optional<Message> next() {
     std::optional<Message> message = reader_.next();
     if (reader_.is_garbled()) close();
     return message;
@@ -63,7 +66,7 @@ class Connection {
 
   bool is_garbled() const { return reader_.is_garbled(); }
 
-  /// Waits until something has come, the other side has closed, or `patience` is over.
+  /// Waits until bytes have arrived, the other side has closed, or `patience` is over.
   void wait(std::chrono::milliseconds patience) const {
     pollfd ready{descriptor(), POLLIN, 0};
     ::poll(&ready, 1, static_cast<int>(patience.count()));

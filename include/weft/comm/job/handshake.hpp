@@ -1,5 +1,5 @@
-// The handshake: how rank 0 and another process of its job prove to each other that they are of it. A
-// challenge both ways: each sends 32 random bytes and proves by them that it knows the key.
+// The handshake by which rank 0 and another process of its job authenticate each other: a challenge and a
+// response both ways. Each side sends 32 random bytes, and the other proves on them that it knows the key.
 //
 //   rank r → rank 0   hello       magic, version, r, r's random bytes
 //   rank 0 → rank r   challenge   version, rank 0's random bytes, proof of rank 0
@@ -12,7 +12,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "weft/comm/job/key.hpp"
 #include "weft/comm/job/message.hpp"
@@ -38,7 +37,7 @@ inline std::uint32_t number_in(std::string_view four) {
   return out;
 }
 
-/// The proof that a text is rank 0's, and the text.
+/// Returns a message of rank 0: a proof that the text is rank 0's, then the text.
 inline Message sealed(const Key& key, std::string_view transcript, Message::Kind kind,
                       const std::string& text) {
   const char name = static_cast<char>(kind);
@@ -47,32 +46,31 @@ inline Message sealed(const Key& key, std::string_view transcript, Message::Kind
 
 }  // namespace detail
 
-/// Rank 0's side, for one connection.
-class Admission {
+/// Rank 0's side of one connection. The key must outlive it.
+class ServerHandshake {
  public:
-  explicit Admission(const Key& key) : key_(&key) {}
+  explicit ServerHandshake(const Key& key) : key_(&key) {}
 
   enum class State { open, proved, failed };
 
-  /// The answer to the next message, if one is due.
-  std::optional<Message> take(const Message& message) {
+  /// Receives the next message, and returns the answer to it if there is one.
+  [[nodiscard]] std::optional<Message> take(const Message& message) {
     if (state_ == State::open && transcript_.empty() && message.kind == Message::Kind::hello)
       return challenge(message.text);
-    state_ = state_ == State::open && !transcript_.empty() && message.kind == Message::Kind::proof &&
-                     is_proof(message.text)
-                 ? State::proved
-                 : State::failed;
+    const bool expects_proof = state_ == State::open && !transcript_.empty();
+    state_ = State::failed;
+    if (expects_proof && message.kind == Message::Kind::proof && verify(message.text)) state_ = State::proved;
     return std::nullopt;
   }
 
   State state() const { return state_; }
 
-  /// What the other side has proved, though it may be no rank of the job.
+  /// The rank that the other side claims, which may be out of the job's range.
   std::uint32_t rank() const { return rank_; }
   const std::string& process() const { return process_; }
 
-  /// Text for the other side, which has proved itself, that it can tell for rank 0's.
-  Message sealed(Message::Kind kind, const std::string& text) const {
+  /// Returns a message for the other side, which has proved itself, with a proof that it comes from rank 0.
+  [[nodiscard]] Message sealed(Message::Kind kind, const std::string& text) const {
     return detail::sealed(*key_, transcript_, kind, text);
   }
 
@@ -86,12 +84,13 @@ class Admission {
     rank_ = detail::number_in(std::string_view(hello).substr(before));
     const std::string mine = random_bytes(random_size);
     transcript_ = hello + mine;
-    if (hello[before - 1] != handshake_version) state_ = State::failed;  // the challenge tells it of ours
+    if (hello[before - 1] != handshake_version) state_ = State::failed;  // the challenge names this side's
     return Message{Message::Kind::challenge, 0,
                    handshake_version + mine + key_->proof("weft rank 0", {transcript_})};
   }
 
-  bool is_proof(std::string_view text) {
+  /// Returns whether the text proves that its sender knows the key; keeps the sender's name.
+  bool verify(std::string_view text) {
     if (text.size() < Key::proof_size || text.size() > Key::proof_size + longest_process_name) return false;
     process_ = text.substr(Key::proof_size);
     return is_equal(text.substr(0, Key::proof_size), key_->proof("weft rank", {transcript_, process_}));
@@ -104,22 +103,22 @@ class Admission {
   std::string process_;
 };
 
-/// Another rank's side, for one connection.
-class Introduction {
+/// Another rank's side of one connection. The key must outlive it.
+class ClientHandshake {
  public:
-  Introduction(const Key& key, int rank)
+  ClientHandshake(const Key& key, int rank)
       : key_(&key),
         transcript_(std::string(handshake_magic) + handshake_version +
                     detail::number_text(static_cast<std::uint32_t>(rank)) + random_bytes(random_size)) {}
 
-  Message hello() const { return {Message::Kind::hello, 0, transcript_}; }
+  [[nodiscard]] Message hello() const { return {Message::Kind::hello, 0, transcript_}; }
 
-  /// The answer to a challenge, in which this process is called `process`; nothing if it is not rank 0's:
-  /// `reason` says why.
-  std::optional<Message> answer(const Message& challenge, std::string_view process) {
+  /// Returns the proof that answers a challenge and names this process `process`; nothing, with a `reason`,
+  /// if the challenge is not rank 0's.
+  [[nodiscard]] std::optional<Message> answer(const Message& challenge, std::string_view process) {
     const std::string_view text = challenge.text;
     if (challenge.kind != Message::Kind::challenge || text.size() != 1 + random_size + Key::proof_size) {
-      reason_ = "does not speak weft's language";
+      reason_ = "does not speak weft's protocol";
       return std::nullopt;
     }
     if (text.front() != handshake_version) {
@@ -135,8 +134,8 @@ class Introduction {
     return Message{Message::Kind::proof, 0, key_->proof("weft rank", {transcript_, process}).append(process)};
   }
 
-  /// The text of a welcome or a rejection; nothing if it is not rank 0's.
-  std::optional<std::string> opened(const Message& message) const {
+  /// Returns the text of a welcome or a rejection; nothing if it does not come from rank 0.
+  [[nodiscard]] std::optional<std::string> opened(const Message& message) const {
     if (message.text.size() < Key::proof_size) return std::nullopt;
     std::string text = message.text.substr(Key::proof_size);
     if (!is_equal(message.text, detail::sealed(*key_, transcript_, message.kind, text).text))
@@ -144,6 +143,7 @@ class Introduction {
     return text;
   }
 
+  /// Why `answer` returned nothing, as the predicate of a sentence.
   const std::string& reason() const { return reason_; }
 
  private:

@@ -1,4 +1,4 @@
-// Key: what the processes of a job know and others do not, and the proofs of knowing it.
+// Key: the shared key of a job's processes, and proofs of knowing it.
 #pragma once
 
 #include <sodium.h>
@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace weft::job {
 
@@ -21,8 +22,8 @@ inline void start_sodium() {
 
 }  // namespace detail
 
-/// Bytes that nobody can guess.
-inline std::string random_bytes(std::size_t count) {
+/// Returns cryptographically random bytes.
+[[nodiscard]] inline std::string random_bytes(std::size_t count) {
   detail::start_sodium();
   std::string out(count, '\0');
   ::randombytes_buf(out.data(), count);
@@ -37,7 +38,7 @@ inline std::string hex(std::string_view bytes) {
   return out;
 }
 
-/// Compares in a time that does not depend on where they differ.
+/// Compares in constant time.
 inline bool is_equal(std::string_view a, std::string_view b) {
   return a.size() == b.size() && ::sodium_memcmp(a.data(), b.data(), a.size()) == 0;
 }
@@ -46,13 +47,13 @@ class Key {
  public:
   static constexpr std::size_t proof_size = crypto_auth_hmacsha256_BYTES;
 
-  /// Of a job that is called `name`, by all its processes, and has this secret, of any length.
+  /// Derives the key of a job from its name, which all its processes know, and a secret of any length.
   Key(std::string_view secret, std::string_view name) : Key(digest(secret, "weft job", {name})) {}
 
-  static Key random() { return Key(random_bytes(crypto_auth_hmacsha256_KEYBYTES)); }
+  [[nodiscard]] static Key random() { return Key(random_bytes(crypto_auth_hmacsha256_KEYBYTES)); }
 
-  /// Nothing if it is not what `hex_text` gives.
-  static std::optional<Key> from_hex(std::string_view text) {
+  /// Returns nothing unless the text is what `hex_text` writes.
+  [[nodiscard]] static std::optional<Key> from_hex(std::string_view text) {
     std::string bytes(crypto_auth_hmacsha256_KEYBYTES, '\0');
     std::size_t count = 0;
     const bool is_hex = ::sodium_hex2bin(reinterpret_cast<unsigned char*>(bytes.data()), bytes.size(),
@@ -62,9 +63,10 @@ class Key {
   }
   std::string hex_text() const { return hex(bytes_); }
 
-  /// HMAC-SHA256 (RFC 2104) of a purpose and of what is to be proved, each with its length before it, so that
-  /// no proof is one of anything else.
-  std::string proof(std::string_view purpose, std::initializer_list<std::string_view> parts) const {
+  /// Returns the HMAC-SHA256 (RFC 2104) of a purpose and of `parts`, each preceded by its length, so that no
+  /// two inputs have the same proof.
+  [[nodiscard]] std::string proof(std::string_view purpose,
+                                  std::initializer_list<std::string_view> parts) const {
     return digest(bytes_, purpose, parts);
   }
 

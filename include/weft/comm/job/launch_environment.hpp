@@ -1,4 +1,4 @@
-// LaunchEnvironment: what mpirun, torchrun or srun tell a process about its place among the others.
+// LaunchEnvironment: a process's rank and world as mpirun, torchrun or srun set them in its environment.
 #pragma once
 
 #include <algorithm>
@@ -16,42 +16,42 @@
 
 namespace weft {
 
-/// A process's place in a job of several. The local numbers are those of its host.
+/// The rank of a process in its job; the local numbers are those of its host.
 struct LaunchEnvironment {
   std::string launcher;  // "mpirun", "torchrun" or "srun"
   int rank = 0, world = 1;
   int local_rank = 0, local_world = 1;
-  std::string address;   // of rank 0's host; empty where the launcher tells none
-  int port = 0;          // where rank 0 may listen; 0 where the launcher tells none
-  bool has_pmi = false;  // an MPI can start from what the launcher tells
+  std::string address;   // of rank 0's host; empty if the launcher sets none
+  int port = 0;          // where rank 0 may listen; 0 if the launcher sets none
+  bool has_pmi = false;  // whether MPI can initialize from the launcher's variables
 };
 
 namespace detail {
 
-/// The value of an environment variable, or null.
+/// Returns the value of an environment variable, or null.
 using Lookup = std::function<const char*(const char*)>;
 
 inline const char* environment_variable(const char* name) { return std::getenv(name); }
 
+/// Reads the variables of every launcher that weft knows.
 class Launchers {
  public:
   explicit Launchers(Lookup lookup) : lookup_(std::move(lookup)) {}
 
   std::optional<LaunchEnvironment> environment() const {
-    const std::optional<LaunchEnvironment> mpirun = place("mpirun", "OMPI_COMM_WORLD_RANK",
-                                                          "OMPI_COMM_WORLD_SIZE"),
-                                           torchrun = place("torchrun", "RANK", "WORLD_SIZE");
+    const auto mpirun = started_by("mpirun", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE");
+    const auto torchrun = started_by("torchrun", "RANK", "WORLD_SIZE");
     if (mpirun && torchrun && (mpirun->rank != torchrun->rank || mpirun->world != torchrun->world))
       reject("mpirun says that this is rank ", mpirun->rank, " of ", mpirun->world,
              ", and RANK and WORLD_SIZE say ", torchrun->rank, " of ", torchrun->world,
              "; start with one launcher, or unset RANK and WORLD_SIZE");
     if (mpirun) return complete(*mpirun, "OMPI_COMM_WORLD_LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_SIZE", true);
     if (torchrun) return complete(*torchrun, "LOCAL_RANK", "LOCAL_WORLD_SIZE", false);
-    // Those of srun are there as well where it started one of the others, once a host: theirs go first.
+    // Where srun starts another launcher once a host, its variables are set as well: the other's go first.
     if (has("SLURM_STEP_NUM_TASKS"))
-      return complete(*place("srun", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS"), "SLURM_LOCALID", nullptr,
+      return complete(*started_by("srun", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS"), "SLURM_LOCALID", nullptr,
                       has("PMIX_RANK") || has("PMI_RANK"));
-    if (const auto hydra = place("mpirun", "PMI_RANK", "PMI_SIZE"))
+    if (const auto hydra = started_by("mpirun", "PMI_RANK", "PMI_SIZE"))
       return complete(*hydra, "MPI_LOCALRANKID", "MPI_LOCALNRANKS", true);
     if (has("PMIX_RANK"))
       reject("PMIX_RANK is ", lookup_("PMIX_RANK"),
@@ -68,12 +68,13 @@ class Launchers {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc() || end != text.data() + text.size() || value < least || value > most)
       reject(name, " is \"", text, "\" and must be a whole number from ", least, " to ", most,
-             "; the launcher sets it, and so should nobody else");
+             "; the launcher sets it, and nothing else should");
     return value;
   }
 
-  /// Nothing if neither variable is set; rejected if only one is.
-  std::optional<LaunchEnvironment> place(const char* launcher, const char* rank, const char* world) const {
+  /// Returns nothing if neither variable is set. Throws InvalidArgument if only one is.
+  std::optional<LaunchEnvironment> started_by(const char* launcher, const char* rank,
+                                              const char* world) const {
     if (!has(rank) && !has(world)) return std::nullopt;
     if (!has(rank) || !has(world))
       reject(has(rank) ? rank : world, " is set and ", has(rank) ? world : rank, " is not; ", launcher,
@@ -85,7 +86,7 @@ class Launchers {
     return out;
   }
 
-  /// Adds what a launcher may leave out: then there is one host.
+  /// Adds the variables that a launcher may leave unset; without them all ranks are taken to be on one host.
   LaunchEnvironment complete(LaunchEnvironment out, const char* local_rank, const char* local_world,
                              bool has_pmi) const {
     out.local_world =
@@ -103,43 +104,54 @@ class Launchers {
     return out;
   }
 
-  /// Of this process's host: the list is such as 8, 8(x2) or 8(x2),4, a number for each host, and
-  /// SLURM_NODEID says which of them this is; without that, ranks fill one host after the other.
-  int tasks_of_host(const LaunchEnvironment& place) const {
+  /// Returns how many ranks are on this process's host, from a list such as 8, 8(x2) or 8(x2),4 with a number
+  /// for each host. SLURM_NODEID is this host's index; without it, ranks fill one host after the other.
+  int tasks_of_host(const LaunchEnvironment& environment) const {
     constexpr const char* variable = "SLURM_STEP_TASKS_PER_NODE";
-    if (place.launcher != "srun" || !has(variable)) return place.world;
-    const bool is_told = has("SLURM_NODEID");
-    int hosts_left = is_told ? number("SLURM_NODEID", 0, most_ranks) : 0,
-        ranks_left = is_told ? 0 : place.rank;
+    if (environment.launcher != "srun" || !has(variable)) return environment.world;
+    const bool has_host = has("SLURM_NODEID");
+    const int host = has_host ? number("SLURM_NODEID", 0, most_ranks) : 0;
+    int first_host = 0, first_rank = 0;
     for (std::string_view rest = lookup_(variable); !rest.empty();) {
-      const auto [tasks, hosts] = next_hosts(variable, rest);
-      if (is_told ? hosts_left < hosts : ranks_left / tasks < hosts) return std::min(tasks, place.world);
-      is_told ? hosts_left -= hosts : ranks_left -= tasks * hosts;
+      const HostGroup group = take_group(variable, rest);
+      const bool holds_this = has_host ? host - first_host < group.hosts
+                                       : (environment.rank - first_rank) / group.tasks < group.hosts;
+      if (holds_this) return std::min(group.tasks, environment.world);
+      first_host += group.hosts;
+      first_rank += group.tasks * group.hosts;
     }
     reject(variable, " is \"", lookup_(variable), "\" and has no number for ",
-           is_told ? sentence("host ", lookup_("SLURM_NODEID")) : sentence("rank ", place.rank),
-           "; srun sets both, and so should nobody else");
+           has_host ? sentence("host ", lookup_("SLURM_NODEID")) : sentence("rank ", environment.rank),
+           "; srun sets both, and nothing else should");
   }
 
-  /// Takes the next part off the list: so many tasks on each of so many hosts.
-  std::pair<int, int> next_hosts(const char* variable, std::string_view& rest) const {
-    int tasks = 0, hosts = 1;
-    const bool is_right = take(rest, tasks) &&
-                          (!take(rest, "(x") || (take(rest, hosts) && take(rest, ")"))) &&
+  /// Neighbouring hosts with as many tasks each.
+  struct HostGroup {
+    int tasks = 0;
+    int hosts = 1;
+  };
+
+  /// Removes the first group from the list and returns it.
+  HostGroup take_group(const char* variable, std::string_view& rest) const {
+    HostGroup group;
+    const bool is_right = take(rest, group.tasks) &&
+                          (!take(rest, "(x") || (take(rest, group.hosts) && take(rest, ")"))) &&
                           (rest.empty() || (take(rest, ",") && !rest.empty()));
-    if (!is_right || tasks < 1 || tasks > most_ranks || hosts < 1 || hosts > most_ranks / tasks)
+    if (!is_right || group.tasks < 1 || group.tasks > most_ranks || group.hosts < 1 ||
+        group.hosts > most_ranks / group.tasks)
       reject(variable, " is \"", lookup_(variable), "\" and must be a list such as 8(x2),4");
-    return {tasks, hosts};
+    return group;
   }
 
+  /// Removes a number, or a text, from the front; returns whether it was there.
   static bool take(std::string_view& rest, int& number) {
     const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), number);
     rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
     return error == std::errc();
   }
-  static bool take(std::string_view& rest, std::string_view word) {
-    if (!rest.starts_with(word)) return false;
-    rest.remove_prefix(word.size());
+  static bool take(std::string_view& rest, std::string_view text) {
+    if (!rest.starts_with(text)) return false;
+    rest.remove_prefix(text.size());
     return true;
   }
 
@@ -150,9 +162,9 @@ class Launchers {
 
 }  // namespace detail
 
-/// Reads the launcher's variables in this process's environment; nothing if no launcher has started it.
-/// Throws InvalidArgument where variables are missing or contradict each other.
-inline std::optional<LaunchEnvironment> launch_environment(
+/// Reads the launcher's variables in this process's environment; returns nothing if no launcher has started
+/// it. Throws InvalidArgument if variables are missing or contradict each other.
+[[nodiscard]] inline std::optional<LaunchEnvironment> launch_environment(
     const detail::Lookup& lookup = detail::environment_variable) {
   return detail::Launchers(lookup).environment();
 }

@@ -11,10 +11,9 @@
 #include <stdexcept>
 #include <string>
 #include <system_error>
-#include <utility>
 #include <vector>
 
-#include "weft/comm/job/place.hpp"
+#include "weft/comm/job/endpoint.hpp"
 #include "weft/core/error.hpp"
 #include "weft/io/descriptor.hpp"
 
@@ -22,43 +21,46 @@ namespace weft::job {
 
 class Listener {
  public:
-  /// Listens at the first of the places that is free, and of the network, on that address alone. Throws
-  /// InvalidArgument if the address is none of this host's.
-  explicit Listener(const std::vector<Place>& places) {
+  /// Listens at the first of the endpoints that is free, on its address alone. Throws InvalidArgument if the
+  /// address is not one of this host's, std::runtime_error if no endpoint is free.
+  explicit Listener(const std::vector<Endpoint>& endpoints) {
     std::string foreign;
-    for (auto place = places.begin(); place != places.end() && places_.empty(); ++place)
-      for (const Address& address : place->addresses()) {
+    for (const Endpoint& endpoint : endpoints) {
+      for (const Address& address : endpoint.addresses()) {
         if (try_to_bind(address)) {
-          places_ = {place->is_local() ? *place : Place{.host = address.host(), .port = bound_port()}};
-          break;
+          endpoints_ = {endpoint.is_local() ? endpoint
+                                            : Endpoint{.host = address.host(), .port = bound_port()}};
+          return;
         }
         if (errno == EADDRNOTAVAIL) foreign = address.host();
       }
-    if (!places_.empty()) return;
+    }
     if (!foreign.empty())
-      reject("rank 0 is to listen at ", places.front().host,
+      reject("rank 0 is to listen at ", endpoints.front().host,
              ", and no interface of its host has the address ", foreign,
              "; MASTER_ADDR must name the host of rank 0");
-    if (!places.front().is_local() && places.front().addresses().empty())
-      reject("rank 0 is to listen at ", places.front().host, ", which is no host that it knows; MASTER_ADDR ",
-             "must name the host of rank 0");
-    throw std::runtime_error(sentence("rank 0 cannot listen for the others: neither ", places.front().text(),
-                                      ", nor the last, ", places.back().text(), ", is free"));
+    if (!endpoints.front().is_local() && endpoints.front().addresses().empty())
+      reject("rank 0 is to listen at ", endpoints.front().host,
+             ", which is no host that it knows; MASTER_ADDR ", "must name the host of rank 0");
+    throw std::runtime_error(sentence("rank 0 cannot listen for the others: neither ",
+                                      endpoints.front().text(), ", nor the last, ", endpoints.back().text(),
+                                      ", is free"));
   }
 
-  /// Listens on any free port of all interfaces, for processes that are told of it over MPI.
-  static Listener on_all_interfaces() { return Listener(); }
+  /// Listens on a free port of all interfaces, for processes to which MPI carries the endpoints.
+  [[nodiscard]] static Listener on_all_interfaces() { return Listener(); }
 
-  /// Where others reach it: one, or one an interface.
-  const std::vector<Place>& places() const { return places_; }
+  /// Where others reach it: one endpoint, or one for each interface.
+  const std::vector<Endpoint>& endpoints() const { return endpoints_; }
   int descriptor() const { return socket_.get(); }
 
-  /// Accepts the next connection, if there is one, without waiting. Connections over a Unix socket from
-  /// processes of other users are closed at once and count as none; errno is 0 for those.
-  Descriptor accept() const {
+  /// Accepts the next connection without waiting; returns no socket, with errno, if there is none. A Unix
+  /// socket's connection from another user's process is closed at once: then no socket is returned and errno
+  /// is 0.
+  [[nodiscard]] Descriptor accept() const {
     errno = 0;
     Descriptor socket(::accept4(descriptor(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (socket.get() < 0 || !places_.front().is_local() || is_same_user(socket.get())) return socket;
+    if (socket.get() < 0 || !endpoints_.front().is_local() || is_same_user(socket.get())) return socket;
     errno = 0;
     return Descriptor();
   }
@@ -82,8 +84,8 @@ class Listener {
       if (family == AF_INET6) add_interface(reinterpret_cast<const sockaddr_in6&>(*at->ifa_addr), port);
     }
     ::freeifaddrs(all);
-    std::stable_partition(places_.begin(), places_.end(),
-                          [](const Place& place) { return !place.addresses().front().is_loopback(); });
+    std::stable_partition(endpoints_.begin(), endpoints_.end(),
+                          [](const Endpoint& one) { return !one.addresses().front().is_loopback(); });
   }
 
   template <class SocketAddress>
@@ -94,14 +96,14 @@ class Listener {
     return out;
   }
 
-  /// Addresses that only the host itself understands are left out.
+  /// Adds an interface's endpoint, unless its address has a scope that only this host understands.
   template <class SocketAddress>
   void add_interface(const SocketAddress& one, int port) {
     const std::string host = address_of(one).host();
-    if (host.find('%') == std::string::npos) places_.push_back({.host = host, .port = port});
+    if (host.find('%') == std::string::npos) endpoints_.push_back({.host = host, .port = port});
   }
 
-  /// False, with errno, if somebody else listens there, or it is none of this host's.
+  /// Returns false, with errno, if another process listens there or the address is not this host's.
   bool try_to_bind(const Address& address) {
     socket_ = Descriptor(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     const int on = 1, off = 0;
@@ -118,7 +120,7 @@ class Listener {
   }
 
   Descriptor socket_;
-  std::vector<Place> places_;
+  std::vector<Endpoint> endpoints_;
 };
 
 }  // namespace weft::job

@@ -1,4 +1,4 @@
-// Message: what the processes of a job tell each other, and how it is found in the bytes of a connection.
+// Message: a message between processes of a job, and its frame in the bytes of a connection.
 #pragma once
 
 #include <algorithm>
@@ -12,7 +12,7 @@
 
 namespace weft::job {
 
-/// One frame of a connection: kind and code, a byte each, the text's length in two, low byte first, the text.
+/// Framed as kind and code, a byte each, the text's length in two bytes, low byte first, and the text.
 struct Message {
   enum class Kind : std::uint8_t {
     hello = 1,
@@ -20,19 +20,19 @@ struct Message {
     proof,
     welcome,
     rejection,
-    alive,
+    heartbeat,
     failed,
     verdict,
     done
   };
 
   Kind kind;
-  std::uint8_t code = 0;  // to end with, of a failure and of a verdict
+  std::uint8_t code = 0;  // the exit code, in `failed` and `verdict`
   std::string text{};
 };
 
-constexpr std::size_t longest_text = 8192;         // of a message; longer ones are cut
-constexpr std::size_t longest_of_strangers = 256;  // before the other side has proved who it is
+constexpr std::size_t longest_text = 8192;                 // of a message; longer ones are cut
+constexpr std::size_t longest_unauthenticated_text = 256;  // until the other side has proved who it is
 
 inline std::string frame_of(const Message& message) {
   const std::size_t length = std::min(message.text.size(), longest_text);
@@ -41,29 +41,29 @@ inline std::string frame_of(const Message& message) {
   return frame.append(message.text, 0, length);
 }
 
-/// Cuts bytes into messages, in a buffer of one frame.
+/// Splits a stream of bytes into messages, in a buffer of one frame.
 class MessageReader {
  public:
-  explicit MessageReader(std::size_t longest = longest_of_strangers) { allow(longest); }
+  explicit MessageReader(std::size_t longest = longest_unauthenticated_text) { allow(longest); }
 
-  /// Takes texts of up to `longest` bytes from now on.
+  /// Accepts texts of up to `longest` bytes from now on.
   void allow(std::size_t longest) {
     longest_ = longest;
     bytes_.resize(std::max(bytes_.size(), head + longest));
   }
 
-  /// Where the next bytes go; empty while a whole message waits to be taken.
-  std::span<char> room() {
+  /// Returns where the next bytes go; empty while a complete message fills the buffer.
+  [[nodiscard]] std::span<char> room() {
     std::copy(bytes_.begin() + begin_, bytes_.begin() + end_, bytes_.begin());
     end_ -= std::exchange(begin_, 0);
     return {bytes_.data() + end_, bytes_.size() - static_cast<std::size_t>(end_)};
   }
 
-  /// Says that `count` bytes have been written there.
+  /// Counts `count` bytes that were written to `room`.
   void add(std::size_t count) { end_ += static_cast<std::ptrdiff_t>(count); }
 
-  /// The next message; nothing if it is not whole yet, or if what has come is none.
-  std::optional<Message> next() {
+  /// Returns the next message; nothing if it is incomplete or `is_garbled`.
+  [[nodiscard]] std::optional<Message> next() {
     if (is_garbled_ || end_ - begin_ < std::ptrdiff_t{head}) return std::nullopt;
     const auto byte = [this](std::ptrdiff_t i) {
       return static_cast<std::uint8_t>(bytes_[static_cast<std::size_t>(begin_ + i)]);
@@ -77,7 +77,7 @@ class MessageReader {
     return message;
   }
 
-  /// What has come is no message: of an unknown kind, or too long.
+  /// Returns whether the bytes are no message: of an unknown kind, or too long.
   bool is_garbled() const { return is_garbled_; }
 
  private:
@@ -87,7 +87,7 @@ class MessageReader {
 
   std::size_t longest_ = 0;
   std::vector<char> bytes_;
-  std::ptrdiff_t begin_ = 0, end_ = 0;  // of what has come and was not taken
+  std::ptrdiff_t begin_ = 0, end_ = 0;  // of the bytes that were not returned yet
   bool is_garbled_ = false;
 };
 

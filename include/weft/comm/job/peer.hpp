@@ -1,4 +1,4 @@
-// Peer: what a watchdog knows of another process, and what that process's messages mean for the job.
+// Peer: a watchdog's view of another process, and what that process's messages mean for the job.
 #pragma once
 
 #include <algorithm>
@@ -7,34 +7,34 @@
 #include <string>
 #include <utility>
 
-#include "weft/comm/job/member.hpp"
+#include "weft/comm/job/remote_process.hpp"
 
 namespace weft::job {
 
-/// The end of a job: the code that all its processes end with, never 0, and one sentence.
-struct Ending {
+/// Why a job ends: the exit code of all its processes, never 0, and one sentence.
+struct Failure {
   int code = 1;
   std::string sentence{};
 };
 
-struct Peer : Member {
+struct Peer : RemoteProcess {
   using Clock = std::chrono::steady_clock;
 
-  explicit Peer(Member member) : Member(std::move(member)) {}
+  explicit Peer(RemoteProcess remote) : RemoteProcess(std::move(remote)) {}
 
-  std::string doing{};
-  Clock::time_point heard = Clock::now();
-  bool is_done = false;
+  std::string doing{};                            // its activity, as of its last heartbeat
+  Clock::time_point last_message = Clock::now();  // when its last message was received
+  bool is_done = false;                           // whether it has left after its work
 
-  /// Takes a message and returns the job's end if it is one: the verdict, which is rank 0's alone to pass, or
-  /// a failure of another rank, which is for rank 0 to pass a verdict on.
-  std::optional<Ending> take(const Message& message, Clock::time_point now) {
-    heard = now;
-    if (message.kind == Message::Kind::alive) doing = message.text;
+  /// Handles a message and returns the failure that it reports, if any: rank 0's verdict, which only rank 0
+  /// may send, or another rank's own failure, which rank 0 turns into the verdict.
+  [[nodiscard]] std::optional<Failure> take(const Message& message, Clock::time_point now) {
+    last_message = now;
+    if (message.kind == Message::Kind::heartbeat) doing = message.text;
     if (message.kind == Message::Kind::done) is_done = rank != 0;
     const bool ends = message.kind == (rank == 0 ? Message::Kind::verdict : Message::Kind::failed);
     if (!ends) return std::nullopt;
-    return Ending{std::max<int>(message.code, 1), message.text};
+    return Failure{std::max<int>(message.code, 1), message.text};
   }
 };
 

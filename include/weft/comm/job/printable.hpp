@@ -1,4 +1,4 @@
-// Text that came from elsewhere, made fit for a terminal.
+// Escapes text from other processes for a terminal.
 #pragma once
 
 #include <cstddef>
@@ -11,8 +11,8 @@ namespace weft::job {
 
 namespace detail {
 
-/// The length of the UTF-8 sequence at the front (Unicode 15, table 3-7); 0 if it is none, or a control
-/// character.
+/// Returns the length of the UTF-8 sequence at the front (Unicode 15, table 3-7); 0 if there is none, or a
+/// control character.
 inline std::size_t printable_length(std::string_view text) {
   const auto byte = [&text](std::size_t i) {
     return i < text.size() ? static_cast<std::uint8_t>(text[i]) : std::uint8_t{0};
@@ -32,8 +32,8 @@ inline std::size_t printable_length(std::string_view text) {
 
 }  // namespace detail
 
-/// The text with control characters, and bytes that are no UTF-8, as \xNN.
-inline std::string printable(std::string_view text) {
+/// Returns the text with control characters, and bytes that are not UTF-8, as \xNN.
+[[nodiscard]] inline std::string printable(std::string_view text) {
   std::string out;
   while (!text.empty()) {
     const std::size_t length = detail::printable_length(text);

@@ -19,7 +19,8 @@ namespace weft::job {
 
 namespace detail {
 
-/// The file's text without white space at its end. Throws InvalidArgument unless it is this user's alone.
+/// Returns the file's text without trailing white space. Throws InvalidArgument unless the file is readable
+/// by this user alone.
 inline std::string secret_in_file(const char* name) {
   const Descriptor file(::open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat status {};
@@ -39,9 +40,9 @@ inline std::string secret_in_file(const char* name) {
 
 }  // namespace detail
 
-/// What WEFT_SECRET or the file that WEFT_SECRET_FILE names holds; nothing if neither is set. Throws
-/// InvalidArgument if it is shorter than 32 bytes, or the file is not this user's alone.
-inline std::optional<std::string> secret_of(const weft::detail::Lookup& lookup) {
+/// Returns WEFT_SECRET, or the contents of the file that WEFT_SECRET_FILE names; nothing if neither is set.
+/// Throws InvalidArgument if the secret is shorter than 32 bytes, or the file is readable by other users.
+[[nodiscard]] inline std::optional<std::string> secret_of(const weft::detail::Lookup& lookup) {
   constexpr std::size_t least = 32;
   const char *const text = lookup("WEFT_SECRET"), *const file = lookup("WEFT_SECRET_FILE");
   if (!text && !file) return std::nullopt;

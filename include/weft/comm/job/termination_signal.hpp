@@ -1,4 +1,4 @@
-// SIGTERM, as an event that a thread can wait for.
+// TerminationSignal: SIGTERM as an event that a thread can poll.
 #pragma once
 
 #include <unistd.h>
@@ -10,10 +10,12 @@
 
 namespace weft::job {
 
-/// While it lives, SIGTERM does not end the process but is counted on an eventfd, and the application's own
-/// handler is called after that. An application that ignores SIGTERM goes on to. One a process.
-class TerminationSignal {
+/// While it lives, SIGTERM is counted on an eventfd in place of ending the process, and then the
+/// application's own handler is called. Where the application ignores SIGTERM, it stays ignored. At most one
+/// a process.
+class [[nodiscard]] TerminationSignal {
  public:
+  /// `event` must outlive it.
   explicit TerminationSignal(int event) {
     event_ = event;
     was_sent_ = false;
@@ -27,7 +29,7 @@ class TerminationSignal {
   TerminationSignal(const TerminationSignal&) = delete;
   TerminationSignal& operator=(const TerminationSignal&) = delete;
 
-  /// Restores the handler that was there, unless the application has set another meanwhile.
+  /// Restores the application's handler, unless the application has set another one meanwhile.
   ~TerminationSignal() {
     struct sigaction now {};
     ::sigaction(SIGTERM, nullptr, &now);
@@ -35,8 +37,8 @@ class TerminationSignal {
     event_ = -1;
   }
 
-  /// Whether it was sent since the last call.
-  bool take() { return was_sent_.exchange(false); }
+  /// Returns whether the signal was sent since the last call.
+  [[nodiscard]] bool take() { return was_sent_.exchange(false); }
 
  private:
   static void handle(int number, siginfo_t* info, void* context) {

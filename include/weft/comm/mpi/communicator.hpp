@@ -1,9 +1,9 @@
-// Messages over MPI: blocks as datatypes, events as requests, and the communicator of ranks that are
-// processes.
+// The communicator of ranks that are processes, over MPI: pieces are datatypes, events are requests.
 #pragma once
 
 #include <mpi.h>
 
+#include <cstddef>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -21,6 +21,7 @@
 
 namespace weft::mpi {
 
+/// Throws std::runtime_error with MPI's message unless the code is MPI_SUCCESS.
 inline void check(int code, const char* what) {
   if (code == MPI_SUCCESS) return;
   char text[MPI_MAX_ERROR_STRING] = "";
@@ -29,9 +30,9 @@ inline void check(int code, const char* what) {
   throw std::runtime_error(sentence(what, ": ", static_cast<const char*>(text)));
 }
 
-/// The datatype of a block: MPI reads and writes strided rows where they are. Counts of MPI are ints, so that
-/// what is longer is made of chunks.
-class Datatype {
+/// The datatype of a piece, so that MPI reads and writes strided rows in place. MPI counts with int, so that
+/// longer rows are made of chunks.
+class [[nodiscard]] Datatype {
  public:
   explicit Datatype(const StridedBytes& piece) : type_(bytes(piece.row_bytes)) {
     if (piece.rows > 1) replace(rows_of(type_, piece.rows, piece.stride));
@@ -48,7 +49,7 @@ class Datatype {
 
   static MPI_Datatype bytes(Index count) { return rows_of(MPI_BYTE, count, 1); }
 
-  /// `count` of `type`, each `stride` bytes behind the one before.
+  /// Makes the type of `count` elements of `type`, each `stride` bytes after the one before.
   static MPI_Datatype rows_of(MPI_Datatype type, Index count, Index stride) {
     const auto some = [type, stride](Index n) {
       MPI_Datatype out;
@@ -76,9 +77,9 @@ class Datatype {
   MPI_Datatype type_;
 };
 
-/// What a rank waits for. Dropped before that, it takes back what it would have received, and waits until
-/// what it sends has left: MPI takes nothing back that is on its way.
-class Event {
+/// The requests of one operation. Destroyed or replaced before it was waited for, it cancels its receives and
+/// waits until its sends have completed, which MPI cannot cancel; so memory that was posted must outlive it.
+class [[nodiscard]] Event {
  public:
   Event() = default;
   Event(Event&& other) noexcept : pending_(std::exchange(other.pending_, {})) {}
@@ -94,12 +95,12 @@ class Event {
 
   struct Pending {
     MPI_Request request;
-    int peer;                         // in the world
-    std::optional<Index> to_receive;  // bytes
+    int peer;                         // its rank in the world
+    std::optional<Index> to_receive;  // bytes of a receive
   };
 
   void drop() {
-    // After a failure the job ends without a further word over MPI, and the peer may never come.
+    // After a failure the job ends without further messages over MPI, and the peer may never post its side.
     if (std::uncaught_exceptions() > 0) pending_.clear();
     for (Pending& pending : pending_) {
       if (pending.to_receive) MPI_Cancel(&pending.request);
@@ -111,8 +112,8 @@ class Event {
   std::vector<Pending> pending_;
 };
 
-/// Satisfies every concept of communicator.hpp. Of one thread a process. An error of MPI throws; what another
-/// rank fails of ends this process from its watchdog.
+/// Satisfies every concept of communicator.hpp. Used by one thread a process. An error of MPI throws; a
+/// failure of another rank ends this process through its watchdog.
 class Communicator {
  public:
   using Queue = host::Queue;
@@ -126,21 +127,22 @@ class Communicator {
   int rank() const { return members_.rank(); }
   int size() const { return members_.size(); }
 
-  /// `members` are ranks of this communicator, its caller among them; `name` tells it apart in traces and in
-  /// traffic.
-  Communicator split(std::string_view name, const std::vector<int>& members) const {
+  /// Makes a communicator of `members`, which are ranks of this one, the caller's among them. `name` names it
+  /// in traces and traffic.
+  [[nodiscard]] Communicator split(std::string_view name, const std::vector<int>& members) const {
     Members some = members_.some(members);
     MPI_Group all, group;
     MPI_Comm comm;
     check(MPI_Comm_group(*comm_, &all), "splitting a communicator");
     check(MPI_Group_incl(all, some.size(), members.data(), &group), "splitting a communicator");
     check(MPI_Comm_create_group(*comm_, group, 0, &comm), "splitting a communicator");
-    MPI_Group_free(&all), MPI_Group_free(&group);
-    const auto free = [](MPI_Comm* mine) {
+    MPI_Group_free(&all);
+    MPI_Group_free(&group);
+    const auto free = [](MPI_Comm* owned) {
       int is_over = 0;
       MPI_Finalized(&is_over);
-      if (!is_over) MPI_Comm_free(mine);
-      delete mine;
+      if (!is_over) MPI_Comm_free(owned);
+      delete owned;
     };
     Communicator out(comm, free, name, std::move(some));
     out.traffic_ = traffic_;
@@ -178,6 +180,8 @@ class Communicator {
 
   void all_reduce(Queue& queue, const View<double, 1>& values) { sum_in_order(*this, queue, values); }
 
+  /// Waits until all of the event's messages have completed. Throws std::logic_error if a message and its
+  /// receive differ in size.
   void wait(Queue& queue, Event& event) {
     if (event.pending_.empty()) return;
     const auto span = queue.span("wait", name_.c_str());
@@ -196,7 +200,7 @@ class Communicator {
     event.pending_.clear();
   }
 
-  /// What this rank has sent so far, by the name of the communicator.
+  /// Returns what this rank has sent so far, by the name of the communicator.
   const TrafficByName& traffic() const { return *traffic_; }
 
  private:
@@ -217,8 +221,7 @@ class Communicator {
 
   void post_send(Queue& queue, Event& event, const StridedBytes& piece, int to) {
     if (piece.bytes() == 0) return;
-    Traffic& sent = (*traffic_)[name_];
-    sent.calls += 1, sent.bytes += piece.bytes();
+    (*traffic_)[name_] += {1, piece.bytes()};
     const auto span = queue.span("send", name_.c_str(), world_rank(to), piece.bytes());
     MPI_Request request;
     check(MPI_Isend(piece.data, 1, Datatype(piece).get(), to, 0, *comm_, &request), "sending");

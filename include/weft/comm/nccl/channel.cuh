@@ -1,10 +1,11 @@
-// Channel: one communicator of NCCL with a stream of its own.
+// Channel: one NCCL communicator with a stream of its own.
 #pragma once
 
 #include <cuda_runtime.h>
 #include <nccl.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <exception>
 #include <memory>
 #include <span>
@@ -16,15 +17,15 @@
 #include "weft/backend/cuda/transfer_stream.cuh"
 #include "weft/comm/nccl/check.cuh"
 #include "weft/comm/nccl/event.cuh"
-#include "weft/comm/nccl/home.cuh"
+#include "weft/comm/nccl/rank_state.cuh"
 #include "weft/comm/nccl/transfer_slice.hpp"
 #include "weft/pack.cuh"
 
 namespace weft::nccl {
 
-/// A communicator of those that call it with the same color, in the order of their keys; null without a
-/// color. `most_blocks` of threads may run an operation; 0: NCCL says.
-inline ncclComm_t split_off(ncclComm_t comm, int color, int key, int most_blocks = 0) {
+/// Makes a communicator of the ranks that call it with the same color, in the order of their keys; null
+/// without a color. An operation uses at most `most_blocks` thread blocks; 0: NCCL's default.
+[[nodiscard]] inline ncclComm_t split_off(ncclComm_t comm, int color, int key, int most_blocks = 0) {
   ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
   if (most_blocks > 0) config.maxCTAs = most_blocks;
   ncclComm_t out = nullptr;
@@ -33,21 +34,21 @@ inline ncclComm_t split_off(ncclComm_t comm, int color, int key, int most_blocks
   return out;
 }
 
-/// Its operations run one after another, beside those of the queue from which they are posted. All that is
+/// Its operations run one after another, concurrently with the queue from which they are posted. What is
 /// called between `begin` and `end` can be recorded into a graph.
 class Channel {
  public:
   /// Owns `comm`. `members` are its ranks in the world, for the trace.
-  Channel(std::shared_ptr<Home> home, ncclComm_t comm, std::string name, std::vector<int> members)
-      : home_(std::move(home)), comm_(comm), name_(std::move(name)), members_(std::move(members)) {
-    home_->add(comm_, name_);
+  Channel(std::shared_ptr<RankState> state, ncclComm_t comm, std::string name, std::vector<int> members)
+      : state_(std::move(state)), comm_(comm), name_(std::move(name)), members_(std::move(members)) {
+    state_->add(comm_, name_);
   }
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
   ~Channel() {
-    home_->remove(comm_);
+    state_->remove(comm_);
     if (std::uncaught_exceptions() > 0) {
-      ncclCommAbort(comm_);  // the others may never come
+      ncclCommAbort(comm_);  // the other ranks may never post their side
     } else {
       cudaStreamSynchronize(stream_.get());
     }
@@ -58,8 +59,7 @@ class Channel {
     if (std::uncaught_exceptions() == 0) ncclCommDestroy(comm_);
   }
 
-  /// Exchanges the first messages with the members that are given, since NCCL connects ranks at these, and
-  /// both wait.
+  /// Exchanges first messages with the given members, during which NCCL connects the ranks; both sides wait.
   void connect(std::span<const int> to, std::span<const int> from) {
     constexpr Index length = 16, least = 1 << 16;
     std::byte* const room = memory(std::max<Index>(length * static_cast<Index>(from.size() + 1), least));
@@ -76,12 +76,14 @@ class Channel {
   ncclComm_t comm() const { return comm_; }
   cudaStream_t stream() const { return stream_.get(); }
 
-  /// What follows waits for all that is on the queue's stream now.
+  /// Orders the next operation after all that is on the queue's stream now.
   void begin(cudaStream_t queue) { cuda::moment_in(queue)->hold(stream_.get()); }
-  Event end() { return {cuda::moment_in(stream_.get())}; }
+  /// Returns an event for all operations so far.
+  [[nodiscard]] Event end() { return {cuda::moment_in(stream_.get())}; }
 
-  /// The messages of one operation, by ranks of this channel, none of them empty; in the trace from when it
-  /// could begin until all have gone and come. Rows with gaps go through dense memory.
+  /// Posts one operation: messages to and from ranks of this channel, none of them empty. Rows with gaps are
+  /// packed into dense memory. The timeline, if not null, records when it could begin and when all messages
+  /// were sent and received.
   void transfer(cuda::Timeline* timeline, std::span<const Addressed> sends,
                 std::span<const Addressed> receives) {
     Index staged = 0;
@@ -103,15 +105,17 @@ class Channel {
     kernels::move_packed_rows<kernels::Packing::into_dense>(stream_.get(), outgoing);
     check(ncclGroupStart(), "opening a group");
     auto packed = outgoing.begin();
-    for (const auto& [peer, piece] : sends)
-      check(ncclSend(piece.is_dense() ? piece.data : (packed++)->dense,
-                     static_cast<std::size_t>(piece.bytes()), ncclInt8, peer, comm_, stream_.get()),
+    for (const auto& [peer, piece] : sends) {
+      const void* const data = dense_of(piece, packed);
+      check(ncclSend(data, static_cast<std::size_t>(piece.bytes()), ncclInt8, peer, comm_, stream_.get()),
             "sending");
+    }
     packed = incoming.begin();
-    for (const auto& [peer, piece] : receives)
-      check(ncclRecv(piece.is_dense() ? piece.data : (packed++)->dense,
-                     static_cast<std::size_t>(piece.bytes()), ncclInt8, peer, comm_, stream_.get()),
+    for (const auto& [peer, piece] : receives) {
+      void* const data = dense_of(piece, packed);
+      check(ncclRecv(data, static_cast<std::size_t>(piece.bytes()), ncclInt8, peer, comm_, stream_.get()),
             "receiving");
+    }
     check(ncclGroupEnd(), "closing a group");
     kernels::move_packed_rows<kernels::Packing::out_of_dense>(stream_.get(), incoming);
     if (timeline)
@@ -119,8 +123,9 @@ class Channel {
                     cuda::moment_in(stream_.get(), cuda::Event::Kind::time));
   }
 
-  /// At least so much for one operation; the next may write over it. Taken when it is first asked for, that
-  /// is while work is recorded; what recorded work uses stays.
+  /// Returns memory of at least `bytes` for one operation; the next one may overwrite it. Allocates only
+  /// where no earlier operation needed as much, also while work is recorded, and keeps what recorded work
+  /// uses.
   std::byte* memory(Index bytes) {
     if (memory_.empty() || memory_.back().size < bytes) {
       Memory more;
@@ -132,7 +137,7 @@ class Channel {
     }
     return static_cast<std::byte*>(memory_.back().data);
   }
-  /// How often memory was taken so far.
+  /// How often memory was allocated so far.
   std::size_t allocations() const { return memory_.size(); }
 
  private:
@@ -142,12 +147,21 @@ class Channel {
     void* handle = nullptr;
   };
 
+  /// Returns the dense memory of a piece: its own, or its packed rows, which come in the order of the pieces.
+  static void* dense_of(const StridedBytes& piece, std::vector<kernels::PackedRows>::const_iterator& packed) {
+    if (piece.is_dense()) return piece.data;
+    void* const dense = packed->dense;
+    ++packed;
+    return dense;
+  }
+
+  /// Returns the bytes of packed memory that a piece takes.
   static Index room(const StridedBytes& piece) {
     constexpr Index alignment = 256;
     return (piece.bytes() + alignment - 1) / alignment * alignment;
   }
 
-  std::shared_ptr<Home> home_;
+  std::shared_ptr<RankState> state_;
   ncclComm_t comm_;
   std::string name_;
   std::vector<int> members_;

@@ -1,4 +1,4 @@
-// NCCL's results as exceptions.
+// check: throws where NCCL reports an error.
 #pragma once
 
 #include <nccl.h>

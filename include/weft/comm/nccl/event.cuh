@@ -1,4 +1,4 @@
-// What a queue waits for.
+// Event: an operation of the NCCL communicator that a queue waits for.
 #pragma once
 
 #include <memory>
@@ -9,10 +9,11 @@
 
 namespace weft::nccl {
 
-/// An operation. Dropped before it is waited for, it goes on: nothing is taken back.
-struct Event {
-  std::shared_ptr<const cuda::Event> done{};  // its transfers, if this rank makes any
-  std::vector<Mailbox::Expected> expected{};  // what comes into this rank's memory meanwhile
+/// Does not cancel: destroyed before it was waited for, the operation continues on the device, and memory
+/// that was posted must stay valid until the device has finished. The communicator must outlive it.
+struct [[nodiscard]] Event {
+  std::shared_ptr<const cuda::Event> done{};  // the end of this rank's transfers; null if there are none
+  std::vector<Mailbox::Expected> expected{};  // messages that arrive in this rank's mailbox
 };
 
 }  // namespace weft::nccl

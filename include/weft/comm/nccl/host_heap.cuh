@@ -1,13 +1,13 @@
-// HostHeap: memory of a rank that the other ranks of its host reach.
+// HostHeap: memory of a rank that the other ranks of its host can access.
 #pragma once
 
 #include <nccl.h>
 
+#include <cstddef>
 #include <map>
 #include <memory>
 #include <stdexcept>
 #include <utility>
-#include <vector>
 
 #include "weft/backend/cuda/heap.cuh"
 #include "weft/comm/nccl/check.cuh"
@@ -15,10 +15,12 @@
 
 namespace weft::nccl {
 
+/// The world's communicator must outlive it.
 class HostHeap {
  public:
-  /// Called by all ranks of the world, of which this is `rank`; null where no other reaches it.
-  static std::unique_ptr<HostHeap> of(ncclComm_t world, int rank) {
+  /// Makes the heap of `rank`; all ranks of the world call it. Null where no other rank can access its
+  /// memory.
+  [[nodiscard]] static std::unique_ptr<HostHeap> of(ncclComm_t world, int rank) {
     const Reachable reachable(world, rank);
     ncclComm_t host = nullptr;
     check(ncclCommSplit(world, reachable.count > 1 ? reachable.first : NCCL_SPLIT_NOCOLOR, rank, &host,
@@ -39,7 +41,8 @@ class HostHeap {
 
   cuda::Heap& heap() { return heap_; }
 
-  /// Where something lies in this rank's part of the heap, in a form that other ranks understand.
+  /// Returns the offset of an address in the heap, which other ranks resolve by `at`. Throws std::logic_error
+  /// if it is outside of the heap.
   Index place_of(const void* pointer) const {
     const auto* const address = static_cast<const std::byte*>(pointer);
     for (const auto& [number, weak] : windows_)
@@ -47,7 +50,7 @@ class HostHeap {
         return number * most_bytes + (address - window->own());
     throw std::logic_error("memory that other ranks write to must be taken by Queue::take_together");
   }
-  /// Where a place of a rank of the world is for this rank.
+  /// Returns the address, in this rank's address space, of an offset in the heap of a rank of the world.
   void* at(int world_rank, Index place) const {
     return windows_.at(place / most_bytes).lock()->of(world_rank - first_) + place % most_bytes;
   }
@@ -56,13 +59,14 @@ class HostHeap {
   HostHeap(ncclComm_t host, std::shared_ptr<Team> team, const Reachable& reachable)
       : host_(host), team_(std::move(team)), first_(reachable.first), members_(reachable.count) {}
 
-  /// As much as the rank that needs most.
+  /// Allocates as much as the rank that needs most. All ranks of the host call it together.
   cuda::Memory provide(std::size_t bytes) {
     std::erase_if(windows_, [](const auto& entry) { return entry.second.expired(); });
     const auto window =
-        std::make_shared<Window>(host_, members_, team_->exchange().most(static_cast<Index>(bytes)));
+        std::make_shared<Window>(host_, members_, team_->all_gather().largest(static_cast<Index>(bytes)));
     window->need();
-    windows_[provided_++] = window;
+    windows_[provided_] = window;
+    ++provided_;
     return {window, window->own()};
   }
 
@@ -72,7 +76,7 @@ class HostHeap {
   std::shared_ptr<Team> team_;
   int first_, members_;
   Index provided_ = 0;
-  std::map<Index, std::weak_ptr<Window>> windows_;  // by their order, which is the same on all ranks
+  std::map<Index, std::weak_ptr<Window>> windows_;  // by the order of allocation, the same on all ranks
   cuda::Heap heap_{[this](std::size_t bytes) { return provide(bytes); }};
 };
 

@@ -1,4 +1,4 @@
-// HostMessages: what a world over NCCL sends of the host's memory.
+// HostMessages: sends and receives host memory over NCCL.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -11,18 +11,18 @@
 
 namespace weft::nccl {
 
-/// For what is small and not in the loop. Satisfies SendReceive.
+/// For small messages outside of the denoising loop. Satisfies SendReceive. The world must outlive it.
 class HostMessages {
  public:
   struct Queue : cuda::Queue {};
-  struct Event {};
+  struct [[nodiscard]] Event {};
 
   explicit HostMessages(World& world) : world_(world) {}
 
   int rank() const { return world_.rank(); }
   int size() const { return world_.size(); }
 
-  /// Return when it is done.
+  /// Send or receive, and return when that is complete.
   [[nodiscard]] Event send(Queue& queue, const StridedBytes& piece, int to) {
     std::byte* const memory = device_memory(piece);
     cuda::copy_from_host(memory, piece.data, static_cast<std::size_t>(piece.bytes()));
@@ -45,7 +45,7 @@ class HostMessages {
     void operator()(std::byte* pointer) const { cudaFree(pointer); }
   };
 
-  /// At least as much as the block, which is dense.
+  /// Returns device memory of at least the size of a piece, which is dense.
   std::byte* device_memory(const StridedBytes& piece) {
     if (piece.bytes() > size_) {
       void* memory = nullptr;

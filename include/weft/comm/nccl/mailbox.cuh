@@ -1,4 +1,4 @@
-// Mailbox: messages between ranks that reach each other's memory, without a kernel of NCCL's.
+// Mailbox: messages between ranks that can access each other's memory, without a kernel of NCCL's.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -10,11 +10,12 @@
 #include <optional>
 #include <span>
 #include <stdexcept>
+#include <utility>
 #include <vector>
 
 #include "weft/backend/cuda/flag.cuh"
 #include "weft/backend/cuda/host_copy.cuh"
-#include "weft/comm/nccl/exchange.cuh"
+#include "weft/comm/nccl/host_all_gather.cuh"
 #include "weft/comm/nccl/window.cuh"
 #include "weft/comm/strided_bytes.hpp"
 #include "weft/core/error.hpp"
@@ -23,25 +24,27 @@
 namespace weft::nccl {
 
 /// Every receiver has slots for each of its senders. A sender's copy engine fills the next slot once it is
-/// free and raises a flag there; the receiver's stream takes the flag, empties the slot and raises a flag at
-/// the sender, that the slot is free. All of it can be recorded, and done again in every replay.
+/// free and raises a flag there; the receiver's stream waits for the flag, copies the slot out and raises a
+/// flag at the sender, that the slot is free. All of it can be recorded and replayed. The communicator and
+/// `all_gather` must outlive it.
 class Mailbox {
  public:
-  Mailbox(ncclComm_t comm, int members, int self, Exchange& exchange)
-      : comm_(comm), members_(members), self_(self), exchange_(exchange) {}
+  Mailbox(ncclComm_t comm, int members, int self, HostAllGather& all_gather)
+      : comm_(comm), members_(members), self_(self), all_gather_(all_gather) {}
   Mailbox(const Mailbox&) = delete;
   Mailbox& operator=(const Mailbox&) = delete;
   ~Mailbox() {
     if (window_ && std::uncaught_exceptions() == 0) settle();
   }
 
-  /// Called by all members while nothing is on its way: room for messages of at most `bytes` from each of
-  /// `senders`, `ahead` of them not yet received. What there is already stays where it suffices.
+  /// Reserves slots for messages of at most `bytes` from each of `senders`, of which up to `ahead` are posted
+  /// and not yet received. All members call it while no message is in flight. Keeps the slots that it has
+  /// where they suffice.
   void open(const std::vector<int>& senders, Index bytes, int ahead) {
     std::vector<Index> mine{bytes, ahead, static_cast<Index>(senders.size())};
     for (int member = 0; member < members_; ++member)
       mine.push_back(std::ranges::find(senders, member) - senders.begin());
-    const std::vector<std::vector<Index>> all = exchange_(mine);
+    const std::vector<std::vector<Index>> all = all_gather_(mine);
     const auto most = [&all](std::size_t which) {
       return std::ranges::max(all, {}, [which](const auto& theirs) { return theirs[which]; })[which];
     };
@@ -50,9 +53,11 @@ class Mailbox {
     if (window_) settle();
     places_ = all;
     if (window_ && capacity <= capacity_ && slots <= slots_ && most(2) <= senders_) return;
-    capacity_ = capacity, slots_ = slots, senders_ = most(2);
-    sent_.assign(static_cast<std::size_t>(members_), 0);
-    expected_ = taken_ = sent_;
+    capacity_ = capacity;
+    slots_ = slots;
+    senders_ = most(2);
+    for (std::vector<Index>* counts : {&sent_, &expected_, &received_})
+      counts->assign(static_cast<std::size_t>(members_), 0);
     window_.emplace(comm_, members_, flag_bytes() + senders_ * slots_ * capacity_);
     window_->need();
     for (int member = 0; member < members_; ++member)
@@ -60,17 +65,17 @@ class Mailbox {
         const std::uint32_t free = 1;
         cuda::copy_from_host(flag(self_, Kind::free, member, slot), &free, sizeof free);
       }
-    exchange_({0});
+    all_gather_({0});
   }
   bool is_open() const { return window_.has_value(); }
 
-  /// What a member sends in one operation.
+  /// The message of one operation from a member.
   struct Expected {
     int from = 0, slot = 0;
     std::vector<StridedBytes> pieces;
   };
 
-  /// The next operation's blocks to a member, on a stream for transfers.
+  /// Sends a member the pieces of its next operation, on a stream for transfers.
   void send(cudaStream_t stream, int to, std::span<const StridedBytes> pieces) {
     const int slot = slot_of(sent_, to);
     std::byte* at = room(to, self_, slot, pieces);
@@ -83,9 +88,10 @@ class Mailbox {
     cuda::Flag(flag(to, Kind::arrived, self_, slot)).raise(stream);
   }
 
-  /// The next operation's blocks from a member: what `receive` needs.
-  Expected expect(int from, std::vector<StridedBytes> pieces) {
-    if (count(expected_, from) - count(taken_, from) == slots_)
+  /// Assigns a slot to the next operation from a member; `receive` takes the result. Throws std::logic_error
+  /// if more messages are expected, or longer ones, than were reserved.
+  [[nodiscard]] Expected expect(int from, std::vector<StridedBytes> pieces) {
+    if (count(expected_, from) - count(received_, from) == slots_)
       throw std::logic_error(sentence(
           "more than ", slots_, " messages of one rank are expected ahead; reserve ", "room for as many"));
     const int slot = slot_of(expected_, from);
@@ -94,9 +100,9 @@ class Mailbox {
     return {from, slot, std::move(pieces)};
   }
 
-  /// What is queued on the stream after this finds the blocks.
+  /// Copies a message to its pieces, for what is queued on the stream next.
   void receive(cudaStream_t stream, const Expected& message) {
-    ++count(taken_, message.from);
+    ++count(received_, message.from);
     std::byte* at = room(self_, message.from, message.slot, message.pieces);
     cuda::Flag(flag(self_, Kind::arrived, message.from, message.slot)).take(stream);
     std::vector<kernels::PackedRows> rows;
@@ -139,21 +145,21 @@ class Mailbox {
     return static_cast<int>(count(counts, member) % slots_);
   }
 
-  /// Waits until no member's device has anything left to do in the memory of another.
+  /// Waits until no member's device has work left in the memory of another.
   void settle() {
     check(cudaDeviceSynchronize(), "Ending messages");
-    exchange_({0});
+    all_gather_({0});
   }
 
   Index flag_bytes() const { return aligned(2 * members_ * slots_ * flag_room); }
 
-  /// `owner`'s flag about what it and `member` do with a slot.
+  /// Returns `owner`'s flag for a slot that it shares with `member`.
   std::byte* flag(int owner, Kind kind, int member, int slot) const {
     const int number = (static_cast<int>(kind) * members_ + member) * slots_ + slot;
     return window_->of(owner) + number * flag_room;
   }
 
-  /// A slot at the receiver.
+  /// Returns the address of a slot at the receiver. Throws std::logic_error if it was not reserved.
   std::byte* room(int to, int from, int slot, std::span<const StridedBytes> pieces) const {
     Index bytes = 0;
     for (const StridedBytes& piece : pieces) bytes += piece.bytes();
@@ -168,11 +174,11 @@ class Mailbox {
 
   ncclComm_t comm_;
   int members_, self_;
-  Exchange& exchange_;
-  std::vector<std::vector<Index>> places_;  // of each member: what it passed to `open`
+  HostAllGather& all_gather_;
+  std::vector<std::vector<Index>> places_;  // by member: bytes, ahead, senders, the index of each sender
   Index capacity_ = 0, senders_ = 0;
   int slots_ = 0;
-  std::vector<Index> sent_, expected_, taken_;  // operations so far, by member
+  std::vector<Index> sent_, expected_, received_;  // operations so far, by member
   std::optional<Window> window_;
 };
 

@@ -1,11 +1,10 @@
-// Window: memory that ranks of one host reach by loads, stores and copies, mapped by NCCL.
+// Window: memory that ranks of one host access by loads, stores and copies, mapped by NCCL.
 #pragma once
 
 #include <nccl.h>
 
 #include <cstddef>
 #include <stdexcept>
-#include <utility>
 #include <vector>
 
 #include "weft/comm/nccl/check.cuh"
@@ -25,8 +24,8 @@ namespace weft::nccl {
 
 #if WEFT_NCCL_HAS_WINDOWS
 
-/// How many ranks of a communicator, which are neighbours there, reach each other's memory, and the first of
-/// them: NCCL's load/store accessible team. A team of one where the library is not the one of the headers.
+/// The ranks of a communicator that can access each other's memory, which are consecutive: NCCL's load/store
+/// accessible team. A team of one where the library's version is not that of the headers.
 struct Reachable {
   int first = 0, count = 1;
 
@@ -35,7 +34,8 @@ struct Reachable {
     check(ncclGetVersion(&version), "asking for its version");
     if (version / 100 != NCCL_VERSION_CODE / 100) return;
     const ncclTeam_t team = ncclTeamLsa(comm);
-    first = ncclTeamRankToWorld(comm, team, 0), count = team.nRanks;
+    first = ncclTeamRankToWorld(comm, team, 0);
+    count = team.nRanks;
   }
 };
 
@@ -48,10 +48,12 @@ static __global__ void point_to_members(ncclWindow_t window, int members, std::b
 
 }  // namespace detail
 
-/// As many zeroed bytes on every rank of a communicator whose ranks all reach each other.
-class Window {
+/// As many zeroed bytes on every rank of a communicator whose ranks can all access each other's memory. The
+/// communicator must outlive it.
+class [[nodiscard]] Window {
  public:
-  /// All ranks make one at the same time. Empty where NCCL cannot map memory of other processes.
+  /// Allocates and maps the memory. All ranks call it at the same time. Empty where NCCL cannot map memory of
+  /// other processes.
   Window(ncclComm_t comm, int members, Index bytes) : comm_(comm), bytes_(bytes) {
     void* memory = nullptr;
     check(ncclMemAlloc(&memory, static_cast<std::size_t>(bytes)), "taking memory that ranks share");
@@ -71,13 +73,13 @@ class Window {
   }
 
   bool empty() const { return window_ == nullptr; }
-  /// Throws if it is empty, where earlier ones of these ranks were not.
+  /// Throws std::runtime_error if it is empty, though an earlier window of these ranks was not.
   void need() const {
     if (empty())
       throw std::runtime_error(sentence("NCCL could not share ", bytes_,
                                         " bytes among the ranks of this host: ", ncclGetLastError(comm_)));
   }
-  /// A member's memory, where this rank reaches it.
+  /// Returns a member's memory, in this rank's address space.
   std::byte* of(int member) const { return members_[static_cast<std::size_t>(member)]; }
   std::byte* own() const { return memory_; }
   bool holds(const std::byte* address) const { return memory_ <= address && address < memory_ + bytes_; }

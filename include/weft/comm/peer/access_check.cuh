@@ -1,4 +1,4 @@
-// Whether what devices write into each other's memory arrives there.
+// AccessCheck: a test that what devices write into each other's memory arrives there.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -22,34 +22,35 @@ struct CopyWords {
 };
 
 /// One device's part in the check. Drivers report which memory a device reaches, but not that an IOMMU, or
-/// the access control services (ACS) of a PCIe switch, send elsewhere what goes there.
+/// the access control services (ACS) of a PCIe switch, redirect its accesses.
 class AccessCheck {
  public:
-  /// How a device's words come to another: stored by a kernel there, loaded by one here, or copied.
+  /// The ways of a device's words to another: stored by its kernel, loaded by the other's kernel, or copied.
   enum Way { stored, loaded, copied };
 
-  /// Of the current device, number `device` of `devices`.
+  /// Prepares the check of the current device, number `device` of `devices`.
   AccessCheck(int device, int devices)
       : device_(device), devices_(devices), memory_(sizeof(std::uint32_t) * place(copied, devices)) {
-    check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "Checking peer access");
+    check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "checking peer access");
     const std::vector<std::uint32_t> own = words_of(device);
     check(cudaMemcpyAsync(words(memory_.data()), own.data(), bytes, cudaMemcpyHostToDevice, stream_),
-          "Checking peer access");
-    check(cudaStreamSynchronize(stream_), "Checking peer access");
+          "checking peer access");
+    check(cudaStreamSynchronize(stream_), "checking peer access");
   }
   AccessCheck(const AccessCheck&) = delete;
   AccessCheck& operator=(const AccessCheck&) = delete;
   ~AccessCheck() { cudaStreamDestroy(stream_); }
 
-  /// What the others write into.
+  /// Returns the memory that the others write into.
   void* memory() const { return memory_.data(); }
-  /// Where the words are that came from device `from` that way, counted in words.
+  /// Returns the place, in words, of what came from device `from` in that way.
   std::size_t place(Way way, int from) const {
     return count * (1 + static_cast<std::size_t>(way) * static_cast<std::size_t>(devices_) +
                     static_cast<std::size_t>(from));
   }
 
-  /// Sends the device's words to all others, and loads theirs, once all have theirs in `memory`.
+  /// Stores and copies this device's words to all others, and loads theirs; the checks of all devices have
+  /// been constructed before, and `memory` is theirs.
   void exchange(const std::vector<void*>& memory) const {
     std::uint32_t* const own = words(memory_.data());
     for (int other = 0; other < devices_; ++other) {
@@ -58,12 +59,12 @@ class AccessCheck {
       kernels::for_each_number(stream_, count, 1, CopyWords{own, theirs + place(stored, device_)});
       kernels::for_each_number(stream_, count, 1, CopyWords{theirs, own + place(loaded, other)});
       check(cudaMemcpyAsync(theirs + place(copied, device_), own, bytes, cudaMemcpyDefault, stream_),
-            "Checking peer access");
+            "checking peer access");
     }
-    check(cudaStreamSynchronize(stream_), "Checking peer access");
+    check(cudaStreamSynchronize(stream_), "checking peer access");
   }
 
-  /// Throws InvalidArgument if something has not come, once all have exchanged.
+  /// Throws InvalidArgument if words have not arrived; all devices must have exchanged before.
   void check_arrivals() const {
     for (int from = 0; from < devices_; ++from) {
       if (from == device_) continue;
@@ -81,7 +82,7 @@ class AccessCheck {
 
   static std::uint32_t* words(void* memory) { return static_cast<std::uint32_t*>(memory); }
 
-  /// Words that no other device has.
+  /// Returns words that no other device has.
   static std::vector<std::uint32_t> words_of(int device) {
     std::vector<std::uint32_t> out(count);
     for (std::size_t i = 0; i < count; ++i)
@@ -93,8 +94,8 @@ class AccessCheck {
     std::vector<std::uint32_t> found(count);
     check(cudaMemcpyAsync(found.data(), words(memory_.data()) + place(way, from), bytes,
                           cudaMemcpyDeviceToHost, stream_),
-          "Checking peer access");
-    check(cudaStreamSynchronize(stream_), "Checking peer access");
+          "checking peer access");
+    check(cudaStreamSynchronize(stream_), "checking peer access");
     if (found == words_of(from)) return;
     reject(
         what,

@@ -1,4 +1,4 @@
-// The watch over the devices of a job: one that fails for good ends the process.
+// DeviceWatch: ends the process when one of its devices has failed.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -24,14 +24,14 @@ namespace weft::peer {
 
 using kernels::check;
 
-/// A device that can be asked whether it still works. After a kernel that faults it does not, as long as the
-/// process lives.
+/// A device that can be asked whether it has failed. After a kernel that faults it stays failed until the
+/// process ends.
 class WatchedDevice {
  public:
-  /// The current one; `ranks` is who computes on it, such as "rank 1".
+  /// Watches the current device; `ranks` says which ranks compute on it, such as "rank 1".
   explicit WatchedDevice(std::string ranks) : ranks_(std::move(ranks)) {
-    check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "Watching the device");
-    check(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming), "Watching the device");
+    check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "watching the device");
+    check(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming), "watching the device");
   }
   WatchedDevice(const WatchedDevice&) = delete;
   WatchedDevice& operator=(const WatchedDevice&) = delete;
@@ -40,16 +40,17 @@ class WatchedDevice {
     cudaStreamDestroy(stream_);
   }
 
-  /// Such as "CUDA device 1 of rank 1".
+  /// Returns a name such as "CUDA device 1 of rank 1".
   std::string name() const { return sentence("CUDA device ", device_, " of ", ranks_); }
 
-  /// What it failed of, or success; the current device stays.
+  /// Returns the error of the device, or success; the current device stays the same.
   cudaError_t failure() const {
     int current = 0;
     cudaGetDevice(&current);
     cudaError_t status = cudaSuccess;
     for (int tries = 0; tries < 2; ++tries) {  // only an error that stays is the device's
-      status = current == device_ ? cudaSuccess : cudaSetDevice(device_);
+      status = cudaSuccess;
+      if (current != device_) status = cudaSetDevice(device_);
       if (status == cudaSuccess) status = asked();
       if (status == cudaSuccess) break;
       cudaGetLastError();
@@ -59,12 +60,12 @@ class WatchedDevice {
   }
 
  private:
-  /// The error that the driver reports when something is queued on the device.
+  /// Returns the error that the driver reports when an event is queued on the device.
   cudaError_t asked() const {
     cudaError_t status = cudaEventRecord(event_, stream_);
     if (status == cudaSuccess) status = cudaEventQuery(event_);
     if (status != cudaErrorNotReady) return status;
-    cudaGetLastError();  // which is no error of this thread
+    cudaGetLastError();  // not an error of this thread
     return cudaSuccess;
   }
 
@@ -74,12 +75,12 @@ class WatchedDevice {
   cudaEvent_t event_ = nullptr;
 };
 
-/// The devices of a job, which are asked again and again on a thread of its own. What other devices wait for
-/// from one that has failed never comes, and the host returns neither from waiting for those, nor from
-/// freeing their memory. So no exception could bring the ranks to their ends, and the process ends from here.
+/// A thread that polls the devices of a job. Where one has failed, others wait for its events for good, and
+/// the host returns neither from waiting for those devices nor from freeing their memory. So no exception
+/// could end the ranks, and the watch ends the process.
 class DeviceWatch {
  public:
-  /// Watches the current device, too, from now on.
+  /// Adds the current device to those that are watched.
   void add(std::string ranks) {
     auto device = std::make_unique<const WatchedDevice>(std::move(ranks));
     const std::lock_guard lock(mutex_);
@@ -88,12 +89,12 @@ class DeviceWatch {
       thread_ = start_thread("the watch over devices", [this](const std::stop_token& stop) { watch(stop); });
   }
 
-  /// Ends the process with one sentence and exit code 1 if one of them has failed; from any thread.
+  /// Ends the process with one sentence and exit code 1 if a device has failed. May be called by any thread.
   void end_process_if_one_failed() {
     const std::lock_guard lock(mutex_);
     if (failed().empty()) return;
     std::this_thread::sleep_for(
-        std::chrono::milliseconds(50));  // the driver tells others of it, at times first
+        std::chrono::milliseconds(50));  // the driver fails other devices too, at times first
     const std::vector<std::string> names = failed();
     const std::string said =
         sentence(listed(names), names.size() == 1 ? " has" : " have", " failed: ", reason_,
@@ -129,7 +130,7 @@ class DeviceWatch {
   std::mutex mutex_;
   std::vector<std::unique_ptr<const WatchedDevice>> devices_;
   const char* reason_ = nullptr;
-  std::jthread thread_;  // last: it looks at the rest
+  std::jthread thread_;  // last, since it uses the others
 };
 
 }  // namespace weft::peer

@@ -1,4 +1,4 @@
-// The CUDA devices of this host: how ranks share them, and which reach each other's memory.
+// The CUDA devices of this host: how ranks share them, and which of them reach each other's memory.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -14,7 +14,7 @@ namespace weft::peer {
 
 using kernels::check;
 
-/// Throws InvalidArgument if there is no CUDA device.
+/// Returns the number of CUDA devices. Throws InvalidArgument if there is none.
 inline int device_count() {
   int devices = 0;
   if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0)
@@ -22,12 +22,12 @@ inline int device_count() {
   return devices;
 }
 
-/// The device of a rank: one each, or several neighbours on one where there are fewer.
+/// Returns the device of a rank: one each, or neighbouring ranks on one where devices are fewer.
 inline int device_of(int rank, int ranks, int devices) {
   return static_cast<int>(Index{rank} * std::min(devices, ranks) / ranks);
 }
 
-/// The ranks that compute on a device, in order.
+/// Returns the ranks that compute on a device, in order.
 inline std::vector<int> ranks_on(int device, int ranks, int devices) {
   std::vector<int> out;
   for (int rank = 0; rank < ranks; ++rank)
@@ -35,21 +35,22 @@ inline std::vector<int> ranks_on(int device, int ranks, int devices) {
   return out;
 }
 
-/// "rank 1", or "ranks 2 and 3".
+/// Returns "rank 1", or "ranks 2 and 3".
 inline std::string named(const std::vector<int>& ranks) {
   std::vector<std::string> numbers;
   for (const int rank : ranks) numbers.push_back(std::to_string(rank));
   return (ranks.size() == 1 ? "rank " : "ranks ") + listed(numbers);
 }
 
+/// Returns whether a device reaches the memory of another.
 inline bool can_reach(int device, int other) {
   int can = 0;
-  check(cudaDeviceCanAccessPeer(&can, device, other), "Asking what a device can reach");
+  check(cudaDeviceCanAccessPeer(&can, device, other), "asking what a device can reach");
   return can != 0;
 }
 
-/// How many devices, from the first on, all reach each other's memory, as those of one process must. Throws
-/// InvalidArgument if there is no CUDA device.
+/// Returns how many devices, from the first on, all reach each other's memory, as those of one process must.
+/// Throws InvalidArgument if there is no CUDA device.
 inline int connected_device_count() {
   const int devices = device_count();
   for (int device = 1; device < devices; ++device)
@@ -74,7 +75,7 @@ inline void reach_other_devices(int device, int devices) {
              " others, and without NVSwitch it reaches 8 at most, not that of device ", other,
              "; run one process a device, or choose 9 devices by CUDA_VISIBLE_DEVICES");
     } else {
-      check(status, "Reaching another device's memory");
+      check(status, "reaching another device's memory");
     }
   }
 }

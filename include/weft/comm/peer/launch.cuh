@@ -12,19 +12,20 @@
 
 namespace weft::peer {
 
-/// A rank's place in the world: the communicator of all ranks, its device and its trace.
+/// A rank's communicator of all ranks, with its device and its lane of the trace. Valid while the body of
+/// `launch` runs.
 class World : public Communicator {
  public:
   World(Hub& hub, int rank, int device, weft::Lane* lane)
-      : Communicator(hub, rank), crew_(&hub.crew), device_(device), lane_(lane) {}
+      : Communicator(hub, rank), recorder_(&hub.recorder), device_(device), lane_(lane) {}
 
   int workers() const { return 1; }
   weft::Lane* lane() const { return lane_; }
-  cuda::Crew* crew() const { return crew_; }
+  cuda::JointRecorder* recorder() const { return recorder_; }
   int device() const { return device_; }
 
  private:
-  cuda::Crew* crew_;
+  cuda::JointRecorder* recorder_;
   int device_;
   weft::Lane* lane_;
 };
@@ -32,32 +33,32 @@ class World : public Communicator {
 namespace detail {
 
 /// Throws InvalidArgument unless what devices write into each other's memory arrives there. Every rank calls
-/// it, with its device as the current one; one rank a device takes part.
+/// it, with its device as the current one; the first rank of each device takes part.
 inline void check_access(Hub& hub, int rank, int device, int devices) {
   const int ranks = hub.ranks();
   if (rank == ranks_on(device, ranks, devices).front()) {
     const AccessCheck check(device, devices);
     std::vector<void*> memory;
-    for (const auto& other : hub.crew.meet("ready to check", devices, device, {nullptr, {check.memory()}}))
-      memory.push_back(other.memory.front());
+    for (const auto& theirs :
+         hub.all_gather.gather("ready to check", devices, device, {nullptr, {check.memory()}}))
+      memory.push_back(theirs.memory.front());
     check.exchange(memory);
-    hub.crew.meet("words exchanged", devices, device, {});
+    hub.all_gather.gather("words exchanged", devices, device, {});
     check.check_arrivals();
-    hub.crew.meet("words compared", devices, device, {});  // until then the memory stays
+    hub.all_gather.gather("words compared", devices, device, {});  // until then `check` must live
   }
-  hub.crew.meet("access checked", ranks, rank, {});
+  hub.all_gather.gather("access checked", ranks, rank, {});
 }
 
-/// How many devices, from the first on, have been checked for access to each other in this process.
+/// The number of devices, from the first on, that have been checked for access to each other in this process.
 inline std::atomic<int> checked_devices = 1;
 
 }  // namespace detail
 
 /// Calls body(world) on `ranks` threads, as weft::launch does, each with its device as the current one.
-/// Before that, but once a process, devices check that they reach each other's memory; rejected if they do
-/// not. A device that fails for good, as after a kernel that faults, ends the process within a second, with a
-/// sentence that names it, its ranks and what the driver fails with it, and exit code 1: no rank could wait
-/// any more for what the others have queued.
+/// Throws InvalidArgument if devices do not reach each other's memory, which they check once a process. A
+/// device that fails, as after a kernel that faults, ends the process within a second, with exit code 1 and a
+/// sentence that names it, its ranks and the devices that fail with it: see DeviceWatch.
 template <class Body>
 void launch(Index ranks, Body body, Trace* trace = nullptr) {
   const int count = weft::detail::checked_ranks(ranks, trace), devices = std::min(device_count(), count);
@@ -65,7 +66,7 @@ void launch(Index ranks, Body body, Trace* trace = nullptr) {
   Hub hub(count);
   weft::detail::run_ranks(hub, [&hub, &body, trace, count, devices, is_checked](int rank) {
     const int device = device_of(rank, count, devices);
-    check(cudaSetDevice(device), "Choosing the device");
+    check(cudaSetDevice(device), "choosing the device");
     const std::vector<int> neighbours = ranks_on(device, count, devices);
     if (rank == neighbours.front()) hub.devices.add(named(neighbours));
     reach_other_devices(device, devices);

@@ -14,27 +14,27 @@ namespace weft::peer {
 
 using cuda::check;
 
-/// What a rank sends goes through it; at its end all has arrived.
-class Lane : public cuda::TransferStream {
+/// The stream of all that a rank sends over a communicator; its destructor returns when all has arrived.
+class SendStream : public cuda::TransferStream {
  public:
-  Lane() = default;
-  ~Lane() { cudaStreamSynchronize(get()); }
+  SendStream() = default;
+  ~SendStream() { cudaStreamSynchronize(get()); }
 };
 
-/// `ready` is when the block may be read, or written. The sender brings the stream, and the moments between
-/// which the copy runs; the receiver learns its end.
+/// One side of a message. The sender brings the stream, and the events before and after the copy; the
+/// receiver takes over the event after it.
 struct Message {
   StridedBytes piece;
-  std::shared_ptr<const cuda::Event> ready;
-  std::shared_ptr<const Lane> lane{};
-  std::shared_ptr<const cuda::Event> begin{};  // null unless the time is asked for
+  std::shared_ptr<const cuda::Event> ready;  // from which on `piece` may be read, or written
+  std::shared_ptr<const SendStream> stream{};
+  std::shared_ptr<const cuda::Event> begin{};  // null unless the message is timed
   std::shared_ptr<const cuda::Event> end{};
   int to = -1;  // the receiver
 
-  /// On the thread of either rank.
+  /// Queues the copy, on the thread of either rank.
   static void deliver(const Message& from, Message& to) {
-    const cuda::CurrentDevice sender(from.lane->device());
-    const cudaStream_t stream = from.lane->get();
+    const cuda::CurrentDevice sender(from.stream->device());
+    const cudaStream_t stream = from.stream->get();
     from.ready->hold(stream);
     to.ready->hold(stream);
     if (from.begin) from.begin->record(stream);
@@ -43,7 +43,7 @@ struct Message {
         cudaMemcpy2DAsync(target.data, static_cast<std::size_t>(target.stride), source.data,
                           static_cast<std::size_t>(source.stride), static_cast<std::size_t>(source.row_bytes),
                           static_cast<std::size_t>(source.rows), cudaMemcpyDefault, stream),
-        "Sending a message");
+        "sending a message");
     from.end->record(stream);
     to.end = from.end;
   }

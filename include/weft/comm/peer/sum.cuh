@@ -1,4 +1,4 @@
-// Sums of what several ranks have, in the ranks' order, so that all get the same bits.
+// Sums over ranks, in the ranks' order, so that all compute the same bits.
 #pragma once
 
 #include "weft/core/range.hpp"

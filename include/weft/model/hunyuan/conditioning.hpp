@@ -1,8 +1,10 @@
-// What of HunyuanDiT is constant over a run: text keys and values of every block, modulations of every step.
+// The constants of a request to HunyuanDiT: text keys and values of every block, modulations of every step.
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstddef>
 #include <span>
 #include <vector>
 
@@ -14,13 +16,14 @@
 
 namespace weft::hunyuan {
 
+/// A request's constants in a backend's memory, for the share of one rank.
 template <class Backend>
 class Conditioning {
  public:
   using Element = typename Backend::Element;
   using Queue = typename Backend::Queue;
 
-  /// Takes all memory, for the share of one rank and so many steps.
+  /// Allocates everything, for the share of one rank and `steps` steps.
   Conditioning(Queue& queue, const HunyuanConfig& config, const Weights<Backend>& weights, const Share& share,
                Index steps)
       : config_(config),
@@ -36,7 +39,7 @@ class Conditioning {
     rotate(queue, share);
   }
 
-  /// Makes the conditioning of prompts side by side at `times` (steps, images).
+  /// Computes the conditioning of prompts, as one batch, at `times` (steps, images).
   void fill(Queue& queue, const Weights<Backend>& weights, std::span<const HunyuanPrompt> prompts,
             const Tensor& times) {
     attend_to_text(queue, weights, prompts);
@@ -44,18 +47,19 @@ class Conditioning {
     modulate(queue, weights);
   }
 
-  /// The keys and values that block i reads of the text: (text_length, images, heads, head_dim).
+  /// Returns the text keys of block i: (text_length, images, heads, head_dim).
   View<const Element, 4> text_keys(Index i) const { return text_heads(i, 0); }
+  /// Returns the text values of block i: (text_length, images, heads, head_dim).
   View<const Element, 4> text_values(Index i) const { return text_heads(i, 1); }
 
-  /// The modulation of block i's first norm at a step.
+  /// Returns the modulation of block i's first norm at a step.
   Modulation shift(Index i, Step step) const {
     const Index block = slots_[static_cast<std::size_t>(i)];
     const View<float, 4> all = shifts_.view(std::array{block_count(), steps_, images_, config_.width()});
     return {.shift = all[block], .step = step};
   }
 
-  /// The modulation of the last norm at a step.
+  /// Returns the modulation of the last norm at a step.
   Modulation last(Step step) const {
     const View<float, 3> both = last_.view(std::array{steps_, images_, 2 * config_.width()});
     return {.scale = both.template slice<2>({0, config_.width()}),
@@ -63,10 +67,10 @@ class Conditioning {
             .step = step};
   }
 
-  /// Of rows of the share.
+  /// Returns the rotation of some rows of the share.
   Rotation rotation(Range rows) const { return Rotation{cos_view(), sin_view()}.rows(rows); }
 
-  /// The embedding of a step's time, text and size, before its SiLU: (images, width).
+  /// Returns the embedding of a step's time, text and size, before its SiLU: (images, width).
   Tensor time_embedding(Queue& queue, Index step) const {
     return download(queue, temb_.view(std::array{steps_, images_, config_.width()})[step]);
   }
@@ -75,7 +79,7 @@ class Conditioning {
   using Buffer = typename Backend::template Buffer<Element>;
   using Floats = typename Backend::template Buffer<float>;
 
-  /// For every block of the model, its place among those of the share, or −1.
+  /// Returns, for every block of the model, its index among those of the share, or −1.
   static std::vector<Index> slots(const HunyuanConfig& config, const Share& share) {
     std::vector<Index> out(static_cast<std::size_t>(config.blocks), -1);
     Index next = 0;
@@ -92,9 +96,9 @@ class Conditioning {
       for (Index i = range.begin; i < range.end; ++i) body(i, slots_[static_cast<std::size_t>(i)]);
   }
 
-  /// What of x (rows, images, features) is image p's: (rows, 1, features).
-  static View<Element, 3> of_image(const View<Element, 3>& x, Index p) {
-    return x.template slice<1>({p, p + 1});
+  /// Returns the part of x (rows, images, features) that is one image's: (rows, 1, features).
+  static View<Element, 3> of_image(const View<Element, 3>& x, Index image) {
+    return x.template slice<1>({image, image + 1});
   }
 
   View<const Element, 4> text_heads(Index i, Index part) const {
@@ -108,6 +112,7 @@ class Conditioning {
   View<float, 2> cos_view() const { return cos_.view(std::array{rows_, config_.head_dim}); }
   View<float, 2> sin_view() const { return sin_.view(std::array{rows_, config_.head_dim}); }
 
+  /// Uploads the rotation of the share's rows.
   void rotate(Queue& queue, const Share& share) {
     const Rotary rotary(share.image.rows(), share.image.columns(), config_.rope_base, config_.head_dim);
     rows_ = share.rows.size();
@@ -115,17 +120,19 @@ class Conditioning {
     const View<float, 2> cosines = cos.view<2>(), sines = sin.view<2>();
     Index row = 0;
     for (Index m = 0; m < share.rows.patches(); ++m)
-      for (Index token = share.rows.tokens(m).begin; token < share.rows.tokens(m).end; ++token, ++row)
+      for (Index token = share.rows.tokens(m).begin; token < share.rows.tokens(m).end; ++token) {
         for (Index d = 0; d < config_.head_dim; ++d) {
           cosines[row][d] = rotary.cos(token, d);
           sines[row][d] = rotary.sin(token, d);
         }
+        ++row;
+      }
     cos_ = constant<Backend>(queue, cos);
     sin_ = constant<Backend>(queue, sin);
   }
 
-  /// The text states (text_length, images, clip_width): CLIP's, then T5's after its MLP; learned padding
-  /// where a mask is 0. Then every block's keys, after their norm, and values.
+  /// Computes the text states (text_length, images, clip_width), CLIP's, then T5's after its MLP, with
+  /// learned padding where a mask is 0; from them every block's keys, normed, and values.
   void attend_to_text(Queue& queue, const Weights<Backend>& weights, std::span<const HunyuanPrompt> prompts) {
     const Index length = config_.text_length(), c = config_.clip_width, width = config_.width();
     const Index t5_rows = config_.t5_length * images_, hidden_width = weights.text_1.outputs();
@@ -135,16 +142,16 @@ class Conditioning {
     const View<Element, 3> from_clip = states.template slice<0>({0, config_.clip_length});
     const View<Element, 3> from_t5 = states.template slice<0>({config_.clip_length, length});
     const View<Element, 3> t5_states = t5.view(std::array{config_.t5_length, images_, config_.t5_width});
-    for (Index p = 0; p < images_; ++p) {
-      const HunyuanPrompt& prompt = prompts[static_cast<std::size_t>(p)];
-      upload(queue, prompt.clip, of_image(from_clip, p));
-      upload(queue, prompt.t5, of_image(t5_states, p));
+    for (Index image = 0; image < images_; ++image) {
+      const HunyuanPrompt& prompt = prompts[static_cast<std::size_t>(image)];
+      upload(queue, prompt.clip, of_image(from_clip, image));
+      upload(queue, prompt.t5, of_image(t5_states, image));
     }
     const View<Element, 2> hidden_rows = hidden.view(std::array{t5_rows, hidden_width});
     linear(queue, rows_of(t5_states), weights.text_1, hidden_rows, {Activation::silu, {}});
     linear(queue, hidden_rows, weights.text_2, rows_of(from_t5));
-    for (Index p = 0; p < images_; ++p)
-      pad(queue, weights.text_padding, prompts[static_cast<std::size_t>(p)], of_image(states, p));
+    for (Index image = 0; image < images_; ++image)
+      pad(queue, weights.text_padding, prompts[static_cast<std::size_t>(image)], of_image(states, image));
 
     for_each_block([this, &queue, &weights, &states, length, width](Index i, Index slot) {
       const Attention<Backend>& attention = weights.blocks[static_cast<std::size_t>(i)].text;
@@ -155,7 +162,7 @@ class Conditioning {
     });
   }
 
-  /// Padding (text_length, clip_width) into the states (text_length, 1, clip_width) whose mask is 0.
+  /// Copies padding (text_length, clip_width) to the states (text_length, 1, clip_width) whose mask is 0.
   void pad(Queue& queue, const View<const float, 2>& padding, const HunyuanPrompt& prompt,
            const View<Element, 3>& states) {
     const auto is_padding = [this, &prompt](Index i) {
@@ -170,7 +177,8 @@ class Conditioning {
     }
   }
 
-  /// (steps, images, width): MLP of the time's sinusoids plus MLP of [pooled text, size, style].
+  /// Computes the MLP of the times' sinusoids plus the MLP of [pooled text, size, style]: (steps, images,
+  /// width).
   void embed_times(Queue& queue, const Weights<Backend>& weights, std::span<const HunyuanPrompt> prompts,
                    const Tensor& times) {
     const Index c = config_.width(), rows = steps_ * images_;
@@ -186,15 +194,16 @@ class Conditioning {
     linear(queue, h, weights.time_2, out, {Activation::none, out});
   }
 
+  /// Returns the MLP of [pooled text, size, style]: (images, width).
   Buffer embed_extra(Queue& queue, const Weights<Backend>& weights, std::span<const HunyuanPrompt> prompts) {
     const Index c = config_.width(), inputs = weights.extra_1.inputs(), pooled = config_.pooled_width;
     const Buffer extra(queue, images_ * inputs), hidden(queue, images_ * weights.extra_1.outputs());
     const View<Element, 2> in = extra.view(std::array{images_, inputs});
     const Buffer text = pool(queue, weights, prompts);  // (images, pooled_width)
     copy(queue, text.view(std::array{images_, pooled}), in.template slice<1>({0, pooled}));
-    for (Index p = 0; p < images_ && config_.size_and_style; ++p) {
-      const HunyuanPrompt& prompt = prompts[static_cast<std::size_t>(p)];
-      const View<Element, 2> own = in.template slice<0>({p, p + 1});
+    for (Index image = 0; image < images_ && config_.size_and_style; ++image) {
+      const HunyuanPrompt& prompt = prompts[static_cast<std::size_t>(image)];
+      const View<Element, 2> own = in.template slice<0>({image, image + 1});
       upload(queue, sinusoids_of(prompt.size.data), own.template slice<1>({pooled, inputs - c}));
       copy(queue, weights.style.template slice<0>({prompt.style, prompt.style + 1}),
            own.template slice<1>({inputs - c, inputs}));
@@ -206,14 +215,15 @@ class Conditioning {
     return out;
   }
 
-  /// Attention pooling of the T5 states, all of them: the mean asks, mean and states answer.
+  /// Returns the attention pooling of all T5 states, padding too: (images, pooled_width). The query is their
+  /// mean, keys and values are the mean and the states.
   Buffer pool(Queue& queue, const Weights<Backend>& weights, std::span<const HunyuanPrompt> prompts) {
     const Index length = config_.t5_length + 1, d = config_.t5_width,
                 head_dim = d / HunyuanConfig::pooler_heads;
     const Buffer x(queue, length * images_ * d);
     const View<Element, 3> states = x.view(std::array{length, images_, d});
-    for (Index p = 0; p < images_; ++p)
-      upload(queue, placed_states(prompts[static_cast<std::size_t>(p)].t5), of_image(states, p));
+    for (Index image = 0; image < images_; ++image)
+      upload(queue, placed_states(prompts[static_cast<std::size_t>(image)].t5), of_image(states, image));
     const auto projected = [&queue](const View<const Element, 2>& in, const LinearWeights<Element>& layer) {
       Buffer out(queue, in.extent[0] * layer.outputs());
       linear(queue, in, layer, out.view(std::array{in.extent[0], layer.outputs()}));
@@ -230,22 +240,25 @@ class Conditioning {
     return projected(attended.view(std::array{images_, d}), weights.pool_out);
   }
 
-  /// (t5_length + 1, t5_width): the mean of the states (t5_length, t5_width), and they, each plus its
-  /// position.
+  /// Returns the mean of the states (t5_length, t5_width), then the states, each plus its position:
+  /// (t5_length + 1, t5_width).
   Tensor placed_states(const Tensor& t5) const {
     Tensor out = pool_positions_;
     std::vector<float> sum(static_cast<std::size_t>(config_.t5_width));
     for (Index i = 0; i < config_.t5_length; ++i) {
       const float* const state = t5.view<2>()[i].data;
       float* const placed = out.view<2>()[i + 1].data;
-      for (std::size_t f = 0; f < sum.size(); ++f) sum[f] += state[f], placed[f] += state[f];
+      for (std::size_t f = 0; f < sum.size(); ++f) {
+        sum[f] += state[f];
+        placed[f] += state[f];
+      }
     }
     for (std::size_t f = 0; f < sum.size(); ++f)
       out.data[f] += sum[f] / static_cast<float>(config_.t5_length);
     return out;
   }
 
-  /// The linear layers of SiLU(embedding) for all steps.
+  /// Computes the modulations of all steps: linear layers of SiLU(embedding).
   void modulate(Queue& queue, const Weights<Backend>& weights) {
     const Index c = config_.width(), rows = steps_ * images_;
     const Buffer activated(queue, rows * c);
@@ -259,7 +272,7 @@ class Conditioning {
     linear(queue, x, weights.norm_out, last_.view(std::array{rows, 2 * c}));
   }
 
-  /// (numbers, 256): cosines, then sines, of each number at falling frequencies.
+  /// Returns the sinusoidal embedding (numbers, 256): cosines, then sines, at falling frequencies.
   static Tensor sinusoids_of(const std::vector<float>& numbers) {
     constexpr Index half = HunyuanConfig::sinusoids / 2;
     Tensor out({static_cast<Index>(numbers.size()), 2 * half});
@@ -268,7 +281,8 @@ class Conditioning {
       const float frequency = std::exp(exponent);
       for (std::size_t n = 0; n < numbers.size(); ++n) {
         const auto row = out.view<2>()[static_cast<Index>(n)];
-        row[i] = std::cos(numbers[n] * frequency), row[half + i] = std::sin(numbers[n] * frequency);
+        row[i] = std::cos(numbers[n] * frequency);
+        row[half + i] = std::sin(numbers[n] * frequency);
       }
     }
     return out;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "weft/core/digest.hpp"
 #include "weft/core/dit_shape.hpp"
@@ -16,13 +17,14 @@ namespace weft {
 struct HunyuanConfig {
   Index blocks, heads, head_dim, patch, channels;
   Index ffn;                     // width of the feed-forward layer
-  bool learn_sigma;              // predicts a variance too, which samplers here leave unread
-  Index clip_width, t5_width;    // of the text states
-  Index clip_length, t5_length;  // how many of them
+  bool learn_sigma;              // predicts a variance too, which schedulers here ignore
+  Index clip_width, t5_width;    // features of text states
+  Index clip_length, t5_length;  // numbers of text states
   Index pooled_width;
   bool size_and_style;  // v1.1: conditions on the image's size and a style as well
   Index rope_base;      // side of the base grid of the rotary positions
 
+  /// Reads the settings. Throws InvalidArgument if they are not those of a model that can be run.
   explicit HunyuanConfig(const Config& config)
       : blocks(positive(config, "num_layers")),
         heads(positive(config, "num_attention_heads")),
@@ -60,14 +62,14 @@ struct HunyuanConfig {
   }
 
   static constexpr Index pooler_heads = 8;
-  static constexpr Index sinusoids = 256;  // features of a time, or of a number of the image's size
+  static constexpr Index sinusoids = 256;  // features of the embedding of a time, or of a number of the size
   static constexpr Index size_numbers = 6;
 
   constexpr Index width() const { return heads * head_dim; }
   constexpr Index text_length() const { return clip_length + t5_length; }
   constexpr Index features() const { return channels * patch * patch; }  // of a token of the state
 
-  /// The width of the pooled text with the image's size and style.
+  /// Returns the width of the pooled text with the image's size and style.
   constexpr Index extra_width() const {
     return pooled_width + (size_and_style ? size_numbers * sinusoids + width() : 0);
   }
@@ -87,13 +89,13 @@ struct HunyuanConfig {
             .other_weights = other_weights()};
   }
 
-  /// Tells the settings from others.
+  /// Returns a hash of the settings.
   std::uint64_t digest() const {
     return digest_of(blocks, heads, head_dim, patch, channels, ffn, learn_sigma, clip_width, t5_width,
                      clip_length, t5_length, pooled_width, size_and_style, rope_base);
   }
 
-  /// How many numbers the tensors outside of blocks have.
+  /// Returns how many numbers the tensors outside of blocks have.
   constexpr Index other_weights() const {
     const auto linear = [](Index outputs, Index inputs) { return outputs * (inputs + 1); };
     const Index c = width(), extra = extra_width(), positions = t5_length + 1;
@@ -104,7 +106,7 @@ struct HunyuanConfig {
            (size_and_style ? c : 0);
   }
 
-  /// Every tensor of the weight files.
+  /// Returns the shape of every tensor of the weight files.
   std::map<std::string, Shape> tensors() const {
     std::map<std::string, Shape> out;
     const auto linear = [&out](const std::string& name, Index outputs, Index inputs) {

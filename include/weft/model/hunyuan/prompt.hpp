@@ -1,5 +1,7 @@
-// HunyuanDiT's prompt: the text states of one image, and for v1.1 its size and style.
+// HunyuanDiT's prompt.
 #pragma once
+
+#include <string_view>
 
 #include "weft/core/digest.hpp"
 #include "weft/io/word_table.hpp"
@@ -16,7 +18,7 @@ struct HunyuanPrompt {
   Tensor size{};     // (6): original height and width, target height and width, crop top and left; v1.1 only
   Index style = 0;
 
-  /// Throws InvalidArgument unless the tensors are whole and their shapes those of the model.
+  /// Throws InvalidArgument unless the tensors have the shapes of the model and as many numbers.
   void check(const HunyuanConfig& config) const {
     const auto need = [](const char* name, const Tensor& tensor, const Shape& shape) {
       if (tensor.shape != shape)
@@ -41,8 +43,10 @@ inline void add_to(Digest& digest, const HunyuanPrompt& prompt) {
   add_to(digest, prompt.style);
 }
 
-/// A caption whose words stand in a table, for models that were trained with one; `size` is for v1.1.
-inline HunyuanPrompt prompt_of(const WordTable& words, std::string_view caption, const Tensor& size = {}) {
+/// Makes the prompt of a caption for models that were trained with a word table; `size` is for v1.1. Throws
+/// InvalidArgument if a word is not in the table.
+[[nodiscard]] inline HunyuanPrompt prompt_of(const WordTable& words, std::string_view caption,
+                                             const Tensor& size = {}) {
   const auto [clip, t5, mask] = words.encode(caption);
   return {.clip = clip, .clip_mask = mask, .t5 = t5, .t5_mask = mask, .size = size};
 }

@@ -19,29 +19,32 @@
 
 namespace weft::hunyuan {
 
-/// A linear layer of a block's tokens.
+/// A linear layer over a block's tokens.
 template <class Backend>
 using BlockLinear = LinearWeights<typename Backend::Element, typename Backend::Operand>;
 
+/// The weights of self-attention, which has `qkv`, or of cross-attention to the text, which has `q` and `kv`.
 template <class Backend>
 struct Attention {
-  BlockLinear<Backend> qkv;                     // for self-attention
-  BlockLinear<Backend> q;                       // for attention to the text
-  LinearWeights<typename Backend::Element> kv;  // likewise
+  BlockLinear<Backend> qkv;
+  BlockLinear<Backend> q;
+  LinearWeights<typename Backend::Element> kv;
   BlockLinear<Backend> out;
   NormWeights q_norm, k_norm;
 };
 
+/// The weights of a transformer block.
 template <class Backend>
 struct Block {
   NormWeights norm1, norm2, norm3;
-  LinearWeights<typename Backend::Element> shift;  // of norm1, from the conditioning
+  LinearWeights<typename Backend::Element> shift;  // modulation of norm1
   Attention<Backend> self, text;
   BlockLinear<Backend> up, down;  // feed-forward
   NormWeights skip_norm;
   BlockLinear<Backend> skip;  // of blocks that read a long skip
 };
 
+/// The weights of a model, or of some of its blocks, in one buffer.
 template <class Backend, class Element = typename Backend::Element>
 struct Weights {
   LinearWeights<Element> embed, proj_out;  // token features are (channel, row, column)
@@ -53,13 +56,16 @@ struct Weights {
   View<const float, 2> text_padding;                      // (text_length, clip_width)
   View<const float, 2> pool_positions;                    // (t5_length + 1, t5_width)
   View<const float, 2> style{};                           // (1, width), v1.1 only
-  std::vector<Block<Backend>> blocks;                     // those that were not asked for are empty
-  typename Backend::template Buffer<std::byte> memory{};  // of all
-  std::vector<Range> sections{};  // bytes of memory: what all blocks share, then each block; empty: not here
+  std::vector<Block<Backend>> blocks;                     // empty where not loaded
+  typename Backend::template Buffer<std::byte> memory{};  // of all weights
+  std::vector<Range>
+      sections{};  // in bytes of `memory`: outside of blocks, then each block; empty: not loaded
 
   bool has_section(std::size_t i) const { return !sections[i].empty(); }
 };
 
+/// A reader that loads weights into a backend's memory once: it measures them first, then places and fills
+/// them.
 template <class Backend, WeightSource Source>
 class WeightReader {
  public:
@@ -70,9 +76,9 @@ class WeightReader {
   WeightReader(Queue& queue, const HunyuanConfig& config, const Source& source)
       : queue_(queue), loader_(queue), config_(config), source_(source), tensors_(config.tensors()) {}
 
-  /// What all blocks share, and the blocks of `wanted`. What one of `others` has, which are of the same
-  /// settings and in the memory of any device, is copied from there.
-  Weights<Backend> read(const std::vector<Range>& wanted, const Others& others = {}) {
+  /// Reads the weights outside of blocks and those of blocks `wanted`. Those that one of `others` has, which
+  /// must be of the same settings and may be on any device, are copied from there.
+  [[nodiscard]] Weights<Backend> read(const std::vector<Range>& wanted, const Others& others = {}) {
     others_ = others;
     place(wanted);  // measures
     memory_.allocate(queue_);
@@ -81,7 +87,7 @@ class WeightReader {
     loader_.finish();
     if constexpr (narrows) {
       for (const Narrowing& layer : narrowings_) narrow_weights(queue_, layer.from, layer.to, layer.scale);
-      queue_.synchronize();  // before the wide ones go
+      queue_.synchronize();  // before the wide weights are freed
     }
     out.memory = memory_.release();
     for (const Copy& copied : copies_)
@@ -94,19 +100,20 @@ class WeightReader {
   using Linear = LinearWeights<Element>;
   static constexpr bool narrows = !std::is_same_v<Operand, Element>;
 
-  /// Weights as they are loaded, and as the linear layers of blocks read them.
+  /// A conversion of loaded weights to the operands of blocks' linear layers.
   struct Narrowing {
     View<const Element, 2> from;
     View<Operand, 2> to;
     View<float, 1> scale;
   };
 
-  /// A section that another model has.
+  /// A copy of a section from another model.
   struct Copy {
     const Weights<Backend>* other;
     Range from, to;  // bytes
   };
 
+  /// Takes memory for all weights, and fills it once the arena is allocated.
   Weights<Backend> place(const std::vector<Range>& wanted) {
     std::vector<Range> sections(static_cast<std::size_t>(config_.blocks) + 1);
     Weights<Backend> out = section(sections, 0, [this] { return shared(); });
@@ -118,7 +125,8 @@ class WeightReader {
     return out;
   }
 
-  /// What `placed()` takes; its tensors are filled from the source unless another model has them.
+  /// Returns placed(), the weights of a section: filled from the source, or copied from another model that
+  /// has them.
   template <class Placed>
   auto section(std::vector<Range>& sections, std::size_t number, const Placed& placed) {
     const auto other = std::find_if(others_.begin(), others_.end(),
@@ -144,7 +152,7 @@ class WeightReader {
   Weights<Backend> shared() {
     Weights<Backend> out{
         .embed = linear("pos_embed.proj"),
-        .proj_out = image_major("proj_out"),
+        .proj_out = channel_major("proj_out"),
         .norm_out = linear("norm_out.linear"),
         .text_1 = linear("text_embedder.linear_1"),
         .text_2 = linear("text_embedder.linear_2"),
@@ -170,7 +178,7 @@ class WeightReader {
   }
   bool has_memory() const { return memory_.is_allocated(); }
 
-  /// The tensor's numbers, in row-major order.
+  /// Fills `to` with a tensor's numbers, in row-major order.
   template <class T>
   void fill(const std::string& name, const View<T, 3>& to) {
     if (has_memory() && !is_copied_) loader_.fill(source_.get(name, tensors_.at(name)), to);
@@ -202,12 +210,12 @@ class WeightReader {
   Linear linear(const std::string& name) { return stacked("", {name}); }
   BlockLinear<Backend> block_linear(const std::string& name) { return narrowed("", {name}); }
 
-  /// Several layers of the same inputs as one.
+  /// Places several layers of the same inputs as one.
   Linear stacked(const std::string& prefix, std::initializer_list<std::string> names) {
     return stacked(memory_, prefix, names);
   }
 
-  /// The same for a block's tokens.
+  /// Places several layers over a block's tokens as one.
   BlockLinear<Backend> narrowed(const std::string& prefix, std::initializer_list<std::string> names) {
     if constexpr (narrows) {
       const Linear wide = stacked(is_copied_ ? nowhere_ : wide_, prefix, names);
@@ -220,7 +228,7 @@ class WeightReader {
     }
   }
 
-  /// The weights in `arena`.
+  /// Places several layers as one in `arena`.
   Linear stacked(Arena<Backend>& arena, const std::string& prefix, std::initializer_list<std::string> names) {
     Index outputs = 0;
     for (const std::string& name : names) outputs += outputs_of(prefix + name);
@@ -236,12 +244,13 @@ class WeightReader {
   }
   Index outputs_of(const std::string& layer) const { return tensors_.at(layer + ".weight")[0]; }
   Index inputs_of(const std::string& layer) const {
-    return element_count(tensors_.at(layer + ".weight")) / outputs_of(layer);
+    const Shape& shape = tensors_.at(layer + ".weight");
+    return element_count(Shape(shape.begin() + 1, shape.end()));
   }
 
-  /// diffusers' outputs are (row, column, channel) of a token; these are (channel, row, column), as embed's
-  /// inputs, so that the state and the prediction have one layout.
-  Linear image_major(const std::string& name) {
+  /// Places a layer whose outputs are (row, column, channel) of a token in diffusers, and here (channel, row,
+  /// column) as embed's inputs are, so that the state and the prediction have one layout.
+  Linear channel_major(const std::string& name) {
     const Index channels = config_.shape().out_channels, area = config_.patch * config_.patch;
     const Index inputs = inputs_of(name);
     const auto weight = take<Element>(std::array{channels * area, inputs});
@@ -289,9 +298,9 @@ class WeightReader {
   const HunyuanConfig& config_;
   const Source& source_;
   std::map<std::string, Shape> tensors_;
-  Arena<Backend> memory_, wide_, nowhere_;  // nowhere_ has no memory
+  Arena<Backend> memory_, wide_, nowhere_;  // nowhere_ is never allocated
   Others others_;
-  bool is_copied_ = false;  // the section that is being placed
+  bool is_copied_ = false;  // whether the section that is being placed comes from another model
   std::vector<Copy> copies_;
   std::vector<Narrowing> narrowings_;
 };

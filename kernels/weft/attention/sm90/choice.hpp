@@ -1,4 +1,4 @@
-// How attention on sm_90a is cut into tiles, and which way a call of it takes: numbers alone, for the host.
+// The tilings of attention on sm_90a, and the choice among them, as pure functions for the host.
 #pragma once
 
 #include <algorithm>
@@ -7,33 +7,34 @@
 
 #include "weft/core/error.hpp"
 #include "weft/core/range.hpp"
+#include "weft/machine.hpp"
 
 namespace weft::kernels::sm90 {
 
 enum class TilingName {
   wide,
-  narrow,  // fewer keys a tile, for where that leaves less of the last one empty
-  split,   // for queries that do not suffice for all multiprocessors
-  tall,    // more queries a block: faster where there are so many that coarser tiles still spread evenly
+  narrow,  // fewer keys a tile, for where the last tile is then fuller
+  split,   // each tile of queries by two blocks, for where queries are too few for all multiprocessors
+  tall,    // more queries a tile, for where they are many enough to spread evenly all the same
 };
 
-/// The blocks of a cluster either fetch the same keys and values for each other, or take a part of the keys
-/// each, for the same queries.
+/// The blocks of a cluster either multicast keys and values to each other, or take a part of the keys each,
+/// for the same queries.
 struct Tiling {
-  int consumers;  // warpgroups, each with 64 queries
+  int consumers;  // warpgroups, each with wgmma_rows queries
   int keys;       // a tile
-  int stages;     // of the rings of keys and values
-  int sharing;    // blocks that fetch keys and values for each other
+  int stages;     // of the pipelines of keys and values
+  int sharing;    // blocks that multicast keys and values to each other
   int parts;      // of the keys
-  // What a query costs, in the time that one of the wide tiling takes for a key:
+  // The cost of a query, where one key costs a query of the wide tiling 1:
   double key_cost;    // for each key
   double start_cost;  // besides its keys
 
-  constexpr int rows() const { return 64 * consumers; }
+  constexpr int rows() const { return wgmma_rows * consumers; }
   constexpr int cluster() const { return sharing * parts; }
 };
 
-/// Found by measurement, see NOTES.md.
+/// Returns the numbers of a tiling; NOTES.md has the measurements.
 constexpr Tiling tiling_of(TilingName name, int head_dim) {
   const int keys = head_dim <= 96 ? 128 : 96;
   switch (name) {
@@ -41,7 +42,7 @@ constexpr Tiling tiling_of(TilingName name, int head_dim) {
       break;
     case TilingName::narrow:
       return {.consumers = 2,
-              .keys = keys - 16,
+              .keys = keys - wgmma_depth,
               .stages = 3,
               .sharing = 2,
               .parts = 1,
@@ -68,28 +69,31 @@ constexpr Tiling tiling_of(TilingName name, int head_dim) {
       .consumers = 2, .keys = keys, .stages = 3, .sharing = 2, .parts = 1, .key_cost = 1, .start_cost = 300};
 }
 
-/// Whether the registers suffice for it.
+/// Returns whether the registers suffice for a tiling.
 constexpr bool has_tiling(TilingName name, int head_dim) {
   return name != TilingName::tall || head_dim <= 88;
 }
 
-/// What decides how a call of attention is cut.
+/// The size of a call of attention, on which the choice depends.
 struct AttentionSize {
   Index queries, keys;
-  Index sequences;  // heads of all prompts
+  Index sequences;  // heads of all images
   int head_dim;
 };
 
-/// How a call runs with a tiling: clusters of blocks that take their tiles of queries in turn.
+/// A call with a tiling: clusters of blocks that take tiles of queries in turn.
 struct Plan {
   TilingName tiling;
-  int clusters;  // tiles of queries, a cluster's each
+  int clusters;  // tiles of queries, each of a cluster
   int at_once;   // clusters that run at the same time
-  double cost;   // of all rounds, in the unit of a tiling's costs and queries; infinite if it cannot run
+  double cost;   // of all rounds, in queries times the costs of a Tiling; infinite if it cannot run
 
+  /// Returns how many clusters the grid has.
+  constexpr int launched() const { return std::min(clusters, at_once); }
   constexpr bool runs() const { return cost < std::numeric_limits<double>::infinity(); }
 };
 
+/// Returns the plan with a tiling, of infinite cost if it cannot run.
 constexpr Plan plan(TilingName name, const AttentionSize& size, int multiprocessors) {
   const Tiling tiling = tiling_of(name, size.head_dim);
   const Index rows = tiling.rows() * tiling.sharing, tiles = (size.keys + tiling.keys - 1) / tiling.keys;
@@ -97,14 +101,14 @@ constexpr Plan plan(TilingName name, const AttentionSize& size, int multiprocess
             at_once = std::max(1, multiprocessors / tiling.cluster()),
             rounds = (clusters + at_once - 1) / at_once;
   Plan out{name, clusters, at_once, std::numeric_limits<double>::infinity()};
-  const bool splits = tiling.parts > 1;  // then a cluster takes one tile of queries, and each block some keys
+  const bool splits = tiling.parts > 1;  // then each block of a cluster takes some of the keys
   if (!has_tiling(name, size.head_dim) || (splits && (rounds > 1 || tiles < tiling.parts))) return out;
   const double keys_each = static_cast<double>((tiles + tiling.parts - 1) / tiling.parts * tiling.keys);
   out.cost = rounds * tiling.rows() * (tiling.key_cost * keys_each + tiling.start_cost);
   return out;
 }
 
-/// With the tiling that costs least.
+/// Returns the plan with the tiling that costs least.
 constexpr Plan choose(const AttentionSize& size, int multiprocessors) {
   Plan best = plan(TilingName::wide, size, multiprocessors);
   for (const TilingName name : {TilingName::narrow, TilingName::split, TilingName::tall}) {

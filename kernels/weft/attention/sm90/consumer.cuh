@@ -1,4 +1,4 @@
-// A warpgroup that computes attention for 64 queries at a time on sm_90a.
+// The consumer warpgroup of attention on sm_90a, which computes 64 queries at a time.
 #pragma once
 
 #include "weft/attention/sm90/tiling.cuh"
@@ -7,22 +7,24 @@
 
 namespace weft::kernels::sm90 {
 
-/// In each round the matrix units take the logits of one tile of keys and the output of the one before, and
-/// the warps take exponentials of the new logits while the output is still at work. Consumers begin their
-/// rounds one after the other, so that the exponentials of one fall into the products of another.
+/// Each round issues two products, the logits of one tile of keys and the output of the tile before, and
+/// takes the exponentials of the new logits while the second product runs. Consumers take turns to begin
+/// their rounds, so that exponentials of one overlap products of another.
 template <class E, int HeadDim, TilingName name>
 struct Consumer : Layout<E, HeadDim, name> {
   using L = Layout<E, HeadDim, name>;
   using L::keys, L::stages, L::sharing, L::parts, L::k_steps;
 
-  using Weights = std::uint32_t[keys / 4];  // (64, keys), two a register
+  using Weights = std::uint32_t[keys / 4];                     // (64, keys), two a register
+  static constexpr int box_steps = box_columns / wgmma_depth;  // of a product along a box
 
   typename L::Shared& shared;
   const Problem<E>& problem;
   const int consumer;
   const KeyTiles tiles;
-  const std::uint32_t k_low = matrix(&shared.k), v_low = matrix(&shared.v, sizeof shared.v[0][0]);
-  Ring<stages> k, v;
+  const std::uint32_t k_low = descriptor_low(&shared.k),
+                      v_low = descriptor_low(&shared.v, sizeof shared.v[0][0]);
+  PipelineState<stages> k, v;
   std::uint32_t queries[4 * k_steps];  // (64, D)
   float logits[keys / 2];              // (64, keys)
   float output[HeadDim / 2];           // (64, D)
@@ -31,56 +33,67 @@ struct Consumer : Layout<E, HeadDim, name> {
   __device__ Consumer(typename L::Shared& s, const Problem<E>& p, int index)
       : shared(s), problem(p), consumer(index), tiles(L::key_tiles(p)) {}
 
-  __device__ void await_turn() { named_wait(1 + consumer, 256); }
-  __device__ void pass_turn() { named_arrive(1 + (consumer + 1) % L::consumers, 256); }
+  // The named barriers by which consumers take turns: one warpgroup waits there, and one arrives.
+  static constexpr int first_turn_barrier = 1;  // 0 is that of __syncthreads
+  static constexpr int turn_threads = 2 * warpgroup_size;
+  __device__ void await_turn() { named_wait(first_turn_barrier + consumer, turn_threads); }
+  __device__ void pass_turn() {
+    named_arrive(first_turn_barrier + (consumer + 1) % L::consumers, turn_threads);
+  }
 
-  /// Signals to all writers that this warp is done with a buffer.
+  /// Returns the first of this warp's rows among those of the block.
+  __device__ int first_row() const {
+    return wgmma_rows * consumer + threadIdx.x / warp_size % warpgroup_warps * warp_rows;
+  }
+
+  /// Signals to every block that loads into a stage that this warp has read it.
   static __device__ void release(Barrier& free) {
     if constexpr (sharing > 1) {
-      if (threadIdx.x % 32 < sharing) free.arrive_at(threadIdx.x % 32);
+      if (threadIdx.x % warp_size < sharing) free.arrive_at(threadIdx.x % warp_size);
     } else {
-      if (threadIdx.x % 32 == 0) free.arrive();
+      if (threadIdx.x % warp_size == 0) free.arrive();
     }
   }
 
-  /// The warp's 16 rows of queries as left operands.
+  /// Loads the warp's rows of queries as left operands.
   __device__ void load_queries() {
-    const int lane = threadIdx.x % 32, row = 64 * consumer + threadIdx.x / 32 % 4 * 16 + lane % 16;
+    const int lane = threadIdx.x % warp_size, row = first_row() + lane % warp_rows;
 #pragma unroll
     for (int i = 0; i < k_steps; ++i) {
-      const int chunk = (i % 4 * 2 + lane / 16) ^ (row % 8);  // of 16 bytes, swizzled
-      load_matrices<4>(queries + 4 * i, shared_address(&shared.q[i / 4][row][8 * chunk]));
+      const int chunk = (i % box_steps * 2 + lane / warp_rows) ^ (row % swizzle_rows);
+      load_matrices<4>(queries + 4 * i, shared_address(&shared.q[i / box_steps][row][chunk_columns * chunk]));
     }
     __syncwarp();
     if (lane == 0) shared.q_free.arrive();
   }
 
-  /// Begins logits = q · kᵀ.
+  /// Issues logits = q · kᵀ.
   __device__ void multiply_keys() {
-    products_begin();
+    wgmma_fence();
 #pragma unroll
     for (int i = 0; i < k_steps; ++i) {
       const std::uint64_t b =
-          matrix_at(k_low + k.stage * (sizeof shared.k[0] / 16), i / 4 * sizeof shared.k[0][0] + i % 4 * 32);
+          descriptor_at(k_low + k.stage * (sizeof shared.k[0] / descriptor_unit),
+                        i / box_steps * sizeof shared.k[0][0] + i % box_steps * wgmma_depth * sizeof(E));
       if (i == 0) {
         Product<keys>::template multiply<E, false, true>(logits, queries + 4 * i, b);
       } else {
         Product<keys>::template multiply<E, true, true>(logits, queries + 4 * i, b);
       }
     }
-    products_end();
+    wgmma_commit();
   }
 
-  /// Begins output += weights · v.
+  /// Issues output += weights · v.
   __device__ void multiply_values(const Weights& weights) {
-    products_begin();
+    wgmma_fence();
 #pragma unroll
-    for (int i = 0; i < keys / 16; ++i) {
-      const std::uint64_t b =
-          matrix_at(v_low + v.stage * (sizeof shared.v[0] / 16), i * 16 * box_columns * sizeof(E));
+    for (int i = 0; i < keys / wgmma_depth; ++i) {
+      const std::uint64_t b = descriptor_at(v_low + v.stage * (sizeof shared.v[0] / descriptor_unit),
+                                            i * wgmma_depth * box_columns * sizeof(E));
       Product<HeadDim>::template multiply<E, true, false>(output, weights + 4 * i, b);
     }
-    products_end();
+    wgmma_commit();
   }
 
   __device__ void end_logits() {
@@ -90,13 +103,13 @@ struct Consumer : Layout<E, HeadDim, name> {
   }
 
   __device__ void end_output() {
-    products_wait<0>();
+    wgmma_wait<0>();
     settle(output);
     release(shared.v_free[v.stage]);
     v.advance();
   }
 
-  /// Takes keys from `count` on out of the row.
+  /// Masks keys from `count` on.
   __device__ void mask(int count) {
     const int column = threadIdx.x % 4 * 2;
 #pragma unroll
@@ -105,11 +118,11 @@ struct Consumer : Layout<E, HeadDim, name> {
     }
   }
 
-  /// The first tile of keys, which may be a part.
+  /// Computes the weights of the first tile of keys, which may be partly filled.
   __device__ void first_round(Weights& weights) {
     shared.k_full[k.stage].wait(k.parity);
     multiply_keys();
-    products_wait<0>();
+    wgmma_wait<0>();
     end_logits();
     const int count = problem.keys - (tiles.end - 1) * keys;
     if (count < keys) mask(count);
@@ -120,7 +133,7 @@ struct Consumer : Layout<E, HeadDim, name> {
     for (float& o : output) o = 0;
   }
 
-  /// Another tile of keys, together with the output of the tile before.
+  /// Computes the weights of another tile of keys, and the output of the tile before.
   __device__ void round(const Weights& before, Weights& weights) {
     shared.k_full[k.stage].wait(k.parity);
     shared.v_full[v.stage].wait(v.parity);
@@ -128,9 +141,9 @@ struct Consumer : Layout<E, HeadDim, name> {
     multiply_keys();
     multiply_values(before);
     pass_turn();
-    products_wait<1>();
+    wgmma_wait<1>();
     end_logits();
-    // The warps decide this each for itself, so no operation of the whole warpgroup may depend on it.
+    // This differs from warp to warp, so no warpgroup-wide instruction may depend on it.
     const bool out_of_bounds = !softmax.template exponentiate<E>(logits, weights);
     float factor[2];
     if (out_of_bounds) {
@@ -150,9 +163,9 @@ struct Consumer : Layout<E, HeadDim, name> {
     end_output();
   }
 
-  /// Brings what the parts have to the first, in place of its keys and values; whether this is the first.
+  /// Merges the results of all parts into the first part; returns whether this block has it.
   __device__ bool join_parts() {
-    const int thread = threadIdx.x - 128, part = L::part();
+    const int thread = threadIdx.x - warpgroup_size, part = L::part();
     cluster_sync();
     if (part > 0) {
       auto& partial = in_block(L::partials(shared), 0)[part - 1];
@@ -203,8 +216,7 @@ struct Consumer : Layout<E, HeadDim, name> {
         if (!join_parts()) return;
       }
       const Place at(problem, tile, L::rows);
-      store_rows(problem.result, softmax, output, at.token + 64 * consumer + threadIdx.x / 32 % 4 * 16,
-                 problem.queries, at.batch, at.head);
+      store_rows(problem.result, softmax, output, at.token + first_row(), problem.queries, at.batch, at.head);
     }
   }
 };

@@ -1,4 +1,4 @@
-// What the warpgroups of attention on sm_90a share, and which tiles they take.
+// The layout of shared memory, and the order of tiles, of attention on sm_90a.
 #pragma once
 
 #include "weft/attention/result.cuh"
@@ -12,10 +12,10 @@ struct Problem {
   AttentionResult<E> result;
   int queries, keys, heads;
   int row_tiles, tiles;  // of one head, of all
-  float scale;           // logits to powers of two
+  float scale;           // of logits, to exponents of two
 };
 
-/// Where a tile of queries begins.
+/// The first token of a tile of queries, its image and its head.
 struct Place {
   int token, batch, head;
 
@@ -26,12 +26,12 @@ struct Place {
         head(tile / p.row_tiles % p.heads) {}
 };
 
-/// Those that a block attends to.
+/// The range of tiles of keys that a block attends to.
 struct KeyTiles {
   int begin, end;
 };
 
-/// The sizes that follow from a tiling.
+/// Everything that follows from a tiling at compile time.
 template <class E, int HeadDim, TilingName name>
 struct Layout {
   static constexpr Tiling tiling = tiling_of(name, HeadDim);
@@ -40,27 +40,33 @@ struct Layout {
   static constexpr int cluster = tiling.cluster();
   static constexpr int rows = tiling.rows();
   static constexpr int boxes = (HeadDim + box_columns - 1) / box_columns;  // side by side
-  static constexpr int k_steps = (HeadDim + 15) / 16;
-  static constexpr int threads = 128 * (consumers + 1);
-  static_assert(keys % 16 == 0 && keys % (8 * sharing) == 0);
+  static constexpr int k_steps = (HeadDim + wgmma_depth - 1) / wgmma_depth;
+  static constexpr int threads = warpgroup_size * (consumers + 1);
+  static_assert(keys % wgmma_depth == 0 && keys % (swizzle_rows * sharing) == 0);
   static_assert(sharing == 1 || parts == 1);
+
+  // Registers of a thread, by which the warpgroups share out those of a multiprocessor.
   static_assert(consumers == 2 || consumers == 3);
+  static constexpr int producer_registers = consumers == 2 ? 24 : 32;
+  static constexpr int consumer_registers = consumers == 2 ? 240 : 160;
+  static_assert(warpgroup_size * (producer_registers + consumers * consumer_registers) <= register_count);
 
   struct Shared {
-    alignas(1024) E q[boxes][rows][box_columns];
-    alignas(1024) E k[stages][boxes][keys][box_columns];
-    alignas(1024) E v[stages][boxes][keys][box_columns];
+    alignas(swizzle_span) E q[boxes][rows][box_columns];
+    alignas(swizzle_span) E k[stages][boxes][keys][box_columns];
+    alignas(swizzle_span) E v[stages][boxes][keys][box_columns];
     Barrier q_full, q_free, k_full[stages], k_free[stages], v_full[stages], v_free[stages];
   };
+  static_assert(sizeof(Shared) <= shared_memory_bytes);
 
-  /// What the consumers of one part leave for those of the first: output, references and sums, by thread;
-  /// in place of keys and values, once nobody reads them any more.
-  using Partial = float[HeadDim / 2 + 4][128 * consumers];
+  /// The output, references and sums of one part, by thread, for the consumers of the first part. It takes
+  /// the place of keys and values, after their last use.
+  using Partial = float[HeadDim / 2 + 4][warpgroup_size * consumers];
   static_assert((parts - 1) * sizeof(Partial) <= sizeof(Shared::k) + sizeof(Shared::v));
   static __device__ Partial* partials(Shared& s) { return reinterpret_cast<Partial*>(&s.k); }
 
-  /// The tiles of queries that a block takes, from its first on, and those of the keys, in which they are
-  /// attended to from the last to the first.
+  // A block takes every tile_step-th tile of queries from its first on; for each, it goes through its tiles
+  // of keys from the last to the first.
   static __device__ int first_tile() { return blockIdx.x / parts; }
   static __device__ int tile_step() { return gridDim.x / parts; }
   static __device__ int part() { return parts == 1 ? 0 : cluster_rank(); }
@@ -70,17 +76,20 @@ struct Layout {
   }
 
   static __device__ void init(Shared& s) {
-    constexpr int warps = 4 * consumers;
+    constexpr int warps = warpgroup_warps * consumers;
     if (threadIdx.x == 0) {
-      s.q_full.init(1), s.q_free.init(warps);
+      s.q_full.init(1);
+      s.q_free.init(warps);
       for (int i = 0; i < stages; ++i) {
-        s.k_full[i].init(1), s.k_free[i].init(warps * sharing);
-        s.v_full[i].init(1), s.v_free[i].init(warps * sharing);
+        s.k_full[i].init(1);
+        s.k_free[i].init(warps * sharing);
+        s.v_full[i].init(1);
+        s.v_free[i].init(warps * sharing);
       }
       fence_barrier_init();
     }
-    if constexpr (HeadDim % 16 != 0) {
-      // The copies leave out the padding of q and k, which must be zero.
+    if constexpr (HeadDim % wgmma_depth != 0) {
+      // TMA does not write the padding of q and k, which must be zero.
       auto* word = reinterpret_cast<uint4*>(&s.q);
       for (int i = threadIdx.x; i < int((sizeof s.q + sizeof s.k) / sizeof(uint4)); i += threads)
         word[i] = {};

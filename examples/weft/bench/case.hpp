@@ -1,0 +1,33 @@
+// What `bench` measures at a time.
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "weft/comm/mesh.hpp"
+
+namespace command {
+
+/// A size of image, and the mesh it is measured on.
+struct BenchCase {
+  int px = 0;
+  weft::Mesh mesh{};
+};
+
+/// Returns the cases in groups of one mesh.
+inline std::vector<std::vector<BenchCase>> by_mesh(const std::vector<BenchCase>& sizes) {
+  std::vector<std::vector<BenchCase>> out;
+  for (const BenchCase& size : sizes) {
+    const std::string mesh = name_of(size.mesh);
+    const auto alike = std::ranges::find_if(
+        out, [&mesh](const std::vector<BenchCase>& cases) { return name_of(cases.front().mesh) == mesh; });
+    if (alike == out.end())
+      out.push_back({size});
+    else
+      alike->push_back(size);
+  }
+  return out;
+}
+
+}  // namespace command

@@ -1,0 +1,62 @@
+#include "cases.hpp"
+
+#include <cstdio>
+#include <string>
+
+#include "../input/image_size.hpp"
+#include "../parallel.hpp"
+#include "../plan/choose_mesh.hpp"
+#include "../plan/machine.hpp"
+#include "../plan/memory.hpp"
+#include "weft/policy/check.hpp"
+
+namespace command {
+
+namespace {
+
+weft::Mesh bench_mesh(const Options& options, const weft::DitShape& shape, int px) {
+  if (!plans_mesh(options)) return options.mesh;
+  weft::planner::PlanRequest request = bench_request(options, shape, px, options.world());
+  request.exact = options.planning.exact;
+  return planned_mesh(options, shape, request);
+}
+
+}  // namespace
+
+weft::planner::PlanRequest bench_request(const Options& options, const weft::DitShape& shape, int px,
+                                         weft::Index ranks) {
+  const weft::Index side = checked_side("--px", px, {latent_pixels, shape.patch}) / shape.patch;
+  weft::planner::PlanRequest request{.gpus = static_cast<int>(ranks),
+                                     .tokens = side * side,
+                                     .prompts = options.images,
+                                     .steps = options.timed_steps,
+                                     .warmup = options.mesh.warmup};
+  set_bytes(request, options.dtype);
+  return request;
+}
+
+std::vector<BenchCase> bench_cases(const Options& options, const weft::DitShape& shape) {
+  std::vector<BenchCase> sizes;
+  for (const int px : options.px) {
+    const weft::Mesh mesh = bench_mesh(options, shape, px);
+    const weft::planner::PlanRequest request = bench_request(options, shape, px, options.world());
+    const weft::Demand demand{request.prompts, request.branches, request.tokens, request.steps};
+    if (const auto fault = weft::check<Parallel>(mesh, shape, demand, options.world()))
+      weft::reject(px, " px: ", to_string(*fault));
+    sizes.push_back({px, mesh});
+  }
+  return sizes;
+}
+
+void print_memory(const Options& options, const std::vector<BenchCase>& sizes, const weft::DitShape& shape) {
+  std::string lines;
+  Options sized = options;
+  for (const auto& [px, mesh] : sizes) {
+    sized.mesh = mesh;
+    lines += weft::sentence(
+        px, " px, ", checked_memory(sized, shape, bench_request(options, shape, px, options.world())), "\n");
+  }
+  if (options.prints()) std::printf("%s", lines.c_str());
+}
+
+}  // namespace command

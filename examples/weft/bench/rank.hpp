@@ -1,0 +1,86 @@
+// The measurements of one rank, for every backend and communicator.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <deque>
+#include <span>
+#include <vector>
+
+#include "../input/hunyuan_v12.hpp"
+#include "../run/memories.hpp"
+#include "case.hpp"
+#include "random_work.hpp"
+#include "report.hpp"
+#include "transfers.hpp"
+#include "weft/engine.hpp"
+#include "weft/model/hunyuan_dit.hpp"
+#include "weft/model/weight_source.hpp"
+
+namespace command {
+
+/// Waits until all ranks have called this and finished their queued work.
+template <class Backend, class World>
+void await_all(typename Backend::Queue& queue, World& world) {
+  const typename Backend::template Buffer<double> one(queue, 1);
+  world.all_reduce(queue, one.view(std::array{weft::Index{1}}));
+  queue.synchronize();
+}
+
+/// Returns the times of the loop at one size, for a first request and a second with another seed.
+template <class Policies, class Backend, class World>
+SizeReport measured_size(const Options& options, const BenchCase& size,
+                         const weft::HunyuanDiT<Backend>& model, World& world) {
+  using Clock = std::chrono::steady_clock;
+  const int unsteady = std::max(size.mesh.warmup, 1) + 1;  // steps: the warm-up, and the first one after it
+  SizeReport report;
+  report.px = size.px;
+  report.mesh = size.mesh;
+  auto request = random_request(model.config(), size.px, options.images, unsteady + options.timed_steps);
+  request.progress = [&report, &options](weft::Index done) {
+    if (done == 1)
+      report.first_step_s = std::chrono::duration<double>(Clock::now() - options.started).count();
+  };
+  weft::Engine<weft::HunyuanDiT<Backend>, Policies, World> engine(model, size.mesh, world);
+  for (RequestReport& timed : report.requests) {
+    await_all<Backend>(engine.queue(), world);
+    engine.generate(request);
+    timed.ms = 1e3 * engine.request_seconds();
+    for (const double seconds : engine.step_seconds()) timed.step_ms.push_back(1e3 * seconds);
+    ++request.seed;
+    request.progress = nullptr;
+  }
+  const auto steady = std::span(report.requests.back().step_ms).subspan(static_cast<std::size_t>(unsteady));
+  report.step_ms.assign(steady.begin(), steady.end());
+  for (const double seconds : engine.queue().launch_seconds()) report.launch_ms.push_back(1e3 * seconds);
+  return report;
+}
+
+/// Returns the times of all sizes of one mesh, and of its transfers. All ranks call this together.
+template <class Policies, class Backend, class World>
+BenchReport measured_rank(const Options& options, const std::vector<BenchCase>& sizes,
+                          const weft::HunyuanDiT<Backend>& model, World& world) {
+  BenchReport report;
+  for (const BenchCase& size : sizes)
+    report.sizes.push_back(measured_size<Policies>(options, size, model, world));
+  report.transfers = measured_transfers<Backend>(sizes.front().mesh, world);
+  return report;
+}
+
+/// Returns models with random weights for the ranks of this process, each with the blocks of its own ranks.
+template <class Backend, class Policies, class World>
+auto bench_models(const weft::Mesh& mesh, const OwnRanks& ranks, const Memories& memories = {}) {
+  using Model = weft::HunyuanDiT<Backend>;
+  const weft::HunyuanConfig config = hunyuan_v12();
+  return models_in<Model>(
+      memories, ranks,
+      [&mesh, &config](int rank) {
+        return weft::Engine<Model, Policies, World>::blocks(mesh, rank, config.shape());
+      },
+      [&config](std::deque<Model>& at, const std::vector<weft::Range>& blocks, const auto& others) {
+        at.emplace_front(config, weft::RandomWeights{}, blocks, others);
+      });
+}
+
+}  // namespace command

@@ -1,0 +1,60 @@
+#include "model_folder.hpp"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+namespace command {
+
+namespace {
+
+/// Returns a setting that Python printed, without quotes around strings, as JSON.
+weft::Config setting_of(const std::string& key, const std::string& text, const std::string& name) {
+  constexpr std::pair<std::string_view, std::string_view> words[] = {
+      {"True", "true"},    {"False", "false"},    {"None", "null"},
+      {"inf", "Infinity"}, {"-inf", "-Infinity"}, {"nan", "NaN"}};
+  const auto* const word =
+      std::ranges::find(words, text, &std::pair<std::string_view, std::string_view>::first);
+  const auto quoted = [](const std::string& plain) { return weft::json_string(plain).value_or("\"\""); };
+  const std::string json(word == std::end(words) ? text : word->second);
+  const std::string start = "{" + quoted(key) + ": ";
+  try {
+    if (json.find('"') == json.npos) return {start + json + "}", name};
+  } catch (const weft::InvalidArgument&) {
+    // Not JSON, so it is a string.
+  }
+  return {start + quoted(text) + "}", name};
+}
+
+}  // namespace
+
+ModelFolder::ModelFolder(std::filesystem::path folder)
+    : folder_(std::move(folder)),
+      settings_(weft::Config::read(transformer() / "config.json")),
+      config_(settings_) {}
+
+weft::Config ModelFolder::scheduler(const weft::SafeTensors::Metadata& metadata) const {
+  const std::filesystem::path file = folder_ / "scheduler" / "scheduler_config.json";
+  weft::Config settings = weft::Config::read(file);
+  const std::string prefix = "scheduler.", name = file.string() + " with the metadata";
+  bool describes_loop = false;
+  for (const auto& [key, value] : metadata) {
+    if (!key.starts_with(prefix)) continue;
+    settings.take(key.substr(prefix.size()), setting_of(key.substr(prefix.size()), value, name));
+    describes_loop = true;
+  }
+  constexpr const char* end = "set_alpha_to_one";
+  if (describes_loop && !settings.has(end)) settings.take(end, setting_of(end, "False", name));
+  return settings;
+}
+
+weft::WordTable ModelFolder::words() const {
+  const std::filesystem::path text = folder_ / "text";
+  if (!std::filesystem::exists(std::filesystem::symlink_status(text)))
+    weft::reject(folder_.string(),
+                 " has no text/ and so cannot read captions; give the output of a text encoder to ",
+                 "weft denoise instead");
+  return weft::WordTable(text);
+}
+
+}  // namespace command

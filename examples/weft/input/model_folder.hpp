@@ -1,0 +1,42 @@
+// A model's folder as diffusers stores it, without its weights.
+#pragma once
+
+#include <filesystem>
+
+#include "image_size.hpp"
+#include "weft/io/safetensors.hpp"
+#include "weft/io/word_table.hpp"
+#include "weft/model/hunyuan/config.hpp"
+
+namespace command {
+
+class ModelFolder {
+ public:
+  /// Throws InvalidArgument if transformer/config.json is missing or not valid.
+  explicit ModelFolder(std::filesystem::path folder);
+
+  const std::filesystem::path& path() const { return folder_; }
+  std::filesystem::path transformer() const { return folder_ / "transformer"; }
+  const weft::HunyuanConfig& config() const { return config_; }
+
+  /// Returns whether the latents are pixels: red, green and blue.
+  bool has_pixels() const { return config_.channels == 3; }
+  /// Returns the scale of the latents: pixels themselves, or an autoencoder's.
+  PixelScale pixel_scale() const { return {has_pixels() ? 1 : latent_pixels, config_.patch}; }
+  /// Returns the side, in elements of the latents, of the images that the model was trained for.
+  weft::Index sample_size() const { return settings_.required<int>("sample_size"); }
+
+  /// Returns scheduler/scheduler_config.json, overridden by the metadata's `scheduler.KEY`. Where the
+  /// metadata have any, set_alpha_to_one is false unless it is set: inputs come from loops that ended so.
+  weft::Config scheduler(const weft::SafeTensors::Metadata& metadata = {}) const;
+
+  /// Returns the word table. Throws InvalidArgument if the model has no text/.
+  weft::WordTable words() const;
+
+ private:
+  std::filesystem::path folder_;
+  weft::Config settings_;
+  weft::HunyuanConfig config_;
+};
+
+}  // namespace command

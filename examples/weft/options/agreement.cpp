@@ -1,0 +1,41 @@
+#include "agreement.hpp"
+
+#include <string>
+#include <vector>
+
+namespace command {
+
+namespace {
+
+const char* name_of(Command command) {
+  switch (command) {
+    case Command::generate:
+      return "generate";
+    case Command::forward:
+      return "forward";
+    case Command::denoise:
+      return "denoise";
+    case Command::bench:
+      return "bench";
+    default:
+      return "plan";
+  }
+}
+
+}  // namespace
+
+weft::InputSummary summary_of(const Options& options) {
+  weft::InputSummary out("command line");
+  out.add("the command", name_of(options.command));
+  out.add("--dtype", options.dtype_name);
+  out.add(options.trace ? "a trace" : "no trace");
+  if (options.command != Command::bench) return out;
+  std::vector<std::string> sides;
+  for (const int px : options.px) sides.push_back(std::to_string(px));
+  out.add("--px", weft::listed(sides));
+  out.add("--images", options.images);
+  out.add("--steps", options.timed_steps);
+  return out;
+}
+
+}  // namespace command

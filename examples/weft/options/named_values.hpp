@@ -1,0 +1,19 @@
+// Options whose values are names: as the line has them, and what they mean.
+#pragma once
+
+#include <string>
+
+#include "options.hpp"
+
+namespace command {
+
+/// Names on the line; an empty one is left to its default.
+struct NamedValues {
+  std::string ring_cache = "automatic", mesh = "auto", backend, dtype;
+};
+
+/// Sets the ring cache, the planner's choice, the backend and the dtype. Throws InvalidArgument for a name
+/// that does not exist, and for a backend or dtype that the command cannot use.
+void set_named_values(Options& options, const NamedValues& names);
+
+}  // namespace command

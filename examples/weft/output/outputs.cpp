@@ -1,0 +1,59 @@
+#include "outputs.hpp"
+
+#include "files.hpp"
+#include "png.hpp"
+#include "weft/io/safetensors_writer.hpp"
+
+namespace command {
+
+Outputs::Outputs(const Options& options, const ModelFolder& model) {
+  const bool generates = options.command == Command::generate;
+  const std::optional<std::string>& tensor = generates ? options.latents_out : options.out;
+  if (generates && options.out) {
+    if (!model.has_pixels())
+      weft::reject("the latents of ", model.path().string(), " have ", model.config().channels,
+                   " channels and are not images yet; omit --out and keep them with --latents-out");
+    open_images(*options.out, options.prompts.size());
+  }
+  if (generates && !options.out && !tensor)
+    weft::reject(
+        "there is nothing to write; name an image with --out or a file of latents with --latents-out");
+  if (tensor) tensor_.emplace(output_file(generates ? "--latents-out" : "--out", *tensor, ".safetensors"));
+  tensor_name_ = options.command == Command::forward ? "sample" : "latents";
+  if (options.trace) trace_.emplace(output_file("--trace", *options.trace, ".json"));
+  check_distinct(files());
+}
+
+void Outputs::open_images(const std::string& path, std::size_t count) {
+  check_extension("--out", path, ".png");
+  if (count == 1) {
+    images_.emplace_back(path);
+    return;
+  }
+  const std::filesystem::path whole(path);
+  for (std::size_t i = 0; i < count; ++i) {
+    std::filesystem::path name = whole.stem();
+    name += "-" + std::to_string(i);
+    name += whole.extension();
+    images_.emplace_back(whole.parent_path() / name);
+  }
+}
+
+std::vector<const weft::OutputFile*> Outputs::files() const {
+  std::vector<const weft::OutputFile*> all;
+  for (const weft::OutputFile& image : images_) all.push_back(&image);
+  if (tensor_) all.push_back(&*tensor_);
+  if (trace_) all.push_back(&*trace_);
+  return all;
+}
+
+std::vector<std::string> Outputs::write(const weft::Tensor& result, const weft::Trace* trace) const {
+  OutputWriter writer;
+  for (std::size_t i = 0; i < images_.size(); ++i)
+    writer.write(images_[i], to_png(result.at(static_cast<weft::Index>(i))));
+  if (tensor_) writer.write(*tensor_, weft::to_safetensors({{tensor_name_, result}}));
+  if (trace_) writer.write(*trace_, trace->json());
+  return writer.written();
+}
+
+}  // namespace command

@@ -1,0 +1,34 @@
+// The files that a command writes: checked before the work, written after it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "../input/model_folder.hpp"
+#include "../options/options.hpp"
+#include "weft/core/trace.hpp"
+#include "weft/io/output_file.hpp"
+
+namespace command {
+
+class Outputs {
+ public:
+  /// Throws InvalidArgument if a file cannot be written, or the result has no such form.
+  Outputs(const Options& options, const ModelFolder& model);
+
+  /// Writes the result and, if there is one, the trace; returns the names of the files. Throws
+  /// std::runtime_error if a file cannot be written, with the names of those written before.
+  [[nodiscard]] std::vector<std::string> write(const weft::Tensor& result, const weft::Trace* trace) const;
+
+ private:
+  void open_images(const std::string& path, std::size_t count);
+  std::vector<const weft::OutputFile*> files() const;
+
+  std::vector<weft::OutputFile> images_;
+  std::optional<weft::OutputFile> tensor_;
+  std::string tensor_name_;
+  std::optional<weft::OutputFile> trace_;
+};
+
+}  // namespace command

@@ -1,0 +1,18 @@
+// The hardware and the engine as the planner models them.
+#pragma once
+
+#include "../options/options.hpp"
+#include "weft/plan.hpp"
+
+namespace command {
+
+/// Sets the sizes of the request's numbers to those of `dtype`.
+void set_bytes(weft::planner::PlanRequest& request, Dtype dtype);
+
+/// Returns the hardware of --hardware, or the backend's default.
+[[nodiscard]] weft::planner::Hardware hardware_of(const Options& options);
+
+/// Returns the traits of the engine on the options' backend and processes.
+[[nodiscard]] weft::planner::EngineTraits engine_of(const Options& options);
+
+}  // namespace command

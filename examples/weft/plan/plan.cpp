@@ -1,0 +1,117 @@
+#include "plan.hpp"
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "../input/hunyuan_v12.hpp"
+#include "../input/image_size.hpp"
+#include "../input/model_folder.hpp"
+#include "../output/files.hpp"
+#include "measure.hpp"
+#include "report.hpp"
+#include "weft/plan.hpp"
+
+namespace command {
+
+namespace {
+
+/// A model's shape, and its size in pixels.
+struct PlannedModel {
+  weft::DitShape shape;
+  PixelScale scale;
+};
+
+PlannedModel planned_model(const Options& options) {
+  if (options.model.empty()) {
+    const weft::DitShape shape = hunyuan_v12().shape();
+    return {shape, {latent_pixels, shape.patch}};
+  }
+  const ModelFolder folder(options.model);
+  return {folder.config().shape(), folder.pixel_scale()};
+}
+
+/// Returns the number of GPUs. Throws InvalidArgument if --gpus is not the product of the degrees.
+int gpus_of(const Options& options) {
+  const weft::Index product = options.mesh.ranks();
+  const int asked = options.planning.gpus;
+  if (!options.planning.has_degrees) return asked;
+  if (options.has("--gpus") && product != asked)
+    weft::reject("the degrees of the mesh multiply to ", product, ", and --gpus is ", asked,
+                 "; omit --gpus, or give degrees that multiply to it");
+  return static_cast<int>(product);
+}
+
+/// Returns the tokens of an image of each size. Throws InvalidArgument if they are not a whole number.
+std::vector<weft::Index> tokens_of(const Options& options, const PlannedModel& model) {
+  if (options.planning.tokens) return {*options.planning.tokens};
+  std::vector<weft::Index> tokens;
+  for (const int px : options.px) {
+    const weft::Index side = checked_side("--px", px, model.scale) / model.shape.patch;
+    tokens.push_back(side * side);
+  }
+  return tokens;
+}
+
+/// Returns the plan of all meshes, or of the one that is given. Throws InvalidArgument if that breaks a rule.
+weft::planner::Plan plan_of(const Options& options, const weft::DitShape& shape,
+                            const weft::planner::Hardware& hardware,
+                            const weft::planner::PlanRequest& request) {
+  if (!options.planning.has_degrees) return weft::planner::plan(shape, hardware, request);
+  const weft::Demand demand{request.prompts, request.branches, request.tokens, request.steps};
+  if (const auto fault = weft::check<weft::planner::AllMethods>(options.mesh, shape, demand, request.gpus))
+    weft::reject(to_string(*fault));
+  return weft::planner::plan_among({options.mesh}, shape, hardware, request);
+}
+
+}  // namespace
+
+void plan(const Options& options) {
+  const Planning& planning = options.planning;
+  if (planning.calibrate) return calibrate(options);
+  if (options.launched)
+    weft::reject("plan runs in one process, except with --calibrate; start it without ",
+                 options.launched->launcher);
+  std::optional<weft::OutputFile> json, svg;
+  if (options.json) json.emplace(output_file("--json", *options.json, ".json"));
+  if (planning.svg) svg.emplace(output_file("--svg", *planning.svg, ".svg"));
+  if (json && svg) check_distinct({&*json, &*svg});
+  if (planning.hardware.empty())
+    weft::reject("plan needs --hardware, such as a100-nvlink, or a file that plan --calibrate wrote");
+  const weft::planner::Hardware hardware = weft::planner::hardware_of(planning.hardware);
+  if (planning.kernels) {
+    const nlohmann::json kernels = compare_kernels(options, hardware.gpu);
+    if (json) OutputWriter().write(*json, kernels.dump(1) + "\n");
+    return;
+  }
+  const PlannedModel model = planned_model(options);
+  const int gpus = gpus_of(options);
+  const std::vector<weft::Index> tokens = tokens_of(options, model);
+  OutputWriter writer;
+  nlohmann::json all = nlohmann::json::array();
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    const weft::planner::PlanRequest request{.gpus = gpus,
+                                             .tokens = tokens[i],
+                                             .prompts = options.images,
+                                             .steps = options.sampling.steps,
+                                             .warmup = options.mesh.warmup,
+                                             .exact = planning.exact};
+    const weft::planner::Plan plan = plan_of(options, model.shape, hardware, request);
+    std::printf("%s%d GPU%s, %s, %d tokens, %d steps (model output)\n", i == 0 ? "" : "\n", gpus,
+                gpus == 1 ? "" : "s", planning.hardware.c_str(), static_cast<int>(request.tokens),
+                options.sampling.steps);
+    const std::string explanation = planning.has_degrees ? account_of(plan) : explanation_of(plan);
+    print(plan, explanation);
+    all.push_back(json_of(plan, explanation));
+    all.back()["tokens"] = request.tokens;
+    if (!svg) continue;
+    if (plan.ranking.empty()) weft::reject("no mesh fits, so there is no schedule to draw");
+    writer.write(*svg,
+                 weft::planner::gantt_svg({model.shape, hardware, request, {}, plan.ranking.front().mesh}));
+  }
+  if (json) writer.write(*json, all.dump(1) + "\n");
+}
+
+}  // namespace command
