@@ -8,6 +8,7 @@
 
 #include "weft/check.cuh"
 #include "weft/core/activation.hpp"
+#include "weft/core/step.hpp"
 #include "weft/rows.cuh"
 
 namespace weft::kernels {
@@ -85,8 +86,19 @@ inline __device__ float activated(Activation activation, float x) {
   return x;
 }
 
-/// The epilogue of a product as a kernel: out = residual + activation(product + bias). A null bias or
-/// residual is left out; `product` and the residual may be `out`.
+/// An image's factors at a step: (steps, images, width), or null: 1. Row r is of image r % images.
+struct Factors {
+  const float* data = nullptr;
+  Index step_stride = 0, image_stride = 0, images = 1;
+  Step step{};
+
+  __device__ float at(Index row, int column) const {
+    return data[step.index() * step_stride + row % images * image_stride + column];
+  }
+};
+
+/// The epilogue of a product as a kernel: out = residual + gate · activation(product + bias). A null bias,
+/// gate or residual is left out; `product` and the residual may be `out`.
 template <class E, class Out>
 struct EndProduct {
   RowsOf<const Out, 2> product;
@@ -94,11 +106,13 @@ struct EndProduct {
   Activation activation;
   RowsOf<const E, 2> residual;
   RowsOf<Out, 2> out;
+  Factors gate{};
 
   __device__ void operator()(Index row, int column) const {
     float value = static_cast<float>(product.row(row)[column]);
     if (bias) value += static_cast<float>(bias[column]);
     value = activated(activation, value);
+    if (gate.data) value *= gate.at(row, column);
     if (residual.data) value += static_cast<float>(residual.row(row)[column]);
     out.row(row)[column] = static_cast<Out>(value);
   }

@@ -30,6 +30,7 @@ struct HeadMove {
   RowsOf<const E, 4> from;
   RowsOf<E, 4> to;
   bool norms = false, rotates = false;
+  bool centers = true;           // the norm takes the mean away; RMSNorm leaves it
   const float* scale = nullptr;  // (head_dim), or null
   const float* shift = nullptr;
   float epsilon = 1e-6f;
@@ -55,7 +56,7 @@ static_assert(sizeof(HeadMoves<float>) <= parameter_bytes);
 struct HeadTransform {
   static constexpr int lanes = 16, N = 8;
 
-  bool active, norms;
+  bool active, norms, centers;
   float one_of_width, epsilon;
   float factor[N], partner_factor[N], addend[N];
 
@@ -63,6 +64,7 @@ struct HeadTransform {
   __device__ HeadTransform(const HeadMove<E>& move, int token, int column)
       : active(column < move.to.width),
         norms(move.norms),
+        centers(move.centers),
         one_of_width(1 / static_cast<float>(move.to.width)),
         epsilon(move.epsilon) {
     float scale[N], shift[N], cos[N], sin[N];
@@ -94,7 +96,7 @@ struct HeadTransform {
       float sum = 0, squares = 0;
 #pragma unroll
       for (int i = 0; i < N; ++i) sum += x[i];
-      const float mean = sum_over_lanes<lanes>(sum) * one_of_width;
+      const float mean = centers ? sum_over_lanes<lanes>(sum) * one_of_width : 0;
 #pragma unroll
       for (int i = 0; i < N; ++i) {
         x[i] -= mean;

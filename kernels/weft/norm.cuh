@@ -29,6 +29,7 @@ struct NormConstants {
   Table more_scale{}, more_shift{};
   Step step{};
   float epsilon = 1e-6f;
+  bool centers = true;  // takes the mean away; RMSNorm leaves it
 
   /// Returns whether all can be read `numbers` at a time, which are 4 or a multiple.
   bool moves_by(int numbers) const {
@@ -118,7 +119,7 @@ __global__ __launch_bounds__(norm_threads) void norm_rows(RowsOf<const E, 3> x, 
     for (int c = 0; c < Chunks; ++c)
 #pragma unroll
       for (int i = 0; i < N; ++i) sum += values[c][i];
-    const float mean = sum_over_lanes<warp_size>(sum) * one_of;
+    const float mean = constants.centers ? sum_over_lanes<warp_size>(sum) * one_of : 0;
 #pragma unroll
     for (int c = 0; c < Chunks; ++c) {
       if ((c * warp_size + lane) * N >= width) continue;
@@ -167,7 +168,7 @@ __global__ __launch_bounds__(Threads) void norm_long_rows(RowsOf<const E, 3> x, 
 
   float sum = 0, squares = 0;
   for (int column = thread; column < width; column += Threads) sum += number(column);
-  const float mean = in_all_threads(Sum(of_numbers).Sum(sum));
+  const float found = in_all_threads(Sum(of_numbers).Sum(sum)), mean = constants.centers ? found : 0;
   for (int column = thread; column < width; column += Threads) {
     const float off = number(column) - mean;
     squares += off * off;

@@ -32,7 +32,7 @@ double expected_head(const View<const typename B::Element, 4>& x, const Affine<B
   std::vector<double> head;
   append(head, x[t][image][h]);
   if (affine) {
-    head = normed(head, affine->weights(parts).epsilon);
+    head = normed(head, affine->weights(parts));
     for (std::size_t i = 0; i < head.size(); ++i)
       head[i] = affine->applied(parts, head[i], static_cast<Index>(i));
   }
@@ -49,8 +49,9 @@ TEST_CASE_TEMPLATE_DEFINE("norm_rotate: every head is normed, or not, then rotat
   using Parts = typename Affine<B>::Parts;
   on_queues<B>([](typename B::Queue& queue) {
     for (const Index head_dim : {8, 48, 88, 128})
-      for (const Index tokens : {0, 1, 40}) {
-        const Affine<B> affine(queue, head_dim);
+      for (const Index tokens : {0, 1, 2, 40}) {
+        const Affine<B> affine(queue, head_dim,
+                               tokens % 40 != 0 ? weft::NormKind::rms : weft::NormKind::layer);
         const Angles<B> angles(queue, tokens, head_dim);
         for (const bool norms : {false, true})
           for (const Parts parts : {Parts::none, Parts::scaled, Parts::both})
@@ -84,7 +85,7 @@ TEST_CASE_TEMPLATE_DEFINE("move_heads: many different moves", B, move_heads_conf
   using Parts = typename Affine<B>::Parts;
   on_queues<B>([](typename B::Queue& queue) {
     constexpr Index head_dim = 16, images = 2;
-    const Affine<B> affine(queue, head_dim);
+    const Affine<B> affine(queue, head_dim, weft::NormKind::rms);
     const Angles<B> angles(queue, 9, head_dim);
     const weft::NormWeights weights = affine.weights(Parts::both);
     std::vector<Placed<B, E, 4>> from, to;

@@ -37,6 +37,7 @@ struct LinearCase {
   bool has_bias, has_scale;
   Residual residual;
   Activation activation;
+  bool is_gated = false;
 };
 
 /// A check of inputs of type `In`, operands or elements, and outputs of type `Out`, which may be float32.
@@ -45,6 +46,7 @@ class LinearCheck {
   using E = typename B::Element;
   using Queue = typename B::Queue;
   static constexpr bool scales = !std::is_same_v<In, E>;
+  static constexpr Index images = 2, step = 1;
   using Memory = std::conditional_t<sizeof(Out) == 1, E, Out>;  // operands lie in the front of elements
 
  public:
@@ -56,6 +58,7 @@ class LinearCheck {
         bias_(Placed<B, E, 1>::random(queue, 3, {asked.outputs})),
         scale_(Placed<B, float, 1>::random(queue, 4, {1})),
         residual_(Placed<B, E, 2>::random(queue, 5, {asked.rows, asked.outputs}, residual_gap())),
+        gate_(Placed<B, float, 3>::random(queue, 7, {3, images, asked.outputs}, 4)),
         out_(Placed<B, Memory, 2>::random(queue, 6, {asked.rows, asked.outputs}, out_gap)) {}
 
   void run(Queue& queue) {
@@ -63,7 +66,8 @@ class LinearCheck {
     if (asked_.has_bias) weights.bias = bias_.view();
     if constexpr (scales)
       if (asked_.has_scale) weights.scale = scale_.view();
-    weft::Epilogue<E> epilogue{asked_.activation, {}};
+    weft::Epilogue<E> epilogue{.activation = asked_.activation};
+    if (asked_.is_gated) epilogue.gate = {gate_.view(), {.ahead = step}};
     if (asked_.residual == Residual::elsewhere || asked_.residual == Residual::other_strides)
       epilogue.residual = residual_.view();
     if constexpr (std::is_same_v<Memory, E>)
@@ -96,6 +100,7 @@ class LinearCheck {
     if (scales && asked_.has_scale) sum *= number(scale_.before()[0]);
     if (asked_.has_bias) sum += number(bias_.before()[output]);
     sum = activated(asked_.activation, sum);
+    if (asked_.is_gated) sum *= number(gate_.before()[step][row % images][output]);
     if (asked_.residual == Residual::in_place) return sum + number(out_.before()[row][output]);
     return asked_.residual == Residual::none ? sum : sum + number(residual_.before()[row][output]);
   }
@@ -105,6 +110,7 @@ class LinearCheck {
   Placed<B, E, 1> bias_;
   Placed<B, float, 1> scale_;
   Placed<B, E, 2> residual_;
+  Placed<B, float, 3> gate_;  // (steps, images, outputs)
   Placed<B, Memory, 2> out_;
 };
 
@@ -128,12 +134,16 @@ void check_linear(typename B::Queue& queue) {
             CAPTURE(has_scale);
             CAPTURE(static_cast<int>(residual));
             CAPTURE(static_cast<int>(activation));
-            LinearCheck<B, In, Out>(queue, {rows, inputs, outputs, has_bias, has_scale, residual, activation})
-                .run(queue);
+            for (const bool is_gated : {false, true}) {
+              CAPTURE(is_gated);
+              LinearCheck<B, In, Out>(
+                  queue, {rows, inputs, outputs, has_bias, has_scale, residual, activation, is_gated})
+                  .run(queue);
+            }
           }
 }
 
-TEST_CASE_TEMPLATE_DEFINE("linear: residual + activation(x · weightᵀ · scale + bias)", B,
+TEST_CASE_TEMPLATE_DEFINE("linear: residual + gate · activation(x · weightᵀ · scale + bias)", B,
                           linear_conformance) {
   using E = typename B::Element;
   using O = typename B::Operand;

@@ -13,14 +13,16 @@
 
 namespace conformance {
 
-/// Computes LayerNorm.
-inline std::vector<double> normed(const std::vector<double>& x, double epsilon) {
+/// Computes LayerNorm or RMSNorm.
+inline std::vector<double> normed(const std::vector<double>& x, const weft::NormWeights& weights) {
   const auto count = static_cast<double>(x.size());
   double mean = 0, variance = 0;
-  for (const double value : x) mean += value / count;
+  if (weights.kind == weft::NormKind::layer)
+    for (const double value : x) mean += value / count;
   for (const double value : x) variance += (value - mean) * (value - mean) / count;
   std::vector<double> out;
-  for (const double value : x) out.push_back((value - mean) / std::sqrt(variance + epsilon));
+  for (const double value : x)
+    out.push_back((value - mean) / std::sqrt(variance + static_cast<double>(weights.epsilon)));
   return out;
 }
 
@@ -35,13 +37,15 @@ struct Affine {
   enum Parts { none, scaled, both };
 
   Placed<B, float, 1> scale, shift;
+  weft::NormKind kind;
 
-  Affine(typename B::Queue& queue, Index features)
+  Affine(typename B::Queue& queue, Index features, weft::NormKind norm_kind = weft::NormKind::layer)
       : scale(Placed<B, float, 1>::random(queue, 21, {features})),
-        shift(Placed<B, float, 1>::random(queue, 22, {features})) {}
+        shift(Placed<B, float, 1>::random(queue, 22, {features})),
+        kind(norm_kind) {}
 
   weft::NormWeights weights(Parts parts) const {
-    weft::NormWeights out{.epsilon = parts == none ? 0.1f : 1e-3f};
+    weft::NormWeights out{.epsilon = parts == none ? 0.1f : 1e-3f, .kind = kind};
     if (parts != none) out.scale = scale.view();
     if (parts == both) out.shift = shift.view();
     return out;
@@ -63,11 +67,12 @@ View<Out, Rank> front_of(const Placed<B, typename B::Element, Rank>& memory) {
 }
 
 template <class B, class Out>
-void check_norm(typename B::Queue& queue, Index tokens, Index images, Index features, Index gaps) {
+void check_norm(typename B::Queue& queue, weft::NormKind kind, Index tokens, Index images, Index features,
+                Index gaps) {
   using E = typename B::Element;
   using Parts = typename Affine<B>::Parts;
   constexpr Index step = 1;
-  const Affine<B> affine(queue, features);
+  const Affine<B> affine(queue, features, kind);
   // With different gaps, so that neither has the strides of the other.
   const auto scales = Placed<B, float, 3>::random(queue, 23, {3, images, features}, gaps),
              shifts = Placed<B, float, 3>::random(queue, 24, {3, images, features}, 2 * gaps);
@@ -77,6 +82,7 @@ void check_norm(typename B::Queue& queue, Index tokens, Index images, Index feat
         for (const bool in_place : {false, true}) {
           if (in_place && !std::is_same_v<Out, E>) continue;
           CAPTURE(features);
+          CAPTURE(static_cast<int>(kind));
           CAPTURE(static_cast<int>(parts));
           CAPTURE(scales_more);
           CAPTURE(shifts_more);
@@ -94,7 +100,7 @@ void check_norm(typename B::Queue& queue, Index tokens, Index images, Index feat
                   if (f == 0) {
                     row.clear();
                     append(row, x.before()[t][image]);
-                    row = normed(row, affine.weights(parts).epsilon);
+                    row = normed(row, affine.weights(parts));
                   }
                   double y = affine.applied(parts, row[static_cast<std::size_t>(f)], f);
                   if (scales_more) y *= 1 + number(scales.before()[step][image][f]);
@@ -122,7 +128,7 @@ void check_norm_pair(typename B::Queue& queue, Index tokens, Index images, Index
               row.clear();
               append(row, x.before()[t][image]);
               append(row, skip.before()[t][image]);
-              row = normed(row, affine.weights(parts).epsilon);
+              row = normed(row, affine.weights(parts));
             }
             return affine.applied(parts, row[static_cast<std::size_t>(f)], f);
           }) <= rounding<Out>);
@@ -133,15 +139,17 @@ void check_norm_pair(typename B::Queue& queue, Index tokens, Index images, Index
 /// Widths of rows: odd ones, multiples of 8, and more than fit the registers of a warp on a GPU.
 constexpr Index norm_widths[] = {1, 13, 64, 1000, 1027, 3080};
 
-TEST_CASE_TEMPLATE_DEFINE("norm: LayerNorm, affine or not, then each image's modulation", B,
+TEST_CASE_TEMPLATE_DEFINE("norm: LayerNorm or RMSNorm, affine or not, then each image's modulation", B,
                           norm_conformance) {
   on_queues<B>([](typename B::Queue& queue) {
     for (const Index features : norm_widths)
       for (const Index tokens : {0, 1, features > 100 ? 3 : 70})
         for (const Index gaps : {0, 2, 8}) {
-          check_norm<B, typename B::Element>(queue, tokens, 2, features, gaps);
-          if constexpr (!std::is_same_v<typename B::Element, typename B::Operand>)
-            check_norm<B, typename B::Operand>(queue, tokens, 2, features, gaps);
+          for (const weft::NormKind kind : {weft::NormKind::layer, weft::NormKind::rms}) {
+            check_norm<B, typename B::Element>(queue, kind, tokens, 2, features, gaps);
+            if constexpr (!std::is_same_v<typename B::Element, typename B::Operand>)
+              check_norm<B, typename B::Operand>(queue, kind, tokens, 2, features, gaps);
+          }
         }
   });
 }

@@ -52,12 +52,18 @@ template <class E, class Operand, class Out>
   return true;
 }
 
+inline kernels::Factors factors_of(const Gate& gate) {
+  if (gate.empty()) return {};
+  return {gate.factors.data, gate.factors.stride[0], gate.factors.stride[1], gate.factors.extent[1],
+          gate.step};
+}
+
 /// Returns whether cuBLASLt can add the residual: it adds before an activation, in the output's type and
 /// stride.
 template <class E, class Out>
 bool product_adds(const Epilogue<E>& epilogue, const View<Out, 2>& out) {
-  return std::is_same_v<E, Out> && epilogue.activation == Activation::none && !epilogue.residual.empty() &&
-         epilogue.residual.stride[0] == out.stride[0];
+  return std::is_same_v<E, Out> && epilogue.activation == Activation::none && epilogue.gate.empty() &&
+         !epilogue.residual.empty() && epilogue.residual.stride[0] == out.stride[0];
 }
 
 /// Runs a linear layer with its product in `product`: `out` itself, or other memory if `out` holds the
@@ -68,8 +74,11 @@ void run_linear_by(Queue& queue, const View<Out, 2>& product, const View<const O
                    const Epilogue<E>& epilogue) {
   const bool adds = product_adds(epilogue, out);
   kernels::EndProduct<E, Out> rest{View<const Out, 2>(product),
-                                   weights.bias.empty() ? nullptr : weights.bias.data, epilogue.activation,
-                                   epilogue.residual, out};
+                                   weights.bias.empty() ? nullptr : weights.bias.data,
+                                   epilogue.activation,
+                                   epilogue.residual,
+                                   out,
+                                   factors_of(epilogue.gate)};
   if (adds || epilogue.residual.empty()) rest.residual.data = nullptr;
   const auto run = [&](cublasLtEpilogue_t kind) {
     return run_product(queue, x, weights, product, kind, adds ? epilogue.residual.data : nullptr);
@@ -84,7 +93,7 @@ void run_linear_by(Queue& queue, const View<Out, 2>& product, const View<const O
     throw std::runtime_error(sentence("cuBLASLt has no product of ", out.extent[0], " rows, ", x.extent[1],
                                       " → ", out.extent[1], " features in this type"));
   }
-  if (rest.bias || rest.activation != Activation::none || rest.residual.data)
+  if (rest.bias || rest.activation != Activation::none || rest.gate.data || rest.residual.data)
     kernels::for_each_number(queue.stream(), out.extent[0], out.extent[1], rest);
 }
 
@@ -97,7 +106,8 @@ void run_linear(Queue& queue, const View<const Operand, 2>& x, const LinearWeigh
     return run_linear_by(queue, out, x, weights, out, epilogue);
 
   const Index rows = out.extent[0], outputs = out.extent[1];
-  const Index rows_at_once = Products::spare_bytes / (outputs * bytes_of<Out>);
+  const Index images = epilogue.gate.empty() ? 1 : epilogue.gate.factors.extent[1];
+  const Index rows_at_once = Products::spare_bytes / (outputs * bytes_of<Out>) / images * images;
   if (rows_at_once == 0)
     throw std::logic_error(sentence("a product's residual lies in its output, in rows of ", outputs,
                                     " features, which is too many after an activation"));
@@ -105,7 +115,7 @@ void run_linear(Queue& queue, const View<const Operand, 2>& x, const LinearWeigh
     part = {part.end, std::min(part.end + rows_at_once, rows)};
     const View<Out, 2> spare(static_cast<Out*>(queue.products().spare()), {part.size(), outputs});
     run_linear_by(queue, spare, x.template slice<0>(part), weights, out.template slice<0>(part),
-                  {epilogue.activation, epilogue.residual.template slice<0>(part)});
+                  {epilogue.activation, epilogue.residual.template slice<0>(part), epilogue.gate});
   }
 }
 

@@ -23,8 +23,9 @@ inline kernels::NormConstants norm_constants(const NormWeights& weights, const M
   const auto table = [](const View<const float, 3>& view) {
     return kernels::NormConstants::Table{numbers_of(view), view.stride[0], view.stride[1]};
   };
-  return {numbers_of(weights.scale), numbers_of(weights.shift), table(modulation.scale),
-          table(modulation.shift),   modulation.step,           weights.epsilon};
+  return {numbers_of(weights.scale),      numbers_of(weights.shift), table(modulation.scale),
+          table(modulation.shift),        modulation.step,           weights.epsilon,
+          weights.kind == NormKind::layer};
 }
 
 template <class E>
@@ -35,6 +36,7 @@ kernels::HeadMove<E> head_move(const HeadMove<E>& move) {
     out.scale = numbers_of(move.norm->scale);
     out.shift = numbers_of(move.norm->shift);
     out.epsilon = move.norm->epsilon;
+    out.centers = move.norm->kind == NormKind::layer;
   }
   if (rotates)
     out.angles = {move.rotation.cos.data, move.rotation.sin.data, move.rotation.cos.stride[0],
