@@ -8,7 +8,7 @@
 namespace weft {
 
 /// An owner of a file descriptor.
-class [[nodiscard]] Descriptor {
+class Descriptor {
  public:
   explicit Descriptor(int number = -1) : number_(number) {}
   Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
