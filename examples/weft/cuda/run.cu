@@ -14,7 +14,7 @@ namespace command {
 
 namespace {
 
-double relative_l2(const weft::Tensor& found, const weft::Tensor& right) {
+[[maybe_unused]] double relative_l2(const weft::Tensor& found, const weft::Tensor& right) {
   double difference = 0, norm = 0;
   for (std::size_t i = 0; i < right.data.size(); ++i) {
     difference += std::pow(static_cast<double>(found.data[i]) - right.data[i], 2);
