@@ -14,7 +14,7 @@ namespace command {
 
 namespace {
 
-double relative_l2(const weft::Tensor& found, const weft::Tensor& right) {
+[[maybe_unused]] double relative_l2(const weft::Tensor& found, const weft::Tensor& right) {
   double difference = 0, norm = 0;
   for (std::size_t i = 0; i < right.data.size(); ++i) {
     difference += std::pow(static_cast<double>(found.data[i]) - right.data[i], 2);
@@ -23,8 +23,11 @@ double relative_l2(const weft::Tensor& found, const weft::Tensor& right) {
   return std::sqrt(difference / norm);
 }
 
-/// Throws InvalidArgument, with options that need no device, if there is none.
+/// Throws InvalidArgument if the command was built without what the options need, or, with options that need
+/// no device, if there is none.
 void check_devices(const Options& options) {
+  in_dtype(options, [](const auto&) {});
+  if (options.compares && !has_dtype("fp32")) reject_dtype("fp32, which --compare measures against");
   int devices = 0;
   if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0)
     weft::reject("there is no CUDA device here; ", advice_without_gpu(options));
@@ -77,8 +80,10 @@ void add_device_figures(BenchReport& report, const Options& options) {
     report.device = device_name();
     report.roofline = OnDevice<E>::roofline();
     if (!options.compares) return;
-    for (SizeReport& size : report.sizes)
-      size.error = relative_l2(OnDevice<E>::evaluation(size.px), OnDevice<float>::evaluation(size.px));
+    if constexpr (has_dtype("fp32")) {
+      for (SizeReport& size : report.sizes)
+        size.error = relative_l2(OnDevice<E>::evaluation(size.px), OnDevice<float>::evaluation(size.px));
+    }
   });
 }
 

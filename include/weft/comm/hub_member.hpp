@@ -16,7 +16,7 @@ namespace weft {
 /// The posts of one operation. Destroyed or replaced before it was waited for, it cancels them, or waits for
 /// deliveries that have begun; so memory that was posted must outlive it. Movable, and of one thread.
 template <class HubType>
-class [[nodiscard]] HubEvent {
+class HubEvent {
  public:
   using Posts = std::vector<typename HubType::Posted>;
 

@@ -83,7 +83,7 @@ class World : public Communicator {
 };
 
 /// What a process has once: MPI, the watchdog, and this rank's lane.
-class [[nodiscard]] Session {
+class Session {
  public:
   /// Starts MPI unless the application has. Throws InvalidArgument if MPI knows of fewer processes than the
   /// launcher has started.

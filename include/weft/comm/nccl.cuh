@@ -60,7 +60,7 @@ struct LaunchOptions {
 };
 
 /// What a process has once: NCCL's identifier of the world, and the watchdog.
-class [[nodiscard]] Session {
+class Session {
  public:
   /// Connects the processes. This one uses the device of its local rank.
   Session(const LaunchEnvironment& environment, const LaunchOptions& options) : environment_(environment) {

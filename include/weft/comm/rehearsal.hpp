@@ -42,7 +42,7 @@ class Rehearsal {
  public:
   using Queue = QueueType;
   using Communicator = Rehearsal;
-  struct [[nodiscard]] Event {};
+  struct Event {};
   static constexpr bool is_rehearsal = true;  // received values are meaningless
   /// Writes numbers to memory at once, also while work is recorded.
   using Fill = void (*)(const StridedBytes&);

@@ -18,7 +18,7 @@ class Solo {
  public:
   using Queue = QueueType;
   using Communicator = Solo;
-  struct [[nodiscard]] Event {};
+  struct Event {};
 
   /// `workers` threads share an operator of the Host backend; `lane`, if not null, records the trace and must
   /// outlive the world.

@@ -21,7 +21,7 @@ namespace weft {
 
 /// An owner of a mapping. Bytes and text are valid as long as it lives, and moving it keeps them valid.
 /// Threads may read at once. Nothing may shorten the file while it is mapped: reading on would raise SIGBUS.
-class [[nodiscard]] MappedFile {
+class MappedFile {
  public:
   /// Maps a file. Throws InvalidArgument if `path` is missing, unreadable, not a regular file or a Git LFS
   /// pointer.

@@ -13,7 +13,7 @@ namespace weft::job {
 /// While it lives, SIGTERM is counted on an eventfd in place of ending the process, and then the
 /// application's own handler is called. Where the application ignores SIGTERM, it stays ignored. At most one
 /// a process.
-class [[nodiscard]] TerminationSignal {
+class TerminationSignal {
  public:
   /// `event` must outlive it.
   explicit TerminationSignal(int event) {

@@ -41,7 +41,7 @@ namespace weft::job {
 ///
 /// Launchers send SIGTERM to all processes when one has died, a moment before the reason is known: so the
 /// watchdog handles that signal while it lives, and ends the job half a second after it.
-class [[nodiscard]] Watchdog {
+class Watchdog {
  public:
   using Clock = Peer::Clock;
 

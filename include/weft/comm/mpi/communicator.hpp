@@ -32,7 +32,7 @@ inline void check(int code, const char* what) {
 
 /// The datatype of a piece, so that MPI reads and writes strided rows in place. MPI counts with int, so that
 /// longer rows are made of chunks.
-class [[nodiscard]] Datatype {
+class Datatype {
  public:
   explicit Datatype(const StridedBytes& piece) : type_(bytes(piece.row_bytes)) {
     if (piece.rows > 1) replace(rows_of(type_, piece.rows, piece.stride));
@@ -79,7 +79,7 @@ class [[nodiscard]] Datatype {
 
 /// The requests of one operation. Destroyed or replaced before it was waited for, it cancels its receives and
 /// waits until its sends have completed, which MPI cannot cancel; so memory that was posted must outlive it.
-class [[nodiscard]] Event {
+class Event {
  public:
   Event() = default;
   Event(Event&& other) noexcept : pending_(std::exchange(other.pending_, {})) {}

@@ -11,7 +11,7 @@ namespace weft::nccl {
 
 /// Does not cancel: destroyed before it was waited for, the operation continues on the device, and memory
 /// that was posted must stay valid until the device has finished. The communicator must outlive it.
-struct [[nodiscard]] Event {
+struct Event {
   std::shared_ptr<const cuda::Event> done{};  // the end of this rank's transfers; null if there are none
   std::vector<Mailbox::Expected> expected{};  // messages that arrive in this rank's mailbox
 };

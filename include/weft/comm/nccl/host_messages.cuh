@@ -15,7 +15,7 @@ namespace weft::nccl {
 class HostMessages {
  public:
   struct Queue : cuda::Queue {};
-  struct [[nodiscard]] Event {};
+  struct Event {};
 
   explicit HostMessages(World& world) : world_(world) {}
 

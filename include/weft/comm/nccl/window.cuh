@@ -50,7 +50,7 @@ static __global__ void point_to_members(ncclWindow_t window, int members, std::b
 
 /// As many zeroed bytes on every rank of a communicator whose ranks can all access each other's memory. The
 /// communicator must outlive it.
-class [[nodiscard]] Window {
+class Window {
  public:
   /// Allocates and maps the memory. All ranks call it at the same time. Empty where NCCL cannot map memory of
   /// other processes.
