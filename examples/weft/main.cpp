@@ -9,6 +9,7 @@
 
 #include "bench/bench.hpp"
 #include "cuda/run.hpp"
+#include "input/packed.hpp"
 #include "mpi/run.hpp"
 #include "nccl/run.hpp"
 #include "options/parse.hpp"
@@ -27,14 +28,17 @@ namespace {
 /// Runs generate, forward or denoise in one process; rank 0's prints and writes.
 void run_work(const Options& given, const Run& run_on_ranks, weft::Trace* trace) {
   const ModelFolder model(given.model);
+  if (given.backend == Backend::cuda) static_cast<void>(model.hunyuan("the command on CUDA devices"));
   if (!plans_mesh(given)) check_mesh(given, model);
   Work work = work_of(given, model);
   const Options options = with_mesh(given, model, work);
   std::optional<Outputs> outputs;
   if (options.prints()) outputs.emplace(options, model);
 
-  const weft::Tensor result = run_on_ranks(options, model, std::move(work), trace);
+  weft::Tensor result = run_on_ranks(options, model, std::move(work), trace);
   if (!outputs) return;
+  if (options.command == Command::forward && std::holds_alternative<weft::FluxConfig>(model.settings()))
+    result = packed(result);
   Stopwatch watch;
   const auto written = outputs->write(result, trace);
   watch.lap("write, " + weft::listed(written));

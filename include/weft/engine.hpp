@@ -280,8 +280,8 @@ class Engine {
       if (conditioning_) return model_.refill(queue_, prompts, times, *conditioning_);
     evaluator_.forget();
     conditioning_.reset();
-    const Share share{image, rows_of_rank(world_.rank(), prefix + image.tokens()), prefix,
-                      policies_.blocks(model_.shape()), static_cast<Index>(prompts.size())};
+    const Share share{image, rows_of_rank(world_.rank(), prefix + image.tokens()),
+                      policies_.blocks(model_.shape()), static_cast<Index>(prompts.size()), prefix};
     conditioning_.reset(new Conditioning(model_.condition(queue_, prompts, times, share)));
   }
 

@@ -113,7 +113,7 @@ const weft::Mesh meshes[] = {
 void compare(const std::filesystem::path& folder, const weft::Request<Prompt>& request) {
   const weft::DitShape shape = weft::HunyuanConfig(weft::Config::read(folder / "config.json")).shape();
   for (const weft::Mesh& mesh : meshes) {
-    CAPTURE(::name_of(mesh));
+    CAPTURE(weft::name_of(mesh));
     CHECK(planned(shape, mesh, request).total() ==
           doctest::Approx(bytes_of(folder, mesh, request)).epsilon(0.005));
   }

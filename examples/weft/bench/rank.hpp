@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "../input/hunyuan_v12.hpp"
+#include "../options/options.hpp"
 #include "../run/memories.hpp"
 #include "case.hpp"
 #include "random_work.hpp"

@@ -28,7 +28,7 @@ weft::Tensor OnDevice<E>::run(const Options& options, const ModelFolder& folder,
                               weft::Trace* trace) {
   if (options.world() == 1 && options.mesh.patch_count() == 1) {
     using World = weft::Solo<typename Cuda<E>::Queue>;
-    return run_on<Cuda<E>, weft::Local, World>(
+    return run_on<weft::HunyuanDiT<Cuda<E>>, weft::Local, World>(
         options, folder, std::move(work),
         [trace](const auto& body) {
           World world(1, trace ? &trace->lane(0) : nullptr);
@@ -37,7 +37,7 @@ weft::Tensor OnDevice<E>::run(const Options& options, const ModelFolder& folder,
         OwnRanks::all(1));
   }
   using World = weft::peer::World;
-  return run_on<Cuda<E>, Parallel, World>(
+  return run_on<weft::HunyuanDiT<Cuda<E>>, Parallel, World>(
       options, folder, std::move(work),
       [&options, trace](const auto& body) { weft::peer::launch(options.world(), body, trace); },
       OwnRanks::all(options.world()), devices_of(options));

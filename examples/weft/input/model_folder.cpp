@@ -30,8 +30,17 @@ weft::Config setting_of(const std::string& key, const std::string& text, const s
 
 ModelFolder::ModelFolder(std::filesystem::path folder)
     : folder_(std::move(folder)),
-      settings_(weft::Config::read(transformer() / "config.json")),
-      config_(settings_) {}
+      file_(weft::Config::read(transformer() / "config.json")),
+      settings_(model_settings(file_)),
+      shape_(std::visit([](const auto& settings) { return settings.shape(); }, settings_)) {}
+
+const weft::HunyuanConfig& ModelFolder::hunyuan(const char* reader) const {
+  const auto* settings = std::get_if<weft::HunyuanConfig>(&settings_);
+  if (!settings)
+    weft::reject(reader, " takes HunyuanDiT alone, and ", folder_.string(),
+                 " is another model; use weft forward or ", "weft denoise on the host");
+  return *settings;
+}
 
 weft::Config ModelFolder::scheduler(const weft::SafeTensors::Metadata& metadata) const {
   const std::filesystem::path file = folder_ / "scheduler" / "scheduler_config.json";

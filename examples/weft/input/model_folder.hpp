@@ -4,9 +4,9 @@
 #include <filesystem>
 
 #include "image_size.hpp"
+#include "model_settings.hpp"
 #include "weft/io/safetensors.hpp"
 #include "weft/io/word_table.hpp"
-#include "weft/model/hunyuan/config.hpp"
 
 namespace command {
 
@@ -17,14 +17,17 @@ class ModelFolder {
 
   const std::filesystem::path& path() const { return folder_; }
   std::filesystem::path transformer() const { return folder_ / "transformer"; }
-  const weft::HunyuanConfig& config() const { return config_; }
+  const ModelSettings& settings() const { return settings_; }
+  const weft::DitShape& shape() const { return shape_; }
+  /// Returns HunyuanDiT's settings. Throws InvalidArgument, with `reader`, if the model is another one.
+  [[nodiscard]] const weft::HunyuanConfig& hunyuan(const char* reader) const;
 
   /// Returns whether the latents are pixels: red, green and blue.
-  bool has_pixels() const { return config_.channels == 3; }
+  bool has_pixels() const { return shape_.channels == 3; }
   /// Returns the scale of the latents: pixels themselves, or an autoencoder's.
-  PixelScale pixel_scale() const { return {has_pixels() ? 1 : latent_pixels, config_.patch}; }
+  PixelScale pixel_scale() const { return {has_pixels() ? 1 : latent_pixels, shape_.patch}; }
   /// Returns the side, in elements of the latents, of the images that the model was trained for.
-  weft::Index sample_size() const { return settings_.required<int>("sample_size"); }
+  weft::Index sample_size() const { return file_.required<int>("sample_size"); }
 
   /// Returns scheduler/scheduler_config.json, overridden by the metadata's `scheduler.KEY`. Where the
   /// metadata have any, set_alpha_to_one is false unless it is set: inputs come from loops that ended so.
@@ -35,8 +38,9 @@ class ModelFolder {
 
  private:
   std::filesystem::path folder_;
-  weft::Config settings_;
-  weft::HunyuanConfig config_;
+  weft::Config file_;
+  ModelSettings settings_;
+  weft::DitShape shape_;
 };
 
 }  // namespace command

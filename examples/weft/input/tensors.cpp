@@ -12,7 +12,63 @@ weft::Index image_count(const weft::SafeTensors& file, const char* name) {
   return entry && !entry->shape.empty() ? entry->shape.front() : 1;
 }
 
+/// Returns the text embeddings of joint attention.
+std::vector<weft::JointPrompt> joint_prompts_in(const weft::SafeTensors& file, weft::Index width,
+                                                weft::Index pooled_width) {
+  const weft::Index count = image_count(file, "encoder_hidden_states");
+  const weft::Tensor states = finite_tensor(file, "encoder_hidden_states");
+  if (states.shape.size() != 3)
+    weft::reject(file.name(), ": tensor encoder_hidden_states is ", weft::to_string(states.shape),
+                 " and must be (images, tokens, ", width, ")");
+  const weft::Tensor pooled =
+      finite(file.tensor("pooled_projections", {count, pooled_width}), file, "pooled_projections");
+  std::vector<weft::JointPrompt> prompts;
+  for (weft::Index i = 0; i < count; ++i) {
+    prompts.push_back({states.at(i), pooled.at(i)});
+    prompts.back().check(width, pooled_width);
+  }
+  return prompts;
+}
+
 }  // namespace
+
+std::vector<weft::PixArtPrompt> prompts_in(const weft::SafeTensors& file, const weft::PixArtConfig& config) {
+  const weft::Index count = image_count(file, "encoder_hidden_states");
+  const weft::Tensor states = finite_tensor(file, "encoder_hidden_states");
+  if (states.shape.size() != 3)
+    weft::reject(file.name(), ": tensor encoder_hidden_states is ", weft::to_string(states.shape),
+                 " and must be (images, tokens, ", config.text_width, ")");
+  const auto read = [&file, count](const char* name, weft::Index size) {
+    return finite(file.tensor(name, {count, size}), file, name);
+  };
+  const weft::Tensor mask = read("encoder_attention_mask", states.shape[1]);
+  weft::Tensor resolutions, ratios;
+  if (config.has_size) {
+    resolutions = read("resolution", 2);
+    ratios = read("aspect_ratio", 1);
+  }
+  std::vector<weft::PixArtPrompt> prompts;
+  for (weft::Index i = 0; i < count; ++i) {
+    prompts.push_back({.states = states.at(i), .mask = mask.at(i)});
+    if (!config.has_size) continue;
+    prompts.back().resolution = resolutions.at(i);
+    prompts.back().aspect_ratio = ratios.at(i);
+  }
+  return prompts;
+}
+
+std::vector<weft::JointPrompt> prompts_in(const weft::SafeTensors& file, const weft::SD3Config& config) {
+  return joint_prompts_in(file, config.text_width, config.pooled_width);
+}
+
+std::vector<weft::JointPrompt> prompts_in(const weft::SafeTensors& file, const weft::FluxConfig& config) {
+  std::vector<weft::JointPrompt> prompts = joint_prompts_in(file, config.text_width, config.pooled_width);
+  if (!config.embeds_guidance || !file.find("guidance")) return prompts;
+  const weft::Tensor guidance =
+      finite(file.tensor("guidance", {static_cast<weft::Index>(prompts.size())}), file, "guidance");
+  for (std::size_t i = 0; i < prompts.size(); ++i) prompts[i].guidance = guidance.data[i];
+  return prompts;
+}
 
 std::vector<weft::HunyuanPrompt> prompts_in(const weft::SafeTensors& file,
                                             const weft::HunyuanConfig& config) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "model_settings.hpp"
 #include "weft/io/safetensors.hpp"
 #include "weft/model/hunyuan/prompt.hpp"
 
@@ -37,8 +38,15 @@ Number number_in(const weft::SafeTensors& file, const char* key, Number fallback
   return number;
 }
 
-/// Returns a text embedding for each image of the batch, with its size and style where the model reads those.
+/// Return a text embedding for each image of the batch, with what else the model reads of it. FLUX's
+/// evaluations have the tensor `guidance`; its loops have guidance_scale in the metadata.
 [[nodiscard]] std::vector<weft::HunyuanPrompt> prompts_in(const weft::SafeTensors& file,
                                                           const weft::HunyuanConfig& config);
+[[nodiscard]] std::vector<weft::PixArtPrompt> prompts_in(const weft::SafeTensors& file,
+                                                         const weft::PixArtConfig& config);
+[[nodiscard]] std::vector<weft::JointPrompt> prompts_in(const weft::SafeTensors& file,
+                                                        const weft::SD3Config& config);
+[[nodiscard]] std::vector<weft::JointPrompt> prompts_in(const weft::SafeTensors& file,
+                                                        const weft::FluxConfig& config);
 
 }  // namespace command

@@ -2,23 +2,27 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 #include <utility>
 
 #include "image_size.hpp"
+#include "packed.hpp"
 #include "tensors.hpp"
 
 namespace command {
 
 namespace {
 
-void set_sampling(Request& request, const Sampling& sampling, const weft::Config& scheduler) {
+template <class Prompt>
+void set_sampling(weft::Request<Prompt>& request, const Sampling& sampling, const weft::Config& scheduler,
+                  const weft::SamplingDemand& demand = {}) {
   if (!std::isfinite(sampling.guidance))
     weft::reject("guidance is ", sampling.guidance, " and must be a finite number; 5 is usual");
   if (!(0 <= sampling.guidance_rescale && sampling.guidance_rescale <= 1))
     weft::reject("guidance rescale is ", sampling.guidance_rescale, " and must be from 0 to 1");
   request.sampler = sampling.scheduler.empty()
-                        ? weft::make_sampler(scheduler, sampling.steps)
-                        : weft::make_sampler(sampling.scheduler, scheduler, sampling.steps);
+                        ? weft::make_sampler(scheduler, sampling.steps, demand)
+                        : weft::make_sampler(sampling.scheduler, scheduler, sampling.steps, demand);
   request.guidance = sampling.guidance;
   request.guidance_rescale = sampling.guidance_rescale;
   request.seed = sampling.seed;
@@ -31,7 +35,7 @@ weft::Index side(const char* name, const std::optional<int>& pixels, const Model
 }
 
 /// Throws InvalidArgument if a seed is given and the scheduler draws no noise.
-void check_seed(const Options& options, const Request& request) {
+void check_seed(const Options& options, const weft::Request<weft::HunyuanPrompt>& request) {
   const auto draws = [](const auto& step) { return step.noise != 0; };
   if (options.has("--seed") && options.noise && std::ranges::none_of(request.sampler, draws))
     weft::reject(
@@ -57,7 +61,8 @@ Sampling sampling_in(const weft::SafeTensors& file) {
 }
 
 /// Sets the prompts: one text embedding an image, after as many negative ones where guidance needs them.
-void set_prompts(Request& request, const std::vector<weft::HunyuanPrompt>& embeddings,
+template <class Prompt>
+void set_prompts(weft::Request<Prompt>& request, const std::vector<Prompt>& embeddings,
                  const weft::SafeTensors& file) {
   const auto images = static_cast<std::size_t>(request.noise.shape.front());
   if (embeddings.size() != images && embeddings.size() != 2 * images)
@@ -72,10 +77,19 @@ void set_prompts(Request& request, const std::vector<weft::HunyuanPrompt>& embed
   request.prompts.assign(first, embeddings.end());
 }
 
-}  // namespace
+/// Makes guidance an input of the model: FLUX's dev embeds its scale, and neither has a negative branch.
+void embed_guidance(weft::Request<weft::JointPrompt>& request, std::vector<weft::JointPrompt>& embeddings,
+                    const weft::FluxConfig& settings, const weft::SafeTensors& file) {
+  if (!settings.embeds_guidance && request.guidance > 1)
+    weft::reject(file.name(), " has guidance_scale ", request.guidance,
+                 ", and this model has no guidance; set it to 0 in the metadata");
+  for (weft::JointPrompt& prompt : embeddings) prompt.guidance = request.guidance;
+  request.guidance = 1;
+}
 
-Request request_of_captions(const Options& options, const ModelFolder& model) {
-  Request request;
+weft::Request<weft::HunyuanPrompt> request_of_captions(const Options& options, const ModelFolder& model) {
+  static_cast<void>(model.hunyuan("generate"));
+  weft::Request<weft::HunyuanPrompt> request;
   set_sampling(request, options.sampling, model.scheduler());
   request.height = side("the height", options.height, model);
   request.width = side("the width", options.width, model);
@@ -90,38 +104,60 @@ Request request_of_captions(const Options& options, const ModelFolder& model) {
   return request;
 }
 
-Request request_in_file(const std::filesystem::path& path, const ModelFolder& model) {
-  const weft::SafeTensors file(path);
-  Request request;
-  set_sampling(request, sampling_in(file), model.scheduler(file.metadata()));
+/// Returns the request with the latents and text embeddings of a file, and the settings in its metadata.
+template <class Settings>
+auto request_in_file(const weft::SafeTensors& file, const ModelFolder& model, const Settings& settings) {
+  constexpr bool is_flux = std::is_same_v<Settings, weft::FluxConfig>;
+  auto embeddings = prompts_in(file, settings);
+  weft::Request<typename decltype(embeddings)::value_type> request;
   request.noise = finite_tensor(file, "latents");
   if (request.noise.shape.size() != 4)
     weft::reject(file.name(), ": tensor latents is ", weft::to_string(request.noise.shape),
                  " and must be (images, channels, height, width)");
   request.height = request.noise.shape[2];
   request.width = request.noise.shape[3];
+  const weft::Index patch = model.shape().patch;
+  set_sampling(request, sampling_in(file), model.scheduler(file.metadata()),
+               {.tokens = request.height / patch * (request.width / patch), .spaces_sigmas = is_flux});
   if (file.find("step_noise")) request.step_noise = finite_tensor(file, "step_noise");
-
-  set_prompts(request, prompts_in(file, model.config()), file);
+  if constexpr (is_flux) embed_guidance(request, embeddings, settings, file);
+  set_prompts(request, embeddings, file);
   return request;
 }
 
-Evaluation evaluation_in_file(const std::filesystem::path& path, const ModelFolder& model) {
-  const weft::SafeTensors file(path);
-  return {.prompts = prompts_in(file, model.config()),
-          .latents = finite_tensor(file, "hidden_states"),
-          .times = finite_tensor(file, "timestep")};
+/// Returns one evaluation of the tensors of a file.
+template <class Settings>
+auto evaluation_in_file(const weft::SafeTensors& file, const Settings& settings) {
+  auto prompts = prompts_in(file, settings);
+  weft::Evaluation<typename decltype(prompts)::value_type> out{
+      std::move(prompts), finite_tensor(file, "hidden_states"), finite_tensor(file, "timestep")};
+  if constexpr (std::is_same_v<Settings, weft::FluxConfig>) {  // packed, and with times from 0 to 1
+    const weft::Index height = number_in(file, "latent_height", 0),
+                      width = number_in(file, "latent_width", 0);
+    if (out.latents.shape !=
+        weft::Shape{out.latents.shape.front(), height / 2 * (width / 2), settings.features()})
+      weft::reject(file.name(), ": tensor hidden_states is ", weft::to_string(out.latents.shape),
+                   " and must be (images, tokens, ", settings.features(),
+                   "), with latent_height × latent_width ÷ 4 tokens, which the metadata have");
+    out.latents = unpacked(out.latents, height, width);
+    for (float& time : out.times.data) time *= 1000;
+  }
+  return out;
 }
 
+}  // namespace
+
 Work work_of(const Options& options, const ModelFolder& model) {
-  switch (options.command) {
-    case Command::forward:
-      return evaluation_in_file(*options.inputs, model);
-    case Command::denoise:
-      return request_in_file(*options.inputs, model);
-    default:
-      return request_of_captions(options, model);
-  }
+  if (options.command == Command::generate)
+    return WorkOf<weft::HunyuanPrompt>(request_of_captions(options, model));
+  const weft::SafeTensors file(*options.inputs);
+  return std::visit(
+      [&options, &model, &file](const auto& settings) -> Work {
+        using Prompt = typename decltype(prompts_in(file, settings))::value_type;
+        if (options.command == Command::forward) return WorkOf<Prompt>(evaluation_in_file(file, settings));
+        return WorkOf<Prompt>(request_in_file(file, model, settings));
+      },
+      model.settings());
 }
 
 }  // namespace command

@@ -7,23 +7,24 @@
 #include "model_folder.hpp"
 #include "weft/engine/request.hpp"
 #include "weft/model/hunyuan/prompt.hpp"
+#include "weft/model/joint/prompt.hpp"
+#include "weft/model/pixart.hpp"
 
 namespace command {
 
-using Request = weft::Request<weft::HunyuanPrompt>;
-using Evaluation = weft::Evaluation<weft::HunyuanPrompt>;
-using Work = std::variant<Request, Evaluation>;
+/// The work of models with prompts of one type.
+template <class Prompt>
+using WorkOf = std::variant<weft::Request<Prompt>, weft::Evaluation<Prompt>>;
+using Work = std::variant<WorkOf<weft::HunyuanPrompt>, WorkOf<weft::PixArtPrompt>, WorkOf<weft::JointPrompt>>;
 
-/// Returns the request for the options' captions. Throws InvalidArgument if one, or a setting, is not valid.
-[[nodiscard]] Request request_of_captions(const Options& options, const ModelFolder& model);
+/// Calls act(work), whose work is a Request or an Evaluation.
+template <class Act>
+auto visit_work(const Act& act, const Work& work) {
+  return std::visit([&act](const auto& some) { return std::visit(act, some); }, work);
+}
 
-/// Returns the request with the latents and text embeddings of a file, and the settings in its metadata.
-[[nodiscard]] Request request_in_file(const std::filesystem::path& path, const ModelFolder& model);
-
-/// Returns one evaluation of the tensors of a file.
-[[nodiscard]] Evaluation evaluation_in_file(const std::filesystem::path& path, const ModelFolder& model);
-
-/// Returns the work of the options' command.
+/// Returns the work of the options' command: a request for captions, or a request or an evaluation with the
+/// tensors and metadata of a file. Throws InvalidArgument if a part of it is not valid.
 [[nodiscard]] Work work_of(const Options& options, const ModelFolder& model);
 
 }  // namespace command

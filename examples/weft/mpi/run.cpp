@@ -1,13 +1,12 @@
 #include "run.hpp"
 
 #include <chrono>
-#include <optional>
 #include <utility>
 
 #include "../options/agreement.hpp"
-#include "../parallel.hpp"
-#include "../run/run_on.hpp"
-#include "weft/comm/gather_trace.hpp"
+#include "../run/with_model.hpp"
+#include "process.hpp"
+#include "weft/backend/host.hpp"
 #include "weft/comm/mpi.hpp"
 
 namespace command {
@@ -15,20 +14,6 @@ namespace command {
 namespace {
 
 using World = weft::mpi::World;
-
-weft::Tensor run_on_mpi(World& world, const Options& options, const ModelFolder& folder, Work work,
-                        weft::Trace* trace) {
-  if (trace) world.record(*trace);
-  std::optional<weft::Span> loading(std::in_place, world.lane(), "model", "load");
-  weft::Tensor result = run_on<weft::Host, Parallel, World>(options, folder, std::move(work),
-                                                            [&world, &loading](const auto& body) {
-                                                              loading.reset();
-                                                              body(world);
-                                                            },
-                                                            {{world.rank()}, world.size()});
-  if (trace) weft::gather_trace(world, *trace);
-  return result;
-}
 
 }  // namespace
 
@@ -48,7 +33,9 @@ void in_processes(const Options& options, const std::function<void(const Run&)>&
         weft::host::Queue queue;
         weft::Agreement<weft::Host, World>(queue, world).check([&options] { return summary_of(options); });
         body([&world](const Options& asked, const ModelFolder& folder, Work work, weft::Trace* recorded) {
-          return run_on_mpi(world, asked, folder, std::move(work), recorded);
+          return with_model<weft::Host>(folder, [&]<class Model>(std::type_identity<Model>) {
+            return InMpiProcess<Model>::run(world, asked, folder, std::move(work), recorded);
+          });
         });
       },
       {.timeout = timeout}, launched.world);

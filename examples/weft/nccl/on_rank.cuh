@@ -18,9 +18,9 @@ weft::Tensor NcclRank<E>::run(weft::nccl::World& world, const Options& options, 
                               Work work, weft::Trace* trace) {
   using World = weft::nccl::World;
   if (trace) world.record(*trace);
-  return run_on<Cuda<E>, Parallel, World>(options, folder, std::move(work),
-                                          [&world](const auto& body) { body(world); },
-                                          {{world.rank()}, world.size()});
+  return run_on<weft::HunyuanDiT<Cuda<E>>, Parallel, World>(options, folder, std::move(work),
+                                                            [&world](const auto& body) { body(world); },
+                                                            {{world.rank()}, world.size()});
 }
 
 template <class E>

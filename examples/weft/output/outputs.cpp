@@ -11,7 +11,7 @@ Outputs::Outputs(const Options& options, const ModelFolder& model) {
   const std::optional<std::string>& tensor = generates ? options.latents_out : options.out;
   if (generates && options.out) {
     if (!model.has_pixels())
-      weft::reject("the latents of ", model.path().string(), " have ", model.config().channels,
+      weft::reject("the latents of ", model.path().string(), " have ", model.shape().channels,
                    " channels and are not images yet; omit --out and keep them with --latents-out");
     open_images(*options.out, options.prompts.size());
   }

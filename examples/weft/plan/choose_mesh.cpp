@@ -12,32 +12,38 @@ namespace command {
 
 namespace {
 
-weft::planner::PlanRequest request_of(const Work& work, const weft::DitShape& shape) {
-  const auto tokens = [&shape](weft::Index height, weft::Index width) {
-    return height / shape.patch * (width / shape.patch);
-  };
-  if (const auto* request = std::get_if<Request>(&work))
-    return {.tokens = tokens(request->height, request->width),
-            .prompts = static_cast<weft::Index>(request->prompts.size()),
-            .branches = request->branches(),
-            .steps = static_cast<weft::Index>(request->sampler.size()),
-            .thresholds = std::ranges::any_of(request->sampler, &weft::SamplerStep::has_quantile)};
-  const weft::Shape& latents = std::get<Evaluation>(work).latents.shape;
-  return {.tokens = tokens(latents[2], latents[3]), .prompts = latents[0], .branches = 1, .steps = 1};
+weft::Index tokens_of(const weft::DitShape& shape, weft::Index height, weft::Index width) {
+  return height / shape.patch * (width / shape.patch);
+}
+
+template <class Prompt>
+weft::planner::PlanRequest request_of(const weft::Request<Prompt>& request, const weft::DitShape& shape) {
+  return {.tokens = tokens_of(shape, request.height, request.width),
+          .prompts = static_cast<weft::Index>(request.prompts.size()),
+          .branches = request.branches(),
+          .steps = static_cast<weft::Index>(request.sampler.size()),
+          .thresholds = std::ranges::any_of(request.sampler, &weft::SamplerStep::has_quantile)};
+}
+
+template <class Prompt>
+weft::planner::PlanRequest request_of(const weft::Evaluation<Prompt>& evaluation,
+                                      const weft::DitShape& shape) {
+  const weft::Shape& latents = evaluation.latents.shape;
+  return {
+      .tokens = tokens_of(shape, latents[2], latents[3]), .prompts = latents[0], .branches = 1, .steps = 1};
 }
 
 /// Returns whether the result equals one rank's up to rounding: no patch attends to keys of an earlier step.
-bool is_exact(const weft::Mesh& mesh, const Work& work) {
-  const auto* request = std::get_if<Request>(&work);
-  return mesh.patch_count() == 1 || !request ||
-         mesh.warmup >= static_cast<weft::Index>(request->sampler.size());
+bool is_exact(const weft::Mesh& mesh, weft::Index steps) {
+  return mesh.patch_count() == 1 || mesh.warmup >= steps;
 }
 
 }  // namespace
 
 weft::planner::PlanRequest plan_request(const Options& options, const Work& work,
                                         const weft::DitShape& shape) {
-  weft::planner::PlanRequest request = request_of(work, shape);
+  weft::planner::PlanRequest request =
+      visit_work([&shape](const auto& asked) { return request_of(asked, shape); }, work);
   request.gpus = static_cast<int>(options.world());
   request.warmup = options.mesh.warmup;
   set_bytes(request, options.dtype);
@@ -48,7 +54,7 @@ weft::planner::PlanRequest plan_request(const Options& options, const Work& work
 void check_mesh(const Options& options, const ModelFolder& model) {
   const weft::Mesh& mesh = options.mesh;
   const weft::Demand most{.prompts = mesh.data, .branches = mesh.cfg, .tokens = mesh.patch_count()};
-  if (const auto fault = weft::check<Parallel>(mesh, model.config().shape(), most, options.world()))
+  if (const auto fault = weft::check<Parallel>(mesh, model.shape(), most, options.world()))
     weft::reject(weft::to_string(*fault));
 }
 
@@ -72,13 +78,14 @@ weft::Mesh planned_mesh(const Options& options, const weft::DitShape& shape,
 
 Options with_mesh(Options options, const ModelFolder& model, const Work& work) {
   if (!plans_mesh(options)) return options;
-  const weft::DitShape shape = model.config().shape();
-  options.mesh = planned_mesh(options, shape, plan_request(options, work, shape));
+  const weft::DitShape shape = model.shape();
+  const weft::planner::PlanRequest request = plan_request(options, work, shape);
+  options.mesh = planned_mesh(options, shape, request);
   check_mesh(options, model);
   if (options.prints())
     std::printf(
         "mesh: %s%s\n", name_of(options.mesh).c_str(),
-        is_exact(options.mesh, work)
+        is_exact(options.mesh, request.steps)
             ? ""
             : "; the image may differ from one rank's, and --mesh exact takes a mesh whose image does not");
   return options;

@@ -30,7 +30,7 @@ PlannedModel planned_model(const Options& options) {
     return {shape, {latent_pixels, shape.patch}};
   }
   const ModelFolder folder(options.model);
-  return {folder.config().shape(), folder.pixel_scale()};
+  return {folder.hunyuan("plan").shape(), folder.pixel_scale()};
 }
 
 /// Returns the number of GPUs. Throws InvalidArgument if --gpus is not the product of the degrees.

@@ -16,7 +16,7 @@ namespace command {
 /// A function that does what `run` does, on ranks in other processes or on other devices.
 using Run = std::function<weft::Tensor(const Options&, const ModelFolder&, Work, weft::Trace*)>;
 
-/// Returns "20 steps on 4 ranks".
-[[nodiscard]] std::string extent_of(const Options& options, const Work& work);
+/// Returns "20 steps on 4 ranks", or without steps "on 4 ranks".
+[[nodiscard]] std::string extent_of(const Options& options, weft::Index steps);
 
 }  // namespace command

@@ -6,6 +6,7 @@
 #include <deque>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -20,24 +21,19 @@
 
 namespace command {
 
-template <class Engine>
-weft::Tensor evaluated(Engine& engine, const Request& request) {
-  return engine.generate(request);
-}
-template <class Engine>
-weft::Tensor evaluated(Engine& engine, const Evaluation& evaluation) {
-  return engine.forward(evaluation);
-}
-
-/// Returns what `run` does, on one backend. `on_ranks(body)` calls body(world) on each rank of this process;
-/// `ranks` lists them.
-template <class Backend, class Parallel, class World, class OnRanks>
-weft::Tensor run_on(const Options& options, const ModelFolder& folder, Work work, const OnRanks& on_ranks,
+/// Returns what `run` does, for one model on one backend. `on_ranks(body)` calls body(world) on each rank of
+/// this process; `ranks` lists them.
+template <class Model, class Parallel, class World, class OnRanks>
+weft::Tensor run_on(const Options& options, const ModelFolder& folder, Work all_work, const OnRanks& on_ranks,
                     const OwnRanks& ranks, const Memories& memories = {}) {
-  using Model = weft::HunyuanDiT<Backend>;
   using Engine = weft::Engine<Model, Parallel, World>;
-  const weft::DitShape shape = folder.config().shape();
-  const std::string memory = checked_memory(options, shape, plan_request(options, work, shape));
+  using Prompt = typename Model::Prompt;
+  auto& work = std::get<WorkOf<Prompt>>(all_work);
+  auto* const request = std::get_if<weft::Request<Prompt>>(&work);
+  const weft::DitShape& shape = folder.shape();
+  std::string memory;  // the planner knows that of HunyuanDiT alone
+  if constexpr (std::is_same_v<Prompt, weft::HunyuanPrompt>)
+    memory = checked_memory(options, shape, plan_request(options, all_work, shape));
   Stopwatch watch(options.prints());
   const auto models = models_in<Model>(
       memories, ranks, [&](int rank) { return Engine::blocks(options.mesh, rank, shape); },
@@ -46,24 +42,25 @@ weft::Tensor run_on(const Options& options, const ModelFolder& folder, Work work
       });
   std::visit([&](const auto& asked) { Engine::check(models.front(), options.mesh, asked); }, work);
   watch.lap("load");
-  if (options.prints()) std::printf("%s\n", memory.c_str());
+  if (options.prints() && !memory.empty()) std::printf("%s\n", memory.c_str());
 
   weft::Tensor result;
   {
-    auto* request = std::get_if<Request>(&work);
     Progress progress(request ? static_cast<weft::Index>(request->sampler.size()) : 1);
     if (request) request->progress = [&](weft::Index done) { progress.show(done); };
     on_ranks([&](World& world) {
       const int memory_of_rank = memories.of(world.rank(), world.size(), memories.count);
       Engine engine(models[static_cast<std::size_t>(memory_of_rank)], options.mesh, world);
-      weft::Tensor own = std::visit([&](const auto& asked) { return evaluated(engine, asked); }, work);
+      weft::Tensor own =
+          request ? engine.generate(*request) : engine.forward(std::get<weft::Evaluation<Prompt>>(work));
       if (world.rank() == 0) result = std::move(own);
     });
   }
   for (const float value : result.data)
     if (!std::isfinite(value))
       throw std::runtime_error("the result holds numbers that are not finite, so nothing is written");
-  watch.lap((options.command == Command::generate ? "generate, " : "evaluate, ") + extent_of(options, work));
+  const char* const done = options.command == Command::generate ? "generate, " : "evaluate, ";
+  watch.lap(done + extent_of(options, request ? static_cast<weft::Index>(request->sampler.size()) : 0));
   return result;
 }
 

@@ -17,9 +17,9 @@ namespace weft {
 struct Share {
   ImageShape image;           // of the state
   Rows rows;                  // the tokens of the sequence
-  Index prefix = 0;           // tokens of the sequence that stand before the image's
   std::vector<Range> blocks;  // the blocks
   Index images = 0;           // how many, as one batch
+  Index prefix = 0;           // tokens of the sequence that stand before the image's
 
   /// Returns the rows that hold tokens of the prefix: the first.
   Range prefix_rows() const { return rows.rows({0, rows.patches()}, {0, prefix}); }

@@ -1,0 +1,30 @@
+// The settings of a model's transformer, whichever model it is.
+#pragma once
+
+#include <string>
+#include <variant>
+
+#include "weft/model/flux.hpp"
+#include "weft/model/hunyuan/config.hpp"
+#include "weft/model/pixart.hpp"
+#include "weft/model/sd3.hpp"
+
+namespace command {
+
+using ModelSettings =
+    std::variant<weft::HunyuanConfig, weft::PixArtConfig, weft::SD3Config, weft::FluxConfig>;
+
+/// Returns the settings of a transformer/config.json, by its `_class_name`; without one it is HunyuanDiT's.
+/// Throws InvalidArgument if the model is none of weft's, or a setting is not valid.
+[[nodiscard]] inline ModelSettings model_settings(const weft::Config& file) {
+  const auto name = file.optional<std::string>("_class_name", "HunyuanDiT2DModel");
+  if (name == "HunyuanDiT2DModel") return weft::HunyuanConfig(file);
+  if (name == "PixArtTransformer2DModel") return weft::PixArtConfig(file);
+  if (name == "SD3Transformer2DModel") return weft::SD3Config(file);
+  if (name == "FluxTransformer2DModel") return weft::FluxConfig(file);
+  weft::reject(file.name(), ": _class_name is ", name,
+               ", and there are HunyuanDiT2DModel, PixArtTransformer2DModel, SD3Transformer2DModel and "
+               "FluxTransformer2DModel");
+}
+
+}  // namespace command

@@ -1,0 +1,4 @@
+#include "weft/model/flux.hpp"
+#include "in_process.hpp"
+
+template struct command::InMpiProcess<weft::Flux<weft::Host>>;

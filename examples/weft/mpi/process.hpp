@@ -1,0 +1,15 @@
+// A model on the host, in one of MPI's processes. Each model is compiled in a file of its own.
+#pragma once
+
+#include "../run/run.hpp"
+#include "weft/comm/mpi.hpp"
+
+namespace command {
+
+template <class Model>
+struct InMpiProcess {
+  static weft::Tensor run(weft::mpi::World& world, const Options& options, const ModelFolder& folder,
+                          Work work, weft::Trace* trace);
+};
+
+}  // namespace command

@@ -1,0 +1,13 @@
+// A model on the host, on threads of this process. Each model is compiled in a file of its own.
+#pragma once
+
+#include "../run.hpp"
+
+namespace command {
+
+template <class Model>
+struct OnThreads {
+  static weft::Tensor run(const Options& options, const ModelFolder& folder, Work work, weft::Trace* trace);
+};
+
+}  // namespace command
