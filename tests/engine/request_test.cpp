@@ -69,11 +69,12 @@ TEST_CASE("An evaluation between requests gives the same bits, and so do they") 
   const weft::Mesh mesh{.ulysses = 2};
   weft::launch(mesh.ranks(), [&](weft::threads::World& world) {
     weft::Engine<Model, Full> engine(golden.model, mesh, world);
-    const auto evaluate = [&](const weft::Evaluation<Prompt>& evaluation) {
-      const weft::Tensor sample = engine.forward(evaluation);
-      if (world.rank() == 0) CHECK(sample.data == forward(golden.model, mesh, evaluation).data);
+    const auto evaluate = [&](const weft::Evaluation<Prompt>& asked) {
+      const weft::Tensor sample = engine.forward(asked);
+      if (world.rank() == 0) CHECK(sample.data == forward(golden.model, mesh, asked).data);
     };
-    evaluate(evaluation), evaluate(other);
+    evaluate(evaluation);
+    evaluate(other);
     const weft::Tensor images = engine.generate(request);
     if (world.rank() == 0) CHECK(images.data == generate(golden.model, mesh, request).data);
     evaluate(evaluation);

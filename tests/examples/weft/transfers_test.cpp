@@ -79,7 +79,7 @@ TEST_CASE("A link's figures are measured between pairs, and a rank without a par
   weft::launch(3, [&mutex](World& world) {
     const command::LinkTimes times = command::measured_links<Host>(world, 1, 100 * row);
     const std::lock_guard lock(mutex);
-    CHECK(times.stores == weft::Link{});
+    CHECK(times.stores == weft::planner::Link{});
     if (world.rank() < 2) CHECK(times.messages.latency > 0);
     CHECK(world.traffic().contains("pair") == (world.rank() < 2));
   });
