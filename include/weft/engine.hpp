@@ -23,7 +23,7 @@
 #include "weft/policy/local.hpp"
 #include "weft/policy/tokens.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// Every rank of the world makes one, and all call the same members in the same order, with the same model,
 /// mesh and requests. Ranks compare these; if one differs, all throw the same InvalidArgument, which names
@@ -338,4 +338,4 @@ class Engine {
   double request_seconds_ = 0;
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

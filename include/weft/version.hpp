@@ -1,4 +1,6 @@
 // The version of weft: three numbers for #if, and a string. cmake/version.cmake reads them from here.
+// Everything is in the inline namespace weft::vMAJOR_MINOR, so that two versions in one program stay apart;
+// tests/headers/version compares its name with the numbers.
 #pragma once
 
 #define WEFT_VERSION_MAJOR 0

@@ -19,7 +19,7 @@
 #include "weft/core/view.hpp"
 #include "weft/tier.cuh"
 
-namespace weft::kernels {
+namespace weft::inline v0_1::kernels {
 
 /// Throws std::logic_error if the operands have shapes, strides or alignments that the kernels cannot read.
 template <class E>
@@ -89,4 +89,4 @@ void attention_with(cudaStream_t stream, In<E, 4> q, In<E, 4> k, In<E, 4> v, Vie
   sm90::launch_tiled<HeadDim, name>(stream, q, k, v, out, lse, output, plan);
 }
 
-}  // namespace weft::kernels
+}  // namespace weft::inline v0_1::kernels

@@ -7,7 +7,7 @@
 
 #include "weft/core/error.hpp"
 
-namespace weft::kernels {
+namespace weft::inline v0_1::kernels {
 
 inline void check(cudaError_t status, const char* what) {
   if (status == cudaSuccess) return;
@@ -15,4 +15,4 @@ inline void check(cudaError_t status, const char* what) {
   throw std::runtime_error(sentence(what, " failed: ", cudaGetErrorString(status)));
 }
 
-}  // namespace weft::kernels
+}  // namespace weft::inline v0_1::kernels

@@ -5,7 +5,7 @@
 
 #include "weft/check.cuh"
 
-namespace weft::kernels {
+namespace weft::inline v0_1::kernels {
 
 inline int multiprocessors() {
   int device, count;
@@ -14,4 +14,4 @@ inline int multiprocessors() {
   return count;
 }
 
-}  // namespace weft::kernels
+}  // namespace weft::inline v0_1::kernels

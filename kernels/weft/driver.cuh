@@ -7,7 +7,7 @@
 #include "weft/check.cuh"
 #include "weft/core/error.hpp"
 
-namespace weft::kernels {
+namespace weft::inline v0_1::kernels {
 
 /// Returns a function of the driver, as it was in the given version of CUDA, such as 12000. `Function` is its
 /// type in cuda.h. Throws InvalidArgument if the driver is older.
@@ -23,4 +23,4 @@ Function* driver_function(const char* name, unsigned version) {
   return reinterpret_cast<Function*>(entry);
 }
 
-}  // namespace weft::kernels
+}  // namespace weft::inline v0_1::kernels

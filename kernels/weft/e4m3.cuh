@@ -12,7 +12,7 @@
 #include "weft/elementwise.cuh"
 #include "weft/rows.cuh"
 
-namespace weft::kernels {
+namespace weft::inline v0_1::kernels {
 
 constexpr float most_e4m3 = 448;
 
@@ -97,4 +97,4 @@ void narrow(cudaStream_t stream, RowsOf<const E, 2> x, RowsOf<__nv_fp8_e4m3, 2> 
   check(cudaGetLastError(), "launching a conversion to e4m3");
 }
 
-}  // namespace weft::kernels
+}  // namespace weft::inline v0_1::kernels

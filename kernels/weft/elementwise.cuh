@@ -11,7 +11,7 @@
 #include "weft/core/step.hpp"
 #include "weft/rows.cuh"
 
-namespace weft::kernels {
+namespace weft::inline v0_1::kernels {
 
 template <class Body>
 __global__ void each_number(Index rows, int width, Body body) {
@@ -118,4 +118,4 @@ struct EndProduct {
   }
 };
 
-}  // namespace weft::kernels
+}  // namespace weft::inline v0_1::kernels

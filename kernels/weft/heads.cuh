@@ -9,7 +9,7 @@
 #include "weft/check.cuh"
 #include "weft/rows.cuh"
 
-namespace weft::kernels {
+namespace weft::inline v0_1::kernels {
 
 /// The rotary embedding: cos and sin (tokens, head_dim).
 struct Angles {
@@ -165,4 +165,4 @@ void launch_head_moves(cudaStream_t stream, const HeadMoves<E>& moves, int count
   check(cudaGetLastError(), "launching heads");
 }
 
-}  // namespace weft::kernels
+}  // namespace weft::inline v0_1::kernels

@@ -1,7 +1,7 @@
 // Numbers of the hardware that kernels count in.
 #pragma once
 
-namespace weft::kernels {
+namespace weft::inline v0_1::kernels {
 
 inline constexpr int warp_size = 32;
 inline constexpr unsigned all_lanes = 0xffffffffu;  // the mask of a whole warp
@@ -26,4 +26,4 @@ inline constexpr int most_box_rows = 256;              // of a TMA box
 
 }  // namespace sm90
 
-}  // namespace weft::kernels
+}  // namespace weft::inline v0_1::kernels

@@ -9,7 +9,7 @@
 #include "weft/device.cuh"
 #include "weft/rows.cuh"
 
-namespace weft::kernels {
+namespace weft::inline v0_1::kernels {
 
 /// The affine part of a norm: y = (x − mean) / deviation · scale + shift, modulated as y · (1 + more_scale) +
 /// more_shift of the step and the row's image. A null pointer leaves its term out.
@@ -216,4 +216,4 @@ void norm(cudaStream_t stream, RowsOf<const E, 3> x, RowsOf<const E, 3> second,
   check(cudaGetLastError(), "launching a norm");
 }
 
-}  // namespace weft::kernels
+}  // namespace weft::inline v0_1::kernels

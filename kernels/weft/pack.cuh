@@ -9,7 +9,7 @@
 #include "weft/check.cuh"
 #include "weft/core/range.hpp"
 
-namespace weft::kernels {
+namespace weft::inline v0_1::kernels {
 
 /// A block of `rows` rows of `row_bytes`, `stride` bytes apart, and its dense copy.
 struct PackedRows {
@@ -92,4 +92,4 @@ struct SumRows {
   }
 };
 
-}  // namespace weft::kernels
+}  // namespace weft::inline v0_1::kernels

@@ -7,7 +7,7 @@
 
 #include "weft/check.cuh"
 
-namespace weft::kernels {
+namespace weft::inline v0_1::kernels {
 
 /// Each member publishes how many barriers it has come to in the memory of every other. The kernel waits by
 /// spinning, so no two members may share a device.
@@ -45,4 +45,4 @@ inline void wait_at(const PeerBarrier& barrier, cudaStream_t stream) {
   check(cudaGetLastError(), "launching a barrier of devices");
 }
 
-}  // namespace weft::kernels
+}  // namespace weft::inline v0_1::kernels

@@ -8,7 +8,7 @@
 #include "weft/core/merge.hpp"
 #include "weft/rows.cuh"
 
-namespace weft::kernels {
+namespace weft::inline v0_1::kernels {
 
 /// Computes attention of one row a warp; `Chunks` · warp_size is at least the head dimension.
 template <int Chunks, class E>
@@ -83,4 +83,4 @@ void plain_attention(cudaStream_t stream, RowsOf<const E, 4> q, RowsOf<const E, 
   check(cudaGetLastError(), "launching attention");
 }
 
-}  // namespace weft::kernels
+}  // namespace weft::inline v0_1::kernels

@@ -11,7 +11,7 @@
 #include "weft/core/view.hpp"
 #include "weft/machine.hpp"
 
-namespace weft::kernels {
+namespace weft::inline v0_1::kernels {
 
 /// The rows along a view's last dimension, numbered in row-major order of the others.
 template <class T, int Rank>
@@ -157,4 +157,4 @@ inline unsigned blocks_for(Index work, int threads) {
   return static_cast<unsigned>((work + threads - 1) / threads);
 }
 
-}  // namespace weft::kernels
+}  // namespace weft::inline v0_1::kernels

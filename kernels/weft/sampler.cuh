@@ -11,7 +11,7 @@
 #include "weft/core/step.hpp"
 #include "weft/elementwise.cuh"
 
-namespace weft::kernels {
+namespace weft::inline v0_1::kernels {
 
 /// Normal numbers for tokens from `first_token` on of images from `first_image` on.
 struct Noise {
@@ -170,4 +170,4 @@ struct Denoise {
   }
 };
 
-}  // namespace weft::kernels
+}  // namespace weft::inline v0_1::kernels

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-namespace weft::kernels {
+namespace weft::inline v0_1::kernels {
 
 __device__ inline std::uint32_t shared_address(const void* p) {
   return static_cast<std::uint32_t>(__cvta_generic_to_shared(p));
@@ -38,4 +38,4 @@ __device__ void load_matrices(std::uint32_t* to, std::uint32_t row) {
   }
 }
 
-}  // namespace weft::kernels
+}  // namespace weft::inline v0_1::kernels

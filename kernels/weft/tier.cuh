@@ -6,7 +6,7 @@
 #include "weft/check.cuh"
 #include "weft/machine.hpp"
 
-namespace weft::kernels {
+namespace weft::inline v0_1::kernels {
 
 enum class Tier {
   sm70 = 1,  // 7.0 and 7.5: V100, T4
@@ -49,4 +49,4 @@ inline Tier current_tier() {
   return static_cast<Tier>(attributes.maxThreadsPerBlock / warp_size);
 }
 
-}  // namespace weft::kernels
+}  // namespace weft::inline v0_1::kernels

@@ -4,7 +4,7 @@
 #include "weft/core/numbers.hpp"
 #include "weft/elementwise.cuh"
 
-namespace weft::kernels {
+namespace weft::inline v0_1::kernels {
 
 /// Returns number `i` of a view, in row-major order.
 template <class T>
@@ -67,4 +67,4 @@ struct Draw {
   }
 };
 
-}  // namespace weft::kernels
+}  // namespace weft::inline v0_1::kernels

@@ -60,5 +60,5 @@ TEST_CASE("Digest: differs for every flipped bit, and for flipped pairs at the s
 
 TEST_CASE("type_name: returns the name as it is written in C++") {
   CHECK(weft::type_name<float>() == "float");
-  CHECK(weft::type_name<Tensor>() == "weft::Tensor");
+  CHECK(weft::type_name<Tensor>() == "weft::v0_1::Tensor");
 }

@@ -7,7 +7,7 @@
 
 #include "weft/core/view.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// Slices of one buffer. A first pass takes all tensors to measure them, `allocate` makes the buffer, and a
 /// second pass takes the same tensors in the same order.
@@ -41,4 +41,4 @@ class Arena {
   Index used_ = 0;
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

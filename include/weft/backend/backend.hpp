@@ -23,7 +23,7 @@
 #include "weft/core/tensor.hpp"
 #include "weft/core/trace.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 namespace detail {
 
@@ -166,4 +166,4 @@ class Scratch {
   Index taken_ = 0, next_ = 0, takes_ = 0;
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

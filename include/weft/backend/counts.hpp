@@ -3,7 +3,7 @@
 
 #include "weft/core/range.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 struct QueueCounts {
   Index allocations = 0;  // of the device's memory; on the host, of buffers, while operators may take more
@@ -18,4 +18,4 @@ struct QueueCounts {
   }
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

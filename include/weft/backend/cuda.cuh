@@ -14,7 +14,7 @@
 #include "weft/backend/cuda/sampler.cuh"
 #include "weft/core/dit_shape.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// The backend for one CUDA device. `E`, the type of weights and activations, is float, __nv_bfloat16 or
 /// __half; the sampler's state is float32. In half precision, attention is compiled for the head dimensions
@@ -57,4 +57,4 @@ struct Cuda<__nv_fp8_e4m3, HeadDims...> : Cuda<__nv_bfloat16, HeadDims...> {
   }
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

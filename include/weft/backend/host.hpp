@@ -11,7 +11,7 @@
 #include "weft/backend/host/sampler.hpp"
 #include "weft/core/dit_shape.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// The Host backend. Operators are done when they return, so that nothing need outlive the call.
 struct Host {
@@ -29,4 +29,4 @@ struct Host {
   static void check(const DitShape&) {}
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

@@ -10,7 +10,7 @@
 #include "weft/core/step.hpp"
 #include "weft/core/view.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// The scale of weights that need none.
 struct Unscaled {};
@@ -163,4 +163,4 @@ constexpr View<T, 2> rows_of(const View<T, 3>& x) {
   return {x.data, {x.extent[0] * x.extent[1], x.extent[2]}, {x.stride[1], 1}};
 }
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

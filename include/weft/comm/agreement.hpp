@@ -18,7 +18,7 @@
 #include "weft/core/error.hpp"
 #include "weft/core/tensor.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// A rank's input as text, one line for each setting that determines the result.
 class InputSummary {
@@ -217,4 +217,4 @@ class Agreement {
   typename Backend::template Buffer<float> heads_;  // (ranks, head_size)
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

@@ -19,7 +19,7 @@
 
 #include "weft/comm/strided_bytes.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// Messages and bytes that one rank has sent over the communicators of one name.
 struct Traffic {
@@ -132,4 +132,4 @@ void sum_in_order(C& communicator, typename C::Queue& queue, const View<double, 
 template <class C>
 concept Communicator = SendReceive<C> && AllToAll<C> && AllGather<C> && AllReduce<C> && Split<C>;
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

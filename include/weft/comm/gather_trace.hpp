@@ -12,7 +12,7 @@
 #include "weft/comm/communicator.hpp"
 #include "weft/core/trace.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 namespace detail {
 
@@ -125,4 +125,4 @@ void gather_trace(W& world, Trace& trace) {
   }
 }
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

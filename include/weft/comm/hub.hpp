@@ -19,7 +19,7 @@
 #include "weft/comm/strided_bytes.hpp"
 #include "weft/core/error.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// One side of a message: its piece, and `deliver(from, to)`, which transfers it.
 template <class M>
@@ -178,4 +178,4 @@ class Hub {
   std::string reason_;
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

@@ -11,7 +11,7 @@
 #include "weft/comm/hub.hpp"
 #include "weft/comm/members.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// The posts of one operation. Destroyed or replaced before it was waited for, it cancels them, or waits for
 /// deliveries that have begun; so memory that was posted must outlive it. Movable, and of one thread.
@@ -88,4 +88,4 @@ class HubMember {
   Members members_;
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

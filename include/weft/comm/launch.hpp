@@ -15,7 +15,7 @@
 #include "weft/core/thread.hpp"
 #include "weft/core/trace.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 namespace threads {
 
@@ -137,4 +137,4 @@ void launch(Index ranks, Body body, const LaunchOptions& options = {}) {
   });
 }
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 class Members {
  public:
@@ -39,4 +39,4 @@ class Members {
   int rank_;
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

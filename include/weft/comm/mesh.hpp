@@ -10,7 +10,7 @@
 
 #include "weft/core/range.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// The parallel methods, from the slowest axis to the fastest: neighbours along the last have consecutive
 /// ranks.
@@ -103,4 +103,4 @@ inline std::string name_of(const Mesh& mesh) {
   return name;
 }
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

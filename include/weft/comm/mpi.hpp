@@ -24,7 +24,7 @@
 #include "weft/core/error.hpp"
 #include "weft/core/trace.hpp"
 
-namespace weft::mpi {
+namespace weft::inline v0_1::mpi {
 
 struct LaunchOptions {
   int threads = 0;                            // of this process; 0: its share of the host's
@@ -166,4 +166,4 @@ void launch(Body body, const LaunchOptions& options = {}, int processes = 0) {
   }
 }
 
-}  // namespace weft::mpi
+}  // namespace weft::inline v0_1::mpi

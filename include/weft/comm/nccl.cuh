@@ -20,7 +20,7 @@
 #include "weft/comm/nccl/communicator.cuh"
 #include "weft/core/thread.hpp"
 
-namespace weft::nccl {
+namespace weft::inline v0_1::nccl {
 
 /// One rank's view of all ranks: their communicator and this rank's trace. `launch` makes it; it lives until
 /// the body of that returns.
@@ -168,4 +168,4 @@ void launch(const LaunchEnvironment& environment, Body body, const LaunchOptions
   Session(environment, options).run(body);
 }
 
-}  // namespace weft::nccl
+}  // namespace weft::inline v0_1::nccl

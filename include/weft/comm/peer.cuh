@@ -15,7 +15,7 @@
 #include "weft/comm/peer/message.cuh"
 #include "weft/comm/peer/sum.cuh"
 
-namespace weft::peer {
+namespace weft::inline v0_1::peer {
 
 /// The state that the ranks of one process share. Before it releases ranks because one has ended or failed,
 /// it checks the devices: where one has failed, waiting for the others would never return.
@@ -204,4 +204,4 @@ class Communicator : public HubMember<Hub> {
   std::shared_ptr<std::vector<cuda::Buffer<double>>> sums_;
 };
 
-}  // namespace weft::peer
+}  // namespace weft::inline v0_1::peer

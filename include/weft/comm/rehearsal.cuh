@@ -6,7 +6,7 @@
 #include "weft/comm/rehearsal.hpp"
 #include "weft/elementwise.cuh"
 
-namespace weft::cuda {
+namespace weft::inline v0_1::cuda {
 
 struct FillRehearsed {
   weft::StridedBytes piece;
@@ -26,4 +26,4 @@ inline void fill_on_device(const weft::StridedBytes& piece) {
   cudaStreamDestroy(stream);
 }
 
-}  // namespace weft::cuda
+}  // namespace weft::inline v0_1::cuda

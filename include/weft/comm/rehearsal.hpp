@@ -16,7 +16,7 @@
 #include "weft/core/host_device.hpp"
 #include "weft/core/trace.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// Returns 16 bits that are, alone or in pairs, a number between ±1/8 and ±2 in every format of 16 or 32
 /// bits.
@@ -119,4 +119,4 @@ class Rehearsal {
   Lane* lane_;
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

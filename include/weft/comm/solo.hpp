@@ -9,7 +9,7 @@
 #include "weft/comm/communicator.hpp"
 #include "weft/core/trace.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// Satisfies every concept of communicator.hpp for the queue of any backend. Sending and receiving throw
 /// std::logic_error, since there is no other rank.
@@ -50,4 +50,4 @@ class Solo {
   Lane* lane_;
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

@@ -9,7 +9,7 @@
 
 #include "weft/core/view.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// Does not own its memory.
 struct StridedBytes {
@@ -84,4 +84,4 @@ struct Addressed {
   StridedBytes piece;
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

@@ -10,7 +10,7 @@
 #include "weft/backend/host/queue.hpp"
 #include "weft/comm/hub_member.hpp"
 
-namespace weft::threads {
+namespace weft::inline v0_1::threads {
 
 struct Message {
   StridedBytes piece;
@@ -94,4 +94,4 @@ class Communicator : public HubMember<Hub> {
   }
 };
 
-}  // namespace weft::threads
+}  // namespace weft::inline v0_1::threads

@@ -8,7 +8,7 @@
 #include "weft/comm/communicator.hpp"
 #include "weft/core/trace.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// The communicator of all ranks. It sends to any rank and splits off the communicators of the mesh's axes;
 /// `workers()` is how many threads share an operator of the Host backend, `lane()` is where the trace goes,
@@ -25,4 +25,4 @@ concept World = SendReceive<W> && AllToAll<W> && Communicator<typename W::Commun
   { world.split(name, members) } -> std::same_as<typename W::Communicator>;
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

@@ -13,7 +13,7 @@
 
 #include "weft/core/tensor.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// A hash by the rounds of Collet's xxHash64, whose values it does not reproduce: four streams of eight bytes
 /// at a time. It detects accidental differences, not forged ones.
@@ -83,4 +83,4 @@ std::uint64_t digest_of(const Values&... values) {
   return digest.value();
 }
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

@@ -7,7 +7,7 @@
 #include "weft/core/error.hpp"
 #include "weft/core/range.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// The blocks that a pipeline stage holds.
 enum class Placement {
@@ -149,4 +149,4 @@ struct DitShape {
   }
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

@@ -12,7 +12,7 @@
 
 #include "weft/core/error.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 enum class Dtype {
   f32,
@@ -154,4 +154,4 @@ inline void to_float(Dtype type, const std::byte* source, std::size_t count, flo
   }
 }
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

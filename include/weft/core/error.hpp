@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// Input that is rejected before any work starts. `what()` is one sentence that names the value, the rule
 /// and the nearest thing that works. Programs end with exit code 2 on it.
@@ -103,4 +103,4 @@ template <class Names>
   return out;
 }
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

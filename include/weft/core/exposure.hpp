@@ -12,7 +12,7 @@
 
 #include "weft/core/trace.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// The transfers along one axis, of all ranks together.
 struct Exposure {
@@ -122,4 +122,4 @@ inline std::string to_string(const Exposure& axis) {
   return text;
 }
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

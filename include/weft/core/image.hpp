@@ -4,7 +4,7 @@
 #include "weft/core/host_device.hpp"
 #include "weft/core/range.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// An image of (channels, height, width) seen as tokens of patch × patch elements. Tokens run row-major,
 /// a token's features run (channel, row in patch, column in patch).
@@ -31,4 +31,4 @@ struct ImageShape {
   friend constexpr bool operator==(const ImageShape&, const ImageShape&) = default;
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

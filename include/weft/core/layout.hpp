@@ -8,7 +8,7 @@
 
 #include "weft/core/range.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// The tokens that a rank or a group of ranks holds: a range of each patch, numbered patch by patch without
 /// gaps.
@@ -91,4 +91,4 @@ struct Layout {
   }
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

@@ -5,7 +5,7 @@
 
 #include "weft/core/host_device.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// The treatment of the output and log-sum-exps that attention finds in place.
 enum class Output {
@@ -27,4 +27,4 @@ WEFT_HOST_DEVICE inline MergeWeights merge_weights(float kept_lse, float added_l
   return {kept / sum, added / sum, highest + std::log(sum)};
 }
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

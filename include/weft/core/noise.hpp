@@ -9,7 +9,7 @@
 
 #include "weft/core/host_device.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// Returns a standard normal number. `step` 0 is the starting noise, step i + 1 belongs to denoising step i;
 /// `element` is the flat index into (images, channels, height, width).
@@ -25,4 +25,4 @@ WEFT_HOST_DEVICE inline float normal(std::uint64_t seed, std::uint32_t step, std
   return static_cast<float>(std::sqrt(-2 * std::log(radius)) * std::cos(2 * pi * angle));
 }
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

@@ -8,7 +8,7 @@
 #include "weft/core/dtype.hpp"
 #include "weft/core/noise.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// Numbers as a file holds them.
 struct StoredNumbers {
@@ -27,4 +27,4 @@ struct RandomNumbers {
   }
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

@@ -7,7 +7,7 @@
 #include "weft/core/host_device.hpp"
 #include "weft/core/range.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// A search for the two order statistics around a quantile of magnitudes, by radix selection: the bits of
 /// floats that are not negative sort as the floats do. Every round finds one more digit of both statistics,
@@ -68,4 +68,4 @@ struct QuantileSearch {
   }
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

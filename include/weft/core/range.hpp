@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 using Index = std::int64_t;
 
@@ -47,4 +47,4 @@ inline std::vector<Range> united(std::vector<Range> ranges) {
   return out;
 }
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

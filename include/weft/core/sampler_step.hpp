@@ -7,7 +7,7 @@
 
 #include "weft/core/host_device.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// A denoising step that is linear in the state x, the model's output, and the last two estimates:
 ///   estimate = bounded(alpha · x − sigma · output)
@@ -64,4 +64,4 @@ struct SamplerStep {
 /// All denoising steps of an image, from noise to the image.
 using Sampler = std::vector<SamplerStep>;
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

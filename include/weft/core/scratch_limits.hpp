@@ -3,7 +3,7 @@
 
 #include "weft/core/range.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 struct ScratchLimits {
   static constexpr Index alignment = 256;  // bytes, as operators on devices need it
@@ -12,4 +12,4 @@ struct ScratchLimits {
   static constexpr Index padding = takes * alignment;  // bytes that alignment of all takes may add
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

@@ -12,7 +12,7 @@
 #include "weft/core/range.hpp"
 #include "weft/core/thread.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// Calls work(next) in each of `threads` threads, or in as many as the processor runs at once. next() returns
 /// a number below `count` that no other call returns, or nothing when all are taken. Returns when all threads
@@ -50,4 +50,4 @@ void share_out(Index count, int threads, const Work& work) {
   if (error) std::rethrow_exception(error);
 }
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

@@ -6,7 +6,7 @@
 #include "weft/core/host_device.hpp"
 #include "weft/core/range.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// A number that operators read when they run, not when they are queued, so that work that was recorded once
 /// can be replayed for any other step.
@@ -19,4 +19,4 @@ struct Step {
   friend constexpr Step operator+(Step step, Index more) { return {step.base, step.ahead + more}; }
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

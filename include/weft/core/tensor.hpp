@@ -12,7 +12,7 @@
 #include "weft/core/error.hpp"
 #include "weft/core/view.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 using Shape = std::vector<Index>;
 
@@ -108,4 +108,4 @@ struct Tensor {
   }
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

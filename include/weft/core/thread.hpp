@@ -9,7 +9,7 @@
 
 #include "weft/core/error.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// Starts a thread that calls `body`. Throws std::runtime_error if the system allows none, with a sentence
 /// that names the thread as `name`, such as "rank 17 of 50", and the limits to raise.
@@ -24,4 +24,4 @@ template <class Body>
   }
 }
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

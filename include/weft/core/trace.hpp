@@ -15,7 +15,7 @@
 
 #include "weft/core/range.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// One rank's timeline. Only that rank's thread writes it, and slices may be read once the rank has ended;
 /// `doing` may be called from any thread at any time.
@@ -178,4 +178,4 @@ class Trace {
   std::deque<Lane> lanes_;
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

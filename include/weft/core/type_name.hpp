@@ -8,7 +8,7 @@
 #include <string>
 #include <typeinfo>
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// Returns a text such as "weft::View<float, 2>".
 template <class T>
@@ -21,4 +21,4 @@ std::string type_name() {
   return text ? text.get() : mangled;
 }
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

@@ -6,7 +6,7 @@
 
 #include "weft/core/range.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// `Rank` extents and strides over memory of the host or of a device, which must outlive the view. The last
 /// stride is always 1. Copies are cheap and refer to the same elements; a const View of a mutable T may
@@ -111,4 +111,4 @@ struct View {
 template <class T, int Rank>
 using In = std::type_identity_t<View<const T, Rank>>;
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

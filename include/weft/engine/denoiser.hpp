@@ -13,7 +13,7 @@
 #include "weft/policy/job.hpp"
 #include "weft/policy/tokens.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 namespace detail {
 
@@ -195,4 +195,4 @@ class Denoiser {
   typename Backend::template Buffer<detail::Settings> settings_;
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

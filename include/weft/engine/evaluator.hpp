@@ -13,7 +13,7 @@
 #include "weft/policy/job.hpp"
 #include "weft/policy/pipeline.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 namespace detail {
 
@@ -304,4 +304,4 @@ class Evaluator {
   std::vector<Recording> recorded_;  // of every group
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

@@ -14,7 +14,7 @@
 #include "weft/engine/request.hpp"
 #include "weft/model/dit.hpp"
 
-namespace weft::detail {
+namespace weft::inline v0_1::detail {
 
 inline std::string text_of(const DitShape& shape) {
   return sentence(shape.blocks, shape.has_long_skips() ? " folded blocks, " : " blocks, ", shape.heads,
@@ -88,4 +88,4 @@ InputSummary summary_of(const Evaluation<Prompt>& evaluation) {
   return out;
 }
 
-}  // namespace weft::detail
+}  // namespace weft::inline v0_1::detail

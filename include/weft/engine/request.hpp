@@ -14,7 +14,7 @@
 #include "weft/model/dit.hpp"
 #include "weft/sampler/samplers.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// Images to be generated from prompts by the whole denoising loop.
 template <class Prompt>
@@ -138,4 +138,4 @@ inline void need_shape(const char* name, const Tensor& tensor, const Shape& shap
 
 }  // namespace detail
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

@@ -4,7 +4,7 @@
 #include <csignal>
 #include <ctime>
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// A scope in which a signal that a system call raises in the calling thread, such as SIGXFSZ, is not
 /// delivered: the call fails with its errno instead. The end, in the same thread, discards a pending signal
@@ -31,4 +31,4 @@ class [[nodiscard]] BlockedSignal {
   bool was_blocked_;
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

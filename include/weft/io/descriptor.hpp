@@ -5,7 +5,7 @@
 
 #include <utility>
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// An owner of a file descriptor.
 class Descriptor {
@@ -31,4 +31,4 @@ class Descriptor {
   int number_;
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

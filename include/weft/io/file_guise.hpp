@@ -8,7 +8,7 @@
 #include <span>
 #include <string_view>
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 namespace detail {
 
@@ -48,4 +48,4 @@ inline std::optional<ForeignFormat> foreign_format(std::span<const std::byte> by
   return at == formats.end() ? std::nullopt : std::optional(*at);
 }
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

@@ -16,7 +16,7 @@
 #include "weft/io/json_object.hpp"
 #include "weft/io/mapped_file.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// A number that may be infinite.
 struct Unbounded {
@@ -158,4 +158,4 @@ class Config {
   JsonValue object_;
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

@@ -23,7 +23,7 @@
 #include "weft/core/error.hpp"
 #include "weft/io/json_value.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 namespace detail {
 
@@ -158,4 +158,4 @@ class JsonBuilder {
   return value;
 }
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

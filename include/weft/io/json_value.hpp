@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 enum class JsonKind { null, boolean, natural, negative, real, string, array, object };
 
@@ -71,4 +71,4 @@ inline std::string found(const JsonValue& value) {
   }
 }
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

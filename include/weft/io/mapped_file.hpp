@@ -17,7 +17,7 @@
 #include "weft/io/descriptor.hpp"
 #include "weft/io/file_guise.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// An owner of a mapping. Bytes and text are valid as long as it lives, and moving it keeps them valid.
 /// Threads may read at once. Nothing may shorten the file while it is mapped: reading on would raise SIGBUS.
@@ -81,4 +81,4 @@ class MappedFile {
   std::span<const std::byte> bytes_;
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

@@ -7,7 +7,7 @@
 
 #include "weft/core/error.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// Returns "a, b, c, d and 12 more", or "none".
 inline std::string first_few(std::vector<std::string> names) {
@@ -29,4 +29,4 @@ std::vector<std::string> keys_of(const Map& map) {
   return keys;
 }
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

@@ -17,7 +17,7 @@
 #include "weft/io/blocked_signal.hpp"
 #include "weft/io/descriptor.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// A file to write. Construct it before the work and commit after: a path that cannot be written is rejected
 /// before work is lost. Until `commit` succeeds, a file that is already there stays as it is.
@@ -133,4 +133,4 @@ class OutputFile {
   std::filesystem::path path_;
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

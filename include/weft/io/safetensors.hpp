@@ -26,7 +26,7 @@
 #include "weft/io/mapped_file.hpp"
 #include "weft/io/name_list.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// A safetensors file, checked as a whole when opened: afterwards every entry's bytes are inside the file,
 /// fit its shape and are no other entry's. Whether a dtype is readable is checked when its tensor is read.
@@ -241,4 +241,4 @@ class SafeTensors {
   Metadata metadata_;
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

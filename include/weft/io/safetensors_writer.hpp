@@ -18,7 +18,7 @@
 #include "weft/core/tensor.hpp"
 #include "weft/io/json_value.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 namespace detail {
 
@@ -85,4 +85,4 @@ inline std::string entry_text(const Shape& shape, std::uint64_t begin, std::uint
   return out;
 }
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

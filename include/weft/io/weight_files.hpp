@@ -20,7 +20,7 @@
 #include "weft/io/safetensors.hpp"
 #include "weft/io/weight_names.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// A model folder's weight files, mapped as long as this object lives. Threads may read at once.
 class WeightFiles {
@@ -145,4 +145,4 @@ class WeightFiles {
   std::map<std::string, const SafeTensors::Entry*, std::less<>> entries_;
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

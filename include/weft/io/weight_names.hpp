@@ -12,7 +12,7 @@
 #include "weft/core/error.hpp"
 #include "weft/io/name_list.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// A file of weights, or the index of its shards.
 struct WeightFileName {
@@ -83,4 +83,4 @@ inline WeightFileName weight_file_name(const std::filesystem::path& folder, cons
   return {folder / (has_index ? index : single), has_index};
 }
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

@@ -18,7 +18,7 @@
 #include "weft/io/mapped_file.hpp"
 #include "weft/io/safetensors.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// A table of V words that replaces text encoders: captions have at most L words, states D features.
 class WordTable {
@@ -124,4 +124,4 @@ class WordTable {
   Tensor position_;  // (L, D)
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

@@ -6,7 +6,7 @@
 #include "weft/core/range.hpp"
 #include "weft/io/json.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// Returns the size at `key`. Throws InvalidArgument unless it is from 1 to 2^20, so that no product of a few
 /// overflows.
@@ -30,4 +30,4 @@ void expect_setting(const Config& config, std::string_view key, const T& only) {
   if (value != only) reject(config.name(), ": ", key, " is ", value, ", and this model has ", only, " alone");
 }
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

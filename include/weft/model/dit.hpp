@@ -11,7 +11,7 @@
 #include "weft/core/image.hpp"
 #include "weft/core/layout.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// The part of a job that one rank evaluates.
 struct Share {
@@ -204,4 +204,4 @@ Index prefix_of(const M& model, const typename M::Prompt& prompt) {
 
 }  // namespace detail
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

@@ -8,7 +8,7 @@
 #include "weft/core/tensor.hpp"
 #include "weft/model/layers.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// Features of a time as diffusers' Timesteps makes them: (numbers, features), cosines and then sines of each
 /// number at frequencies that fall from 1 towards 1/10000.
@@ -56,4 +56,4 @@ void apply(typename Backend::Queue& queue, const Mlp<Element>& mlp, Activation a
                  View<const Element, 2>(on_device.view(std::array{x.shape[0], x.shape[1]})), out, adds);
 }
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

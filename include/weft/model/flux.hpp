@@ -19,7 +19,7 @@
 #include "weft/model/joint/conditioning.hpp"
 #include "weft/model/joint/prompt.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// FluxTransformer2DModel's config.json. The state is unpacked: `channels` of patches of two by two.
 struct FluxConfig {
@@ -308,4 +308,4 @@ class Flux {
   Weights weights_;
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

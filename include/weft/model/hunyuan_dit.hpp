@@ -18,7 +18,7 @@
 #include "weft/model/hunyuan/prompt.hpp"
 #include "weft/model/hunyuan/weights.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// A model whose weights are on a backend, all of them or those of some blocks. Ranks that are threads may
 /// share it; it must outlive their engines.
@@ -175,4 +175,4 @@ class HunyuanDiT {
   hunyuan::Weights<Backend> weights_;
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

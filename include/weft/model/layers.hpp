@@ -7,7 +7,7 @@
 #include "weft/backend/operators.hpp"
 #include "weft/core/tensor.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// Copies a tensor to a backend's memory.
 template <class Backend, class T = float>
@@ -47,4 +47,4 @@ View<const typename Backend::Operand, 2> operands_of(typename Backend::Queue& qu
   return rows_of(out);
 }
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

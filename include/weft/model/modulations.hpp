@@ -7,7 +7,7 @@
 
 #include "weft/backend/operators.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// Shifts, scales and gates of every block at every step: linear layers of SiLU(embedding), as adaLN-Zero has
 /// them. Peebles and Xie, "Scalable Diffusion Models with Transformers", 2022.
@@ -63,4 +63,4 @@ typename Backend::template Buffer<typename Backend::Element> activated(
   return out;
 }
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

@@ -22,7 +22,7 @@
 #include "weft/model/modulations.hpp"
 #include "weft/model/weight_loader.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// PixArtTransformer2DModel's config.json.
 struct PixArtConfig {
@@ -450,4 +450,4 @@ class PixArt {
   pixart::Weights<Backend> weights_;
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

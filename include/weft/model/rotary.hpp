@@ -8,7 +8,7 @@
 #include "weft/core/image.hpp"
 #include "weft/core/tensor.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// The angles of a rotary position embedding over two dimensions: the first half of a head encodes the
 /// column, the second the row; both features of a pair have the same angle.
@@ -71,4 +71,4 @@ class Rotary {
   std::vector<Turn> y_, x_;
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

@@ -8,7 +8,7 @@
 #include "weft/model/dit.hpp"
 #include "weft/model/layers.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 template <class Backend>
 class RotationTable {
@@ -40,4 +40,4 @@ class RotationTable {
   typename Backend::template Buffer<float> cos_, sin_;  // (rows, head_dim)
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

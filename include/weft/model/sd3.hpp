@@ -17,7 +17,7 @@
 #include "weft/model/joint/conditioning.hpp"
 #include "weft/model/joint/prompt.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// SD3Transformer2DModel's config.json.
 struct SD3Config {
@@ -236,4 +236,4 @@ class SD3 {
   Weights weights_;
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

@@ -17,7 +17,7 @@
 #include "weft/core/tensor.hpp"
 #include "weft/model/weight_source.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// A linear layer of a block's tokens, whose operands may be narrower than elements.
 template <class Backend>
@@ -259,4 +259,4 @@ class WeightLoader {
   std::vector<Narrowing> narrowings_;
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

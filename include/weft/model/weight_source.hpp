@@ -11,7 +11,7 @@
 #include "weft/core/numbers.hpp"
 #include "weft/core/tensor.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// A source of weights, such as WeightFiles. get(name, shape) returns a tensor's numbers in a form that a
 /// backend's loader takes; expect(all) throws InvalidArgument unless it has exactly these tensors. A source
@@ -50,4 +50,4 @@ struct RandomWeights {
   }
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

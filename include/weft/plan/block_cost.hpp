@@ -6,7 +6,7 @@
 #include "weft/plan/engine_traits.hpp"
 #include "weft/plan/kernels.hpp"
 
-namespace weft::planner {
+namespace weft::inline v0_1::planner {
 
 /// The images to be generated, and the number of GPUs.
 struct PlanRequest {
@@ -194,4 +194,4 @@ struct CostModel {
   }
 };
 
-}  // namespace weft::planner
+}  // namespace weft::inline v0_1::planner

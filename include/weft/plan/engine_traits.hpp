@@ -7,7 +7,7 @@
 #include "weft/core/dit_shape.hpp"
 #include "weft/plan/hardware.hpp"
 
-namespace weft::planner {
+namespace weft::inline v0_1::planner {
 
 /// The defaults describe weft; other engines are described for comparison.
 struct EngineTraits {
@@ -34,4 +34,4 @@ struct EngineTraits {
   }
 };
 
-}  // namespace weft::planner
+}  // namespace weft::inline v0_1::planner

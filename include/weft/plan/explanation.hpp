@@ -10,7 +10,7 @@
 
 #include "weft/plan/planner.hpp"
 
-namespace weft::planner {
+namespace weft::inline v0_1::planner {
 
 /// A part of a step's time.
 struct NamedBound {
@@ -106,4 +106,4 @@ inline std::string explanation_of(const Plan& plan) {
          ".";
 }
 
-}  // namespace weft::planner
+}  // namespace weft::inline v0_1::planner

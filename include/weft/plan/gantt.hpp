@@ -9,7 +9,7 @@
 #include "weft/plan/explanation.hpp"
 #include "weft/plan/timeline.hpp"
 
-namespace weft::planner {
+namespace weft::inline v0_1::planner {
 
 namespace detail {
 
@@ -121,4 +121,4 @@ inline std::string gantt_svg(const CostModel& cost) {
   return detail::Gantt(timeline, cost.mesh).svg();
 }
 
-}  // namespace weft::planner
+}  // namespace weft::inline v0_1::planner

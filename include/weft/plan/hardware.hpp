@@ -7,7 +7,7 @@
 
 #include "weft/comm/mesh.hpp"
 
-namespace weft::planner {
+namespace weft::inline v0_1::planner {
 
 /// Rates that large problems reach, not those of a data sheet, in 16-bit numbers unless the machine says
 /// otherwise.
@@ -144,4 +144,4 @@ constexpr double exchange_seconds(const Hardware& hardware, double bytes, Group 
   return cost.latency + cost.bytes;
 }
 
-}  // namespace weft::planner
+}  // namespace weft::inline v0_1::planner

@@ -10,7 +10,7 @@
 #include "weft/io/json.hpp"
 #include "weft/plan/machines.hpp"
 
-namespace weft::planner {
+namespace weft::inline v0_1::planner {
 
 namespace detail {
 
@@ -85,4 +85,4 @@ inline Hardware hardware_of(const std::string& name) {
   return machine_named(name);
 }
 
-}  // namespace weft::planner
+}  // namespace weft::inline v0_1::planner

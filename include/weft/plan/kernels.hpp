@@ -7,7 +7,7 @@
 
 #include "weft/plan/hardware.hpp"
 
-namespace weft::planner {
+namespace weft::inline v0_1::planner {
 
 constexpr Index ceil_div(Index n, Index by) { return (n + by - 1) / by; }
 
@@ -78,4 +78,4 @@ constexpr Gpu under_load(Gpu gpu) {
   return gpu;
 }
 
-}  // namespace weft::planner
+}  // namespace weft::inline v0_1::planner

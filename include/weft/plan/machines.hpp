@@ -9,7 +9,7 @@
 #include "weft/core/error.hpp"
 #include "weft/plan/hardware.hpp"
 
-namespace weft::planner {
+namespace weft::inline v0_1::planner {
 
 struct Machine {
   std::string_view name;
@@ -136,4 +136,4 @@ inline const Hardware& machine_named(std::string_view name) {
          ", or a file that hardware_json wrote");
 }
 
-}  // namespace weft::planner
+}  // namespace weft::inline v0_1::planner

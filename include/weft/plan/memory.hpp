@@ -10,7 +10,7 @@
 #include "weft/plan/block_cost.hpp"
 #include "weft/policy/pipeline.hpp"
 
-namespace weft::planner {
+namespace weft::inline v0_1::planner {
 
 /// Numbers of a block's weights: `narrow` those of the tokens' linear layers, which may have a narrower type;
 /// `wide` those of the shift of its first norm and the projection of the text; `norms` those of its norms.
@@ -174,4 +174,4 @@ inline MemoryUse largest_shared_use(const CostModel& cost, Index count) {
 /// Returns the bytes that programs, libraries and the driver leave of a GPU's memory.
 constexpr double usable_memory(const Gpu& gpu) { return 0.92 * gpu.memory - 1e9; }
 
-}  // namespace weft::planner
+}  // namespace weft::inline v0_1::planner

@@ -11,7 +11,7 @@
 #include "weft/plan/timeline.hpp"
 #include "weft/policy/check.hpp"
 
-namespace weft::planner {
+namespace weft::inline v0_1::planner {
 
 /// The parts of a step's time on the slowest rank.
 struct Bounds {
@@ -182,4 +182,4 @@ inline Plan plan(const DitShape& model, const Hardware& hardware, const PlanRequ
   return plan_among(candidate_meshes(model, request), model, hardware, request, engine);
 }
 
-}  // namespace weft::planner
+}  // namespace weft::inline v0_1::planner

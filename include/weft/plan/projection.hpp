@@ -10,7 +10,7 @@
 
 #include "weft/plan/planner.hpp"
 
-namespace weft::planner {
+namespace weft::inline v0_1::planner {
 
 /// A mesh's step: its kernels are measured, its transfers are predicted from the hardware's links. Nothing of
 /// it is measured on more than one rank.
@@ -86,4 +86,4 @@ inline Mesh with_planned_patches(CostModel cost) {
   return best;
 }
 
-}  // namespace weft::planner
+}  // namespace weft::inline v0_1::planner

@@ -11,7 +11,7 @@
 #include "weft/plan/block_cost.hpp"
 #include "weft/policy/pipeline.hpp"
 
-namespace weft::planner {
+namespace weft::inline v0_1::planner {
 
 /// What a stage does; between spans it is idle.
 enum class Activity { compute, attend_transfer, stage_transfer };
@@ -270,4 +270,4 @@ inline Timeline timeline_of(const CostModel& cost, Index steps, std::span<const 
   return detail::PipelineRun(cost, steps, measured).run();
 }
 
-}  // namespace weft::planner
+}  // namespace weft::inline v0_1::planner

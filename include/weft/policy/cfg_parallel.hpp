@@ -7,7 +7,7 @@
 #include "weft/comm/strided_bytes.hpp"
 #include "weft/policy/local.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 template <class Inner = Local>
 struct CfgParallel : detail::Ordered<Axis::cfg, Inner> {
@@ -50,4 +50,4 @@ struct CfgParallel : detail::Ordered<Axis::cfg, Inner> {
   };
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

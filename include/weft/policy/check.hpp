@@ -9,7 +9,7 @@
 #include "weft/core/dit_shape.hpp"
 #include "weft/core/error.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// The numbers of a request that decide which meshes can run it.
 struct Demand {
@@ -132,4 +132,4 @@ inline std::string to_string(const MeshFault& fault) {
   return mesh;
 }
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

@@ -3,7 +3,7 @@
 
 #include "weft/policy/local.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 template <class Inner = Local>
 struct DataParallel : detail::Ordered<Axis::data, Inner> {
@@ -20,4 +20,4 @@ struct DataParallel : detail::Ordered<Axis::data, Inner> {
   };
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

@@ -4,7 +4,7 @@
 #include "weft/core/dit_shape.hpp"
 #include "weft/core/layout.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 struct Job {
   DitShape model;
@@ -35,4 +35,4 @@ struct Scope {
   Range tokens;
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

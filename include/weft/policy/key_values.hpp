@@ -8,7 +8,7 @@
 #include "weft/core/layout.hpp"
 #include "weft/core/view.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 template <class Backend>
 class KeyValues {
@@ -61,4 +61,4 @@ class KeyValues {
   View<Element, 4> held_keys_, held_values_;
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

@@ -10,7 +10,7 @@
 #include "weft/policy/order.hpp"
 #include "weft/policy/pipeline.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// Every other policy hides the hooks of its own axis and inherits the rest from here.
 struct Local {
@@ -150,4 +150,4 @@ struct Local {
   };
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

@@ -3,7 +3,7 @@
 
 #include "weft/comm/mesh.hpp"
 
-namespace weft::detail {
+namespace weft::inline v0_1::detail {
 
 /// Returns the position of an axis's policy in a stack, counted from the outermost.
 constexpr int depth_of(Axis axis) {
@@ -40,4 +40,4 @@ struct Ordered {
   static constexpr bool has = axis == own || InnerPolicy::template has<axis>;
 };
 
-}  // namespace weft::detail
+}  // namespace weft::inline v0_1::detail

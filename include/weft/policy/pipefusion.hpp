@@ -8,7 +8,7 @@
 #include "weft/comm/communicator.hpp"
 #include "weft/policy/local.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// After the warm-up a patch attends to its own fresh keys and to the newest that its stage has of other
 /// patches: images differ from those of one device by that staleness alone. pipeline.hpp has the schedule.
@@ -89,4 +89,4 @@ struct PipeFusion : detail::Ordered<Axis::pipe, Inner> {
   };
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

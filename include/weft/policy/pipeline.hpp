@@ -8,7 +8,7 @@
 
 #include "weft/policy/job.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// A stage's work on a unit in one tick.
 struct Task {
@@ -204,4 +204,4 @@ inline std::vector<TaskGroup> task_groups(const std::vector<Task>& tasks,
   return groups;
 }
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

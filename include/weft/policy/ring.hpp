@@ -12,7 +12,7 @@
 #include "weft/core/merge.hpp"
 #include "weft/policy/local.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// Computes attention over one slice of the keys after another, merged by their log-sum-exp, while the next
 /// slice is received. Liu et al., "Ring Attention with Blockwise Transformers for Near-Infinite Context",
@@ -151,4 +151,4 @@ struct Ring : detail::Ordered<Axis::ring, Inner> {
   };
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

@@ -7,7 +7,7 @@
 #include "weft/core/layout.hpp"
 #include "weft/core/tensor.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 namespace detail {
 
@@ -44,4 +44,4 @@ inline void from_tokens(const Tensor& tokens, const ImageShape& shape, Range ima
   });
 }
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

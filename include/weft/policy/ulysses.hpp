@@ -9,7 +9,7 @@
 #include "weft/comm/strided_bytes.hpp"
 #include "weft/policy/local.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// An all-to-all turns a rank's tokens of all heads into all tokens of its heads; another one after attention
 /// turns them back. Jacobs et al., "DeepSpeed Ulysses: System Optimizations for Enabling Training of Extreme
@@ -233,4 +233,4 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
   };
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

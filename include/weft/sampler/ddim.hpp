@@ -8,7 +8,7 @@
 #include "weft/sampler/noise_schedule.hpp"
 #include "weft/sampler/timesteps.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// DDIMScheduler's settings.
 struct DdimConfig {
@@ -55,4 +55,4 @@ struct DdimConfig {
   return out;
 }
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

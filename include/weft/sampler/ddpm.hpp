@@ -12,7 +12,7 @@
 #include "weft/sampler/noise_schedule.hpp"
 #include "weft/sampler/timesteps.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// DDPMScheduler's settings.
 struct DdpmConfig {
@@ -67,4 +67,4 @@ struct DdpmConfig {
   return out;
 }
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

@@ -13,7 +13,7 @@
 #include "weft/sampler/sigmas.hpp"
 #include "weft/sampler/timesteps.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// DPMSolverMultistepScheduler's settings.
 struct DpmSolverConfig {
@@ -177,4 +177,4 @@ inline SolverWeights solver_weights(const DpmSolverConfig& config, const NoiseLe
   return out;
 }
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

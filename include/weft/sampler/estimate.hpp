@@ -9,7 +9,7 @@
 #include "weft/sampler/noise_schedule.hpp"
 #include "weft/sampler/scheduler_file.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 enum class PredictionType { epsilon, v, sample, flow };
 
@@ -103,4 +103,4 @@ struct BoundConfig {
   }
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

@@ -14,7 +14,7 @@
 #include "weft/sampler/sigmas.hpp"
 #include "weft/sampler/timesteps.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// What of an image and its model a scheduler may go by.
 struct SamplingDemand {
@@ -137,4 +137,4 @@ inline Sampler sampler_of(const FlowMatchConfig& config, int steps, const Sampli
   return out;
 }
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

@@ -11,7 +11,7 @@
 #include "weft/core/error.hpp"
 #include "weft/sampler/scheduler_file.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 enum class BetaSchedule { linear, scaled_linear, squaredcos_cap_v2, sigmoid, laplace };
 
@@ -186,4 +186,4 @@ class NoiseSchedule {
   std::vector<float> signals_;
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

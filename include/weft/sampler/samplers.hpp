@@ -17,7 +17,7 @@
 #include "weft/sampler/dpm_solver.hpp"
 #include "weft/sampler/flow_match_euler.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// A scheduler's settings. A new scheduler is a type here and in `scheduler_table`, with a file beside these.
 using SchedulerConfig = std::variant<DdpmConfig, DdimConfig, DpmSolverConfig, FlowMatchConfig>;
@@ -102,4 +102,4 @@ inline std::string listed_schedulers(std::string_view SchedulerEntry::*member) {
   return make_sampler(scheduler_config(scheduler, file), steps, demand);
 }
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

@@ -10,7 +10,7 @@
 #include "weft/core/error.hpp"
 #include "weft/io/json.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// The names of a setting's values.
 template <class T>
@@ -73,4 +73,4 @@ class SchedulerFile {
   std::vector<std::string> defaults_;
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

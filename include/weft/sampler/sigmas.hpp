@@ -14,7 +14,7 @@
 #include "weft/sampler/scheduler_file.hpp"
 #include "weft/sampler/timesteps.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// The spacing of sigmas. Karras et al., "Elucidating the Design Space of Diffusion-Based Generative Models",
 /// 2022, eq. 5; Lu et al., "DPM-Solver", 2022, evenly in the logarithm, as exponential ones are.
@@ -183,4 +183,4 @@ inline SigmaSteps trained_steps(std::vector<int> timesteps, const std::vector<fl
   return out;
 }
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

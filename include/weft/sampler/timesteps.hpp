@@ -8,7 +8,7 @@
 #include "weft/core/error.hpp"
 #include "weft/sampler/scheduler_file.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// The choice of timesteps. Lin et al., "Common Diffusion Noise Schedules and Sample Steps are Flawed", 2023,
 /// table 2.
@@ -95,4 +95,4 @@ inline void check_steps(const TimestepConfig& config, const TimestepRange& range
   return out;
 }
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

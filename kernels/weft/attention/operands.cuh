@@ -6,7 +6,7 @@
 #include "weft/attention/result.cuh"
 #include "weft/rows.cuh"
 
-namespace weft::kernels {
+namespace weft::inline v0_1::kernels {
 
 /// q (n, B, H, D) and k, v (S, B, H, D).
 template <class E>
@@ -30,4 +30,4 @@ __device__ const E* head_rows(const RowsOf<const E, 4>& x, int token, int batch,
   return x.data + token * x.stride[0] + batch * x.stride[1] + head * x.stride[2];
 }
 
-}  // namespace weft::kernels
+}  // namespace weft::inline v0_1::kernels

@@ -8,7 +8,7 @@
 #include "weft/core/view.hpp"
 #include "weft/rows.cuh"
 
-namespace weft::kernels {
+namespace weft::inline v0_1::kernels {
 
 /// The views that attention writes: out (n, B, H, D) and, unless null, lse (n, B, H).
 template <class E>
@@ -78,4 +78,4 @@ __global__ void attend_nothing(AttentionResult<E> result, int head_dim) {
   if (result.lse && threadIdx.x == 0) *result.lse_at(blockIdx.x, blockIdx.y, blockIdx.z) = -INFINITY;
 }
 
-}  // namespace weft::kernels
+}  // namespace weft::inline v0_1::kernels

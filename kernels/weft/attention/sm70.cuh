@@ -9,7 +9,7 @@
 #include "weft/check.cuh"
 #include "weft/tier.cuh"
 
-namespace weft::kernels::sm70 {
+namespace weft::inline v0_1::kernels::sm70 {
 
 /// One warp's 16 queries, two threads a row. Four warps share tiles of keys and values.
 template <int HeadDim>
@@ -234,4 +234,4 @@ void launch_attention(cudaStream_t stream, const AttentionOperands<__half>& oper
   check(cudaGetLastError(), "launching attention");
 }
 
-}  // namespace weft::kernels::sm70
+}  // namespace weft::inline v0_1::kernels::sm70

@@ -10,7 +10,7 @@
 #include "weft/sm80/product.cuh"
 #include "weft/tier.cuh"
 
-namespace weft::kernels::sm80 {
+namespace weft::inline v0_1::kernels::sm80 {
 
 /// One warp's 32 queries in two halves of 16, which share each read of keys and values.
 template <class E, int HeadDim>
@@ -242,4 +242,4 @@ void launch_attention(cudaStream_t stream, const AttentionOperands<E>& operands)
   check(cudaGetLastError(), "launching attention");
 }
 
-}  // namespace weft::kernels::sm80
+}  // namespace weft::inline v0_1::kernels::sm80

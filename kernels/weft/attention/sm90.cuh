@@ -10,7 +10,7 @@
 #include "weft/device.cuh"
 #include "weft/tier.cuh"
 
-namespace weft::kernels::sm90 {
+namespace weft::inline v0_1::kernels::sm90 {
 
 template <class E, int HeadDim, TilingName name>
 __global__ __launch_bounds__(Layout<E, HeadDim, name>::threads,
@@ -89,4 +89,4 @@ void launch_attention(cudaStream_t stream, View<const E, 4> q, View<const E, 4> 
   }
 }
 
-}  // namespace weft::kernels::sm90
+}  // namespace weft::inline v0_1::kernels::sm90

@@ -11,7 +11,7 @@
 
 #include "weft/machine.hpp"
 
-namespace weft::kernels {
+namespace weft::inline v0_1::kernels {
 
 inline constexpr float log2_e = 1.44269504089f, ln_2 = 0.69314718056f;
 
@@ -121,4 +121,4 @@ struct RunningSoftmax {
   __device__ float log_sum(int r) const { return (scale * reference[r] + log2f(sum[r])) * ln_2; }
 };
 
-}  // namespace weft::kernels
+}  // namespace weft::inline v0_1::kernels

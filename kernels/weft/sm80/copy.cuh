@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-namespace weft::kernels::sm80 {
+namespace weft::inline v0_1::kernels::sm80 {
 
 /// Issues a copy of 16 bytes, or, unless `exists`, of zeros without reading `from`.
 __device__ inline void copy_async(std::uint32_t to, const void* from, bool exists) {
@@ -20,4 +20,4 @@ __device__ void copies_wait() {
   asm volatile("cp.async.wait_group %0;" ::"n"(Pending) : "memory");
 }
 
-}  // namespace weft::kernels::sm80
+}  // namespace weft::inline v0_1::kernels::sm80

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <type_traits>
 
-namespace weft::kernels::sm80 {
+namespace weft::inline v0_1::kernels::sm80 {
 
 /// Computes d (16, 8) += a (16, Depth) · b (Depth, 8), in registers as `load_matrices` fills them: of a the
 /// matrices (upper, left), (lower, left), (upper, right), (lower, right); of b the upper and the lower one,
@@ -43,4 +43,4 @@ __device__ void multiply(float* d, const std::uint32_t* a, const std::uint32_t* 
 #undef WEFT_SHALLOW
 }
 
-}  // namespace weft::kernels::sm80
+}  // namespace weft::inline v0_1::kernels::sm80

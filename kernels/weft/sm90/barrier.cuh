@@ -5,7 +5,7 @@
 
 #include "weft/shared_memory.cuh"
 
-namespace weft::kernels::sm90 {
+namespace weft::inline v0_1::kernels::sm90 {
 
 /// An mbarrier in shared memory. Its phases alternate in parity; the first has parity 0.
 struct Barrier {
@@ -111,4 +111,4 @@ __device__ void grow_registers() {
   asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(Registers));
 }
 
-}  // namespace weft::kernels::sm90
+}  // namespace weft::inline v0_1::kernels::sm90

@@ -17,7 +17,7 @@
 #include "weft/machine.hpp"
 #include "weft/sm90/barrier.cuh"
 
-namespace weft::kernels::sm90 {
+namespace weft::inline v0_1::kernels::sm90 {
 
 /// Returns the tensor map of `view` for boxes of (Tokens, 1, 1, Columns), under the 128-byte swizzle.
 template <int Tokens, int Columns, class E>
@@ -70,4 +70,4 @@ __device__ void load_box(const CUtensorMap& map, void* to, Barrier& done, int to
   }
 }
 
-}  // namespace weft::kernels::sm90
+}  // namespace weft::inline v0_1::kernels::sm90

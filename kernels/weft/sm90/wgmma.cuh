@@ -10,7 +10,7 @@
 #include "weft/machine.hpp"
 #include "weft/sm90/barrier.cuh"
 
-namespace weft::kernels::sm90 {
+namespace weft::inline v0_1::kernels::sm90 {
 
 /// Returns the lower half of the descriptor of a matrix in shared memory, which consists of TMA boxes of 64
 /// 16-bit numbers a row under the 128-byte swizzle. `box_bytes` is the distance between boxes, if the product
@@ -160,4 +160,4 @@ WEFT_PRODUCT(128, 64, "%64", "%65", "%66", "%67", "%68", "%69", "%70")
 #undef WEFT_D64
 #undef WEFT_C64
 
-}  // namespace weft::kernels::sm90
+}  // namespace weft::inline v0_1::kernels::sm90

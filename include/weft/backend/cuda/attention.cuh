@@ -5,7 +5,7 @@
 #include "weft/backend/cuda/queue.cuh"
 #include "weft/plain_attention.cuh"
 
-namespace weft::cuda {
+namespace weft::inline v0_1::cuda {
 
 /// Computes out = softmax(q · kᵀ / √head_dim) · v for every image and head, without a mask.
 /// q, out (n, images, heads, head_dim); k, v (keys, images, heads, head_dim); lse (n, images, heads),
@@ -31,4 +31,4 @@ void attention(QueueFor<HeadDims...>& queue, In<E, 4> q, In<E, 4> k, In<E, 4> v,
   kernels::plain_attention<E>(queue.stream(), q, k, v, out, lse, output);
 }
 
-}  // namespace weft::cuda
+}  // namespace weft::inline v0_1::cuda

@@ -8,7 +8,7 @@
 #include "weft/backend/cuda/queue.cuh"
 #include "weft/core/view.hpp"
 
-namespace weft::cuda {
+namespace weft::inline v0_1::cuda {
 
 /// Zeroed memory of a queue, for work on that queue. It is freed in the order of the queue, so work that is
 /// queued before may still use it; it may outlive the queue.
@@ -37,4 +37,4 @@ class Buffer {
   Index size_ = 0;
 };
 
-}  // namespace weft::cuda
+}  // namespace weft::inline v0_1::cuda

@@ -12,7 +12,7 @@
 #include "weft/core/range.hpp"
 #include "weft/tier.cuh"
 
-namespace weft::cuda {
+namespace weft::inline v0_1::cuda {
 
 using kernels::check;
 
@@ -57,4 +57,4 @@ inline void check_e4m3(const DitShape& model) {
            "; use __nv_bfloat16 here");
 }
 
-}  // namespace weft::cuda
+}  // namespace weft::inline v0_1::cuda

@@ -8,7 +8,7 @@
 #include "weft/core/tensor.hpp"
 #include "weft/elementwise.cuh"
 
-namespace weft::cuda {
+namespace weft::inline v0_1::cuda {
 
 /// Copies between views of the same extents and any strides; converts numbers if their types differ.
 template <class From, class To, int Rank>
@@ -78,4 +78,4 @@ Tensor download(Queue& queue, const View<T, Rank>& from) {
   return out;
 }
 
-}  // namespace weft::cuda
+}  // namespace weft::inline v0_1::cuda

@@ -5,7 +5,7 @@
 
 #include "weft/check.cuh"
 
-namespace weft::cuda {
+namespace weft::inline v0_1::cuda {
 
 inline int current_device() {
   int device = 0;
@@ -29,4 +29,4 @@ class [[nodiscard]] CurrentDevice {
   int before_;
 };
 
-}  // namespace weft::cuda
+}  // namespace weft::inline v0_1::cuda

@@ -12,7 +12,7 @@
 #include "weft/backend/cuda/norm.cuh"
 #include "weft/e4m3.cuh"
 
-namespace weft::cuda {
+namespace weft::inline v0_1::cuda {
 
 /// Quantizes weights to e4m3 times one scale, which must be 0 before: from, to (out, in); scale (1). Throws
 /// InvalidArgument if a width is no multiple of 16.
@@ -88,4 +88,4 @@ inline void linear(Queue& queue, const View<const __nv_fp8_e4m3, 2>& x, const de
   kernels::narrow<__nv_bfloat16>(queue.stream(), View<const __nv_bfloat16, 2>(wide), out);
 }
 
-}  // namespace weft::cuda
+}  // namespace weft::inline v0_1::cuda

@@ -7,7 +7,7 @@
 
 #include "weft/check.cuh"
 
-namespace weft::cuda {
+namespace weft::inline v0_1::cuda {
 
 using kernels::check;
 
@@ -45,4 +45,4 @@ class Event {
   return event;
 }
 
-}  // namespace weft::cuda
+}  // namespace weft::inline v0_1::cuda

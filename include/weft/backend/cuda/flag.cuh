@@ -11,7 +11,7 @@
 #include "weft/core/error.hpp"
 #include "weft/driver.cuh"
 
-namespace weft::cuda {
+namespace weft::inline v0_1::cuda {
 
 /// A word that is 0 or 1, in memory of any device that the current one reaches; it owns no memory. Streams
 /// set it and wait for it by memory operations, which take no multiprocessor and can be recorded into a
@@ -58,4 +58,4 @@ class Flag {
   CUdeviceptr word_;
 };
 
-}  // namespace weft::cuda
+}  // namespace weft::inline v0_1::cuda

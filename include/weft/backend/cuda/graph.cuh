@@ -7,7 +7,7 @@
 
 #include "weft/check.cuh"
 
-namespace weft::cuda {
+namespace weft::inline v0_1::cuda {
 
 using kernels::check;
 
@@ -67,4 +67,4 @@ class Graph {
   cudaGraphExec_t graph_ = nullptr;
 };
 
-}  // namespace weft::cuda
+}  // namespace weft::inline v0_1::cuda

@@ -7,7 +7,7 @@
 
 #include "weft/backend/cuda/pool.cuh"
 
-namespace weft::cuda {
+namespace weft::inline v0_1::cuda {
 
 /// A heap for memory that other processes reach, which all ranks must allocate together and in the same size.
 class Heap {
@@ -53,4 +53,4 @@ class Heap {
   Memory memory_;
 };
 
-}  // namespace weft::cuda
+}  // namespace weft::inline v0_1::cuda

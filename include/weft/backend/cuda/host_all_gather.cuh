@@ -13,7 +13,7 @@
 #include "weft/backend/cuda/event.cuh"
 #include "weft/core/error.hpp"
 
-namespace weft::cuda {
+namespace weft::inline v0_1::cuda {
 
 /// An all-gather among threads. It blocks the host alone: no device waits for it.
 class HostAllGather {
@@ -77,4 +77,4 @@ class HostAllGather {
   bool stopped_ = false;
 };
 
-}  // namespace weft::cuda
+}  // namespace weft::inline v0_1::cuda

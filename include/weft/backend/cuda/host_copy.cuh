@@ -7,7 +7,7 @@
 
 #include "weft/check.cuh"
 
-namespace weft::cuda {
+namespace weft::inline v0_1::cuda {
 
 /// Copies bytes; returns when all streams and devices see them. cudaMemcpy alone may return once it has read
 /// pageable memory.
@@ -16,4 +16,4 @@ inline void copy_from_host(void* to, const void* from, std::size_t bytes) {
   kernels::check(cudaStreamSynchronize(nullptr), "copying to the device");
 }
 
-}  // namespace weft::cuda
+}  // namespace weft::inline v0_1::cuda

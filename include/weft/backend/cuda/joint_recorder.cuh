@@ -14,7 +14,7 @@
 #include "weft/backend/cuda/graph.cuh"
 #include "weft/backend/cuda/host_all_gather.cuh"
 
-namespace weft::cuda {
+namespace weft::inline v0_1::cuda {
 
 /// Ranks wait for each other by events, which become edges of the graph: so one graph holds a window of all
 /// ranks with their messages, and no kernel spins, as several ranks may share a device.
@@ -159,4 +159,4 @@ class JointRecorder {
   std::shared_ptr<const Graph> graph_;  // the last that was recorded
 };
 
-}  // namespace weft::cuda
+}  // namespace weft::inline v0_1::cuda

@@ -12,7 +12,7 @@
 #include "weft/backend/operators.hpp"
 #include "weft/elementwise.cuh"
 
-namespace weft::cuda {
+namespace weft::inline v0_1::cuda {
 
 namespace detail {
 
@@ -145,4 +145,4 @@ void activate(Queue& queue, Activation activation, const View<E, 2>& x) {
                            kernels::EndProduct<E, E>{View<const E, 2>(x), nullptr, activation, {}, x});
 }
 
-}  // namespace weft::cuda
+}  // namespace weft::inline v0_1::cuda

@@ -15,7 +15,7 @@
 #include "weft/core/share_out.hpp"
 #include "weft/weights.cuh"
 
-namespace weft::cuda {
+namespace weft::inline v0_1::cuda {
 
 /// The stream of one thread, with two pinned buffers for pieces of a file: while one is uploaded, the next is
 /// filled.
@@ -114,4 +114,4 @@ class Loader {
   std::vector<std::function<void(Conveyor&)>> fills_;
 };
 
-}  // namespace weft::cuda
+}  // namespace weft::inline v0_1::cuda

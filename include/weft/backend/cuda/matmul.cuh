@@ -12,7 +12,7 @@
 
 #include "weft/backend/cuda/products.cuh"
 
-namespace weft::cuda {
+namespace weft::inline v0_1::cuda {
 
 template <class E>
 constexpr cudaDataType_t data_type() {
@@ -99,4 +99,4 @@ class Matmul {
   cublasLtMatrixLayout_t residual_ = nullptr;  // null: the same as out_
 };
 
-}  // namespace weft::cuda
+}  // namespace weft::inline v0_1::cuda

@@ -7,7 +7,7 @@
 
 #include "weft/backend/cuda/queue.cuh"
 
-namespace weft::cuda {
+namespace weft::inline v0_1::cuda {
 
 /// Calls report(1), report(2), … some time after the device has passed the first, the second, … milestone.
 class Queue::Milestones {
@@ -55,4 +55,4 @@ class Queue::Milestones {
   std::size_t passed_ = 0, reported_ = 0;
 };
 
-}  // namespace weft::cuda
+}  // namespace weft::inline v0_1::cuda

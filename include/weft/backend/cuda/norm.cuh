@@ -9,7 +9,7 @@
 #include "weft/heads.cuh"
 #include "weft/norm.cuh"
 
-namespace weft::cuda {
+namespace weft::inline v0_1::cuda {
 
 namespace detail {
 
@@ -89,4 +89,4 @@ void norm_rotate(Queue& queue, In<E, 4> x, const NormWeights* weights, const Rot
   move_heads<E>(queue, {{x, out, weights, rotation}});
 }
 
-}  // namespace weft::cuda
+}  // namespace weft::inline v0_1::cuda

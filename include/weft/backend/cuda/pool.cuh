@@ -9,7 +9,7 @@
 
 #include "weft/check.cuh"
 
-namespace weft::cuda {
+namespace weft::inline v0_1::cuda {
 
 using kernels::check;
 
@@ -59,4 +59,4 @@ class Pool : public std::enable_shared_from_this<Pool> {
   std::multimap<std::size_t, void*> left_;  // by their bytes
 };
 
-}  // namespace weft::cuda
+}  // namespace weft::inline v0_1::cuda

@@ -15,7 +15,7 @@
 #include "weft/check.cuh"
 #include "weft/core/range.hpp"
 
-namespace weft::cuda {
+namespace weft::inline v0_1::cuda {
 
 using kernels::check;
 
@@ -112,4 +112,4 @@ class Products {
   std::map<Key, std::optional<Algorithm>> algorithms_;
 };
 
-}  // namespace weft::cuda
+}  // namespace weft::inline v0_1::cuda

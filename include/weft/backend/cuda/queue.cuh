@@ -26,7 +26,7 @@
 #include "weft/elementwise.cuh"
 #include "weft/tier.cuh"
 
-namespace weft::cuda {
+namespace weft::inline v0_1::cuda {
 
 /// The queue of one rank, used by one thread at a time. Its destructor waits for all that was queued. Memory
 /// that was taken from it may outlive it; recordings may not be replayed after it.
@@ -228,4 +228,4 @@ class QueueFor : public Queue {
   using Queue::Queue;
 };
 
-}  // namespace weft::cuda
+}  // namespace weft::inline v0_1::cuda

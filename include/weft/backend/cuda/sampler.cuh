@@ -7,7 +7,7 @@
 #include "weft/core/sampler_step.hpp"
 #include "weft/sampler.cuh"
 
-namespace weft::cuda {
+namespace weft::inline v0_1::cuda {
 
 namespace detail {
 
@@ -119,4 +119,4 @@ inline void denoise(Queue& queue, In<float, 2> constants, Step step, In<float, 3
       kernels::Denoise<SamplerStep>{constants, step, output, noise, searches, x, estimate});
 }
 
-}  // namespace weft::cuda
+}  // namespace weft::inline v0_1::cuda

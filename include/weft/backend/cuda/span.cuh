@@ -13,7 +13,7 @@
 #include "weft/backend/cuda/event.cuh"
 #include "weft/core/trace.hpp"
 
-namespace weft::cuda {
+namespace weft::inline v0_1::cuda {
 
 /// The slices of one rank's streams. The destructor waits for the device and adds them to the lane, which
 /// must outlive the timeline.
@@ -108,4 +108,4 @@ class [[nodiscard]] Span {
   Timeline::Moment begin_;
 };
 
-}  // namespace weft::cuda
+}  // namespace weft::inline v0_1::cuda

@@ -9,7 +9,7 @@
 
 #include "weft/check.cuh"
 
-namespace weft::cuda {
+namespace weft::inline v0_1::cuda {
 
 using kernels::check;
 
@@ -51,4 +51,4 @@ class Staging {
   std::size_t size_ = 0, used_ = 0;
 };
 
-}  // namespace weft::cuda
+}  // namespace weft::inline v0_1::cuda

@@ -6,7 +6,7 @@
 #include "weft/backend/cuda/current_device.cuh"
 #include "weft/check.cuh"
 
-namespace weft::cuda {
+namespace weft::inline v0_1::cuda {
 
 using kernels::check;
 
@@ -31,4 +31,4 @@ class TransferStream {
   cudaStream_t stream_ = nullptr;
 };
 
-}  // namespace weft::cuda
+}  // namespace weft::inline v0_1::cuda

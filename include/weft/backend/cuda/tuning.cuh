@@ -11,7 +11,7 @@
 #include "weft/elementwise.cuh"
 #include "weft/weights.cuh"
 
-namespace weft::cuda {
+namespace weft::inline v0_1::cuda {
 
 /// Trial runs of algorithms, on a stream and memory of their own, since the queue may be recording. Addresses
 /// are aligned as those of the product's operands and no better, since algorithms may need more.
@@ -116,4 +116,4 @@ class Trials {
   cudaEvent_t begin_ = nullptr, end_ = nullptr;
 };
 
-}  // namespace weft::cuda
+}  // namespace weft::inline v0_1::cuda

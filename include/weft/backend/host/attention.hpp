@@ -11,7 +11,7 @@
 #include "weft/backend/host/linear.hpp"
 #include "weft/core/merge.hpp"
 
-namespace weft::host {
+namespace weft::inline v0_1::host {
 
 namespace detail {
 
@@ -93,4 +93,4 @@ inline void attention(Queue& queue, In<float, 4> q, In<float, 4> k, In<float, 4>
   queue.workers().parallel_for(tiles * images * heads, 1, attend_items);
 }
 
-}  // namespace weft::host
+}  // namespace weft::inline v0_1::host

@@ -10,7 +10,7 @@
 #include "weft/backend/host/queue.hpp"
 #include "weft/core/view.hpp"
 
-namespace weft::host {
+namespace weft::inline v0_1::host {
 
 /// An array of T that owns its memory. Views of it are valid as long as it lives; moving it keeps them valid.
 /// It may outlive its queue.
@@ -39,4 +39,4 @@ class Buffer {
   Index size_ = 0;
 };
 
-}  // namespace weft::host
+}  // namespace weft::inline v0_1::host

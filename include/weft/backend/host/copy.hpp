@@ -8,7 +8,7 @@
 #include "weft/backend/host/queue.hpp"
 #include "weft/core/tensor.hpp"
 
-namespace weft::host {
+namespace weft::inline v0_1::host {
 
 /// Copies between views of the same extents and any strides; converts numbers where the types differ.
 template <class From, class To, int Rank>
@@ -45,4 +45,4 @@ template <class T, int Rank>
   return out;
 }
 
-}  // namespace weft::host
+}  // namespace weft::inline v0_1::host

@@ -8,7 +8,7 @@
 #include "weft/backend/host/queue.hpp"
 #include "weft/backend/operators.hpp"
 
-namespace weft::host {
+namespace weft::inline v0_1::host {
 
 namespace detail {
 
@@ -127,4 +127,4 @@ inline void activate(Queue& queue, Activation activation, View<float, 2> x) {
   });
 }
 
-}  // namespace weft::host
+}  // namespace weft::inline v0_1::host

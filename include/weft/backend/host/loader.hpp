@@ -12,7 +12,7 @@
 #include "weft/core/share_out.hpp"
 #include "weft/core/view.hpp"
 
-namespace weft::host {
+namespace weft::inline v0_1::host {
 
 /// A list of fills, which `finish` runs. Views and mapped files must live until then. For one thread at a
 /// time.
@@ -59,4 +59,4 @@ class Loader {
   std::vector<std::function<void()>> fills_;
 };
 
-}  // namespace weft::host
+}  // namespace weft::inline v0_1::host

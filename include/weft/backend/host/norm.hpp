@@ -8,7 +8,7 @@
 #include "weft/backend/host/copy.hpp"
 #include "weft/backend/host/linear.hpp"
 
-namespace weft::host {
+namespace weft::inline v0_1::host {
 
 namespace detail {
 
@@ -98,4 +98,4 @@ inline void move_heads(Queue& queue, const std::vector<HeadMove<float>>& moves) 
   for (const HeadMove<float>& move : moves) norm_rotate(queue, move.from, move.norm, move.rotation, move.to);
 }
 
-}  // namespace weft::host
+}  // namespace weft::inline v0_1::host

@@ -12,7 +12,7 @@
 #include "weft/core/step.hpp"
 #include "weft/core/trace.hpp"
 
-namespace weft::host {
+namespace weft::inline v0_1::host {
 
 /// A rank's queue: one thread uses it at a time. The lane must outlive it.
 class Queue {
@@ -87,4 +87,4 @@ class Queue::Milestones {
   std::vector<Lane::Clock::time_point> passed_;
 };
 
-}  // namespace weft::host
+}  // namespace weft::inline v0_1::host

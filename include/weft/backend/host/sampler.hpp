@@ -15,7 +15,7 @@
 #include "weft/core/step.hpp"
 #include "weft/core/view.hpp"
 
-namespace weft::host {
+namespace weft::inline v0_1::host {
 
 // Seeds and scales differ from request to request: operators read them in the backend's memory when they run.
 
@@ -146,4 +146,4 @@ inline void denoise(Queue&, In<float, 2> constants, Step number, In<float, 3> ou
   }
 }
 
-}  // namespace weft::host
+}  // namespace weft::inline v0_1::host

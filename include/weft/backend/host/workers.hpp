@@ -13,7 +13,7 @@
 #include "weft/core/range.hpp"
 #include "weft/core/thread.hpp"
 
-namespace weft::host {
+namespace weft::inline v0_1::host {
 
 /// A pool of threads. One thread at a time may call `parallel_for`, and not from inside a body.
 class Workers {
@@ -74,4 +74,4 @@ class Workers {
   std::vector<std::jthread> helpers_;  // last, so that they end before what they use
 };
 
-}  // namespace weft::host
+}  // namespace weft::inline v0_1::host

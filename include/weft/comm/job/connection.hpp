@@ -17,7 +17,7 @@
 #include "weft/comm/job/message.hpp"
 #include "weft/io/descriptor.hpp"
 
-namespace weft::job {
+namespace weft::inline v0_1::job {
 
 /// Used by one thread at a time.
 class Connection {
@@ -78,4 +78,4 @@ class Connection {
   bool is_stuck_ = false;
 };
 
-}  // namespace weft::job
+}  // namespace weft::inline v0_1::job

@@ -22,7 +22,7 @@
 #include "weft/core/error.hpp"
 #include "weft/io/descriptor.hpp"
 
-namespace weft::job {
+namespace weft::inline v0_1::job {
 
 /// A socket's address, of any family.
 struct Address {
@@ -114,4 +114,4 @@ inline bool is_same_user(int socket) {
   return socket;
 }
 
-}  // namespace weft::job
+}  // namespace weft::inline v0_1::job

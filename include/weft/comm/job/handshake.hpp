@@ -16,7 +16,7 @@
 #include "weft/comm/job/key.hpp"
 #include "weft/comm/job/message.hpp"
 
-namespace weft::job {
+namespace weft::inline v0_1::job {
 
 constexpr std::string_view handshake_magic = "weft";
 constexpr char handshake_version = 1;
@@ -152,4 +152,4 @@ class ClientHandshake {
   std::string reason_;
 };
 
-}  // namespace weft::job
+}  // namespace weft::inline v0_1::job

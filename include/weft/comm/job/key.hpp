@@ -12,7 +12,7 @@
 #include <string_view>
 #include <utility>
 
-namespace weft::job {
+namespace weft::inline v0_1::job {
 
 namespace detail {
 
@@ -96,4 +96,4 @@ class Key {
   std::string bytes_;
 };
 
-}  // namespace weft::job
+}  // namespace weft::inline v0_1::job

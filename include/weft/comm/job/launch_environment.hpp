@@ -14,7 +14,7 @@
 
 #include "weft/core/error.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// The rank of a process in its job; the local numbers are those of its host.
 struct LaunchEnvironment {
@@ -169,4 +169,4 @@ class Launchers {
   return detail::Launchers(lookup).environment();
 }
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

@@ -17,7 +17,7 @@
 #include "weft/core/error.hpp"
 #include "weft/io/descriptor.hpp"
 
-namespace weft::job {
+namespace weft::inline v0_1::job {
 
 class Listener {
  public:
@@ -123,4 +123,4 @@ class Listener {
   std::vector<Endpoint> endpoints_;
 };
 
-}  // namespace weft::job
+}  // namespace weft::inline v0_1::job

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-namespace weft::job {
+namespace weft::inline v0_1::job {
 
 /// Framed as kind and code, a byte each, the text's length in two bytes, low byte first, and the text.
 struct Message {
@@ -91,4 +91,4 @@ class MessageReader {
   bool is_garbled_ = false;
 };
 
-}  // namespace weft::job
+}  // namespace weft::inline v0_1::job

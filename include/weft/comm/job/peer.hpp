@@ -9,7 +9,7 @@
 
 #include "weft/comm/job/remote_process.hpp"
 
-namespace weft::job {
+namespace weft::inline v0_1::job {
 
 /// Why a job ends: the exit code of all its processes, never 0, and one sentence.
 struct Failure {
@@ -38,4 +38,4 @@ struct Peer : RemoteProcess {
   }
 };
 
-}  // namespace weft::job
+}  // namespace weft::inline v0_1::job

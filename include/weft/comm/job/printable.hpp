@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace weft::job {
+namespace weft::inline v0_1::job {
 
 namespace detail {
 
@@ -49,4 +49,4 @@ inline std::size_t printable_length(std::string_view text) {
   return out;
 }
 
-}  // namespace weft::job
+}  // namespace weft::inline v0_1::job

@@ -9,7 +9,7 @@
 #include "weft/comm/job/connection.hpp"
 #include "weft/core/error.hpp"
 
-namespace weft::job {
+namespace weft::inline v0_1::job {
 
 struct RemoteProcess {
   int rank = 0;
@@ -24,4 +24,4 @@ inline std::string process_name() {
   return sentence("process ", ::getpid(), " on ", host.data());
 }
 
-}  // namespace weft::job
+}  // namespace weft::inline v0_1::job

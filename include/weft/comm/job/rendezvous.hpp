@@ -16,7 +16,7 @@
 #include "weft/comm/job/secret.hpp"
 #include "weft/core/error.hpp"
 
-namespace weft::job {
+namespace weft::inline v0_1::job {
 
 /// The connections of a process, rank 0's to all other ranks or another rank's to rank 0, and rank 0's text.
 struct Connected {
@@ -104,4 +104,4 @@ inline std::string job_name(const LaunchEnvironment& environment, const weft::de
   return connect(info, listener ? &*listener : nullptr, environment.rank, environment.world, text, patience);
 }
 
-}  // namespace weft::job
+}  // namespace weft::inline v0_1::job

@@ -17,7 +17,7 @@
 #include "weft/comm/job/rendezvous_info.hpp"
 #include "weft/core/error.hpp"
 
-namespace weft::job {
+namespace weft::inline v0_1::job {
 
 /// The connection to rank 0, and the text that it gives to all ranks.
 struct Welcome {
@@ -110,4 +110,4 @@ class RendezvousClient {
   std::string obstacle_, lost_;  // sentences about the latest failed tries
 };
 
-}  // namespace weft::job
+}  // namespace weft::inline v0_1::job

@@ -15,7 +15,7 @@
 #include "weft/comm/job/key.hpp"
 #include "weft/core/error.hpp"
 
-namespace weft::job {
+namespace weft::inline v0_1::job {
 
 /// All that a process must know to reach rank 0. MPI broadcasts it as text; without MPI all processes derive
 /// the same one from their launch environment (rendezvous.hpp).
@@ -59,4 +59,4 @@ struct RendezvousInfo {
   }
 };
 
-}  // namespace weft::job
+}  // namespace weft::inline v0_1::job

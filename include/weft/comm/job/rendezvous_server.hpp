@@ -21,7 +21,7 @@
 #include "weft/comm/job/remote_process.hpp"
 #include "weft/core/error.hpp"
 
-namespace weft::job {
+namespace weft::inline v0_1::job {
 
 class RendezvousServer {
  public:
@@ -182,4 +182,4 @@ class RendezvousServer {
   std::size_t failed_ = 0;                           // connections that did not prove to be of the job
 };
 
-}  // namespace weft::job
+}  // namespace weft::inline v0_1::job

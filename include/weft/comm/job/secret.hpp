@@ -15,7 +15,7 @@
 #include "weft/core/error.hpp"
 #include "weft/io/descriptor.hpp"
 
-namespace weft::job {
+namespace weft::inline v0_1::job {
 
 namespace detail {
 
@@ -54,4 +54,4 @@ inline std::string secret_in_file(const char* name) {
   return secret;
 }
 
-}  // namespace weft::job
+}  // namespace weft::inline v0_1::job

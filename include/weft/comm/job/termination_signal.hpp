@@ -8,7 +8,7 @@
 #include <csignal>
 #include <cstdint>
 
-namespace weft::job {
+namespace weft::inline v0_1::job {
 
 /// While it lives, SIGTERM is counted on an eventfd in place of ending the process, and then the
 /// application's own handler is called. Where the application ignores SIGTERM, it stays ignored. At most one
@@ -58,4 +58,4 @@ class TerminationSignal {
   static inline struct sigaction old_ {};
 };
 
-}  // namespace weft::job
+}  // namespace weft::inline v0_1::job

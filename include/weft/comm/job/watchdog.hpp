@@ -29,7 +29,7 @@
 #include "weft/core/thread.hpp"
 #include "weft/io/descriptor.hpp"
 
-namespace weft::job {
+namespace weft::inline v0_1::job {
 
 /// Rank 0 and every other rank exchange heartbeats that say what they are doing. They come from a thread of
 /// their own: a long computation is not taken for a failure, and a process that hangs in a collective is
@@ -269,4 +269,4 @@ class Watchdog {
   std::jthread thread_;  // last: it uses the other members
 };
 
-}  // namespace weft::job
+}  // namespace weft::inline v0_1::job

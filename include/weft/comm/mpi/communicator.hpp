@@ -19,7 +19,7 @@
 #include "weft/comm/members.hpp"
 #include "weft/core/error.hpp"
 
-namespace weft::mpi {
+namespace weft::inline v0_1::mpi {
 
 /// Throws std::runtime_error with MPI's message unless the code is MPI_SUCCESS.
 inline void check(int code, const char* what) {
@@ -242,4 +242,4 @@ class Communicator {
   Members members_;
 };
 
-}  // namespace weft::mpi
+}  // namespace weft::inline v0_1::mpi

@@ -21,7 +21,7 @@
 #include "weft/comm/nccl/transfer_slice.hpp"
 #include "weft/pack.cuh"
 
-namespace weft::nccl {
+namespace weft::inline v0_1::nccl {
 
 /// Makes a communicator of the ranks that call it with the same color, in the order of their keys; null
 /// without a color. An operation uses at most `most_blocks` thread blocks; 0: NCCL's default.
@@ -169,4 +169,4 @@ class Channel {
   std::vector<Memory> memory_;
 };
 
-}  // namespace weft::nccl
+}  // namespace weft::inline v0_1::nccl

@@ -9,7 +9,7 @@
 #include "weft/check.cuh"
 #include "weft/core/error.hpp"
 
-namespace weft::nccl {
+namespace weft::inline v0_1::nccl {
 
 using kernels::check;
 
@@ -20,4 +20,4 @@ inline void check(ncclResult_t result, const char* what) {
                                     more && *more ? sentence(" (", more, ")") : std::string()));
 }
 
-}  // namespace weft::nccl
+}  // namespace weft::inline v0_1::nccl

@@ -17,7 +17,7 @@
 #include "weft/comm/nccl/team.cuh"
 #include "weft/elementwise.cuh"
 
-namespace weft::nccl {
+namespace weft::inline v0_1::nccl {
 
 /// Satisfies every concept of communicator.hpp. All ranks of this communicator call `split`, each with the
 /// group that it is in.
@@ -273,4 +273,4 @@ class Communicator {
   PeerChannels peer_channels_;      // empty but in "pipe"
 };
 
-}  // namespace weft::nccl
+}  // namespace weft::inline v0_1::nccl

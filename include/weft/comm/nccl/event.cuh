@@ -7,7 +7,7 @@
 #include "weft/backend/cuda/event.cuh"
 #include "weft/comm/nccl/mailbox.cuh"
 
-namespace weft::nccl {
+namespace weft::inline v0_1::nccl {
 
 /// Does not cancel: destroyed before it was waited for, the operation continues on the device, and memory
 /// that was posted must stay valid until the device has finished. The communicator must outlive it.
@@ -16,4 +16,4 @@ struct Event {
   std::vector<Mailbox::Expected> expected{};  // messages that arrive in this rank's mailbox
 };
 
-}  // namespace weft::nccl
+}  // namespace weft::inline v0_1::nccl

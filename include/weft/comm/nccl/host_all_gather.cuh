@@ -11,7 +11,7 @@
 #include "weft/comm/nccl/check.cuh"
 #include "weft/core/range.hpp"
 
-namespace weft::nccl {
+namespace weft::inline v0_1::nccl {
 
 /// Used before the denoising loop. Runs on a stream of its own, also while other streams record. The
 /// communicator must outlive it.
@@ -69,4 +69,4 @@ class HostAllGather {
   std::size_t room_ = 0;
 };
 
-}  // namespace weft::nccl
+}  // namespace weft::inline v0_1::nccl

@@ -13,7 +13,7 @@
 #include "weft/comm/nccl/check.cuh"
 #include "weft/comm/nccl/team.cuh"
 
-namespace weft::nccl {
+namespace weft::inline v0_1::nccl {
 
 /// The world's communicator must outlive it.
 class HostHeap {
@@ -80,4 +80,4 @@ class HostHeap {
   cuda::Heap heap_{[this](std::size_t bytes) { return provide(bytes); }};
 };
 
-}  // namespace weft::nccl
+}  // namespace weft::inline v0_1::nccl

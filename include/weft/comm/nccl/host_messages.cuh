@@ -9,7 +9,7 @@
 #include "weft/backend/cuda/host_copy.cuh"
 #include "weft/comm/nccl.cuh"
 
-namespace weft::nccl {
+namespace weft::inline v0_1::nccl {
 
 /// For small messages outside of the denoising loop. Satisfies SendReceive. The world must outlive it.
 class HostMessages {
@@ -66,4 +66,4 @@ class HostMessages {
   std::unique_ptr<std::byte, Free> memory_;
 };
 
-}  // namespace weft::nccl
+}  // namespace weft::inline v0_1::nccl

@@ -21,7 +21,7 @@
 #include "weft/core/error.hpp"
 #include "weft/pack.cuh"
 
-namespace weft::nccl {
+namespace weft::inline v0_1::nccl {
 
 /// Every receiver has slots for each of its senders. A sender's copy engine fills the next slot once it is
 /// free and raises a flag there; the receiver's stream waits for the flag, copies the slot out and raises a
@@ -182,4 +182,4 @@ class Mailbox {
   std::optional<Window> window_;
 };
 
-}  // namespace weft::nccl
+}  // namespace weft::inline v0_1::nccl

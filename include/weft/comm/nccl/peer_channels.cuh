@@ -10,7 +10,7 @@
 #include "weft/comm/members.hpp"
 #include "weft/comm/nccl/channel.cuh"
 
-namespace weft::nccl {
+namespace weft::inline v0_1::nccl {
 
 /// A channel, and the rank of the peer on it.
 struct PeerChannel {
@@ -85,4 +85,4 @@ class PeerChannels {
   std::vector<PeerChannel> to_, from_;  // by member
 };
 
-}  // namespace weft::nccl
+}  // namespace weft::inline v0_1::nccl

@@ -14,7 +14,7 @@
 #include "weft/comm/nccl/host_heap.cuh"
 #include "weft/core/trace.hpp"
 
-namespace weft::nccl {
+namespace weft::inline v0_1::nccl {
 
 class RankState {
  public:
@@ -60,4 +60,4 @@ class RankState {
   std::map<ncclComm_t, std::string> communicators_;  // that exist, with their names; guarded by mutex_
 };
 
-}  // namespace weft::nccl
+}  // namespace weft::inline v0_1::nccl

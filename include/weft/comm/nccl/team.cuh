@@ -12,7 +12,7 @@
 #include "weft/comm/nccl/window.cuh"
 #include "weft/peer_barrier.cuh"
 
-namespace weft::nccl {
+namespace weft::inline v0_1::nccl {
 
 /// NCCL's load/store accessible team, such as the GPUs of a host that NVLink connects. Its communication
 /// takes no multiprocessor from computation: copy engines and the streams themselves do it. The communicator
@@ -88,4 +88,4 @@ class Team {
   Mailbox mailbox_;
 };
 
-}  // namespace weft::nccl
+}  // namespace weft::inline v0_1::nccl

@@ -11,7 +11,7 @@
 #include "weft/core/error.hpp"
 #include "weft/core/trace.hpp"
 
-namespace weft::nccl {
+namespace weft::inline v0_1::nccl {
 
 /// Returns a slice that is named after the communicator and, if it has only one, the peer. `members` are the
 /// communicator's ranks in the world.
@@ -33,4 +33,4 @@ namespace weft::nccl {
           .awaited_by = sends_alone ? world_rank(sends.front().peer) : -1};
 }
 
-}  // namespace weft::nccl
+}  // namespace weft::inline v0_1::nccl

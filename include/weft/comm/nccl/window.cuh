@@ -20,7 +20,7 @@
 #define WEFT_NCCL_HAS_WINDOWS 0
 #endif
 
-namespace weft::nccl {
+namespace weft::inline v0_1::nccl {
 
 #if WEFT_NCCL_HAS_WINDOWS
 
@@ -123,4 +123,4 @@ class Window {
 
 #endif
 
-}  // namespace weft::nccl
+}  // namespace weft::inline v0_1::nccl

@@ -10,7 +10,7 @@
 #include "weft/backend/cuda/products.cuh"
 #include "weft/elementwise.cuh"
 
-namespace weft::peer {
+namespace weft::inline v0_1::peer {
 
 using kernels::check;
 
@@ -109,4 +109,4 @@ class AccessCheck {
   cudaStream_t stream_ = nullptr;
 };
 
-}  // namespace weft::peer
+}  // namespace weft::inline v0_1::peer

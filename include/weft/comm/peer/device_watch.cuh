@@ -20,7 +20,7 @@
 #include "weft/core/error.hpp"
 #include "weft/core/thread.hpp"
 
-namespace weft::peer {
+namespace weft::inline v0_1::peer {
 
 using kernels::check;
 
@@ -133,4 +133,4 @@ class DeviceWatch {
   std::jthread thread_;  // last, since it uses the others
 };
 
-}  // namespace weft::peer
+}  // namespace weft::inline v0_1::peer

@@ -10,7 +10,7 @@
 #include "weft/check.cuh"
 #include "weft/core/range.hpp"
 
-namespace weft::peer {
+namespace weft::inline v0_1::peer {
 
 using kernels::check;
 
@@ -80,4 +80,4 @@ inline void reach_other_devices(int device, int devices) {
   }
 }
 
-}  // namespace weft::peer
+}  // namespace weft::inline v0_1::peer

@@ -10,7 +10,7 @@
 #include "weft/comm/peer/access_check.cuh"
 #include "weft/comm/peer/devices.cuh"
 
-namespace weft::peer {
+namespace weft::inline v0_1::peer {
 
 /// A rank's communicator of all ranks, with its device and its lane of the trace. Valid while the body of
 /// `launch` runs.
@@ -77,4 +77,4 @@ void launch(Index ranks, Body body, Trace* trace = nullptr) {
   if (devices > detail::checked_devices) detail::checked_devices = devices;
 }
 
-}  // namespace weft::peer
+}  // namespace weft::inline v0_1::peer

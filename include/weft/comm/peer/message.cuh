@@ -10,7 +10,7 @@
 #include "weft/backend/cuda/transfer_stream.cuh"
 #include "weft/comm/strided_bytes.hpp"
 
-namespace weft::peer {
+namespace weft::inline v0_1::peer {
 
 using cuda::check;
 
@@ -49,4 +49,4 @@ struct Message {
   }
 };
 
-}  // namespace weft::peer
+}  // namespace weft::inline v0_1::peer

@@ -4,7 +4,7 @@
 #include "weft/core/range.hpp"
 #include "weft/elementwise.cuh"
 
-namespace weft::peer {
+namespace weft::inline v0_1::peer {
 
 struct Parts {
   static constexpr int most = 64;
@@ -27,4 +27,4 @@ inline void sum_parts(cudaStream_t stream, const Parts& parts, int count, Index 
   kernels::for_each_number(stream, size, 1, SumParts{parts, count, sums});
 }
 
-}  // namespace weft::peer
+}  // namespace weft::inline v0_1::peer

@@ -14,7 +14,7 @@
 #include "weft/model/layers.hpp"
 #include "weft/model/rotary.hpp"
 
-namespace weft::hunyuan {
+namespace weft::inline v0_1::hunyuan {
 
 /// A request's constants in a backend's memory, for the share of one rank.
 template <class Backend>
@@ -300,4 +300,4 @@ class Conditioning {
   Floats last_;            // (steps, images, 2 · width): scale, shift
 };
 
-}  // namespace weft::hunyuan
+}  // namespace weft::inline v0_1::hunyuan

@@ -11,7 +11,7 @@
 #include "weft/core/tensor.hpp"
 #include "weft/io/json.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// HunyuanDiT2DModel's config.json.
 struct HunyuanConfig {
@@ -179,4 +179,4 @@ struct HunyuanConfig {
   static constexpr int most_mlp_ratio = 1024;
 };
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

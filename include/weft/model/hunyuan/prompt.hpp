@@ -7,7 +7,7 @@
 #include "weft/io/word_table.hpp"
 #include "weft/model/hunyuan/config.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 /// The text states of one image, and for v1.1 its size and style.
 struct HunyuanPrompt {
@@ -51,4 +51,4 @@ inline void add_to(Digest& digest, const HunyuanPrompt& prompt) {
   return {.clip = clip, .clip_mask = mask, .t5 = t5, .t5_mask = mask, .size = size};
 }
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

@@ -17,7 +17,7 @@
 #include "weft/model/hunyuan/config.hpp"
 #include "weft/model/weight_source.hpp"
 
-namespace weft::hunyuan {
+namespace weft::inline v0_1::hunyuan {
 
 /// A linear layer over a block's tokens.
 template <class Backend>
@@ -305,4 +305,4 @@ class WeightReader {
   std::vector<Narrowing> narrowings_;
 };
 
-}  // namespace weft::hunyuan
+}  // namespace weft::inline v0_1::hunyuan

@@ -12,7 +12,7 @@
 #include "weft/model/modulations.hpp"
 #include "weft/model/weight_loader.hpp"
 
-namespace weft::joint {
+namespace weft::inline v0_1::joint {
 
 struct BlockSizes {
   Index width, head_dim, ffn;
@@ -232,4 +232,4 @@ class BlockRun {
   Element* wide_;
 };
 
-}  // namespace weft::joint
+}  // namespace weft::inline v0_1::joint

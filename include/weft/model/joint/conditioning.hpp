@@ -12,7 +12,7 @@
 #include "weft/model/modulations.hpp"
 #include "weft/model/rotation_table.hpp"
 
-namespace weft::joint {
+namespace weft::inline v0_1::joint {
 
 /// The layers before and after the blocks that models with joint attention share.
 template <class Backend>
@@ -67,4 +67,4 @@ typename Backend::template Buffer<typename Backend::Element> embedded_times(
   return activated<Backend>(queue, rows);
 }
 
-}  // namespace weft::joint
+}  // namespace weft::inline v0_1::joint

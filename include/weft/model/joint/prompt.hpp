@@ -4,7 +4,7 @@
 #include "weft/core/digest.hpp"
 #include "weft/core/tensor.hpp"
 
-namespace weft {
+namespace weft::inline v0_1 {
 
 struct JointPrompt {
   Tensor states;       // (tokens, features): text that goes through the blocks
@@ -31,4 +31,4 @@ inline void add_to(Digest& digest, const JointPrompt& prompt) {
   add_to(digest, prompt.guidance);
 }
 
-}  // namespace weft
+}  // namespace weft::inline v0_1

@@ -9,7 +9,7 @@
 #include "weft/model/joint/prompt.hpp"
 #include "weft/model/layers.hpp"
 
-namespace weft::joint {
+namespace weft::inline v0_1::joint {
 
 /// The embedded text of the prefix rows that one rank holds: (prefix rows, images, outputs of the layer).
 template <class Backend>
@@ -42,4 +42,4 @@ inline Tensor pooled_texts(std::span<const JointPrompt> prompts) {
   return out;
 }
 
-}  // namespace weft::joint
+}  // namespace weft::inline v0_1::joint

@@ -9,7 +9,7 @@
 #include "weft/core/range.hpp"
 #include "weft/machine.hpp"
 
-namespace weft::kernels::sm90 {
+namespace weft::inline v0_1::kernels::sm90 {
 
 enum class TilingName {
   wide,
@@ -128,4 +128,4 @@ inline std::string to_string(const Plan& plan) {
   return sentence(to_string(plan.tiling), ": ", plan.clusters, " clusters, ", plan.at_once, " at once");
 }
 
-}  // namespace weft::kernels::sm90
+}  // namespace weft::inline v0_1::kernels::sm90

@@ -5,7 +5,7 @@
 #include "weft/attention/softmax.cuh"
 #include "weft/sm90/wgmma.cuh"
 
-namespace weft::kernels::sm90 {
+namespace weft::inline v0_1::kernels::sm90 {
 
 /// Each round issues two products, the logits of one tile of keys and the output of the tile before, and
 /// takes the exponentials of the new logits while the second product runs. Consumers take turns to begin
@@ -221,4 +221,4 @@ struct Consumer : Layout<E, HeadDim, name> {
   }
 };
 
-}  // namespace weft::kernels::sm90
+}  // namespace weft::inline v0_1::kernels::sm90

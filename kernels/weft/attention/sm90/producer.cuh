@@ -3,7 +3,7 @@
 
 #include "weft/attention/sm90/tiling.cuh"
 
-namespace weft::kernels::sm90 {
+namespace weft::inline v0_1::kernels::sm90 {
 
 /// The tensor maps of an operand: for boxes of 64 columns, and for the columns of the head dimension that
 /// remain.
@@ -65,4 +65,4 @@ struct Producer : Layout<E, HeadDim, name> {
   }
 };
 
-}  // namespace weft::kernels::sm90
+}  // namespace weft::inline v0_1::kernels::sm90

@@ -5,7 +5,7 @@
 #include "weft/attention/sm90/choice.hpp"
 #include "weft/sm90/tma.cuh"
 
-namespace weft::kernels::sm90 {
+namespace weft::inline v0_1::kernels::sm90 {
 
 template <class E>
 struct Problem {
@@ -99,4 +99,4 @@ struct Layout {
   }
 };
 
-}  // namespace weft::kernels::sm90
+}  // namespace weft::inline v0_1::kernels::sm90
