@@ -196,10 +196,10 @@ class Engine {
   Queue& queue() { return queue_; }
   /// The allocations, waits and host copies of the last loop, all of which are 0.
   const QueueCounts& loop_counts() const { return loop_counts_; }
-  /// How long each step of the last loop took on this rank.
+  /// Returns the duration of each step of the last loop on this rank.
   const std::vector<double>& step_seconds() const { return step_seconds_; }
-  /// How long the last `generate` took on this rank. Beyond its steps this is conditioning, gathering of the
-  /// latents and, for the first request of a shape, recording.
+  /// Returns the duration of the last `generate` on this rank. Beyond its steps this is conditioning,
+  /// gathering of the latents and, for the first request of a shape, recording.
   double request_seconds() const { return request_seconds_; }
 
  private:
@@ -240,7 +240,7 @@ class Engine {
     }
   };
 
-  /// Of a sequence of `tokens`.
+  /// Returns the layout of a sequence of `tokens`.
   Layout layout(Index tokens) const { return {tokens, mesh_.patch_count(), mesh_.ring, mesh_.ulysses}; }
 
   Rows rows_of_rank(int rank, Index tokens) const {

@@ -70,7 +70,7 @@ struct OperatorArguments {
 
 /// A device's memory, queue and operators. Operators are free functions in the queue's namespace, found by
 /// their first argument. They run in the order in which they are queued; only `download` blocks the caller.
-/// What views refer to must live until the operators that read them are done. A queue, its buffers and its
+/// The memory of views must live until the operators that read them are done. A queue, its buffers and its
 /// loaders belong to one thread at a time; different queues may be used at once. `check` throws
 /// InvalidArgument, before any work, for a model that the backend cannot run here. `queue.trim` returns the
 /// memory of freed buffers, which the queue keeps for later ones, to the device. `Operand` is the type that

@@ -35,7 +35,7 @@ struct Traffic {
 
 using TrafficByName = std::map<std::string, Traffic, std::less<>>;
 
-/// What every communicator has: a rank among its members, and waiting for events.
+/// The part of every communicator: a rank among its members, and waiting for events.
 template <class C>
 concept Member = requires(C& c, typename C::Queue& queue, typename C::Event& event) {
   { c.rank() } -> std::same_as<int>;

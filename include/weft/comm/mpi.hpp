@@ -82,7 +82,7 @@ class World : public Communicator {
   std::atomic<Lane*>* lane_;
 };
 
-/// What a process has once: MPI, the watchdog, and this rank's lane.
+/// The singletons of a process: MPI, the watchdog, and this rank's lane.
 class Session {
  public:
   /// Starts MPI unless the application has. Throws InvalidArgument if MPI knows of fewer processes than the

@@ -59,7 +59,7 @@ struct LaunchOptions {
   std::function<void(int, const std::string&)> on_failure{};
 };
 
-/// What a process has once: NCCL's identifier of the world, and the watchdog.
+/// The singletons of a process: NCCL's identifier of the world, and the watchdog.
 class Session {
  public:
   /// Connects the processes. This one uses the device of its local rank.

@@ -63,7 +63,7 @@ class ComputingTime {
   struct Interval {
     Time begin, end;
   };
-  /// How many slices of either kind are open, or how these numbers change at a time.
+  /// The numbers of open slices of either kind, or their changes at a time.
   struct OpenSlices {
     int computing = 0, waiting = 0;
 

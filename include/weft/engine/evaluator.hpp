@@ -24,7 +24,7 @@ class Context {
   using Queue = typename Backend::Queue;
   using Element = typename Backend::Element;
 
-  /// For `rows` of the unit; `layers` are the numbers of the calls of attention.
+  /// Makes the context of `rows` of the unit; `layers` are the numbers of the calls of attention.
   Context(Queue& queue, Scratch<Backend>& scratch, Policies& policies, const Job& job, const Unit& unit,
           Range rows, Range prefix_rows, Range layers = {})
       : queue_(queue),
@@ -241,7 +241,7 @@ class Evaluator {
     return x;
   }
 
-  /// Of the image's tokens alone.
+  /// Predicts for the image's tokens alone.
   void unembed(Queue& queue, const typename Model::Conditioning& conditioning, const Task& task,
                const View<Element, 3>& x) {
     const auto span = queue.span("model", "unembed", task.unit.patches.begin);
@@ -270,7 +270,7 @@ class Evaluator {
 
   View<Element, 3> hidden(Range rows) const { return token_rows(hidden_, rows_, job_.model.width, rows); }
 
-  /// The output of block i of this rank's, which a later block reads again.
+  /// Returns the output of block i of this rank's, which a later block reads again.
   View<Element, 3> kept(Index i, Range rows) const {
     const auto slot = std::ranges::find(kept_blocks_, i) - kept_blocks_.begin();
     const View<Element, 4> all = kept_.view(

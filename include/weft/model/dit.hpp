@@ -25,7 +25,7 @@ struct Share {
   Range prefix_rows() const { return rows.rows({0, rows.patches()}, {0, prefix}); }
 };
 
-/// Which tokens attend to each other.
+/// The tokens that attend to each other.
 enum class Among {
   sequence,  // all
   image,     // those that are not of the prefix

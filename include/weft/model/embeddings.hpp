@@ -10,8 +10,8 @@
 
 namespace weft::inline v0_1 {
 
-/// Features of a time as diffusers' Timesteps makes them: (numbers, features), cosines and then sines of each
-/// number at frequencies that fall from 1 towards 1/10000.
+/// Returns the features of times as diffusers' Timesteps makes them: (numbers, features), cosines and then
+/// sines of each number at frequencies that fall from 1 towards 1/10000.
 inline Tensor sinusoids(std::span<const float> numbers, Index features = 256) {
   const Index half = features / 2;
   Tensor out({static_cast<Index>(numbers.size()), features});
@@ -47,7 +47,7 @@ void apply(typename Backend::Queue& queue, const Mlp<Element>& mlp, Activation a
          {.residual = adds ? View<const Element, 2>(out) : View<const Element, 2>()});
 }
 
-/// The same of numbers that come from the host: x (rows, inputs).
+/// Does the same with numbers from the host: x (rows, inputs).
 template <class Backend, class Element = typename Backend::Element>
 void apply(typename Backend::Queue& queue, const Mlp<Element>& mlp, Activation activation, const Tensor& x,
            const View<Element, 2>& out, bool adds = false) {

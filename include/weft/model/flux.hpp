@@ -229,8 +229,8 @@ class Flux {
            {.residual = rows_of(x), .gate = conditioning.modulations.gate(2 * i, 2, context.step())});
   }
 
-  /// Where attention writes: beside the hidden features, or where operands are narrower, to memory of its
-  /// own.
+  /// Returns the memory that attention writes: beside the hidden features, or where operands are narrower,
+  /// its own.
   static View<Element, 3> attended(const View<Element, 3>& own, const View<Element, 3>& wide, Index c) {
     if constexpr (std::is_same_v<Operand, Element>) return wide.template slice<2>({0, c});
     return own;
@@ -274,7 +274,7 @@ class Flux {
     return out;
   }
 
-  /// How many vectors each slot of the modulations has; none of blocks that are not the share's.
+  /// Returns how many vectors each slot of the modulations has; none of blocks that are not the share's.
   std::vector<Index> vectors(const Share& share) const {
     std::vector<Index> out(static_cast<std::size_t>(2 * config_.blocks()), 0);
     for (const Range& range : share.blocks)
@@ -287,7 +287,7 @@ class Flux {
     return out;
   }
 
-  /// Text stands still; an image's token turns by its row and its column.
+  /// Returns the rotations: none of text, and of an image's token by its row and its column.
   RotationTable<Backend> rotations(Queue& queue, const Share& share) const {
     const std::vector<Index>& axes = config_.axes;
     const Index columns = share.image.columns(), prefix = share.prefix;

@@ -37,7 +37,7 @@ class Linear : public LinearWeights<typename Backend::Element> {
   typename Backend::template Buffer<Element> weights_, biases_;
 };
 
-/// What attention or another operator wrote, as linear layers of blocks read it, in place: (rows, features).
+/// Returns x, which an operator wrote, as linear layers of blocks read it, in place: (rows, features).
 template <class Backend>
 View<const typename Backend::Operand, 2> operands_of(typename Backend::Queue& queue,
                                                      const View<typename Backend::Element, 3>& x) {

@@ -25,19 +25,19 @@ class Modulations {
     memory_ = {queue, first_.back()};
   }
 
-  /// Where the layer of slot i puts its outputs: (steps · images, vectors · width).
+  /// Returns the memory for the outputs of slot i's layer: (steps · images, vectors · width).
   View<float, 2> outputs(Index slot) const {
     return memory_.view(std::array{memory_.size()})
         .template slice<0>({first(slot), first(slot + 1)})
         .unfold(vectors(slot) * width_);
   }
 
-  /// Vector `part` of slot i: (steps, images, width).
+  /// Returns vector `part` of slot i: (steps, images, width).
   View<const float, 3> vector(Index slot, Index part) const {
     const View<float, 3> all(outputs(slot).data, {steps_, images_, vectors(slot) * width_});
     return all.template slice<2>({part * width_, (part + 1) * width_});
   }
-  /// y · (1 + scale) + shift.
+  /// Returns y · (1 + scale) + shift as a modulation.
   Modulation modulation(Index slot, Index shift, Index scale, Step step) const {
     return {.scale = vector(slot, scale), .shift = vector(slot, shift), .step = step};
   }
@@ -52,7 +52,7 @@ class Modulations {
   typename Backend::template Buffer<float> memory_;
 };
 
-/// SiLU(embedding) of (rows, width), which must live while the layers read it.
+/// Returns SiLU(embedding) of (rows, width), which must live while the layers read it.
 template <class Backend>
 typename Backend::template Buffer<typename Backend::Element> activated(
     typename Backend::Queue& queue, const View<const typename Backend::Element, 2>& embedding) {

@@ -78,7 +78,7 @@ struct PixArtPrompt {
   Tensor resolution{};    // (2): height and width in pixels
   Tensor aspect_ratio{};  // (1): height over width
 
-  /// The states that are not padding.
+  /// Returns the states that are not padding.
   Tensor words() const {
     Tensor out({static_cast<Index>(std::ranges::count_if(mask.data, [](float m) { return m != 0; })),
                 states.shape[1]});
@@ -271,7 +271,7 @@ class PixArt {
  private:
   using Buffer = typename Backend::template Buffer<Element>;
 
-  /// Tokens as linear layers of blocks read them; `memory` is for narrower operands.
+  /// Returns tokens as linear layers of blocks read them; `memory` is for narrower operands.
   static View<const Operand, 2> as_read(Queue& queue, const View<Element, 3>& x,
                                         const View<Element, 3>& memory) {
     if constexpr (std::is_same_v<Operand, Element>) {
@@ -292,7 +292,7 @@ class PixArt {
         .unfold(config_.head_dim);
   }
 
-  /// The words of a prompt after their projection, as keys and values of the share's blocks.
+  /// Returns the words of a prompt after their projection, as keys and values of the share's blocks.
   pixart::Text<Backend> text(Queue& queue, const Prompt& prompt, const Share& share,
                              const std::vector<Index>& slots) const {
     const Tensor words = prompt.words();
@@ -310,7 +310,8 @@ class PixArt {
     return out;
   }
 
-  /// Every block's table plus what the times give to all, and the last norm's plus the times' own embedding.
+  /// Writes every block's table plus what the times give to all, and the last norm's plus the times' own
+  /// embedding.
   void modulate(Queue& queue, std::span<const Prompt> prompts, const Tensor& times, const Share& share,
                 const Modulations<Backend>& out) const {
     const Index rows = times.size(), c = config_.width();
@@ -332,14 +333,14 @@ class PixArt {
     upload(queue, plus_table(queue, twice, weights_.shared.table), out.outputs(config_.blocks));
   }
 
-  /// Each row of x (rows, vectors · width) plus the table (vectors, width).
+  /// Returns each row of x (rows, vectors · width) plus the table (vectors, width).
   static Tensor plus_table(Queue& queue, Tensor x, const View<const float, 2>& table) {
     const Tensor added = download(queue, table);
     for (std::size_t i = 0; i < x.data.size(); ++i) x.data[i] += added.data[i % added.data.size()];
     return x;
   }
 
-  /// (steps · images, width): of the times, and for α at 1024 px of the images' sizes.
+  /// Returns the embeddings (steps · images, width): of the times, and for α at 1024 px of the images' sizes.
   Buffer embedded_times(Queue& queue, std::span<const Prompt> prompts, const Tensor& times) const {
     const Index steps = times.shape[0], images = times.shape[1], rows = steps * images, c = config_.width();
     Buffer out(queue, rows * c);
@@ -355,7 +356,7 @@ class PixArt {
     return out;
   }
 
-  /// (images, width): height, width and aspect ratio, a third of the features each.
+  /// Returns the embeddings (images, width): height, width and aspect ratio, a third of the features each.
   Buffer embedded_sizes(Queue& queue, std::span<const Prompt> prompts) const {
     const auto images = static_cast<Index>(prompts.size()), third = config_.width() / 3;
     Buffer out(queue, images * 3 * third);
@@ -419,8 +420,8 @@ class PixArt {
     return out;
   }
 
-  /// Sines and cosines of a token's column, then of its row, in a grid that always spans the model's own:
-  /// (rows, images, width).
+  /// Returns sines and cosines of a token's column, then of its row, in a grid that always spans the model's
+  /// own: (rows, images, width).
   Tensor positions(const Share& share) const {
     const Index c = config_.width(), quarter = c / 4, columns = share.image.columns();
     const auto place = [this](Index at, Index count) {

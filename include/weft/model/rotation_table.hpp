@@ -14,7 +14,8 @@ template <class Backend>
 class RotationTable {
  public:
   RotationTable() = default;
-  /// Of angle(token, pair) in radians, for tokens of the sequence and pairs of a head's features.
+  /// Makes the table of angle(token, pair) in radians, for tokens of the sequence and pairs of a head's
+  /// features.
   template <class Angle>
   RotationTable(typename Backend::Queue& queue, const Share& share, Index head_dim, const Angle& angle)
       : extents_{share.rows.size(), head_dim} {
@@ -32,7 +33,7 @@ class RotationTable {
     sin_ = constant<Backend>(queue, sin);
   }
 
-  /// Of rows of the share.
+  /// Returns the rotation of rows of the share.
   Rotation rows(Range range) const { return Rotation{cos_.view(extents_), sin_.view(extents_)}.rows(range); }
 
  private:

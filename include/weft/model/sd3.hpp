@@ -200,7 +200,7 @@ class SD3 {
     return out;
   }
 
-  /// How many vectors each slot of the modulations has; none of blocks that are not the share's.
+  /// Returns how many vectors each slot of the modulations has; none of blocks that are not the share's.
   std::vector<Index> vectors(const Share& share) const {
     std::vector<Index> out(static_cast<std::size_t>(2 * config_.blocks), 0);
     for (const Range& range : share.blocks)
@@ -212,8 +212,8 @@ class SD3 {
     return out;
   }
 
-  /// The positions of the share's image tokens, from the middle of the stored table: (image rows, images,
-  /// width).
+  /// Returns the positions of the share's image tokens, from the middle of the stored table: (image rows,
+  /// images, width).
   Tensor positions(const Share& share) const {
     const Index side = config_.positions, rows = share.image.rows(), columns = share.image.columns();
     const Index top = (side - rows) / 2, left = (side - columns) / 2;

@@ -23,7 +23,7 @@ namespace weft::inline v0_1 {
 template <class Backend>
 using BlockLinear = LinearWeights<typename Backend::Element, typename Backend::Operand>;
 
-/// Where the weights of a model are.
+/// The memory of a model's weights.
 template <class Backend>
 struct WeightMemory {
   typename Backend::template Buffer<std::byte> bytes;
@@ -35,9 +35,9 @@ struct WeightMemory {
   }
 };
 
-/// Calls a model's function `place(loader)`, which names every weight by the members below and returns where
-/// they are, three times: to list the tensors, which the source must have, to measure them and to load them.
-/// So every name and shape stands once.
+/// Loads by a model's function `place(loader)`, which names every weight by the members below and returns
+/// where they are, three times: to list the tensors, which the source must have, to measure them and to load
+/// them. So every name and shape stands once.
 template <class Backend, WeightSource Source>
 class WeightLoader {
  public:
@@ -101,15 +101,15 @@ class WeightLoader {
     return out;
   }
 
-  /// "name.weight" (outputs, inputs) and "name.bias" (outputs).
+  /// Places "name.weight" (outputs, inputs) and "name.bias" (outputs).
   Linear linear(const std::string& name, Index outputs, Index inputs) {
     return stacked(memory_, {name}, outputs, inputs);
   }
-  /// Several layers of the same inputs as one, each of so many outputs.
+  /// Places several layers of the same inputs as one, each of so many outputs.
   Linear linear(std::initializer_list<std::string> names, Index outputs, Index inputs) {
     return stacked(memory_, names, outputs, inputs);
   }
-  /// The same for a block's tokens.
+  /// Places the same for a block's tokens.
   BlockLinear<Backend> block_linear(std::initializer_list<std::string> names, Index outputs, Index inputs) {
     if constexpr (narrows) {
       const Linear wide = stacked(is_copied_ ? nowhere_ : wide_, names, outputs, inputs);
@@ -122,7 +122,8 @@ class WeightLoader {
     }
   }
 
-  /// A convolution of patches, "name.weight" (outputs, channels, patch, patch), as a linear layer of tokens.
+  /// Places a convolution of patches, "name.weight" (outputs, channels, patch, patch), as a linear layer of
+  /// tokens.
   Linear patches(const std::string& name, Index outputs, Index channels, Index patch) {
     const Index inputs = channels * patch * patch;
     return placed(name, {outputs, channels, patch, patch}, outputs, inputs);
@@ -142,7 +143,7 @@ class WeightLoader {
     return {weight, bias};
   }
 
-  /// The scale of a norm without a shift, "name.weight" (features).
+  /// Places the scale of a norm without a shift, "name.weight" (features).
   NormWeights rms_norm(const std::string& name, Index features) {
     return {.scale = vector(name + ".weight", features), .kind = NormKind::rms};
   }
@@ -153,7 +154,7 @@ class WeightLoader {
     fill(name, View<float, 3>(out.data, {1, 1, size}));
     return out;
   }
-  /// A tensor of `shape`, whose last dimensions are (rows, columns).
+  /// Places a tensor of `shape`, whose last dimensions are (rows, columns).
   View<const float, 2> table(const std::string& name, const Shape& shape) {
     expect(name, shape);
     const auto out = take<float>(std::array{element_count(shape) / shape.back(), shape.back()});

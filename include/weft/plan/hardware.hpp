@@ -26,8 +26,8 @@ struct Gpu {
   friend constexpr bool operator==(const Gpu&, const Gpu&) = default;
 };
 
-/// What transfers bytes from one GPU to another: copy engines, kernels that store into the other's memory, or
-/// NCCL's kernels.
+/// The engines of transfers from one GPU to another: copy engines, kernels that store into the other's
+/// memory, or NCCL's kernels.
 enum class Carrier { copies, stores, nccl };
 
 /// A link as a carrier uses it: B/s that a GPU sends, and seconds of a message, or of a barrier before or

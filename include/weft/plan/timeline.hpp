@@ -13,7 +13,7 @@
 
 namespace weft::inline v0_1::planner {
 
-/// What a stage does; between spans it is idle.
+/// The activity of a stage; between spans it is idle.
 enum class Activity { compute, attend_transfer, stage_transfer };
 
 struct TimelineSpan {

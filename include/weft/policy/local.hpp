@@ -137,7 +137,8 @@ struct Local {
     }
 
    private:
-    /// Keys that stay where the model made them are those of the scope alone.
+    /// Returns the part of what is kept that is in the scope; keys that stay where the model made them are in
+    /// it.
     View<Element, 4> in_scope(const View<Element, 4>& kept, const Scope& scope) const {
       if (!store_.has_room()) return kept;
       return kept.template slice<0>(store_.rows().rows({0, store_.rows().patches()}, scope.tokens));

@@ -16,14 +16,14 @@
 
 namespace weft::inline v0_1 {
 
-/// What of an image and its model a scheduler may go by.
+/// The properties of an image and its model that decide a schedule.
 struct SamplingDemand {
   Index tokens = 0;            // of the image, by which dynamic shifting goes
   bool spaces_sigmas = false;  // sigmas are spaced from 1 to 1/steps, as FLUX's pipeline asks; or down to the
                                // scheduler's least
 };
 
-/// How sigmas are shifted by the size of an image.
+/// The shift of sigmas by the size of an image.
 enum class TimeShift { exponential, linear };
 struct FlowMatchConfig {
   static constexpr std::string_view name = "flow_match_euler", class_name = "FlowMatchEulerDiscreteScheduler";
@@ -80,7 +80,7 @@ namespace detail {
 
 inline double shifted(double shift, double sigma) { return shift * sigma / (1 + (shift - 1) * sigma); }
 
-/// By the line through (base_tokens, base_shift) and (max_tokens, max_shift).
+/// Returns the sigma shifted by the line through (base_tokens, base_shift) and (max_tokens, max_shift).
 inline double dynamically_shifted(const FlowMatchConfig& config, Index tokens, double sigma) {
   const double slope = (config.max_shift - config.base_shift) / (config.max_tokens - config.base_tokens);
   const double mu = slope * static_cast<double>(tokens - config.base_tokens) + config.base_shift;
@@ -88,7 +88,7 @@ inline double dynamically_shifted(const FlowMatchConfig& config, Index tokens, d
   return by / (by + 1 / sigma - 1);
 }
 
-/// How much noise the state has before each step; the image has none.
+/// Returns the share of noise in the state before each step.
 inline std::vector<double> flow_sigmas(const FlowMatchConfig& config, int steps,
                                        const SamplingDemand& demand) {
   const double least =

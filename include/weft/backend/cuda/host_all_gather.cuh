@@ -18,7 +18,7 @@ namespace weft::inline v0_1::cuda {
 /// An all-gather among threads. It blocks the host alone: no device waits for it.
 class HostAllGather {
  public:
-  /// What one member gives to all: an event, which may be null, and any number of pointers.
+  /// One member's contribution: an event, which may be null, and any number of pointers.
   struct Contribution {
     std::shared_ptr<const Event> event;
     std::vector<void*> memory;

@@ -17,7 +17,7 @@ namespace weft::inline v0_1::cuda {
 /// are aligned as those of the product's operands and no better, since algorithms may need more.
 class Trials {
  public:
-  /// For x (rows, x_stride) of random numbers in `E`, and out (rows, out_stride) in `Out`.
+  /// Takes memory for x (rows, x_stride) of random numbers in `E`, and out (rows, out_stride) in `Out`.
   template <class E, class Out>
   Trials(Index rows, Index x_stride, Index out_stride, const Alignments& alignments, std::type_identity<E>,
          std::type_identity<Out>)

@@ -50,7 +50,7 @@ class Listener {
   /// Listens on a free port of all interfaces, for processes to which MPI carries the endpoints.
   [[nodiscard]] static Listener on_all_interfaces() { return Listener(); }
 
-  /// Where others reach it: one endpoint, or one for each interface.
+  /// Returns the endpoints at which others reach it: one, or one for each interface.
   const std::vector<Endpoint>& endpoints() const { return endpoints_; }
   int descriptor() const { return socket_.get(); }
 

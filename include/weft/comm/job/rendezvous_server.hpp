@@ -70,8 +70,8 @@ class RendezvousServer {
     RemoteProcess process;
     ServerHandshake handshake;
   };
-  /// What a turn makes of an unauthenticated connection: its handshake goes on, or it is removed because it
-  /// was admitted or has failed.
+  /// The result of a turn with an unauthenticated connection: its handshake goes on, or it is removed because
+  /// it was admitted or has failed.
   enum class Progress { open, admitted, failed };
 
   static constexpr std::chrono::seconds time_to_prove{1};

@@ -137,7 +137,7 @@ class Channel {
     }
     return static_cast<std::byte*>(memory_.back().data);
   }
-  /// How often memory was allocated so far.
+  /// The number of allocations so far.
   std::size_t allocations() const { return memory_.size(); }
 
  private:

@@ -11,7 +11,7 @@
 
 namespace weft::inline v0_1::nccl {
 
-/// For small messages outside of the denoising loop. Satisfies SendReceive. The world must outlive it.
+/// Small messages outside of the denoising loop. Satisfies SendReceive. The world must outlive it.
 class HostMessages {
  public:
   struct Queue : cuda::Queue {};

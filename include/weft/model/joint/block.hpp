@@ -19,7 +19,7 @@ struct BlockSizes {
   bool has_head_norms;  // RMS norms of queries and keys
 };
 
-/// What a block has beside the plain one.
+/// The ways in which a block differs from the plain one.
 struct BlockKind {
   bool is_dual = false;     // a second attention, among the image alone
   bool drops_text = false;  // the last: nothing reads the text it would put out
@@ -87,7 +87,7 @@ Block<Backend> place_block(Loader& loader, const std::string& name, const BlockS
   return out;
 }
 
-/// Elements of scratch that a block of so many rows takes.
+/// Returns the elements of scratch that a block of so many rows takes.
 constexpr Index block_scratch(Index rows, const BlockSizes& sizes, bool is_dual) {
   return rows * ((is_dual ? 2 : 1) * sizes.width + std::max(3 * sizes.width, sizes.ffn));
 }
@@ -141,7 +141,7 @@ class BlockRun {
     return x.template slice<0>(range);
   }
   View<Element, 3> wide(Index features) const { return {wide_, {x_.extent[0], x_.extent[1], features}}; }
-  /// Queries (0), keys (1) or values (2): (tokens, images, heads, head_dim).
+  /// Returns queries (0), keys (1) or values (2): (tokens, images, heads, head_dim).
   View<Element, 4> heads(Index part, Range range) const {
     const Index c = sizes_.width;
     return rows(wide(3 * c), range).template slice<2>({part * c, (part + 1) * c}).unfold(sizes_.head_dim);
@@ -156,14 +156,14 @@ class BlockRun {
     linear(context_.queue(), rows_of(normed), layer, rows_of(rows(to, range)));
   }
 
-  /// out = residual + gate · layer(attended).
+  /// Computes out = residual + gate · layer(attended).
   void add(Range range, const View<Element, 3>& attended, const BlockLinear<Backend>& layer, const Gate& gate,
            const View<const Element, 3>& residual) {
     linear(context_.queue(), operands_of<Backend>(context_.queue(), rows(attended, range)), layer,
            rows_of(rows(out_, range)), {.residual = rows_of(residual), .gate = gate});
   }
 
-  /// The image's second attention: of x, which is still whole.
+  /// Computes the image's second attention, of x, which is still whole.
   View<Element, 3> attend_alone() {
     const View<Element, 3> attended = context_.scratch().take(x_.extent);  // (tokens, images, width)
     if (!image_.empty())

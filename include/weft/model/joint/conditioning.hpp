@@ -44,7 +44,7 @@ struct Conditioning {
   }
 };
 
-/// SiLU of a time's, the pooled text's and the guidance's embedding: (steps · images, width).
+/// Returns SiLU of a time's, the pooled text's and the guidance's embedding: (steps · images, width).
 template <class Backend>
 typename Backend::template Buffer<typename Backend::Element> embedded_times(
     typename Backend::Queue& queue, const Surroundings<Backend>& layers, std::span<const JointPrompt> prompts,

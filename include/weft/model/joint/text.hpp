@@ -11,7 +11,8 @@
 
 namespace weft::inline v0_1::joint {
 
-/// The embedded text of the prefix rows that one rank holds: (prefix rows, images, outputs of the layer).
+/// Returns the embedded text of the prefix rows that one rank holds: (prefix rows, images, outputs of the
+/// layer).
 template <class Backend>
 typename Backend::template Buffer<typename Backend::Element> embedded_text(
     typename Backend::Queue& queue, const Share& share, std::span<const JointPrompt> prompts,
@@ -33,7 +34,7 @@ typename Backend::template Buffer<typename Backend::Element> embedded_text(
   return out;
 }
 
-/// (images, features of the pooled text).
+/// Returns the pooled texts: (images, features).
 inline Tensor pooled_texts(std::span<const JointPrompt> prompts) {
   const Index features = prompts.front().pooled.size();
   Tensor out({static_cast<Index>(prompts.size()), features});
