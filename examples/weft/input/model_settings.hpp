@@ -4,10 +4,10 @@
 #include <string>
 #include <variant>
 
-#include "weft/model/flux.hpp"
+#include "weft/model/flux/config.hpp"
 #include "weft/model/hunyuan/config.hpp"
-#include "weft/model/pixart.hpp"
-#include "weft/model/sd3.hpp"
+#include "weft/model/pixart/config.hpp"
+#include "weft/model/sd3/config.hpp"
 
 namespace command {
 

@@ -10,6 +10,8 @@
 #include "model_settings.hpp"
 #include "weft/io/safetensors.hpp"
 #include "weft/model/hunyuan/prompt.hpp"
+#include "weft/model/joint/prompt.hpp"
+#include "weft/model/pixart/prompt.hpp"
 
 namespace command {
 

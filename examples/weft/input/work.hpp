@@ -8,7 +8,7 @@
 #include "weft/engine/request.hpp"
 #include "weft/model/hunyuan/prompt.hpp"
 #include "weft/model/joint/prompt.hpp"
-#include "weft/model/pixart.hpp"
+#include "weft/model/pixart/prompt.hpp"
 
 namespace command {
 

@@ -16,84 +16,14 @@
 
 #include "weft/io/json.hpp"
 #include "weft/io/weight_files.hpp"
-#include "weft/model/config.hpp"
 #include "weft/model/dit.hpp"
 #include "weft/model/embeddings.hpp"
 #include "weft/model/modulations.hpp"
+#include "weft/model/pixart/config.hpp"
+#include "weft/model/pixart/prompt.hpp"
 #include "weft/model/weight_loader.hpp"
 
 namespace weft::inline v0_1 {
-
-/// PixArtTransformer2DModel's config.json.
-struct PixArtConfig {
-  Index blocks, heads, head_dim, patch, channels, out_channels;
-  Index text_width;
-  Index base;             // tokens along a side of the images that the model was made for
-  double position_scale;  // by which positions are divided
-  bool has_size;          // conditions on the image's resolution and aspect ratio: α at 1024 px
-
-  explicit PixArtConfig(const Config& file)
-      : blocks(positive(file, "num_layers")),
-        heads(positive(file, "num_attention_heads")),
-        head_dim(positive(file, "attention_head_dim")),
-        patch(positive(file, "patch_size")),
-        channels(positive(file, "in_channels")),
-        out_channels(positive(file, "out_channels", channels)),
-        text_width(positive(file, "caption_channels")),
-        base(positive(file, "sample_size") / patch),
-        position_scale(file.optional("interpolation_scale",
-                                     std::max(1.0, std::floor(file.required<int>("sample_size") / 64.0)))),
-        has_size(file.optional("use_additional_conditions", file.required<int>("sample_size") == 128)) {
-    expect_setting(file, "activation_fn", std::string("gelu-approximate"));
-    expect_setting(file, "norm_type", std::string("ada_norm_single"));
-    expect_setting(file, "cross_attention_dim", static_cast<int>(width()));
-    expect_setting(file, "attention_bias", true);
-    if (width() % 4 != 0)
-      reject(file.name(), ": num_attention_heads × attention_head_dim is ", width(),
-             " and must be a multiple of 4");
-    if (has_size && width() % 3 != 0)
-      reject(file.name(), ": num_attention_heads × attention_head_dim is ", width(),
-             " and must be a multiple of 3, for height, width and aspect ratio");
-    if (position_scale <= 0 || base < 1)
-      reject(file.name(), ": interpolation_scale is ", position_scale, " and must be above 0");
-  }
-
-  Index width() const { return heads * head_dim; }
-  Index ffn() const { return 4 * width(); }
-  DitShape shape() const {
-    return {.blocks = blocks,
-            .width = width(),
-            .heads = heads,
-            .head_dim = head_dim,
-            .patch = patch,
-            .channels = channels,
-            .out_channels = out_channels};
-  }
-};
-
-/// The text states of one image, and for α at 1024 px its size.
-struct PixArtPrompt {
-  Tensor states;          // (tokens, features)
-  Tensor mask;            // (tokens): 1 for a word, 0 for padding, which nothing attends to
-  Tensor resolution{};    // (2): height and width in pixels
-  Tensor aspect_ratio{};  // (1): height over width
-
-  /// Returns the states that are not padding.
-  Tensor words() const {
-    Tensor out({static_cast<Index>(std::ranges::count_if(mask.data, [](float m) { return m != 0; })),
-                states.shape[1]});
-    Index row = 0;
-    for (Index i = 0; i < mask.size(); ++i)
-      if (mask.data[static_cast<std::size_t>(i)] != 0)
-        std::copy_n(states.view<2>()[i].data, states.shape[1], out.view<2>()[row++].data);
-    return out;
-  }
-};
-
-inline void add_to(Digest& digest, const PixArtPrompt& prompt) {
-  for (const Tensor* tensor : {&prompt.states, &prompt.mask, &prompt.resolution, &prompt.aspect_ratio})
-    add_to(digest, *tensor);
-}
 
 namespace pixart {
 
@@ -172,22 +102,7 @@ class PixArt {
   std::uint64_t digest() const { return digest_; }
   Index scratch(Index rows) const { return rows * (config_.width() + config_.ffn()); }
 
-  /// Throws InvalidArgument unless the tensors are whole and their shapes those of the model.
-  void check(const Prompt& prompt) const {
-    if (prompt.states.shape.size() != 2 || prompt.states.shape[1] != config_.text_width ||
-        !prompt.states.is_whole())
-      reject("a prompt's encoder_hidden_states is ", to_string(prompt.states.shape), " and must be (tokens, ",
-             config_.text_width, ")");
-    if (prompt.mask.shape != Shape{prompt.states.shape[0]} || !prompt.mask.is_whole())
-      reject("a prompt's encoder_attention_mask is ", to_string(prompt.mask.shape), " and must be ",
-             to_string(Shape{prompt.states.shape[0]}));
-    if (prompt.words().empty())
-      reject("a prompt's encoder_attention_mask is 0 everywhere; leave 1 token at least");
-    if (!config_.has_size) return;
-    if (prompt.resolution.size() != 2 || prompt.aspect_ratio.size() != 1)
-      reject("a prompt has ", prompt.resolution.size(), " numbers of resolution and ",
-             prompt.aspect_ratio.size(), " of aspect_ratio, and the model needs 2 and 1");
-  }
+  void check(const Prompt& prompt) const { prompt.check(config_); }
 
   Conditioning condition(Queue& queue, std::span<const Prompt> prompts, const Tensor& times,
                          const Share& share) const {
