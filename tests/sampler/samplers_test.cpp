@@ -48,26 +48,32 @@ TEST_CASE("samplers: the goldens' timesteps") {
 
 TEST_CASE("make_sampler: without a scheduler's name, the class in the file decides") {
   const std::pair<const char*, const char*> classes[] = {
-      {"DDPMScheduler", "ddpm"}, {"DDIMScheduler", "ddim"}, {"DPMSolverMultistepScheduler", "dpmpp"}};
+      {"DDPMScheduler", "ddpm"},
+      {"DDIMScheduler", "ddim"},
+      {"DPMSolverMultistepScheduler", "dpmpp"},
+      {"FlowMatchEulerDiscreteScheduler", "flow_match_euler"}};
   for (const auto& [class_name, name] : classes) {
     const Config file = scheduler_with({{"_class_name", class_name}});
     CHECK(equal(make_sampler(file, 8), make_sampler(name, file, 8)));
   }
-  for (const char* unknown : {"FlowMatchEulerDiscreteScheduler", "PNDMScheduler"})
-    CHECK_THROWS_WITH_AS(
-        make_sampler(scheduler_with({{"_class_name", unknown}}), 8),
-        (std::string("s.json: _class_name is ") + unknown +
-         ", and DDPMScheduler, DDIMScheduler and DPMSolverMultistepScheduler work here; ask for one of their "
-         "schedulers, ddpm, ddim and dpmpp, to read the file as it does")
-            .c_str(),
-        InvalidArgument);
+  for (const char* unknown : {"EulerDiscreteScheduler", "PNDMScheduler"})
+    CHECK_THROWS_WITH_AS(make_sampler(scheduler_with({{"_class_name", unknown}}), 8),
+                         (std::string("s.json: _class_name is ") + unknown +
+                          ", and DDPMScheduler, DDIMScheduler, DPMSolverMultistepScheduler and "
+                          "FlowMatchEulerDiscreteScheduler "
+                          "work here; ask for one of their schedulers, ddpm, ddim, dpmpp and "
+                          "flow_match_euler, to read the file "
+                          "as it does")
+                             .c_str(),
+                         InvalidArgument);
   CHECK_THROWS_WITH_AS(make_sampler(scheduler_with(), 8), Contains("s.json names no _class_name"),
                        InvalidArgument);
 }
 
 TEST_CASE("make_sampler: an unknown name is rejected, with the known ones") {
   CHECK_THROWS_WITH_AS(make_sampler("euler", scheduler_with(), 10),
-                       "there is no scheduler euler; there are ddpm, ddim and dpmpp", InvalidArgument);
+                       "there is no scheduler euler; there are ddpm, ddim, dpmpp and flow_match_euler",
+                       InvalidArgument);
   for (const auto* name : names) CHECK(make_sampler(name, scheduler_with(), 10).size() == 10);
 }
 
@@ -200,4 +206,45 @@ TEST_CASE("make_sampler: a schedule without any possible step is rejected") {
   CHECK(make_sampler("ddpm", one, 1).size() == 1);
   CHECK_THROWS_WITH_AS(make_sampler("dpmpp", one, 1),
                        Contains("no number of steps works with 1 training steps"), InvalidArgument);
+}
+
+TEST_CASE("flow matching: sigmas fall from 1 to 0, shifted, and the model is given 1000 times as much") {
+  const auto sampler_with = [](std::string_view settings, const weft::SamplingDemand& demand = {}) {
+    return weft::sampler_of(weft::FlowMatchConfig(Config(settings, "s.json")), 4, demand);
+  };
+  const auto check = [](const weft::Sampler& sampler, const std::vector<double>& sigmas) {
+    REQUIRE(sampler.size() == sigmas.size());
+    for (std::size_t i = 0; i < sigmas.size(); ++i) {
+      const double next = i + 1 < sigmas.size() ? sigmas[i + 1] : 0;
+      CHECK(sampler[i].sigma == doctest::Approx(sigmas[i]).epsilon(1e-6));
+      CHECK(sampler[i].timestep == doctest::Approx(1000 * sigmas[i]).epsilon(1e-6));
+      CHECK(sampler[i].direct == doctest::Approx(next - sigmas[i]).epsilon(1e-5));
+    }
+  };
+  const auto shifted = [](double shift, double sigma) { return shift * sigma / (1 + (shift - 1) * sigma); };
+  check(sampler_with("{}", {.spaces_sigmas = true}), {1, 0.75, 0.5, 0.25});
+  check(sampler_with(R"({"shift": 3.0})", {.spaces_sigmas = true}),
+        {1, shifted(3, 0.75), shifted(3, 0.5), shifted(3, 0.25)});
+  const double least = shifted(3, 0.001);  // shifted once more below
+  check(sampler_with(R"({"shift": 3.0})"),
+        {1, shifted(3, 1 - (1 - least) / 3), shifted(3, 1 - 2 * (1 - least) / 3), shifted(3, least)});
+  const double by = std::exp(0.5);  // as of an image of base_image_seq_len tokens
+  check(sampler_with(R"({"use_dynamic_shifting": true})", {.tokens = 256, .spaces_sigmas = true}),
+        {1, shifted(by, 0.75), shifted(by, 0.5), shifted(by, 0.25)});
+  check(sampler_with(R"({"shift_terminal": 0.5})", {.spaces_sigmas = true}),
+        {1, 1 - 0.25 * 2 / 3, 1 - 0.5 * 2 / 3, 0.5});
+}
+
+TEST_CASE("flow matching: what cannot be obeyed is rejected") {
+  const auto rejected = [](std::string_view settings, const char* sentence) {
+    CHECK_THROWS_WITH_AS(weft::sampler_of(weft::FlowMatchConfig(Config(settings, "s.json")), 4),
+                         Contains(sentence), InvalidArgument);
+  };
+  rejected(R"({"use_beta_sigmas": true})", "s.json: use_beta_sigmas is true");
+  rejected(R"({"invert_sigmas": true})", "s.json: invert_sigmas is true");
+  rejected(R"({"shift": 0.0})", "s.json: shift is 0 and must be above 0");
+  rejected(R"({"shift_terminal": 1.0})", "s.json: shift_terminal is 1 and must be from 0 to below 1");
+  rejected(R"({"time_shift_type": "cubic"})", "s.json: time_shift_type is cubic");
+  rejected(R"({"use_karras_sigmas": true, "use_exponential_sigmas": true})", "make one of them false");
+  rejected(R"({"use_dynamic_shifting": true})", "is not told how many there are");
 }

@@ -13,6 +13,18 @@ namespace command {
 
 namespace {
 
+/// Throws InvalidArgument if the scheduler is of flow matching and the model is not, or the reverse.
+void check_scheduler(const weft::SchedulerConfig& scheduler, bool is_flow_model) {
+  if (!is_flow_model && std::holds_alternative<weft::FlowMatchConfig>(scheduler))
+    weft::reject(
+        "the scheduler is of flow matching, and this model was trained by diffusion; use ddpm, ddim or "
+        "dpmpp");
+  if (is_flow_model && (std::holds_alternative<weft::DdpmConfig>(scheduler) ||
+                        std::holds_alternative<weft::DdimConfig>(scheduler)))
+    weft::reject(
+        "the scheduler is of diffusion, and this model was trained by flow matching; use flow_match_euler");
+}
+
 template <class Prompt>
 void set_sampling(weft::Request<Prompt>& request, const Sampling& sampling, const weft::Config& scheduler,
                   const weft::SamplingDemand& demand = {}) {
@@ -20,9 +32,11 @@ void set_sampling(weft::Request<Prompt>& request, const Sampling& sampling, cons
     weft::reject("guidance is ", sampling.guidance, " and must be a finite number; 5 is usual");
   if (!(0 <= sampling.guidance_rescale && sampling.guidance_rescale <= 1))
     weft::reject("guidance rescale is ", sampling.guidance_rescale, " and must be from 0 to 1");
-  request.sampler = sampling.scheduler.empty()
-                        ? weft::make_sampler(scheduler, sampling.steps, demand)
-                        : weft::make_sampler(sampling.scheduler, scheduler, sampling.steps, demand);
+  const weft::SchedulerConfig config = sampling.scheduler.empty()
+                                           ? weft::scheduler_config(scheduler)
+                                           : weft::scheduler_config(sampling.scheduler, scheduler);
+  check_scheduler(config, std::is_same_v<Prompt, weft::JointPrompt>);
+  request.sampler = weft::make_sampler(config, sampling.steps, demand);
   request.guidance = sampling.guidance;
   request.guidance_rescale = sampling.guidance_rescale;
   request.seed = sampling.seed;

@@ -14,7 +14,8 @@ void add_sampling(CLI::App& app, Options& options) {
         ->capture_default_str()
         ->group("Sampling");
   };
-  setting("--scheduler", sampling.scheduler, "NAME", "ddpm, ddim or dpmpp (default: the model's)");
+  setting("--scheduler", sampling.scheduler, "NAME",
+          "ddpm, ddim, dpmpp or flow_match_euler (default: the model's)");
   setting("--steps", sampling.steps, "N", "Denoising steps")->check(any<int>("whole number from 1"));
   setting("--guidance", sampling.guidance, "G", "Scale of classifier-free guidance; 1 and below: none")
       ->check(any<float>("number; 5 is usual"));

@@ -38,7 +38,7 @@ constexpr std::array<SchedulerEntry, sizeof...(Schedulers)> scheduler_entries() 
 constexpr auto scheduler_table =
     scheduler_entries<DdpmConfig, DdimConfig, DpmSolverConfig, FlowMatchConfig>();
 
-/// Returns "ddpm, ddim and dpmpp", or the classes of diffusers.
+/// Returns "ddpm, ddim, dpmpp and …", or the classes of diffusers.
 inline std::string listed_schedulers(std::string_view SchedulerEntry::*member) {
   std::vector<std::string> names;
   for (const SchedulerEntry& entry : scheduler_table) names.emplace_back(entry.*member);

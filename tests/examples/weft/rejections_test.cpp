@@ -117,7 +117,8 @@ TEST_CASE_FIXTURE(Rejections, "captions that the model cannot read") {
 }
 
 TEST_CASE_FIXTURE(Rejections, "sampler settings out of range") {
-  reject_generate({"--scheduler", "euler"}, "there is no scheduler euler; there are ddpm, ddim and dpmpp");
+  reject_generate({"--scheduler", "euler"},
+                  "there is no scheduler euler; there are ddpm, ddim, dpmpp and flow_match_euler");
   reject_generate({"--steps", "0"}, "steps is 0 and must be from 1 to 999");
   reject_generate({"--steps", "1001"}, "steps is 1001 and must be from 1 to 999");
   reject_generate({"--steps", "2147483647"}, "must be from 1 to 999");
@@ -133,9 +134,12 @@ TEST_CASE_FIXTURE(Rejections, "scheduler settings that are not supported") {
     model.replace("scheduler/scheduler_config.json", std::string_view(settings));
     reject(generate(more, caption, model.path()), fault);
   };
-  reject_with(R"({"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3.0})",
-              "_class_name is FlowMatchEulerDiscreteScheduler, and DDPMScheduler, DDIMScheduler and "
-              "DPMSolverMultistepScheduler work here");
+  reject_with(
+      R"({"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3.0})",
+      "the scheduler is of flow matching, and this model was trained by diffusion; use ddpm, ddim or dpmpp");
+  reject_with(R"({"_class_name": "EulerDiscreteScheduler"})",
+              "_class_name is EulerDiscreteScheduler, and DDPMScheduler, DDIMScheduler, "
+              "DPMSolverMultistepScheduler and FlowMatchEulerDiscreteScheduler work here");
   reject_with(R"({"beta_start": 0.001})", "names no _class_name");
   const char* const unusual = R"({"_class_name": "DPMSolverMultistepScheduler", "solver_order": 3})";
   reject_with(unusual, "scheduler_config.json: solver_order is 3, and 1 and 2 work here");
