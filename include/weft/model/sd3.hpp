@@ -5,79 +5,69 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
-#include <memory>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "weft/io/json.hpp"
-#include "weft/io/weight_files.hpp"
 #include "weft/model/joint/conditioning.hpp"
 #include "weft/model/joint/prompt.hpp"
-#include "weft/model/sd3/config.hpp"
+#include "weft/model/loaded_model.hpp"
+#include "weft/model/sd3/weights.hpp"
 
 namespace weft::inline v0_1 {
 
 template <class BackendType>
-class SD3 {
+class SD3 : public LoadedModel<BackendType, SD3Config, sd3::Weights<BackendType>> {
+  using Base = LoadedModel<BackendType, SD3Config, sd3::Weights<BackendType>>;
+
  public:
-  using Backend = BackendType;
-  using Element = typename Backend::Element;
-  using Queue = typename Backend::Queue;
+  using Base::config;
+  using typename Base::Backend;
+  using typename Base::Element;
+  using typename Base::Queue;
   using Prompt = JointPrompt;
   using Conditioning = joint::Conditioning<Backend>;
   using Others = std::vector<const SD3*>;
 
   /// Reads `folder`/config.json and the weights beside it, of all blocks or of some. Weights that one of
-  /// `others` has, which came from there too, are copied from its memory, on whatever device that is.
+  /// `others` has, which came from there too, are copied from its memory.
   explicit SD3(const std::filesystem::path& folder, const std::vector<Range>& blocks = {},
                const Others& others = {})
-      : SD3(SD3Config(Config::read(folder / "config.json")), WeightFiles(folder), blocks, others) {}
+      : Base(folder, blocks, Base::memories_of(others)) {}
 
-  /// Weights from any source. Throws InvalidArgument, before any is read, if they are not those of the
+  /// Takes weights from any source. Throws InvalidArgument, before any is read, if they are not those of the
   /// settings, or the backend cannot run the model.
   template <WeightSource Source>
   SD3(const SD3Config& config, const Source& source, const std::vector<Range>& blocks = {},
       const Others& others = {})
-      : config_(config), memory_(std::make_unique<WeightMemory<Backend>>()) {
-    Queue queue;  // ends when all is there
-    Backend::check(config_.shape());
-    std::vector<const WeightMemory<Backend>*> memories;
-    for (const SD3* other : others) memories.push_back(other->memory_.get());
-    weights_ = WeightLoader<Backend, Source>(queue, source, blocks, memories)
-                   .load([this](auto& loader) { return place(loader); }, *memory_);
-    if constexpr (requires { source.digest(); }) digest_ = source.digest();
-  }
+      : Base(config, source, blocks, Base::memories_of(others)) {}
 
-  const SD3Config& config() const { return config_; }
-  DitShape shape() const { return config_.shape(); }
-  std::uint64_t digest() const { return digest_; }
-  void check(const Prompt& prompt) const { prompt.check(config_.text_width, config_.pooled_width); }
+  void check(const Prompt& prompt) const { prompt.check(config().text_width, config().pooled_width); }
   Index prefix(const Prompt& prompt) const { return prompt.states.shape[0]; }
   Index scratch(Index rows) const {
-    return joint::block_scratch(rows, config_.sizes(), !config_.dual.empty());
+    return joint::block_scratch(rows, config().sizes(), !config().dual.empty());
   }
 
   Conditioning condition(Queue& queue, std::span<const Prompt> prompts, const Tensor& times,
                          const Share& share) const {
-    const Index c = config_.width(), rows = times.size();
+    const Index c = config().width(), rows = times.size();
     Conditioning out{
-        .text = joint::embedded_text<Backend>(queue, share, prompts, weights_.shared.layers.text_in),
+        .text = joint::embedded_text<Backend>(queue, share, prompts, weights().shared.layers.text_in),
         .positions = constant<Backend, Element>(queue, positions(share)),
         .modulations = Modulations<Backend>(queue, vectors(share), times.shape[0], share.images, c),
         .prefix_rows = share.prefix_rows().size(),
         .images = share.images,
         .width = c};
-    const auto embedding = joint::embedded_times<Backend>(queue, weights_.shared.layers, prompts, times);
+    const auto embedding = joint::embedded_times<Backend>(queue, weights().shared.layers, prompts, times);
     const View<const Element, 2> x(embedding.view(std::array{rows, c}));
     for (const Range& range : share.blocks)
       for (Index i = range.begin; i < range.end; ++i) {
-        const joint::Block<Backend>& block = weights_.blocks[static_cast<std::size_t>(i)];
+        const joint::Block<Backend>& block = weights().blocks[static_cast<std::size_t>(i)];
         linear(queue, x, block.image.modulation, out.modulations.outputs(2 * i));
         linear(queue, x, block.text.modulation, out.modulations.outputs(2 * i + 1));
       }
-    linear(queue, x, weights_.shared.layers.norm_out, out.modulations.outputs(2 * config_.blocks));
+    linear(queue, x, weights().shared.layers.norm_out, out.modulations.outputs(2 * config().blocks));
     return out;
   }
 
@@ -91,7 +81,7 @@ class SD3 {
     const View<Element, 3> positions = conditioning.positions.view(
         std::array{conditioning.positions.size() / (tokens.extent[1] * tokens.extent[2]), tokens.extent[1],
                    tokens.extent[2]});
-    linear(context.queue(), rows_of(latents), weights_.shared.layers.image_in,
+    linear(context.queue(), rows_of(latents), weights().shared.layers.image_in,
            rows_of(tokens.template slice<0>({text.size(), tokens.extent[0]})),
            {.residual = rows_of(
                 View<const Element, 3>(positions.template slice<0>(image + -conditioning.prefix_rows)))});
@@ -99,8 +89,8 @@ class SD3 {
 
   void block(Index i, auto& context, const Conditioning& conditioning, View<const Element, 3> x,
              View<const Element, 3>, View<Element, 3> out) const {
-    const joint::BlockSizes sizes = config_.sizes();
-    joint::BlockRun(context, weights_.blocks[static_cast<std::size_t>(i)], sizes, conditioning.modulations,
+    const joint::BlockSizes sizes = config().sizes();
+    joint::BlockRun(context, weights().blocks[static_cast<std::size_t>(i)], sizes, conditioning.modulations,
                     {2 * i, 2 * i + 1}, {}, x, out)();
   }
 
@@ -110,54 +100,20 @@ class SD3 {
     if (tokens.empty()) return;
     const View<Element, 3> normed = context.scratch().take(tokens.extent);
     norm(context.queue(), tokens, {},
-         conditioning.modulations.modulation(2 * config_.blocks, 1, 0, context.step()), normed);
-    linear(context.queue(), rows_of(normed), weights_.shared.layers.proj_out, rows_of(prediction));
+         conditioning.modulations.modulation(2 * config().blocks, 1, 0, context.step()), normed);
+    linear(context.queue(), rows_of(normed), weights().shared.layers.proj_out, rows_of(prediction));
   }
 
  private:
-  struct Shared {
-    joint::Surroundings<Backend> layers;
-    View<const float, 2> positions;  // (positions², width)
-  };
-  struct Weights {
-    Shared shared;
-    std::vector<joint::Block<Backend>> blocks;
-  };
-
-  template <class Loader>
-  Weights place(Loader& loader) const {
-    const Index c = config_.width();
-    const auto mlp = [&loader, c](const std::string& name, Index inputs) {
-      return Mlp<Element>{loader.linear(name + ".linear_1", c, inputs),
-                          loader.linear(name + ".linear_2", c, c)};
-    };
-    const auto shared = [this, &loader, &mlp, c]() -> Shared {
-      return {
-          .layers = {.image_in = loader.patches("pos_embed.proj", c, config_.channels, config_.patch),
-                     .text_in = loader.linear("context_embedder", c, config_.text_width),
-                     .norm_out = loader.linear("norm_out.linear", 2 * c, c),
-                     .proj_out = loader.image_major("proj_out", config_.out_channels, config_.patch, c),
-                     .time = mlp("time_text_embed.timestep_embedder", 256),
-                     .pooled = mlp("time_text_embed.text_embedder", config_.pooled_width)},
-          .positions = loader.table("pos_embed.pos_embed", {1, config_.positions * config_.positions, c})};
-    };
-    const auto block = [this, &loader](Index i) {
-      return joint::place_block<Backend>(loader, "transformer_blocks." + std::to_string(i) + ".",
-                                         config_.sizes(), config_.kind(i));
-    };
-    Weights out;
-    out.shared = loader.shared(shared);
-    out.blocks = loader.blocks({0, config_.blocks}, block);
-    return out;
-  }
+  using Base::weights;
 
   /// Returns how many vectors each slot of the modulations has; none of blocks that are not the share's.
   std::vector<Index> vectors(const Share& share) const {
-    std::vector<Index> out(static_cast<std::size_t>(2 * config_.blocks), 0);
+    std::vector<Index> out(static_cast<std::size_t>(2 * config().blocks), 0);
     for (const Range& range : share.blocks)
       for (Index i = range.begin; i < range.end; ++i) {
-        out[static_cast<std::size_t>(2 * i)] = joint::image_vectors(config_.kind(i));
-        out[static_cast<std::size_t>(2 * i + 1)] = joint::text_vectors(config_.kind(i));
+        out[static_cast<std::size_t>(2 * i)] = joint::image_vectors(config().kind(i));
+        out[static_cast<std::size_t>(2 * i + 1)] = joint::text_vectors(config().kind(i));
       }
     out.push_back(2);
     return out;
@@ -166,25 +122,20 @@ class SD3 {
   /// Returns the positions of the share's image tokens, from the middle of the stored table: (image rows,
   /// images, width).
   Tensor positions(const Share& share) const {
-    const Index side = config_.positions, rows = share.image.rows(), columns = share.image.columns();
+    const Index side = config().positions, rows = share.image.rows(), columns = share.image.columns();
     const Index top = (side - rows) / 2, left = (side - columns) / 2;
     Queue queue;
-    const Tensor table = download(queue, weights_.shared.positions);
+    const Tensor table = download(queue, weights().shared.positions);
     const Rows own = share.rows.within({share.prefix, share.prefix + share.image.tokens()});
-    Tensor out({own.size(), share.images, config_.width()});
+    Tensor out({own.size(), share.images, config().width()});
     Index row = 0;
     for (Index m = 0; m < own.patches(); ++m)
       for (Index t = own.tokens(m).begin; t < own.tokens(m).end; ++t, ++row)
         for (Index p = 0; p < share.images; ++p)
-          std::copy_n(table.view<2>()[(top + t / columns) * side + left + t % columns].data, config_.width(),
+          std::copy_n(table.view<2>()[(top + t / columns) * side + left + t % columns].data, config().width(),
                       out.view<3>()[row][p].data);
     return out;
   }
-
-  SD3Config config_;
-  std::uint64_t digest_ = 0;
-  std::unique_ptr<WeightMemory<Backend>> memory_;
-  Weights weights_;
 };
 
 }  // namespace weft::inline v0_1

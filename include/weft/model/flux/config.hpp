@@ -2,9 +2,11 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 #include <string>
 #include <vector>
 
+#include "weft/core/digest.hpp"
 #include "weft/core/dit_shape.hpp"
 #include "weft/io/json.hpp"
 #include "weft/model/config.hpp"
@@ -51,6 +53,14 @@ struct FluxConfig {
   Index features() const { return channels * patch * patch; }
   Index blocks() const { return double_blocks + single_blocks; }
   joint::BlockSizes sizes() const { return {width(), head_dim, ffn(), true}; }
+  /// Returns a hash of the settings.
+  std::uint64_t digest() const {
+    Digest out;
+    add_to(out, digest_of(double_blocks, single_blocks, heads, head_dim, channels, text_width, pooled_width,
+                          embeds_guidance));
+    for (const Index features : axes) add_to(out, features);
+    return out.value();
+  }
   DitShape shape() const {
     return {.blocks = blocks(),
             .width = width(),

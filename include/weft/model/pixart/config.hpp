@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <string>
 
+#include "weft/core/digest.hpp"
 #include "weft/core/dit_shape.hpp"
 #include "weft/io/json.hpp"
 #include "weft/model/config.hpp"
@@ -47,6 +49,11 @@ struct PixArtConfig {
 
   Index width() const { return heads * head_dim; }
   Index ffn() const { return 4 * width(); }
+  /// Returns a hash of the settings.
+  std::uint64_t digest() const {
+    return digest_of(blocks, heads, head_dim, patch, channels, out_channels, text_width, base, position_scale,
+                     has_size);
+  }
   DitShape shape() const {
     return {.blocks = blocks,
             .width = width(),

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 #include <string>
 #include <vector>
 
+#include "weft/core/digest.hpp"
 #include "weft/core/dit_shape.hpp"
 #include "weft/io/json.hpp"
 #include "weft/model/config.hpp"
@@ -46,6 +48,14 @@ struct SD3Config {
   joint::BlockSizes sizes() const { return {width(), head_dim, 4 * width(), has_head_norms}; }
   joint::BlockKind kind(Index i) const {
     return {.is_dual = std::ranges::count(dual, i) > 0, .drops_text = i + 1 == blocks};
+  }
+  /// Returns a hash of the settings.
+  std::uint64_t digest() const {
+    Digest out;
+    add_to(out, digest_of(blocks, heads, head_dim, patch, channels, out_channels, text_width, pooled_width,
+                          positions, has_head_norms));
+    for (const Index i : dual) add_to(out, i);
+    return out.value();
   }
   DitShape shape() const {
     DitShape out{.blocks = blocks,

@@ -1,0 +1,72 @@
+// LoadedModel: a model's settings, and its weights in a backend's memory.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <vector>
+
+#include "weft/core/digest.hpp"
+#include "weft/core/dit_shape.hpp"
+#include "weft/io/json.hpp"
+#include "weft/io/weight_files.hpp"
+#include "weft/model/weight_loader.hpp"
+
+namespace weft::inline v0_1 {
+
+/// The base of a model whose `Settings` are made from config.json and have shape() and digest(), and whose
+/// `Weights` have place(loader, config), which WeightLoader calls.
+template <class BackendType, class Settings, class Weights>
+class LoadedModel {
+ public:
+  using Backend = BackendType;
+  using Element = typename Backend::Element;
+  using Operand = typename Backend::Operand;
+  using Queue = typename Backend::Queue;
+
+  const Settings& config() const { return config_; }
+  DitShape shape() const { return config_.shape(); }
+  /// Returns whether the weights of block i are here.
+  bool has_block(Index i) const { return memory_.has_section(static_cast<std::size_t>(i) + 1); }
+  /// Returns a hash of the settings, and of the weights too where their source has one.
+  std::uint64_t digest() const { return digest_; }
+
+ protected:
+  using Memories = std::vector<const WeightMemory<Backend>*>;
+
+  /// Reads `folder`/config.json and the weights beside it.
+  LoadedModel(const std::filesystem::path& folder, const std::vector<Range>& blocks, const Memories& others)
+      : LoadedModel(Settings(Config::read(folder / "config.json")), WeightFiles(folder), blocks, others) {}
+
+  /// Loads the weights of `blocks`, or without any of all. Those that one of `others` has, which are of the
+  /// same settings and come from the same source, are copied from its memory, on whatever device that is.
+  /// Throws InvalidArgument, before any is read, if they are not those of the settings, or the backend cannot
+  /// run the model.
+  template <WeightSource Source>
+  LoadedModel(const Settings& config, const Source& source, const std::vector<Range>& blocks,
+              const Memories& others)
+      : config_(config), digest_(config.digest()) {
+    if constexpr (requires { source.digest(); }) digest_ = digest_of(digest_, source.digest());
+    Queue queue;  // ends when all is there
+    Backend::check(config_.shape());
+    weights_ = WeightLoader<Backend, Source>(queue, source, blocks, others)
+                   .load([this](auto& loader) { return Weights::place(loader, config_); }, memory_);
+  }
+
+  const Weights& weights() const { return weights_; }
+
+  /// Returns the memories of models from which weights can be copied.
+  template <class Model>
+  static Memories memories_of(const std::vector<const Model*>& models) {
+    Memories out;
+    for (const Model* model : models) out.push_back(&model->memory_);
+    return out;
+  }
+
+ private:
+  Settings config_;
+  std::uint64_t digest_;
+  WeightMemory<Backend> memory_;
+  Weights weights_;
+};
+
+}  // namespace weft::inline v0_1
