@@ -21,6 +21,7 @@
 #include "golden.hpp"
 #include "weft/backend/host.hpp"
 #include "weft/policy/tokens.hpp"
+#include "weight_tensors.hpp"
 
 using doctest::Contains;
 using weft::Dtype;
@@ -242,7 +243,7 @@ TEST_CASE("HunyuanDiT: weights that other models have are copied from them, so t
   CHECK(back->has_block(blocks - 1));
   const HunyuanDiT<Host> whole(config, files, {}, {&front, back.get()});
   for (Index i = 0; i < blocks; ++i) CHECK(whole.has_block(i));
-  CHECK(files.counts.size() == config.tensors().size());
+  CHECK(files.counts.size() == tensors_of(config).size());
   for (const auto& [name, count] : files.counts) {
     CAPTURE(name);
     CHECK(count == 1);
@@ -288,12 +289,31 @@ TEST_CASE("HunyuanDiT: a folder without settings or weights is rejected") {
                        Contains("has neither diffusion_pytorch_model.safetensors"), InvalidArgument);
 }
 
+namespace {
+
+/// Weights, and the memory that they are in.
+struct ReadWeights {
+  weft::WeightMemory<Host> memory{};
+  weft::hunyuan::Weights<Host> weights{};
+};
+
+template <class Source>
+ReadWeights read(const weft::HunyuanConfig& config, const Source& source, const std::vector<Range>& blocks) {
+  ReadWeights out;
+  Host::Queue queue;
+  out.weights =
+      weft::WeightLoader<Host, Source>(queue, source, blocks, {})
+          .load([&config](auto& loader) { return weft::hunyuan::Weights<Host>::place(loader, config); },
+                out.memory);
+  return out;
+}
+
+}  // namespace
+
 TEST_CASE("HunyuanDiT: loads only the blocks that are asked for") {
   const weft::HunyuanConfig config = config_with("v12");
   const weft::WeightFiles files(golden_folder("v12"));
-  Host::Queue queue;
-  const auto own = weft::hunyuan::WeightReader<Host, weft::WeightFiles>(queue, config, files)
-                       .read(std::vector<Range>{{1, 3}, {5, 7}});
+  const auto own = read(config, files, {{1, 3}, {5, 7}}).weights;
   for (Index i = 0; i < 8; ++i)
     CHECK((own.blocks[static_cast<std::size_t>(i)].up.outputs() > 0) ==
           (i == 1 || i == 2 || i == 5 || i == 6));
@@ -303,13 +323,10 @@ TEST_CASE("HunyuanDiT: random weights depend on the seed alone") {
   const weft::HunyuanConfig config = config_with("v12");
   const weft::RandomWeights source{.seed = 7};
   Host::Queue queue;
-  const auto read = [&](const std::vector<Range>& blocks) {
-    return weft::hunyuan::WeightReader<Host, weft::RandomWeights>(queue, config, source).read(blocks);
-  };
-  const auto all = read({{0, 8}}), part = read({{6, 7}});
-  const auto &whole = all.blocks[6], &own = part.blocks[6];
+  const auto all = read(config, source, {{0, 8}}), part = read(config, source, {{6, 7}});
+  const auto &whole = all.weights.blocks[6], &own = part.weights.blocks[6];
   CHECK(download(queue, own.up.weight).data == download(queue, whole.up.weight).data);
-  CHECK(download(queue, own.up.bias).data != download(queue, all.blocks[5].up.bias).data);
+  CHECK(download(queue, own.up.bias).data != download(queue, all.weights.blocks[5].up.bias).data);
   CHECK(whole.norm1.scale[3] == 1);
 
   const Tensor weight = download(queue, whole.down.weight);

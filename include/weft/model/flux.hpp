@@ -42,9 +42,9 @@ class Flux : public LoadedModel<BackendType, FluxConfig, flux::Weights<BackendTy
   /// Takes weights from any source. Throws InvalidArgument, before any is read, if they are not those of the
   /// settings, or the backend cannot run the model.
   template <WeightSource Source>
-  Flux(const FluxConfig& config, const Source& source, const std::vector<Range>& blocks = {},
+  Flux(const FluxConfig& settings, const Source& source, const std::vector<Range>& blocks = {},
        const Others& others = {})
-      : Base(config, source, blocks, Base::memories_of(others)) {}
+      : Base(settings, source, blocks, Base::memories_of(others)) {}
 
   void check(const Prompt& prompt) const { prompt.check(config().text_width, config().pooled_width); }
   Index prefix(const Prompt& prompt) const { return prompt.states.shape[0]; }

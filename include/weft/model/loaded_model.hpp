@@ -42,9 +42,9 @@ class LoadedModel {
   /// Throws InvalidArgument, before any is read, if they are not those of the settings, or the backend cannot
   /// run the model.
   template <WeightSource Source>
-  LoadedModel(const Settings& config, const Source& source, const std::vector<Range>& blocks,
+  LoadedModel(const Settings& settings, const Source& source, const std::vector<Range>& blocks,
               const Memories& others)
-      : config_(config), digest_(config.digest()) {
+      : config_(settings), digest_(settings.digest()) {
     if constexpr (requires { source.digest(); }) digest_ = digest_of(digest_, source.digest());
     Queue queue;  // ends when all is there
     Backend::check(config_.shape());

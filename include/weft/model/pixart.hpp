@@ -65,9 +65,9 @@ class PixArt : public LoadedModel<BackendType, PixArtConfig, pixart::Weights<Bac
   /// Takes weights from any source. Throws InvalidArgument, before any is read, if they are not those of the
   /// settings, or the backend cannot run the model.
   template <WeightSource Source>
-  PixArt(const PixArtConfig& config, const Source& source, const std::vector<Range>& blocks = {},
+  PixArt(const PixArtConfig& settings, const Source& source, const std::vector<Range>& blocks = {},
          const Others& others = {})
-      : Base(config, source, blocks, Base::memories_of(others)) {}
+      : Base(settings, source, blocks, Base::memories_of(others)) {}
 
   Index scratch(Index rows) const { return rows * (config().width() + config().ffn()); }
 

@@ -39,9 +39,9 @@ class SD3 : public LoadedModel<BackendType, SD3Config, sd3::Weights<BackendType>
   /// Takes weights from any source. Throws InvalidArgument, before any is read, if they are not those of the
   /// settings, or the backend cannot run the model.
   template <WeightSource Source>
-  SD3(const SD3Config& config, const Source& source, const std::vector<Range>& blocks = {},
+  SD3(const SD3Config& settings, const Source& source, const std::vector<Range>& blocks = {},
       const Others& others = {})
-      : Base(config, source, blocks, Base::memories_of(others)) {}
+      : Base(settings, source, blocks, Base::memories_of(others)) {}
 
   void check(const Prompt& prompt) const { prompt.check(config().text_width, config().pooled_width); }
   Index prefix(const Prompt& prompt) const { return prompt.states.shape[0]; }

@@ -131,7 +131,7 @@ class WeightLoader {
 
   /// diffusers' outputs are (row, column, channel) of a token; these are (channel, row, column), as `patches`
   /// has its inputs, so that state and prediction have one layout.
-  Linear image_major(const std::string& name, Index channels, Index patch, Index inputs) {
+  Linear channel_major(const std::string& name, Index channels, Index patch, Index inputs) {
     const Index area = patch * patch;
     expect(name + ".weight", {channels * area, inputs});
     expect(name + ".bias", {channels * area});
@@ -146,6 +146,12 @@ class WeightLoader {
   /// Places the scale of a norm without a shift, "name.weight" (features).
   NormWeights rms_norm(const std::string& name, Index features) {
     return {.scale = vector(name + ".weight", features), .kind = NormKind::rms};
+  }
+
+  /// Places "name.weight" and "name.bias" (features) of LayerNorm.
+  NormWeights layer_norm(const std::string& name, Index features) {
+    const View<const float, 1> scale = vector(name + ".weight", features);
+    return {.scale = scale, .shift = vector(name + ".bias", features)};
   }
 
   View<const float, 1> vector(const std::string& name, Index size) {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <string>
 #include <string_view>
 
@@ -104,59 +103,6 @@ struct HunyuanConfig {
            linear(c, sinusoids) + linear(c, c) + linear(4 * c, extra) + linear(c, 4 * c) +
            positions * t5_width + 3 * linear(t5_width, t5_width) + linear(pooled_width, t5_width) +
            (size_and_style ? c : 0);
-  }
-
-  /// Returns the shape of every tensor of the weight files.
-  std::map<std::string, Shape> tensors() const {
-    std::map<std::string, Shape> out;
-    const auto linear = [&out](const std::string& name, Index outputs, Index inputs) {
-      out[name + ".weight"] = {outputs, inputs};
-      out[name + ".bias"] = {outputs};
-    };
-    const auto norm = [&out](const std::string& name, Index features) {
-      out[name + ".weight"] = {features};
-      out[name + ".bias"] = {features};
-    };
-    const Index c = width();
-    out["pos_embed.proj.weight"] = {c, channels, patch, patch};
-    out["pos_embed.proj.bias"] = {c};
-    linear("text_embedder.linear_1", 4 * t5_width, t5_width);
-    linear("text_embedder.linear_2", clip_width, 4 * t5_width);
-    out["text_embedding_padding"] = {text_length(), clip_width};
-    linear("time_extra_emb.timestep_embedder.linear_1", c, sinusoids);
-    linear("time_extra_emb.timestep_embedder.linear_2", c, c);
-    linear("time_extra_emb.extra_embedder.linear_1", 4 * c, extra_width());
-    linear("time_extra_emb.extra_embedder.linear_2", c, 4 * c);
-    out["time_extra_emb.pooler.positional_embedding"] = {t5_length + 1, t5_width};
-    for (const char* part : {"q_proj", "k_proj", "v_proj"})
-      linear(std::string("time_extra_emb.pooler.") + part, t5_width, t5_width);
-    linear("time_extra_emb.pooler.c_proj", pooled_width, t5_width);
-    if (size_and_style) out["time_extra_emb.style_embedder.weight"] = {1, c};
-    for (Index i = 0; i < blocks; ++i) {
-      const std::string block = "blocks." + std::to_string(i) + ".";
-      norm(block + "norm1.norm", c);
-      linear(block + "norm1.linear", c, c);
-      norm(block + "norm2", c);
-      norm(block + "norm3", c);
-      for (const char* attention : {"attn1.", "attn2."}) {
-        const bool self = attention[4] == '1';
-        linear(block + attention + "to_q", c, c);
-        linear(block + attention + "to_k", c, self ? c : clip_width);
-        linear(block + attention + "to_v", c, self ? c : clip_width);
-        linear(block + attention + "to_out.0", c, c);
-        norm(block + attention + "norm_q", head_dim);
-        norm(block + attention + "norm_k", head_dim);
-      }
-      linear(block + "ff.net.0.proj", ffn, c);
-      linear(block + "ff.net.2", c, ffn);
-      if (shape().reads_skip(i)) {
-        norm(block + "skip_norm", 2 * c);
-        linear(block + "skip_linear", c, 2 * c);
-      }
-    }
-    linear("norm_out.linear", 2 * c, c);
-    linear("proj_out", patch * patch * shape().out_channels, c);
-    return out;
   }
 
  private:

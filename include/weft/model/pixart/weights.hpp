@@ -40,7 +40,7 @@ struct Weights {
     };
     const auto shared = [&config, &loader, &mlp, c] {
       Shared out{.embed = loader.patches("pos_embed.proj", c, config.channels, config.patch),
-                 .proj_out = loader.image_major("proj_out", config.out_channels, config.patch, c),
+                 .proj_out = loader.channel_major("proj_out", config.out_channels, config.patch, c),
                  .modulation = loader.linear("adaln_single.linear", 6 * c, c),
                  .time = mlp("adaln_single.emb.timestep_embedder", c, 256),
                  .text = mlp("caption_projection", c, config.text_width),

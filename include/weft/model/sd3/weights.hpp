@@ -31,7 +31,7 @@ struct Weights {
       return {.layers = {.image_in = loader.patches("pos_embed.proj", c, config.channels, config.patch),
                          .text_in = loader.linear("context_embedder", c, config.text_width),
                          .norm_out = loader.linear("norm_out.linear", 2 * c, c),
-                         .proj_out = loader.image_major("proj_out", config.out_channels, config.patch, c),
+                         .proj_out = loader.channel_major("proj_out", config.out_channels, config.patch, c),
                          .time = mlp("time_text_embed.timestep_embedder", 256),
                          .pooled = mlp("time_text_embed.text_embedder", config.pooled_width)},
               .positions = loader.table("pos_embed.pos_embed", {1, config.positions * config.positions, c})};
