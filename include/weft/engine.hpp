@@ -88,6 +88,7 @@ class Engine {
     if (!request.noise.empty()) detail::need_shape("starting noise", request.noise, shape);
     shape.insert(shape.begin(), static_cast<Index>(request.sampler.size()));
     if (!request.step_noise.empty()) detail::need_shape("noise of the steps", request.step_noise, shape);
+    detail::check_image(model, image);
     const Index prefix = detail::common_prefix(model, request.prompts, request.negatives);
     check(mesh, model.shape(), {prompts, request.branches(), prefix + image.tokens()});
   }
@@ -104,6 +105,7 @@ class Engine {
     detail::need_shape("times", evaluation.times, {prompts});
     for (const Prompt& prompt : evaluation.prompts) model.check(prompt);
     // Without branches, cfg splits the images too.
+    detail::check_image(model, image);
     const Index prefix = detail::common_prefix(model, evaluation.prompts);
     check(mesh, model.shape(),
           {prompts, std::max<Index>(prompts / std::max(mesh.data, 1), 1), prefix + image.tokens()});

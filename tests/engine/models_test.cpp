@@ -75,6 +75,19 @@ TEST_CASE("SD3 equals diffusers") {
   check_loop(sd3, "loop");
 }
 
+TEST_CASE("SD3 has no positions for images beyond its table") {
+  const ModelGolden<weft::SD3<weft::Host>> sd3("sd3_medium");
+  auto evaluation = sd3.evaluation("forward");
+  evaluation.latents = Tensor({2, 8, 26, 16});
+  weft::launch(1, [&](weft::threads::World& world) {
+    CHECK_THROWS_WITH_AS(
+        (weft::Engine<weft::SD3<weft::Host>, Full>(sd3.model, {}, world).forward(evaluation)),
+        "the image is 13 × 8 tokens, and the model has positions for 12 along a side; 24 elements "
+        "of the latents would do",
+        weft::InvalidArgument);
+  });
+}
+
 TEST_CASE("FLUX equals diffusers") {
   const ModelGolden<weft::Flux<weft::Host>> flux("flux");
   check_evaluation(flux, "forward");

@@ -137,6 +137,8 @@ concept HasDigest = requires(const M& m) {
 /// stay in place, and values that embed, block and unembed pass to operators must stay the same, so that work
 /// recorded for one request can be replayed for the next of the same shape.
 ///
+/// A model may have void check(const ImageShape&), which rejects images that it cannot generate.
+///
 /// A model may have Index prefix(const Prompt&): how many tokens stand in the sequence before the image's,
 /// such as those of the text in joint attention. They are split over ranks and patches like all others and go
 /// through all blocks; `embed` makes them, and `unembed` does not see them. Prompts of one request must have
@@ -193,6 +195,12 @@ constexpr bool explain_dit() {
                 "weft: the model's Backend is none; take weft::Host, or give yours every operator of "
                 "weft/backend/backend.hpp");
   return DiT<M>;
+}
+
+/// Throws InvalidArgument if the model has a check of images and rejects this one.
+template <class M>
+void check_image(const M& model, const ImageShape& image) {
+  if constexpr (requires { model.check(image); }) model.check(image);
 }
 
 /// Returns how many tokens stand before an image's.

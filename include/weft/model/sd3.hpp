@@ -44,6 +44,14 @@ class SD3 : public LoadedModel<BackendType, SD3Config, sd3::Weights<BackendType>
       : Base(settings, source, blocks, Base::memories_of(others)) {}
 
   void check(const Prompt& prompt) const { prompt.check(config().text_width, config().pooled_width); }
+  /// Throws InvalidArgument if the image has more tokens along a side than the stored table of positions.
+  void check(const ImageShape& image) const {
+    const Index most = config().positions;
+    if (image.rows() > most || image.columns() > most)
+      reject("the image is ", image.rows(), " × ", image.columns(),
+             " tokens, and the model has positions for ", most, " along a side; ", most * config().patch,
+             " elements of the latents would do");
+  }
   Index prefix(const Prompt& prompt) const { return prompt.states.shape[0]; }
   Index scratch(Index rows) const {
     return joint::block_scratch(rows, config().sizes(), !config().dual.empty());
