@@ -67,7 +67,10 @@ class LinearCheck {
     if constexpr (scales)
       if (asked_.has_scale) weights.scale = scale_.view();
     weft::Epilogue<E> epilogue{.activation = asked_.activation};
-    if (asked_.is_gated) epilogue.gate = {gate_.view(), {.ahead = step}};
+    if (asked_.is_gated) {
+      epilogue.gate.factors = gate_.view();
+      epilogue.gate.step.ahead = step;
+    }
     if (asked_.residual == Residual::elsewhere || asked_.residual == Residual::other_strides)
       epilogue.residual = residual_.view();
     if constexpr (std::is_same_v<Memory, E>)
