@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <span>
-#include <type_traits>
 #include <vector>
 
 #include "weft/io/weight_files.hpp"
@@ -17,6 +16,7 @@
 #include "weft/model/hunyuan/config.hpp"
 #include "weft/model/hunyuan/prompt.hpp"
 #include "weft/model/hunyuan/weights.hpp"
+#include "weft/model/layers.hpp"
 
 namespace weft::inline v0_1 {
 
@@ -119,7 +119,8 @@ class HunyuanDiT {
                     .k_norm = &w.self.k_norm,
                     .rotation = conditioning.rotation(context.rows())},
                    attended);
-    linear(queue, operands(queue, narrow), w.self.out, rows_of(out), {Activation::none, rows_of(x)});
+    linear(queue, operands_of<Backend>(queue, narrow), w.self.out, rows_of(out),
+           {Activation::none, rows_of(x)});
 
     norm(queue, out, w.norm2, {}, normed);
     const View<Element, 3> q = wide_rows(c);  // (n, b, c)
@@ -128,7 +129,8 @@ class HunyuanDiT {
                 q.unfold(config_.head_dim));
     attention(queue, q.unfold(config_.head_dim), conditioning.text_keys(i), conditioning.text_values(i),
               attended);
-    linear(queue, operands(queue, narrow), w.text.out, rows_of(out), {Activation::none, rows_of(out)});
+    linear(queue, operands_of<Backend>(queue, narrow), w.text.out, rows_of(out),
+           {Activation::none, rows_of(out)});
 
     norm(queue, out, w.norm3, {}, normed);
     const View<Operand, 3> hidden = as_operands<Operand>(wide_rows(config_.ffn));  // (n, b, ffn)
@@ -159,13 +161,6 @@ class HunyuanDiT {
     for (const HunyuanDiT* other : others) weights.push_back(&other->weights_);
     weights_ = hunyuan::WeightReader<Backend, Source>(queue, config_, source)
                    .read(blocks.empty() ? all : blocks, weights);
-  }
-
-  /// Converts the output of attention in place to operands of linear layers: (rows, width).
-  static View<const Operand, 2> operands(Queue& queue, const View<Element, 3>& x) {
-    const View<Operand, 3> out = as_operands<Operand>(x);
-    if constexpr (!std::is_same_v<Operand, Element>) narrow(queue, rows_of(x), rows_of(out));
-    return rows_of(out);
   }
 
   Index wide() const { return std::max(3 * config_.width(), config_.ffn); }
