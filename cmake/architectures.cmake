@@ -1,6 +1,6 @@
 # program_architectures, test_architectures and attention_architectures: what is compiled for which GPUs. Each of them costs a
 # unit half as much again, so tests are compiled for the GPUs they run on. Where there is none they are only compiled, for one
-# architecture, but for attention, whose kernels differ between all.
+# architecture, but for two of attention, whose kernels differ between all.
 set(program_architectures ${WEFT_CUDA_ARCHITECTURES})
 set(test_architectures ${WEFT_CUDA_ARCHITECTURES})
 set(attention_architectures ${WEFT_CUDA_ARCHITECTURES})

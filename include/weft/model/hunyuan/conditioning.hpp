@@ -3,12 +3,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstddef>
 #include <span>
 #include <vector>
 
 #include "weft/model/dit.hpp"
+#include "weft/model/embeddings.hpp"
 #include "weft/model/hunyuan/prompt.hpp"
 #include "weft/model/hunyuan/weights.hpp"
 #include "weft/model/layers.hpp"
@@ -182,14 +182,14 @@ class Conditioning {
   void embed_times(Queue& queue, const Weights<Backend>& weights, std::span<const HunyuanPrompt> prompts,
                    const Tensor& times) {
     const Index c = config_.width(), rows = steps_ * images_;
-    const Buffer sinusoids = constant<Backend, Element>(queue, sinusoids_of(times.data));
+    const Buffer of_times = constant<Backend, Element>(queue, sinusoids(times.data));
     const Buffer extra = embed_extra(queue, weights, prompts);  // (images, width)
     const Buffer hidden(queue, rows * c);
     const View<const Element, 3> of_all_steps(extra.view(std::array{extra.size()}).data, {steps_, images_, c},
                                               {0, c, 1});
     copy(queue, of_all_steps, temb_.view(std::array{steps_, images_, c}));
     const View<Element, 2> h = hidden.view(std::array{rows, c}), out = temb_.view(std::array{rows, c});
-    linear(queue, sinusoids.view(std::array{rows, HunyuanConfig::sinusoids}), weights.time_1, h,
+    linear(queue, of_times.view(std::array{rows, HunyuanConfig::sinusoids}), weights.time_1, h,
            {Activation::silu, {}});
     linear(queue, h, weights.time_2, out, {Activation::none, out});
   }
@@ -204,7 +204,7 @@ class Conditioning {
     for (Index image = 0; image < images_ && config_.size_and_style; ++image) {
       const HunyuanPrompt& prompt = prompts[static_cast<std::size_t>(image)];
       const View<Element, 2> own = in.template slice<0>({image, image + 1});
-      upload(queue, sinusoids_of(prompt.size.data), own.template slice<1>({pooled, inputs - c}));
+      upload(queue, sinusoids(prompt.size.data), own.template slice<1>({pooled, inputs - c}));
       copy(queue, weights.style.template slice<0>({prompt.style, prompt.style + 1}),
            own.template slice<1>({inputs - c, inputs}));
     }
@@ -270,22 +270,6 @@ class Conditioning {
              shifts_.view(std::array{block_count(), rows, c})[slot]);
     });
     linear(queue, x, weights.norm_out, last_.view(std::array{rows, 2 * c}));
-  }
-
-  /// Returns the sinusoidal embedding (numbers, 256): cosines, then sines, at falling frequencies.
-  static Tensor sinusoids_of(const std::vector<float>& numbers) {
-    constexpr Index half = HunyuanConfig::sinusoids / 2;
-    Tensor out({static_cast<Index>(numbers.size()), 2 * half});
-    for (Index i = 0; i < half; ++i) {
-      const float exponent = -std::log(10000.0f) * static_cast<float>(i) / static_cast<float>(half);
-      const float frequency = std::exp(exponent);
-      for (std::size_t n = 0; n < numbers.size(); ++n) {
-        const auto row = out.view<2>()[static_cast<Index>(n)];
-        row[i] = std::cos(numbers[n] * frequency);
-        row[half + i] = std::sin(numbers[n] * frequency);
-      }
-    }
-    return out;
   }
 
   HunyuanConfig config_;

@@ -9,6 +9,7 @@
 #include "weft/core/dit_shape.hpp"
 #include "weft/core/tensor.hpp"
 #include "weft/io/json.hpp"
+#include "weft/model/config.hpp"
 
 namespace weft::inline v0_1 {
 
@@ -106,13 +107,6 @@ struct HunyuanConfig {
   }
 
  private:
-  static Index positive(const Config& config, std::string_view key) {
-    const int value = config.required<int>(key);
-    if (value < 1) reject(config.name(), ": ", key, " is ", value, " and must be at least 1");
-    if (value > largest) reject(config.name(), ": ", key, " is ", value, " and must be at most ", largest);
-    return value;
-  }
-
   static double mlp_ratio(const Config& config) {
     const double ratio = config.optional("mlp_ratio", 4.0);
     if (!(0 < ratio && ratio <= most_mlp_ratio))
@@ -121,7 +115,6 @@ struct HunyuanConfig {
     return ratio;
   }
 
-  static constexpr int largest = 1 << 20;  // so that no product of a few sizes overflows
   static constexpr int most_mlp_ratio = 1024;
 };
 
