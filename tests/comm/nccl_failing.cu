@@ -41,7 +41,14 @@ void cut_off_all() {
   std::raise(SIGSTOP);
 }
 
-void work(World& world, const std::string& fate, int culprit) {
+/// Leaves the process's number in FOLDER/RANK, whole from the first moment.
+void leave_number(const std::filesystem::path& folder, int rank) {
+  const auto file = folder / std::to_string(rank);
+  std::ofstream(file.string() + ".part") << ::getpid();
+  std::filesystem::rename(file.string() + ".part", file);
+}
+
+void work(World& world, const std::filesystem::path& folder, const std::string& fate, int culprit) {
   weft::cuda::Queue queue;
   const weft::cuda::Buffer<double> sum(queue, 1);
   std::vector<int> all(static_cast<std::size_t>(world.size()));
@@ -59,24 +66,20 @@ void work(World& world, const std::string& fate, int culprit) {
       if (fate == "cut") cut_off_all();
     }
     queue.synchronize();
+    if (step == 0) leave_number(folder, world.rank());
   }
 }
 
 }  // namespace
 
-/// usage: nccl_failing FOLDER FATE CULPRIT MILLISECONDS; leaves FOLDER/RANK with the process's number.
+/// usage: nccl_failing FOLDER FATE CULPRIT MILLISECONDS; leaves FOLDER/RANK with the process's number once it
+/// has computed with the others.
 int main(int, char** argv) {
   const std::filesystem::path folder = argv[1];
   try {
     weft::LaunchEnvironment place = weft::launch_environment().value();
     if (std::string(argv[2]) == "cut") place.local_world = 1;  // as on hosts of their own, over the network
-    weft::nccl::launch(place,
-                       [&](World& world) {
-                         const auto file = folder / std::to_string(world.rank());
-                         std::ofstream(file.string() + ".part") << ::getpid();
-                         std::filesystem::rename(file.string() + ".part", file);
-                         work(world, argv[2], std::atoi(argv[3]));
-                       },
+    weft::nccl::launch(place, [&](World& world) { work(world, folder, argv[2], std::atoi(argv[3])); },
                        {.timeout = std::chrono::milliseconds(std::atoi(argv[4]))});
   } catch (const weft::InvalidArgument& rejection) {
     std::cerr << rejection.what() << '\n';

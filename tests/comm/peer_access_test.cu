@@ -28,6 +28,7 @@ void check_after(const std::function<void(const AccessCheck&, const AccessCheck&
 void damage(const AccessCheck& check, AccessCheck::Way way, int from) {
   auto* const words = static_cast<std::uint32_t*>(check.memory()) + check.place(way, from);
   REQUIRE(cudaMemset(words + 1000, 0, 1) == cudaSuccess);
+  REQUIRE(cudaDeviceSynchronize() == cudaSuccess);  // the check's own stream does not wait for it
 }
 
 }  // namespace
