@@ -26,7 +26,8 @@ std::vector<command::TransferReport> measured(const weft::Mesh& mesh) {
 
 }  // namespace
 
-TEST_CASE("peer transfers: every kind is timed, and larger messages take longer") {
+TEST_CASE("peer transfers: every kind is timed, and none outruns a GPU's memory") {
+  constexpr double memory_rate = 8e12;  // bytes a second, above any GPU's; ranks may share one
   for (const weft::Mesh& mesh : {weft::Mesh{.cfg = 2, .ulysses = 2}, weft::Mesh{.ring = 2},
                                  weft::Mesh{.pipe = 3}, weft::Mesh{.ulysses = 3}}) {
     const auto transfers = measured(mesh);
@@ -37,9 +38,8 @@ TEST_CASE("peer transfers: every kind is timed, and larger messages take longer"
           expected += kind == TransferKind::barrier ? 1 : 3;
     CHECK(transfers.size() == expected);
     for (std::size_t i = 0; i < transfers.size(); ++i) {
-      CHECK(transfers[i].seconds > 0);
+      CHECK(transfers[i].seconds > transfers[i].bytes / memory_rate);
       CHECK(transfers[i].seconds < 0.1);
-      if (transfers[i].bytes == 25'000'000) CHECK(transfers[i].seconds > transfers[i - 2].seconds);
     }
   }
 }

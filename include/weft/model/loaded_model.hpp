@@ -35,7 +35,12 @@ class LoadedModel {
 
   /// Reads `folder`/config.json and the weights beside it.
   LoadedModel(const std::filesystem::path& folder, const std::vector<Range>& blocks, const Memories& others)
-      : LoadedModel(Settings(Config::read(folder / "config.json")), WeightFiles(folder), blocks, others) {}
+      : LoadedModel(Settings(Config::read(folder / "config.json")), folder, blocks, others) {}
+
+  /// Reads the weights in `folder`, for settings that were read before.
+  LoadedModel(const Settings& settings, const std::filesystem::path& folder, const std::vector<Range>& blocks,
+              const Memories& others)
+      : LoadedModel(settings, WeightFiles(folder), blocks, others) {}
 
   /// Loads the weights of `blocks`, or without any of all. Those that one of `others` has, which are of the
   /// same settings and come from the same source, are copied from its memory, on whatever device that is.
