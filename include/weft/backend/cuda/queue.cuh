@@ -128,6 +128,12 @@ class Queue {
     staging_.send(stream_, from, to, bytes);
   }
 
+  /// Waits for all that was queued, and copies `bytes` to the host.
+  void fetch(const void* from, void* to, std::size_t bytes) {
+    ++counts_.synchronizations;
+    staging_.fetch(stream_, from, to, bytes);
+  }
+
   /// Returns how long the host took for each of the last replays, at most 64.
   std::span<const double> launch_seconds() const {
     return {launch_seconds_.data(), std::min(launches_, launch_seconds_.size())};

@@ -1,4 +1,4 @@
-// Staging: pinned memory through which numbers of the host are uploaded to a CUDA device.
+// Staging: pinned memory through which numbers go from the host to a CUDA device and back.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -13,7 +13,7 @@ namespace weft::inline v0_1::cuda {
 
 using kernels::check;
 
-/// The staging memory of one stream. The host waits only when transfers in flight fill it.
+/// The staging memory of one stream. Sending waits only when transfers in flight fill it.
 class Staging {
  public:
   Staging() = default;
@@ -28,6 +28,19 @@ class Staging {
     used_ += bytes;
     std::memcpy(room, from, bytes);
     check(cudaMemcpyAsync(to, room, bytes, cudaMemcpyHostToDevice, stream), "copying to the device");
+  }
+
+  /// Copies to the host what the stream has computed; waits for all that was queued.
+  void fetch(cudaStream_t stream, const void* from, void* to, std::size_t bytes) {
+    make_room(stream, std::min(bytes, least_bytes));
+    for (std::size_t begin = 0; begin < bytes; begin += size_) {
+      const std::size_t size = std::min(bytes - begin, size_);
+      check(cudaMemcpyAsync(data_, static_cast<const std::byte*>(from) + begin, size, cudaMemcpyDeviceToHost,
+                            stream),
+            "copying from the device");
+      check(cudaStreamSynchronize(stream), "copying from the device");
+      std::memcpy(static_cast<std::byte*>(to) + begin, data_, size);
+    }
   }
 
  private:
