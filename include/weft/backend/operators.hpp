@@ -50,6 +50,9 @@ struct Epilogue {
   Activation activation = Activation::none;
   View<const Element, 2> residual{};  // (rows, out), or empty
   Gate gate{};
+
+  /// Returns whether nothing follows the activation.
+  bool ends_with_activation() const { return gate.empty() && residual.empty(); }
 };
 
 enum class NormKind {

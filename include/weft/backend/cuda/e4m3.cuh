@@ -78,7 +78,8 @@ inline void linear(Queue& queue, const View<const __nv_fp8_e4m3, 2>& x, const de
                    const View<__nv_fp8_e4m3, 2>& out, const Epilogue<__nv_bfloat16>& epilogue = {}) {
   if (out.empty()) return;
   const auto span = detail::span_of_e4m3(queue, x, out.extent[1], 1);
-  if (epilogue.activation == Activation::gelu_tanh && epilogue.residual.empty() && !weights.bias.empty() &&
+  if (epilogue.activation == Activation::gelu_tanh && epilogue.ends_with_activation() &&
+      !weights.bias.empty() &&
       detail::run_product(queue, x, weights, out, CUBLASLT_EPILOGUE_GELU_BIAS,
                           static_cast<const __nv_bfloat16*>(nullptr)))
     return;
