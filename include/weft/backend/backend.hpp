@@ -95,6 +95,11 @@ concept Backend = requires(typename B::Queue& queue, typename B::Loader& loader,
   linear(queue, a.operand_rows, a.block_linear, a.matrix, a.epilogue);
   linear(queue, a.operand_rows, a.block_linear, a.operand_rows, a.epilogue);
   activate(queue, Activation::silu, a.matrix);
+  add(queue, a.matrix, a.matrix, a.matrix);
+  gated_unit(queue, Activation::silu, a.matrix, a.matrix, a.matrix);
+  gated_unit(queue, Activation::silu, a.matrix, a.matrix, a.operand_rows);
+  modulate(queue, a.x, a.modulation, a.x);
+  modulate(queue, a.x, a.modulation, a.operands);
   norm(queue, a.x, a.norm, a.modulation, a.x);
   norm(queue, a.x, a.norm, a.modulation, a.operands);
   norm_pair(queue, a.x, a.x, a.norm, a.operands);

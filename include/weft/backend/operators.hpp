@@ -2,12 +2,16 @@
 // beside its Queue; host.hpp includes those of the host.
 #pragma once
 
+#include <initializer_list>
+#include <stdexcept>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "weft/core/activation.hpp"
+#include "weft/core/error.hpp"
 #include "weft/core/step.hpp"
+#include "weft/core/tensor.hpp"
 #include "weft/core/view.hpp"
 
 namespace weft::inline v0_1 {
@@ -158,6 +162,17 @@ View<Operand, Rank> as_operands(const View<Element, Rank>& x) {
     for (int d = 0; d < Rank - 1; ++d) out.stride[d] *= static_cast<Index>(sizeof(Element) / sizeof(Operand));
     return out;
   }
+}
+
+/// Throws std::logic_error unless every input of an operator has the extents of its output.
+template <class In, class Out, int Rank>
+void check_extents(const char* name, const View<Out, Rank>& out,
+                   std::initializer_list<const View<const In, Rank>*> inputs) {
+  const auto text = [](const auto& view) { return to_string(Shape(view.extent.begin(), view.extent.end())); };
+  for (const View<const In, Rank>* input : inputs)
+    if (input->extent != out.extent)
+      throw std::logic_error(sentence(name, " was given an input of ", text(*input), " and an output of ",
+                                      text(out), "; both must have the same extents"));
 }
 
 /// Returns (tokens, images, features) as a matrix of tokens × images rows, which must be evenly spaced.

@@ -8,6 +8,7 @@
 #include <concepts>
 
 #include "weft/backend/cuda/check.cuh"
+#include "weft/backend/cuda/elementwise.cuh"
 #include "weft/backend/cuda/linear.cuh"
 #include "weft/backend/cuda/norm.cuh"
 #include "weft/e4m3.cuh"
@@ -46,6 +47,20 @@ void norm_pair(Queue& queue, const View<const __nv_bfloat16, 3>& x, const View<c
   const auto span =
       queue.span(Work{"norm_pair_e4m3", {out.extent[0] * out.extent[1], out.extent[2]}, 0, 3 * out.size()});
   kernels::norm<__nv_bfloat16, O>(queue.stream(), x, skip, detail::norm_constants(weights), out);
+}
+
+/// Computes `gated_unit` with an output in e4m3, in memory of its own.
+template <std::same_as<__nv_fp8_e4m3> O>
+void gated_unit(Queue& queue, Activation activation, const View<const __nv_bfloat16, 2>& gate,
+                const View<const __nv_bfloat16, 2>& value, const View<O, 2>& out) {
+  detail::run_gated_unit<__nv_bfloat16>(queue, activation, gate, value, out);
+}
+
+/// Computes `modulate` with an output in e4m3, in memory of its own.
+template <std::same_as<__nv_fp8_e4m3> O>
+void modulate(Queue& queue, const View<const __nv_bfloat16, 3>& x, const Modulation& modulation,
+              const View<O, 3>& out) {
+  detail::run_modulate<__nv_bfloat16>(queue, x, modulation, out);
 }
 
 namespace detail {
