@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "weft/check.cuh"
+#include "weft/core/head_split.hpp"
 #include "weft/core/merge.hpp"
 #include "weft/rows.cuh"
 
@@ -17,7 +18,9 @@ __global__ void plain_attention_rows(RowsOf<const E, 4> q, RowsOf<const E, 4> k,
                                      float scale) {
   const Index row = static_cast<Index>(blockIdx.x) * blockDim.y + threadIdx.y;
   if (row >= rows) return;
-  const int lane = static_cast<int>(threadIdx.x), width = out.width, heads = out.extent[1] * out.extent[2];
+  const int lane = static_cast<int>(threadIdx.x), width = out.width, heads = out.extent[2];
+  const int image = static_cast<int>(row / heads % out.extent[1]),
+            key_head = static_cast<int>(row % heads) / (heads / k.extent[2]);
   const E* const query = q.row(row);
   float x[Chunks], sum[Chunks] = {};
 #pragma unroll
@@ -25,8 +28,8 @@ __global__ void plain_attention_rows(RowsOf<const E, 4> q, RowsOf<const E, 4> k,
     x[c] = c * warp_size + lane < width ? static_cast<float>(query[c * warp_size + lane]) * scale : 0;
   float highest = -INFINITY, total = 0;
   for (int key = 0; key < k.extent[0]; ++key) {
-    const Index head = static_cast<Index>(key) * heads + row % heads;
-    const E *const key_row = k.row(head), *const value_row = v.row(head);
+    const E* const key_row = head_row(k, key, image, key_head);
+    const E* const value_row = head_row(v, key, image, key_head);
     float logit = 0;
 #pragma unroll
     for (int c = 0; c < Chunks; ++c)
@@ -55,13 +58,15 @@ __global__ void plain_attention_rows(RowsOf<const E, 4> q, RowsOf<const E, 4> k,
   if (lse_at && lane == 0) *lse_at = weights.lse;
 }
 
-/// Computes attention of q (n, B, H, D) over k, v (S, B, H, D) into out (n, B, H, D) and lse (n, B, H), which
-/// may be null. With Output::merge, out and lse hold attention over other keys, and then attention over both.
+/// Computes attention of q (n, B, H, D) over k, v (S, B, K, D), where K divides H, into out (n, B, H, D) and
+/// lse (n, B, H), which may be null. With Output::merge, out and lse hold attention over other keys, and then
+/// attention over both.
 template <class E>
 void plain_attention(cudaStream_t stream, RowsOf<const E, 4> q, RowsOf<const E, 4> k, RowsOf<const E, 4> v,
                      RowsOf<E, 4> out, RowsOf<float, 3> lse, Output output = Output::replace) {
   const Index rows = out.count();
   const bool merges = output == Output::merge;
+  check_key_heads(q.extent[2], k.extent[2]);
   if (rows == 0 || (merges && k.extent[0] == 0)) return;
   constexpr int few = 4, most = 16;  // chunks
   if (out.width > most * warp_size)

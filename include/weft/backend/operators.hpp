@@ -111,8 +111,8 @@ struct Heads {
   using Moves = std::vector<HeadMove<Element>>;
 
   View<Element, 4> q;                   // (tokens, images, heads, head_dim)
-  View<Element, 4> k;                   // (tokens, images, heads, head_dim)
-  View<Element, 4> v;                   // (tokens, images, heads, head_dim)
+  View<Element, 4> k;                   // (tokens, images, key heads, head_dim)
+  View<Element, 4> v;                   // (tokens, images, key heads, head_dim)
   const NormWeights* q_norm = nullptr;  // over head_dim; null: none
   const NormWeights* k_norm = nullptr;
   Rotation rotation{};                         // of these tokens
@@ -125,10 +125,15 @@ struct Heads {
   void move_k(const View<Element, 4>& to, Moves& moves) const { move(k, to, prefix_k_norm, k_norm, moves); }
   void move_v(const View<Element, 4>& to, Moves& moves) const { moves.push_back({v, to}); }
 
-  /// Returns the heads in `range`.
-  Heads heads(Range range) const {
+  /// Return some heads of queries with all those of keys, or some of keys and values with all of queries.
+  Heads query_heads(Range range) const {
     Heads out = *this;
-    for (View<Element, 4>* part : {&out.q, &out.k, &out.v}) *part = part->template slice<2>(range);
+    out.q = q.template slice<2>(range);
+    return out;
+  }
+  Heads key_heads(Range range) const {
+    Heads out = *this;
+    for (View<Element, 4>* part : {&out.k, &out.v}) *part = part->template slice<2>(range);
     return out;
   }
   /// Returns the heads of the tokens in `range`.

@@ -5,6 +5,7 @@
 
 #include "weft/backend/operators.hpp"
 #include "weft/comm/mesh.hpp"
+#include "weft/core/head_split.hpp"
 #include "weft/policy/job.hpp"
 #include "weft/policy/key_values.hpp"
 #include "weft/policy/order.hpp"
@@ -38,7 +39,7 @@ struct Local {
       }
       // Without patches no stale keys are read again, and all blocks share the memory of one.
       const Index layers = job.layout.patches > 1 ? job.layers : 1;
-      store_ = KeyValues<Backend>(queue, kept, layers, job.images, heads().size(), job.model.head_dim);
+      store_ = KeyValues<Backend>(queue, kept, layers, job.images, key_heads(), job.model.head_dim);
     }
 
     /// Frees it.
@@ -115,9 +116,13 @@ struct Local {
       return job_.layout.of_rank(coordinate(Axis::ring), coordinate(Axis::ulysses)).size();
     }
 
-    /// Return the heads whose keys ulysses rank u, or this rank, keeps.
-    Range heads(int u) const { return split(job_.model.heads, mesh_.ulysses, u); }
+    /// Returns which heads the ulysses ranks attend to.
+    HeadSplit head_split() const { return {job_.model.heads, job_.model.key_heads(), mesh_.ulysses}; }
+    /// Return the query heads of ulysses rank u, or of this rank, and how many key heads it keeps.
+    Range heads(int u) const { return head_split().queries_of(u); }
     Range heads() const { return heads(coordinate(Axis::ulysses)); }
+    Index key_heads(int u) const { return head_split().keys_of(u).size(); }
+    Index key_heads() const { return key_heads(coordinate(Axis::ulysses)); }
 
     /// Returns the tokens of patch m in the scope that the ulysses rank u of this ring rank holds.
     Range slice(const Scope& scope, Index m, int u) const {

@@ -33,12 +33,11 @@ struct Ring : detail::Ordered<Axis::ring, Inner> {
     void prepare(Queue& queue, const Job& job) {
       Base::prepare(queue, job);
       if (group_.size() == 1) return;
-      const Index heads = job.images * this->heads().size();
-      lse_ = {queue, job.layout.of_ring(group_.rank()).size() * heads};
+      lse_ = {queue, job.layout.of_ring(group_.rank()).size() * job.images * this->heads().size()};
       Index most = 0;
       for (int member = 0; member < group_.size(); ++member)
         most = std::max(most, job.layout.of_ring(member).size());
-      const Index size = 2 * most * heads * job.model.head_dim;
+      const Index size = 2 * most * job.images * this->key_heads() * job.model.head_dim;
       const Index bytes = size * static_cast<Index>(sizeof(Element));
       if (this->mesh().copies_ring_cache()) return reserve(group_, others(group_), bytes);
       reserve(group_, {previous()}, bytes);
@@ -140,7 +139,7 @@ struct Ring : detail::Ordered<Axis::ring, Inner> {
 
     Slice travelling(const Scope& scope, int i, int owner) {
       const std::array extents{this->job().layout.of_ring(owner).within(scope.tokens).size(),
-                               this->job().images, this->heads().size(), this->job().model.head_dim};
+                               this->job().images, this->key_heads(), this->job().model.head_dim};
       const View<Element, 4> k = travelling_[static_cast<std::size_t>(i)].view(extents);
       return {k, {k.data + k.size(), extents}};
     }

@@ -37,6 +37,7 @@ struct Attention {
   Shared& shared;
   const int lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size, row = lane / 2, side = lane % 2;
   const int query = blockIdx.x * queries + 16 * warp + row, head = blockIdx.y, batch = blockIdx.z;
+  const int key_head = head / operands.group;
   float (&floats)[16][room] = shared.scratch[warp];
   __half (&halves)[16][2 * room] = reinterpret_cast<__half (&)[16][2 * room]>(floats);
   Left q[steps];
@@ -58,7 +59,7 @@ struct Attention {
   }
 
   __device__ void load_queries() {
-    const __half* const from = head_rows(operands.q, query, batch, head);
+    const __half* const from = head_row(operands.q, query, batch, head);
 #pragma unroll
     for (int i = 0; i < steps; ++i) {
       const int column = 16 * i + 8 * side;
@@ -75,8 +76,8 @@ struct Attention {
     for (int i = threadIdx.x; i < keys * chunks; i += threads) {
       const int key = i / chunks, column = i % chunks * 8;
       const bool exists = token + key < operands.k.extent[0] && column < HeadDim;
-      copy(&shared.k[key][column], head_rows(operands.k, token + key, batch, head) + column, exists);
-      copy(&shared.v[key][column], head_rows(operands.v, token + key, batch, head) + column, exists);
+      copy(&shared.k[key][column], head_row(operands.k, token + key, batch, key_head) + column, exists);
+      copy(&shared.v[key][column], head_row(operands.v, token + key, batch, key_head) + column, exists);
     }
     __syncthreads();
   }

@@ -30,6 +30,7 @@ struct Attention {
   const AttentionOperands<E>& operands;
   const std::uint32_t memory;
   const int first_query = blockIdx.x * queries, head = blockIdx.y, batch = blockIdx.z;
+  const int key_head = head / operands.group;
   const int lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
   std::uint32_t kept[halves][keeps_queries ? HeadDim / 4 : 1];
   float logits[halves][keys / 2];
@@ -59,14 +60,14 @@ struct Attention {
   }
 
   __device__ void fetch_queries() const {
-    fetch<queries>(queries_at(), head_rows(operands.q, first_query, batch, head), operands.q.stride[0],
+    fetch<queries>(queries_at(), head_row(operands.q, first_query, batch, head), operands.q.stride[0],
                    operands.q.extent[0] - first_query);
     copies_commit();
   }
   __device__ void fetch_tile(int tile, int stage) const {
     const int token = tile * keys, count = operands.k.extent[0] - token;
-    fetch<keys>(keys_at(stage), head_rows(operands.k, token, batch, head), operands.k.stride[0], count);
-    fetch<keys>(values_at(stage), head_rows(operands.v, token, batch, head), operands.v.stride[0], count);
+    fetch<keys>(keys_at(stage), head_row(operands.k, token, batch, key_head), operands.k.stride[0], count);
+    fetch<keys>(values_at(stage), head_row(operands.v, token, batch, key_head), operands.v.stride[0], count);
     copies_commit();
   }
 

@@ -44,7 +44,9 @@ void launch_tiled(cudaStream_t stream, View<const E, 4> q, View<const E, 4> k, V
   const int queries = q.extent[0], keys = k.extent[0], batch = q.extent[1], heads = q.extent[2];
   const int tiles = plan.clusters * L::sharing;
   const float scale = log2_e / std::sqrt(float(HeadDim));
-  const Problem<E> problem{{out, lse, output}, queries, keys, heads, tiles / (batch * heads), tiles, scale};
+  const int group = heads / static_cast<int>(k.extent[2]);
+  const Problem<E> problem{{out, lse, output},      queries, keys, heads, group,
+                           tiles / (batch * heads), tiles,   scale};
   const Maps maps{tensor_maps<HeadDim, L::rows>(q, "q"), tensor_maps<HeadDim, L::keys / L::sharing>(k, "k"),
                   tensor_maps<HeadDim, L::keys / L::sharing>(v, "v")};
 

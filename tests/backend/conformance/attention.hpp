@@ -21,6 +21,7 @@ struct AttentionCase {
   Index queries, keys;
   Index images = 2, heads = 3, head_dim = 16;
   double deviation = 1;  // of queries and keys
+  Index key_heads = 0;   // 0: as many
 };
 
 /// Returns head dimensions that the backend takes; in half precision it is compiled for one of them.
@@ -39,9 +40,9 @@ class AttentionCheck {
  public:
   AttentionCheck(Queue& queue, const AttentionCase& asked)
       : head_dim_(asked.head_dim),
-        q_(random(queue, 41, asked.queries, asked, head_gap, asked.deviation)),
-        k_(random(queue, 42, asked.keys, asked, 2 * head_gap, asked.deviation)),
-        v_(random(queue, 43, asked.keys, asked, 0, 1)),
+        q_(random(queue, 41, asked.queries, asked, asked.heads, head_gap, asked.deviation)),
+        k_(random(queue, 42, asked.keys, asked, key_heads(asked), 2 * head_gap, asked.deviation)),
+        v_(random(queue, 43, asked.keys, asked, key_heads(asked), 0, 1)),
         out_(queue, {asked.queries, asked.images, asked.heads, asked.head_dim}, 3 * head_gap),
         lse_(queue, {asked.queries, asked.images, asked.heads}, 1) {}
 
@@ -66,18 +67,24 @@ class AttentionCheck {
   }
 
  private:
-  static Placed<B, E, 4> random(Queue& queue, unsigned seed, Index tokens, const AttentionCase& asked,
-                                Index gap_after, double deviation) {
-    return Placed<B, E, 4>::random(queue, seed, {tokens, asked.images, asked.heads, asked.head_dim},
-                                   gap_after, deviation);
+  static Index key_heads(const AttentionCase& asked) {
+    return asked.key_heads > 0 ? asked.key_heads : asked.heads;
   }
+  static Placed<B, E, 4> random(Queue& queue, unsigned seed, Index tokens, const AttentionCase& asked,
+                                Index heads, Index gap_after, double deviation) {
+    return Placed<B, E, 4>::random(queue, seed, {tokens, asked.images, heads, asked.head_dim}, gap_after,
+                                   deviation);
+  }
+
+  /// Returns the head of keys that queries of head h attend to.
+  Index key_head(Index h) const { return h * k_.before().extent[2] / q_.before().extent[2]; }
 
   std::vector<double> logits(Index t, Index image, Index h) const {
     std::vector<double> out;
     for (Index key = 0; key < k_.before().extent[0]; ++key) {
       double sum = 0;
       for (Index d = 0; d < head_dim_; ++d)
-        sum += number(q_.before()[t][image][h][d]) * number(k_.before()[key][image][h][d]);
+        sum += number(q_.before()[t][image][h][d]) * number(k_.before()[key][image][key_head(h)][d]);
       out.push_back(sum / std::sqrt(static_cast<double>(head_dim_)));
     }
     return out;
@@ -98,7 +105,7 @@ class AttentionCheck {
     for (std::size_t key = 0; key < all.size(); ++key)
       for (Index d = 0; d < head_dim_; ++d)
         out[static_cast<std::size_t>(d)] +=
-            std::exp(all[key] - lse) * number(v_.before()[static_cast<Index>(key)][image][h][d]);
+            std::exp(all[key] - lse) * number(v_.before()[static_cast<Index>(key)][image][key_head(h)][d]);
     return out;
   }
 
@@ -121,6 +128,33 @@ TEST_CASE_TEMPLATE_DEFINE("attention: softmax of the products, with and without 
             check.attend(queue, {0, keys}, weft::Output::replace, with_lse);
             check.check(queue, with_lse);
           }
+  });
+}
+
+TEST_CASE_TEMPLATE_DEFINE("attention: heads of queries that share a head of keys", B,
+                          attention_groups_conformance) {
+  using Parts = std::vector<weft::Range>;
+  on_queues<B>([](typename B::Queue& queue) {
+    for (const Index head_dim : head_dims<B>())
+      for (const auto& [heads, key_heads] : {std::pair{6, 1}, std::pair{6, 2}, std::pair{6, 3}})
+        for (const auto& [queries, keys] : {std::pair{5, 9}, std::pair{150, 300}})
+          for (const Parts& parts : {Parts{{0, keys}}, Parts{{0, 4}, {4, keys}}}) {
+            CAPTURE(head_dim);
+            CAPTURE(key_heads);
+            CAPTURE(queries);
+            AttentionCase asked{queries, keys, 2, heads, head_dim};
+            asked.key_heads = key_heads;
+            AttentionCheck<B> check(queue, asked);
+            auto output = weft::Output::replace;
+            for (const weft::Range& part : parts)
+              check.attend(queue, part, std::exchange(output, weft::Output::merge));
+            check.check(queue);
+          }
+    AttentionCase uneven{5, 9};
+    uneven.key_heads = 2;
+    CHECK_THROWS_WITH_AS(AttentionCheck<B>(queue, uneven).attend(queue, {0, 9}),
+                         "attention was given 3 heads of queries and 2 of keys, which must divide them",
+                         std::logic_error);
   });
 }
 

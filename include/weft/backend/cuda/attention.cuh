@@ -8,9 +8,10 @@
 namespace weft::inline v0_1::cuda {
 
 /// Computes out = softmax(q · kᵀ / √head_dim) · v for every image and head, without a mask.
-/// q, out (n, images, heads, head_dim); k, v (keys, images, heads, head_dim); lse (n, images, heads),
-/// the logarithm of the sum of exponentials, or empty. Without keys out is 0 and lse −∞. With Output::merge,
-/// out and lse hold attention over other keys, and then attention over both.
+/// q, out (n, images, heads, head_dim); k, v (keys, images, key heads, head_dim), whose heads divide those of
+/// q, each for as many in a row; lse (n, images, heads), the logarithm of the sum of exponentials, or empty.
+/// Without keys out is 0 and lse −∞. With Output::merge, out and lse hold attention over other keys, and then
+/// attention over both.
 template <class E, int... HeadDims>
 void attention(QueueFor<HeadDims...>& queue, In<E, 4> q, In<E, 4> k, In<E, 4> v, const View<E, 4>& out,
                const View<float, 3>& lse = {}, Output output = Output::replace) {

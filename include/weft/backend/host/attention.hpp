@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "weft/backend/host/linear.hpp"
+#include "weft/core/head_split.hpp"
 #include "weft/core/merge.hpp"
 
 namespace weft::inline v0_1::host {
@@ -53,14 +54,17 @@ inline void attend_no_keys(const View<float, 2>& out, const View<float, 2>& lse)
 }  // namespace detail
 
 /// Computes out = softmax(q · kᵀ / √head_dim) · v for every image and head, without a mask.
-/// q, out (n, images, heads, head_dim); k, v (keys, images, heads, head_dim); lse (n, images, heads),
-/// the logarithm of the sum of exponentials, or empty. Without keys out is 0 and lse −∞. With Output::merge
-/// out and lse hold the attention over other keys, and then that over both.
+/// q, out (n, images, heads, head_dim); k, v (keys, images, key heads, head_dim), whose heads divide those of
+/// q, each for as many in a row; lse (n, images, heads), the logarithm of the sum of exponentials, or empty.
+/// Without keys out is 0 and lse −∞. With Output::merge out and lse hold the attention over other keys, and
+/// then that over both.
 inline void attention(Queue& queue, In<float, 4> q, In<float, 4> k, In<float, 4> v, View<float, 4> out,
                       View<float, 3> lse = {}, Output output = Output::replace) {
   const Index tokens = q.extent[0], images = q.extent[1], heads = q.extent[2], head_dim = q.extent[3],
               keys = k.extent[0], most = std::min(detail::attention_rows, tokens);
   const bool merges = output == Output::merge;
+  check_key_heads(heads, k.extent[2]);
+  const Index group = heads / k.extent[2];
   if (merges && keys == 0) return;
   if (merges && lse.data == nullptr)
     throw std::logic_error(
@@ -71,7 +75,7 @@ inline void attention(Queue& queue, In<float, 4> q, In<float, 4> k, In<float, 4>
                       {range.size(), x.extent[3]}, {x.stride[0], 1});
   };
   const auto attend_items = [&head_of, &q, &k, &v, &out, &lse, tokens, images, heads, head_dim, keys, most,
-                             merges](Range items) {
+                             merges, group](Range items) {
     detail::Matrix weights(most, keys), sums(most, head_dim);
     for (Index item = items.begin; item < items.end; ++item) {
       const Index head = item % heads, image = item / heads % images,
@@ -83,8 +87,8 @@ inline void attention(Queue& queue, In<float, 4> q, In<float, 4> k, In<float, 4>
       if (keys == 0) {
         detail::attend_no_keys(rows_out, rows_lse);
       } else {
-        detail::attend(head_of(q, image, head, rows), head_of(k, image, head, all),
-                       head_of(v, image, head, all), rows_out, rows_lse, merges,
+        detail::attend(head_of(q, image, head, rows), head_of(k, image, head / group, all),
+                       head_of(v, image, head / group, all), rows_out, rows_lse, merges,
                        {weights.data(), {rows.size(), keys}}, {sums.data(), {rows.size(), head_dim}});
       }
     }

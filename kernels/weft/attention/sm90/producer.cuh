@@ -51,15 +51,17 @@ struct Producer : Layout<E, HeadDim, name> {
     std::uint32_t q_parity = 0;
     for (int tile = L::first_tile(); tile < problem.tiles; tile += L::tile_step(), q_parity ^= 1) {
       const Place at(problem, tile, L::rows);
+      Place of_keys = at;
+      of_keys.head /= problem.group;
       s.q_free.wait(q_parity ^ 1);
       load<1>(maps.q, s.q, 0, s.q_full, at.token, at);
 #pragma unroll 1
       for (int j = keys_end - 1; j >= keys_begin; --j, state.advance()) {
         const int token = j * L::keys + row;
         s.k_free[state.stage].wait(state.parity ^ 1);
-        load<L::sharing>(maps.k, s.k[state.stage], row, s.k_full[state.stage], token, at);
+        load<L::sharing>(maps.k, s.k[state.stage], row, s.k_full[state.stage], token, of_keys);
         s.v_free[state.stage].wait(state.parity ^ 1);
-        load<L::sharing>(maps.v, s.v[state.stage], row, s.v_full[state.stage], token, at);
+        load<L::sharing>(maps.v, s.v[state.stage], row, s.v_full[state.stage], token, of_keys);
       }
     }
   }

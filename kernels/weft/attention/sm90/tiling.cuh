@@ -11,6 +11,7 @@ template <class E>
 struct Problem {
   AttentionResult<E> result;
   int queries, keys, heads;
+  int group;             // heads of queries that share one of keys
   int row_tiles, tiles;  // of one head, of all
   float scale;           // of logits, to exponents of two
 };
