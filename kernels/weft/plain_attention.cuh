@@ -6,6 +6,7 @@
 
 #include "weft/check.cuh"
 #include "weft/core/head_split.hpp"
+#include "weft/core/key_mask.hpp"
 #include "weft/core/merge.hpp"
 #include "weft/rows.cuh"
 
@@ -14,8 +15,8 @@ namespace weft::inline v0_1::kernels {
 /// Computes attention of one row a warp; `Chunks` · warp_size is at least the head dimension.
 template <int Chunks, class E>
 __global__ void plain_attention_rows(RowsOf<const E, 4> q, RowsOf<const E, 4> k, RowsOf<const E, 4> v,
-                                     RowsOf<E, 4> out, RowsOf<float, 3> lse, bool merges, Index rows,
-                                     float scale) {
+                                     RowsOf<E, 4> out, RowsOf<float, 3> lse, bool merges, KeyMask mask,
+                                     Index rows, float scale) {
   const Index row = static_cast<Index>(blockIdx.x) * blockDim.y + threadIdx.y;
   if (row >= rows) return;
   const int lane = static_cast<int>(threadIdx.x), width = out.width, heads = out.extent[2];
@@ -27,7 +28,10 @@ __global__ void plain_attention_rows(RowsOf<const E, 4> q, RowsOf<const E, 4> k,
   for (int c = 0; c < Chunks; ++c)
     x[c] = c * warp_size + lane < width ? static_cast<float>(query[c * warp_size + lane]) * scale : 0;
   float highest = -INFINITY, total = 0;
-  for (int key = 0; key < k.extent[0]; ++key) {
+  const Range hidden = mask.hidden(image, k.extent[0]);
+  const int hidden_begin = static_cast<int>(hidden.begin), hidden_end = static_cast<int>(hidden.end);
+  for (int key = hidden_begin > 0 ? 0 : hidden_end; key < k.extent[0];
+       key = key + 1 == hidden_begin ? hidden_end : key + 1) {
     const E* const key_row = head_row(k, key, image, key_head);
     const E* const value_row = head_row(v, key, image, key_head);
     float logit = 0;
@@ -43,6 +47,7 @@ __global__ void plain_attention_rows(RowsOf<const E, 4> q, RowsOf<const E, 4> k,
       if (c * warp_size + lane < width)
         sum[c] = sum[c] * kept + weight * static_cast<float>(value_row[c * warp_size + lane]);
   }
+  if (merges && !(total > 0)) return;  // all keys are hidden
   float* const lse_at = lse.data ? lse.row(row / lse.width) + row % lse.width : nullptr;
   const float own_lse = total > 0 ? highest + logf(total) : -INFINITY;
   const MergeWeights weights = merges ? merge_weights(*lse_at, own_lse) : MergeWeights{0, 1, own_lse};
@@ -60,13 +65,15 @@ __global__ void plain_attention_rows(RowsOf<const E, 4> q, RowsOf<const E, 4> k,
 
 /// Computes attention of q (n, B, H, D) over k, v (S, B, K, D), where K divides H, into out (n, B, H, D) and
 /// lse (n, B, H), which may be null. With Output::merge, out and lse hold attention over other keys, and then
-/// attention over both.
+/// attention over both. Keys that `mask` hides do not exist.
 template <class E>
 void plain_attention(cudaStream_t stream, RowsOf<const E, 4> q, RowsOf<const E, 4> k, RowsOf<const E, 4> v,
-                     RowsOf<E, 4> out, RowsOf<float, 3> lse, Output output = Output::replace) {
+                     RowsOf<E, 4> out, RowsOf<float, 3> lse, Output output = Output::replace,
+                     const KeyMask& mask = {}) {
   const Index rows = out.count();
   const bool merges = output == Output::merge;
   check_key_heads(q.extent[2], k.extent[2]);
+  check_key_mask(mask, q.extent[1]);
   if (rows == 0 || (merges && k.extent[0] == 0)) return;
   constexpr int few = 4, most = 16;  // chunks
   if (out.width > most * warp_size)
@@ -80,10 +87,10 @@ void plain_attention(cudaStream_t stream, RowsOf<const E, 4> q, RowsOf<const E, 
   const float scale = 1 / std::sqrt(static_cast<float>(out.width));
   if (out.width <= few * warp_size) {
     plain_attention_rows<few>
-        <<<blocks_for(rows, warps), block, 0, stream>>>(q, k, v, out, lse, merges, rows, scale);
+        <<<blocks_for(rows, warps), block, 0, stream>>>(q, k, v, out, lse, merges, mask, rows, scale);
   } else {
     plain_attention_rows<most>
-        <<<blocks_for(rows, warps), block, 0, stream>>>(q, k, v, out, lse, merges, rows, scale);
+        <<<blocks_for(rows, warps), block, 0, stream>>>(q, k, v, out, lse, merges, mask, rows, scale);
   }
   check(cudaGetLastError(), "launching attention");
 }

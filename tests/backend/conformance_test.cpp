@@ -23,6 +23,7 @@ TEST_CASE_TEMPLATE_INVOKE(norm_rotate_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(move_heads_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(attention_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(attention_groups_conformance, weft::Host);
+TEST_CASE_TEMPLATE_INVOKE(attention_mask_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(attention_logits_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(attention_merge_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(attention_contract_conformance, weft::Host);

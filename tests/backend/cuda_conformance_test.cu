@@ -28,6 +28,7 @@ TEST_CASE_TEMPLATE_INVOKE(norm_rotate_conformance, Float, Bfloat16, Half);
 TEST_CASE_TEMPLATE_INVOKE(move_heads_conformance, Float, Bfloat16, Half);
 TEST_CASE_TEMPLATE_INVOKE(attention_conformance, Float, Bfloat16, Half);
 TEST_CASE_TEMPLATE_INVOKE(attention_groups_conformance, Float, Bfloat16, Half);
+TEST_CASE_TEMPLATE_INVOKE(attention_mask_conformance, Float, Bfloat16, Half);
 TEST_CASE_TEMPLATE_INVOKE(attention_logits_conformance, Float, Bfloat16, Half);
 TEST_CASE_TEMPLATE_INVOKE(attention_merge_conformance, Float, Bfloat16, Half);
 TEST_CASE_TEMPLATE_INVOKE(attention_contract_conformance, Float, Bfloat16, Half);

@@ -7,6 +7,16 @@ namespace {
 
 using weft::Index, weft::Mesh, weft::Tensor;
 
+/// Returns the bytes that rank 0 sends along an axis.
+Index bytes_sent(const GroupedToy& model, const Mesh& mesh, const char* axis) {
+  Index bytes = 0;
+  weft::launch(mesh.ranks(), [&](weft::threads::World& world) {
+    weft::Engine<GroupedToy, Full>(model, mesh, world).generate(toy_request());
+    if (world.rank() == 0) bytes = world.traffic().find(axis)->second.bytes;
+  });
+  return bytes;
+}
+
 Tensor result(const GroupedToy& model, const Mesh& mesh) {
   Tensor result;
   weft::launch(mesh.ranks(), [&](weft::threads::World& world) {
@@ -41,6 +51,16 @@ TEST_CASE("grouped queries: meshes that split groups, and that do not, equal one
       INFO("mesh ", name_of(mesh));
       CHECK(largest_difference(result(model, mesh), one) < 1e-4);
     }
+  }
+}
+
+TEST_CASE("grouped queries: fewer heads of keys are fewer bytes to send") {
+  constexpr Index steps = 2, blocks = 4, images = 2, tokens = 12;  // of a rank
+  constexpr Index head_bytes = steps * blocks * images * tokens * GroupedToy::head * Index{sizeof(float)};
+  for (const Index key_heads : {2, 6}) {
+    const GroupedToy model(key_heads);
+    CHECK(bytes_sent(model, {.ulysses = 2}, "ulysses") == (2 * 3 + 2 * key_heads / 2) * head_bytes);
+    CHECK(bytes_sent(model, {.ring = 2}, "ring") == 2 * key_heads * head_bytes);
   }
 }
 

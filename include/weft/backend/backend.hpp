@@ -14,6 +14,7 @@
 #include "weft/core/dit_shape.hpp"
 #include "weft/core/error.hpp"
 #include "weft/core/image.hpp"
+#include "weft/core/key_mask.hpp"
 #include "weft/core/merge.hpp"
 #include "weft/core/numbers.hpp"
 #include "weft/core/quantile.hpp"
@@ -56,6 +57,7 @@ struct OperatorArguments {
   NormWeights norm;
   Modulation modulation;
   Rotation rotation;
+  KeyMask mask;
   ImageShape image;
   void (*body)(Index);
   void (*take)();
@@ -105,7 +107,7 @@ concept Backend = requires(typename B::Queue& queue, typename B::Loader& loader,
   norm_pair(queue, a.x, a.x, a.norm, a.operands);
   norm_rotate(queue, a.heads, &a.norm, a.rotation, a.heads);
   move_heads(queue, a.head_moves);
-  attention(queue, a.heads, a.heads, a.heads, a.heads, a.state, Output::merge);
+  attention(queue, a.heads, a.heads, a.heads, a.heads, a.state, Output::merge, a.mask);
   copy(queue, a.heads, a.heads);
   fill(queue, 1.0f, a.numbers);
   copy_bytes(queue, a.bytes, a.bytes);

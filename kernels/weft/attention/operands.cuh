@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "weft/attention/result.cuh"
+#include "weft/core/key_mask.hpp"
 #include "weft/rows.cuh"
 
 namespace weft::inline v0_1::kernels {
@@ -16,15 +17,17 @@ struct AttentionOperands {
   AttentionResult<E> result;
   int group;
   float scale;  // of logits, to exponents of two
+  KeyMask mask;
 
   AttentionOperands(View<const E, 4> queries, View<const E, 4> keys, View<const E, 4> values, View<E, 4> out,
-                    View<float, 3> lse, Output output)
+                    View<float, 3> lse, Output output, const KeyMask& key_mask)
       : q(queries),
         k(keys),
         v(values),
         result(out, lse, output),
         group(q.extent[2] / k.extent[2]),
-        scale(log2_e / std::sqrt(static_cast<float>(q.width))) {}
+        scale(log2_e / std::sqrt(static_cast<float>(q.width))),
+        mask(key_mask) {}
 };
 
 }  // namespace weft::inline v0_1::kernels
