@@ -10,6 +10,7 @@
 #include "weft/comm/mesh.hpp"
 #include "weft/core/head_split.hpp"
 #include "weft/core/key_mask.hpp"
+#include "weft/core/merge.hpp"
 #include "weft/core/tensor.hpp"
 #include "weft/policy/job.hpp"
 #include "weft/policy/key_values.hpp"
