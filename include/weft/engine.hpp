@@ -119,7 +119,7 @@ class Engine {
     agreement_.check([&request] { return detail::summary_of(request); });
     check(model_, mesh_, request);
     const AfterThrow after_throw{*this};
-    const RequestShape shape = detail::shape_of(request, detail::prefix_of(model_, request.prompts.front()));
+    const RequestShape shape = detail::shape_of(model_, request);
     const ImageShape image = detail::image_of(model_.shape(), shape.height, shape.width);
     const Range prompts = Policies::prompts(mesh_, world_.rank(), shape.prompts);
     const Range here = Policies::branches(mesh_, world_.rank(), shape.branches);
@@ -135,9 +135,10 @@ class Engine {
         time = request.sampler[static_cast<std::size_t>(step)].timestep;
 
     if (!resume(shape)) {
-      prepare(image, shape.prefix, static_cast<Index>(mine.size()), shape.steps, image.features());
+      prepare(image, shape, static_cast<Index>(mine.size()), image.features());
       denoiser_.emplace(queue_, shape, image, prompts, evaluator_.image_rows());
     }
+    if (shape.has_padding) hide_padding(mine);
     condition(mine, times, image, shape.prefix);
     denoiser_->start(queue_, request);
     record([this](Range unit_rows) { denoiser_->feed(queue_, unit_rows, evaluator_.latents(unit_rows)); },
@@ -182,10 +183,10 @@ class Engine {
     Tensor times({1, images.size()});
     std::copy_n(evaluation.times.data.begin() + images.begin, images.size(), times.data.begin());
 
-    const RequestShape request_shape =
-        detail::shape_of(evaluation, detail::prefix_of(model_, evaluation.prompts.front()));
+    const RequestShape request_shape = detail::shape_of(model_, evaluation);
     const Index prefix = request_shape.prefix;
-    if (!resume(request_shape)) prepare(image, prefix, images.size(), 1, out.features());
+    if (!resume(request_shape)) prepare(image, request_shape, images.size(), out.features());
+    if (request_shape.has_padding) hide_padding(mine);
     condition(mine, times, image, prefix);
     const Rows& rows = evaluator_.image_rows();
     upload(queue_, to_tokens(evaluation.latents, image, images, rows), evaluator_.latents({0, rows.size()}));
@@ -262,16 +263,30 @@ class Engine {
   }
 
   /// Drops memory and recordings of the request before, and allocates the evaluator's memory.
-  void prepare(const ImageShape& image, Index prefix, Index images, Index steps, Index features) {
+  void prepare(const ImageShape& image, const RequestShape& shape, Index images, Index features) {
     const DitShape model = model_.shape();
-    const Index tokens = prefix + image.tokens();
+    const Index tokens = shape.prefix + image.tokens();
     const Rows rows = rows_of_rank(world_.rank(), tokens);
     Index layers = 0;
     for (const Range& range : policies_.blocks(model)) layers += model.attentions(range);
     drop();
     queue_.trim();
-    const Job job{model, layout(tokens), prefix, images, layers, steps, std::max(mesh_.warmup, 1)};
+    const Job job{.model = model,
+                  .layout = layout(tokens),
+                  .prefix = shape.prefix,
+                  .images = images,
+                  .layers = layers,
+                  .steps = shape.steps,
+                  .warmup = std::max(mesh_.warmup, 1),
+                  .has_padding = shape.has_padding};
     queue_.take_together([this, &job, &rows, features] { evaluator_.prepare(queue_, job, rows, features); });
+  }
+
+  /// Hides the padding among this rank's prompts' tokens.
+  void hide_padding(std::span<const Prompt> prompts) {
+    std::vector<Index> valid;
+    for (const Prompt& prompt : prompts) valid.push_back(detail::valid_prefix_of(model_, prompt));
+    policies_.hide_padding(queue_, valid);
   }
 
   /// Conditions the model on these prompts: in place if there is a conditioning and the model can refill it,

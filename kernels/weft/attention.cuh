@@ -15,6 +15,8 @@
 #include "weft/attention/sm90.cuh"
 #include "weft/check.cuh"
 #include "weft/core/error.hpp"
+#include "weft/core/head_split.hpp"
+#include "weft/core/key_mask.hpp"
 #include "weft/core/merge.hpp"
 #include "weft/core/view.hpp"
 #include "weft/tier.cuh"
@@ -26,14 +28,16 @@ template <class E>
 void check_attention(In<E, 4> q, In<E, 4> k, In<E, 4> v, In<E, 4> out, In<float, 3> lse, Output output,
                      Index head_dim) {
   const auto fail = [](const auto&... parts) { throw std::logic_error(sentence(parts...)); };
+  check_key_heads(q.extent[2], k.extent[2]);
   const View<const E, 4>* views[] = {&q, &k, &v, &out};
   const char* names[] = {"q", "k", "v", "out"};
   for (int i = 0; i < 4; ++i) {
     const auto& [data, extent, stride] = *views[i];
-    const Index tokens = i == 1 || i == 2 ? k.extent[0] : q.extent[0];
-    if (extent != std::array{tokens, q.extent[1], q.extent[2], head_dim})
+    const View<const E, 4>& like = i == 1 || i == 2 ? k : q;
+    if (extent != std::array{like.extent[0], q.extent[1], like.extent[2], head_dim})
       fail("attention was given ", names[i], " of (", extent[0], ", ", extent[1], ", ", extent[2], ", ",
-           extent[3], "); it needs (", tokens, ", ", q.extent[1], ", ", q.extent[2], ", ", head_dim, ")");
+           extent[3], "); it needs (", like.extent[0], ", ", q.extent[1], ", ", like.extent[2], ", ",
+           head_dim, ")");
     bool aligned = reinterpret_cast<std::uintptr_t>(data) % vector_bytes == 0;
     for (int d = 0; d < 3; ++d) aligned &= extent[d] == 1 || stride[d] % 8 == 0;
     if (!aligned)
@@ -46,18 +50,20 @@ void check_attention(In<E, 4> q, In<E, 4> k, In<E, 4> v, In<E, 4> out, In<float,
     fail("attention merges by log-sum-exps, and was given none of the output that is there");
 }
 
-/// Computes attention of q (n, B, H, D) over k, v (S, B, H, D) into out (n, B, H, D) and, if given, lse
-/// (n, B, H), the natural logarithm of the sum of exponentials. With Output::merge, out and lse hold
-/// attention over other keys, and then attention over both. The last dimension is dense, and every row begins
-/// at a multiple of 16 bytes.
+/// Computes attention of q (n, B, H, D) over k, v (S, B, K, D), where K divides H and each head of keys
+/// serves H / K heads of queries in a row, into out (n, B, H, D) and, if given, lse (n, B, H), the natural
+/// logarithm of the sum of exponentials. Keys that `mask` hides do not exist. With Output::merge, out and lse
+/// hold attention over other keys, and then attention over both. The last dimension is dense, and every row
+/// begins at a multiple of 16 bytes.
 template <int HeadDim, class E>
 void attention(cudaStream_t stream, In<E, 4> q, In<E, 4> k, In<E, 4> v, View<E, 4> out,
-               View<float, 3> lse = {}, Output output = Output::replace) {
+               View<float, 3> lse = {}, Output output = Output::replace, const KeyMask& mask = {}) {
   static_assert(std::is_same_v<E, __nv_bfloat16> || std::is_same_v<E, __half>,
                 "Attention computes in __nv_bfloat16 or __half.");
   static_assert(HeadDim > 0 && HeadDim % 8 == 0 && HeadDim <= 128,
                 "Attention takes head dimensions up to 128 that are multiples of 8.");
   check_attention<E>(q, k, v, out, lse, output, HeadDim);
+  check_key_mask(mask, q.extent[1]);
   if (out.empty()) return;
 
   if (k.extent[0] == 0) {
@@ -68,12 +74,12 @@ void attention(cudaStream_t stream, In<E, 4> q, In<E, 4> k, In<E, 4> v, View<E, 
   }
   switch (current_tier()) {
     case Tier::sm90a:
-      return sm90::launch_attention<HeadDim>(stream, q, k, v, out, lse, output);
+      return sm90::launch_attention<HeadDim>(stream, q, k, v, out, lse, output, mask);
     case Tier::sm80:
-      return sm80::launch_attention<HeadDim>(stream, AttentionOperands<E>(q, k, v, out, lse, output));
+      return sm80::launch_attention<HeadDim>(stream, AttentionOperands<E>(q, k, v, out, lse, output, mask));
     case Tier::sm70:
       if constexpr (std::is_same_v<E, __half>)
-        return sm70::launch_attention<HeadDim>(stream, AttentionOperands<E>(q, k, v, out, lse, output));
+        return sm70::launch_attention<HeadDim>(stream, AttentionOperands<E>(q, k, v, out, lse, output, mask));
       reject("bfloat16 needs code for a GPU of compute capability 8.0 or newer; use __half here");
   }
 }
@@ -86,7 +92,7 @@ void attention_with(cudaStream_t stream, In<E, 4> q, In<E, 4> k, In<E, 4> v, Vie
   const sm90::Plan plan = sm90::plan(name, sm90::size_of(q, k), multiprocessors());
   if (!plan.runs() || q.empty() || k.empty())
     throw std::logic_error(sentence("attention cannot run with the tiling ", to_string(name)));
-  sm90::launch_tiled<HeadDim, name>(stream, q, k, v, out, lse, output, plan);
+  sm90::launch_tiled<HeadDim, name>(stream, q, k, v, out, lse, output, {}, plan);
 }
 
 }  // namespace weft::inline v0_1::kernels

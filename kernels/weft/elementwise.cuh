@@ -82,6 +82,8 @@ inline __device__ float activated(Activation activation, float x) {
     }
     case Activation::silu:
       return x / (1 + expf(-x));
+    case Activation::gelu:  // erfc, since 1 + erf loses what is small
+      return 0.5f * x * erfcf(-0.7071067812f * x);
   }
   return x;
 }
@@ -114,6 +116,47 @@ struct EndProduct {
     value = activated(activation, value);
     if (gate.data) value *= gate.at(row, column);
     if (residual.data) value += static_cast<float>(residual.row(row)[column]);
+    out.row(row)[column] = static_cast<Out>(value);
+  }
+};
+
+/// out = a + b; `out` may be either.
+template <class E>
+struct Add {
+  RowsOf<const E, 2> a, b;
+  RowsOf<E, 2> out;
+
+  __device__ void operator()(Index row, int column) const {
+    out.row(row)[column] =
+        static_cast<E>(static_cast<float>(a.row(row)[column]) + static_cast<float>(b.row(row)[column]));
+  }
+};
+
+/// out = value · activation(gate); `out` may be either if it is of their type.
+template <class E, class Out>
+struct GatedUnit {
+  Activation activation;
+  RowsOf<const E, 2> gate, value;
+  RowsOf<Out, 2> out;
+
+  __device__ void operator()(Index row, int column) const {
+    const float factor = activated(activation, static_cast<float>(gate.row(row)[column]));
+    out.row(row)[column] = static_cast<Out>(static_cast<float>(value.row(row)[column]) * factor);
+  }
+};
+
+/// out = x · (1 + scale) + shift by image and step, where scale and shift are not null; `out` may be x if it
+/// is of its type. Rows are those of (tokens, images).
+template <class E, class Out>
+struct Modulate {
+  RowsOf<const E, 3> x;
+  Factors scale, shift;
+  RowsOf<Out, 3> out;
+
+  __device__ void operator()(Index row, int column) const {
+    float value = static_cast<float>(x.row(row)[column]);
+    if (scale.data) value *= 1 + scale.at(row, column);
+    if (shift.data) value += shift.at(row, column);
     out.row(row)[column] = static_cast<Out>(value);
   }
 };

@@ -5,6 +5,8 @@
 #include <stdexcept>
 
 #include "weft/check.cuh"
+#include "weft/core/head_split.hpp"
+#include "weft/core/key_mask.hpp"
 #include "weft/core/merge.hpp"
 #include "weft/rows.cuh"
 
@@ -13,20 +15,25 @@ namespace weft::inline v0_1::kernels {
 /// Computes attention of one row a warp; `Chunks` · warp_size is at least the head dimension.
 template <int Chunks, class E>
 __global__ void plain_attention_rows(RowsOf<const E, 4> q, RowsOf<const E, 4> k, RowsOf<const E, 4> v,
-                                     RowsOf<E, 4> out, RowsOf<float, 3> lse, bool merges, Index rows,
-                                     float scale) {
+                                     RowsOf<E, 4> out, RowsOf<float, 3> lse, bool merges, KeyMask mask,
+                                     Index rows, float scale) {
   const Index row = static_cast<Index>(blockIdx.x) * blockDim.y + threadIdx.y;
   if (row >= rows) return;
-  const int lane = static_cast<int>(threadIdx.x), width = out.width, heads = out.extent[1] * out.extent[2];
+  const int lane = static_cast<int>(threadIdx.x), width = out.width, heads = out.extent[2];
+  const int image = static_cast<int>(row / heads % out.extent[1]),
+            key_head = static_cast<int>(row % heads) / (heads / k.extent[2]);
   const E* const query = q.row(row);
   float x[Chunks], sum[Chunks] = {};
 #pragma unroll
   for (int c = 0; c < Chunks; ++c)
     x[c] = c * warp_size + lane < width ? static_cast<float>(query[c * warp_size + lane]) * scale : 0;
   float highest = -INFINITY, total = 0;
-  for (int key = 0; key < k.extent[0]; ++key) {
-    const Index head = static_cast<Index>(key) * heads + row % heads;
-    const E *const key_row = k.row(head), *const value_row = v.row(head);
+  const Range hidden = mask.hidden(image, k.extent[0]);
+  const int hidden_begin = static_cast<int>(hidden.begin), hidden_end = static_cast<int>(hidden.end);
+  for (int key = hidden_begin > 0 ? 0 : hidden_end; key < k.extent[0];
+       key = key + 1 == hidden_begin ? hidden_end : key + 1) {
+    const E* const key_row = head_row(k, key, image, key_head);
+    const E* const value_row = head_row(v, key, image, key_head);
     float logit = 0;
 #pragma unroll
     for (int c = 0; c < Chunks; ++c)
@@ -40,6 +47,7 @@ __global__ void plain_attention_rows(RowsOf<const E, 4> q, RowsOf<const E, 4> k,
       if (c * warp_size + lane < width)
         sum[c] = sum[c] * kept + weight * static_cast<float>(value_row[c * warp_size + lane]);
   }
+  if (merges && !(total > 0)) return;  // all keys are hidden
   float* const lse_at = lse.data ? lse.row(row / lse.width) + row % lse.width : nullptr;
   const float own_lse = total > 0 ? highest + logf(total) : -INFINITY;
   const MergeWeights weights = merges ? merge_weights(*lse_at, own_lse) : MergeWeights{0, 1, own_lse};
@@ -55,13 +63,17 @@ __global__ void plain_attention_rows(RowsOf<const E, 4> q, RowsOf<const E, 4> k,
   if (lse_at && lane == 0) *lse_at = weights.lse;
 }
 
-/// Computes attention of q (n, B, H, D) over k, v (S, B, H, D) into out (n, B, H, D) and lse (n, B, H), which
-/// may be null. With Output::merge, out and lse hold attention over other keys, and then attention over both.
+/// Computes attention of q (n, B, H, D) over k, v (S, B, K, D), where K divides H, into out (n, B, H, D) and
+/// lse (n, B, H), which may be null. With Output::merge, out and lse hold attention over other keys, and then
+/// attention over both. Keys that `mask` hides do not exist.
 template <class E>
 void plain_attention(cudaStream_t stream, RowsOf<const E, 4> q, RowsOf<const E, 4> k, RowsOf<const E, 4> v,
-                     RowsOf<E, 4> out, RowsOf<float, 3> lse, Output output = Output::replace) {
+                     RowsOf<E, 4> out, RowsOf<float, 3> lse, Output output = Output::replace,
+                     const KeyMask& mask = {}) {
   const Index rows = out.count();
   const bool merges = output == Output::merge;
+  check_key_heads(q.extent[2], k.extent[2]);
+  check_key_mask(mask, q.extent[1]);
   if (rows == 0 || (merges && k.extent[0] == 0)) return;
   constexpr int few = 4, most = 16;  // chunks
   if (out.width > most * warp_size)
@@ -75,10 +87,10 @@ void plain_attention(cudaStream_t stream, RowsOf<const E, 4> q, RowsOf<const E, 
   const float scale = 1 / std::sqrt(static_cast<float>(out.width));
   if (out.width <= few * warp_size) {
     plain_attention_rows<few>
-        <<<blocks_for(rows, warps), block, 0, stream>>>(q, k, v, out, lse, merges, rows, scale);
+        <<<blocks_for(rows, warps), block, 0, stream>>>(q, k, v, out, lse, merges, mask, rows, scale);
   } else {
     plain_attention_rows<most>
-        <<<blocks_for(rows, warps), block, 0, stream>>>(q, k, v, out, lse, merges, rows, scale);
+        <<<blocks_for(rows, warps), block, 0, stream>>>(q, k, v, out, lse, merges, mask, rows, scale);
   }
   check(cudaGetLastError(), "launching attention");
 }

@@ -52,6 +52,12 @@ struct RowsOf {
   }
 };
 
+/// Returns a head at a token of (tokens, images, heads, head_dim).
+template <class T>
+__device__ T* head_row(const RowsOf<T, 4>& x, int token, int image, int head) {
+  return x.data + token * x.stride[0] + image * x.stride[1] + head * x.stride[2];
+}
+
 /// Conversions between two numbers in a register and float32.
 template <class T>
 struct Pair;

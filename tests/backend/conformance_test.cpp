@@ -1,6 +1,7 @@
 // Conformance of the Host backend.
 #include "conformance/attention.hpp"
 #include "conformance/copies.hpp"
+#include "conformance/elementwise.hpp"
 #include "conformance/heads.hpp"
 #include "conformance/linear.hpp"
 #include "conformance/norm.hpp"
@@ -12,12 +13,17 @@ namespace conformance {
 TEST_CASE_TEMPLATE_INVOKE(linear_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(linear_slice_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(activate_conformance, weft::Host);
+TEST_CASE_TEMPLATE_INVOKE(add_conformance, weft::Host);
+TEST_CASE_TEMPLATE_INVOKE(gated_unit_conformance, weft::Host);
+TEST_CASE_TEMPLATE_INVOKE(modulate_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(norm_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(norm_pair_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(norm_offset_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(norm_rotate_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(move_heads_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(attention_conformance, weft::Host);
+TEST_CASE_TEMPLATE_INVOKE(attention_groups_conformance, weft::Host);
+TEST_CASE_TEMPLATE_INVOKE(attention_mask_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(attention_logits_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(attention_merge_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(attention_contract_conformance, weft::Host);

@@ -1,6 +1,7 @@
 // The Cuda backends pass the conformance tests of operators.hpp.
 #include "conformance/attention.hpp"
 #include "conformance/copies.hpp"
+#include "conformance/elementwise.hpp"
 #include "conformance/heads.hpp"
 #include "conformance/linear.hpp"
 #include "conformance/norm.hpp"
@@ -17,12 +18,17 @@ using E4m3 = weft::Cuda<__nv_fp8_e4m3>;
 TEST_CASE_TEMPLATE_INVOKE(linear_conformance, Float, Bfloat16, Half, E4m3);
 TEST_CASE_TEMPLATE_INVOKE(linear_slice_conformance, Float, Bfloat16, Half);
 TEST_CASE_TEMPLATE_INVOKE(activate_conformance, Float, Bfloat16, Half);
+TEST_CASE_TEMPLATE_INVOKE(add_conformance, Float, Bfloat16, Half);
+TEST_CASE_TEMPLATE_INVOKE(gated_unit_conformance, Float, Bfloat16, Half, E4m3);
+TEST_CASE_TEMPLATE_INVOKE(modulate_conformance, Float, Bfloat16, Half, E4m3);
 TEST_CASE_TEMPLATE_INVOKE(norm_conformance, Float, Bfloat16, Half, E4m3);
 TEST_CASE_TEMPLATE_INVOKE(norm_pair_conformance, Float, Bfloat16, Half, E4m3);
 TEST_CASE_TEMPLATE_INVOKE(norm_offset_conformance, Float, Bfloat16, Half);
 TEST_CASE_TEMPLATE_INVOKE(norm_rotate_conformance, Float, Bfloat16, Half);
 TEST_CASE_TEMPLATE_INVOKE(move_heads_conformance, Float, Bfloat16, Half);
 TEST_CASE_TEMPLATE_INVOKE(attention_conformance, Float, Bfloat16, Half);
+TEST_CASE_TEMPLATE_INVOKE(attention_groups_conformance, Float, Bfloat16, Half);
+TEST_CASE_TEMPLATE_INVOKE(attention_mask_conformance, Float, Bfloat16, Half);
 TEST_CASE_TEMPLATE_INVOKE(attention_logits_conformance, Float, Bfloat16, Half);
 TEST_CASE_TEMPLATE_INVOKE(attention_merge_conformance, Float, Bfloat16, Half);
 TEST_CASE_TEMPLATE_INVOKE(attention_contract_conformance, Float, Bfloat16, Half);

@@ -1,7 +1,9 @@
 // Models whose text goes through the blocks: every mesh equals one rank.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <random>
+#include <vector>
 
 #include "joint_toy.hpp"
 
@@ -25,10 +27,11 @@ weft::Request<Tensor> request(Index tokens, Index height, Index width, int promp
   return out;
 }
 
-Tensor result(const JointToy& model, const Mesh& mesh, const weft::Request<Tensor>& request) {
+template <class Model>
+Tensor result(const Model& model, const Mesh& mesh, const weft::Request<Tensor>& request) {
   Tensor result;
   weft::launch(mesh.ranks(), [&](weft::threads::World& world) {
-    Tensor images = weft::Engine<JointToy, Full>(model, mesh, world).generate(request);
+    Tensor images = weft::Engine<Model, Full>(model, mesh, world).generate(request);
     if (world.rank() == 0) result = std::move(images);
   });
   return result;
@@ -94,6 +97,69 @@ TEST_CASE("joint attention: prompts of one request have one length") {
       result(JointToy{}, {}, asked),
       "a prompt has 6 tokens and the first one 7; pad all prompts of a request to one length",
       weft::InvalidArgument);
+}
+
+TEST_CASE("joint attention: padded prompts of any lengths generate what each does alone, on any mesh") {
+  std::mt19937 numbers(2);
+  const JointToy plain;
+  const PaddedJointToy model;
+  for (int trial = 0; trial < 24; ++trial) {
+    const Index tokens = std::uniform_int_distribution<Index>(1, 17)(numbers), height = 8, width = 10;
+    const int prompts = 1 + trial % 3;
+    auto padded = request(tokens, height, width, prompts);
+    padded.step_noise = Tensor({3, prompts, 1, height, width});  // none, as it differs by image
+    std::vector<Tensor> alone;
+    for (int p = 0; p < prompts; ++p) {
+      weft::Request<Tensor> own = padded;
+      own.prompts = {padded.prompts[static_cast<std::size_t>(p)]};
+      own.negatives = {padded.negatives[static_cast<std::size_t>(p)]};
+      own.noise = Tensor({1, 1, height, width});
+      own.step_noise = Tensor({3, 1, 1, height, width});
+      for (std::size_t i = 0; i < own.noise.data.size(); ++i)
+        own.noise.data[i] = weft::normal(static_cast<std::uint64_t>(p), 6, i);
+      const Index valid = std::uniform_int_distribution<Index>(0, tokens)(numbers);
+      for (std::vector<Tensor>* all : {&padded.prompts, &padded.negatives}) {
+        Tensor& whole = (*all)[static_cast<std::size_t>(p)];
+        for (Index t = valid; t < tokens; ++t) whole.view<2>()[t][0] = PaddedJointToy::padding;
+      }
+      for (std::vector<Tensor>* all : {&own.prompts, &own.negatives}) {
+        Tensor& whole = all->front();
+        whole.shape[0] = valid;
+        whole.data.resize(static_cast<std::size_t>(valid * JointToy::text_width));
+      }
+      alone.push_back(result(plain, {}, own));
+      padded.noise.shape = {prompts, 1, height, width};
+      padded.noise.data.insert(padded.noise.data.end(), own.noise.data.begin(), own.noise.data.end());
+    }
+    const Mesh mesh = random_mesh(numbers, tokens + height * width / 4, prompts, 5);
+    INFO("mesh ", name_of(mesh), ", ", tokens, " tokens of text, ", prompts, " prompts");
+    const Tensor together = result(model, mesh, padded);
+    for (int p = 0; p < prompts; ++p) {
+      Tensor own({1, 1, height, width});
+      std::copy_n(together.data.begin() + p * height * width, height * width, own.data.begin());
+      CHECK(largest_difference(own, alone[static_cast<std::size_t>(p)]) < 1e-4);
+    }
+  }
+}
+
+TEST_CASE("joint attention: an engine hides each request's own padding") {
+  const PaddedJointToy model;
+  auto first = request(9, 8, 10), second = first;
+  first.prompts[0].view<2>()[4][0] = PaddedJointToy::padding;
+  second.prompts[0].view<2>()[7][0] = PaddedJointToy::padding;
+  weft::launch(1, [&](weft::threads::World& world) {
+    weft::Engine<PaddedJointToy> engine(model, {}, world);
+    for (const auto* asked : {&first, &second})
+      CHECK(engine.generate(*asked).data == result(model, {}, *asked).data);
+  });
+}
+
+TEST_CASE("joint attention: a prompt has no more valid tokens than tokens") {
+  struct Boastful : JointToy {
+    Index valid_prefix(const Prompt& prompt) const { return prompt.shape[0] + 1; }
+  };
+  CHECK_THROWS_WITH_AS(result(Boastful{}, {}, request(7, 8, 12)),
+                       "a prompt has 8 valid tokens of 7; give 0 to 7", weft::InvalidArgument);
 }
 
 TEST_CASE("skips from anywhere: meshes whose stages hold both ends equal one rank; others are rejected") {

@@ -154,3 +154,14 @@ struct JointToy {
     linear(context.queue(), rows_of(x), image_out, rows_of(prediction));
   }
 };
+
+/// The toy whose prompts may end in padding: rows of which the first number is `padding`.
+struct PaddedJointToy : JointToy {
+  static constexpr float padding = 9;
+
+  weft::Index valid_prefix(const Prompt& prompt) const {
+    weft::Index valid = 0;
+    while (valid < prompt.shape[0] && prompt.view<2>()[valid][0] != padding) ++valid;
+    return valid;
+  }
+};

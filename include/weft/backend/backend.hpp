@@ -14,6 +14,7 @@
 #include "weft/core/dit_shape.hpp"
 #include "weft/core/error.hpp"
 #include "weft/core/image.hpp"
+#include "weft/core/key_mask.hpp"
 #include "weft/core/merge.hpp"
 #include "weft/core/numbers.hpp"
 #include "weft/core/quantile.hpp"
@@ -56,6 +57,7 @@ struct OperatorArguments {
   NormWeights norm;
   Modulation modulation;
   Rotation rotation;
+  KeyMask mask;
   ImageShape image;
   void (*body)(Index);
   void (*take)();
@@ -95,12 +97,17 @@ concept Backend = requires(typename B::Queue& queue, typename B::Loader& loader,
   linear(queue, a.operand_rows, a.block_linear, a.matrix, a.epilogue);
   linear(queue, a.operand_rows, a.block_linear, a.operand_rows, a.epilogue);
   activate(queue, Activation::silu, a.matrix);
+  add(queue, a.matrix, a.matrix, a.matrix);
+  gated_unit(queue, Activation::silu, a.matrix, a.matrix, a.matrix);
+  gated_unit(queue, Activation::silu, a.matrix, a.matrix, a.operand_rows);
+  modulate(queue, a.x, a.modulation, a.x);
+  modulate(queue, a.x, a.modulation, a.operands);
   norm(queue, a.x, a.norm, a.modulation, a.x);
   norm(queue, a.x, a.norm, a.modulation, a.operands);
   norm_pair(queue, a.x, a.x, a.norm, a.operands);
   norm_rotate(queue, a.heads, &a.norm, a.rotation, a.heads);
   move_heads(queue, a.head_moves);
-  attention(queue, a.heads, a.heads, a.heads, a.heads, a.state, Output::merge);
+  attention(queue, a.heads, a.heads, a.heads, a.heads, a.state, Output::merge, a.mask);
   copy(queue, a.heads, a.heads);
   fill(queue, 1.0f, a.numbers);
   copy_bytes(queue, a.bytes, a.bytes);

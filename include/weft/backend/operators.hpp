@@ -2,12 +2,16 @@
 // beside its Queue; host.hpp includes those of the host.
 #pragma once
 
+#include <initializer_list>
+#include <stdexcept>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "weft/core/activation.hpp"
+#include "weft/core/error.hpp"
 #include "weft/core/step.hpp"
+#include "weft/core/tensor.hpp"
 #include "weft/core/view.hpp"
 
 namespace weft::inline v0_1 {
@@ -50,6 +54,9 @@ struct Epilogue {
   Activation activation = Activation::none;
   View<const Element, 2> residual{};  // (rows, out), or empty
   Gate gate{};
+
+  /// Returns whether nothing follows the activation.
+  bool ends_with_activation() const { return gate.empty() && residual.empty(); }
 };
 
 enum class NormKind {
@@ -104,8 +111,8 @@ struct Heads {
   using Moves = std::vector<HeadMove<Element>>;
 
   View<Element, 4> q;                   // (tokens, images, heads, head_dim)
-  View<Element, 4> k;                   // (tokens, images, heads, head_dim)
-  View<Element, 4> v;                   // (tokens, images, heads, head_dim)
+  View<Element, 4> k;                   // (tokens, images, key heads, head_dim)
+  View<Element, 4> v;                   // (tokens, images, key heads, head_dim)
   const NormWeights* q_norm = nullptr;  // over head_dim; null: none
   const NormWeights* k_norm = nullptr;
   Rotation rotation{};                         // of these tokens
@@ -118,10 +125,15 @@ struct Heads {
   void move_k(const View<Element, 4>& to, Moves& moves) const { move(k, to, prefix_k_norm, k_norm, moves); }
   void move_v(const View<Element, 4>& to, Moves& moves) const { moves.push_back({v, to}); }
 
-  /// Returns the heads in `range`.
-  Heads heads(Range range) const {
+  /// Return some heads of queries with all those of keys, or some of keys and values with all of queries.
+  Heads query_heads(Range range) const {
     Heads out = *this;
-    for (View<Element, 4>* part : {&out.q, &out.k, &out.v}) *part = part->template slice<2>(range);
+    out.q = q.template slice<2>(range);
+    return out;
+  }
+  Heads key_heads(Range range) const {
+    Heads out = *this;
+    for (View<Element, 4>* part : {&out.k, &out.v}) *part = part->template slice<2>(range);
     return out;
   }
   /// Returns the heads of the tokens in `range`.
@@ -155,6 +167,17 @@ View<Operand, Rank> as_operands(const View<Element, Rank>& x) {
     for (int d = 0; d < Rank - 1; ++d) out.stride[d] *= static_cast<Index>(sizeof(Element) / sizeof(Operand));
     return out;
   }
+}
+
+/// Throws std::logic_error unless every input of an operator has the extents of its output.
+template <class In, class Out, int Rank>
+void check_extents(const char* name, const View<Out, Rank>& out,
+                   std::initializer_list<const View<const In, Rank>*> inputs) {
+  const auto text = [](const auto& view) { return to_string(Shape(view.extent.begin(), view.extent.end())); };
+  for (const View<const In, Rank>* input : inputs)
+    if (input->extent != out.extent)
+      throw std::logic_error(sentence(name, " was given an input of ", text(*input), " and an output of ",
+                                      text(out), "; both must have the same extents"));
 }
 
 /// Returns (tokens, images, features) as a matrix of tokens × images rows, which must be evenly spaced.

@@ -37,7 +37,8 @@ struct DitShape {
   Index out_channels = 0;  // of the prediction; more than `channels` where a variance is learned too
   Placement placement = Placement::contiguous;
   std::vector<BlockShape>
-      differing{};  // one a block where they differ; empty: alike, with the skips of `placement`
+      differing{};     // one a block where they differ; empty: alike, with the skips of `placement`
+  Index kv_heads = 0;  // heads of keys and values, which divide `heads`; 0: as many
   // Only costs depend on these:
   Index ffn = 0;            // features inside the feed-forward layer; 0: four times the width
   Index text_length = 0;    // text tokens that blocks attend to
@@ -60,6 +61,7 @@ struct DitShape {
     if (width % heads != 0 || width / heads != head_dim)
       reject("the model's width is ", width, " and must be its ", heads, " heads of ", head_dim,
              " features each, which are ", heads * head_dim);
+    check_kv_heads();
     if (out_channels < channels)
       reject("the model predicts ", out_channels, " channels and must predict at least the ", channels,
              " of its state");
@@ -73,6 +75,16 @@ struct DitShape {
     need_cost("text_length", text_length);
     need_cost("text_width", text_width);
     need_cost("other_weights", other_weights);
+  }
+
+  /// Throws InvalidArgument unless the heads of keys divide those of queries.
+  void check_kv_heads() const {
+    if (kv_heads == 0) return;
+    Index divisor = std::clamp<Index>(kv_heads, 1, heads);
+    while (heads % divisor != 0) --divisor;
+    if (divisor != kv_heads)
+      reject("the model has ", kv_heads, " heads of keys, which must divide its ", heads,
+             " heads of queries; ", divisor, " would do");
   }
 
   /// Throws InvalidArgument unless `differing` describes every block, and skips lead forward.
@@ -123,6 +135,7 @@ struct DitShape {
     return true;
   }
 
+  constexpr Index key_heads() const { return kv_heads > 0 ? kv_heads : heads; }
   constexpr Index ffn_width() const { return ffn > 0 ? ffn : 4 * width; }
   constexpr bool has_long_skips() const { return placement == Placement::folded; }
 

@@ -40,7 +40,8 @@ struct Request {
 struct RequestShape {
   bool denoises = true;  // false: evaluates the model once
   Index height = 0, width = 0;
-  Index prefix = 0;  // tokens before the image's
+  Index prefix = 0;          // tokens before the image's
+  bool has_padding = false;  // whether some prompt's are padding in part
   Index prompts = 0;
   Index branches = 1;
   Index steps = 1;
@@ -90,11 +91,20 @@ void check_guidance(const Request<Prompt>& request) {
            "; use guidance rescale 0, or guidance above 1 with negative prompts");
 }
 
-template <class Prompt>
-RequestShape shape_of(const Request<Prompt>& request, Index prefix) {
+/// Returns whether any prompt has padding among its tokens.
+template <class Model, class Prompt>
+bool has_padding(const Model& model, const std::vector<Prompt>& prompts) {
+  return std::ranges::any_of(prompts, [&model](const Prompt& prompt) {
+    return valid_prefix_of(model, prompt) < prefix_of(model, prompt);
+  });
+}
+
+template <class Model, class Prompt>
+RequestShape shape_of(const Model& model, const Request<Prompt>& request) {
   return {.height = request.height,
           .width = request.width,
-          .prefix = prefix,
+          .prefix = prefix_of(model, request.prompts.front()),
+          .has_padding = has_padding(model, request.prompts) || has_padding(model, request.negatives),
           .prompts = static_cast<Index>(request.prompts.size()),
           .branches = request.branches(),
           .steps = static_cast<Index>(request.sampler.size()),
@@ -105,12 +115,13 @@ RequestShape shape_of(const Request<Prompt>& request, Index prefix) {
           .is_given_noise = !request.step_noise.empty()};
 }
 
-template <class Prompt>
-RequestShape shape_of(const Evaluation<Prompt>& evaluation, Index prefix) {
+template <class Model, class Prompt>
+RequestShape shape_of(const Model& model, const Evaluation<Prompt>& evaluation) {
   return {.denoises = false,
           .height = evaluation.latents.shape[2],
           .width = evaluation.latents.shape[3],
-          .prefix = prefix,
+          .prefix = prefix_of(model, evaluation.prompts.front()),
+          .has_padding = has_padding(model, evaluation.prompts),
           .prompts = static_cast<Index>(evaluation.prompts.size())};
 }
 
@@ -121,10 +132,14 @@ Index common_prefix(const Model& model, const std::vector<Prompt>& prompts,
                     const std::vector<Prompt>& negatives = {}) {
   const Index prefix = prefix_of(model, prompts.front());
   for (const std::vector<Prompt>* some : {&prompts, &negatives})
-    for (const Prompt& prompt : *some)
+    for (const Prompt& prompt : *some) {
       if (prefix_of(model, prompt) != prefix)
         reject("a prompt has ", prefix_of(model, prompt), " tokens and the first one ", prefix,
                "; pad all prompts of a request to one length");
+      const Index valid = valid_prefix_of(model, prompt);
+      if (valid < 0 || valid > prefix)
+        reject("a prompt has ", valid, " valid tokens of ", prefix, "; give 0 to ", prefix);
+    }
   return prefix;
 }
 

@@ -119,6 +119,15 @@ concept HasPrefix = requires(const M& m, const typename M::Prompt& prompt) {
 };
 
 template <class M>
+concept NamesValidPrefix = requires {
+  &M::valid_prefix;
+};
+template <class M>
+concept HasValidPrefix = requires(const M& m, const typename M::Prompt& prompt) {
+  { m.valid_prefix(prompt) } -> std::same_as<Index>;
+};
+
+template <class M>
 concept NamesDigest = requires {
   &M::digest;
 };
@@ -143,6 +152,10 @@ concept HasDigest = requires(const M& m) {
 /// such as those of the text in joint attention. They are split over ranks and patches like all others and go
 /// through all blocks; `embed` makes them, and `unembed` does not see them. Prompts of one request must have
 /// as many.
+///
+/// A model may have Index valid_prefix(const Prompt&) too: how many of these tokens, the first, are a
+/// prompt's own. The others are padding, and no query of the sequence attends to their keys; they go through
+/// the blocks all the same, and must stay finite.
 ///
 /// A model may have std::uint64_t digest(): a hash of its settings and weights, the same on ranks that hold
 /// different blocks of one model. Engines of several ranks reject models whose digests differ, and prompts
@@ -189,6 +202,10 @@ constexpr bool explain_dit() {
       !NamesPrefix<M> || HasPrefix<M>,
       "weft: give the model's member prefix the form Index prefix(const Prompt&) const, or leave it out");
   static_assert(
+      !NamesValidPrefix<M> || (HasValidPrefix<M> && HasPrefix<M>),
+      "weft: give the model's member valid_prefix the form Index valid_prefix(const Prompt&) const, "
+      "beside prefix, or leave it out");
+  static_assert(
       !NamesDigest<M> || HasDigest<M>,
       "weft: give the model's member digest the form std::uint64_t digest() const, or leave it out");
   static_assert(Backend<typename M::Backend>,
@@ -208,6 +225,13 @@ template <class M>
 Index prefix_of(const M& model, const typename M::Prompt& prompt) {
   if constexpr (HasPrefix<M>) return model.prefix(prompt);
   return 0;
+}
+
+/// Returns how many of them are no padding.
+template <class M>
+Index valid_prefix_of(const M& model, const typename M::Prompt& prompt) {
+  if constexpr (HasValidPrefix<M>) return model.valid_prefix(prompt);
+  return prefix_of(model, prompt);
 }
 
 }  // namespace detail

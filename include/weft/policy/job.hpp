@@ -14,6 +14,7 @@ struct Job {
   Index layers = 0;  // calls of attention in the blocks run by this rank
   Index steps = 0;
   Index warmup = 0;
+  bool has_padding = false;  // whether tokens of the prefix may be hidden from others, image by image
 
   Range all_tokens() const { return {0, layout.tokens}; }
   Range image_tokens() const { return {prefix, layout.tokens}; }

@@ -1,10 +1,17 @@
 // Local: everything on one device, the innermost policy of every stack.
 #pragma once
 
+#include <array>
+#include <cstdint>
+#include <span>
 #include <vector>
 
 #include "weft/backend/operators.hpp"
 #include "weft/comm/mesh.hpp"
+#include "weft/core/head_split.hpp"
+#include "weft/core/key_mask.hpp"
+#include "weft/core/merge.hpp"
+#include "weft/core/tensor.hpp"
 #include "weft/policy/job.hpp"
 #include "weft/policy/key_values.hpp"
 #include "weft/policy/order.hpp"
@@ -29,8 +36,8 @@ struct Local {
     /// Allocates all memory that the job needs.
     void prepare(Queue& queue, const Job& job) {
       job_ = job;
-      const Rows kept =
-          mesh_.copies_ring_cache() ? job.layout.of_all() : job.layout.of_ring(coordinate(Axis::ring));
+      const Rows kept = rows_kept(coordinate(Axis::ring));
+      if (job.has_padding) padding_ = {queue, owners() * job.images};
       // One unit's keys on this rank are used where the model computed them.
       if (mesh_.ulysses == 1 && !mesh_.copies_ring_cache() && job.layout.patches == 1) {
         store_ = KeyValues<Backend>(kept);
@@ -38,11 +45,28 @@ struct Local {
       }
       // Without patches no stale keys are read again, and all blocks share the memory of one.
       const Index layers = job.layout.patches > 1 ? job.layers : 1;
-      store_ = KeyValues<Backend>(queue, kept, layers, job.images, heads().size(), job.model.head_dim);
+      store_ = KeyValues<Backend>(queue, kept, layers, job.images, key_heads(), job.model.head_dim);
     }
 
     /// Frees it.
-    void release() { store_ = {}; }
+    void release() {
+      store_ = {};
+      padding_ = {};
+    }
+
+    /// Hides each image's tokens of the prefix from `valid`[image] on, which are padding, from all queries of
+    /// the sequence; a job with padding needs it before its first step. Every rank knows all keys' tokens, so
+    /// that nothing is sent.
+    void hide_padding(Queue& queue, std::span<const Index> valid) {
+      Tensor begins({owners(), static_cast<Index>(valid.size())});
+      for (int owner = 0; owner < owners(); ++owner) {
+        const Rows rows = rows_kept(owner);
+        for (std::size_t image = 0; image < valid.size(); ++image)
+          begins.view<2>()[owner][static_cast<Index>(image)] =
+              static_cast<float>(rows.rows({0, rows.patches()}, {0, valid[image]}).size());
+      }
+      upload(queue, begins, padding());
+    }
 
     /// Return which of `count` prompts, or of `count` guidance branches, a rank evaluates.
     static Range prompts(const Mesh&, int, Index count) { return {0, count}; }
@@ -100,7 +124,8 @@ struct Local {
     void attend(Queue& queue, const Scope& scope, const View<const Element, 4>& q,
                 const View<Element, 4>& out) {
       const auto span = queue.span("attention", "attention", scope.layer);
-      attention(queue, q, keys(scope), values(scope), out);
+      attention(queue, q, keys(scope), values(scope), out, {}, Output::replace,
+                mask(scope, coordinate(Axis::ring)));
     }
 
    protected:
@@ -115,9 +140,13 @@ struct Local {
       return job_.layout.of_rank(coordinate(Axis::ring), coordinate(Axis::ulysses)).size();
     }
 
-    /// Return the heads whose keys ulysses rank u, or this rank, keeps.
-    Range heads(int u) const { return split(job_.model.heads, mesh_.ulysses, u); }
+    /// Returns which heads the ulysses ranks attend to.
+    HeadSplit head_split() const { return {job_.model.heads, job_.model.key_heads(), mesh_.ulysses}; }
+    /// Return the query heads of ulysses rank u, or of this rank, and how many key heads it keeps.
+    Range heads(int u) const { return head_split().queries_of(u); }
     Range heads() const { return heads(coordinate(Axis::ulysses)); }
+    Index key_heads(int u) const { return head_split().keys_of(u).size(); }
+    Index key_heads() const { return key_heads(coordinate(Axis::ulysses)); }
 
     /// Returns the tokens of patch m in the scope that the ulysses rank u of this ring rank holds.
     Range slice(const Scope& scope, Index m, int u) const {
@@ -128,6 +157,14 @@ struct Local {
     View<Element, 4> keys(const Scope& scope) const { return in_scope(store_.keys(scope.layer), scope); }
     View<Element, 4> values(const Scope& scope) const { return in_scope(store_.values(scope.layer), scope); }
 
+    /// Returns which of the scope's keys that ring rank `owner` keeps are hidden. The image alone has none.
+    KeyMask mask(const Scope& scope, int owner) const {
+      const Rows rows = rows_kept(owner);
+      const Index prefix = rows.rows({0, rows.patches()}, {0, job_.prefix}).size();
+      if (!job_.has_padding || scope.tokens.begin > 0 || prefix == 0) return {};
+      return {View<const std::int32_t, 2>(padding())[mesh_.copies_ring_cache() ? 0 : owner], prefix};
+    }
+
     /// Return where keys, or values, of these tokens of patch m are kept: (tokens, images, heads, head_dim).
     View<Element, 4> keys_at(Index layer, Index m, Range tokens) {
       return store_.keys(layer).template slice<0>(store_.rows().rows_of_tokens(m, tokens));
@@ -137,6 +174,16 @@ struct Local {
     }
 
    private:
+    /// Returns the tokens whose keys ring rank r keeps.
+    Rows rows_kept(int r) const {
+      return mesh_.copies_ring_cache() ? job_.layout.of_all() : job_.layout.of_ring(r);
+    }
+    /// Returns how many different keys ranks of the ring keep.
+    int owners() const { return mesh_.copies_ring_cache() ? 1 : mesh_.ring; }
+
+    /// Returns how many of an owner's first rows are not hidden: (owners, images).
+    View<std::int32_t, 2> padding() const { return padding_.view(std::array{Index{owners()}, job_.images}); }
+
     /// Returns the part of what is kept that is in the scope; keys that stay where the model made them are in
     /// it.
     View<Element, 4> in_scope(const View<Element, 4>& kept, const Scope& scope) const {
@@ -148,6 +195,7 @@ struct Local {
     int rank_;
     Job job_;
     KeyValues<Backend> store_;
+    typename Backend::template Buffer<std::int32_t> padding_;
   };
 };
 

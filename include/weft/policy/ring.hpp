@@ -33,12 +33,11 @@ struct Ring : detail::Ordered<Axis::ring, Inner> {
     void prepare(Queue& queue, const Job& job) {
       Base::prepare(queue, job);
       if (group_.size() == 1) return;
-      const Index heads = job.images * this->heads().size();
-      lse_ = {queue, job.layout.of_ring(group_.rank()).size() * heads};
+      lse_ = {queue, job.layout.of_ring(group_.rank()).size() * job.images * this->heads().size()};
       Index most = 0;
       for (int member = 0; member < group_.size(); ++member)
         most = std::max(most, job.layout.of_ring(member).size());
-      const Index size = 2 * most * heads * job.model.head_dim;
+      const Index size = 2 * most * job.images * this->key_heads() * job.model.head_dim;
       const Index bytes = size * static_cast<Index>(sizeof(Element));
       if (this->mesh().copies_ring_cache()) return reserve(group_, others(group_), bytes);
       reserve(group_, {previous()}, bytes);
@@ -71,8 +70,11 @@ struct Ring : detail::Ordered<Axis::ring, Inner> {
     using Buffer = typename Backend::template Buffer<Element>;
     struct Slice {
       View<Element, 4> k, v;  // (rows, images, heads, head_dim)
+      KeyMask mask{};
 
-      Slice rows(Range range) const { return {k.template slice<0>(range), v.template slice<0>(range)}; }
+      Slice rows(Range range) const {
+        return {k.template slice<0>(range), v.template slice<0>(range), mask.keys(range)};
+      }
     };
 
     /// Returns a function that attends to one more slice of the keys and merges the result into `out`.
@@ -81,7 +83,7 @@ struct Ring : detail::Ordered<Axis::ring, Inner> {
       const View<float, 3> lse = lse_.view(std::array{q.extent[0], q.extent[1], q.extent[2]});
       return [&queue, layer = scope.layer, q, out, lse, output = Output::replace](const Slice& keys) mutable {
         const auto span = queue.span("attention", "attention", layer);
-        attention(queue, q, keys.k, keys.v, out, lse, std::exchange(output, Output::merge));
+        attention(queue, q, keys.k, keys.v, out, lse, std::exchange(output, Output::merge), keys.mask);
       };
     }
 
@@ -92,7 +94,7 @@ struct Ring : detail::Ordered<Axis::ring, Inner> {
                          const View<Element, 4>& out) {
       const int size = group_.size(), rank = group_.rank(), next = (rank + 1) % size;
       auto attend = attend_slices(queue, scope, q, out);
-      Slice slice{this->keys(scope), this->values(scope)};
+      Slice slice{this->keys(scope), this->values(scope), this->mask(scope, rank)};
       for (int hop = 0; hop < size; ++hop) {
         const int coming = (rank + 2 * size - hop - 1) % size;  // whose slice comes next
         Slice incoming;
@@ -112,7 +114,7 @@ struct Ring : detail::Ordered<Axis::ring, Inner> {
     /// Sends the unit's fresh keys to all ranks, while it attends to the stale ones of other patches.
     void attend_copied(Queue& queue, const Scope& scope, const View<const Element, 4>& q,
                        const View<Element, 4>& out) {
-      const Slice all{this->keys(scope), this->values(scope)};
+      const Slice all{this->keys(scope), this->values(scope), this->mask(scope, group_.rank())};
       std::vector<Addressed> sends, receives;
       for (Index m = scope.unit.patches.begin; m < scope.unit.patches.end; ++m) {
         const auto fresh = [this, &scope, m](int member) {
@@ -140,9 +142,9 @@ struct Ring : detail::Ordered<Axis::ring, Inner> {
 
     Slice travelling(const Scope& scope, int i, int owner) {
       const std::array extents{this->job().layout.of_ring(owner).within(scope.tokens).size(),
-                               this->job().images, this->heads().size(), this->job().model.head_dim};
+                               this->job().images, this->key_heads(), this->job().model.head_dim};
       const View<Element, 4> k = travelling_[static_cast<std::size_t>(i)].view(extents);
-      return {k, {k.data + k.size(), extents}};
+      return {k, {k.data + k.size(), extents}, this->mask(scope, owner)};
     }
 
     Communicator group_;

@@ -118,18 +118,27 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
       for (Index m = scope.unit.patches.begin; m < scope.unit.patches.end; ++m) {
         const Range own = this->slice(scope, m, group_.rank());
         for (int peer = 0; peer < group_.size(); ++peer) {
-          const Range theirs = this->heads(peer);
-          const auto part = heads.rows({row, row + own.size()}).heads(theirs);
-          const auto at = [&memory, &theirs, &part, peer](std::size_t which, const Rows& rows, Range range) {
+          const Heads<Element> part = heads.rows({row, row + own.size()}).query_heads(this->heads(peer));
+          const auto at = [&memory, &part, peer, m, own](std::size_t which, const Rows& rows, Index count) {
             return View<Element, 4>(static_cast<Element*>(memory[static_cast<std::size_t>(peer)][which]),
-                                    {rows.size(), part.q.extent[1], theirs.size(), part.q.extent[3]})
-                .template slice<0>(range);
+                                    {rows.size(), part.q.extent[1], count, part.q.extent[3]})
+                .template slice<0>(rows.rows_of_tokens(m, own));
           };
-          const Rows& kept = this->store().rows();
-          part.move_q(at(0, rows_, rows_.rows_of_tokens(m, own)), moves);
-          part.move_k(at(1, kept, kept.rows_of_tokens(m, own)), moves);
-          part.move_v(at(2, kept, kept.rows_of_tokens(m, own)), moves);
-          if (peer != group_.rank()) sent += {3, 3 * part.q.size() * static_cast<Index>(sizeof(Element))};
+          const auto count_sent = [this, &sent, peer](Index messages, const View<Element, 4>& each) {
+            if (peer != group_.rank())
+              sent += {messages, messages * each.size() * static_cast<Index>(sizeof(Element))};
+          };
+          part.move_q(at(0, rows_, part.q.extent[2]), moves);
+          count_sent(1, part.q);
+          const View<Element, 4> keys = at(1, this->store().rows(), this->key_heads(peer)),
+                                 values = at(2, this->store().rows(), this->key_heads(peer));
+          const auto move_stretch = [&part, &keys, &values, &moves, &count_sent](Range from, Range to) {
+            const Heads<Element> stretch = part.key_heads(from);
+            stretch.move_k(keys.template slice<2>(to), moves);
+            stretch.move_v(values.template slice<2>(to), moves);
+            count_sent(2, stretch.k);
+          };
+          this->head_split().for_each_stretch(peer, move_stretch);
         }
         row += own.size();
       }
@@ -174,10 +183,20 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
         const Range own = this->slice(scope, m, group_.rank());
         const Heads<Element> part = heads.rows({row, row + own.size()});
         for (int peer = 0; peer < group_.size(); ++peer) {
-          const Range tokens = this->slice(scope, m, peer), theirs = this->heads(peer);
-          exchange.send(peer, part.q.template slice<2>(theirs), gathered(q_, m, tokens));
-          exchange.send(peer, part.k.template slice<2>(theirs), this->keys_at(scope.layer, m, tokens));
-          exchange.send(peer, part.v.template slice<2>(theirs), this->values_at(scope.layer, m, tokens));
+          const Range tokens = this->slice(scope, m, peer);
+          exchange.send(peer, part.q.template slice<2>(this->heads(peer)));
+          exchange.receive(peer, gathered(q_, m, tokens));
+          this->head_split().for_each_stretch(peer, [&exchange, &part, peer](Range from, Range) {
+            exchange.send(peer, part.k.template slice<2>(from));
+            exchange.send(peer, part.v.template slice<2>(from));
+          });
+          const View<Element, 4> keys = this->keys_at(scope.layer, m, tokens),
+                                 values = this->values_at(scope.layer, m, tokens);
+          this->head_split().for_each_stretch(group_.rank(),
+                                              [&exchange, &keys, &values, peer](Range, Range to) {
+                                                exchange.receive(peer, keys.template slice<2>(to));
+                                                exchange.receive(peer, values.template slice<2>(to));
+                                              });
         }
         row += own.size();
       }
@@ -189,24 +208,34 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
       Index row = 0;
       for (Index m = scope.unit.patches.begin; m < scope.unit.patches.end; ++m) {
         const Range own{row, row + this->slice(scope, m, group_.rank()).size()};
-        for (int peer = 0; peer < group_.size(); ++peer)
-          exchange.send(peer, View<const Element, 4>(gathered(out_, m, this->slice(scope, m, peer))),
-                        out.template slice<0>(own).template slice<2>(this->heads(peer)));
+        for (int peer = 0; peer < group_.size(); ++peer) {
+          exchange.send(peer, gathered(out_, m, this->slice(scope, m, peer)));
+          exchange.receive(peer, out.template slice<0>(own).template slice<2>(this->heads(peer)));
+        }
         row = own.end;
       }
       exchange.run();
     }
 
-    /// The pieces of one all-to-all; this rank's own are copied.
+    /// The pieces of one all-to-all. Those between two ranks match in their order; this rank's own are
+    /// copied.
     class Exchange {
      public:
       Exchange(On& policy, Queue& queue) : group_(policy.group_), queue_(queue) {}
 
-      /// Adds a pair of pieces: `from` is sent to `peer`, and `to` received from it.
-      void send(int peer, const View<const Element, 4>& from, const View<Element, 4>& to) {
-        if (peer == group_.rank()) return copy(queue_, from, to);
-        sends_.push_back({peer, from});
-        receives_.push_back({peer, to});
+      void send(int peer, const View<const Element, 4>& from) {
+        if (peer == group_.rank()) {
+          own_.push_back(from);
+        } else {
+          sends_.push_back({peer, from});
+        }
+      }
+      void receive(int peer, const View<Element, 4>& to) {
+        if (peer == group_.rank()) {
+          copy(queue_, own_[copied_++], to);
+        } else {
+          receives_.push_back({peer, to});
+        }
       }
 
       void run() {
@@ -218,6 +247,8 @@ struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
       Communicator& group_;
       Queue& queue_;
       std::vector<Addressed> sends_, receives_;
+      std::vector<View<const Element, 4>> own_;
+      std::size_t copied_ = 0;
     };
 
     /// Returns this rank's heads of `tokens` of patch m.

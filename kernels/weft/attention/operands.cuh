@@ -4,30 +4,30 @@
 #include <cmath>
 
 #include "weft/attention/result.cuh"
+#include "weft/core/key_mask.hpp"
 #include "weft/rows.cuh"
 
 namespace weft::inline v0_1::kernels {
 
-/// q (n, B, H, D) and k, v (S, B, H, D).
+/// q (n, B, H, D) and k, v (S, B, K, D), where each head of k and v serves `group` of q, so that H = K ·
+/// group.
 template <class E>
 struct AttentionOperands {
   RowsOf<const E, 4> q, k, v;
   AttentionResult<E> result;
+  int group;
   float scale;  // of logits, to exponents of two
+  KeyMask mask;
 
   AttentionOperands(View<const E, 4> queries, View<const E, 4> keys, View<const E, 4> values, View<E, 4> out,
-                    View<float, 3> lse, Output output)
+                    View<float, 3> lse, Output output, const KeyMask& key_mask)
       : q(queries),
         k(keys),
         v(values),
         result(out, lse, output),
-        scale(log2_e / std::sqrt(static_cast<float>(q.width))) {}
+        group(q.extent[2] / k.extent[2]),
+        scale(log2_e / std::sqrt(static_cast<float>(q.width))),
+        mask(key_mask) {}
 };
-
-/// Returns the row of one head at `token`.
-template <class E>
-__device__ const E* head_rows(const RowsOf<const E, 4>& x, int token, int batch, int head) {
-  return x.data + token * x.stride[0] + batch * x.stride[1] + head * x.stride[2];
-}
 
 }  // namespace weft::inline v0_1::kernels

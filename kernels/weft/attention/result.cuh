@@ -70,6 +70,19 @@ __device__ void store_rows(const AttentionResult<E>& result, RunningSoftmax& sof
   }
 }
 
+/// Stores the result of attention over no keys for `count` rows from `first` on, of those below `tokens`, by
+/// `threads` threads, of which this is `thread`.
+template <class E>
+__device__ void store_nothing(const AttentionResult<E>& result, int first, int count, int tokens, int batch,
+                              int head, int head_dim, int thread, int threads) {
+  if (result.merges) return;
+  const int exist = min(count, tokens - first);
+  for (int i = thread; i < exist * head_dim; i += threads)
+    result.row(first + i / head_dim, batch, head)[i % head_dim] = E(0.f);
+  for (int i = thread; i < exist && result.lse; i += threads)
+    *result.lse_at(first + i, batch, head) = -INFINITY;
+}
+
 /// Writes the result of attention over no keys: zeros, and a log-sum-exp of −∞.
 template <class E>
 __global__ void attend_nothing(AttentionResult<E> result, int head_dim) {

@@ -4,6 +4,7 @@
 
 #include <mma.h>
 
+#include "weft/attention/key_tiles.cuh"
 #include "weft/attention/operands.cuh"
 #include "weft/attention/softmax.cuh"
 #include "weft/check.cuh"
@@ -12,7 +13,7 @@
 namespace weft::inline v0_1::kernels::sm70 {
 
 /// One warp's 16 queries, two threads a row. Four warps share tiles of keys and values.
-template <int HeadDim>
+template <int HeadDim, bool masks>
 struct Attention {
   static constexpr int warps = 4, threads = warp_size * warps, queries = 16 * warps;
   static constexpr int keys = 32;                    // a tile
@@ -37,6 +38,7 @@ struct Attention {
   Shared& shared;
   const int lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size, row = lane / 2, side = lane % 2;
   const int query = blockIdx.x * queries + 16 * warp + row, head = blockIdx.y, batch = blockIdx.z;
+  const int key_head = head / operands.group;
   float (&floats)[16][room] = shared.scratch[warp];
   __half (&halves)[16][2 * room] = reinterpret_cast<__half (&)[16][2 * room]>(floats);
   Left q[steps];
@@ -58,7 +60,7 @@ struct Attention {
   }
 
   __device__ void load_queries() {
-    const __half* const from = head_rows(operands.q, query, batch, head);
+    const __half* const from = head_row(operands.q, query, batch, head);
 #pragma unroll
     for (int i = 0; i < steps; ++i) {
       const int column = 16 * i + 8 * side;
@@ -75,14 +77,16 @@ struct Attention {
     for (int i = threadIdx.x; i < keys * chunks; i += threads) {
       const int key = i / chunks, column = i % chunks * 8;
       const bool exists = token + key < operands.k.extent[0] && column < HeadDim;
-      copy(&shared.k[key][column], head_rows(operands.k, token + key, batch, head) + column, exists);
-      copy(&shared.v[key][column], head_rows(operands.v, token + key, batch, head) + column, exists);
+      copy(&shared.k[key][column], head_row(operands.k, token + key, batch, key_head) + column, exists);
+      copy(&shared.v[key][column], head_row(operands.v, token + key, batch, key_head) + column, exists);
     }
     __syncthreads();
   }
 
-  /// Computes logits = scale · q · kᵀ for the first `count` keys, and masks the others.
-  __device__ void multiply_keys(int count) {
+  using Tiles = TilesOfKeys<keys, masks>;
+
+  /// Computes logits = scale · q · kᵀ for a tile of keys, and masks those that are hidden or do not exist.
+  __device__ void multiply_keys(const Tiles& tiles, int tile) {
 #pragma unroll
     for (int n = 0; n < keys; n += 16) {
       Sums sums;
@@ -99,7 +103,7 @@ struct Attention {
 #pragma unroll
     for (int i = 0; i < keys / 2; ++i) {
       const int key = keys / 2 * side + i;
-      logits[i] = key < count ? operands.scale * floats[row][key] : -INFINITY;
+      logits[i] = tiles.hides(tile, key) ? -INFINITY : operands.scale * floats[row][key];
     }
     __syncwarp();
   }
@@ -199,16 +203,21 @@ struct Attention {
     if (result.lse && exists && side == 0) *result.lse_at(query, batch, head) = weights.lse;
   }
 
-  /// Goes through the tiles of keys from the last to the first, so that only the first one needs a mask.
+  /// Goes through the tiles of keys from the last to the first, which has the keys that do not exist.
   __device__ void run() {
-    const int tiles = (operands.k.extent[0] + keys - 1) / keys;
+    const Tiles tiles(operands.mask, batch, operands.k.extent[0]);
+    if constexpr (masks) {
+      if (tiles.empty())
+        return store_nothing(operands.result, blockIdx.x * queries, queries, operands.q.extent[0], batch,
+                             head, HeadDim, threadIdx.x, threads);
+    }
     load_queries();
 #pragma unroll
     for (int i = 0; i < steps; ++i) fill_fragment(output[i], 0.f);
-    for (int tile = tiles - 1; tile >= 0; --tile) {
+    for (int tile = tiles.last(); tile >= 0; tile = tiles.next(tile)) {
       load_tile(tile * keys);
-      multiply_keys(operands.k.extent[0] - tile * keys);
-      if (tile == tiles - 1) reference = highest();
+      multiply_keys(tiles, tile);
+      if (tile == tiles.last()) reference = highest();
       weigh();
       multiply_values();
     }
@@ -216,21 +225,22 @@ struct Attention {
   }
 };
 
-template <int HeadDim>
-__global__ __launch_bounds__(Attention<HeadDim>::threads) void attend(
+template <int HeadDim, bool masks>
+__global__ __launch_bounds__(Attention<HeadDim, masks>::threads) void attend(
     const __grid_constant__ AttentionOperands<__half> operands) {
   if constexpr (compiled_tier == Tier::sm70) {
-    __shared__ typename Attention<HeadDim>::Shared shared;
-    Attention<HeadDim>(operands, shared).run();
+    __shared__ typename Attention<HeadDim, masks>::Shared shared;
+    Attention<HeadDim, masks>(operands, shared).run();
   }
 }
 
 template <int HeadDim>
 void launch_attention(cudaStream_t stream, const AttentionOperands<__half>& operands) {
-  using A = Attention<HeadDim>;
+  using A = Attention<HeadDim, false>;
   const auto& extent = operands.q.extent;
   const dim3 blocks((extent[0] + A::queries - 1) / A::queries, extent[2], extent[1]);
-  attend<HeadDim><<<blocks, A::threads, 0, stream>>>(operands);
+  const auto kernel = operands.mask.empty() ? attend<HeadDim, false> : attend<HeadDim, true>;
+  kernel<<<blocks, A::threads, 0, stream>>>(operands);
   check(cudaGetLastError(), "launching attention");
 }
 

@@ -2,6 +2,7 @@
 // goes through the keys in tiles; while its warps compute with one tile, the next is loaded asynchronously.
 #pragma once
 
+#include "weft/attention/key_tiles.cuh"
 #include "weft/attention/operands.cuh"
 #include "weft/attention/softmax.cuh"
 #include "weft/check.cuh"
@@ -13,7 +14,7 @@
 namespace weft::inline v0_1::kernels::sm80 {
 
 /// One warp's 32 queries in two halves of 16, which share each read of keys and values.
-template <class E, int HeadDim>
+template <class E, int HeadDim, bool masks>
 struct Attention {
   static constexpr int halves = 2, warps = 4, threads = warp_size * warps, queries = 16 * halves * warps;
   static constexpr int keys = HeadDim <= 96 ? 64 : 32;  // a tile
@@ -30,6 +31,7 @@ struct Attention {
   const AttentionOperands<E>& operands;
   const std::uint32_t memory;
   const int first_query = blockIdx.x * queries, head = blockIdx.y, batch = blockIdx.z;
+  const int key_head = head / operands.group;
   const int lane = threadIdx.x % warp_size, warp = threadIdx.x / warp_size;
   std::uint32_t kept[halves][keeps_queries ? HeadDim / 4 : 1];
   float logits[halves][keys / 2];
@@ -59,14 +61,14 @@ struct Attention {
   }
 
   __device__ void fetch_queries() const {
-    fetch<queries>(queries_at(), head_rows(operands.q, first_query, batch, head), operands.q.stride[0],
+    fetch<queries>(queries_at(), head_row(operands.q, first_query, batch, head), operands.q.stride[0],
                    operands.q.extent[0] - first_query);
     copies_commit();
   }
   __device__ void fetch_tile(int tile, int stage) const {
     const int token = tile * keys, count = operands.k.extent[0] - token;
-    fetch<keys>(keys_at(stage), head_rows(operands.k, token, batch, head), operands.k.stride[0], count);
-    fetch<keys>(values_at(stage), head_rows(operands.v, token, batch, head), operands.v.stride[0], count);
+    fetch<keys>(keys_at(stage), head_row(operands.k, token, batch, key_head), operands.k.stride[0], count);
+    fetch<keys>(values_at(stage), head_row(operands.v, token, batch, key_head), operands.v.stride[0], count);
     copies_commit();
   }
 
@@ -136,13 +138,15 @@ struct Attention {
     }
   }
 
-  /// Masks keys from `count` on.
-  __device__ void mask(int count) {
+  using Tiles = TilesOfKeys<keys, masks>;
+
+  /// Masks the keys of a tile that are hidden or do not exist.
+  __device__ void mask(const Tiles& tiles, int tile) {
 #pragma unroll
     for (int h = 0; h < halves; ++h) {
 #pragma unroll
       for (int i = 0; i < keys / 2; ++i) {
-        if (i / 4 * 8 + lane % 4 * 2 + i % 2 >= count) logits[h][i] = -INFINITY;
+        if (tiles.hides(tile, i / 4 * 8 + lane % 4 * 2 + i % 2)) logits[h][i] = -INFINITY;
       }
     }
   }
@@ -192,25 +196,29 @@ struct Attention {
     }
   }
 
-  /// Goes through the tiles of keys from the last to the first, so that only the first one needs a mask.
+  /// Goes through the tiles of keys from the last to the first, so that without hidden keys only the first
+  /// one needs a mask.
   __device__ void run() {
-    const int tiles = (operands.k.extent[0] + keys - 1) / keys;
+    const Tiles tiles(operands.mask, batch, operands.k.extent[0]);
+    if constexpr (masks) {
+      if (tiles.empty())
+        return store_nothing(operands.result, first_query, queries, operands.q.extent[0], batch, head,
+                             HeadDim, threadIdx.x, threads);
+    }
     fetch_queries();
-    fetch_tile(tiles - 1, 0);
+    fetch_tile(tiles.last(), 0);
     if constexpr (keeps_queries) {
       copies_wait<1>();
       __syncthreads();
       keep_queries();
     }
-    for (int tile = tiles - 1, stage = 0; tile >= 0; --tile, stage ^= 1) {
+    for (int tile = tiles.last(), stage = 0; tile >= 0; tile = tiles.next(tile), stage ^= 1) {
       copies_wait<0>();
       __syncthreads();
-      if (tile > 0) fetch_tile(tile - 1, stage ^ 1);
+      if (tiles.next(tile) >= 0) fetch_tile(tiles.next(tile), stage ^ 1);
       multiply_keys(stage);
-      if (tile == tiles - 1) {
-        mask(operands.k.extent[0] - tile * keys);
-        begin_softmax();
-      }
+      if (tiles.hides_some(tile)) mask(tiles, tile);
+      if (tile == tiles.last()) begin_softmax();
       weigh();
       multiply_values(stage);
     }
@@ -222,24 +230,34 @@ struct Attention {
   }
 };
 
-template <class E, int HeadDim>
-__global__ __launch_bounds__(Attention<E, HeadDim>::threads,
+template <class E, int HeadDim, bool masks>
+__global__ __launch_bounds__(Attention<E, HeadDim, masks>::threads,
                              2) void attend(const __grid_constant__ AttentionOperands<E> operands) {
   if constexpr (compiled_tier == Tier::sm80) {
     extern __shared__ __align__(vector_bytes) unsigned char memory[];
-    Attention<E, HeadDim>(operands, shared_address(memory)).run();
+    Attention<E, HeadDim, masks>(operands, shared_address(memory)).run();
   }
+}
+
+template <int HeadDim, bool masks, class E>
+void launch(cudaStream_t stream, const AttentionOperands<E>& operands) {
+  using A = Attention<E, HeadDim, masks>;
+  const auto& [data, stride, extent, width] = operands.q;
+  const dim3 blocks((extent[0] + A::queries - 1) / A::queries, extent[2], extent[1]);
+  const auto kernel = attend<E, HeadDim, masks>;
+  check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, A::bytes),
+        "reserving attention's shared memory");
+  kernel<<<blocks, A::threads, A::bytes, stream>>>(operands);
+  check(cudaGetLastError(), "launching attention");
 }
 
 template <int HeadDim, class E>
 void launch_attention(cudaStream_t stream, const AttentionOperands<E>& operands) {
-  using A = Attention<E, HeadDim>;
-  const auto& [data, stride, extent, width] = operands.q;
-  const dim3 blocks((extent[0] + A::queries - 1) / A::queries, extent[2], extent[1]);
-  check(cudaFuncSetAttribute(attend<E, HeadDim>, cudaFuncAttributeMaxDynamicSharedMemorySize, A::bytes),
-        "reserving attention's shared memory");
-  attend<E, HeadDim><<<blocks, A::threads, A::bytes, stream>>>(operands);
-  check(cudaGetLastError(), "launching attention");
+  if (operands.mask.empty()) {
+    launch<HeadDim, false>(stream, operands);
+  } else {
+    launch<HeadDim, true>(stream, operands);
+  }
 }
 
 }  // namespace weft::inline v0_1::kernels::sm80

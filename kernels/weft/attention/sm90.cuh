@@ -12,7 +12,7 @@
 
 namespace weft::inline v0_1::kernels::sm90 {
 
-template <class E, int HeadDim, TilingName name>
+template <class E, int HeadDim, TilingName name, bool masks>
 __global__ __launch_bounds__(Layout<E, HeadDim, name>::threads,
                              1) void attend(const __grid_constant__ Maps maps,
                                             const __grid_constant__ Problem<E> problem) {
@@ -23,7 +23,7 @@ __global__ __launch_bounds__(Layout<E, HeadDim, name>::threads,
     L::init(shared);
     if (threadIdx.x < warpgroup_size) {
       shrink_registers<L::producer_registers>();
-      if (threadIdx.x == 0) Producer<E, HeadDim, name>::run(maps, shared, problem);
+      if (threadIdx.x == 0) Producer<E, HeadDim, name, masks>::run(maps, shared, problem);
       if constexpr (L::parts > 1) {  // as the consumers do in join_parts
         cluster_sync();
         cluster_sync();
@@ -31,20 +31,22 @@ __global__ __launch_bounds__(Layout<E, HeadDim, name>::threads,
     } else {
       grow_registers<L::consumer_registers>();
       const int consumer = __shfl_sync(all_lanes, threadIdx.x / warpgroup_size - 1, 0);
-      Consumer<E, HeadDim, name>(shared, problem, consumer).run();
+      Consumer<E, HeadDim, name, masks>(shared, problem, consumer).run();
     }
     cluster_sync();  // no block leaves while another may still write here
   }
 }
 
-template <int HeadDim, TilingName name, class E>
+template <int HeadDim, TilingName name, bool masks = false, class E>
 void launch_tiled(cudaStream_t stream, View<const E, 4> q, View<const E, 4> k, View<const E, 4> v,
-                  View<E, 4> out, View<float, 3> lse, Output output, const Plan& plan) {
+                  View<E, 4> out, View<float, 3> lse, Output output, const KeyMask& mask, const Plan& plan) {
   using L = Layout<E, HeadDim, name>;
   const int queries = q.extent[0], keys = k.extent[0], batch = q.extent[1], heads = q.extent[2];
   const int tiles = plan.clusters * L::sharing;
   const float scale = log2_e / std::sqrt(float(HeadDim));
-  const Problem<E> problem{{out, lse, output}, queries, keys, heads, tiles / (batch * heads), tiles, scale};
+  const int group = heads / static_cast<int>(k.extent[2]);
+  const Problem<E> problem{{out, lse, output},      queries, keys,  heads, group,
+                           tiles / (batch * heads), tiles,   scale, mask};
   const Maps maps{tensor_maps<HeadDim, L::rows>(q, "q"), tensor_maps<HeadDim, L::keys / L::sharing>(k, "k"),
                   tensor_maps<HeadDim, L::keys / L::sharing>(v, "v")};
 
@@ -58,7 +60,7 @@ void launch_tiled(cudaStream_t stream, View<const E, 4> q, View<const E, 4> k, V
   config.stream = stream;
   config.attrs = &cluster;
   config.numAttrs = 1;
-  const auto kernel = attend<E, HeadDim, name>;
+  const auto kernel = attend<E, HeadDim, name, masks>;
   check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, config.dynamicSmemBytes),
         "reserving attention's shared memory");
   check(cudaLaunchKernelEx(&config, kernel, maps, problem), "launching attention");
@@ -71,11 +73,14 @@ AttentionSize size_of(const View<const E, 4>& q, const View<const E, 4>& k) {
 
 template <int HeadDim, class E>
 void launch_attention(cudaStream_t stream, View<const E, 4> q, View<const E, 4> k, View<const E, 4> v,
-                      View<E, 4> out, View<float, 3> lse, Output output) {
+                      View<E, 4> out, View<float, 3> lse, Output output, const KeyMask& mask) {
+  if (!mask.empty())  // one tiling alone, which runs whatever the sizes
+    return launch_tiled<HeadDim, TilingName::wide, true>(
+        stream, q, k, v, out, lse, output, mask, plan(TilingName::wide, size_of(q, k), multiprocessors()));
   const Plan plan = choose(size_of(q, k), multiprocessors());
   const auto launch = [&]<TilingName name>() {
     if constexpr (has_tiling(name, HeadDim))
-      launch_tiled<HeadDim, name>(stream, q, k, v, out, lse, output, plan);
+      launch_tiled<HeadDim, name>(stream, q, k, v, out, lse, output, {}, plan);
   };
   switch (plan.tiling) {
     case TilingName::wide:

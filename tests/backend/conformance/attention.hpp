@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <stdexcept>
 #include <type_traits>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "placed.hpp"
+#include "weft/core/key_mask.hpp"
 #include "weft/core/merge.hpp"
 
 namespace conformance {
@@ -20,7 +22,10 @@ namespace conformance {
 struct AttentionCase {
   Index queries, keys;
   Index images = 2, heads = 3, head_dim = 16;
-  double deviation = 1;  // of queries and keys
+  double deviation = 1;                      // of queries and keys
+  Index key_heads = 0;                       // 0: as many
+  Index hidden_end = 0;                      // of each image's hidden keys
+  std::vector<std::int32_t> hidden_begin{};  // of each image; empty: no key is hidden
 };
 
 /// Returns head dimensions that the backend takes; in half precision it is compiled for one of them.
@@ -38,17 +43,23 @@ class AttentionCheck {
 
  public:
   AttentionCheck(Queue& queue, const AttentionCase& asked)
-      : head_dim_(asked.head_dim),
-        q_(random(queue, 41, asked.queries, asked, head_gap, asked.deviation)),
-        k_(random(queue, 42, asked.keys, asked, 2 * head_gap, asked.deviation)),
-        v_(random(queue, 43, asked.keys, asked, 0, 1)),
+      : asked_(asked),
+        head_dim_(asked.head_dim),
+        q_(random(queue, 41, asked.queries, asked, asked.heads, head_gap, asked.deviation)),
+        k_(random(queue, 42, asked.keys, asked, key_heads(asked), 2 * head_gap, asked.deviation)),
+        v_(random(queue, 43, asked.keys, asked, key_heads(asked), 0, 1)),
         out_(queue, {asked.queries, asked.images, asked.heads, asked.head_dim}, 3 * head_gap),
-        lse_(queue, {asked.queries, asked.images, asked.heads}, 1) {}
+        lse_(queue, {asked.queries, asked.images, asked.heads}, 1),
+        hidden_begin_(Placed<B, std::int32_t, 1>::of(
+            queue, {static_cast<Index>(asked.hidden_begin.size())}, 0,
+            [&asked](Index image) { return asked.hidden_begin[static_cast<std::size_t>(image)]; })) {}
 
   void attend(Queue& queue, weft::Range keys, weft::Output output = weft::Output::replace,
               bool with_lse = true) {
+    weft::KeyMask mask;
+    if (!asked_.hidden_begin.empty()) mask = {hidden_begin_.view(), asked_.hidden_end};
     attention(queue, q_.view(), k_.view().template slice<0>(keys), v_.view().template slice<0>(keys),
-              out_.view(), with_lse ? lse_.view() : View<float, 3>(), output);
+              out_.view(), with_lse ? lse_.view() : View<float, 3>(), output, mask.keys(keys));
   }
 
   /// Compares the output to attention over all keys.
@@ -66,18 +77,34 @@ class AttentionCheck {
   }
 
  private:
+  static Index key_heads(const AttentionCase& asked) {
+    return asked.key_heads > 0 ? asked.key_heads : asked.heads;
+  }
   static Placed<B, E, 4> random(Queue& queue, unsigned seed, Index tokens, const AttentionCase& asked,
-                                Index gap_after, double deviation) {
-    return Placed<B, E, 4>::random(queue, seed, {tokens, asked.images, asked.heads, asked.head_dim},
-                                   gap_after, deviation);
+                                Index heads, Index gap_after, double deviation) {
+    return Placed<B, E, 4>::random(queue, seed, {tokens, asked.images, heads, asked.head_dim}, gap_after,
+                                   deviation);
   }
 
+  /// Returns the head of keys that queries of head h attend to.
+  Index key_head(Index h) const { return h * k_.before().extent[2] / q_.before().extent[2]; }
+
+  bool hides(Index image, Index key) const {
+    return !asked_.hidden_begin.empty() && key < asked_.hidden_end &&
+           key >= asked_.hidden_begin[static_cast<std::size_t>(image)];
+  }
+
+  /// Returns the logits of all keys; hidden ones have −∞.
   std::vector<double> logits(Index t, Index image, Index h) const {
     std::vector<double> out;
     for (Index key = 0; key < k_.before().extent[0]; ++key) {
+      if (hides(image, key)) {
+        out.push_back(-std::numeric_limits<double>::infinity());
+        continue;
+      }
       double sum = 0;
       for (Index d = 0; d < head_dim_; ++d)
-        sum += number(q_.before()[t][image][h][d]) * number(k_.before()[key][image][h][d]);
+        sum += number(q_.before()[t][image][h][d]) * number(k_.before()[key][image][key_head(h)][d]);
       out.push_back(sum / std::sqrt(static_cast<double>(head_dim_)));
     }
     return out;
@@ -87,24 +114,28 @@ class AttentionCheck {
     double highest = -std::numeric_limits<double>::infinity(), sum = 0;
     const std::vector<double> all = logits(t, image, h);
     for (const double logit : all) highest = std::max(highest, logit);
+    if (std::isinf(highest)) return highest;
     for (const double logit : all) sum += std::exp(logit - highest);
-    return all.empty() ? highest : highest + std::log(sum);
+    return highest + std::log(sum);
   }
 
   std::vector<double> expected(Index t, Index image, Index h) const {
     std::vector<double> out(static_cast<std::size_t>(head_dim_));
     const double lse = expected_lse(t, image, h);
+    if (std::isinf(lse)) return out;
     const std::vector<double> all = logits(t, image, h);
     for (std::size_t key = 0; key < all.size(); ++key)
       for (Index d = 0; d < head_dim_; ++d)
         out[static_cast<std::size_t>(d)] +=
-            std::exp(all[key] - lse) * number(v_.before()[static_cast<Index>(key)][image][h][d]);
+            std::exp(all[key] - lse) * number(v_.before()[static_cast<Index>(key)][image][key_head(h)][d]);
     return out;
   }
 
+  AttentionCase asked_;
   Index head_dim_;
   Placed<B, E, 4> q_, k_, v_, out_;
   Placed<B, float, 3> lse_;
+  Placed<B, std::int32_t, 1> hidden_begin_;
 };
 
 TEST_CASE_TEMPLATE_DEFINE("attention: softmax of the products, with and without the log-sum-exp", B,
@@ -121,6 +152,73 @@ TEST_CASE_TEMPLATE_DEFINE("attention: softmax of the products, with and without 
             check.attend(queue, {0, keys}, weft::Output::replace, with_lse);
             check.check(queue, with_lse);
           }
+  });
+}
+
+TEST_CASE_TEMPLATE_DEFINE("attention: heads of queries that share a head of keys", B,
+                          attention_groups_conformance) {
+  using Parts = std::vector<weft::Range>;
+  on_queues<B>([](typename B::Queue& queue) {
+    for (const Index head_dim : head_dims<B>())
+      for (const auto& [heads, key_heads] : {std::pair{6, 1}, std::pair{6, 2}, std::pair{6, 3}})
+        for (const auto& [queries, keys] : {std::pair{5, 9}, std::pair{150, 300}})
+          for (const Parts& parts : {Parts{{0, keys}}, Parts{{0, 4}, {4, keys}}}) {
+            CAPTURE(head_dim);
+            CAPTURE(key_heads);
+            CAPTURE(queries);
+            AttentionCase asked{queries, keys, 2, heads, head_dim};
+            asked.key_heads = key_heads;
+            AttentionCheck<B> check(queue, asked);
+            auto output = weft::Output::replace;
+            for (const weft::Range& part : parts)
+              check.attend(queue, part, std::exchange(output, weft::Output::merge));
+            check.check(queue);
+          }
+    AttentionCase uneven{5, 9};
+    uneven.key_heads = 2;
+    CHECK_THROWS_WITH_AS(AttentionCheck<B>(queue, uneven).attend(queue, {0, 9}),
+                         "attention was given 3 heads of queries and 2 of keys, which must divide them",
+                         std::logic_error);
+  });
+}
+
+// Valid prefixes of all keys, and hidden ones before others: across tiles of any kernel, at their edges, of
+// no length, and all there are.
+TEST_CASE_TEMPLATE_DEFINE("attention: keys that are hidden from an image's queries", B,
+                          attention_mask_conformance) {
+  using Parts = std::vector<weft::Range>;
+  struct Case {
+    Index keys, hidden_end;
+    std::vector<std::int32_t> hidden_begin;
+  };
+  on_queues<B>([](typename B::Queue& queue) {
+    for (const auto& [keys, hidden_end, hidden_begin] :
+         {Case{70, 70, {70, 33, 0}}, Case{70, 40, {0, 39, 40}}, Case{600, 600, {128, 600, 1}},
+          Case{600, 520, {0, 64, 300}}, Case{600, 512, {128, 384, 511}}})
+      for (const Index queries : {1, 70})
+        for (const Parts& parts : {Parts{{0, keys}}, Parts{{0, 35}, {35, keys}}, Parts{{35, keys}, {0, 35}}})
+          for (const bool with_lse : {true, false}) {
+            if (!with_lse && parts.size() > 1) continue;
+            CAPTURE(keys);
+            CAPTURE(hidden_end);
+            CAPTURE(queries);
+            CAPTURE(parts.front().begin);
+            AttentionCheck<B> check(queue, {.queries = queries,
+                                            .keys = keys,
+                                            .images = 3,
+                                            .heads = 2,
+                                            .key_heads = 1,
+                                            .hidden_end = hidden_end,
+                                            .hidden_begin = hidden_begin});
+            auto output = weft::Output::replace;
+            for (const weft::Range& part : parts)
+              check.attend(queue, part, std::exchange(output, weft::Output::merge), with_lse);
+            check.check(queue, with_lse);
+          }
+    AttentionCheck<B> other(queue, {.queries = 5, .keys = 9, .hidden_end = 9, .hidden_begin = {1, 2, 3}});
+    CHECK_THROWS_WITH_AS(other.attend(queue, {0, 9}),
+                         "attention was given a mask of 3 images' keys, and there are 2 images",
+                         std::logic_error);
   });
 }
 

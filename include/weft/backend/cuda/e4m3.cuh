@@ -8,6 +8,7 @@
 #include <concepts>
 
 #include "weft/backend/cuda/check.cuh"
+#include "weft/backend/cuda/elementwise.cuh"
 #include "weft/backend/cuda/linear.cuh"
 #include "weft/backend/cuda/norm.cuh"
 #include "weft/e4m3.cuh"
@@ -48,6 +49,20 @@ void norm_pair(Queue& queue, const View<const __nv_bfloat16, 3>& x, const View<c
   kernels::norm<__nv_bfloat16, O>(queue.stream(), x, skip, detail::norm_constants(weights), out);
 }
 
+/// Computes `gated_unit` with an output in e4m3, in memory of its own.
+template <std::same_as<__nv_fp8_e4m3> O>
+void gated_unit(Queue& queue, Activation activation, const View<const __nv_bfloat16, 2>& gate,
+                const View<const __nv_bfloat16, 2>& value, const View<O, 2>& out) {
+  detail::run_gated_unit<__nv_bfloat16>(queue, activation, gate, value, out);
+}
+
+/// Computes `modulate` with an output in e4m3, in memory of its own.
+template <std::same_as<__nv_fp8_e4m3> O>
+void modulate(Queue& queue, const View<const __nv_bfloat16, 3>& x, const Modulation& modulation,
+              const View<O, 3>& out) {
+  detail::run_modulate<__nv_bfloat16>(queue, x, modulation, out);
+}
+
 namespace detail {
 
 using E4m3Weights = LinearWeights<__nv_bfloat16, __nv_fp8_e4m3>;
@@ -78,7 +93,8 @@ inline void linear(Queue& queue, const View<const __nv_fp8_e4m3, 2>& x, const de
                    const View<__nv_fp8_e4m3, 2>& out, const Epilogue<__nv_bfloat16>& epilogue = {}) {
   if (out.empty()) return;
   const auto span = detail::span_of_e4m3(queue, x, out.extent[1], 1);
-  if (epilogue.activation == Activation::gelu_tanh && epilogue.residual.empty() && !weights.bias.empty() &&
+  if (epilogue.activation == Activation::gelu_tanh && epilogue.ends_with_activation() &&
+      !weights.bias.empty() &&
       detail::run_product(queue, x, weights, out, CUBLASLT_EPILOGUE_GELU_BIAS,
                           static_cast<const __nv_bfloat16*>(nullptr)))
     return;

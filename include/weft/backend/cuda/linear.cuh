@@ -52,10 +52,10 @@ template <class E, class Operand, class Out>
   return true;
 }
 
-inline kernels::Factors factors_of(const Gate& gate) {
-  if (gate.empty()) return {};
-  return {gate.factors.data, gate.factors.stride[0], gate.factors.stride[1], gate.factors.extent[1],
-          gate.step};
+/// Returns each image's factors (steps, images, width), or none, as kernels read them.
+inline kernels::Factors factors_of(const View<const float, 3>& factors, Step step) {
+  if (factors.empty()) return {};
+  return {factors.data, factors.stride[0], factors.stride[1], factors.extent[1], step};
 }
 
 /// Returns whether cuBLASLt can add the residual: it adds before an activation, in the output's type and
@@ -78,13 +78,15 @@ void run_linear_by(Queue& queue, const View<Out, 2>& product, const View<const O
                                    epilogue.activation,
                                    epilogue.residual,
                                    out,
-                                   factors_of(epilogue.gate)};
+                                   factors_of(epilogue.gate.factors, epilogue.gate.step)};
   if (adds || epilogue.residual.empty()) rest.residual.data = nullptr;
   const auto run = [&](cublasLtEpilogue_t kind) {
     return run_product(queue, x, weights, product, kind, adds ? epilogue.residual.data : nullptr);
   };
   const bool fuses = std::is_same_v<E, Out> && rest.bias;  // of other types cuBLASLt may lack the bias
-  if (fuses && rest.activation == Activation::gelu_tanh && run(CUBLASLT_EPILOGUE_GELU_BIAS)) {
+  // cuBLASLt's GELU is off by a few 1e-6, which half precision hides and float32 does not.
+  const bool fuses_gelu = fuses && sizeof(Out) == 2 && rest.activation == Activation::gelu_tanh;
+  if (fuses_gelu && run(CUBLASLT_EPILOGUE_GELU_BIAS)) {
     rest.bias = nullptr;
     rest.activation = Activation::none;
   } else if (fuses && run(CUBLASLT_EPILOGUE_BIAS)) {
@@ -134,15 +136,6 @@ void linear(Queue& queue, In<E, 2> x, const LinearWeights<E>& weights, const Vie
       (rows * inputs + inputs * outputs + (epilogue.residual.empty() ? 0 : rows * outputs)) * bytes_of<E> +
           rows * outputs * bytes_of<Out>});
   detail::run_linear(queue, x, weights, out, epilogue);
-}
-
-/// Applies an activation in place: x (rows, features).
-template <class E>
-void activate(Queue& queue, Activation activation, const View<E, 2>& x) {
-  const auto span = queue.span(Work{"activate", {x.extent[0], x.extent[1]}, 0, 2 * x.size() * bytes_of<E>});
-  if (activation == Activation::none) return;
-  kernels::for_each_number(queue.stream(), x.extent[0], x.extent[1],
-                           kernels::EndProduct<E, E>{View<const E, 2>(x), nullptr, activation, {}, x});
 }
 
 }  // namespace weft::inline v0_1::cuda

@@ -32,8 +32,8 @@ inline void copy_bytes(Queue&, const View<const std::byte, 1>& from, const View<
 }
 
 /// Copies a tensor to a view of the same size. Throws std::logic_error if the sizes differ.
-template <int Rank>
-void upload(Queue& queue, const Tensor& from, const View<float, Rank>& to) {
+template <class T, int Rank>
+void upload(Queue& queue, const Tensor& from, const View<T, Rank>& to) {
   copy(queue, View<const float, Rank>(from.numbers(to.size()), to.extent), to);
 }
 

@@ -4,6 +4,7 @@
 
 #include <Eigen/Core>
 #include <algorithm>
+#include <cmath>
 
 #include "weft/backend/host/queue.hpp"
 #include "weft/backend/operators.hpp"
@@ -56,6 +57,11 @@ inline void multiply_transposed(View<const float, 2> x, View<const float, 2> y, 
 /// Activates x in place.
 inline void activate(Activation activation, View<float, 1> x) {
   if (activation == Activation::none) return;
+  if (activation == Activation::gelu) {
+    constexpr float sqrt_half = 0.70710678118654752f;
+    for (Index i = 0; i < x.size(); ++i) x[i] *= 0.5f * std::erfc(-sqrt_half * x[i]);
+    return;
+  }
   constexpr float sqrt_2_over_pi = 0.79788456080286536f;
   constexpr Index most = 256;
   alignas(64) float powers[most];
@@ -71,6 +77,18 @@ inline void activate(Activation activation, View<float, 1> x) {
     }
     exponentiate({powers, {count}});
     for (Index i = 0; i < count; ++i) part[i] = part[i] / (1 + powers[i]);
+  }
+}
+
+/// Modulates a row of an image in place.
+inline void modulate(View<float, 1> row, const Modulation& modulation, Index image) {
+  if (!modulation.scale.empty()) {
+    const View<const float, 1> scale = modulation.scale[modulation.step.index()][image];
+    for (Index f = 0; f < row.size(); ++f) row[f] *= 1 + scale[f];
+  }
+  if (!modulation.shift.empty()) {
+    const View<const float, 1> shift = modulation.shift[modulation.step.index()][image];
+    for (Index f = 0; f < row.size(); ++f) row[f] += shift[f];
   }
 }
 
@@ -118,13 +136,6 @@ inline void linear(Queue& queue, In<float, 2> x, const LinearWeights<float>& wei
       detail::linear_tile(x, weights.slice(part), out.slice<1>(part), own, 0);
     });
   }
-}
-
-/// Activates x (rows, features) in place.
-inline void activate(Queue& queue, Activation activation, View<float, 2> x) {
-  queue.workers().parallel_for(x.extent[0], 16, [activation, &x](Range rows) {
-    for (Index r = rows.begin; r < rows.end; ++r) detail::activate(activation, x[r]);
-  });
 }
 
 }  // namespace weft::inline v0_1::host

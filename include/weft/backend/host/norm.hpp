@@ -39,14 +39,7 @@ inline void norm(Queue& queue, In<float, 3> x, const NormWeights& weights, const
       const View<float, 1> row = out[token][image];
       if (x.data != out.data) std::copy_n(x[token][image].data, row.size(), row.data);
       detail::normalize(row, weights);
-      if (!modulation.scale.empty()) {
-        const View<const float, 1> scale = modulation.scale[modulation.step.index()][image];
-        for (Index f = 0; f < row.size(); ++f) row[f] *= 1 + scale[f];
-      }
-      if (!modulation.shift.empty()) {
-        const View<const float, 1> shift = modulation.shift[modulation.step.index()][image];
-        for (Index f = 0; f < row.size(); ++f) row[f] += shift[f];
-      }
+      detail::modulate(row, modulation, image);
     }
   });
 }

@@ -10,7 +10,7 @@ namespace weft::inline v0_1::kernels::sm90 {
 /// Each round issues two products, the logits of one tile of keys and the output of the tile before, and
 /// takes the exponentials of the new logits while the second product runs. Consumers take turns to begin
 /// their rounds, so that exponentials of one overlap products of another.
-template <class E, int HeadDim, TilingName name>
+template <class E, int HeadDim, TilingName name, bool masks>
 struct Consumer : Layout<E, HeadDim, name> {
   using L = Layout<E, HeadDim, name>;
   using L::keys, L::stages, L::sharing, L::parts, L::k_steps;
@@ -109,23 +109,24 @@ struct Consumer : Layout<E, HeadDim, name> {
     v.advance();
   }
 
-  /// Masks keys from `count` on.
-  __device__ void mask(int count) {
+  /// Masks the keys for which hides(key of the tile) is true.
+  template <class Hides>
+  __device__ void mask(const Hides& hides) {
     const int column = threadIdx.x % 4 * 2;
 #pragma unroll
     for (int i = 0; i < keys / 2; ++i) {
-      if (i / 4 * 8 + column + i % 2 >= count) logits[i] = -INFINITY;
+      if (hides(i / 4 * 8 + column + i % 2)) logits[i] = -INFINITY;
     }
   }
 
-  /// Computes the weights of the first tile of keys, which may be partly filled.
-  __device__ void first_round(Weights& weights) {
+  /// Computes the weights of the first tile of keys; mask_logits() masks those of them that need it.
+  template <class MaskLogits>
+  __device__ void first_round(Weights& weights, MaskLogits& mask_logits) {
     shared.k_full[k.stage].wait(k.parity);
     multiply_keys();
     wgmma_wait<0>();
     end_logits();
-    const int count = problem.keys - (tiles.end - 1) * keys;
-    if (count < keys) mask(count);
+    mask_logits();
     softmax = {problem.scale};
     softmax.begin(logits);
     softmax.template exponentiate<E>(logits, weights);
@@ -133,8 +134,10 @@ struct Consumer : Layout<E, HeadDim, name> {
     for (float& o : output) o = 0;
   }
 
-  /// Computes the weights of another tile of keys, and the output of the tile before.
-  __device__ void round(const Weights& before, Weights& weights) {
+  /// Computes the weights of another tile of keys, and the output of the tile before; mask_logits() masks
+  /// keys that need it.
+  template <class MaskLogits>
+  __device__ void round(const Weights& before, Weights& weights, MaskLogits& mask_logits) {
     shared.k_full[k.stage].wait(k.parity);
     shared.v_full[v.stage].wait(v.parity);
     await_turn();
@@ -143,6 +146,7 @@ struct Consumer : Layout<E, HeadDim, name> {
     pass_turn();
     wgmma_wait<1>();
     end_logits();
+    mask_logits();
     // This differs from warp to warp, so no warpgroup-wide instruction may depend on it.
     const bool out_of_bounds = !softmax.template exponentiate<E>(logits, weights);
     float factor[2];
@@ -193,25 +197,64 @@ struct Consumer : Layout<E, HeadDim, name> {
     return part == 0;
   }
 
+  /// Computes the output over `count` tiles of keys.
+  template <class MaskFirst, class MaskLater>
+  __device__ void attend_tiles(int count, MaskFirst& mask_first, MaskLater& mask_later) {
+    Weights even, odd;
+    first_round(even, mask_first);
+    int left = count - 1;
+    for (; left >= 2; left -= 2) {
+      round(even, odd, mask_later);
+      round(odd, even, mask_later);
+    }
+    if (left == 1) {
+      round(even, odd, mask_later);
+      last_output(odd);
+    } else {
+      last_output(even);
+    }
+  }
+
+  /// Attends to all keys; the first tile may be partly filled.
+  __device__ void attend_all() {
+    auto mask_first = [this] {
+      const int count = problem.keys - (tiles.end - 1) * keys;
+      if (count < keys) mask([count](int key) { return key >= count; });
+    };
+    auto nothing = [] {};
+    attend_tiles(tiles.end - tiles.begin, mask_first, nothing);
+  }
+
+  __device__ void attend_visible(const VisibleTiles<keys>& visible) {
+    int tile = visible.last();
+    auto mask_tile = [this, &visible, &tile] {
+      if (visible.hides_some(tile)) mask([&visible, &tile](int key) { return visible.hides(tile, key); });
+      tile = visible.next(tile);
+    };
+    attend_tiles(visible.count(), mask_tile, mask_tile);
+  }
+
   __device__ void run() {
     std::uint32_t q_parity = 0;
     if (consumer == L::consumers - 1) pass_turn();
-    for (int tile = L::first_tile(); tile < problem.tiles; tile += L::tile_step(), q_parity ^= 1) {
-      Weights even, odd;
-      shared.q_full.wait(q_parity);
-      load_queries();
-      first_round(even);
-      int left = tiles.end - tiles.begin - 1;
-      for (; left >= 2; left -= 2) {
-        round(even, odd);
-        round(odd, even);
-      }
-      if (left == 1) {
-        round(even, odd);
-        last_output(odd);
+    for (int tile = L::first_tile(); tile < problem.tiles; tile += L::tile_step()) {
+      if constexpr (masks) {
+        const Place at(problem, tile, L::rows);
+        const VisibleTiles<keys> visible(problem.mask, at.batch, problem.keys);
+        if (visible.empty()) {
+          store_nothing(problem.result, at.token + wgmma_rows * consumer, wgmma_rows, problem.queries,
+                        at.batch, at.head, HeadDim, threadIdx.x % warpgroup_size, warpgroup_size);
+          continue;
+        }
+        shared.q_full.wait(q_parity);
+        load_queries();
+        attend_visible(visible);
       } else {
-        last_output(even);
+        shared.q_full.wait(q_parity);
+        load_queries();
+        attend_all();
       }
+      q_parity ^= 1;
       if constexpr (parts > 1) {  // then this is the only tile
         if (!join_parts()) return;
       }

@@ -22,7 +22,7 @@ TensorMaps tensor_maps(View<const E, 4> view, const char* name) {
   return maps;
 }
 
-template <class E, int HeadDim, TilingName name>
+template <class E, int HeadDim, TilingName name, bool masks>
 struct Producer : Layout<E, HeadDim, name> {
   using L = Layout<E, HeadDim, name>;
 
@@ -49,17 +49,24 @@ struct Producer : Layout<E, HeadDim, name> {
     const auto [keys_begin, keys_end] = L::key_tiles(problem);
     PipelineState<L::stages> state;
     std::uint32_t q_parity = 0;
-    for (int tile = L::first_tile(); tile < problem.tiles; tile += L::tile_step(), q_parity ^= 1) {
+    for (int tile = L::first_tile(); tile < problem.tiles; tile += L::tile_step()) {
       const Place at(problem, tile, L::rows);
+      Place of_keys = at;
+      of_keys.head /= problem.group;
+      const TilesOfKeys<L::keys, masks> tiles(problem.mask, at.batch, problem.keys);
+      if constexpr (masks) {
+        if (tiles.empty()) continue;  // as the consumers
+      }
       s.q_free.wait(q_parity ^ 1);
       load<1>(maps.q, s.q, 0, s.q_full, at.token, at);
+      q_parity ^= 1;
 #pragma unroll 1
-      for (int j = keys_end - 1; j >= keys_begin; --j, state.advance()) {
+      for (int j = masks ? tiles.last() : keys_end - 1; j >= keys_begin; j = tiles.next(j), state.advance()) {
         const int token = j * L::keys + row;
         s.k_free[state.stage].wait(state.parity ^ 1);
-        load<L::sharing>(maps.k, s.k[state.stage], row, s.k_full[state.stage], token, at);
+        load<L::sharing>(maps.k, s.k[state.stage], row, s.k_full[state.stage], token, of_keys);
         s.v_free[state.stage].wait(state.parity ^ 1);
-        load<L::sharing>(maps.v, s.v[state.stage], row, s.v_full[state.stage], token, at);
+        load<L::sharing>(maps.v, s.v[state.stage], row, s.v_full[state.stage], token, of_keys);
       }
     }
   }

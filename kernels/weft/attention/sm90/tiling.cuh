@@ -1,6 +1,7 @@
 // The layout of shared memory, and the order of tiles, of attention on sm_90a.
 #pragma once
 
+#include "weft/attention/key_tiles.cuh"
 #include "weft/attention/result.cuh"
 #include "weft/attention/sm90/choice.hpp"
 #include "weft/sm90/tma.cuh"
@@ -11,8 +12,10 @@ template <class E>
 struct Problem {
   AttentionResult<E> result;
   int queries, keys, heads;
+  int group;             // heads of queries that share one of keys
   int row_tiles, tiles;  // of one head, of all
   float scale;           // of logits, to exponents of two
+  KeyMask mask;
 };
 
 /// The first token of a tile of queries, its image and its head.
