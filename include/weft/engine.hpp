@@ -21,6 +21,7 @@
 #include "weft/engine/request.hpp"
 #include "weft/policy/check.hpp"
 #include "weft/policy/local.hpp"
+#include "weft/policy/policy.hpp"
 #include "weft/policy/tokens.hpp"
 
 namespace weft::inline v0_1 {
@@ -44,6 +45,8 @@ namespace weft::inline v0_1 {
 template <class Model, class Parallel = Local, World WorldType = threads::World>
 class Engine {
   static_assert(detail::explain_dit<Model>());
+  static_assert(
+      detail::explain_policy<Parallel, typename Model::Backend, typename WorldType::Communicator>());
 
  public:
   using World = WorldType;
@@ -267,11 +270,13 @@ class Engine {
     const Index tokens = prefix + image.tokens();
     const Rows rows = rows_of_rank(world_.rank(), tokens);
     Index layers = 0;
-    for (const Range& range : policies_.blocks(model)) layers += model.attentions(range);
+    const std::vector<Range> blocks = Policies::blocks(mesh_, world_.rank(), model);
+    for (const Range& range : blocks) layers += model.attentions(range);
     drop();
     queue_.trim();
     const Job job{model, layout(tokens), prefix, images, layers, steps, std::max(mesh_.warmup, 1)};
-    queue_.take_together([this, &job, &rows, features] { evaluator_.prepare(queue_, job, rows, features); });
+    queue_.take_together(
+        [this, &job, &blocks, &rows, features] { evaluator_.prepare(queue_, job, blocks, rows, features); });
   }
 
   /// Conditions the model on these prompts: in place if there is a conditioning and the model can refill it,
@@ -283,7 +288,8 @@ class Engine {
     evaluator_.forget();
     conditioning_.reset();
     const Share share{image, rows_of_rank(world_.rank(), prefix + image.tokens()),
-                      policies_.blocks(model_.shape()), static_cast<Index>(prompts.size()), prefix};
+                      Policies::blocks(mesh_, world_.rank(), model_.shape()),
+                      static_cast<Index>(prompts.size()), prefix};
     conditioning_.reset(new Conditioning(model_.condition(queue_, prompts, times, share)));
   }
 

@@ -81,12 +81,12 @@ class Evaluator {
 
   Evaluator(const Model& model, Policies& policies) : model_(model), policies_(policies) {}
 
-  /// Allocates all memory; `features` is the prediction's width per token.
-  void prepare(Queue& queue, const Job& job, const Rows& rows, Index features) {
+  /// Allocates all memory for a rank's blocks; `features` is the prediction's width per token.
+  void prepare(Queue& queue, const Job& job, std::vector<Range> blocks, const Rows& rows, Index features) {
     job_ = job;
     rows_ = rows;
     image_rows_ = rows.within(job.image_tokens());
-    blocks_ = policies_.blocks(job.model);
+    blocks_ = std::move(blocks);
     kept_blocks_.clear();
     for (const Range& range : blocks_)
       for (Index i = range.begin; i < range.end; ++i)

@@ -10,7 +10,9 @@
 namespace weft::inline v0_1 {
 
 template <class Inner = Local>
-struct CfgParallel : detail::Ordered<Axis::cfg, Inner> {
+struct CfgParallel : AxisPolicy<Axis::cfg, Inner> {
+  using Replaces = Hooks<"prepare", "branches", "share_branches">;
+
   template <class Backend, class Communicator>
   class On : public Inner::template On<Backend, Communicator> {
     using Base = typename Inner::template On<Backend, Communicator>;
@@ -34,6 +36,7 @@ struct CfgParallel : detail::Ordered<Axis::cfg, Inner> {
     }
 
     void share_branches(Queue& queue, const View<float, 3>& predictions, Index prompts) {
+      Base::share_branches(queue, predictions, prompts);
       if (group_.size() == 1) return;
       const Index count = predictions.extent[1] / prompts;
       std::vector<StridedBytes> pieces;
