@@ -80,20 +80,26 @@ class Engine {
 
   /// Throws InvalidArgument if the request does not fit the model, or the mesh the request.
   static void check(const Model& model, const Mesh& mesh, const Request<Prompt>& request) {
+    check(model, mesh, request, request.classifier_free());
+  }
+  template <Guidance<Prompt, Queue> G>
+  static void check(const Model& model, const Mesh& mesh, const Request<Prompt>& request, const G& guidance) {
     const ImageShape image = detail::image_of(model.shape(), request.height, request.width);
     const auto prompts = static_cast<Index>(request.prompts.size());
     if (prompts == 0) reject("the request has no prompt; give at least one");
     if (request.sampler.empty()) reject("the request's sampler has no steps; make_sampler makes one");
-    detail::check_guidance(request);
+    detail::check_guidance(request, guidance);
     for (const Prompt& prompt : request.prompts) model.check(prompt);
     for (const Prompt& prompt : request.negatives) model.check(prompt);
+    detail::for_each_prompt(request.prompts, guidance,
+                            [&model](const Prompt& prompt) { model.check(prompt); });
     Shape shape{prompts, image.channels, image.height, image.width};
     if (!request.noise.empty()) detail::need_shape("starting noise", request.noise, shape);
     shape.insert(shape.begin(), static_cast<Index>(request.sampler.size()));
     if (!request.step_noise.empty()) detail::need_shape("noise of the steps", request.step_noise, shape);
     detail::check_image(model, image);
-    const Index prefix = detail::common_prefix(model, request.prompts, request.negatives);
-    check(mesh, model.shape(), {prompts, request.branches(), prefix + image.tokens()});
+    const Index prefix = detail::common_prefix(model, request.prompts, guidance);
+    check(mesh, model.shape(), {prompts, guidance.branches(), prefix + image.tokens()});
   }
 
   static void check(const Model& model, const Mesh& mesh, const Evaluation<Prompt>& evaluation) {
@@ -109,43 +115,47 @@ class Engine {
     for (const Prompt& prompt : evaluation.prompts) model.check(prompt);
     // Without branches, cfg splits the images too.
     detail::check_image(model, image);
-    const Index prefix = detail::common_prefix(model, evaluation.prompts);
+    const Index prefix = detail::common_prefix(model, evaluation.prompts, NoGuidance{});
     check(mesh, model.shape(),
           {prompts, std::max<Index>(prompts / std::max(mesh.data, 1), 1), prefix + image.tokens()});
   }
 
-  /// Generates the request's images. Returns their latents, (prompts, channels, height, width), on rank 0,
-  /// and an empty tensor on the others. Throws InvalidArgument if the ranks' requests differ, or as `check`
-  /// does.
-  Tensor generate(const Request<Prompt>& request) {
+  /// Generates the request's images by classifier-free guidance, or as `guidance` says. Returns their
+  /// latents, (prompts, channels, height, width), on rank 0, and an empty tensor on the others. Throws
+  /// InvalidArgument if the ranks' requests differ, or as `check` does.
+  Tensor generate(const Request<Prompt>& request) { return generate(request, request.classifier_free()); }
+  template <Guidance<Prompt, Queue> G>
+  Tensor generate(const Request<Prompt>& request, const G& guidance) {
     const auto begin = Clock::now();
-    agreement_.check([&request] { return detail::summary_of(request); });
-    check(model_, mesh_, request);
+    agreement_.check([&request, &guidance] { return detail::summary_of(request, guidance); });
+    check(model_, mesh_, request, guidance);
     const AfterThrow after_throw{*this};
-    const RequestShape shape = detail::shape_of(request, detail::prefix_of(model_, request.prompts.front()));
+    const RequestShape shape =
+        detail::shape_of(request, guidance, detail::prefix_of(model_, request.prompts.front()));
     const ImageShape image = detail::image_of(model_.shape(), shape.height, shape.width);
     const Range prompts = Policies::prompts(mesh_, world_.rank(), shape.prompts);
     const Range here = Policies::branches(mesh_, world_.rank(), shape.branches);
 
     std::vector<Prompt> mine;
-    for (Index branch = here.begin; branch < here.end; ++branch) {
-      const auto& all = branch + 1 == shape.branches ? request.prompts : request.negatives;
-      mine.insert(mine.end(), all.begin() + prompts.begin, all.begin() + prompts.end);
-    }
+    for (Index branch = here.begin; branch < here.end; ++branch)
+      for (Index i = prompts.begin; i < prompts.end; ++i)
+        mine.push_back(guidance.prompt(branch, std::span(request.prompts), i));
     Tensor times({shape.steps, static_cast<Index>(mine.size())});
     for (Index step = 0; step < shape.steps; ++step)
       for (float& time : std::span(times.view<2>()[step].data, mine.size()))
         time = request.sampler[static_cast<std::size_t>(step)].timestep;
 
     if (!resume(shape)) {
-      prepare(image, shape.prefix, static_cast<Index>(mine.size()), shape.steps, image.features());
+      prepare(image, shape.prefix, static_cast<Index>(mine.size()), shape.steps, image.features(),
+              most_branches(shape.branches) * prompts.size());
       denoiser_.emplace(queue_, shape, image, prompts, evaluator_.image_rows());
     }
     condition(mine, times, image, shape.prefix);
-    denoiser_->start(queue_, request);
+    denoiser_->start(queue_, request, guidance);
     record([this](Range unit_rows) { denoiser_->feed(queue_, unit_rows, evaluator_.latents(unit_rows)); },
            [this, here](const Unit& unit, Range unit_rows) {
-             denoiser_->step(queue_, policies_, unit, unit_rows, here, evaluator_.prediction(unit_rows));
+             denoiser_->template step<G>(queue_, policies_, unit, unit_rows, here,
+                                         evaluator_.prediction(unit_rows));
            });
 
     // The first milestone is the begin of the steps.
@@ -188,7 +198,7 @@ class Engine {
     const RequestShape request_shape =
         detail::shape_of(evaluation, detail::prefix_of(model_, evaluation.prompts.front()));
     const Index prefix = request_shape.prefix;
-    if (!resume(request_shape)) prepare(image, prefix, images.size(), 1, out.features());
+    if (!resume(request_shape)) prepare(image, prefix, images.size(), 1, out.features(), images.size());
     condition(mine, times, image, prefix);
     const Rows& rows = evaluator_.image_rows();
     upload(queue_, to_tokens(evaluation.latents, image, images, rows), evaluator_.latents({0, rows.size()}));
@@ -264,8 +274,17 @@ class Engine {
     denoiser_.reset();
   }
 
+  /// Returns the most branches that any rank evaluates.
+  Index most_branches(Index count) const {
+    Index most = 0;
+    for (int rank = 0; rank < world_.size(); ++rank)
+      most = std::max(most, Policies::branches(mesh_, rank, count).size());
+    return most;
+  }
+
   /// Drops memory and recordings of the request before, and allocates the evaluator's memory.
-  void prepare(const ImageShape& image, Index prefix, Index images, Index steps, Index features) {
+  void prepare(const ImageShape& image, Index prefix, Index images, Index steps, Index features,
+               Index most_images) {
     const DitShape model = model_.shape();
     const Index tokens = prefix + image.tokens();
     const Rows rows = rows_of_rank(world_.rank(), tokens);
@@ -274,7 +293,8 @@ class Engine {
     for (const Range& range : blocks) layers += model.attentions(range);
     drop();
     queue_.trim();
-    const Job job{model, layout(tokens), prefix, images, layers, steps, std::max(mesh_.warmup, 1)};
+    const Job job{model,      layout(tokens), prefix, images, layers, steps, std::max(mesh_.warmup, 1),
+                  most_images};
     queue_.take_together(
         [this, &job, &blocks, &rows, features] { evaluator_.prepare(queue_, job, blocks, rows, features); });
   }

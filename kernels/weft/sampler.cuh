@@ -41,6 +41,24 @@ struct Guide {
   }
 };
 
+/// out = the sum of a step's weights · the predictions of branches, whose images follow branch by branch; out
+/// may be one of them.
+struct Weigh {
+  RowsOf<const float, 3> predictions;
+  RowsOf<const float, 2> weights;  // (steps, branches)
+  Step step;
+  RowsOf<float, 3> out;
+
+  __device__ void operator()(Index row, int f) const {
+    const int images = out.extent[1], branches = weights.width;
+    const float* const weight = weights.row(step.index());
+    const Index first = row / images * predictions.extent[1] + row % images;
+    float sum = 0;
+    for (int b = 0; b < branches; ++b) sum += weight[b] * predictions.row(first + b * images)[f];
+    out.row(row)[f] = sum;
+  }
+};
+
 /// Writes an image's sum and sum of squares, in a fixed order, to out (images, 2): one block an image.
 template <int Threads>
 __global__ __launch_bounds__(Threads) void image_moments(RowsOf<const float, 3> x, double* out,

@@ -5,6 +5,9 @@
 #include <cmath>
 #include <cstdint>
 #include <functional>
+#include <span>
+#include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "weft/core/dit_shape.hpp"
@@ -12,6 +15,7 @@
 #include "weft/core/image.hpp"
 #include "weft/core/tensor.hpp"
 #include "weft/model/dit.hpp"
+#include "weft/sampler/guidance.hpp"
 #include "weft/sampler/samplers.hpp"
 
 namespace weft::inline v0_1 {
@@ -19,20 +23,25 @@ namespace weft::inline v0_1 {
 /// Images to be generated from prompts by the whole denoising loop.
 template <class Prompt>
 struct Request {
+  static constexpr float default_guidance = 5;
+
   std::vector<Prompt> prompts;
   std::vector<Prompt> negatives{};  // one for each prompt, or none
   Index height = 0, width = 0;      // of the latents, in elements
   Sampler sampler{};
-  float guidance = 5;          // scale of classifier-free guidance; none at 1 and below, as in diffusers
+  float guidance =
+      default_guidance;        // scale of classifier-free guidance; none at 1 and below, as in diffusers
   float guidance_rescale = 0;  // as in diffusers, from 0 (off) to 1; must be 0 without guidance
   std::uint64_t seed = 0;
   Tensor noise{};       // (prompts, channels, height, width) to start from; empty: drawn from the seed
   Tensor step_noise{};  // (steps, prompts, channels, height, width); empty: drawn from the seed
   std::function<void(Index)> progress{};  // called on rank 0 with the number of finished steps
 
-  /// Returns how many branches of guidance a step evaluates: 2, or 1 if no negatives are given or guidance is
-  /// 1 or less.
-  Index branches() const { return !negatives.empty() && guidance > 1 ? 2 : 1; }
+  /// Returns the guidance of these negatives and this scale.
+  ClassifierFree<Prompt> classifier_free() const { return {negatives, guidance}; }
+  /// Returns how many branches of classifier-free guidance a step evaluates: 2, or 1 if no negatives are
+  /// given or guidance is 1 or less.
+  Index branches() const { return classifier_free().branches(); }
 };
 
 /// The properties of a request that determine its memory and recorded work. Requests of the same shape can
@@ -42,7 +51,9 @@ struct RequestShape {
   Index height = 0, width = 0;
   Index prefix = 0;  // tokens before the image's
   Index prompts = 0;
+  std::string_view guidance{};  // its name
   Index branches = 1;
+  Index scales = 0;  // of guidance, at a step
   Index steps = 1;
   bool rescales = false;        // whether the guided prediction is rescaled
   bool thresholds = false;      // whether any step's bound is a quantile
@@ -74,29 +85,42 @@ inline ImageShape image_of(const DitShape& model, Index height, Index width) {
   return {model.channels, height, width, model.patch};
 }
 
-/// Throws InvalidArgument unless the settings of guidance fit together.
-template <class Prompt>
-void check_guidance(const Request<Prompt>& request) {
-  if (!request.negatives.empty() && request.negatives.size() != request.prompts.size())
-    reject("the request has ", request.prompts.size(), " prompts and ", request.negatives.size(),
-           " negative prompts; give one for each, or none");
-  if (!std::isfinite(request.guidance))
-    reject("guidance is ", request.guidance, " and must be a finite number; 5 is usual");
+template <class G, class Prompt>
+constexpr bool is_classifier_free = std::is_same_v<G, ClassifierFree<Prompt>>;
+
+/// Throws InvalidArgument unless the request's settings fit the guidance.
+template <class Prompt, class G>
+void check_guidance(const Request<Prompt>& request, const G& guidance) {
+  guidance.check(std::span<const Prompt>(request.prompts));
   if (!(0 <= request.guidance_rescale && request.guidance_rescale <= 1))
     reject("guidance rescale is ", request.guidance_rescale, " and must be from 0 to 1");
-  if (request.guidance_rescale > 0 && request.branches() == 1)
-    reject("guidance rescale is ", request.guidance_rescale, ", and there is no guidance to rescale, with ",
-           request.negatives.empty() ? "no negative prompts" : sentence("guidance ", request.guidance),
-           "; use guidance rescale 0, or guidance above 1 with negative prompts");
+  const bool has_nothing_to_rescale = request.guidance_rescale > 0 && guidance.branches() == 1;
+  if constexpr (is_classifier_free<G, Prompt>) {
+    if (has_nothing_to_rescale)
+      reject("guidance rescale is ", request.guidance_rescale, ", and there is no guidance to rescale, with ",
+             request.negatives.empty() ? "no negative prompts" : sentence("guidance ", request.guidance),
+             "; use guidance rescale 0, or guidance above 1 with negative prompts");
+  } else {
+    if (has_nothing_to_rescale)
+      reject("guidance rescale is ", request.guidance_rescale, ", and ", G::name,
+             " guidance has one branch and nothing to rescale; use guidance rescale 0");
+    if (!request.negatives.empty() || request.guidance != Request<Prompt>::default_guidance)
+      reject("the request has guidance ", request.guidance, " and ", request.negatives.size(),
+             " negative prompts, which ", G::name, " guidance does not read; leave them out, guidance at ",
+             Request<Prompt>::default_guidance, ", or generate without another guidance");
+  }
 }
 
-template <class Prompt>
-RequestShape shape_of(const Request<Prompt>& request, Index prefix) {
+template <class Prompt, class G>
+RequestShape shape_of(const Request<Prompt>& request, const G& guidance, Index prefix) {
+  const Index branches = guidance.branches();
   return {.height = request.height,
           .width = request.width,
           .prefix = prefix,
           .prompts = static_cast<Index>(request.prompts.size()),
-          .branches = request.branches(),
+          .guidance = G::name,
+          .branches = branches,
+          .scales = branches > 1 ? static_cast<Index>(guidance.scales(0).size()) : 0,
           .steps = static_cast<Index>(request.sampler.size()),
           .rescales = request.guidance_rescale != 0,
           .thresholds = std::ranges::any_of(request.sampler, &SamplerStep::has_quantile),
@@ -114,17 +138,25 @@ RequestShape shape_of(const Evaluation<Prompt>& evaluation, Index prefix) {
           .prompts = static_cast<Index>(evaluation.prompts.size())};
 }
 
+/// Calls body(prompt) for every prompt of every branch.
+template <class Prompt, class G, class Body>
+void for_each_prompt(const std::vector<Prompt>& prompts, const G& guidance, Body body) {
+  for (Index branch = 0; branch < guidance.branches(); ++branch)
+    for (Index i = 0; i < static_cast<Index>(prompts.size()); ++i)
+      body(guidance.prompt(branch, std::span(prompts), i));
+}
+
 /// Returns how many tokens stand before the images'. Throws InvalidArgument where prompts have different
 /// numbers.
-template <class Model, class Prompt>
-Index common_prefix(const Model& model, const std::vector<Prompt>& prompts,
-                    const std::vector<Prompt>& negatives = {}) {
+template <class Model, class Prompt, class G>
+Index common_prefix(const Model& model, const std::vector<Prompt>& prompts, const G& guidance) {
   const Index prefix = prefix_of(model, prompts.front());
-  for (const std::vector<Prompt>* some : {&prompts, &negatives})
-    for (const Prompt& prompt : *some)
-      if (prefix_of(model, prompt) != prefix)
-        reject("a prompt has ", prefix_of(model, prompt), " tokens and the first one ", prefix,
-               "; pad all prompts of a request to one length");
+  for_each_prompt(prompts, guidance, [&model, prefix](const Prompt& prompt) {
+    const Index own = prefix_of(model, prompt);
+    if (own != prefix)
+      reject("a prompt has ", own, " tokens and the first one ", prefix,
+             "; pad all prompts of a request to one length");
+  });
   return prefix;
 }
 

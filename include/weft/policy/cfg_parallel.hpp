@@ -1,6 +1,7 @@
-// CfgParallel: ranks evaluate different branches of classifier-free guidance.
+// CfgParallel: ranks evaluate different branches of guidance.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "weft/comm/communicator.hpp"
@@ -28,7 +29,8 @@ struct CfgParallel : AxisPolicy<Axis::cfg, Inner> {
       if (group_.size() == 1) return;
       const Index features = job.model.channels * job.model.patch * job.model.patch;
       reserve(group_, others(group_),
-              this->tokens() * job.images * features * static_cast<Index>(sizeof(float)));
+              this->tokens() * std::max(job.images, job.most_images) * features *
+                  static_cast<Index>(sizeof(float)));
     }
 
     static Range branches(const Mesh& mesh, int rank, Index count) {

@@ -48,6 +48,14 @@ inline void guide(Queue& queue, In<float, 3> negative, const float* scale, const
   detail::for_each_number(queue, "guide", 3, positive, kernels::Guide{negative, scale, positive});
 }
 
+/// Computes the weighted sum of several branches' predictions, (tokens, branches · images, features), by a
+/// step's weights, (steps, branches); out (tokens, images, features) may be a branch's part of them.
+inline void weigh(Queue& queue, In<float, 3> predictions, In<float, 2> weights, Step step,
+                  const View<float, 3>& out) {
+  detail::for_each_number(queue, "weigh", weights.extent[1] + 1, out,
+                          kernels::Weigh{predictions, weights, step, out});
+}
+
 /// Computes every image's sum and sum of squares: out (images, 2).
 inline void moments(Queue& queue, In<float, 3> x, const View<double, 2>& out) {
   if (x.extent[1] == 0) return;

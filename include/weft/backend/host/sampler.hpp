@@ -46,6 +46,20 @@ inline void guide(Queue&, In<float, 3> negative, const float* scale, View<float,
     }
 }
 
+/// Computes the weighted sum of several branches' predictions, (tokens, branches · images, features), by a
+/// step's weights, (steps, branches); out (tokens, images, features) may be a branch's part of them.
+inline void weigh(Queue&, In<float, 3> predictions, In<float, 2> weights, Step step, View<float, 3> out) {
+  const View<const float, 1> of_step = weights[step.index()];
+  const Index images = out.extent[1];
+  for (Index t = 0; t < out.extent[0]; ++t)
+    for (Index image = 0; image < images; ++image)
+      for (Index f = 0; f < out.extent[2]; ++f) {
+        float sum = 0;
+        for (Index b = 0; b < of_step.size(); ++b) sum += of_step[b] * predictions[t][b * images + image][f];
+        out[t][image][f] = sum;
+      }
+}
+
 /// Computes every image's sum and sum of squares: out (images, 2).
 inline void moments(Queue&, In<float, 3> x, View<double, 2> out) {
   for (Index image = 0; image < x.extent[1]; ++image) {
