@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -84,7 +85,7 @@ class Engine {
   }
   template <Guidance<Prompt, Queue> G>
   static void check(const Model& model, const Mesh& mesh, const Request<Prompt>& request, const G& guidance) {
-    const ImageShape image = detail::image_of(model.shape(), request.height, request.width);
+    const Grid image = detail::grid_of(model, request.extent());
     const auto prompts = static_cast<Index>(request.prompts.size());
     if (prompts == 0) reject("the request has no prompt; give at least one");
     if (request.sampler.empty()) reject("the request's sampler has no steps; make_sampler makes one");
@@ -93,7 +94,7 @@ class Engine {
     for (const Prompt& prompt : request.negatives) model.check(prompt);
     detail::for_each_prompt(request.prompts, guidance,
                             [&model](const Prompt& prompt) { model.check(prompt); });
-    Shape shape{prompts, image.channels, image.height, image.width};
+    Shape shape = detail::shape_of(image, prompts);
     if (!request.noise.empty()) detail::need_shape("starting noise", request.noise, shape);
     shape.insert(shape.begin(), static_cast<Index>(request.sampler.size()));
     if (!request.step_noise.empty()) detail::need_shape("noise of the steps", request.step_noise, shape);
@@ -105,12 +106,11 @@ class Engine {
   static void check(const Model& model, const Mesh& mesh, const Evaluation<Prompt>& evaluation) {
     const auto prompts = static_cast<Index>(evaluation.prompts.size());
     if (prompts == 0) reject("the evaluation has no prompt; give at least one");
-    if (evaluation.latents.shape.size() != 4)
-      reject("the latents are ", to_string(evaluation.latents.shape),
-             " and must be (images, channels, height, width)");
-    const ImageShape image =
-        detail::image_of(model.shape(), evaluation.latents.shape[2], evaluation.latents.shape[3]);
-    detail::need_shape("latents", evaluation.latents, {prompts, image.channels, image.height, image.width});
+    if (evaluation.latents.shape.size() != 1 + std::tuple_size_v<decltype(Grid{}.extents())>)
+      reject("the latents are ", to_string(evaluation.latents.shape), " and must be (images, ",
+             Grid::dimensions, ")");
+    const Grid image = detail::grid_of(model, detail::extent_of(evaluation.latents));
+    detail::need_shape("latents", evaluation.latents, detail::shape_of(image, prompts));
     detail::need_shape("times", evaluation.times, {prompts});
     for (const Prompt& prompt : evaluation.prompts) model.check(prompt);
     // Without branches, cfg splits the images too.
@@ -121,7 +121,7 @@ class Engine {
   }
 
   /// Generates the request's images by classifier-free guidance, or as `guidance` says. Returns their
-  /// latents, (prompts, channels, height, width), on rank 0, and an empty tensor on the others. Throws
+  /// latents, (prompts, the grid's extents), on rank 0, and an empty tensor on the others. Throws
   /// InvalidArgument if the ranks' requests differ, or as `check` does.
   Tensor generate(const Request<Prompt>& request) { return generate(request, request.classifier_free()); }
   template <Guidance<Prompt, Queue> G>
@@ -132,7 +132,7 @@ class Engine {
     const AfterThrow after_throw{*this};
     const RequestShape shape =
         detail::shape_of(request, guidance, detail::prefix_of(model_, request.prompts.front()));
-    const ImageShape image = detail::image_of(model_.shape(), shape.height, shape.width);
+    const Grid image = detail::grid_of(model_, shape.extent);
     const Range prompts = Policies::prompts(mesh_, world_.rank(), shape.prompts);
     const Range here = Policies::branches(mesh_, world_.rank(), shape.branches);
 
@@ -183,8 +183,8 @@ class Engine {
     check(model_, mesh_, evaluation);
     const AfterThrow after_throw{*this};
     const Shape& shape = evaluation.latents.shape;
-    const ImageShape image = detail::image_of(model_.shape(), shape[2], shape[3]);
-    const ImageShape out = image.with_channels(model_.shape().out_channels);
+    const Grid image = detail::grid_of(model_, detail::extent_of(evaluation.latents));
+    const Grid out = image.with_channels(model_.shape().out_channels);
     const auto images_of = [this, &shape](int rank) {
       const Range prompts = Policies::prompts(mesh_, rank, shape[0]);
       return Policies::branches(mesh_, rank, prompts.size()) + prompts.begin;
@@ -219,6 +219,7 @@ class Engine {
 
  private:
   using Clock = std::chrono::steady_clock;
+  using Grid = detail::GridOf<Model>;
 
   static void check(const Mesh& mesh, const DitShape& model, const Demand& demand) {
     if (const auto fault = weft::check<Parallel>(mesh, model, demand, mesh.ranks()))
@@ -283,7 +284,7 @@ class Engine {
   }
 
   /// Drops memory and recordings of the request before, and allocates the evaluator's memory.
-  void prepare(const ImageShape& image, Index prefix, Index images, Index steps, Index features,
+  void prepare(const Grid& image, Index prefix, Index images, Index steps, Index features,
                Index most_images) {
     const DitShape model = model_.shape();
     const Index tokens = prefix + image.tokens();
@@ -293,23 +294,22 @@ class Engine {
     for (const Range& range : blocks) layers += model.attentions(range);
     drop();
     queue_.trim();
-    const Job job{model,      layout(tokens), prefix, images, layers, steps, std::max(mesh_.warmup, 1),
-                  most_images};
-    queue_.take_together(
-        [this, &job, &blocks, &rows, features] { evaluator_.prepare(queue_, job, blocks, rows, features); });
+    const Job job{
+        model,    layout(tokens), prefix, images, layers, steps, std::max(mesh_.warmup, 1), image.features(),
+        features, most_images};
+    queue_.take_together([this, &job, &blocks, &rows] { evaluator_.prepare(queue_, job, blocks, rows); });
   }
 
   /// Conditions the model on these prompts: in place if there is a conditioning and the model can refill it,
   /// since recorded work reads it there.
-  void condition(std::span<const Prompt> prompts, const Tensor& times, const ImageShape& image,
-                 Index prefix) {
+  void condition(std::span<const Prompt> prompts, const Tensor& times, const Grid& image, Index prefix) {
     if constexpr (detail::HasRefill<Model>)
       if (conditioning_) return model_.refill(queue_, prompts, times, *conditioning_);
     evaluator_.forget();
     conditioning_.reset();
-    const Share share{image, rows_of_rank(world_.rank(), prefix + image.tokens()),
-                      Policies::blocks(mesh_, world_.rank(), model_.shape()),
-                      static_cast<Index>(prompts.size()), prefix};
+    const ShareOf<Grid> share{image, rows_of_rank(world_.rank(), prefix + image.tokens()),
+                              Policies::blocks(mesh_, world_.rank(), model_.shape()),
+                              static_cast<Index>(prompts.size()), prefix};
     conditioning_.reset(new Conditioning(model_.condition(queue_, prompts, times, share)));
   }
 
@@ -321,8 +321,7 @@ class Engine {
 
   /// Gathers whole images on rank 0; of_rank(rank) returns which images a rank holds.
   template <class OfRank>
-  Tensor gathered(const View<float, 3>& own, const ImageShape& image, Index prefix, Index count,
-                  OfRank of_rank) {
+  Tensor gathered(const View<float, 3>& own, const Grid& image, Index prefix, Index count, OfRank of_rank) {
     const auto has_any = [this, &of_rank](int rank) {
       return mesh_.coordinate(Axis::pipe, rank) == 0 && !of_rank(rank).empty();
     };
@@ -332,7 +331,7 @@ class Engine {
       world_.wait(queue_, event);
       return {};
     }
-    Tensor latents({count, image.channels, image.height, image.width});
+    Tensor latents(detail::shape_of(image, count));
     for (int rank = 0; rank < world_.size(); ++rank) {
       if (!has_any(rank)) continue;
       const Index sequence = prefix + image.tokens();
@@ -359,7 +358,7 @@ class Engine {
   Policies policies_;
   Evaluator<Model, Policies> evaluator_;
   std::unique_ptr<Conditioning> conditioning_;
-  std::optional<Denoiser<Backend, Policies>> denoiser_;
+  std::optional<Denoiser<Backend, Policies, Grid>> denoiser_;
   std::optional<RequestShape> resumable_;  // the shape of the request before, unless that threw
   QueueCounts loop_counts_;
   std::vector<double> step_seconds_;

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <cub/block/block_reduce.cuh>
 
-#include "weft/core/image.hpp"
 #include "weft/core/noise.hpp"
 #include "weft/core/quantile.hpp"
 #include "weft/core/step.hpp"
@@ -14,10 +13,11 @@
 namespace weft::inline v0_1::kernels {
 
 /// Normal numbers for tokens from `first_token` on of images from `first_image` on.
+template <class Grid>
 struct Noise {
   const std::uint64_t* seed;
   Step step;
-  ImageShape shape;
+  Grid shape;
   Index first_image, first_token;
   RowsOf<float, 3> out;
 

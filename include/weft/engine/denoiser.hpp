@@ -8,7 +8,6 @@
 #include <stdexcept>
 #include <vector>
 
-#include "weft/core/image.hpp"
 #include "weft/core/quantile.hpp"
 #include "weft/core/step.hpp"
 #include "weft/engine/request.hpp"
@@ -28,13 +27,13 @@ struct Settings {
 }  // namespace detail
 
 /// Used with one queue, which must outlive it.
-template <class Backend, class Policies>
+template <class Backend, class Policies, class Grid>
 class Denoiser {
  public:
   using Queue = typename Backend::Queue;
 
   /// Allocates all memory for requests of the shape; this rank denoises the images of `prompts`.
-  Denoiser(Queue& queue, const RequestShape& shape, const ImageShape& image, Range prompts, const Rows& rows)
+  Denoiser(Queue& queue, const RequestShape& shape, const Grid& image, Range prompts, const Rows& rows)
       : shape_(shape),
         image_(image),
         prompts_(prompts),
@@ -198,7 +197,7 @@ class Denoiser {
   static constexpr Index digit_bins = QuantileSearch::statistics * QuantileSearch::digits;
 
   RequestShape shape_;
-  ImageShape image_;
+  Grid image_;
   Range prompts_;
   Rows rows_;
   Floats state_, estimate_, noise_;  // (rows, prompts, features)

@@ -64,6 +64,7 @@ inline std::uint64_t digest_of_steps(const Sampler& sampler) {
 template <class Prompt>
 InputSummary summary_of(const Request<Prompt>& request) {
   InputSummary out("request");
+  out.add("frames", request.frames);
   out.add("height", request.height);
   out.add("width", request.width);
   out.add("steps", request.sampler.size());

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -12,6 +13,7 @@
 
 #include "weft/core/dit_shape.hpp"
 #include "weft/core/error.hpp"
+#include "weft/core/grid.hpp"
 #include "weft/core/image.hpp"
 #include "weft/core/tensor.hpp"
 #include "weft/model/dit.hpp"
@@ -36,6 +38,9 @@ struct Request {
   Tensor noise{};       // (prompts, channels, height, width) to start from; empty: drawn from the seed
   Tensor step_noise{};  // (steps, prompts, channels, height, width); empty: drawn from the seed
   std::function<void(Index)> progress{};  // called on rank 0 with the number of finished steps
+  Index frames = 1;                       // of the latents, of models that generate videos
+
+  Extent extent() const { return {frames, height, width}; }
 
   /// Returns the guidance of these negatives and this scale.
   ClassifierFree<Prompt> classifier_free() const { return {negatives, guidance}; }
@@ -48,7 +53,7 @@ struct Request {
 /// use each other's; all ranks see the same shape, and so decide alike whether they do.
 struct RequestShape {
   bool denoises = true;  // false: evaluates the model once
-  Index height = 0, width = 0;
+  Extent extent{};
   Index prefix = 0;  // tokens before the image's
   Index prompts = 0;
   std::string_view guidance{};  // its name
@@ -67,22 +72,51 @@ struct RequestShape {
 template <class Prompt>
 struct Evaluation {
   std::vector<Prompt> prompts;
-  Tensor latents;  // (prompts, channels, height, width)
-  Tensor times;    // (prompts)
+  Tensor
+      latents;   // (prompts, channels, height, width), of a video (prompts, channels, frames, height, width)
+  Tensor times;  // (prompts)
 };
 
 namespace detail {
 
-/// Returns the shape of the latents. Throws InvalidArgument unless the sides are whole numbers of patches.
-inline ImageShape image_of(const DitShape& model, Index height, Index width) {
+/// Returns the size of latents of one image or video.
+inline Extent extent_of(const Tensor& latents) {
+  const Shape& shape = latents.shape;
+  const std::size_t last = shape.size() - 1;
+  return {shape.size() > 4 ? shape[last - 2] : 1, shape[last - 1], shape[last]};
+}
+
+/// Returns the shape of an image's latents. Throws InvalidArgument unless the sides are whole numbers of
+/// patches.
+inline ImageShape image_of(const DitShape& model, const Extent& extent) {
+  if (extent.frames != 1)
+    reject("the state has ", extent.frames, " frames, and the model generates images; use 1");
   const auto side = [&model](const char* name, Index size) {
     if (size < model.patch || size % model.patch != 0)
       reject("the ", name, " of the state is ", size, " and must be a multiple of the patch's ", model.patch,
              "; ", std::max((size + model.patch / 2) / model.patch, Index{1}) * model.patch, " would do");
   };
-  side("height", height);
-  side("width", width);
-  return {model.channels, height, width, model.patch};
+  side("height", extent.height);
+  side("width", extent.width);
+  return {model.channels, extent.height, extent.width, model.patch};
+}
+
+/// Returns the grid of the model's state. Throws InvalidArgument if the model has none of this size.
+template <class Model>
+GridOf<Model> grid_of(const Model& model, const Extent& extent) {
+  if constexpr (HasGrid<Model>) {
+    return model.grid(extent);
+  } else {
+    return image_of(model.shape(), extent);
+  }
+}
+
+/// Returns the shape of a tensor of `count` states.
+template <Grid G>
+Shape shape_of(const G& grid, Index count) {
+  Shape out{count};
+  for (const Index extent : grid.extents()) out.push_back(extent);
+  return out;
 }
 
 template <class G, class Prompt>
@@ -114,8 +148,7 @@ void check_guidance(const Request<Prompt>& request, const G& guidance) {
 template <class Prompt, class G>
 RequestShape shape_of(const Request<Prompt>& request, const G& guidance, Index prefix) {
   const Index branches = guidance.branches();
-  return {.height = request.height,
-          .width = request.width,
+  return {.extent = request.extent(),
           .prefix = prefix,
           .prompts = static_cast<Index>(request.prompts.size()),
           .guidance = G::name,
@@ -132,8 +165,7 @@ RequestShape shape_of(const Request<Prompt>& request, const G& guidance, Index p
 template <class Prompt>
 RequestShape shape_of(const Evaluation<Prompt>& evaluation, Index prefix) {
   return {.denoises = false,
-          .height = evaluation.latents.shape[2],
-          .width = evaluation.latents.shape[3],
+          .extent = extent_of(evaluation.latents),
           .prefix = prefix,
           .prompts = static_cast<Index>(evaluation.prompts.size())};
 }

@@ -27,9 +27,8 @@ struct CfgParallel : AxisPolicy<Axis::cfg, Inner> {
     void prepare(Queue& queue, const Job& job) {
       Base::prepare(queue, job);
       if (group_.size() == 1) return;
-      const Index features = job.model.channels * job.model.patch * job.model.patch;
       reserve(group_, others(group_),
-              this->tokens() * std::max(job.images, job.most_images) * features *
+              this->tokens() * std::max(job.images, job.most_images) * job.latent_features *
                   static_cast<Index>(sizeof(float)));
     }
 

@@ -34,9 +34,8 @@ struct PipeFusion : AxisPolicy<Axis::pipe, Inner> {
       for (const Task& task : tasks(job))
         if (task.source >= 0 && std::ranges::find(sources, task.source) == sources.end())
           sources.push_back(task.source);
-      const Index features = job.model.out_channels * job.model.patch * job.model.patch;
       const Index bytes = std::max(job.model.width * static_cast<Index>(sizeof(typename Base::Element)),
-                                   features * static_cast<Index>(sizeof(float)));
+                                   job.predicted_features * static_cast<Index>(sizeof(float)));
       if (stages_.size() > 1) reserve(stages_, sources, this->tokens() * job.images * bytes);
     }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "weft/backend/cuda/queue.cuh"
+#include "weft/core/grid.hpp"
 #include "weft/core/sampler_step.hpp"
 #include "weft/sampler.cuh"
 
@@ -37,10 +38,11 @@ inline unsigned blocks_of(const View<QuantileSearch, 1>& searches) {
 
 /// Draws normal numbers for `tokens` of images `first`, `first` + 1, …; those of an element do not depend on
 /// the rank that holds it.
-inline void noise(Queue& queue, const std::uint64_t* seed, Step step, const ImageShape& shape, Index first,
-                  Range tokens, const View<float, 3>& out) {
+template <Grid G>
+void noise(Queue& queue, const std::uint64_t* seed, Step step, const G& shape, Index first, Range tokens,
+           const View<float, 3>& out) {
   detail::for_each_number(queue, "noise", 1, out,
-                          kernels::Noise{seed, step, shape, first, tokens.begin, out});
+                          kernels::Noise<G>{seed, step, shape, first, tokens.begin, out});
 }
 
 /// Combines guidance branches in place: positive = negative + scale · (positive − negative).

@@ -8,7 +8,7 @@
 #include <span>
 
 #include "weft/backend/host/queue.hpp"
-#include "weft/core/image.hpp"
+#include "weft/core/grid.hpp"
 #include "weft/core/noise.hpp"
 #include "weft/core/quantile.hpp"
 #include "weft/core/sampler_step.hpp"
@@ -21,8 +21,9 @@ namespace weft::inline v0_1::host {
 
 /// Writes normal numbers for `tokens` of images `first`, `first` + 1, …: an element gets the same on every
 /// rank.
-inline void noise(Queue& queue, const std::uint64_t* seed, Step step, const ImageShape& shape, Index first,
-                  Range tokens, View<float, 3> out) {
+template <Grid G>
+void noise(Queue& queue, const std::uint64_t* seed, Step step, const G& shape, Index first, Range tokens,
+           View<float, 3> out) {
   const auto number = static_cast<std::uint32_t>(step.index());
   queue.workers().parallel_for(
       tokens.size(), 1, [seed = *seed, number, &shape, first, tokens, &out](Range part) {
