@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -21,6 +22,7 @@
 #include "weft/engine/request.hpp"
 #include "weft/policy/check.hpp"
 #include "weft/policy/local.hpp"
+#include "weft/policy/policy.hpp"
 #include "weft/policy/tokens.hpp"
 
 namespace weft::inline v0_1 {
@@ -44,6 +46,8 @@ namespace weft::inline v0_1 {
 template <class Model, class Parallel = Local, World WorldType = threads::World>
 class Engine {
   static_assert(detail::explain_dit<Model>());
+  static_assert(
+      detail::explain_policy<Parallel, typename Model::Backend, typename WorldType::Communicator>());
 
  public:
   using World = WorldType;
@@ -77,73 +81,81 @@ class Engine {
 
   /// Throws InvalidArgument if the request does not fit the model, or the mesh the request.
   static void check(const Model& model, const Mesh& mesh, const Request<Prompt>& request) {
-    const ImageShape image = detail::image_of(model.shape(), request.height, request.width);
+    check(model, mesh, request, request.classifier_free());
+  }
+  template <Guidance<Prompt, Queue> G>
+  static void check(const Model& model, const Mesh& mesh, const Request<Prompt>& request, const G& guidance) {
+    const Grid image = detail::grid_of(model, request.extent());
     const auto prompts = static_cast<Index>(request.prompts.size());
     if (prompts == 0) reject("the request has no prompt; give at least one");
     if (request.sampler.empty()) reject("the request's sampler has no steps; make_sampler makes one");
-    detail::check_guidance(request);
+    detail::check_guidance(request, guidance);
     for (const Prompt& prompt : request.prompts) model.check(prompt);
     for (const Prompt& prompt : request.negatives) model.check(prompt);
-    Shape shape{prompts, image.channels, image.height, image.width};
+    detail::for_each_prompt(request.prompts, guidance,
+                            [&model](const Prompt& prompt) { model.check(prompt); });
+    Shape shape = detail::shape_of(image, prompts);
     if (!request.noise.empty()) detail::need_shape("starting noise", request.noise, shape);
     shape.insert(shape.begin(), static_cast<Index>(request.sampler.size()));
     if (!request.step_noise.empty()) detail::need_shape("noise of the steps", request.step_noise, shape);
     detail::check_image(model, image);
-    const Index prefix = detail::common_prefix(model, request.prompts, request.negatives);
-    check(mesh, model.shape(), {prompts, request.branches(), prefix + image.tokens()});
+    const Index prefix = detail::common_prefix(model, request.prompts, guidance);
+    check(mesh, model.shape(), {prompts, guidance.branches(), prefix + image.tokens()});
   }
 
   static void check(const Model& model, const Mesh& mesh, const Evaluation<Prompt>& evaluation) {
     const auto prompts = static_cast<Index>(evaluation.prompts.size());
     if (prompts == 0) reject("the evaluation has no prompt; give at least one");
-    if (evaluation.latents.shape.size() != 4)
-      reject("the latents are ", to_string(evaluation.latents.shape),
-             " and must be (images, channels, height, width)");
-    const ImageShape image =
-        detail::image_of(model.shape(), evaluation.latents.shape[2], evaluation.latents.shape[3]);
-    detail::need_shape("latents", evaluation.latents, {prompts, image.channels, image.height, image.width});
+    if (evaluation.latents.shape.size() != 1 + std::tuple_size_v<decltype(Grid{}.extents())>)
+      reject("the latents are ", to_string(evaluation.latents.shape), " and must be (images, ",
+             Grid::dimensions, ")");
+    const Grid image = detail::grid_of(model, detail::extent_of(evaluation.latents));
+    detail::need_shape("latents", evaluation.latents, detail::shape_of(image, prompts));
     detail::need_shape("times", evaluation.times, {prompts});
     for (const Prompt& prompt : evaluation.prompts) model.check(prompt);
     // Without branches, cfg splits the images too.
     detail::check_image(model, image);
-    const Index prefix = detail::common_prefix(model, evaluation.prompts);
+    const Index prefix = detail::common_prefix(model, evaluation.prompts, NoGuidance{});
     check(mesh, model.shape(),
           {prompts, std::max<Index>(prompts / std::max(mesh.data, 1), 1), prefix + image.tokens()});
   }
 
-  /// Generates the request's images. Returns their latents, (prompts, channels, height, width), on rank 0,
-  /// and an empty tensor on the others. Throws InvalidArgument if the ranks' requests differ, or as `check`
-  /// does.
-  Tensor generate(const Request<Prompt>& request) {
+  /// Generates the request's images by classifier-free guidance, or as `guidance` says. Returns their
+  /// latents, (prompts, the grid's extents), on rank 0, and an empty tensor on the others. Throws
+  /// InvalidArgument if the ranks' requests differ, or as `check` does.
+  Tensor generate(const Request<Prompt>& request) { return generate(request, request.classifier_free()); }
+  template <Guidance<Prompt, Queue> G>
+  Tensor generate(const Request<Prompt>& request, const G& guidance) {
     const auto begin = Clock::now();
-    agreement_.check([&request] { return detail::summary_of(request); });
-    check(model_, mesh_, request);
+    agreement_.check([&request, &guidance] { return detail::summary_of(request, guidance); });
+    check(model_, mesh_, request, guidance);
     const AfterThrow after_throw{*this};
-    const RequestShape shape = detail::shape_of(model_, request);
-    const ImageShape image = detail::image_of(model_.shape(), shape.height, shape.width);
+    const RequestShape shape = detail::shape_of(model_, request, guidance);
+    const Grid image = detail::grid_of(model_, shape.extent);
     const Range prompts = Policies::prompts(mesh_, world_.rank(), shape.prompts);
     const Range here = Policies::branches(mesh_, world_.rank(), shape.branches);
 
     std::vector<Prompt> mine;
-    for (Index branch = here.begin; branch < here.end; ++branch) {
-      const auto& all = branch + 1 == shape.branches ? request.prompts : request.negatives;
-      mine.insert(mine.end(), all.begin() + prompts.begin, all.begin() + prompts.end);
-    }
+    for (Index branch = here.begin; branch < here.end; ++branch)
+      for (Index i = prompts.begin; i < prompts.end; ++i)
+        mine.push_back(guidance.prompt(branch, std::span(request.prompts), i));
     Tensor times({shape.steps, static_cast<Index>(mine.size())});
     for (Index step = 0; step < shape.steps; ++step)
       for (float& time : std::span(times.view<2>()[step].data, mine.size()))
         time = request.sampler[static_cast<std::size_t>(step)].timestep;
 
     if (!resume(shape)) {
-      prepare(image, shape, static_cast<Index>(mine.size()), image.features());
+      prepare(image, shape, static_cast<Index>(mine.size()), image.features(),
+              most_branches(shape.branches) * prompts.size());
       denoiser_.emplace(queue_, shape, image, prompts, evaluator_.image_rows());
     }
     if (shape.has_padding) hide_padding(mine);
     condition(mine, times, image, shape.prefix);
-    denoiser_->start(queue_, request);
+    denoiser_->start(queue_, request, guidance);
     record([this](Range unit_rows) { denoiser_->feed(queue_, unit_rows, evaluator_.latents(unit_rows)); },
            [this, here](const Unit& unit, Range unit_rows) {
-             denoiser_->step(queue_, policies_, unit, unit_rows, here, evaluator_.prediction(unit_rows));
+             denoiser_->template step<G>(queue_, policies_, unit, unit_rows, here,
+                                         evaluator_.prediction(unit_rows));
            });
 
     // The first milestone is the begin of the steps.
@@ -171,8 +183,8 @@ class Engine {
     check(model_, mesh_, evaluation);
     const AfterThrow after_throw{*this};
     const Shape& shape = evaluation.latents.shape;
-    const ImageShape image = detail::image_of(model_.shape(), shape[2], shape[3]);
-    const ImageShape out = image.with_channels(model_.shape().out_channels);
+    const Grid image = detail::grid_of(model_, detail::extent_of(evaluation.latents));
+    const Grid out = image.with_channels(model_.shape().out_channels);
     const auto images_of = [this, &shape](int rank) {
       const Range prompts = Policies::prompts(mesh_, rank, shape[0]);
       return Policies::branches(mesh_, rank, prompts.size()) + prompts.begin;
@@ -185,7 +197,7 @@ class Engine {
 
     const RequestShape request_shape = detail::shape_of(model_, evaluation);
     const Index prefix = request_shape.prefix;
-    if (!resume(request_shape)) prepare(image, request_shape, images.size(), out.features());
+    if (!resume(request_shape)) prepare(image, request_shape, images.size(), out.features(), images.size());
     if (request_shape.has_padding) hide_padding(mine);
     condition(mine, times, image, prefix);
     const Rows& rows = evaluator_.image_rows();
@@ -207,6 +219,7 @@ class Engine {
 
  private:
   using Clock = std::chrono::steady_clock;
+  using Grid = detail::GridOf<Model>;
 
   static void check(const Mesh& mesh, const DitShape& model, const Demand& demand) {
     if (const auto fault = weft::check<Parallel>(mesh, model, demand, mesh.ranks()))
@@ -262,13 +275,23 @@ class Engine {
     denoiser_.reset();
   }
 
+  /// Returns the most branches that any rank evaluates.
+  Index most_branches(Index count) const {
+    Index most = 0;
+    for (int rank = 0; rank < world_.size(); ++rank)
+      most = std::max(most, Policies::branches(mesh_, rank, count).size());
+    return most;
+  }
+
   /// Drops memory and recordings of the request before, and allocates the evaluator's memory.
-  void prepare(const ImageShape& image, const RequestShape& shape, Index images, Index features) {
+  void prepare(const Grid& image, const RequestShape& shape, Index images, Index features,
+               Index most_images) {
     const DitShape model = model_.shape();
     const Index tokens = shape.prefix + image.tokens();
     const Rows rows = rows_of_rank(world_.rank(), tokens);
     Index layers = 0;
-    for (const Range& range : policies_.blocks(model)) layers += model.attentions(range);
+    const std::vector<Range> blocks = Policies::blocks(mesh_, world_.rank(), model);
+    for (const Range& range : blocks) layers += model.attentions(range);
     drop();
     queue_.trim();
     const Job job{.model = model,
@@ -278,8 +301,11 @@ class Engine {
                   .layers = layers,
                   .steps = shape.steps,
                   .warmup = std::max(mesh_.warmup, 1),
+                  .latent_features = image.features(),
+                  .predicted_features = features,
+                  .most_images = most_images,
                   .has_padding = shape.has_padding};
-    queue_.take_together([this, &job, &rows, features] { evaluator_.prepare(queue_, job, rows, features); });
+    queue_.take_together([this, &job, &blocks, &rows] { evaluator_.prepare(queue_, job, blocks, rows); });
   }
 
   /// Hides the padding among this rank's prompts' tokens.
@@ -291,14 +317,14 @@ class Engine {
 
   /// Conditions the model on these prompts: in place if there is a conditioning and the model can refill it,
   /// since recorded work reads it there.
-  void condition(std::span<const Prompt> prompts, const Tensor& times, const ImageShape& image,
-                 Index prefix) {
+  void condition(std::span<const Prompt> prompts, const Tensor& times, const Grid& image, Index prefix) {
     if constexpr (detail::HasRefill<Model>)
       if (conditioning_) return model_.refill(queue_, prompts, times, *conditioning_);
     evaluator_.forget();
     conditioning_.reset();
-    const Share share{image, rows_of_rank(world_.rank(), prefix + image.tokens()),
-                      policies_.blocks(model_.shape()), static_cast<Index>(prompts.size()), prefix};
+    const ShareOf<Grid> share{image, rows_of_rank(world_.rank(), prefix + image.tokens()),
+                              Policies::blocks(mesh_, world_.rank(), model_.shape()),
+                              static_cast<Index>(prompts.size()), prefix};
     conditioning_.reset(new Conditioning(model_.condition(queue_, prompts, times, share)));
   }
 
@@ -310,8 +336,7 @@ class Engine {
 
   /// Gathers whole images on rank 0; of_rank(rank) returns which images a rank holds.
   template <class OfRank>
-  Tensor gathered(const View<float, 3>& own, const ImageShape& image, Index prefix, Index count,
-                  OfRank of_rank) {
+  Tensor gathered(const View<float, 3>& own, const Grid& image, Index prefix, Index count, OfRank of_rank) {
     const auto has_any = [this, &of_rank](int rank) {
       return mesh_.coordinate(Axis::pipe, rank) == 0 && !of_rank(rank).empty();
     };
@@ -321,7 +346,7 @@ class Engine {
       world_.wait(queue_, event);
       return {};
     }
-    Tensor latents({count, image.channels, image.height, image.width});
+    Tensor latents(detail::shape_of(image, count));
     for (int rank = 0; rank < world_.size(); ++rank) {
       if (!has_any(rank)) continue;
       const Index sequence = prefix + image.tokens();
@@ -348,7 +373,7 @@ class Engine {
   Policies policies_;
   Evaluator<Model, Policies> evaluator_;
   std::unique_ptr<Conditioning> conditioning_;
-  std::optional<Denoiser<Backend, Policies>> denoiser_;
+  std::optional<Denoiser<Backend, Policies, Grid>> denoiser_;
   std::optional<RequestShape> resumable_;  // the shape of the request before, unless that threw
   QueueCounts loop_counts_;
   std::vector<double> step_seconds_;

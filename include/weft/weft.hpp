@@ -30,6 +30,7 @@
 #include "weft/policy/data_parallel.hpp"
 #include "weft/policy/local.hpp"
 #include "weft/policy/pipefusion.hpp"
+#include "weft/policy/policy.hpp"
 #include "weft/policy/ring.hpp"
 #include "weft/policy/ulysses.hpp"
 

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <cub/block/block_reduce.cuh>
 
-#include "weft/core/image.hpp"
 #include "weft/core/noise.hpp"
 #include "weft/core/quantile.hpp"
 #include "weft/core/step.hpp"
@@ -14,10 +13,11 @@
 namespace weft::inline v0_1::kernels {
 
 /// Normal numbers for tokens from `first_token` on of images from `first_image` on.
+template <class Grid>
 struct Noise {
   const std::uint64_t* seed;
   Step step;
-  ImageShape shape;
+  Grid shape;
   Index first_image, first_token;
   RowsOf<float, 3> out;
 
@@ -38,6 +38,24 @@ struct Guide {
     const float less = negative.row(row)[f];
     float& more = positive.row(row)[f];
     more = less + *scale * (more - less);
+  }
+};
+
+/// out = the sum of a step's weights · the predictions of branches, whose images follow branch by branch; out
+/// may be one of them.
+struct Weigh {
+  RowsOf<const float, 3> predictions;
+  RowsOf<const float, 2> weights;  // (steps, branches)
+  Step step;
+  RowsOf<float, 3> out;
+
+  __device__ void operator()(Index row, int f) const {
+    const int images = out.extent[1], branches = weights.width;
+    const float* const weight = weights.row(step.index());
+    const Index first = row / images * predictions.extent[1] + row % images;
+    float sum = 0;
+    for (int b = 0; b < branches; ++b) sum += weight[b] * predictions.row(first + b * images)[f];
+    out.row(row)[f] = sum;
   }
 };
 

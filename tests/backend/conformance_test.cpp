@@ -32,6 +32,7 @@ TEST_CASE_TEMPLATE_INVOKE(fill_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(upload_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(noise_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(guide_conformance, weft::Host);
+TEST_CASE_TEMPLATE_INVOKE(weigh_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(moments_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(rescale_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(denoise_conformance, weft::Host);

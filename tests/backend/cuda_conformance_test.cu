@@ -37,6 +37,7 @@ TEST_CASE_TEMPLATE_INVOKE(fill_conformance, Float, Bfloat16, Half);
 TEST_CASE_TEMPLATE_INVOKE(upload_conformance, Float, Bfloat16, Half);
 TEST_CASE_TEMPLATE_INVOKE(noise_conformance, Float);
 TEST_CASE_TEMPLATE_INVOKE(guide_conformance, Float);
+TEST_CASE_TEMPLATE_INVOKE(weigh_conformance, Float);
 TEST_CASE_TEMPLATE_INVOKE(moments_conformance, Float);
 TEST_CASE_TEMPLATE_INVOKE(rescale_conformance, Float);
 TEST_CASE_TEMPLATE_INVOKE(denoise_conformance, Float);

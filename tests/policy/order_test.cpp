@@ -6,6 +6,7 @@
 #include "weft/policy/cfg_parallel.hpp"
 #include "weft/policy/data_parallel.hpp"
 #include "weft/policy/pipefusion.hpp"
+#include "weft/policy/policy.hpp"
 #include "weft/policy/ring.hpp"
 #include "weft/policy/ulysses.hpp"
 
@@ -20,13 +21,27 @@ using weft::Ulysses;
 using All = DataParallel<CfgParallel<PipeFusion<Ulysses<Ring<>>>>>;
 using Some = CfgParallel<Ulysses<>>;
 
-static_assert(All::has<Axis::data> && All::has<Axis::cfg> && All::has<Axis::pipe> && All::has<Axis::ulysses>);
-static_assert(All::has<Axis::ring>);
-static_assert(Some::has<Axis::cfg> && Some::has<Axis::ulysses>);
-static_assert(!Some::has<Axis::data> && !Some::has<Axis::pipe> && !Some::has<Axis::ring>);
-static_assert(!Local::has<Axis::data> && !Local::has<Axis::ring>);
+static_assert(All::has(Axis::data) && All::has(Axis::cfg) && All::has(Axis::pipe) && All::has(Axis::ulysses));
+static_assert(All::has(Axis::ring));
+static_assert(Some::has(Axis::cfg) && Some::has(Axis::ulysses));
+static_assert(!Some::has(Axis::data) && !Some::has(Axis::pipe) && !Some::has(Axis::ring));
+static_assert(!Local::has(Axis::data) && !Local::has(Axis::ring));
 
 static_assert(DataParallel<>::depth < CfgParallel<>::depth && CfgParallel<>::depth < PipeFusion<>::depth);
 static_assert(PipeFusion<>::depth < Ulysses<>::depth && Ulysses<>::depth < Ring<>::depth);
 static_assert(Ring<>::depth < Local::depth);
 static_assert(All::depth == DataParallel<>::depth && Some::depth == CfgParallel<>::depth);
+
+template <int own_depth, class Inner>
+struct Plain : weft::PolicyAtDepth<own_depth, Inner> {
+  using Replaces = weft::Hooks<>;
+  template <class Backend, class Communicator>
+  struct On : Inner::template On<Backend, Communicator> {};
+};
+constexpr int middle = weft::depth_between(Axis::pipe, Axis::ulysses);
+using Mixed = CfgParallel<Plain<middle, Ulysses<Plain<middle + 10, Ring<>>>>>;
+static_assert(Mixed::has(Axis::cfg) && Mixed::has(Axis::ulysses) && Mixed::has(Axis::ring) &&
+              !Mixed::has(Axis::pipe));
+
+static_assert(weft::Policy<Local> && weft::Policy<All> && weft::Policy<Some> && weft::Policy<Mixed>);
+static_assert(!weft::Policy<int>);

@@ -21,22 +21,14 @@ nlohmann::json json_of(const weft::planner::Prediction& p) {
   nlohmann::json bounds;
   for (const weft::planner::NamedBound& bound : sorted_bounds(p.bounds))
     bounds[std::string(bound.name)] = bound.seconds;
-  return {{"name", name_of(mesh)},
-          {"mesh",
-           {{"data", mesh.data},
-            {"cfg", mesh.cfg},
-            {"pipe", mesh.pipe},
-            {"ulysses", mesh.ulysses},
-            {"ring", mesh.ring},
-            {"patches", mesh.patch_count()},
-            {"warmup", mesh.warmup},
-            {"copies_ring_cache", mesh.copies_ring_cache()}}},
-          {"step_seconds", p.step},
-          {"seconds", p.total},
-          {"warmup_seconds", p.warmup},
-          {"memory_bytes", p.memory},
-          {"sent_bytes", p.sent},
-          {"step_goes_into", bounds}};
+  nlohmann::json degrees{{"patches", mesh.patch_count()},
+                         {"warmup", mesh.warmup},
+                         {"copies_ring_cache", mesh.copies_ring_cache()}};
+  for (const weft::AxisInfo& axis : weft::axes) degrees[std::string(axis.name)] = mesh.*axis.degree;
+  return {{"name", name_of(mesh)},      {"mesh", degrees},
+          {"step_seconds", p.step},     {"seconds", p.total},
+          {"warmup_seconds", p.warmup}, {"memory_bytes", p.memory},
+          {"sent_bytes", p.sent},       {"step_goes_into", bounds}};
 }
 
 }  // namespace

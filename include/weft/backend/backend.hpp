@@ -115,6 +115,7 @@ concept Backend = requires(typename B::Queue& queue, typename B::Loader& loader,
   download(queue, a.x);
   noise(queue, a.seed, Step{}, a.image, Index{}, Range{}, a.state);
   guide(queue, a.state, a.number, a.state);
+  weigh(queue, a.state, a.constants, Step{}, a.state);
   moments(queue, a.state, a.moments);
   rescale(queue, a.all_moments, a.all_moments, Index{}, a.number, a.state);
   magnitudes(queue, a.constants, Step{}, a.state, a.state, a.state);

@@ -12,16 +12,8 @@
 
 namespace weft::inline v0_1 {
 
-/// The parallel methods, from the slowest axis to the fastest: neighbours along the last have consecutive
-/// ranks.
+/// The parallel methods that ranks are counted along; `axes` describes them.
 enum class Axis { data, cfg, pipe, ring, ulysses };
-
-constexpr std::array all_axes{Axis::data, Axis::cfg, Axis::pipe, Axis::ring, Axis::ulysses};
-
-constexpr std::string_view name_of(Axis axis) {
-  constexpr std::array<std::string_view, all_axes.size()> names{"data", "cfg", "pipe", "ring", "ulysses"};
-  return names[static_cast<std::size_t>(axis)];
-}
 
 /// The keys and values that a rank of Ring keeps.
 enum class RingCache {
@@ -37,31 +29,10 @@ struct Mesh {
   int warmup = 1;   // first steps, in which every patch attends to fresh keys of the whole image
   RingCache ring_cache = RingCache::automatic;
 
-  constexpr int degree(Axis axis) const {
-    switch (axis) {
-      case Axis::data:
-        return data;
-      case Axis::cfg:
-        return cfg;
-      case Axis::pipe:
-        return pipe;
-      case Axis::ring:
-        return ring;
-      default:
-        return ulysses;
-    }
-  }
+  constexpr int degree(Axis axis) const;
 
   /// Returns the product of the degrees: 0 if one is below 1, the largest Index if it overflows.
-  constexpr Index ranks() const {
-    constexpr Index most = std::numeric_limits<Index>::max();
-    Index product = 1;
-    for (Axis axis : all_axes) {
-      const Index count = degree(axis) < 1 ? 0 : degree(axis);
-      product = count > 0 && product > most / count ? most : product * count;
-    }
-    return product;
-  }
+  constexpr Index ranks() const;
 
   constexpr int patch_count() const { return patches > 0 ? patches : pipe; }
 
@@ -70,11 +41,7 @@ struct Mesh {
   }
 
   /// Returns the difference between the ranks of two neighbours along the axis.
-  constexpr int stride(Axis axis) const {
-    int product = 1;
-    for (std::size_t a = all_axes.size(); a-- > 0 && all_axes[a] != axis;) product *= degree(all_axes[a]);
-    return product;
-  }
+  constexpr int stride(Axis axis) const;
 
   constexpr int coordinate(Axis axis, int rank) const { return rank / stride(axis) % degree(axis); }
 
@@ -86,6 +53,58 @@ struct Mesh {
     return ranks;
   }
 };
+
+/// An axis of the mesh, and the depth of its policy in a stack: policies of lesser depth are outside. Depths
+/// leave room for policies without an axis.
+struct AxisInfo {
+  Axis axis;
+  std::string_view name;
+  int Mesh::*degree;
+  int depth;
+};
+
+/// All axes, from the slowest to the fastest: neighbours along the last have consecutive ranks. Names,
+/// degrees, loops, the order of ranks and that of policies follow from this table.
+constexpr std::array axes{
+    AxisInfo{Axis::data, "data", &Mesh::data, 10},          AxisInfo{Axis::cfg, "cfg", &Mesh::cfg, 20},
+    AxisInfo{Axis::pipe, "pipe", &Mesh::pipe, 30},          AxisInfo{Axis::ring, "ring", &Mesh::ring, 50},
+    AxisInfo{Axis::ulysses, "ulysses", &Mesh::ulysses, 40},
+};
+
+constexpr const AxisInfo& info_of(Axis axis) { return axes[static_cast<std::size_t>(axis)]; }
+constexpr std::string_view name_of(Axis axis) { return info_of(axis).name; }
+
+/// The axes alone, in the order of the table.
+constexpr auto all_axes = [] {
+  std::array<Axis, axes.size()> out{};
+  for (std::size_t i = 0; i < axes.size(); ++i) out[i] = axes[i].axis;
+  return out;
+}();
+static_assert(
+    [] {
+      for (const AxisInfo& info : axes)
+        if (info_of(info.axis).axis != info.axis) return false;
+      return true;
+    }(),
+    "weft: the table of axes is in the order of Axis");
+
+constexpr int Mesh::degree(Axis axis) const { return this->*info_of(axis).degree; }
+
+constexpr Index Mesh::ranks() const {
+  constexpr Index most = std::numeric_limits<Index>::max();
+  Index product = 1;
+  for (const Axis axis : all_axes) {
+    const Index count = degree(axis) < 1 ? 0 : degree(axis);
+    product = count > 0 && product > most / count ? most : product * count;
+  }
+  return product;
+}
+
+constexpr int Mesh::stride(Axis axis) const {
+  int product = 1;
+  for (std::size_t a = all_axes.size(); a-- > 0 && all_axes[a] != axis;) product *= degree(all_axes[a]);
+  return product;
+}
 
 /// Returns a name such as "cfg2·pipe4, 8 patches", or "one rank".
 inline std::string name_of(const Mesh& mesh) {

@@ -5,8 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <stdexcept>
+#include <vector>
 
-#include "weft/core/image.hpp"
 #include "weft/core/quantile.hpp"
 #include "weft/core/step.hpp"
 #include "weft/engine/request.hpp"
@@ -20,19 +21,19 @@ namespace detail {
 /// The numbers of a request that operators read.
 struct Settings {
   std::uint64_t seed = 0;
-  float guidance = 0, rescale = 0;
+  float rescale = 0;
 };
 
 }  // namespace detail
 
 /// Used with one queue, which must outlive it.
-template <class Backend, class Policies>
+template <class Backend, class Policies, class Grid>
 class Denoiser {
  public:
   using Queue = typename Backend::Queue;
 
   /// Allocates all memory for requests of the shape; this rank denoises the images of `prompts`.
-  Denoiser(Queue& queue, const RequestShape& shape, const ImageShape& image, Range prompts, const Rows& rows)
+  Denoiser(Queue& queue, const RequestShape& shape, const Grid& image, Range prompts, const Rows& rows)
       : shape_(shape),
         image_(image),
         prompts_(prompts),
@@ -42,6 +43,7 @@ class Denoiser {
         noise_(queue, elements()),
         given_noise_(queue, shape.is_given_noise ? shape.steps * elements() : 0),
         constants_(queue, shape.steps * SamplerStep::constants),
+        scales_(queue, shape.steps * shape.scales),
         predictions_(queue, shape.branches * elements()),
         moments_(queue, 2 * rows.patches() * prompts.size() * 2),
         magnitudes_(queue, shape.thresholds ? elements() : 0),
@@ -51,11 +53,11 @@ class Denoiser {
 
   /// Sets the state to a request's starting noise, and resets all else.
   template <class Prompt>
-  void start(Queue& queue, const Request<Prompt>& request) {
-    fill(queue, {request.seed, request.guidance, request.guidance_rescale},
-         settings_.view(std::array{Index{1}}));
+  void start(Queue& queue, const Request<Prompt>& request, const auto& guidance) {
+    fill(queue, {request.seed, request.guidance_rescale}, settings_.view(std::array{Index{1}}));
     fill(queue, 0, estimate_.view(std::array{elements()}));
     upload(queue, constants_of(request.sampler), constants());
+    if (shape_.scales > 0) upload(queue, scales_of(guidance), scales());
     if (request.noise.empty()) {
       for (Index m = 0; m < rows_.patches(); ++m) draw(queue, {}, m, state(rows_.rows(m)));
     } else {
@@ -77,6 +79,7 @@ class Denoiser {
 
   /// Runs a step for a unit's rows. `prediction` (rows, branches here · prompts, features) is that of the
   /// branches `here`; other ranks send those of the other branches.
+  template <class G>
   void step(Queue& queue, Policies& policies, const Unit& unit, Range rows, Range here,
             const View<float, 3>& prediction) {
     const auto span = queue.span("sampler", "step", unit.step);
@@ -88,9 +91,8 @@ class Denoiser {
     const View<float, 3> result =
         all.template slice<1>({(shape_.branches - 1) * prompts_.size(), all.extent[1]});
     if (shape_.branches > 1) {
-      const View<float, 3> negative = all.template slice<1>({0, prompts_.size()});
       if (shape_.rescales) measure(queue, policies, unit, 0, result);
-      guide(queue, negative, &settings()->guidance, result);
+      G::combine(queue, all, scales(), queue.step(unit.step), result);
       if (shape_.rescales) {
         measure(queue, policies, unit, 1, result);
         rescale(queue, image_moments(1), image_moments(0), image_.elements(), &settings()->rescale, result);
@@ -127,6 +129,20 @@ class Denoiser {
     for (const SamplerStep& step : sampler) next = std::ranges::copy(step.numbers(), next).out;
     return out;
   }
+  /// Returns the scales of all steps. Throws std::logic_error if steps have different numbers of them.
+  Tensor scales_of(const auto& guidance) const {
+    Tensor out({shape_.steps, shape_.scales});
+    float* next = out.data.data();
+    for (Index step = 0; step < shape_.steps; ++step) {
+      const std::vector<float> own = guidance.scales(step);
+      if (static_cast<Index>(own.size()) != shape_.scales)
+        throw std::logic_error(sentence("the guidance has ", shape_.scales, " scales at the first step and ",
+                                        own.size(), " at step ", step, ": give each step as many"));
+      next = std::ranges::copy(own, next).out;
+    }
+    return out;
+  }
+  View<float, 2> scales() const { return scales_.view(std::array{shape_.steps, shape_.scales}); }
   View<float, 2> constants() const {
     return constants_.view(std::array{shape_.steps, Index{SamplerStep::constants}});
   }
@@ -144,7 +160,7 @@ class Denoiser {
   View<float, 4> drawn_noise() const {
     return noise_.view(std::array{Index{1}, rows_.size(), prompts_.size(), image_.features()});
   }
-  /// Returns the moments of the branch with the prompt (0), or of the guided prediction (1): (patches,
+  /// Returns the moments of the last branch (0), or of the guided prediction (1): (patches,
   /// prompts, 2).
   View<double, 3> image_moments(Index which) const {
     return moments_.view(std::array{Index{2}, rows_.patches(), prompts_.size(), Index{2}})[which];
@@ -181,12 +197,13 @@ class Denoiser {
   static constexpr Index digit_bins = QuantileSearch::statistics * QuantileSearch::digits;
 
   RequestShape shape_;
-  ImageShape image_;
+  Grid image_;
   Range prompts_;
   Rows rows_;
   Floats state_, estimate_, noise_;  // (rows, prompts, features)
   Floats given_noise_;               // (steps, rows, prompts, features)
   Floats constants_;                 // (steps, SamplerStep::constants)
+  Floats scales_;                    // (steps, scales of guidance)
   Floats predictions_;               // (rows, branches · prompts, features)
   typename Backend::template Buffer<double> moments_;
   Floats magnitudes_;                                       // (rows, prompts, features), or empty

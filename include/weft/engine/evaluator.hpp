@@ -81,12 +81,12 @@ class Evaluator {
 
   Evaluator(const Model& model, Policies& policies) : model_(model), policies_(policies) {}
 
-  /// Allocates all memory; `features` is the prediction's width per token.
-  void prepare(Queue& queue, const Job& job, const Rows& rows, Index features) {
+  /// Allocates all memory for a rank's blocks.
+  void prepare(Queue& queue, const Job& job, std::vector<Range> blocks, const Rows& rows) {
     job_ = job;
     rows_ = rows;
     image_rows_ = rows.within(job.image_tokens());
-    blocks_ = policies_.blocks(job.model);
+    blocks_ = std::move(blocks);
     kept_blocks_.clear();
     for (const Range& range : blocks_)
       for (Index i = range.begin; i < range.end; ++i)
@@ -94,23 +94,23 @@ class Evaluator {
     policies_.prepare(queue, job);
     tasks_ = policies_.tasks(job);
     groups_ = task_groups(tasks_, policies_.windows(job));
-    in_features_ = job.model.channels * job.model.patch * job.model.patch;
-    out_features_ = features;
     const Index n = rows.size(), sampled = image_rows_.size(), b = job.images, width = job.model.width;
     hidden_ = {queue, n * b * width};
     kept_ = {queue, static_cast<Index>(kept_blocks_.size()) * n * b * width};
-    latents_ = {queue, sampled * b * in_features_};
-    prediction_ = {queue, sampled * b * features};
+    latents_ = {queue, sampled * b * job.latent_features};
+    prediction_ = {queue, sampled * b * job.predicted_features};
     scratch_ = {queue, model_.scratch(n * b)};
   }
 
   /// Returns the rows of the image's tokens, which are numbered without those of the prefix.
   const Rows& image_rows() const { return image_rows_; }
   /// Returns the model's input for rows of the image's tokens, which `feed` fills: (rows, images, features).
-  View<Element, 3> latents(Range rows) const { return token_rows(latents_, image_rows_, in_features_, rows); }
+  View<Element, 3> latents(Range rows) const {
+    return token_rows(latents_, image_rows_, job_.latent_features, rows);
+  }
   /// Returns the model's prediction for them, which `take` reads: (rows, images, features).
   View<float, 3> prediction(Range rows) const {
-    return token_rows(prediction_, image_rows_, out_features_, rows);
+    return token_rows(prediction_, image_rows_, job_.predicted_features, rows);
   }
 
   /// Frees all memory, and drops what was recorded.
@@ -289,9 +289,8 @@ class Evaluator {
   Policies& policies_;
   Job job_;
   Rows rows_, image_rows_;
-  Index in_features_ = 0, out_features_ = 0;  // of a token's latents and prediction
-  std::vector<Range> blocks_;                 // of this rank
-  std::vector<Index> kept_blocks_;            // those of them whose output is read again
+  std::vector<Range> blocks_;       // of this rank
+  std::vector<Index> kept_blocks_;  // those of them whose output is read again
   std::vector<Task> tasks_;
   std::vector<TaskGroup> groups_;
   typename Backend::template Buffer<Element> hidden_;    // (rows, images, width)

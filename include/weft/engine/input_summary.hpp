@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -63,6 +64,7 @@ inline std::uint64_t digest_of_steps(const Sampler& sampler) {
 template <class Prompt>
 InputSummary summary_of(const Request<Prompt>& request) {
   InputSummary out("request");
+  out.add("frames", request.frames);
   out.add("height", request.height);
   out.add("width", request.width);
   out.add("steps", request.sampler.size());
@@ -74,6 +76,25 @@ InputSummary summary_of(const Request<Prompt>& request) {
   add_prompts(out, "negative prompt", request.negatives);
   add_tensor(out, "starting noise", request.noise);
   add_tensor(out, "noise of the steps", request.step_noise);
+  return out;
+}
+
+/// Adds what classifier-free guidance has as a part of the request.
+template <class Prompt, class G>
+InputSummary summary_of(const Request<Prompt>& request, const G& guidance) {
+  InputSummary out = summary_of(request);
+  out.add(sentence(G::name, " guidance"));
+  if constexpr (!is_classifier_free<G, Prompt>) {
+    Digest scales;
+    for (std::size_t step = 0; step < request.sampler.size(); ++step)
+      for (const float scale : guidance.scales(static_cast<Index>(step))) add_to(scales, scale);
+    out.add_contents("scale of guidance", scales.value());
+    out.add("branches", guidance.branches());
+    std::vector<Prompt> prompts;
+    for_each_prompt(request.prompts, guidance,
+                    [&prompts](const Prompt& prompt) { prompts.push_back(prompt); });
+    add_prompts(out, "branches' prompt", prompts);
+  }
   return out;
 }
 

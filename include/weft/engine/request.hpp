@@ -3,15 +3,21 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <span>
+#include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "weft/core/dit_shape.hpp"
 #include "weft/core/error.hpp"
+#include "weft/core/grid.hpp"
 #include "weft/core/image.hpp"
 #include "weft/core/tensor.hpp"
 #include "weft/model/dit.hpp"
+#include "weft/sampler/guidance.hpp"
 #include "weft/sampler/samplers.hpp"
 
 namespace weft::inline v0_1 {
@@ -19,31 +25,41 @@ namespace weft::inline v0_1 {
 /// Images to be generated from prompts by the whole denoising loop.
 template <class Prompt>
 struct Request {
+  static constexpr float default_guidance = 5;
+
   std::vector<Prompt> prompts;
   std::vector<Prompt> negatives{};  // one for each prompt, or none
   Index height = 0, width = 0;      // of the latents, in elements
   Sampler sampler{};
-  float guidance = 5;          // scale of classifier-free guidance; none at 1 and below, as in diffusers
+  float guidance =
+      default_guidance;        // scale of classifier-free guidance; none at 1 and below, as in diffusers
   float guidance_rescale = 0;  // as in diffusers, from 0 (off) to 1; must be 0 without guidance
   std::uint64_t seed = 0;
   Tensor noise{};       // (prompts, channels, height, width) to start from; empty: drawn from the seed
   Tensor step_noise{};  // (steps, prompts, channels, height, width); empty: drawn from the seed
   std::function<void(Index)> progress{};  // called on rank 0 with the number of finished steps
+  Index frames = 1;                       // of the latents, of models that generate videos
 
-  /// Returns how many branches of guidance a step evaluates: 2, or 1 if no negatives are given or guidance is
-  /// 1 or less.
-  Index branches() const { return !negatives.empty() && guidance > 1 ? 2 : 1; }
+  Extent extent() const { return {frames, height, width}; }
+
+  /// Returns the guidance of these negatives and this scale.
+  ClassifierFree<Prompt> classifier_free() const { return {negatives, guidance}; }
+  /// Returns how many branches of classifier-free guidance a step evaluates: 2, or 1 if no negatives are
+  /// given or guidance is 1 or less.
+  Index branches() const { return classifier_free().branches(); }
 };
 
 /// The properties of a request that determine its memory and recorded work. Requests of the same shape can
 /// use each other's; all ranks see the same shape, and so decide alike whether they do.
 struct RequestShape {
   bool denoises = true;  // false: evaluates the model once
-  Index height = 0, width = 0;
+  Extent extent{};
   Index prefix = 0;          // tokens before the image's
   bool has_padding = false;  // whether some prompt's are padding in part
   Index prompts = 0;
+  std::string_view guidance{};  // its name
   Index branches = 1;
+  Index scales = 0;  // of guidance, at a step
   Index steps = 1;
   bool rescales = false;        // whether the guided prediction is rescaled
   bool thresholds = false;      // whether any step's bound is a quantile
@@ -57,56 +73,107 @@ struct RequestShape {
 template <class Prompt>
 struct Evaluation {
   std::vector<Prompt> prompts;
-  Tensor latents;  // (prompts, channels, height, width)
-  Tensor times;    // (prompts)
+  Tensor
+      latents;   // (prompts, channels, height, width), of a video (prompts, channels, frames, height, width)
+  Tensor times;  // (prompts)
 };
 
 namespace detail {
 
-/// Returns the shape of the latents. Throws InvalidArgument unless the sides are whole numbers of patches.
-inline ImageShape image_of(const DitShape& model, Index height, Index width) {
+/// Returns the size of latents of one image or video.
+inline Extent extent_of(const Tensor& latents) {
+  const Shape& shape = latents.shape;
+  const std::size_t last = shape.size() - 1;
+  return {shape.size() > 4 ? shape[last - 2] : 1, shape[last - 1], shape[last]};
+}
+
+/// Returns the shape of an image's latents. Throws InvalidArgument unless the sides are whole numbers of
+/// patches.
+inline ImageShape image_of(const DitShape& model, const Extent& extent) {
+  if (extent.frames != 1)
+    reject("the state has ", extent.frames, " frames, and the model generates images; use 1");
   const auto side = [&model](const char* name, Index size) {
     if (size < model.patch || size % model.patch != 0)
       reject("the ", name, " of the state is ", size, " and must be a multiple of the patch's ", model.patch,
              "; ", std::max((size + model.patch / 2) / model.patch, Index{1}) * model.patch, " would do");
   };
-  side("height", height);
-  side("width", width);
-  return {model.channels, height, width, model.patch};
+  side("height", extent.height);
+  side("width", extent.width);
+  return {model.channels, extent.height, extent.width, model.patch};
 }
 
-/// Throws InvalidArgument unless the settings of guidance fit together.
-template <class Prompt>
-void check_guidance(const Request<Prompt>& request) {
-  if (!request.negatives.empty() && request.negatives.size() != request.prompts.size())
-    reject("the request has ", request.prompts.size(), " prompts and ", request.negatives.size(),
-           " negative prompts; give one for each, or none");
-  if (!std::isfinite(request.guidance))
-    reject("guidance is ", request.guidance, " and must be a finite number; 5 is usual");
+/// Returns the grid of the model's state. Throws InvalidArgument if the model has none of this size.
+template <class Model>
+GridOf<Model> grid_of(const Model& model, const Extent& extent) {
+  if constexpr (HasGrid<Model>) {
+    return model.grid(extent);
+  } else {
+    return image_of(model.shape(), extent);
+  }
+}
+
+/// Returns the shape of a tensor of `count` states.
+template <Grid G>
+Shape shape_of(const G& grid, Index count) {
+  Shape out{count};
+  for (const Index extent : grid.extents()) out.push_back(extent);
+  return out;
+}
+
+template <class G, class Prompt>
+constexpr bool is_classifier_free = std::is_same_v<G, ClassifierFree<Prompt>>;
+
+/// Throws InvalidArgument unless the request's settings fit the guidance.
+template <class Prompt, class G>
+void check_guidance(const Request<Prompt>& request, const G& guidance) {
+  guidance.check(std::span<const Prompt>(request.prompts));
   if (!(0 <= request.guidance_rescale && request.guidance_rescale <= 1))
     reject("guidance rescale is ", request.guidance_rescale, " and must be from 0 to 1");
-  if (request.guidance_rescale > 0 && request.branches() == 1)
-    reject("guidance rescale is ", request.guidance_rescale, ", and there is no guidance to rescale, with ",
-           request.negatives.empty() ? "no negative prompts" : sentence("guidance ", request.guidance),
-           "; use guidance rescale 0, or guidance above 1 with negative prompts");
+  const bool has_nothing_to_rescale = request.guidance_rescale > 0 && guidance.branches() == 1;
+  if constexpr (is_classifier_free<G, Prompt>) {
+    if (has_nothing_to_rescale)
+      reject("guidance rescale is ", request.guidance_rescale, ", and there is no guidance to rescale, with ",
+             request.negatives.empty() ? "no negative prompts" : sentence("guidance ", request.guidance),
+             "; use guidance rescale 0, or guidance above 1 with negative prompts");
+  } else {
+    if (has_nothing_to_rescale)
+      reject("guidance rescale is ", request.guidance_rescale, ", and ", G::name,
+             " guidance has one branch and nothing to rescale; use guidance rescale 0");
+    if (!request.negatives.empty() || request.guidance != Request<Prompt>::default_guidance)
+      reject("the request has guidance ", request.guidance, " and ", request.negatives.size(),
+             " negative prompts, which ", G::name, " guidance does not read; leave them out, guidance at ",
+             Request<Prompt>::default_guidance, ", or generate without another guidance");
+  }
+}
+
+/// Calls body(prompt) for every prompt of every branch.
+template <class Prompt, class G, class Body>
+void for_each_prompt(const std::vector<Prompt>& prompts, const G& guidance, Body body) {
+  for (Index branch = 0; branch < guidance.branches(); ++branch)
+    for (Index i = 0; i < static_cast<Index>(prompts.size()); ++i)
+      body(guidance.prompt(branch, std::span(prompts), i));
 }
 
 /// Returns whether any prompt has padding among its tokens.
-template <class Model, class Prompt>
-bool has_padding(const Model& model, const std::vector<Prompt>& prompts) {
-  return std::ranges::any_of(prompts, [&model](const Prompt& prompt) {
-    return valid_prefix_of(model, prompt) < prefix_of(model, prompt);
+template <class Model, class Prompt, class G>
+bool has_padding(const Model& model, const std::vector<Prompt>& prompts, const G& guidance) {
+  bool any = false;
+  for_each_prompt(prompts, guidance, [&model, &any](const Prompt& prompt) {
+    any |= valid_prefix_of(model, prompt) < prefix_of(model, prompt);
   });
+  return any;
 }
 
-template <class Model, class Prompt>
-RequestShape shape_of(const Model& model, const Request<Prompt>& request) {
-  return {.height = request.height,
-          .width = request.width,
+template <class Model, class Prompt, class G>
+RequestShape shape_of(const Model& model, const Request<Prompt>& request, const G& guidance) {
+  const Index branches = guidance.branches();
+  return {.extent = request.extent(),
           .prefix = prefix_of(model, request.prompts.front()),
-          .has_padding = has_padding(model, request.prompts) || has_padding(model, request.negatives),
+          .has_padding = has_padding(model, request.prompts, guidance),
           .prompts = static_cast<Index>(request.prompts.size()),
-          .branches = request.branches(),
+          .guidance = G::name,
+          .branches = branches,
+          .scales = branches > 1 ? static_cast<Index>(guidance.scales(0).size()) : 0,
           .steps = static_cast<Index>(request.sampler.size()),
           .rescales = request.guidance_rescale != 0,
           .thresholds = std::ranges::any_of(request.sampler, &SamplerStep::has_quantile),
@@ -118,28 +185,26 @@ RequestShape shape_of(const Model& model, const Request<Prompt>& request) {
 template <class Model, class Prompt>
 RequestShape shape_of(const Model& model, const Evaluation<Prompt>& evaluation) {
   return {.denoises = false,
-          .height = evaluation.latents.shape[2],
-          .width = evaluation.latents.shape[3],
+          .extent = extent_of(evaluation.latents),
           .prefix = prefix_of(model, evaluation.prompts.front()),
-          .has_padding = has_padding(model, evaluation.prompts),
+          .has_padding = has_padding(model, evaluation.prompts, NoGuidance{}),
           .prompts = static_cast<Index>(evaluation.prompts.size())};
 }
 
 /// Returns how many tokens stand before the images'. Throws InvalidArgument where prompts have different
 /// numbers.
-template <class Model, class Prompt>
-Index common_prefix(const Model& model, const std::vector<Prompt>& prompts,
-                    const std::vector<Prompt>& negatives = {}) {
+template <class Model, class Prompt, class G>
+Index common_prefix(const Model& model, const std::vector<Prompt>& prompts, const G& guidance) {
   const Index prefix = prefix_of(model, prompts.front());
-  for (const std::vector<Prompt>* some : {&prompts, &negatives})
-    for (const Prompt& prompt : *some) {
-      if (prefix_of(model, prompt) != prefix)
-        reject("a prompt has ", prefix_of(model, prompt), " tokens and the first one ", prefix,
-               "; pad all prompts of a request to one length");
-      const Index valid = valid_prefix_of(model, prompt);
-      if (valid < 0 || valid > prefix)
-        reject("a prompt has ", valid, " valid tokens of ", prefix, "; give 0 to ", prefix);
-    }
+  for_each_prompt(prompts, guidance, [&model, prefix](const Prompt& prompt) {
+    const Index own = prefix_of(model, prompt);
+    if (own != prefix)
+      reject("a prompt has ", own, " tokens and the first one ", prefix,
+             "; pad all prompts of a request to one length");
+    const Index valid = valid_prefix_of(model, prompt);
+    if (valid < 0 || valid > prefix)
+      reject("a prompt has ", valid, " valid tokens of ", prefix, "; give 0 to ", prefix);
+  });
   return prefix;
 }
 

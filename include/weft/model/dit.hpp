@@ -4,18 +4,21 @@
 #include <concepts>
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "weft/backend/backend.hpp"
 #include "weft/core/dit_shape.hpp"
+#include "weft/core/grid.hpp"
 #include "weft/core/image.hpp"
 #include "weft/core/layout.hpp"
 
 namespace weft::inline v0_1 {
 
 /// The part of a job that one rank evaluates.
-struct Share {
-  ImageShape image;           // of the state
+template <Grid G>
+struct ShareOf {
+  G image;                    // the state of one image or video
   Rows rows;                  // the tokens of the sequence
   std::vector<Range> blocks;  // the blocks
   Index images = 0;           // how many, as one batch
@@ -24,6 +27,8 @@ struct Share {
   /// Returns the rows that hold tokens of the prefix: the first.
   Range prefix_rows() const { return rows.rows({0, rows.patches()}, {0, prefix}); }
 };
+
+using Share = ShareOf<ImageShape>;
 
 /// The tokens that attend to each other.
 enum class Among {
@@ -70,31 +75,60 @@ concept HasScratch = requires(const M& m) {
 };
 template <class M>
 concept HasCheck = requires(const M& m, const typename M::Prompt& prompt) {
-  m.check(prompt);
+  { m.check(prompt) } -> std::same_as<void>;
+};
+
+template <class M>
+concept NamesGrid = requires {
+  &M::grid;
+};
+template <class M>
+concept HasGrid = requires(const M& m, const Extent& extent) {
+  { m.grid(extent) } -> Grid;
+};
+
+template <class M>
+struct GridOfModel {
+  using Type = ImageShape;
+};
+template <HasGrid M>
+struct GridOfModel<M> {
+  using Type = decltype(std::declval<const M&>().grid(Extent{}));
+};
+template <class M>
+using GridOf = typename GridOfModel<M>::Type;
+
+template <class M>
+concept ChecksImages = requires(const M& m, const GridOf<M>& image) {
+  m.check(image);
+};
+template <class M>
+concept RejectsImages = requires(const M& m, const GridOf<M>& image) {
+  { m.check(image) } -> std::same_as<void>;
 };
 template <class M>
 concept HasCondition = requires(const M& m, typename M::Backend::Queue& queue,
                                 std::span<const typename M::Prompt> prompts, const Tensor& times,
-                                const Share& share) {
+                                const ShareOf<GridOf<M>>& share) {
   { m.condition(queue, prompts, times, share) } -> std::same_as<typename M::Conditioning>;
 };
 template <class M, class E = typename M::Backend::Element>
 concept HasEmbed = requires(const M& m, AnyContext<typename M::Backend>& context,
                             const typename M::Conditioning& conditioning, View<const E, 3> latents,
                             View<E, 3> tokens) {
-  m.embed(context, conditioning, latents, tokens);
+  { m.embed(context, conditioning, latents, tokens) } -> std::same_as<void>;
 };
 template <class M, class E = typename M::Backend::Element>
 concept HasBlock = requires(const M& m, AnyContext<typename M::Backend>& context,
                             const typename M::Conditioning& conditioning, View<const E, 3> x, View<E, 3> out,
                             View<const E, 3> skip) {
-  m.block(Index{}, context, conditioning, x, skip, out);
+  { m.block(Index{}, context, conditioning, x, skip, out) } -> std::same_as<void>;
 };
 template <class M, class E = typename M::Backend::Element>
 concept HasUnembed = requires(const M& m, AnyContext<typename M::Backend>& context,
                               const typename M::Conditioning& conditioning, View<const E, 3> tokens,
                               View<float, 3> prediction) {
-  m.unembed(context, conditioning, tokens, prediction);
+  { m.unembed(context, conditioning, tokens, prediction) } -> std::same_as<void>;
 };
 
 /// A model with a member of that name, of any form.
@@ -106,7 +140,7 @@ template <class M>
 concept HasRefill = requires(const M& m, typename M::Backend::Queue& queue,
                              std::span<const typename M::Prompt> prompts, const Tensor& times,
                              typename M::Conditioning& conditioning) {
-  m.refill(queue, prompts, times, conditioning);
+  { m.refill(queue, prompts, times, conditioning) } -> std::same_as<void>;
 };
 
 template <class M>
@@ -146,7 +180,11 @@ concept HasDigest = requires(const M& m) {
 /// stay in place, and values that embed, block and unembed pass to operators must stay the same, so that work
 /// recorded for one request can be replayed for the next of the same shape.
 ///
-/// A model may have void check(const ImageShape&), which rejects images that it cannot generate.
+/// A model may have G grid(const Extent&), of a Grid G, such as one of videos: how a state of that size is
+/// its tokens. It rejects sizes that do not fit. A model without generates images, and G is ImageShape.
+/// `Share` is then ShareOf<G>.
+///
+/// A model may have void check(const G&), which rejects images that it cannot generate.
 ///
 /// A model may have Index prefix(const Prompt&): how many tokens stand in the sequence before the image's,
 /// such as those of the text in joint attention. They are split over ranks and patches like all others and go
@@ -194,6 +232,12 @@ constexpr bool explain_dit() {
       HasUnembed<M>,
       "weft: give the model a member void unembed(auto& context, const Conditioning&, View<const Element, "
       "3> tokens, View<float, 3> prediction) const");
+  static_assert(!NamesGrid<M> || HasGrid<M>,
+                "weft: give the model's member grid the form G grid(const Extent&) const, where G is a "
+                "weft::Grid, or leave it out");
+  static_assert(!ChecksImages<M> || RejectsImages<M>,
+                "weft: give the model's check of images the form void check(const ImageShape&) const, which "
+                "rejects those that it cannot generate, or leave it out");
   static_assert(
       !NamesRefill<M> || HasRefill<M>,
       "weft: give the model's member refill the form void refill(Queue&, span<const Prompt>, const Tensor& "
@@ -216,8 +260,8 @@ constexpr bool explain_dit() {
 
 /// Throws InvalidArgument if the model has a check of images and rejects this one.
 template <class M>
-void check_image(const M& model, const ImageShape& image) {
-  if constexpr (requires { model.check(image); }) model.check(image);
+void check_image(const M& model, const GridOf<M>& image) {
+  if constexpr (ChecksImages<M>) model.check(image);
 }
 
 /// Returns how many tokens stand before an image's.

@@ -1,6 +1,7 @@
-// CfgParallel: ranks evaluate different branches of classifier-free guidance.
+// CfgParallel: ranks evaluate different branches of guidance.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "weft/comm/communicator.hpp"
@@ -10,7 +11,9 @@
 namespace weft::inline v0_1 {
 
 template <class Inner = Local>
-struct CfgParallel : detail::Ordered<Axis::cfg, Inner> {
+struct CfgParallel : AxisPolicy<Axis::cfg, Inner> {
+  using Replaces = Hooks<"prepare", "branches", "share_branches">;
+
   template <class Backend, class Communicator>
   class On : public Inner::template On<Backend, Communicator> {
     using Base = typename Inner::template On<Backend, Communicator>;
@@ -24,9 +27,9 @@ struct CfgParallel : detail::Ordered<Axis::cfg, Inner> {
     void prepare(Queue& queue, const Job& job) {
       Base::prepare(queue, job);
       if (group_.size() == 1) return;
-      const Index features = job.model.channels * job.model.patch * job.model.patch;
       reserve(group_, others(group_),
-              this->tokens() * job.images * features * static_cast<Index>(sizeof(float)));
+              this->tokens() * std::max(job.images, job.most_images) * job.latent_features *
+                  static_cast<Index>(sizeof(float)));
     }
 
     static Range branches(const Mesh& mesh, int rank, Index count) {
@@ -34,6 +37,7 @@ struct CfgParallel : detail::Ordered<Axis::cfg, Inner> {
     }
 
     void share_branches(Queue& queue, const View<float, 3>& predictions, Index prompts) {
+      Base::share_branches(queue, predictions, prompts);
       if (group_.size() == 1) return;
       const Index count = predictions.extent[1] / prompts;
       std::vector<StridedBytes> pieces;

@@ -46,22 +46,12 @@ struct MeshFault {
 template <class Parallel>
 [[nodiscard]] constexpr std::optional<MeshFault> check(const Mesh& mesh, const DitShape& model,
                                                        const Demand& demand, Index ranks) {
-  for (Axis axis : all_axes)
+  for (const Axis axis : all_axes)
     if (mesh.degree(axis) < 1) return MeshFault{MeshFault::degree, axis, mesh.degree(axis), 1};
-  const auto missing = [&mesh]<Axis axis>() {
-    return mesh.degree(axis) > 1 && !Parallel::template has<axis>;
-  };
-  if (missing.template operator()<Axis::data>())
-    return MeshFault{MeshFault::missing_policy, Axis::data, mesh.data};
-  if (missing.template operator()<Axis::cfg>())
-    return MeshFault{MeshFault::missing_policy, Axis::cfg, mesh.cfg};
-  if (missing.template operator()<Axis::pipe>())
-    return MeshFault{MeshFault::missing_policy, Axis::pipe, mesh.pipe};
-  if (missing.template operator()<Axis::ring>())
-    return MeshFault{MeshFault::missing_policy, Axis::ring, mesh.ring};
-  if (missing.template operator()<Axis::ulysses>())
-    return MeshFault{MeshFault::missing_policy, Axis::ulysses, mesh.ulysses};
-  if (mesh.patch_count() > 1 && !Parallel::template has<Axis::pipe>)
+  for (const Axis axis : all_axes)
+    if (mesh.degree(axis) > 1 && !Parallel::has(axis))
+      return MeshFault{MeshFault::missing_policy, axis, mesh.degree(axis)};
+  if (mesh.patch_count() > 1 && !Parallel::has(Axis::pipe))
     return MeshFault{MeshFault::missing_policy, Axis::pipe, mesh.patch_count()};
   if (mesh.ranks() != ranks) return MeshFault{MeshFault::world, Axis::data, mesh.ranks(), ranks};
   if (mesh.data > demand.prompts) return MeshFault{MeshFault::data, Axis::data, mesh.data, demand.prompts};

@@ -6,7 +6,9 @@
 namespace weft::inline v0_1 {
 
 template <class Inner = Local>
-struct DataParallel : detail::Ordered<Axis::data, Inner> {
+struct DataParallel : AxisPolicy<Axis::data, Inner> {
+  using Replaces = Hooks<"prompts">;
+
   template <class Backend, class Communicator>
   class On : public Inner::template On<Backend, Communicator> {
     using Base = typename Inner::template On<Backend, Communicator>;

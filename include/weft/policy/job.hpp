@@ -14,6 +14,8 @@ struct Job {
   Index layers = 0;  // calls of attention in the blocks run by this rank
   Index steps = 0;
   Index warmup = 0;
+  Index latent_features = 0, predicted_features = 0;  // of a token of the image
+  Index most_images = 0;     // evaluated by any rank: of uneven branches more than `images`
   bool has_padding = false;  // whether tokens of the prefix may be hidden from others, image by image
 
   Range all_tokens() const { return {0, layout.tokens}; }

@@ -8,10 +8,12 @@
 
 #include "weft/backend/operators.hpp"
 #include "weft/comm/mesh.hpp"
+#include "weft/comm/strided_bytes.hpp"
 #include "weft/core/head_split.hpp"
 #include "weft/core/key_mask.hpp"
 #include "weft/core/merge.hpp"
 #include "weft/core/tensor.hpp"
+#include "weft/policy/hooks.hpp"
 #include "weft/policy/job.hpp"
 #include "weft/policy/key_values.hpp"
 #include "weft/policy/order.hpp"
@@ -21,8 +23,7 @@ namespace weft::inline v0_1 {
 
 /// Every other policy hides the hooks of its own axis and inherits the rest from here.
 struct Local {
-  template <Axis axis>
-  static constexpr bool has = false;
+  static constexpr bool has(Axis) { return false; }
   static constexpr int depth = detail::depth_of_local;
 
   template <class Backend, class Communicator>
@@ -79,18 +80,15 @@ struct Local {
     static std::vector<Range> blocks(const Mesh&, int, const DitShape& model) {
       return pipeline_blocks(model, 1, 0);
     }
-    /// Return the blocks of this rank, and its schedule.
-    std::vector<Range> blocks(const DitShape& model) const { return blocks(mesh_, rank_, model); }
+    /// Returns the schedule of this rank.
     std::vector<Task> tasks(const Job& job) const { return pipeline_tasks(job, 1, 0); }
     /// Returns the windows of the run, the same for all stages.
     std::vector<Window> windows(const Job& job) const { return pipeline_windows(job, 1); }
 
     /// Receive a task's activations from the stage before, and send them to the stage after, if it has one.
-    template <class T>
-    void post_input(Queue&, const Task&, const View<T, 3>&) {}
+    void post_input(Queue&, const Task&, const StridedBytes&) {}
     void wait_input(Queue&, const Task&) {}
-    template <class T>
-    void send_output(Queue&, const Task&, const View<T, 3>&) {}
+    void send_output(Queue&, const Task&, const StridedBytes&) {}
     /// Waits for all sends and receives of this window.
     void finish(Queue&) {}
 

@@ -1,43 +1,78 @@
-// The order of policies in a stack, checked at compile time.
+// The bases of policies: their places in a stack, checked at compile time.
 #pragma once
+
+#include <limits>
 
 #include "weft/comm/mesh.hpp"
 
-namespace weft::inline v0_1::detail {
+namespace weft::inline v0_1 {
 
-/// Returns the position of an axis's policy in a stack, counted from the outermost.
-constexpr int depth_of(Axis axis) {
-  switch (axis) {
-    case Axis::data:
-      return 0;
-    case Axis::cfg:
-      return 1;
-    case Axis::pipe:
-      return 2;
-    case Axis::ulysses:
-      return 3;
-    default:
-      return 4;
-  }
+/// Returns a depth between those of the policies of two axes, for a policy without an axis.
+constexpr int depth_between(Axis outer, Axis inner) {
+  return (info_of(outer).depth + info_of(inner).depth) / 2;
 }
-constexpr int depth_of_local = 5;
 
-/// The base of every policy, which holds the rules of a stack.
+namespace detail {
+
+constexpr int depth_of_local = std::numeric_limits<int>::max();
+
+/// A type that can stand inside a policy.
+template <class P>
+concept Stackable = requires(Axis axis) {
+  P::depth < depth_of_local;
+  P::has(axis) || true;
+};
+
+/// The position of a policy in a stack, and what it wraps.
+template <int own_depth, class InnerPolicy>
+struct Stacked {
+  using Inner = InnerPolicy;
+  static constexpr int depth = own_depth;
+
+  static_assert(Stackable<Inner>,
+                "weft: a policy wraps another one, or weft::Local, and the type that it wraps is none");
+
+  /// Returns whether the stack has a policy for the axis.
+  static constexpr bool has(Axis axis) {
+    if constexpr (Stackable<Inner>) return Inner::has(axis);
+    return false;
+  }
+
+ protected:
+  static constexpr bool is_outside() {
+    if constexpr (Stackable<Inner>) return depth < Inner::depth;
+    return true;
+  }
+};
+
+}  // namespace detail
+
+/// The base of a policy for an axis of the mesh.
 template <Axis own, class InnerPolicy>
-struct Ordered {
-  static constexpr int depth = depth_of(own);
+struct AxisPolicy : detail::Stacked<info_of(own).depth, InnerPolicy> {
+ private:
+  using Stack = detail::Stacked<info_of(own).depth, InnerPolicy>;
 
+ public:
   static_assert(
-      !InnerPolicy::template has<own>,
+      !Stack::has(own),
       "weft: use each policy once; write DataParallel<CfgParallel<PipeFusion<Ulysses<Ring<>>>>>, or leave "
       "out any of them");
   static_assert(
-      InnerPolicy::template has<own> || depth < InnerPolicy::depth,
+      Stack::has(own) || Stack::is_outside(),
       "weft: put the policies in the order DataParallel<CfgParallel<PipeFusion<Ulysses<Ring<>>>>>; any of "
-      "them may be left out");
+      "them may be left out, and others stand where their depths say");
 
-  template <Axis axis>
-  static constexpr bool has = axis == own || InnerPolicy::template has<axis>;
+  static constexpr bool has(Axis axis) { return axis == own || Stack::has(axis); }
 };
 
-}  // namespace weft::inline v0_1::detail
+/// The base of a policy without an axis, which can stand outside of all policies of greater depths.
+template <int own_depth, class InnerPolicy>
+struct PolicyAtDepth : detail::Stacked<own_depth, InnerPolicy> {
+  static_assert(
+      detail::Stacked<own_depth, InnerPolicy>::is_outside(),
+      "weft: a policy without an axis wraps policies of greater depths; those of data, cfg, pipe, ulysses "
+      "and ring are 10, 20, 30, 40 and 50");
+};
+
+}  // namespace weft::inline v0_1

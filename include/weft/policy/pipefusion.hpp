@@ -13,7 +13,10 @@ namespace weft::inline v0_1 {
 /// After the warm-up a patch attends to its own fresh keys and to the newest that its stage has of other
 /// patches: images differ from those of one device by that staleness alone. pipeline.hpp has the schedule.
 template <class Inner = Local>
-struct PipeFusion : detail::Ordered<Axis::pipe, Inner> {
+struct PipeFusion : AxisPolicy<Axis::pipe, Inner> {
+  using Replaces = Hooks<"prepare", "release", "blocks", "tasks", "windows", "post_input", "wait_input",
+                         "send_output", "finish">;
+
   template <class Backend, class Communicator>
   class On : public Inner::template On<Backend, Communicator> {
     using Base = typename Inner::template On<Backend, Communicator>;
@@ -31,9 +34,8 @@ struct PipeFusion : detail::Ordered<Axis::pipe, Inner> {
       for (const Task& task : tasks(job))
         if (task.source >= 0 && std::ranges::find(sources, task.source) == sources.end())
           sources.push_back(task.source);
-      const Index features = job.model.out_channels * job.model.patch * job.model.patch;
       const Index bytes = std::max(job.model.width * static_cast<Index>(sizeof(typename Base::Element)),
-                                   features * static_cast<Index>(sizeof(float)));
+                                   job.predicted_features * static_cast<Index>(sizeof(float)));
       if (stages_.size() > 1) reserve(stages_, sources, this->tokens() * job.images * bytes);
     }
 
@@ -47,9 +49,6 @@ struct PipeFusion : detail::Ordered<Axis::pipe, Inner> {
     static std::vector<Range> blocks(const Mesh& mesh, int rank, const DitShape& model) {
       return pipeline_blocks(model, mesh.pipe, mesh.coordinate(Axis::pipe, rank));
     }
-    std::vector<Range> blocks(const DitShape& model) const {
-      return blocks(this->mesh(), this->rank(), model);
-    }
 
     std::vector<Task> tasks(const Job& job) const {
       return pipeline_tasks(job, stages_.size(), stages_.rank());
@@ -59,24 +58,26 @@ struct PipeFusion : detail::Ordered<Axis::pipe, Inner> {
     /// Posts the receive of a task's input. Called one task ahead, in the order of the tasks, so that x is
     /// filled while another task computes. x may be any memory of the unit's own tokens: what was sent from
     /// there was received before.
-    template <class T>
-    void post_input(Queue& queue, const Task& task, const View<T, 3>& x) {
+    void post_input(Queue& queue, const Task& task, const StridedBytes& x) {
+      Base::post_input(queue, task, x);
       if (task.source >= 0) inputs_.push_back(stages_.receive(queue, x, task.source));
     }
 
     void wait_input(Queue& queue, const Task& task) {
+      Base::wait_input(queue, task);
       if (task.source < 0) return;
       stages_.wait(queue, inputs_.front());
       inputs_.pop_front();
     }
 
-    template <class T>
-    void send_output(Queue& queue, const Task& task, const View<T, 3>& x) {
+    void send_output(Queue& queue, const Task& task, const StridedBytes& x) {
+      Base::send_output(queue, task, x);
       if (task.destination < 0) return;
       outputs_.push_back(stages_.send(queue, x, task.destination));
     }
 
     void finish(Queue& queue) {
+      Base::finish(queue);
       for (auto& input : inputs_) stages_.wait(queue, input);
       for (auto& output : outputs_) stages_.wait(queue, output);
       outputs_.clear();

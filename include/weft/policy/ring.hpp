@@ -18,7 +18,9 @@ namespace weft::inline v0_1 {
 /// slice is received. Liu et al., "Ring Attention with Blockwise Transformers for Near-Infinite Context",
 /// 2023. With RingCache::copy every rank keeps the keys of all ranks, and only fresh ones are sent.
 template <class Inner = Local>
-struct Ring : detail::Ordered<Axis::ring, Inner> {
+struct Ring : AxisPolicy<Axis::ring, Inner> {
+  using Replaces = Hooks<"prepare", "release", "sum", "attend">;
+
   template <class Backend, class Communicator>
   class On : public Inner::template On<Backend, Communicator> {
     using Base = typename Inner::template On<Backend, Communicator>;

@@ -1,9 +1,9 @@
-// Converts images to the tokens that one rank holds, and back.
+// Converts images, or other states, to the tokens that one rank holds, and back.
 #pragma once
 
 #include <cstddef>
 
-#include "weft/core/image.hpp"
+#include "weft/core/grid.hpp"
 #include "weft/core/layout.hpp"
 #include "weft/core/tensor.hpp"
 
@@ -12,8 +12,8 @@ namespace weft::inline v0_1 {
 namespace detail {
 
 /// Calls body(index in the images, index in the tokens) for all elements that the rank holds.
-template <class Body>
-void for_each_element(const ImageShape& shape, Range images, const Rows& rows, Body body) {
+template <Grid G, class Body>
+void for_each_element(const G& shape, Range images, const Rows& rows, Body body) {
   Index at = 0;
   for (Index m = 0; m < rows.patches(); ++m)
     for (Index t = rows.tokens(m).begin; t < rows.tokens(m).end; ++t)
@@ -26,9 +26,9 @@ void for_each_element(const ImageShape& shape, Range images, const Rows& rows, B
 
 }  // namespace detail
 
-/// Returns the rank's tokens, (rows, images, features), of latents (all images, channels, height, width).
-[[nodiscard]] inline Tensor to_tokens(const Tensor& latents, const ImageShape& shape, Range images,
-                                      const Rows& rows) {
+/// Returns the rank's tokens, (rows, images, features), of latents (all images, the grid's extents).
+template <Grid G>
+[[nodiscard]] Tensor to_tokens(const Tensor& latents, const G& shape, Range images, const Rows& rows) {
   Tensor out({rows.size(), images.size(), shape.features()});
   detail::for_each_element(shape, images, rows, [&out, &latents](Index in_images, Index in_tokens) {
     out.data[static_cast<std::size_t>(in_tokens)] = latents.data[static_cast<std::size_t>(in_images)];
@@ -36,9 +36,9 @@ void for_each_element(const ImageShape& shape, Range images, const Rows& rows, B
   return out;
 }
 
-/// Writes tokens (rows, images, features) to their elements of latents (all images, channels, height, width).
-inline void from_tokens(const Tensor& tokens, const ImageShape& shape, Range images, const Rows& rows,
-                        Tensor& latents) {
+/// Writes tokens (rows, images, features) to their elements of latents (all images, the grid's extents).
+template <Grid G>
+void from_tokens(const Tensor& tokens, const G& shape, Range images, const Rows& rows, Tensor& latents) {
   detail::for_each_element(shape, images, rows, [&tokens, &latents](Index in_images, Index in_tokens) {
     latents.data[static_cast<std::size_t>(in_images)] = tokens.data[static_cast<std::size_t>(in_tokens)];
   });

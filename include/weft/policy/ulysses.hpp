@@ -15,7 +15,9 @@ namespace weft::inline v0_1 {
 /// turns them back. Jacobs et al., "DeepSpeed Ulysses: System Optimizations for Enabling Training of Extreme
 /// Long Sequence Transformer Models", 2023. Heads and tokens may be uneven.
 template <class Inner = Local>
-struct Ulysses : detail::Ordered<Axis::ulysses, Inner> {
+struct Ulysses : AxisPolicy<Axis::ulysses, Inner> {
+  using Replaces = Hooks<"prepare", "release", "sum", "place", "attend">;
+
   template <class Backend, class Communicator>
   class On : public Inner::template On<Backend, Communicator> {
     using Base = typename Inner::template On<Backend, Communicator>;

@@ -6,6 +6,7 @@
 #include "weft/core/sampler_step.hpp"
 #include "weft/sampler/estimate.hpp"
 #include "weft/sampler/noise_schedule.hpp"
+#include "weft/sampler/scheduler.hpp"
 #include "weft/sampler/timesteps.hpp"
 
 namespace weft::inline v0_1 {
@@ -54,5 +55,6 @@ struct DdimConfig {
   }
   return out;
 }
+static_assert(ConfiguredScheduler<DdimConfig>);
 
 }  // namespace weft::inline v0_1

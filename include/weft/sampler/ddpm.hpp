@@ -10,6 +10,7 @@
 #include "weft/core/sampler_step.hpp"
 #include "weft/sampler/estimate.hpp"
 #include "weft/sampler/noise_schedule.hpp"
+#include "weft/sampler/scheduler.hpp"
 #include "weft/sampler/timesteps.hpp"
 
 namespace weft::inline v0_1 {
@@ -66,5 +67,6 @@ struct DdpmConfig {
   }
   return out;
 }
+static_assert(ConfiguredScheduler<DdpmConfig>);
 
 }  // namespace weft::inline v0_1

@@ -10,6 +10,7 @@
 #include "weft/core/sampler_step.hpp"
 #include "weft/sampler/estimate.hpp"
 #include "weft/sampler/noise_schedule.hpp"
+#include "weft/sampler/scheduler.hpp"
 #include "weft/sampler/sigmas.hpp"
 #include "weft/sampler/timesteps.hpp"
 
@@ -176,5 +177,6 @@ inline SolverWeights solver_weights(const DpmSolverConfig& config, const NoiseLe
   }
   return out;
 }
+static_assert(ConfiguredScheduler<DpmSolverConfig>);
 
 }  // namespace weft::inline v0_1

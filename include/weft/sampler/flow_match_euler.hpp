@@ -10,18 +10,12 @@
 #include "weft/core/error.hpp"
 #include "weft/core/range.hpp"
 #include "weft/core/sampler_step.hpp"
+#include "weft/sampler/scheduler.hpp"
 #include "weft/sampler/scheduler_file.hpp"
 #include "weft/sampler/sigmas.hpp"
 #include "weft/sampler/timesteps.hpp"
 
 namespace weft::inline v0_1 {
-
-/// The properties of an image and its model that decide a schedule.
-struct SamplingDemand {
-  Index tokens = 0;            // of the image, by which dynamic shifting goes
-  bool spaces_sigmas = false;  // sigmas are spaced from 1 to 1/steps, as FLUX's pipeline asks; or down to the
-                               // scheduler's least
-};
 
 /// The shift of sigmas by the size of an image.
 enum class TimeShift { exponential, linear };
@@ -136,5 +130,6 @@ inline Sampler sampler_of(const FlowMatchConfig& config, int steps, const Sampli
   }
   return out;
 }
+static_assert(ConfiguredScheduler<FlowMatchConfig>);
 
 }  // namespace weft::inline v0_1

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -16,10 +15,12 @@
 #include "weft/sampler/ddpm.hpp"
 #include "weft/sampler/dpm_solver.hpp"
 #include "weft/sampler/flow_match_euler.hpp"
+#include "weft/sampler/scheduler.hpp"
 
 namespace weft::inline v0_1 {
 
-/// A scheduler's settings. A new scheduler is a type here and in `scheduler_table`, with a file beside these.
+/// The settings of a scheduler that a scheduler_config.json can name. Another one is a type here and in
+/// `scheduler_table`; programs can pass `make_sampler` any Scheduler of their own.
 using SchedulerConfig = std::variant<DdpmConfig, DdimConfig, DpmSolverConfig, FlowMatchConfig>;
 
 namespace detail {
@@ -29,7 +30,7 @@ struct SchedulerEntry {
   SchedulerConfig (*read)(const Config&);
 };
 
-template <class... Schedulers>
+template <ConfiguredScheduler... Schedulers>
 constexpr std::array<SchedulerEntry, sizeof...(Schedulers)> scheduler_entries() {
   return {SchedulerEntry{Schedulers::name, Schedulers::class_name,
                          [](const Config& file) { return SchedulerConfig(Schedulers(file)); }}...};
@@ -75,20 +76,8 @@ inline std::string listed_schedulers(std::string_view SchedulerEntry::*member) {
 /// leave float32.
 [[nodiscard]] inline Sampler make_sampler(const SchedulerConfig& config, int steps,
                                           const SamplingDemand& demand = {}) {
-  Sampler sampler = std::visit(
-      [steps, &demand](const auto& settings) {
-        if constexpr (requires { sampler_of(settings, steps, demand); })
-          return sampler_of(settings, steps, demand);
-        else
-          return sampler_of(settings, steps);
-      },
-      config);
-  for (const SamplerStep& step : sampler)
-    if (!std::isfinite(step.alpha + step.sigma + step.keep + step.take + step.recall + step.direct +
-                       step.noise))
-      reject("the scheduler's settings leave float32 at timestep ", step.timestep,
-             ": its betas are too near to 0 or to 1");
-  return sampler;
+  return std::visit([steps, &demand](const auto& settings) { return make_sampler(settings, steps, demand); },
+                    config);
 }
 
 /// Makes all steps of the scheduler that the file names.

@@ -79,6 +79,30 @@ TEST_CASE_TEMPLATE_DEFINE("guide: away from the negative prediction", B, guide_c
   });
 }
 
+TEST_CASE_TEMPLATE_DEFINE("weigh: the sum of branches by a step's weights, in place of the last one", B,
+                          weigh_conformance) {
+  on_queues<B>([](typename B::Queue& queue) {
+    constexpr Index branches = 4, images = state_extents[1];
+    constexpr float weights[] = {9, 9, 9, 9, -1.5f, 0.25f, 0, 2.25f, 9, 9, 9, 9};
+    auto predictions =
+        Placed<B, float, 3>::random(queue, 68, {state_extents[0], branches * images, state_extents[2]}, 2);
+    const Placed<B, float, 2> table(queue, {3, branches});
+    copy_bytes(queue, View<const std::byte, 1>(reinterpret_cast<const std::byte*>(weights), {sizeof weights}),
+               View<std::byte, 1>(reinterpret_cast<std::byte*>(table.view().data), {sizeof weights}));
+    const View<float, 3> all = predictions.view();
+    const auto last = all.template slice<1>({(branches - 1) * images, branches * images});
+    weigh(queue, all, table.view(), {.ahead = 1}, last);
+    CHECK(error(predictions.after(queue), [&](Index t, Index image, Index f) {
+            const auto before = [&](Index of) { return number(predictions.before()[t][of][f]); };
+            if (image < (branches - 1) * images) return before(image);
+            const Index i = image % images;
+            return -1.5 * before(i) + 0.25 * before(images + i) + 2.25 * before(3 * images + i);
+          }) <= 3 * rounding<float>);
+    CHECK(predictions.gaps_untouched());
+    weigh(queue, all.template slice<0>({2, 2}), table.view(), {}, last.template slice<0>({2, 2}));
+  });
+}
+
 TEST_CASE_TEMPLATE_DEFINE("moments: every image's sum and sum of squares, the same bits in every run", B,
                           moments_conformance) {
   on_queues<B>([](typename B::Queue& queue) {

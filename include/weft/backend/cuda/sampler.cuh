@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "weft/backend/cuda/queue.cuh"
+#include "weft/core/grid.hpp"
 #include "weft/core/sampler_step.hpp"
 #include "weft/sampler.cuh"
 
@@ -37,15 +38,24 @@ inline unsigned blocks_of(const View<QuantileSearch, 1>& searches) {
 
 /// Draws normal numbers for `tokens` of images `first`, `first` + 1, …; those of an element do not depend on
 /// the rank that holds it.
-inline void noise(Queue& queue, const std::uint64_t* seed, Step step, const ImageShape& shape, Index first,
-                  Range tokens, const View<float, 3>& out) {
+template <Grid G>
+void noise(Queue& queue, const std::uint64_t* seed, Step step, const G& shape, Index first, Range tokens,
+           const View<float, 3>& out) {
   detail::for_each_number(queue, "noise", 1, out,
-                          kernels::Noise{seed, step, shape, first, tokens.begin, out});
+                          kernels::Noise<G>{seed, step, shape, first, tokens.begin, out});
 }
 
 /// Combines guidance branches in place: positive = negative + scale · (positive − negative).
 inline void guide(Queue& queue, In<float, 3> negative, const float* scale, const View<float, 3>& positive) {
   detail::for_each_number(queue, "guide", 3, positive, kernels::Guide{negative, scale, positive});
+}
+
+/// Computes the weighted sum of several branches' predictions, (tokens, branches · images, features), by a
+/// step's weights, (steps, branches); out (tokens, images, features) may be a branch's part of them.
+inline void weigh(Queue& queue, In<float, 3> predictions, In<float, 2> weights, Step step,
+                  const View<float, 3>& out) {
+  detail::for_each_number(queue, "weigh", weights.extent[1] + 1, out,
+                          kernels::Weigh{predictions, weights, step, out});
 }
 
 /// Computes every image's sum and sum of squares: out (images, 2).

@@ -8,7 +8,7 @@
 #include <span>
 
 #include "weft/backend/host/queue.hpp"
-#include "weft/core/image.hpp"
+#include "weft/core/grid.hpp"
 #include "weft/core/noise.hpp"
 #include "weft/core/quantile.hpp"
 #include "weft/core/sampler_step.hpp"
@@ -21,8 +21,9 @@ namespace weft::inline v0_1::host {
 
 /// Writes normal numbers for `tokens` of images `first`, `first` + 1, …: an element gets the same on every
 /// rank.
-inline void noise(Queue& queue, const std::uint64_t* seed, Step step, const ImageShape& shape, Index first,
-                  Range tokens, View<float, 3> out) {
+template <Grid G>
+void noise(Queue& queue, const std::uint64_t* seed, Step step, const G& shape, Index first, Range tokens,
+           View<float, 3> out) {
   const auto number = static_cast<std::uint32_t>(step.index());
   queue.workers().parallel_for(
       tokens.size(), 1, [seed = *seed, number, &shape, first, tokens, &out](Range part) {
@@ -44,6 +45,20 @@ inline void guide(Queue&, In<float, 3> negative, const float* scale, View<float,
       const View<float, 1> more = positive[t][image];
       for (Index f = 0; f < more.size(); ++f) more[f] = less[f] + by * (more[f] - less[f]);
     }
+}
+
+/// Computes the weighted sum of several branches' predictions, (tokens, branches · images, features), by a
+/// step's weights, (steps, branches); out (tokens, images, features) may be a branch's part of them.
+inline void weigh(Queue&, In<float, 3> predictions, In<float, 2> weights, Step step, View<float, 3> out) {
+  const View<const float, 1> of_step = weights[step.index()];
+  const Index images = out.extent[1];
+  for (Index t = 0; t < out.extent[0]; ++t)
+    for (Index image = 0; image < images; ++image)
+      for (Index f = 0; f < out.extent[2]; ++f) {
+        float sum = 0;
+        for (Index b = 0; b < of_step.size(); ++b) sum += of_step[b] * predictions[t][b * images + image][f];
+        out[t][image][f] = sum;
+      }
 }
 
 /// Computes every image's sum and sum of squares: out (images, 2).
