@@ -1,6 +1,8 @@
 // Models whose heads of queries share heads of keys: every mesh equals one rank.
 #include <doctest/doctest.h>
 
+#include <stdexcept>
+
 #include "grouped_toy.hpp"
 
 namespace {
@@ -17,10 +19,11 @@ Index bytes_sent(const GroupedToy& model, const Mesh& mesh, const char* axis) {
   return bytes;
 }
 
-Tensor result(const GroupedToy& model, const Mesh& mesh) {
+template <class Model>
+Tensor result(const Model& model, const Mesh& mesh) {
   Tensor result;
   weft::launch(mesh.ranks(), [&](weft::threads::World& world) {
-    Tensor images = weft::Engine<GroupedToy, Full>(model, mesh, world).generate(toy_request());
+    Tensor images = weft::Engine<Model, Full>(model, mesh, world).generate(toy_request());
     if (world.rank() == 0) result = std::move(images);
   });
   return result;
@@ -62,6 +65,20 @@ TEST_CASE("grouped queries: fewer heads of keys are fewer bytes to send") {
     CHECK(bytes_sent(model, {.ulysses = 2}, "ulysses") == (2 * 3 + 2 * key_heads / 2) * head_bytes);
     CHECK(bytes_sent(model, {.ring = 2}, "ring") == 2 * key_heads * head_bytes);
   }
+}
+
+TEST_CASE("grouped queries: a block asks for attention of the heads that its model has") {
+  struct Mistaken : GroupedToy {
+    using GroupedToy::GroupedToy;
+    weft::DitShape shape() const {
+      weft::DitShape mistaken = numbers;
+      mistaken.kv_heads = 0;
+      return mistaken;
+    }
+  };
+  CHECK_THROWS_WITH_AS(result(Mistaken(2), {}),
+                       "the block asks for attention of 6 heads to 2 of keys, and its DitShape says 6 to 6",
+                       std::logic_error);
 }
 
 TEST_CASE("grouped queries: heads of keys divide those of queries") {

@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <cstdint>
 #include <cstring>
 #include <optional>
 #include <random>
@@ -20,9 +21,11 @@ namespace {
 
 struct Shape {
   Index queries, keys, batch, heads;
-  float spread = 1;  // of q and k
-  float early = 1;   // of the first half of the keys, which attention may meet after the others
-  Index merged = 0;  // keys that come in a second call, which merges
+  float spread = 1;      // of q and k
+  float early = 1;       // of the first half of the keys, which attention may meet after the others
+  Index merged = 0;      // keys that come in a second call, which merges
+  Index key_heads = 0;   // 0: as many
+  Index hidden_end = 0;  // image b's keys from hidden_end · b / batch to here are hidden
 };
 
 /// A (tokens, B, H, D) view with gaps around every row of heads, on the device.
@@ -78,12 +81,12 @@ bool runs(Tiling tiling, const Shape& shape, Index keys) {
 
 template <int D, class E>
 void attend(Tiling tiling, In<E, 4> q, In<E, 4> k, In<E, 4> v, const View<E, 4>& out,
-            const View<float, 3>& lse, Output output) {
+            const View<float, 3>& lse, Output output, const KeyMask& mask) {
   const auto with = [&]<TilingName name>() {
     if constexpr (kernels::sm90::has_tiling(name, D))
       kernels::attention_with<D, name>(nullptr, q, k, v, out, lse, output);
   };
-  if (!tiling) return kernels::attention<D>(nullptr, q, k, v, out, lse, output);
+  if (!tiling) return kernels::attention<D>(nullptr, q, k, v, out, lse, output, mask);
   switch (*tiling) {
     case TilingName::wide:
       return with.template operator()<TilingName::wide>();
@@ -109,9 +112,11 @@ void compare(const Shape& shape, Tiling tiling, bool gaps, unsigned seed) {
   CAPTURE(shape.keys);
   CAPTURE(gaps);
   CAPTURE((tiling ? to_string(*tiling) : "chosen"));
+  CAPTURE(shape.hidden_end);
   std::mt19937 random(seed);
+  const Index key_heads = shape.key_heads > 0 ? shape.key_heads : shape.heads;
   Operand<E> q(shape.queries, shape.batch, shape.heads, D, gaps),
-      k(shape.keys, shape.batch, shape.heads, D, gaps), v(shape.keys, shape.batch, shape.heads, D, gaps),
+      k(shape.keys, shape.batch, key_heads, D, gaps), v(shape.keys, shape.batch, key_heads, D, gaps),
       out(shape.queries, shape.batch, shape.heads, D, gaps);
   DeviceArray<float> lse_data(shape.queries * shape.batch * shape.heads),
       right_lse_data(shape.queries * shape.batch * shape.heads);
@@ -121,6 +126,16 @@ void compare(const Shape& shape, Tiling tiling, bool gaps, unsigned seed) {
   randomize(k, shape.spread, random, shape.early);
   randomize(v, 1, random);
 
+  DeviceArray<std::int32_t> hidden_begin(shape.batch);
+  KeyMask mask;
+  if (shape.hidden_end > 0) {
+    std::vector<std::int32_t> begins;
+    for (Index b = 0; b < shape.batch; ++b)
+      begins.push_back(static_cast<std::int32_t>(shape.hidden_end * b / shape.batch));
+    hidden_begin.upload(begins);
+    mask = {{hidden_begin.get(), {shape.batch}}, shape.hidden_end};
+  }
+
   std::vector<E> first_out;
   std::vector<float> first_lse;
   for (int run = 0; run < 2; ++run) {
@@ -128,10 +143,10 @@ void compare(const Shape& shape, Tiling tiling, bool gaps, unsigned seed) {
     lse_data.fill(0xff);
     const Range first{0, shape.keys - shape.merged}, later{first.end, shape.keys};
     attend<D, E>(tiling, q.view, k.view.template slice<0>(first), v.view.template slice<0>(first), out.view,
-                 lse, Output::replace);
+                 lse, Output::replace, mask.keys(first));
     if (shape.merged > 0)
       attend<D, E>(tiling, q.view, k.view.template slice<0>(later), v.view.template slice<0>(later), out.view,
-                   lse, Output::merge);
+                   lse, Output::merge, mask.keys(later));
     const auto now_out = out.data.download();
     const auto now_lse = lse_data.download();
     if (run == 0) {
@@ -147,7 +162,7 @@ void compare(const Shape& shape, Tiling tiling, bool gaps, unsigned seed) {
   const Operand<float> wide_q = widened(q), wide_k = widened(k), wide_v = widened(v);
   kernels::plain_attention<float>(nullptr, View<const float, 4>(wide_q.view),
                                   View<const float, 4>(wide_k.view), View<const float, 4>(wide_v.view),
-                                  right.view, right_lse);
+                                  right.view, right_lse, Output::replace, mask);
   const std::vector<float> right_out = right.data.download(), right_lses = right_lse_data.download();
 
   std::vector<bool> written(first_out.size());
@@ -205,6 +220,28 @@ const std::vector<Shape> merged = {
     {1024, 700, 2, 16, 2, 1, 350},                            // several tiles of queries a block
 };
 
+const std::vector<Shape> shared = {
+    {.queries = 200, .keys = 333, .batch = 2, .heads = 6, .key_heads = 2},
+    {.queries = 300, .keys = 1000, .batch = 1, .heads = 4, .key_heads = 1},
+    {.queries = 129, .keys = 257, .batch = 2, .heads = 6, .merged = 100, .key_heads = 3},
+};
+
+// Images with no key, with some, and with all but a stretch of them; in several tiles of queries a block.
+const std::vector<Shape> hidden = {
+    {.queries = 200, .keys = 700, .batch = 3, .heads = 4, .key_heads = 2, .hidden_end = 600},
+    {.queries = 70, .keys = 333, .batch = 3, .heads = 2, .hidden_end = 333},
+    {.queries = 70, .keys = 333, .batch = 3, .heads = 2, .spread = 4, .merged = 200, .hidden_end = 300},
+    {.queries = 1024, .keys = 700, .batch = 5, .heads = 16, .spread = 2, .hidden_end = 700},
+    {.queries = 1024, .keys = 900, .batch = 3, .heads = 16, .spread = 2, .hidden_end = 640},
+};
+
+template <class E>
+void compare_hidden() {
+  if (std::is_same_v<E, __nv_bfloat16> && kernels::current_tier() == kernels::Tier::sm70) return;
+  for (const Shape& shape : hidden)
+    for (bool gaps : {false, true}) compare<E, HEAD_DIM>(shape, std::nullopt, gaps, 7);
+}
+
 template <class E>
 void compare_all(const std::vector<Shape>& shapes) {
   const kernels::Tier tier = kernels::current_tier();
@@ -232,6 +269,11 @@ TEST_CASE("attention of large bfloat16 tensors agrees with float32") { compare_a
 TEST_CASE("attention of large float16 tensors agrees with float32") { compare_all<__half>(large); }
 TEST_CASE("attention in bfloat16 merges its output over further keys") { compare_all<__nv_bfloat16>(merged); }
 TEST_CASE("attention in float16 merges its output over further keys") { compare_all<__half>(merged); }
+
+TEST_CASE("attention in bfloat16 shares heads of keys") { compare_all<__nv_bfloat16>(shared); }
+TEST_CASE("attention in float16 shares heads of keys") { compare_all<__half>(shared); }
+TEST_CASE("attention in bfloat16 passes over hidden keys") { compare_hidden<__nv_bfloat16>(); }
+TEST_CASE("attention in float16 passes over hidden keys") { compare_hidden<__half>(); }
 
 TEST_CASE("attention over no keys is zero, with a log-sum-exp of minus infinity") {
   compare<__half, HEAD_DIM>({70, 0, 2, 3}, std::nullopt, true, 1);

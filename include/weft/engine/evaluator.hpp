@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "weft/core/error.hpp"
 #include "weft/model/dit.hpp"
 #include "weft/policy/job.hpp"
 #include "weft/policy/pipeline.hpp"
@@ -47,6 +48,11 @@ class Context {
   void attend(const Heads<Element>& heads, const View<Element, 4>& out, Among among = Among::sequence) {
     if (layers_.empty())
       throw std::logic_error("the block asks for attention more often than its BlockShape says");
+    const Index query_heads = heads.q.extent[2], key_heads = heads.k.extent[2];
+    if (query_heads != job_.model.heads || key_heads != job_.model.key_heads())
+      throw std::logic_error(sentence("the block asks for attention of ", query_heads, " heads to ",
+                                      key_heads, " of keys, and its DitShape says ", job_.model.heads, " to ",
+                                      job_.model.key_heads()));
     const Scope scope{layers_.begin, unit_,
                       among == Among::sequence ? job_.all_tokens() : job_.image_tokens()};
     ++layers_.begin;
