@@ -21,7 +21,7 @@ struct CfgParallel : AxisPolicy<Axis::cfg, Inner> {
    public:
     using typename Base::Queue;
 
-    On(const Communicator& world, const Mesh& mesh)
+    On(const auto& world, const Mesh& mesh)
         : Base(world, mesh), group_(world.split("cfg", mesh.group(Axis::cfg, world.rank()))) {}
 
     void prepare(Queue& queue, const Job& job) {

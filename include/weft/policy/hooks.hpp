@@ -19,14 +19,6 @@ struct HookName {
   constexpr operator std::string_view() const { return {text, Size - 1}; }
 };
 
-/// The names of the hooks that a policy replaces.
-template <HookName... names>
-struct Hooks {
-  static constexpr bool contain([[maybe_unused]] std::string_view name) {
-    return ((std::string_view(names) == name) || ...);
-  }
-};
-
 namespace detail {
 
 enum class HookFault {
@@ -294,12 +286,23 @@ constexpr void explain_name() {
   std::tuple_element_t<nearest, AllHooks>::template explain<Policy, fault, written>();
 }
 
-/// Whether all names are hooks'.
-template <HookName... names>
-constexpr bool are_hooks(Hooks<names...>) {
-  return ((hook_names[nearest_hook(names)] == std::string_view(names)) && ...);
-}
-
 }  // namespace detail
+
+/// The names of the hooks that a policy replaces.
+template <HookName... names>
+struct Hooks {
+  static constexpr bool contain([[maybe_unused]] std::string_view name) {
+    return ((std::string_view(names) == name) || ...);
+  }
+  /// Returns whether all are names of hooks.
+  static constexpr bool are_known() {
+    return ((detail::hook_names[detail::nearest_hook(names)] == std::string_view(names)) && ...);
+  }
+  /// Fails to compile with a sentence on each name that is none.
+  template <class Policy>
+  static constexpr void explain() {
+    (detail::explain_name<Policy, names>(), ...);
+  }
+};
 
 }  // namespace weft::inline v0_1

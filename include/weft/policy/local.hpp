@@ -32,7 +32,7 @@ struct Local {
     using Queue = typename Backend::Queue;
     using Element = typename Backend::Element;
 
-    On(const Communicator& world, const Mesh& mesh) : mesh_(mesh), rank_(world.rank()) {}
+    On(const auto& world, const Mesh& mesh) : mesh_(mesh), rank_(world.rank()) {}
 
     /// Allocates all memory that the job needs.
     void prepare(Queue& queue, const Job& job) {

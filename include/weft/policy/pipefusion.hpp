@@ -24,7 +24,7 @@ struct PipeFusion : AxisPolicy<Axis::pipe, Inner> {
    public:
     using typename Base::Queue;
 
-    On(const Communicator& world, const Mesh& mesh)
+    On(const auto& world, const Mesh& mesh)
         : Base(world, mesh), stages_(world.split("pipe", mesh.group(Axis::pipe, world.rank()))) {}
 
     /// Reserves receive buffers for activations or, on the first stage, predictions.

@@ -59,7 +59,7 @@ constexpr bool is_policy() {
   } else if constexpr (!HasPolicyMembers<P, B, C>) {
     return false;
   } else if constexpr (is_policy<typename P::Inner, B, C>() && WrapsInner<P, B, C>) {
-    return are_hooks(typename P::Replaces{}) && has_right_hooks<P, B, C>();
+    return P::Replaces::are_known() && has_right_hooks<P, B, C>();
   } else {
     return false;
   }
@@ -69,8 +69,7 @@ constexpr bool is_policy() {
 /// and not listed.
 template <class P, class B, class C>
 constexpr void explain_hooks() {
-  []<HookName... names>(Hooks<names...>) { (explain_name<P, names>(), ...); }
-  (typename P::Replaces{});
+  P::Replaces::template explain<P>();
   []<class... Hook>(std::type_identity<std::tuple<Hook...>>) {
     (Hook::template explain<P, fault_of_policy<Hook, P, B, C>()>(), ...);
   }(std::type_identity<AllHooks>{});

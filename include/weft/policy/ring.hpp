@@ -29,7 +29,7 @@ struct Ring : AxisPolicy<Axis::ring, Inner> {
     using typename Base::Element;
     using typename Base::Queue;
 
-    On(const Communicator& world, const Mesh& mesh)
+    On(const auto& world, const Mesh& mesh)
         : Base(world, mesh), group_(world.split("ring", mesh.group(Axis::ring, world.rank()))) {}
 
     void prepare(Queue& queue, const Job& job) {

@@ -26,7 +26,7 @@ struct Ulysses : AxisPolicy<Axis::ulysses, Inner> {
     using typename Base::Element;
     using typename Base::Queue;
 
-    On(const Communicator& world, const Mesh& mesh)
+    On(const auto& world, const Mesh& mesh)
         : Base(world, mesh), group_(world.split("ulysses", mesh.group(Axis::ulysses, world.rank()))) {}
 
     void prepare(Queue& queue, const Job& job) {
