@@ -107,7 +107,9 @@ class Decoder {
     linear(queue_, between.pixels(), layer.qkv, qkv.pixels());
 
     const typename Backend::template Buffer<float> lse(queue_, pixels + 1);  // without pixels too
-    const auto part = [](const Pixels& x, Range features) { return as_head(x.template slice<1>(features)); };
+    const auto part = [](const Pixels& all, Range features) {
+      return as_head(all.template slice<1>(features));
+    };
     const View<Element, 4> q = part(qkv.pixels(), {0, width}), out = as_head(between.pixels());
     bands_.rotate(
         queue_, qkv.pixels().template slice<1>({width, 3 * width}), x.columns(),
