@@ -157,6 +157,30 @@ TEST_CASE("decode: a world of one rank needs no threads") {
   CHECK(difference(weft::decode(toy.model, toy.latents, world), toy.wanted) < 2e-5);
 }
 
+TEST_CASE("decode: ranks that differ in latents or weights are rejected") {
+  const Toy toy{ToyAutoencoder(small)};
+  ToyAutoencoder changed(small);
+  changed.tensors.at("decoder.conv_in.bias").data[0] = 3;
+  const Toy other(changed);
+  Tensor larger({2, 4, 5, 4}), negated = toy.latents;
+  for (float& number : negated.data) number = -number;
+  const auto rejects = [&toy](const Model& model, const Tensor& latents, const char* why) {
+    const auto decode = [&](weft::threads::World& world) {
+      const bool is_other = world.rank() == 2;
+      static_cast<void>(weft::decode(is_other ? model : toy.model, is_other ? latents : toy.latents, world));
+    };
+    CHECK_THROWS_WITH_AS(weft::launch(3, decode), why, weft::InvalidArgument);
+  };
+  rejects(toy.model, larger,
+          "rank 2 was asked for latents (2, 4, 5, 4) and rank 0 for latents (2, 4, 5, 3); all ranks must be "
+          "given the same request");
+  rejects(toy.model, negated,
+          "rank 2 was asked for another tensor of latents than rank 0; all ranks must be given the same "
+          "request");
+  rejects(other.model, toy.latents,
+          "rank 2 was asked for another autoencoder than rank 0; all ranks must be given the same request");
+}
+
 TEST_CASE("decode: latents of another model are rejected before any work") {
   const Toy toy{ToyAutoencoder(small)};
   const auto rejects = [&toy](const Tensor& latents, const char* why) {

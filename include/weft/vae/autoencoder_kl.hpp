@@ -1,8 +1,10 @@
 // AutoencoderKL: diffusers' variational autoencoder, as far as it decodes latents into images.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 
+#include "weft/core/digest.hpp"
 #include "weft/io/weight_files.hpp"
 #include "weft/vae/weights.hpp"
 
@@ -23,6 +25,7 @@ class AutoencoderKL {
   explicit AutoencoderKL(const std::filesystem::path& folder)
       : config_(Config::read(folder / "config.json")) {
     const WeightFiles files(folder);
+    digest_ = digest_of(config_.digest(), files.digest());
     Queue queue;  // ends when all is there
     weights_ =
         vae::WeightReader<Backend>(queue, files)
@@ -30,10 +33,13 @@ class AutoencoderKL {
   }
 
   const AutoencoderConfig& config() const { return config_; }
+  /// Returns a hash of settings and weights.
+  std::uint64_t digest() const { return digest_; }
   const vae::Weights<Element>& weights() const { return weights_; }
 
  private:
   AutoencoderConfig config_;
+  std::uint64_t digest_ = 0;
   typename vae::WeightReader<Backend>::Memory memory_;
   vae::Weights<Element> weights_;
 };

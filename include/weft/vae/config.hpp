@@ -2,9 +2,13 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "weft/core/digest.hpp"
 #include "weft/io/json.hpp"
 #include "weft/model/config.hpp"
 
@@ -47,6 +51,13 @@ struct AutoencoderConfig {
                " norm_num_groups; ", std::max(width / groups, Index{1}) * groups, " would do");
   }
 
+  /// Returns a hash of the settings.
+  std::uint64_t digest() const {
+    Digest out;
+    out.add(std::as_bytes(std::span(widths)));
+    return digest_of(out.value(), resnets, groups, latent_channels, out_channels, scaling_factor,
+                     shift_factor, has_post_quant, has_attention);
+  }
   /// Returns the side, in pixels, of the square that an element of the latents becomes.
   Index scale() const { return Index{1} << (widths.size() - 1); }
 

@@ -2,9 +2,12 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
+#include <cstdint>
 #include <numeric>
 #include <vector>
 
+#include "weft/comm/agreement.hpp"
 #include "weft/comm/world.hpp"
 #include "weft/core/tensor.hpp"
 #include "weft/vae/decoder.hpp"
@@ -28,19 +31,31 @@ inline void check(const AutoencoderConfig& config, const Tensor& latents) {
              " rows and columns can be decoded, ", longest, " pixels");
 }
 
+/// Returns what ranks compare before they begin.
+inline InputSummary summary_of(std::uint64_t model, const Tensor& latents) {
+  InputSummary out("request");
+  out.add("latents", to_string(latents.shape));
+  out.add_contents("tensor of latents", latents);
+  out.add_contents("autoencoder", model);
+  return out;
+}
+
 }  // namespace vae
 
 /// Decodes latents (images, channels, height, width), as a denoiser leaves them: divided by the model's
 /// scaling_factor and shifted by its shift_factor first. Returns the images (images, 3, height · scale,
 /// width · scale), −1 black and 1 white, not clamped, on rank 0, and an empty tensor elsewhere. All ranks
-/// call it, with the same latents and weights; each decodes a band of rows. Throws InvalidArgument, before
-/// any work, for latents of another model.
+/// call it, and each decodes a band of rows. Throws InvalidArgument, before any work, for latents of another
+/// model, or where ranks differ in latents or weights.
 template <ImageBackend Backend, World WorldType>
 [[nodiscard]] Tensor decode(const AutoencoderKL<Backend>& model, const Tensor& latents, WorldType& world) {
   using Element = typename Backend::Element;
   using Comm = typename WorldType::Communicator;
   vae::check(model.config(), latents);
   typename Backend::Queue queue = Backend::queue(world);
+  Agreement<Backend, WorldType>(queue, world).check([&model, &latents] {
+    return vae::summary_of(model.digest(), latents);
+  });
   std::vector<int> all(static_cast<std::size_t>(world.size()));
   std::iota(all.begin(), all.end(), 0);
   vae::Bands<Backend, Comm> bands(world.split("bands", all), latents.shape[2], latents.shape[3]);
