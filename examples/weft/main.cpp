@@ -18,6 +18,7 @@
 #include "plan/choose_mesh.hpp"
 #include "plan/plan.hpp"
 #include "process.hpp"
+#include "run/decode.hpp"
 #include "run/run.hpp"
 #include "weft/core/exposure.hpp"
 
@@ -68,6 +69,8 @@ void run_command(const Options& options) {
       return bench(options);
     case Command::plan:
       return plan(options);
+    case Command::decode:
+      return decode(options);
     default:
       return run_model(options);
   }

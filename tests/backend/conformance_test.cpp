@@ -3,6 +3,7 @@
 #include "conformance/copies.hpp"
 #include "conformance/elementwise.hpp"
 #include "conformance/heads.hpp"
+#include "conformance/image.hpp"
 #include "conformance/linear.hpp"
 #include "conformance/norm.hpp"
 #include "conformance/sampler.hpp"
@@ -38,5 +39,8 @@ TEST_CASE_TEMPLATE_INVOKE(rescale_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(denoise_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(bound_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(quantile_conformance, weft::Host);
+TEST_CASE_TEMPLATE_INVOKE(group_moments_conformance, weft::Host);
+TEST_CASE_TEMPLATE_INVOKE(group_norm_conformance, weft::Host);
+TEST_CASE_TEMPLATE_INVOKE(convolve_conformance, weft::Host);
 
 }  // namespace conformance

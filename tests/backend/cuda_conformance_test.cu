@@ -3,6 +3,7 @@
 #include "conformance/copies.hpp"
 #include "conformance/elementwise.hpp"
 #include "conformance/heads.hpp"
+#include "conformance/image.hpp"
 #include "conformance/linear.hpp"
 #include "conformance/norm.hpp"
 #include "conformance/sampler.hpp"
@@ -43,5 +44,8 @@ TEST_CASE_TEMPLATE_INVOKE(rescale_conformance, Float);
 TEST_CASE_TEMPLATE_INVOKE(denoise_conformance, Float);
 TEST_CASE_TEMPLATE_INVOKE(bound_conformance, Float);
 TEST_CASE_TEMPLATE_INVOKE(quantile_conformance, Float);
+TEST_CASE_TEMPLATE_INVOKE(group_moments_conformance, Float, Bfloat16, Half);
+TEST_CASE_TEMPLATE_INVOKE(group_norm_conformance, Float, Bfloat16, Half);
+TEST_CASE_TEMPLATE_INVOKE(convolve_conformance, Float, Bfloat16, Half);
 
 }  // namespace conformance

@@ -14,11 +14,17 @@ void add_forward(CLI::App& app, Options& options);
 void add_denoise(CLI::App& app, Options& options);
 void add_bench(CLI::App& app, Options& options);
 
+/// Adds all options of `decode`.
+void add_decode(CLI::App& app, Options& options);
+
 /// Adds all options of `plan`.
 void add_plan(CLI::App& app, Options& options, NamedValues& names);
 
 /// Adds --backend and --dtype.
 void add_device(CLI::App& app, NamedValues& names);
+
+/// Adds --trace.
+void add_trace(CLI::App& app, Options& options);
 
 /// Adds the degrees, --ranks, how the planner chooses a mesh, and --trace.
 void add_mesh(CLI::App& app, Options& options, NamedValues& names);

@@ -3,12 +3,6 @@
 
 namespace command {
 
-namespace {
-
-constexpr int most_ranks = 1024;
-
-}  // namespace
-
 void add_device(CLI::App& app, NamedValues& names) {
   app.add_option("--backend", names.backend, "Where to compute: host (default), or cuda, a rank a GPU")
       ->type_name("WHERE")
@@ -68,6 +62,12 @@ void add_degrees(CLI::App& app, Options& options, NamedValues& names) {
       ->group("Mesh");
 }
 
+void add_trace(CLI::App& app, Options& options) {
+  app.add_option("--trace", options.trace, "A timeline of every rank for ui.perfetto.dev")
+      ->type_name("F.json")
+      ->group("Output");
+}
+
 void add_mesh(CLI::App& app, Options& options, NamedValues& names) {
   add_degrees(app, options, names);
   app.add_option("--ranks", options.ranks,
@@ -89,9 +89,7 @@ void add_mesh(CLI::App& app, Options& options, NamedValues& names) {
       ->type_name("GB")
       ->check(between(0.001, 1e5))
       ->group("Mesh");
-  app.add_option("--trace", options.trace, "A timeline of every rank for ui.perfetto.dev")
-      ->type_name("F.json")
-      ->group("Output");
+  add_trace(app, options);
 }
 
 }  // namespace command

@@ -15,9 +15,11 @@
 
 namespace command {
 
-enum class Command { generate, forward, denoise, bench, plan };
+enum class Command { generate, forward, denoise, decode, bench, plan };
 enum class Backend { host, cuda };
 enum class Dtype { fp32, bf16, fp16, fp8 };
+
+constexpr int most_ranks = 1024;
 
 struct Sampling {
   std::string scheduler;  // empty: the one that scheduler_config.json names
@@ -46,7 +48,7 @@ struct Options {
   std::string negative;
   Sampling sampling;
   std::optional<int> height, width;  // in pixels
-  std::optional<std::string> inputs, noise;
+  std::optional<std::string> inputs, noise, latents;
   std::optional<std::string> out, latents_out, trace;
   Backend backend = Backend::host;
   Dtype dtype = Dtype::fp32;

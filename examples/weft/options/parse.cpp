@@ -48,6 +48,9 @@ void add_commands(CLI::App& app, Options& options, NamedValues& names) {
   CLI::App& denoise =
       add_command(app, options, Command::denoise, "denoise", "The whole loop from given noise and text");
   add_denoise(denoise, options);
+  CLI::App& decode =
+      add_command(app, options, Command::decode, "decode", "Images from latents, by the model's autoencoder");
+  add_decode(decode, options);
   CLI::App& bench = add_command(
       app, options, Command::bench, "bench",
       "Times HunyuanDiT v1.2's steps, requests and transfers on CUDA devices, with random weights");

@@ -17,16 +17,21 @@
 
 namespace command {
 
+/// Returns the extension of a name in lower case, such as ".png".
+inline std::string extension_of(const std::string& name) {
+  std::string out = std::filesystem::path(name).extension().string();
+  std::ranges::transform(out, out.begin(),
+                         [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
+  return out;
+}
+
 /// Throws InvalidArgument unless the name ends in `extension`, such as ".png", or has none.
 inline void check_extension(std::string_view option, const std::string& name, std::string_view extension) {
-  const std::filesystem::path path(name);
   if (name == "-")
     weft::reject(option,
                  " - would be a file named -, since the command prints its own text to the standard output; ",
                  "name a file, such as out", extension);
-  std::string given = path.extension().string();
-  std::ranges::transform(given, given.begin(),
-                         [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
+  const std::string given = extension_of(name);
   if (given.empty() || given == extension) return;
   weft::reject(option, " is ", name, ", and what is written there is ", extension.substr(1), "; ",
                std::filesystem::path(name).replace_extension(extension).string(), " would do");

@@ -20,6 +20,23 @@ Outputs::Outputs(const Options& options, const ModelFolder& model) {
         "there is nothing to write; name an image with --out or a file of latents with --latents-out");
   if (tensor) tensor_.emplace(output_file(generates ? "--latents-out" : "--out", *tensor, ".safetensors"));
   tensor_name_ = options.command == Command::forward ? "sample" : "latents";
+  open_trace(options);
+}
+
+Outputs::Outputs(const Options& options, weft::Index images, weft::Index channels) : tensor_name_("image") {
+  if (extension_of(*options.out) == ".safetensors") {
+    tensor_.emplace(output_file("--out", *options.out, ".safetensors"));
+  } else if (channels == 3) {
+    open_images(*options.out, static_cast<std::size_t>(images));
+  } else {
+    weft::reject("the images have ", channels,
+                 " channels, and a PNG file has 3; name a file of tensors, such as ",
+                 std::filesystem::path(*options.out).replace_extension(".safetensors").string());
+  }
+  open_trace(options);
+}
+
+void Outputs::open_trace(const Options& options) {
   if (options.trace) trace_.emplace(output_file("--trace", *options.trace, ".json"));
   check_distinct(files());
 }

@@ -16,6 +16,8 @@ class Outputs {
  public:
   /// Throws InvalidArgument if a file cannot be written, or the result has no such form.
   Outputs(const Options& options, const ModelFolder& model);
+  /// The same for so many decoded images, of channels that PNG has only if there are three.
+  Outputs(const Options& options, weft::Index images, weft::Index channels);
 
   /// Writes the result and, if there is one, the trace; returns the names of the files. Throws
   /// std::runtime_error if a file cannot be written, with the names of those written before.
@@ -23,6 +25,7 @@ class Outputs {
 
  private:
   void open_images(const std::string& path, std::size_t count);
+  void open_trace(const Options& options);
   std::vector<const weft::OutputFile*> files() const;
 
   std::vector<weft::OutputFile> images_;

@@ -1,5 +1,7 @@
 #include "run.hpp"
 
+#include <cmath>
+#include <stdexcept>
 #include <utility>
 
 #include "../cuda/run.hpp"
@@ -14,6 +16,12 @@ weft::Tensor run(const Options& options, const ModelFolder& folder, Work work, w
   return with_model<weft::Host>(folder, [&]<class Model>(std::type_identity<Model>) {
     return OnThreads<Model>::run(options, folder, std::move(work), trace);
   });
+}
+
+void check_finite(const weft::Tensor& result) {
+  for (const float value : result.data)
+    if (!std::isfinite(value))
+      throw std::runtime_error("the result holds numbers that are not finite, so nothing is written");
 }
 
 std::string extent_of(const Options& options, weft::Index steps) {

@@ -16,6 +16,9 @@ namespace command {
 /// A function that does what `run` does, on ranks in other processes or on other devices.
 using Run = std::function<weft::Tensor(const Options&, const ModelFolder&, Work, weft::Trace*)>;
 
+/// Throws std::runtime_error if the result holds an infinity or NaN.
+void check_finite(const weft::Tensor& result);
+
 /// Returns "20 steps on 4 ranks", or without steps "on 4 ranks".
 [[nodiscard]] std::string extent_of(const Options& options, weft::Index steps);
 

@@ -1,10 +1,8 @@
 // A model and its work on the ranks of a mesh, for every backend.
 #pragma once
 
-#include <cmath>
 #include <cstdio>
 #include <deque>
-#include <stdexcept>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -56,9 +54,7 @@ weft::Tensor run_on(const Options& options, const ModelFolder& folder, Work all_
       if (world.rank() == 0) result = std::move(own);
     });
   }
-  for (const float value : result.data)
-    if (!std::isfinite(value))
-      throw std::runtime_error("the result holds numbers that are not finite, so nothing is written");
+  check_finite(result);
   const char* const done = options.command == Command::generate ? "generate, " : "evaluate, ";
   watch.lap(done + extent_of(options, request ? static_cast<weft::Index>(request->sampler.size()) : 0));
   return result;

@@ -7,6 +7,7 @@
 #include "weft/backend/cuda/copy.cuh"
 #include "weft/backend/cuda/e4m3.cuh"
 #include "weft/backend/cuda/elementwise.cuh"
+#include "weft/backend/cuda/image.cuh"
 #include "weft/backend/cuda/linear.cuh"
 #include "weft/backend/cuda/loader.cuh"
 #include "weft/backend/cuda/milestones.cuh"

@@ -5,6 +5,7 @@
 #include "weft/backend/host/buffer.hpp"
 #include "weft/backend/host/copy.hpp"
 #include "weft/backend/host/elementwise.hpp"
+#include "weft/backend/host/image.hpp"
 #include "weft/backend/host/linear.hpp"
 #include "weft/backend/host/loader.hpp"
 #include "weft/backend/host/norm.hpp"

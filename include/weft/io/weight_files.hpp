@@ -6,9 +6,11 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <initializer_list>
 #include <map>
 #include <span>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <vector>
 
@@ -38,16 +40,20 @@ class WeightFiles {
     }
   }
 
+  /// Returns null if there is no such tensor.
+  const SafeTensors::Entry* find(const std::string& name) const {
+    const auto at = entries_.find(name);
+    return at == entries_.end() ? nullptr : at->second;
+  }
+
   /// Returns a tensor's entry, valid as long as this object lives. Throws InvalidArgument if there is no such
   /// tensor, its shape is not `shape` or its dtype is not readable.
   const SafeTensors::Entry& get(const std::string& name, const Shape& shape) const {
-    const auto at = entries_.find(name);
-    if (at == entries_.end())
-      reject(folder_.string(), " has no tensor ", name, "; it has ", first_few(names()));
-    if (at->second->shape != shape)
-      reject(folder_.string(), ": tensor ", misshapen(name, at->second->shape, shape));
-    check_readable(at->second->dtype, sentence(folder_.string(), ": tensor ", name));
-    return *at->second;
+    const SafeTensors::Entry* const entry = find(name);
+    if (!entry) reject(folder_.string(), " has no tensor ", name, "; it has ", first_few(names()));
+    if (entry->shape != shape) reject(folder_.string(), ": tensor ", misshapen(name, entry->shape, shape));
+    check_readable(entry->dtype, sentence(folder_.string(), ": tensor ", name));
+    return *entry;
   }
 
   /// Returns a hash of the weights that does not depend on shards: of every tensor's name, dtype and shape,
@@ -71,19 +77,22 @@ class WeightFiles {
   std::vector<std::string> names() const { return keys_of(entries_); }
 
   /// Throws InvalidArgument, naming what is missing, surplus and misshapen, unless the tensors are exactly
-  /// these.
-  void expect(const std::map<std::string, Shape>& expected) const {
+  /// these; others whose names begin with one of `unread` may lie beside them.
+  void expect(const std::map<std::string, Shape>& expected,
+              std::initializer_list<std::string_view> unread = {}) const {
     std::vector<std::string> missing, surplus, wrong;
     for (const auto& [name, shape] : expected) {
-      const auto at = entries_.find(name);
-      if (at == entries_.end()) {
+      const SafeTensors::Entry* const entry = find(name);
+      if (!entry) {
         missing.push_back(name);
-      } else if (at->second->shape != shape) {
-        wrong.push_back(misshapen(name, at->second->shape, shape));
+      } else if (entry->shape != shape) {
+        wrong.push_back(misshapen(name, entry->shape, shape));
       }
     }
-    for (const auto& [name, entry] : entries_)
-      if (!expected.contains(name)) surplus.push_back(name);
+    for (const auto& [name, entry] : entries_) {
+      const auto begins_name = [&name = name](std::string_view prefix) { return name.starts_with(prefix); };
+      if (!expected.contains(name) && std::ranges::none_of(unread, begins_name)) surplus.push_back(name);
+    }
 
     std::string faults;
     const auto add = [&faults](const std::vector<std::string>& names, const char* fault) {

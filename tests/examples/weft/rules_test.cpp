@@ -11,11 +11,9 @@ using command::Command;
 
 namespace {
 
-const std::vector<std::pair<Command, std::string>> all_commands{{Command::generate, "generate"},
-                                                                {Command::forward, "forward"},
-                                                                {Command::denoise, "denoise"},
-                                                                {Command::bench, "bench"},
-                                                                {Command::plan, "plan"}};
+const std::vector<std::pair<Command, std::string>> all_commands{
+    {Command::generate, "generate"}, {Command::forward, "forward"}, {Command::denoise, "denoise"},
+    {Command::decode, "decode"},     {Command::bench, "bench"},     {Command::plan, "plan"}};
 
 /// An option as a command's help lists it.
 struct Listed {
@@ -42,6 +40,8 @@ Arguments needed_by(const std::string& command) {
   if (command == "generate") return {"--model", shapes, "--prompt", caption, "--latents-out", "/none/a"};
   if (command == "plan") return {"--hardware", "t4-pcie"};
   if (command == "bench") return {};
+  if (command == "decode")
+    return {"--model", goldens / "vae" / "model", "--latents", golden, "--out", "/none/a"};
   return {"--model", goldens / "v12" / "model", "--inputs", golden, "--out", "/none/a"};
 }
 
@@ -62,7 +62,7 @@ TEST_CASE("every option that takes a value rejects an empty one, and text in pla
   const std::vector<std::string> numbers{"N", "PX", "PX...", "G", "F", "SECONDS", "GB"};
   for (const auto& [command, name] : all_commands) {
     const std::vector<Listed> options = options_in_help(name);
-    REQUIRE(options.size() > 10);
+    REQUIRE(options.size() > 5);
     for (const Listed& option : options) {
       if (option.type.empty()) continue;
       const std::string type = option.type.substr(0, option.type.find('='));

@@ -16,12 +16,12 @@ namespace weft::inline v0_1::cuda {
 
 namespace detail {
 
-/// Runs out = x · weightᵀ · scale + residual, which may be null, with an epilogue of cuBLASLt. Returns false,
+/// Runs out = x · weightᵀ · scale + residual, as `out` or null, with an epilogue of cuBLASLt. Returns false,
 /// having done nothing, if cuBLASLt lacks this product.
 template <class E, class Operand, class Out>
 [[nodiscard]] bool run_product(Queue& queue, const View<const Operand, 2>& x,
                                const LinearWeights<E, Operand>& weights, const View<Out, 2>& out,
-                               cublasLtEpilogue_t kind, const E* residual) {
+                               cublasLtEpilogue_t kind, const void* residual) {
   const Index rows = out.extent[0], outputs = out.extent[1], inputs = x.extent[1];
   Matmul matmul(data_type<Operand>(), data_type<Out>(), rows, inputs, outputs, x.stride[0],
                 weights.weight.stride[0], out.stride[0]);

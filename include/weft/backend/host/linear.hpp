@@ -21,14 +21,14 @@ inline auto mapped(const View<float, 1>& x) {
   return Eigen::Map<Eigen::Array<float, 1, Eigen::Dynamic>>(x.data, x.extent[0]);
 }
 
-/// Computes x (n, k) · y (k, m) → out (n, m), where y is row-major or column-major, with `y_stride` elements
+/// Adds x (n, k) · y (k, m) to out (n, m), where y is row-major or column-major, with `y_stride` elements
 /// from one row or column to the next. Calls Eigen's kernel as Eigen's own BLAS does: the product of two maps
 /// would instantiate a dozen more kernels.
 template <int YOrder>
-[[gnu::noinline]] void multiply(View<const float, 2> x, const float* y, Index y_stride, View<float, 2> out) {
+[[gnu::noinline]] void add_product(View<const float, 2> x, const float* y, Index y_stride,
+                                   View<float, 2> out) {
   using Eigen::RowMajor;
   const Index rows = out.extent[0], columns = out.extent[1], depth = x.extent[1];
-  for (Index r = 0; r < rows; ++r) std::fill_n(out[r].data, columns, 0.0f);
   Eigen::internal::gemm_blocking_space<RowMajor, float, float, Eigen::Dynamic, Eigen::Dynamic, Eigen::Dynamic>
       blocking(rows, columns, depth, 1, true);
   Eigen::internal::general_matrix_matrix_product<Eigen::Index, float, RowMajor, false, float, YOrder, false,
@@ -37,14 +37,25 @@ template <int YOrder>
                                                                    blocking, nullptr);
 }
 
+inline void clear(View<float, 2> x) {
+  for (Index r = 0; r < x.extent[0]; ++r) std::fill_n(x[r].data, x.extent[1], 0.0f);
+}
+
 /// Computes x (n, k) · y (k, m) → out (n, m).
 inline void multiply(View<const float, 2> x, View<const float, 2> y, View<float, 2> out) {
-  multiply<Eigen::RowMajor>(x, y.data, y.stride[0], out);
+  clear(out);
+  add_product<Eigen::RowMajor>(x, y.data, y.stride[0], out);
+}
+
+/// Adds x (n, k) · y (m, k) transposed to out (n, m).
+inline void add_transposed(View<const float, 2> x, View<const float, 2> y, View<float, 2> out) {
+  add_product<Eigen::ColMajor>(x, y.data, y.stride[0], out);
 }
 
 /// Computes x (n, k) · y (m, k) transposed → out (n, m).
 inline void multiply_transposed(View<const float, 2> x, View<const float, 2> y, View<float, 2> out) {
-  multiply<Eigen::ColMajor>(x, y.data, y.stride[0], out);
+  clear(out);
+  add_transposed(x, y, out);
 }
 
 [[gnu::noinline]] inline float sum(View<float, 1> x) { return mapped(x).sum(); }

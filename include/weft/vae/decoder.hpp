@@ -1,0 +1,137 @@
+// The decoder of AutoencoderKL, of one rank's band of rows.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <utility>
+
+#include "weft/core/merge.hpp"
+#include "weft/core/tensor.hpp"
+#include "weft/vae/autoencoder_kl.hpp"
+#include "weft/vae/bands.hpp"
+
+namespace weft::inline v0_1::vae {
+
+/// Decodes this rank's band of images, one after the other. They do not depend on the bands, up to rounding:
+/// convolutions read the rows beside a band, norms the statistics of the whole image, and attention all
+/// pixels.
+template <class Backend, Communicator Comm>
+class Decoder {
+ public:
+  using Element = typename Backend::Element;
+  using Queue = typename Backend::Queue;
+  using Image = Band<Backend>;
+
+  Decoder(Queue& queue, const AutoencoderKL<Backend>& model, Bands<Backend, Comm>& bands)
+      : queue_(queue),
+        config_(model.config()),
+        weights_(model.weights()),
+        bands_(bands),
+        moments_(queue, 2 * config_.groups) {}
+
+  /// Returns the band of an image: latents (channels, height, width), as a denoiser leaves them.
+  Image decode(const View<const float, 3>& latents) {
+    Image x = scaled(latents);
+    if (weights_.post_quant) x = projected(x, *weights_.post_quant);
+    x = convolved(x, {}, weights_.conv_in);
+    x = passed(std::move(x), weights_.mid_first);
+    if (weights_.mid_attention) x = attended(std::move(x), *weights_.mid_attention);
+    x = passed(std::move(x), weights_.mid_last);
+    for (const UpBlock<Element>& block : weights_.up_blocks) {
+      for (const Resnet<Element>& resnet : block.resnets) x = passed(std::move(x), resnet);
+      if (block.upsampler) x = convolved(x, {}, *block.upsampler);
+    }
+    return convolved(x, normed(x, weights_.norm_out, Activation::silu), weights_.conv_out);
+  }
+
+ private:
+  using Pixels = View<Element, 2>;  // (pixels, features)
+  using Convolution = ConvolutionWeights<Element>;
+
+  /// Returns the band of latents on the autoencoder's own scale.
+  Image scaled(const View<const float, 3>& latents) {
+    const Range rows = bands_.of(bands_.rank());
+    const auto [channels, height, width] = latents.extent;
+    const auto scale = static_cast<float>(config_.scaling_factor),
+               shift = static_cast<float>(config_.shift_factor);
+    Tensor values({rows.size(), width, channels});
+    for (Index row = 0; row < rows.size(); ++row)
+      for (Index column = 0; column < width; ++column)
+        for (Index c = 0; c < channels; ++c)
+          values.view<3>()[row][column][c] = latents[c][rows.begin + row][column] / scale + shift;
+    Image out(queue_, rows.size(), width, channels);
+    upload(queue_, values, out.own());
+    return out;
+  }
+
+  Image projected(const Image& x, const LinearWeights<Element>& weights) {
+    Image out(queue_, x.rows(), x.columns(), weights.outputs());
+    linear(queue_, x.pixels(), weights, out.pixels());
+    return out;
+  }
+
+  /// Returns the norm of x, for the next operator: the moments are overwritten by the next norm's.
+  GroupNorm normed(const Image& x, const NormParameters& norm, Activation activation) {
+    const auto span = queue_.span("vae", "moments");
+    const View<double, 2> moments = moments_.view(std::array{norm.groups, Index{2}});
+    group_moments(queue_, x.own(), moments);
+    bands_.sum(queue_, {moments.data, {moments.size()}});
+    const Index rows = bands_.rows_of_image(x.columns());
+    return {norm.affine, moments, rows * x.columns() * x.channels() / norm.groups, activation};
+  }
+
+  Image convolved(const Image& x, const GroupNorm& norm, const Convolution& weights) {
+    Image out(queue_, x.rows() * weights.scale(), x.columns() * weights.scale(), weights.outputs());
+    convolve_into(out, x, norm, weights, {});
+    return out;
+  }
+
+  void convolve_into(const Image& out, const Image& x, const GroupNorm& norm, const Convolution& weights,
+                     const View<const Element, 3>& residual) {
+    bands_.exchange(queue_, x);
+    const auto span = queue_.span("vae", "convolve");
+    convolve(queue_, x.with(bands_.halo()), bands_.halo(), norm, weights, residual, out.own());
+  }
+
+  Image passed(Image x, const Resnet<Element>& resnet) {
+    const Image hidden = convolved(x, normed(x, resnet.norm1, Activation::silu), resnet.conv1);
+    if (resnet.shortcut) x = projected(x, *resnet.shortcut);
+    convolve_into(x, hidden, normed(hidden, resnet.norm2, Activation::silu), resnet.conv2, x.own());
+    return x;
+  }
+
+  Image attended(Image x, const PixelAttention<Element>& layer) {
+    const Index pixels = x.pixels().extent[0], width = x.channels();
+    Image between(queue_, x.rows(), x.columns(), width), qkv(queue_, x.rows(), x.columns(), 3 * width);
+    group_norm(queue_, x.own(), normed(x, layer.norm, Activation::none), between.own());
+    linear(queue_, between.pixels(), layer.qkv, qkv.pixels());
+
+    const typename Backend::template Buffer<float> lse(queue_, pixels + 1);  // without pixels too
+    const auto part = [](const Pixels& all, Range features) {
+      return as_head(all.template slice<1>(features));
+    };
+    const View<Element, 4> q = part(qkv.pixels(), {0, width}), out = as_head(between.pixels());
+    bands_.rotate(
+        queue_, qkv.pixels().template slice<1>({width, 3 * width}), x.columns(),
+        [this, &part, &q, &out, &lse, pixels, width, output = Output::replace](const Pixels& kv) mutable {
+          const auto span = queue_.span("vae", "attention");
+          attention(queue_, q, part(kv, {0, width}), part(kv, {width, 2 * width}), out,
+                    lse.view(std::array{pixels, Index{1}, Index{1}}), std::exchange(output, Output::merge));
+        });
+    linear(queue_, between.pixels(), layer.out, x.pixels(), {.residual = x.pixels()});
+    return x;
+  }
+
+  /// Returns pixels as attention's tokens of one image and one head.
+  static View<Element, 4> as_head(const Pixels& x) {
+    return {x.data, {x.extent[0], 1, 1, x.extent[1]}, {x.stride[0], x.stride[0], x.stride[0], 1}};
+  }
+
+  Queue& queue_;
+  const AutoencoderConfig& config_;
+  const Weights<Element>& weights_;
+  Bands<Backend, Comm>& bands_;
+  typename Backend::template Buffer<double> moments_;  // (groups, 2) of the latest norm
+};
+
+}  // namespace weft::inline v0_1::vae
