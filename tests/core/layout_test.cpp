@@ -1,3 +1,4 @@
+#include "weft/core/image.hpp"
 #include "weft/core/layout.hpp"
 
 #include <doctest/doctest.h>
