@@ -5,9 +5,9 @@
 #pragma once
 
 #include <cmath>
-#include <cub/block/block_reduce.cuh>
 #include <stdexcept>
 
+#include "weft/block.cuh"
 #include "weft/check.cuh"
 #include "weft/elementwise.cuh"
 #include "weft/rows.cuh"
@@ -19,13 +19,12 @@ constexpr float most_e4m3 = 448;
 /// Writes the largest magnitude among `count` numbers to *most, which must be 0 before.
 template <int Threads, class E>
 __global__ __launch_bounds__(Threads) void largest_magnitude(const E* numbers, Index count, float* most) {
-  using Reduce = cub::BlockReduce<float, Threads>;
-  __shared__ typename Reduce::TempStorage memory;
+  __shared__ float memory[Threads / warp_size];
   float largest = 0;
   const Index stride = static_cast<Index>(gridDim.x) * Threads;
   for (Index i = static_cast<Index>(blockIdx.x) * Threads + threadIdx.x; i < count; i += stride)
     largest = fmaxf(largest, fabsf(static_cast<float>(numbers[i])));
-  largest = Reduce(memory).Reduce(largest, [](float a, float b) { return fmaxf(a, b); });
+  largest = reduce_over_block<Threads>(largest, memory, [](float a, float b) { return fmaxf(a, b); });
   // Floats that are not negative are ordered as their bits.
   if (threadIdx.x == 0) atomicMax(reinterpret_cast<int*>(most), __float_as_int(largest));
 }

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cub/block/block_reduce.cuh>
 
+#include "weft/block.cuh"
 #include "weft/core/step.hpp"
 #include "weft/device.cuh"
 #include "weft/rows.cuh"
@@ -150,8 +150,7 @@ __global__ __launch_bounds__(norm_threads) void norm_rows(RowsOf<const E, 3> x, 
 template <int Threads, class E, class Out>
 __global__ __launch_bounds__(Threads) void norm_long_rows(RowsOf<const E, 3> x, RowsOf<const E, 3> second,
                                                           NormConstants constants, RowsOf<Out, 3> out) {
-  using Sum = cub::BlockReduce<float, Threads>;
-  __shared__ typename Sum::TempStorage of_numbers, of_squares;
+  __shared__ float of_numbers[Threads / warp_size], of_squares[Threads / warp_size];
   __shared__ float shared;
   const int width = out.width, token = static_cast<int>(blockIdx.x), image = static_cast<int>(blockIdx.y),
             thread = static_cast<int>(threadIdx.x);
@@ -168,12 +167,13 @@ __global__ __launch_bounds__(Threads) void norm_long_rows(RowsOf<const E, 3> x, 
 
   float sum = 0, squares = 0;
   for (int column = thread; column < width; column += Threads) sum += number(column);
-  const float found = in_all_threads(Sum(of_numbers).Sum(sum)), mean = constants.centers ? found : 0;
+  const float found = in_all_threads(sum_over_block<Threads>(sum, of_numbers)),
+              mean = constants.centers ? found : 0;
   for (int column = thread; column < width; column += Threads) {
     const float off = number(column) - mean;
     squares += off * off;
   }
-  squares = Sum(of_squares).Sum(squares);  // has a barrier, so all have read the mean
+  squares = sum_over_block<Threads>(squares, of_squares);  // has a barrier, so all have read the mean
   const float inverse = rsqrtf(in_all_threads(squares) + constants.epsilon);
 
   Out* const to = out.data + token * out.stride[0] + image * out.stride[1];

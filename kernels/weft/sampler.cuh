@@ -3,8 +3,8 @@
 #pragma once
 
 #include <cstdint>
-#include <cub/block/block_reduce.cuh>
 
+#include "weft/block.cuh"
 #include "weft/core/image.hpp"
 #include "weft/core/noise.hpp"
 #include "weft/core/quantile.hpp"
@@ -45,8 +45,7 @@ struct Guide {
 template <int Threads>
 __global__ __launch_bounds__(Threads) void image_moments(RowsOf<const float, 3> x, double* out,
                                                          Index stride) {
-  using Reduce = cub::BlockReduce<double, Threads>;
-  __shared__ typename Reduce::TempStorage of_sums, of_squares;
+  __shared__ double of_sums[Threads / warp_size], of_squares[Threads / warp_size];
   const Index numbers = static_cast<Index>(x.extent[0]) * x.width;
   double sum = 0, squares = 0;
   for (Index i = threadIdx.x; i < numbers; i += Threads) {
@@ -54,8 +53,8 @@ __global__ __launch_bounds__(Threads) void image_moments(RowsOf<const float, 3> 
     sum += value;
     squares += value * value;
   }
-  sum = Reduce(of_sums).Sum(sum);
-  squares = Reduce(of_squares).Sum(squares);
+  sum = sum_over_block<Threads>(sum, of_sums);
+  squares = sum_over_block<Threads>(squares, of_squares);
   if (threadIdx.x == 0) {
     out[blockIdx.x * stride] = sum;
     out[blockIdx.x * stride + 1] = squares;
