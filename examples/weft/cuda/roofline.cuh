@@ -1,23 +1,13 @@
-// The measurements of `bench` on CUDA devices.
+// The rates that a CUDA device reaches, beside which `bench` reports.
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <limits>
-#include <string_view>
 #include <type_traits>
-#include <vector>
 
-#include "../bench/rank.hpp"
-#include "../input/hunyuan_v12.hpp"
-#include "../parallel.hpp"
-#include "devices.cuh"
-#include "weft/backend/cuda.cuh"
-#include "weft/comm/peer/launch.cuh"
-#include "weft/comm/solo.hpp"
-#include "weft/engine.hpp"
-#include "weft/model/hunyuan_dit.hpp"
-#include "weft/model/weight_source.hpp"
-#include "weft/weft.hpp"
+#include "../bench/report.hpp"
+#include "kernels.cuh"
 
 namespace command {
 
@@ -85,72 +75,6 @@ Roofline measured_roofline() {
   });
   roofline.memory_rate = 2.0 * gib / copied;
   return roofline;
-}
-
-/// Returns the model's output for random latents, with and without the prompt, from random weights.
-template <class Backend>
-weft::Tensor random_evaluation(int px) {
-  using World = weft::Solo<typename Backend::Queue>;
-  const weft::HunyuanDiT<Backend> model(hunyuan_v12(), weft::RandomWeights{});
-  World world;
-  const weft::Index side = px / latent_pixels;
-  return weft::Engine<weft::HunyuanDiT<Backend>, weft::Local, World>(model, {}, world)
-      .forward({.prompts = {random_prompt(model.config(), 2), random_prompt(model.config(), 4)},
-                .latents = random_tensor({2, model.shape().channels, side, side}, 6),
-                .times = weft::Tensor({2}, {500, 500})});
-}
-
-/// Adds the operators of two further steps, launched one by one.
-template <class Backend>
-void trace_operators(const Options& options, const weft::HunyuanDiT<Backend>& model, SizeReport& report) {
-  using World = weft::Solo<typename Backend::Queue>;
-  report.traced_steps = 2;
-  const auto request = random_request(model.config(), report.px, options.images,
-                                      report.traced_steps + 1);  // the first warms up
-  weft::Lane lane;
-  World traced(1, &lane);
-  weft::Engine<weft::HunyuanDiT<Backend>, weft::Local, World>(model, {}, traced).generate(request);
-  int embeds = 0;  // one a step
-  auto slices = lane.slices();
-  std::ranges::sort(slices, {}, &weft::Lane::Slice::begin);
-  for (const weft::Lane::Slice& slice : slices) {
-    embeds += slice.name.starts_with("embed");
-    if (embeds > 1 && std::string_view(slice.category) == "operator") report.slices.push_back(slice);
-  }
-}
-
-/// Returns the measurements of one device without any policy.
-template <class Backend>
-BenchReport measured_alone(const Options& options, const std::vector<BenchCase>& sizes) {
-  using World = weft::Solo<typename Backend::Queue>;
-  const weft::HunyuanDiT<Backend> model(hunyuan_v12(), weft::RandomWeights{});
-  World world;
-  BenchReport report = measured_rank<weft::Local>(options, sizes, model, world);
-  for (SizeReport& size : report.sizes) trace_operators(options, model, size);
-  return report;
-}
-
-/// Returns the measurements of the ranks of this process.
-template <class Backend>
-BenchReport measured_together(const Options& options, const std::vector<BenchCase>& sizes) {
-  using World = weft::peer::World;
-  BenchReport report;
-  for (const std::vector<BenchCase>& alike : by_mesh(sizes)) {
-    const auto models = bench_models<Backend, Parallel, World>(
-        alike.front().mesh, OwnRanks::all(options.world()), devices_of(options));
-    weft::peer::launch(options.world(), [&options, &alike, &models, &report](World& world) {
-      const auto& own = models[static_cast<std::size_t>(world.device())];
-      const BenchReport measured = measured_rank<Parallel>(options, alike, own, world);
-      if (world.rank() == 0) append(report, measured);
-    });
-  }
-  return report;
-}
-
-template <class Backend>
-BenchReport measure(const Options& options, const std::vector<BenchCase>& sizes) {
-  const bool is_alone = options.world() == 1 && options.mesh.patch_count() == 1;
-  return is_alone ? measured_alone<Backend>(options, sizes) : measured_together<Backend>(options, sizes);
 }
 
 }  // namespace command

@@ -87,9 +87,4 @@ inline constexpr std::array archs{
   return model_settings(weft::Config(arch.config, std::string(arch.name)));
 }
 
-/// Returns the numbers that parallel methods depend on.
-[[nodiscard]] inline weft::DitShape shape_of(const ModelSettings& settings) {
-  return std::visit([](const auto& some) { return some.shape(); }, settings);
-}
-
 }  // namespace command

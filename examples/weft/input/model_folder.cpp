@@ -38,7 +38,7 @@ const weft::HunyuanConfig& ModelFolder::hunyuan(const char* reader) const {
   const auto* settings = std::get_if<weft::HunyuanConfig>(&settings_);
   if (!settings)
     weft::reject(reader, " takes HunyuanDiT alone, and ", folder_.string(),
-                 " is another model; use weft forward or ", "weft denoise on the host");
+                 " is another model; use weft forward or ", "weft denoise");
   return *settings;
 }
 

@@ -48,9 +48,9 @@ void add_commands(CLI::App& app, Options& options, NamedValues& names) {
   CLI::App& denoise =
       add_command(app, options, Command::denoise, "denoise", "The whole loop from given noise and text");
   add_denoise(denoise, options);
-  CLI::App& bench = add_command(
-      app, options, Command::bench, "bench",
-      "Times HunyuanDiT v1.2's steps, requests and transfers on CUDA devices, with random weights");
+  CLI::App& bench =
+      add_command(app, options, Command::bench, "bench",
+                  "Times a model's steps, requests and transfers on CUDA devices, with random weights");
   add_bench(bench, options);
   CLI::App& plan = add_command(app, options, Command::plan, "plan",
                                "Ranks the meshes of given hardware by a cost model; needs no GPU");
