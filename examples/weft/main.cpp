@@ -9,6 +9,7 @@
 
 #include "bench/bench.hpp"
 #include "cuda/run.hpp"
+#include "input/archs.hpp"
 #include "input/packed.hpp"
 #include "mpi/run.hpp"
 #include "nccl/run.hpp"
@@ -29,7 +30,6 @@ namespace {
 /// Runs generate, forward or denoise in one process; rank 0's prints and writes.
 void run_work(const Options& given, const Run& run_on_ranks, weft::Trace* trace) {
   const ModelFolder model(given.model);
-  if (given.backend == Backend::cuda) static_cast<void>(model.hunyuan("the command on CUDA devices"));
   if (!plans_mesh(given)) check_mesh(given, model);
   Work work = work_of(given, model);
   const Options options = with_mesh(given, model, work);
@@ -93,6 +93,7 @@ int run_line(int argc, char** argv) {
     if (launch_fault) std::rethrow_exception(launch_fault);
     check_stack();
     const Options options = with_launcher(*line, launched);
+    if (options.command == Command::bench) static_cast<void>(arch_named(options.arch));
     run_command(with_all_gpus(options, [&options] { return gpus_on_cuda(options); }));
     return 0;
   } catch (const weft::InvalidArgument& error) {

@@ -1,5 +1,5 @@
-#include "weft/core/image.hpp"
 #include "weft/core/layout.hpp"
+#include "weft/core/image.hpp"
 
 #include <doctest/doctest.h>
 

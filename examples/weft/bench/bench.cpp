@@ -1,10 +1,11 @@
 #include "bench.hpp"
 
 #include <optional>
+#include <variant>
 #include <vector>
 
 #include "../cuda/run.hpp"
-#include "../input/hunyuan_v12.hpp"
+#include "../input/archs.hpp"
 #include "../nccl/run.hpp"
 #include "../output/files.hpp"
 #include "cases.hpp"
@@ -17,12 +18,17 @@ void bench(const Options& options) {
   if (options.projects) return project(options);
   std::optional<weft::OutputFile> json;
   if (options.json && options.prints()) json.emplace(output_file("--json", *options.json, ".json"));
-  const weft::DitShape shape = hunyuan_v12().shape();
-  const std::vector<BenchCase> sizes = bench_cases(options, shape);
-  print_memory(options, sizes, shape);
-  const BenchReport report =
-      options.launched ? bench_over_nccl(options, sizes) : bench_on_cuda(options, sizes);
+  const Arch& arch = arch_named(options.arch);
+  const ModelSettings settings = settings_of(arch);
+  const weft::DitShape shape = shape_of(settings);
+  const std::vector<BenchCase> sizes = bench_cases(options, shape, arch.branches);
+  if (std::holds_alternative<weft::HunyuanConfig>(settings))  // the planner knows its memory alone
+    print_memory(options, sizes, shape);
+  BenchReport report =
+      options.launched ? bench_over_nccl(options, arch, sizes) : bench_on_cuda(options, arch, sizes);
   if (!options.prints()) return;
+  report.arch = arch.name;
+  report.branches = arch.branches;
   print(report, options.dtype_name, options.images);
   if (json) OutputWriter().write(*json, json_of(report, options.dtype_name).dump(1) + "\n");
 }

@@ -5,7 +5,7 @@
 
 namespace command {
 
-/// Measures HunyuanDiT v1.2 with random weights, prints a table a size, and writes --json.
+/// Measures the model of --arch with random weights, prints a table a size, and writes --json.
 void bench(const Options& options);
 
 }  // namespace command

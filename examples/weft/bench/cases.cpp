@@ -14,9 +14,9 @@ namespace command {
 
 namespace {
 
-weft::Mesh bench_mesh(const Options& options, const weft::DitShape& shape, int px) {
+weft::Mesh bench_mesh(const Options& options, const weft::DitShape& shape,
+                      weft::planner::PlanRequest request) {
   if (!plans_mesh(options)) return options.mesh;
-  weft::planner::PlanRequest request = bench_request(options, shape, px, options.world());
   request.exact = options.planning.exact;
   return planned_mesh(options, shape, request);
 }
@@ -24,22 +24,24 @@ weft::Mesh bench_mesh(const Options& options, const weft::DitShape& shape, int p
 }  // namespace
 
 weft::planner::PlanRequest bench_request(const Options& options, const weft::DitShape& shape, int px,
-                                         weft::Index ranks) {
+                                         weft::Index ranks, weft::Index branches) {
   const weft::Index side = checked_side("--px", px, {latent_pixels, shape.patch}) / shape.patch;
   weft::planner::PlanRequest request{.gpus = static_cast<int>(ranks),
                                      .tokens = side * side,
                                      .prompts = options.images,
+                                     .branches = branches,
                                      .steps = options.timed_steps,
                                      .warmup = options.mesh.warmup};
   set_bytes(request, options.dtype);
   return request;
 }
 
-std::vector<BenchCase> bench_cases(const Options& options, const weft::DitShape& shape) {
+std::vector<BenchCase> bench_cases(const Options& options, const weft::DitShape& shape,
+                                   weft::Index branches) {
   std::vector<BenchCase> sizes;
   for (const int px : options.px) {
-    const weft::Mesh mesh = bench_mesh(options, shape, px);
-    const weft::planner::PlanRequest request = bench_request(options, shape, px, options.world());
+    const weft::planner::PlanRequest request = bench_request(options, shape, px, options.world(), branches);
+    const weft::Mesh mesh = bench_mesh(options, shape, request);
     const weft::Demand demand{request.prompts, request.branches, request.tokens, request.steps};
     if (const auto fault = weft::check<Parallel>(mesh, shape, demand, options.world()))
       weft::reject(px, " px: ", to_string(*fault));

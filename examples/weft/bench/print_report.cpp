@@ -110,9 +110,9 @@ nlohmann::json json_of(const RequestReport& request) {
 
 void print(const BenchReport& report, const std::string& dtype, int images) {
   std::printf(
-      "%s, %s, a guidance step of %d image%s: %.0f TFLOP/s in a product of 8192^3, %.2f TB/s in a copy\n",
-      report.device.c_str(), dtype.c_str(), images, images == 1 ? "" : "s", report.roofline.flop_rate * 1e-12,
-      report.roofline.memory_rate * 1e-12);
+      "%s on %s, %s, a %sstep of %d image%s: %.0f TFLOP/s in a product of 8192^3, %.2f TB/s in a copy\n",
+      report.arch.c_str(), report.device.c_str(), dtype.c_str(), report.branches > 1 ? "guidance " : "",
+      images, images == 1 ? "" : "s", report.roofline.flop_rate * 1e-12, report.roofline.memory_rate * 1e-12);
   if (report.roofline.e4m3_rate > 0)
     std::printf("In e4m3 the product has %.0f TFLOP/s.\n", report.roofline.e4m3_rate * 1e-12);
   for (const SizeReport& size : report.sizes) print(size, report.roofline);
@@ -120,7 +120,9 @@ void print(const BenchReport& report, const std::string& dtype, int images) {
 }
 
 nlohmann::json json_of(const BenchReport& report, const std::string& dtype) {
-  nlohmann::json out = {{"device", report.device},
+  nlohmann::json out = {{"arch", report.arch},
+                        {"branches", report.branches},
+                        {"device", report.device},
                         {"dtype", dtype},
                         {"flop_rate", report.roofline.flop_rate},
                         {"e4m3_rate", report.roofline.e4m3_rate},

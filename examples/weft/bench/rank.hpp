@@ -6,20 +6,30 @@
 #include <chrono>
 #include <deque>
 #include <span>
+#include <type_traits>
+#include <utility>
+#include <variant>
 #include <vector>
 
-#include "../input/hunyuan_v12.hpp"
+#include "../input/archs.hpp"
 #include "../options/options.hpp"
 #include "../run/memories.hpp"
 #include "case.hpp"
 #include "random_work.hpp"
 #include "report.hpp"
-#include "transfers.hpp"
 #include "weft/engine.hpp"
-#include "weft/model/hunyuan_dit.hpp"
 #include "weft/model/weight_source.hpp"
 
 namespace command {
+
+template <class Model>
+using ConfigOf = std::remove_cvref_t<decltype(std::declval<const Model&>().config())>;
+
+/// Returns the settings of an architecture of this model.
+template <class Model>
+ConfigOf<Model> config_of(const Arch& arch) {
+  return std::get<ConfigOf<Model>>(settings_of(arch));
+}
 
 /// Waits until all ranks have called this and finished their queued work.
 template <class Backend, class World>
@@ -30,22 +40,23 @@ void await_all(typename Backend::Queue& queue, World& world) {
 }
 
 /// Returns the times of the loop at one size, for a first request and a second with another seed.
-template <class Policies, class Backend, class World>
-SizeReport measured_size(const Options& options, const BenchCase& size,
-                         const weft::HunyuanDiT<Backend>& model, World& world) {
+template <class Policies, class Model, class World>
+SizeReport measured_size(const Options& options, const Arch& arch, const BenchCase& size, const Model& model,
+                         World& world) {
   using Clock = std::chrono::steady_clock;
   const int unsteady = std::max(size.mesh.warmup, 1) + 1;  // steps: the warm-up, and the first one after it
   SizeReport report;
   report.px = size.px;
   report.mesh = size.mesh;
-  auto request = random_request(model.config(), size.px, options.images, unsteady + options.timed_steps);
+  auto request =
+      random_request(model.config(), arch, size.px, options.images, unsteady + options.timed_steps);
   request.progress = [&report, &options](weft::Index done) {
     if (done == 1)
       report.first_step_s = std::chrono::duration<double>(Clock::now() - options.started).count();
   };
-  weft::Engine<weft::HunyuanDiT<Backend>, Policies, World> engine(model, size.mesh, world);
+  weft::Engine<Model, Policies, World> engine(model, size.mesh, world);
   for (RequestReport& timed : report.requests) {
-    await_all<Backend>(engine.queue(), world);
+    await_all<typename Model::Backend>(engine.queue(), world);
     engine.generate(request);
     timed.ms = 1e3 * engine.request_seconds();
     for (const double seconds : engine.step_seconds()) timed.step_ms.push_back(1e3 * seconds);
@@ -58,22 +69,22 @@ SizeReport measured_size(const Options& options, const BenchCase& size,
   return report;
 }
 
-/// Returns the times of all sizes of one mesh, and of its transfers. All ranks call this together.
-template <class Policies, class Backend, class World>
-BenchReport measured_rank(const Options& options, const std::vector<BenchCase>& sizes,
-                          const weft::HunyuanDiT<Backend>& model, World& world) {
-  BenchReport report;
+/// Returns the times of all sizes of one mesh. All ranks call this together.
+template <class Policies, class Model, class World>
+std::vector<SizeReport> measured_sizes(const Options& options, const Arch& arch,
+                                       const std::vector<BenchCase>& sizes, const Model& model,
+                                       World& world) {
+  std::vector<SizeReport> out;
   for (const BenchCase& size : sizes)
-    report.sizes.push_back(measured_size<Policies>(options, size, model, world));
-  report.transfers = measured_transfers<Backend>(sizes.front().mesh, world);
-  return report;
+    out.push_back(measured_size<Policies>(options, arch, size, model, world));
+  return out;
 }
 
 /// Returns models with random weights for the ranks of this process, each with the blocks of its own ranks.
-template <class Backend, class Policies, class World>
-auto bench_models(const weft::Mesh& mesh, const OwnRanks& ranks, const Memories& memories = {}) {
-  using Model = weft::HunyuanDiT<Backend>;
-  const weft::HunyuanConfig config = hunyuan_v12();
+template <class Model, class Policies, class World>
+auto bench_models(const Arch& arch, const weft::Mesh& mesh, const OwnRanks& ranks,
+                  const Memories& memories = {}) {
+  const ConfigOf<Model> config = config_of<Model>(arch);
   return models_in<Model>(
       memories, ranks,
       [&mesh, &config](int rank) {

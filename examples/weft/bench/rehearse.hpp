@@ -11,6 +11,7 @@
 #include "rehearsed_rank.hpp"
 #include "weft/comm/rehearsal.hpp"
 #include "weft/comm/solo.hpp"
+#include "weft/model/hunyuan_dit.hpp"
 #include "weft/model/weight_source.hpp"
 #include "weft/weft.hpp"
 
@@ -37,8 +38,8 @@ std::vector<double> rehearsed(const weft::HunyuanConfig& config, const Options& 
   const weft::HunyuanDiT<Backend> model(config, weft::RandomWeights{});
   std::vector<double> seconds;
   for (const RehearsedRank& rank : ranks) {
-    const auto request =
-        random_request(config, rank.px, options.images, options.timed_steps + unsteady_steps + 1);
+    const auto request = random_request(config, archs.front(), rank.px, options.images,
+                                        options.timed_steps + unsteady_steps + 1);
     seconds.push_back(
         rank.mesh.ranks() == 1
             ? seconds_a_step<weft::Local>(model, rank, weft::Solo<Queue>(), request)

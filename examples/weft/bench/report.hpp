@@ -41,13 +41,12 @@ struct SizeReport {
 };
 
 struct BenchReport {
+  std::string arch;
+  weft::Index branches = 1;  // of guidance in a step
   std::string device;
   Roofline roofline;
   std::vector<SizeReport> sizes;
   std::vector<TransferReport> transfers;
 };
-
-/// Appends the measurements of another mesh's ranks.
-void append(BenchReport& report, const BenchReport& more);
 
 }  // namespace command

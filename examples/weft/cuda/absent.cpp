@@ -18,11 +18,13 @@ weft::Tensor run_on_cuda(const Options& options, const ModelFolder&, Work, weft:
   reject_cuda(options);
 }
 DeviceMemory memory_on_cuda(const Options& options) { reject_cuda(options); }
-BenchReport bench_on_cuda(const Options& options, const std::vector<BenchCase>&) { reject_cuda(options); }
+BenchReport bench_on_cuda(const Options& options, const Arch&, const std::vector<BenchCase>&) {
+  reject_cuda(options);
+}
 RehearsalReport rehearse_on_cuda(const Options& options, const std::vector<RehearsedRank>&) {
   reject_cuda(options);
 }
-void add_device_figures(BenchReport&, const Options& options) { reject_cuda(options); }
+void add_device_figures(BenchReport&, const Options& options, const Arch&) { reject_cuda(options); }
 weft::planner::Hardware calibrated_on_cuda(const Options& options, const weft::planner::Hardware&) {
   reject_cuda(options);
 }

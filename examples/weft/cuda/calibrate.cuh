@@ -10,7 +10,7 @@
 
 #include "../bench/link_times.hpp"
 #include "../plan/kernel_sizes.hpp"
-#include "measure.cuh"
+#include "roofline.cuh"
 #include "weft/comm/peer/launch.cuh"
 #include "weft/plan/hardware.hpp"
 

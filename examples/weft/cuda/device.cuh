@@ -1,23 +1,19 @@
-// The command on CUDA devices in numbers of type `E`, as weft::Cuda takes it. Each type is compiled in a file
-// of its own.
+// A model on the CUDA devices of this process, as a type on a backend. Each model and dtype is compiled in a
+// unit of its own.
 #pragma once
 
+#include "../input/archs.hpp"
 #include "run.hpp"
 
 namespace command {
 
-template <class E>
+template <class Model>
 struct OnDevice {
   static weft::Tensor run(const Options& options, const ModelFolder& folder, Work work, weft::Trace* trace);
-  static BenchReport bench(const Options& options, const std::vector<BenchCase>& sizes);
-  static Roofline roofline();
-  static RehearsalReport rehearse(const Options& options, const std::vector<RehearsedRank>& ranks);
-  /// Returns an evaluation of bench's model, with and without the prompt, for an image of `px` pixels a side.
-  static weft::Tensor evaluation(int px);
-  /// Return `known` with the measured rates of the current GPU, or of the links between this process's GPUs.
-  static weft::planner::Hardware calibrate_gpu(weft::planner::Hardware known);
-  static weft::planner::Hardware calibrate_links(weft::planner::Hardware known);
-  static std::vector<double> time_kernels(const std::vector<KernelSize>& sizes);
+  static std::vector<SizeReport> bench(const Options& options, const Arch& arch,
+                                       const std::vector<BenchCase>& sizes);
+  /// Returns an evaluation with random weights, of all branches, for an image of `px` pixels a side.
+  static weft::Tensor evaluation(const Arch& arch, int px);
 };
 
 }  // namespace command

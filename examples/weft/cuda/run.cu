@@ -8,13 +8,14 @@
 #include "device.cuh"
 #include "device_name.cuh"
 #include "dtype.cuh"
+#include "measurements.cuh"
 #include "weft/comm/peer/launch.cuh"
 
 namespace command {
 
 namespace {
 
-[[maybe_unused]] double relative_l2(const weft::Tensor& found, const weft::Tensor& right) {
+double relative_l2(const weft::Tensor& found, const weft::Tensor& right) {
   double difference = 0, norm = 0;
   for (std::size_t i = 0; i < right.data.size(); ++i) {
     difference += std::pow(static_cast<double>(found.data[i]) - right.data[i], 2);
@@ -62,53 +63,64 @@ DeviceMemory memory_on_cuda(const Options& options) {
 }
 
 weft::Tensor run_on_cuda(const Options& options, const ModelFolder& folder, Work work, weft::Trace* trace) {
-  return in_dtype(options, [&options, &folder, &work, trace]<class E>(std::type_identity<E>) {
-    return OnDevice<E>::run(options, folder, std::move(work), trace);
-  });
+  return model_in_dtype(options, folder.settings(),
+                        [&options, &folder, &work, trace]<class Model>(std::type_identity<Model>) {
+                          return OnDevice<Model>::run(options, folder, std::move(work), trace);
+                        });
 }
 
-BenchReport bench_on_cuda(const Options& options, const std::vector<BenchCase>& sizes) {
-  BenchReport report = in_dtype(options, [&options, &sizes]<class E>(std::type_identity<E>) {
-    return OnDevice<E>::bench(options, sizes);
-  });
-  add_device_figures(report, options);
+BenchReport bench_on_cuda(const Options& options, const Arch& arch, const std::vector<BenchCase>& sizes) {
+  BenchReport report;
+  report.sizes = model_in_dtype(options, settings_of(arch),
+                                [&options, &arch, &sizes]<class Model>(std::type_identity<Model>) {
+                                  return OnDevice<Model>::bench(options, arch, sizes);
+                                });
+  if (options.world() > 1)
+    report.transfers = in_dtype(options, [&options, &sizes]<class E>(std::type_identity<E>) {
+      return Measurements<E>::transfers(options, sizes);
+    });
+  add_device_figures(report, options, arch);
   return report;
 }
 
-void add_device_figures(BenchReport& report, const Options& options) {
-  in_dtype(options, [&report, &options]<class E>(std::type_identity<E>) {
-    report.device = device_name();
-    report.roofline = OnDevice<E>::roofline();
-    if (!options.compares) return;
-    if constexpr (has_dtype("fp32")) {
-      for (SizeReport& size : report.sizes)
-        size.error = relative_l2(OnDevice<E>::evaluation(size.px), OnDevice<float>::evaluation(size.px));
-    }
-  });
+void add_device_figures(BenchReport& report, const Options& options, const Arch& arch) {
+  report.device = device_name();
+  report.roofline =
+      in_dtype(options, []<class E>(std::type_identity<E>) { return Measurements<E>::roofline(); });
+  if (!options.compares) return;
+  Options in_fp32 = options;
+  in_fp32.dtype = Dtype::fp32;
+  const auto evaluation = [&arch](const Options& asked, int px) {
+    return model_in_dtype(asked, settings_of(arch), [&arch, px]<class Model>(std::type_identity<Model>) {
+      return OnDevice<Model>::evaluation(arch, px);
+    });
+  };
+  for (SizeReport& size : report.sizes)
+    size.error = relative_l2(evaluation(options, size.px), evaluation(in_fp32, size.px));
 }
 
 RehearsalReport rehearse_on_cuda(const Options& options, const std::vector<RehearsedRank>& ranks) {
   return in_dtype(options, [&options, &ranks]<class E>(std::type_identity<E>) {
-    return OnDevice<E>::rehearse(options, ranks);
+    return Measurements<E>::rehearse(options, ranks);
   });
 }
 
 weft::planner::Hardware calibrated_on_cuda(const Options& options, const weft::planner::Hardware& known) {
   check_devices(options);
   return in_dtype(options, [&known]<class E>(std::type_identity<E>) {
-    return OnDevice<E>::calibrate_links(OnDevice<E>::calibrate_gpu(known));
+    return Measurements<E>::calibrate_links(Measurements<E>::calibrate_gpu(known));
   });
 }
 
 weft::planner::Hardware calibrated_gpu(const Options& options, const weft::planner::Hardware& known) {
   return in_dtype(options,
-                  [&known]<class E>(std::type_identity<E>) { return OnDevice<E>::calibrate_gpu(known); });
+                  [&known]<class E>(std::type_identity<E>) { return Measurements<E>::calibrate_gpu(known); });
 }
 
 std::vector<double> kernel_times_on_cuda(const Options& options, const std::vector<KernelSize>& sizes) {
   check_devices(options);
   return in_dtype(options,
-                  [&sizes]<class E>(std::type_identity<E>) { return OnDevice<E>::time_kernels(sizes); });
+                  [&sizes]<class E>(std::type_identity<E>) { return Measurements<E>::time_kernels(sizes); });
 }
 
 }  // namespace command

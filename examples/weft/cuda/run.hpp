@@ -5,6 +5,7 @@
 #include "../bench/case.hpp"
 #include "../bench/rehearsed_rank.hpp"
 #include "../bench/report.hpp"
+#include "../input/archs.hpp"
 #include "../plan/kernel_sizes.hpp"
 #include "../run/run.hpp"
 #include "weft/plan/hardware.hpp"
@@ -26,10 +27,10 @@ struct DeviceMemory {
                                        weft::Trace* trace);
 
 /// Returns the measurements of `bench`, in options.dtype.
-BenchReport bench_on_cuda(const Options& options, const std::vector<BenchCase>& sizes);
+BenchReport bench_on_cuda(const Options& options, const Arch& arch, const std::vector<BenchCase>& sizes);
 
 /// Adds the figures of one device alone to a report: its name, the roofline and, with --compare, the error.
-void add_device_figures(BenchReport& report, const Options& options);
+void add_device_figures(BenchReport& report, const Options& options, const Arch& arch);
 
 /// Returns the times of ranks, one after another, in options.dtype.
 RehearsalReport rehearse_on_cuda(const Options& options, const std::vector<RehearsedRank>& ranks);

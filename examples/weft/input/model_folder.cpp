@@ -32,13 +32,13 @@ ModelFolder::ModelFolder(std::filesystem::path folder)
     : folder_(std::move(folder)),
       file_(weft::Config::read(transformer() / "config.json")),
       settings_(model_settings(file_)),
-      shape_(std::visit([](const auto& settings) { return settings.shape(); }, settings_)) {}
+      shape_(shape_of(settings_)) {}
 
 const weft::HunyuanConfig& ModelFolder::hunyuan(const char* reader) const {
   const auto* settings = std::get_if<weft::HunyuanConfig>(&settings_);
   if (!settings)
     weft::reject(reader, " takes HunyuanDiT alone, and ", folder_.string(),
-                 " is another model; use weft forward or ", "weft denoise on the host");
+                 " is another model; use weft forward or ", "weft denoise");
   return *settings;
 }
 

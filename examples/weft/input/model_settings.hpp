@@ -27,4 +27,9 @@ using ModelSettings =
                "FluxTransformer2DModel");
 }
 
+/// Returns the numbers that parallel methods depend on.
+[[nodiscard]] inline weft::DitShape shape_of(const ModelSettings& settings) {
+  return std::visit([](const auto& some) { return some.shape(); }, settings);
+}
+
 }  // namespace command

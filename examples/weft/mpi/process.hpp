@@ -1,4 +1,4 @@
-// A model on the host, in one of MPI's processes. Each model is compiled in a file of its own.
+// A model on the host, in one of MPI's processes. Each model is compiled in a unit of its own.
 #pragma once
 
 #include "../run/run.hpp"

@@ -33,7 +33,7 @@ void in_processes(const Options& options, const std::function<void(const Run&)>&
         weft::host::Queue queue;
         weft::Agreement<weft::Host, World>(queue, world).check([&options] { return summary_of(options); });
         body([&world](const Options& asked, const ModelFolder& folder, Work work, weft::Trace* recorded) {
-          return with_model<weft::Host>(folder, [&]<class Model>(std::type_identity<Model>) {
+          return with_model<weft::Host>(folder.settings(), [&]<class Model>(std::type_identity<Model>) {
             return InMpiProcess<Model>::run(world, asked, folder, std::move(work), recorded);
           });
         });

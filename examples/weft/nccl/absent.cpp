@@ -17,7 +17,9 @@ namespace {
 void in_processes_on_cuda(const Options& options, const std::function<void(const Run&)>&) {
   reject_nccl(options);
 }
-BenchReport bench_over_nccl(const Options& options, const std::vector<BenchCase>&) { reject_nccl(options); }
+BenchReport bench_over_nccl(const Options& options, const Arch&, const std::vector<BenchCase>&) {
+  reject_nccl(options);
+}
 weft::planner::Hardware calibrated_over_nccl(const Options& options, const weft::planner::Hardware&) {
   reject_nccl(options);
 }

@@ -1,25 +1,23 @@
-// The command in one rank of an NCCL world, in numbers of type `E`. Each type is compiled in a file of its
-// own.
+// A model in one rank of an NCCL world, as a type on a backend. Each model and dtype is compiled in a unit of
+// its own.
 #pragma once
 
 #include <vector>
 
 #include "../bench/case.hpp"
 #include "../bench/report.hpp"
+#include "../input/archs.hpp"
 #include "../run/run.hpp"
 #include "weft/comm/nccl.cuh"
-#include "weft/plan/hardware.hpp"
 
 namespace command {
 
-template <class E>
-struct NcclRank {
+template <class Model>
+struct OnRank {
   static weft::Tensor run(weft::nccl::World& world, const Options& options, const ModelFolder& folder,
                           Work work, weft::Trace* trace);
-  static BenchReport bench(weft::nccl::World& world, const Options& options,
-                           const std::vector<BenchCase>& sizes);
-  /// Sets NCCL's measured rates of the links in `known`.
-  static void calibrate(weft::nccl::World& world, const Options& options, weft::planner::Hardware& known);
+  static std::vector<SizeReport> bench(weft::nccl::World& world, const Options& options, const Arch& arch,
+                                       const std::vector<BenchCase>& sizes);
 };
 
 }  // namespace command

@@ -6,6 +6,7 @@
 #include "../cuda/dtype.cuh"
 #include "../cuda/run.hpp"
 #include "../options/agreement.hpp"
+#include "links.cuh"
 #include "rank.cuh"
 #include "weft/backend/cuda.cuh"
 #include "weft/comm/gather_trace.hpp"
@@ -36,9 +37,10 @@ void in_world(const Options& options, const Body& body) {
 weft::Tensor run_on_nccl(weft::nccl::World& world, const Options& options, const ModelFolder& folder,
                          Work work, weft::Trace* trace) {
   weft::Tensor result =
-      in_dtype(options, [&world, &options, &folder, &work, trace]<class E>(std::type_identity<E>) {
-        return NcclRank<E>::run(world, options, folder, std::move(work), trace);
-      });
+      model_in_dtype(options, folder.settings(),
+                     [&world, &options, &folder, &work, trace]<class Model>(std::type_identity<Model>) {
+                       return OnRank<Model>::run(world, options, folder, std::move(work), trace);
+                     });
   if (trace) {
     weft::nccl::HostMessages messages(world);
     weft::gather_trace(messages, *trace);
@@ -56,14 +58,18 @@ void in_processes_on_cuda(const Options& options, const std::function<void(const
   });
 }
 
-BenchReport bench_over_nccl(const Options& options, const std::vector<BenchCase>& sizes) {
+BenchReport bench_over_nccl(const Options& options, const Arch& arch, const std::vector<BenchCase>& sizes) {
   BenchReport report;
-  in_world(options, [&options, &sizes, &report](weft::nccl::World& world) {
-    report = in_dtype(options, [&world, &options, &sizes]<class E>(std::type_identity<E>) {
-      return NcclRank<E>::bench(world, options, sizes);
+  in_world(options, [&options, &arch, &sizes, &report](weft::nccl::World& world) {
+    report.sizes = model_in_dtype(options, settings_of(arch),
+                                  [&world, &options, &arch, &sizes]<class Model>(std::type_identity<Model>) {
+                                    return OnRank<Model>::bench(world, options, arch, sizes);
+                                  });
+    report.transfers = in_dtype(options, [&world, &sizes]<class E>(std::type_identity<E>) {
+      return Links<E>::transfers(world, sizes);
     });
   });
-  if (options.prints()) add_device_figures(report, options);
+  if (options.prints()) add_device_figures(report, options, arch);
   return report;
 }
 
@@ -71,7 +77,7 @@ weft::planner::Hardware calibrated_over_nccl(const Options& options, const weft:
   weft::planner::Hardware out = known;
   in_world(options, [&options, &out](weft::nccl::World& world) {
     in_dtype(options, [&world, &options, &out]<class E>(std::type_identity<E>) {
-      NcclRank<E>::calibrate(world, options, out);
+      Links<E>::calibrate(world, options, out);
     });
   });
   return options.prints() ? calibrated_gpu(options, out) : out;

@@ -6,6 +6,7 @@
 
 #include "../bench/case.hpp"
 #include "../bench/report.hpp"
+#include "../input/archs.hpp"
 #include "../run/run.hpp"
 #include "weft/plan/hardware.hpp"
 
@@ -15,7 +16,7 @@ namespace command {
 void in_processes_on_cuda(const Options& options, const std::function<void(const Run&)>& body);
 
 /// Returns the measurements of `bench`, made in all processes together; rank 0's report is complete.
-BenchReport bench_over_nccl(const Options& options, const std::vector<BenchCase>& sizes);
+BenchReport bench_over_nccl(const Options& options, const Arch& arch, const std::vector<BenchCase>& sizes);
 
 /// Returns `known` with NCCL's measured rates between the processes and, on rank 0, those of its GPU.
 weft::planner::Hardware calibrated_over_nccl(const Options& options, const weft::planner::Hardware& known);

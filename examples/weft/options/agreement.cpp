@@ -32,6 +32,7 @@ weft::InputSummary summary_of(const Options& options) {
   if (options.command != Command::bench) return out;
   std::vector<std::string> sides;
   for (const int px : options.px) sides.push_back(std::to_string(px));
+  out.add("--arch", options.arch);
   out.add("--px", weft::listed(sides));
   out.add("--images", options.images);
   out.add("--steps", options.timed_steps);

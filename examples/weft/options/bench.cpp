@@ -4,11 +4,18 @@
 namespace command {
 
 void add_bench(CLI::App& app, Options& options) {
+  app.add_option(
+         "--arch", options.arch,
+         "The model: hunyuan-v1.2, pixart-alpha, pixart-sigma, sd3-medium, sd3.5-medium, sd3.5-large, "
+         "flux-dev or flux-schnell")
+      ->type_name("NAME")
+      ->capture_default_str();
   app.add_option("--px", options.px, "Sides of the images")
       ->type_name("PX...")
       ->check(between(16, 16384))
       ->capture_default_str();
-  app.add_option("--images", options.images, "Images a batch, each with two branches of guidance")
+  app.add_option("--images", options.images,
+                 "Images a batch, each with two branches of guidance, and FLUX's with one")
       ->type_name("N")
       ->check(between(1, 64))
       ->capture_default_str();

@@ -59,6 +59,7 @@ struct Options {
   double timeout = 8;                               // in seconds
   Planning planning;
   std::optional<double> memory_limit;    // in GB, of a device or the host
+  std::string arch = "hunyuan-v1.2";     // of bench
   std::vector<int> px{512, 1024, 2048};  // sides of bench's images
   int timed_steps = 10;
   int images = 1;         // per batch, in bench

@@ -51,9 +51,9 @@ void add_commands(CLI::App& app, Options& options, NamedValues& names) {
   CLI::App& decode =
       add_command(app, options, Command::decode, "decode", "Images from latents, by the model's autoencoder");
   add_decode(decode, options);
-  CLI::App& bench = add_command(
-      app, options, Command::bench, "bench",
-      "Times HunyuanDiT v1.2's steps, requests and transfers on CUDA devices, with random weights");
+  CLI::App& bench =
+      add_command(app, options, Command::bench, "bench",
+                  "Times a model's steps, requests and transfers on CUDA devices, with random weights");
   add_bench(bench, options);
   CLI::App& plan = add_command(app, options, Command::plan, "plan",
                                "Ranks the meshes of given hardware by a cost model; needs no GPU");

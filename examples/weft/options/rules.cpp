@@ -13,6 +13,7 @@ constexpr Commands generate(Command::generate), bench(Command::bench), plan(Comm
     on_ranks(Command::generate, Command::forward, Command::denoise, Command::bench);
 
 bool is_one_mesh(const Options& options) { return !options.projects; }
+bool is_projected(const Options& options) { return !options.projects || options.arch == "hunyuan-v1.2"; }
 bool has_plan(const Options& options) { return !options.planning.calibrate && !options.planning.kernels; }
 bool has_guidance(const Options& options) { return options.sampling.guidance > 1; }
 bool has_patches(const Options& options) { return options.may_plan_mesh() || options.mesh.patch_count() > 1; }
@@ -47,6 +48,9 @@ constexpr std::array rules{
     OptionRule{"--mesh", bench, is_one_mesh, applies_to_one_mesh},
     OptionRule{"--timeout", bench, is_one_mesh, applies_to_one_mesh},
     OptionRule{"--compare", bench, is_one_mesh, applies_to_one_mesh},
+    OptionRule{"--arch", bench, is_projected,
+               "names a model whose steps are measured, and --project models those of hunyuan-v1.2; omit "
+               "--project or"},
     OptionRule{"--trace", bench, [](const Options&) { return false; },
                "is written by generate, forward and denoise, and not by bench;"},
 

@@ -13,7 +13,7 @@ namespace command {
 
 weft::Tensor run(const Options& options, const ModelFolder& folder, Work work, weft::Trace* trace) {
   if (options.backend == Backend::cuda) return run_on_cuda(options, folder, std::move(work), trace);
-  return with_model<weft::Host>(folder, [&]<class Model>(std::type_identity<Model>) {
+  return with_model<weft::Host>(folder.settings(), [&]<class Model>(std::type_identity<Model>) {
     return OnThreads<Model>::run(options, folder, std::move(work), trace);
   });
 }

@@ -335,6 +335,11 @@ TEST_CASE_FIXTURE(Rejections, "benches that cannot run, before a device is looke
          "--px is 1000 pixels and must be a multiple of 16; 1008 would do");
   reject({"bench", "--ranks", "1", "--trace", "trace.json"},
          "--trace is written by generate, forward and denoise, and not by bench; omit --trace");
+  reject({"bench", "--arch", "flux"},
+         "there is no architecture flux; there are hunyuan-v1.2, pixart-alpha, pixart-sigma, sd3-medium, "
+         "sd3.5-medium, sd3.5-large, flux-dev and flux-schnell");
+  reject({"bench", "--arch", "flux-dev", "--cfg", "2"}, "512 px: the mesh has cfg 2");
+  reject({"bench", "--arch", "sd3.5-large", "--ulysses", "39"}, "512 px: the mesh has ulysses 39");
 }
 
 TEST_CASE_FIXTURE(Rejections, "lines that cannot be parsed") {

@@ -1,4 +1,4 @@
-// A model on the host, on threads of this process. Each model is compiled in a file of its own.
+// A model on the host, on threads of this process. Each model is compiled in a unit of its own.
 #pragma once
 
 #include "../run.hpp"

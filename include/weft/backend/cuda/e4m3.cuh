@@ -29,7 +29,7 @@ inline void narrow(Queue& queue, const View<const __nv_bfloat16, 2>& x, const Vi
   kernels::narrow<__nv_bfloat16>(queue.stream(), x, out);
 }
 
-// Templates, so that a program without FP8 compiles no norm's kernels for it.
+// Templates, so that a program without FP8 compiles none of their kernels.
 
 /// Computes `norm` with an output in e4m3.
 template <std::same_as<__nv_fp8_e4m3> O>
@@ -80,8 +80,9 @@ inline Span span_of_e4m3(Queue& queue, const View<const __nv_fp8_e4m3, 2>& x, In
 }  // namespace detail
 
 /// Computes a linear layer: x (rows, in) → out (rows, out).
-inline void linear(Queue& queue, const View<const __nv_fp8_e4m3, 2>& x, const detail::E4m3Weights& weights,
-                   const View<__nv_bfloat16, 2>& out, const Epilogue<__nv_bfloat16>& epilogue = {}) {
+template <std::same_as<__nv_bfloat16> O>
+void linear(Queue& queue, const View<const __nv_fp8_e4m3, 2>& x, const detail::E4m3Weights& weights,
+            const View<O, 2>& out, const Epilogue<__nv_bfloat16>& epilogue = {}) {
   if (out.empty()) return;
   const auto span = detail::span_of_e4m3(queue, x, out.extent[1], epilogue.residual.empty() ? 2 : 4);
   detail::run_linear(queue, x, weights, out, epilogue);
@@ -89,8 +90,9 @@ inline void linear(Queue& queue, const View<const __nv_fp8_e4m3, 2>& x, const de
 
 /// Computes a linear layer whose output is another's input: x (rows, in) → out (rows, out). The rows of out
 /// are as far apart as rows of elements, and may lie in those of the residual.
-inline void linear(Queue& queue, const View<const __nv_fp8_e4m3, 2>& x, const detail::E4m3Weights& weights,
-                   const View<__nv_fp8_e4m3, 2>& out, const Epilogue<__nv_bfloat16>& epilogue = {}) {
+template <std::same_as<__nv_fp8_e4m3> O>
+void linear(Queue& queue, const View<const __nv_fp8_e4m3, 2>& x, const detail::E4m3Weights& weights,
+            const View<O, 2>& out, const Epilogue<__nv_bfloat16>& epilogue = {}) {
   if (out.empty()) return;
   const auto span = detail::span_of_e4m3(queue, x, out.extent[1], 1);
   if (epilogue.activation == Activation::gelu_tanh && epilogue.ends_with_activation() &&

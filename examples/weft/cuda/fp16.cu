@@ -1,3 +1,0 @@
-#include "on_device.cuh"
-
-template struct command::OnDevice<__half>;

@@ -1,3 +1,0 @@
-#include "in_process.hpp"
-
-template struct command::InMpiProcess<weft::HunyuanDiT<weft::Host>>;

@@ -1,4 +1,0 @@
-#include "weft/model/pixart.hpp"
-#include "in_process.hpp"
-
-template struct command::InMpiProcess<weft::PixArt<weft::Host>>;

@@ -1,3 +1,0 @@
-#include "on_rank.cuh"
-
-template struct command::NcclRank<float>;

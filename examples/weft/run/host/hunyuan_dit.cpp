@@ -1,3 +1,0 @@
-#include "on_threads.hpp"
-
-template struct command::OnThreads<weft::HunyuanDiT<weft::Host>>;
