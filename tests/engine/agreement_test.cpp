@@ -150,6 +150,10 @@ TEST_CASE(
        "rank 0 "
        "for a model of 6 blocks, 2 heads of 8, patch 2, 1 channels and 1 predicted ones",
        [](Given& g) { g.model.numbers.blocks = 5; }},
+      {"rank 1 was asked for a model of 6 blocks, 2 heads of 8, 1 of keys, patch 2, 1 channels and 1 "
+       "predicted "
+       "ones and rank 0 for a model of 6 blocks, 2 heads of 8, patch 2, 1 channels and 1 predicted ones",
+       [](Given& g) { g.model.numbers.kv_heads = 1; }},
       {"rank 1 was asked for another model than rank 0", [](Given& g) { g.model.weights = 1; }},
   };
   for (const Difference& difference : differences) compare(difference, "engine");

@@ -18,9 +18,11 @@
 namespace weft::inline v0_1::detail {
 
 inline std::string text_of(const DitShape& shape) {
+  const std::string keys =
+      shape.key_heads() == shape.heads ? "" : sentence(", ", shape.key_heads(), " of keys");
   return sentence(shape.blocks, shape.has_long_skips() ? " folded blocks, " : " blocks, ", shape.heads,
-                  " heads of ", shape.head_dim, ", ", shape.key_heads(), " of keys, patch ", shape.patch,
-                  ", ", shape.channels, " channels and ", shape.out_channels, " predicted ones");
+                  " heads of ", shape.head_dim, keys, ", patch ", shape.patch, ", ", shape.channels,
+                  " channels and ", shape.out_channels, " predicted ones");
 }
 
 template <class Model, class Parallel>
