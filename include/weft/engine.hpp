@@ -83,8 +83,9 @@ class Engine {
   static void check(const Model& model, const Mesh& mesh, const Request<Prompt>& request) {
     check(model, mesh, request, request.classifier_free());
   }
-  template <Guidance<Prompt, Queue> G>
+  template <class G>
   static void check(const Model& model, const Mesh& mesh, const Request<Prompt>& request, const G& guidance) {
+    static_assert(detail::explain_guidance<G, Prompt, Queue>());
     const Grid image = detail::grid_of(model, request.extent());
     const auto prompts = static_cast<Index>(request.prompts.size());
     if (prompts == 0) reject("the request has no prompt; give at least one");
@@ -124,8 +125,9 @@ class Engine {
   /// latents, (prompts, the grid's extents), on rank 0, and an empty tensor on the others. Throws
   /// InvalidArgument if the ranks' requests differ, or as `check` does.
   Tensor generate(const Request<Prompt>& request) { return generate(request, request.classifier_free()); }
-  template <Guidance<Prompt, Queue> G>
+  template <class G>
   Tensor generate(const Request<Prompt>& request, const G& guidance) {
+    static_assert(detail::explain_guidance<G, Prompt, Queue>());
     const auto begin = Clock::now();
     agreement_.check([&request, &guidance] { return detail::summary_of(request, guidance); });
     check(model_, mesh_, request, guidance);

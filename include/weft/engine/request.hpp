@@ -29,6 +29,7 @@ struct Request {
 
   std::vector<Prompt> prompts;
   std::vector<Prompt> negatives{};  // one for each prompt, or none
+  Index frames = 1;                 // of the latents; more of models that generate videos
   Index height = 0, width = 0;      // of the latents, in elements
   Sampler sampler{};
   float guidance =
@@ -38,7 +39,6 @@ struct Request {
   Tensor noise{};       // (prompts, channels, height, width) to start from; empty: drawn from the seed
   Tensor step_noise{};  // (steps, prompts, channels, height, width); empty: drawn from the seed
   std::function<void(Index)> progress{};  // called on rank 0 with the number of finished steps
-  Index frames = 1;                       // of the latents, of models that generate videos
 
   Extent extent() const { return {frames, height, width}; }
 

@@ -39,6 +39,21 @@ concept Guidance = requires(const G& guidance, Queue& queue, std::span<const Pro
   { G::combine(queue, predictions, scales, step, predictions) } -> std::same_as<void>;
 };
 
+namespace detail {
+
+/// Fails to compile with one sentence if G is no guidance.
+template <class G, class Prompt, class Queue>
+constexpr bool explain_guidance() {
+  static_assert(
+      Guidance<G, Prompt, Queue>,
+      "weft: this type is no guidance: give it name, void check(prompts) const, Index branches() const, "
+      "prompt(branch, prompts, i) const, std::vector<float> scales(step) const and static void "
+      "combine(queue, predictions, scales, step, out), as weft/sampler/guidance.hpp says");
+  return Guidance<G, Prompt, Queue>;
+}
+
+}  // namespace detail
+
 /// One branch: the prompts alone.
 struct NoGuidance {
   static constexpr std::string_view name = "none";
