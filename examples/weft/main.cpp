@@ -19,6 +19,7 @@
 #include "plan/plan.hpp"
 #include "process.hpp"
 #include "run/run.hpp"
+#include "text/tokenize.hpp"
 #include "weft/core/exposure.hpp"
 
 namespace command {
@@ -68,6 +69,8 @@ void run_command(const Options& options) {
       return bench(options);
     case Command::plan:
       return plan(options);
+    case Command::tokenize:
+      return tokenize(options);
     default:
       return run_model(options);
   }

@@ -14,6 +14,9 @@ void add_forward(CLI::App& app, Options& options);
 void add_denoise(CLI::App& app, Options& options);
 void add_bench(CLI::App& app, Options& options);
 
+/// Adds all options of `tokenize`.
+void add_tokenize(CLI::App& app, Options& options);
+
 /// Adds all options of `plan`.
 void add_plan(CLI::App& app, Options& options, NamedValues& names);
 
