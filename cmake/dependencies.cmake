@@ -54,6 +54,16 @@ if(WEFT_MPI OR WEFT_BUILD_TESTS OR WEFT_BUILD_FUZZERS OR (WEFT_CUDA AND WEFT_BUI
   endif()
 endif()
 
+# For weft/text alone.
+if(WEFT_TEXT OR WEFT_BUILD_TESTS OR WEFT_BUILD_EXAMPLES OR WEFT_BUILD_FUZZERS)
+  if(NOT TARGET utf8proc::utf8proc)
+    find_package(utf8proc QUIET MODULE)
+  endif()
+  if(NOT TARGET utf8proc::utf8proc)
+    include(cmake/utf8proc.cmake)
+  endif()
+endif()
+
 if(WEFT_BUILD_TESTS OR WEFT_BUILD_EXAMPLES)
   weft_headers(nlohmann_json::nlohmann_json nlohmann_json VERSION 3.11 INCLUDE include
     DEBIAN nlohmann-json3-dev GIT https://github.com/nlohmann/json.git TAG v3.11.2

@@ -20,6 +20,18 @@ if("job" IN_LIST weft_FIND_COMPONENTS OR "mpi" IN_LIST weft_FIND_COMPONENTS)
   set(weft_job_FOUND ON)
 endif()
 
+# find_package(weft COMPONENTS text): weft::text as well, for the tokenizers of weft/text.
+if("text" IN_LIST weft_FIND_COMPONENTS)
+  list(PREPEND CMAKE_MODULE_PATH ${CMAKE_CURRENT_LIST_DIR})
+  find_dependency(utf8proc MODULE)
+  list(POP_FRONT CMAKE_MODULE_PATH)
+  if(NOT TARGET weft::text)
+    add_library(weft::text INTERFACE IMPORTED)
+    set_target_properties(weft::text PROPERTIES INTERFACE_LINK_LIBRARIES "weft::weft;utf8proc::utf8proc")
+  endif()
+  set(weft_text_FOUND ON)
+endif()
+
 # find_package(weft COMPONENTS mpi): weft::mpi as well.
 if("mpi" IN_LIST weft_FIND_COMPONENTS)
   set(MPI_CXX_SKIP_MPICXX ON)

@@ -21,6 +21,7 @@
 #include "process.hpp"
 #include "run/decode.hpp"
 #include "run/run.hpp"
+#include "text/tokenize.hpp"
 #include "weft/core/exposure.hpp"
 
 namespace command {
@@ -71,6 +72,8 @@ void run_command(const Options& options) {
       return plan(options);
     case Command::decode:
       return decode(options);
+    case Command::tokenize:
+      return tokenize(options);
     default:
       return run_model(options);
   }

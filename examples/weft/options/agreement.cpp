@@ -17,6 +17,8 @@ const char* name_of(Command command) {
       return "denoise";
     case Command::bench:
       return "bench";
+    case Command::tokenize:
+      return "tokenize";
     default:
       return "plan";
   }

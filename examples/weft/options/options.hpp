@@ -15,7 +15,7 @@
 
 namespace command {
 
-enum class Command { generate, forward, denoise, decode, bench, plan };
+enum class Command { generate, forward, denoise, decode, bench, plan, tokenize };
 enum class Backend { host, cuda };
 enum class Dtype { fp32, bf16, fp16, fp8 };
 
@@ -47,7 +47,8 @@ struct Options {
   std::vector<std::string> prompts;
   std::string negative;
   Sampling sampling;
-  std::optional<int> height, width;  // in pixels
+  std::optional<int> height, width;        // in pixels
+  std::optional<int> max_sequence_length;  // of T5's prompts, in tokens
   std::optional<std::string> inputs, noise, latents;
   std::optional<std::string> out, latents_out, trace;
   Backend backend = Backend::host;

@@ -58,6 +58,9 @@ void add_commands(CLI::App& app, Options& options, NamedValues& names) {
   CLI::App& plan = add_command(app, options, Command::plan, "plan",
                                "Ranks the meshes of given hardware by a cost model; needs no GPU");
   add_plan(plan, options, names);
+  CLI::App& tokenize = add_command(app, options, Command::tokenize, "tokenize",
+                                   "Token ids of prompts, by the tokenizers of a model's folder");
+  add_tokenize(tokenize, options);
   for (CLI::App* sub : {&generate, &forward, &denoise, &bench}) {
     add_device(*sub, names);
     add_mesh(*sub, options, names);

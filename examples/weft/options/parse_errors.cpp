@@ -9,8 +9,9 @@ namespace command {
 namespace {
 
 [[noreturn]] void reject_command(const std::string& fault) {
-  weft::reject(fault,
-               "; there are generate, forward, denoise, bench and plan, and weft --help describes them");
+  weft::reject(
+      fault,
+      "; there are generate, forward, denoise, bench, plan and tokenize, and weft --help describes them");
 }
 
 /// Returns "weft generate --help", of the command on the line, if any.

@@ -15,6 +15,7 @@
 #include "weft/core/error.hpp"
 #include "weft/io/json_object.hpp"
 #include "weft/io/mapped_file.hpp"
+#include "weft/io/name_list.hpp"
 
 namespace weft::inline v0_1 {
 
@@ -43,6 +44,9 @@ class Config {
 
   const std::string& name() const { return name_; }
 
+  /// Returns all keys, sorted.
+  std::vector<std::string> keys() const { return keys_of(object_.members); }
+
   /// Returns whether the key is there, and not null.
   bool has(std::string_view key) const { return find(key) != nullptr; }
   /// Returns whether the key is there, and null.
@@ -69,6 +73,31 @@ class Config {
   T optional(std::string_view key, T fallback) const {
     const JsonValue* value = find(key);
     return value ? converted<T>(key, *value) : fallback;
+  }
+
+  /// Returns the object at `key`, whose rejections name this file and `key`; one without keys if it is
+  /// absent. Throws InvalidArgument if it is anything else.
+  Config optional_object(std::string_view key) const {
+    const JsonValue* value = find(key);
+    return as_object(key, value ? *value : JsonValue{.kind = JsonKind::object});
+  }
+
+  /// Returns the objects at `key`, an array of them or one alone, in which a string counts as an object with
+  /// this string at `string_key`; none if `key` is absent. Throws InvalidArgument if it is anything else.
+  std::vector<Config> optional_objects(std::string_view key, const std::string& string_key) const {
+    std::vector<Config> objects;
+    const auto add = [&objects, &string_key, this](std::string_view place, const JsonValue& item) {
+      const JsonValue object{.kind = JsonKind::object, .items = {item}, .members = {{string_key, 0}}};
+      objects.push_back(as_object(place, item.is(JsonKind::string) ? object : item));
+    };
+    const JsonValue* value = find(key);
+    if (!value) return objects;
+    if (!value->is(JsonKind::array)) {
+      add(key, *value);
+    } else {
+      for (const JsonValue& item : value->items) add(sentence(key, "[", objects.size(), "]"), item);
+    }
+    return objects;
   }
 
   /// Returns the array of finite numbers or of strings at `key`; an empty one if it is absent. Throws
@@ -101,6 +130,13 @@ class Config {
   }
 
  private:
+  Config(JsonValue object, std::string name) : name_(std::move(name)), object_(std::move(object)) {}
+
+  Config as_object(std::string_view key, const JsonValue& value) const {
+    if (!value.is(JsonKind::object)) reject_type(key, value, "an object");
+    return {value, sentence(name_, ": ", key)};
+  }
+
   const JsonValue* find(std::string_view key) const {
     const JsonValue* value = object_.find(key);
     return value && !value->is(JsonKind::null) ? value : nullptr;

@@ -17,6 +17,7 @@
 #include "weft/core/error.hpp"
 #include "weft/core/tensor.hpp"
 #include "weft/io/json_value.hpp"
+#include "weft/io/safetensors.hpp"
 
 namespace weft::inline v0_1 {
 
@@ -36,21 +37,20 @@ inline std::string object_text(const std::map<std::string, std::string>& members
   return out.empty() ? "{}" : out + "}";
 }
 
-inline std::string entry_text(const Shape& shape, std::uint64_t begin, std::uint64_t end) {
+inline std::string entry_text(const SafeTensors::Entry& tensor, std::uint64_t begin, std::uint64_t end) {
   std::string extents;
-  for (const Index extent : shape) extents += (extents.empty() ? "" : ",") + std::to_string(extent);
+  for (const Index extent : tensor.shape) extents += (extents.empty() ? "" : ",") + std::to_string(extent);
   return object_text({{"data_offsets", sentence("[", begin, ",", end, "]")},
-                      {"dtype", sentence('"', name_of(Dtype::f32), '"')},
+                      {"dtype", sentence('"', name_of(tensor.dtype), '"')},
                       {"shape", "[" + extents + "]"}});
 }
 
 }  // namespace detail
 
-/// Returns the bytes of a file of float32 tensors; they depend on the arguments alone. Throws InvalidArgument
-/// if a name is reserved by the format or is not UTF-8, or if a tensor does not have as many numbers as its
-/// shape.
-[[nodiscard]] inline std::vector<std::byte> to_safetensors(
-    const std::map<std::string, Tensor>& tensors, const std::map<std::string, std::string>& metadata = {}) {
+/// Returns the bytes of a file of tensors; they depend on the arguments alone. Throws InvalidArgument if a
+/// name is reserved by the format or is not UTF-8, or if a tensor has more or fewer numbers than its shape.
+[[nodiscard]] inline std::vector<std::byte> entries_to_safetensors(
+    const SafeTensors::Entries& tensors, const std::map<std::string, std::string>& metadata = {}) {
   static_assert(std::endian::native == std::endian::little, "safetensors are little-endian");
   constexpr auto reserved = "__metadata__";
   std::map<std::string, std::string> members;  // JSON text
@@ -63,11 +63,13 @@ inline std::string entry_text(const Shape& shape, std::uint64_t begin, std::uint
   for (const auto& [name, tensor] : tensors) {
     if (name == reserved)
       reject("a tensor cannot be called ", reserved, ": safetensors keep that name for themselves");
-    if (element_count(tensor.shape) != tensor.size())
-      reject("tensor ", name, " has ", tensor.size(), " numbers and the shape ", to_string(tensor.shape));
+    const std::size_t bits = tensor.bytes.size() * 8;
+    if (static_cast<std::size_t>(element_count(tensor.shape)) * bits_of(tensor.dtype) != bits)
+      reject("tensor ", name, " has ", bits / bits_of(tensor.dtype), " numbers and the shape ",
+             to_string(tensor.shape));
     const auto begin = end;
-    end += std::as_bytes(std::span(tensor.data)).size();
-    members.emplace(name, detail::entry_text(tensor.shape, begin, end));
+    end += tensor.bytes.size();
+    members.emplace(name, detail::entry_text(tensor, begin, end));
   }
 
   std::string header = detail::object_text(members);
@@ -81,8 +83,18 @@ inline std::string entry_text(const Shape& shape, std::uint64_t begin, std::uint
   };
   append(std::as_bytes(std::span(&length, 1)));
   append(std::as_bytes(std::span(header)));
-  for (const auto& [name, tensor] : tensors) append(std::as_bytes(std::span(tensor.data)));
+  for (const auto& [name, tensor] : tensors) append(tensor.bytes);
   return out;
+}
+
+/// Returns the bytes of a file of float32 tensors. Throws InvalidArgument as for entries.
+[[nodiscard]] inline std::vector<std::byte> to_safetensors(
+    const std::map<std::string, Tensor>& tensors, const std::map<std::string, std::string>& metadata = {}) {
+  SafeTensors::Entries entries;
+  for (const auto& [name, tensor] : tensors)
+    entries.emplace(name,
+                    SafeTensors::Entry{{Dtype::f32, std::as_bytes(std::span(tensor.data))}, tensor.shape});
+  return entries_to_safetensors(entries, metadata);
 }
 
 }  // namespace weft::inline v0_1
