@@ -2,7 +2,10 @@
 // that CUDA devices lack attention for, with random weights against the Host backend, which equals diffusers.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <string>
+#include <utility>
 
 #include "host_reference.hpp"
 #include "model_golden.hpp"

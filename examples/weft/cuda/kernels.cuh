@@ -35,9 +35,13 @@
   COMMAND_COPIES(EXTERN, float, E)
 
 /// Weights of type `T`, from files or at random.
-#define COMMAND_FILLS(EXTERN, T)                                                                      \
-  EXTERN template void weft::cuda::Loader::fill(const weft::StoredNumbers&, const weft::View<T, 3>&); \
-  EXTERN template void weft::cuda::Loader::fill(const weft::RandomNumbers&, const weft::View<T, 3>&);
+#define COMMAND_FILLS(EXTERN, T)                                                                  \
+  EXTERN template void weft::kernels::unpack(cudaStream_t, weft::Dtype, const void*, weft::Index, \
+                                             weft::Index, const weft::View<T, 3>&);               \
+  COMMAND_EACH_NUMBER(EXTERN, Draw<T>)
+#define COMMAND_EACH_NUMBER(EXTERN, ...)                                                      \
+  EXTERN template void weft::kernels::for_each_number(cudaStream_t, weft::Index, weft::Index, \
+                                                      const weft::kernels::__VA_ARGS__&);
 
 #define COMMAND_COPIES(EXTERN, From, To) \
   COMMAND_COPY(EXTERN, From, To, 2)      \
@@ -51,6 +55,10 @@
 
 /// Linear layers in e4m3 between elements in bfloat16.
 #define COMMAND_E4M3_KERNELS(EXTERN)                                                                         \
+  EXTERN template void weft::kernels::quantize(cudaStream_t, const __nv_bfloat16*, weft::Index,              \
+                                               __nv_fp8_e4m3*, float*);                                      \
+  EXTERN template void weft::kernels::narrow(cudaStream_t, weft::kernels::RowsOf<const __nv_bfloat16, 2>,    \
+                                             weft::kernels::RowsOf<__nv_fp8_e4m3, 2>);                       \
   EXTERN template void weft::cuda::norm(weft::cuda::Queue&, const weft::View<const __nv_bfloat16, 3>&,       \
                                         const weft::NormWeights&, const weft::Modulation&,                   \
                                         const weft::View<__nv_fp8_e4m3, 3>&);                                \
@@ -65,9 +73,16 @@
                                           const weft::View<Out, 2>&, const weft::Epilogue<__nv_bfloat16>&);
 
 /// What elements of any type need.
-#define COMMAND_SHARED_KERNELS(EXTERN) \
-  COMMAND_FILLS(EXTERN, float)         \
-  COMMAND_COPIES(EXTERN, float, float)
+#define COMMAND_SHARED_KERNELS(EXTERN)                       \
+  COMMAND_FILLS(EXTERN, float)                               \
+  COMMAND_COPIES(EXTERN, float, float)                       \
+  COMMAND_EACH_NUMBER(EXTERN, AddToStep)                     \
+  COMMAND_EACH_NUMBER(EXTERN, Fill<std::int32_t>)            \
+  COMMAND_EACH_NUMBER(EXTERN, Noise)                         \
+  COMMAND_EACH_NUMBER(EXTERN, Guide)                         \
+  COMMAND_EACH_NUMBER(EXTERN, Rescale)                       \
+  COMMAND_EACH_NUMBER(EXTERN, Magnitudes<weft::SamplerStep>) \
+  COMMAND_EACH_NUMBER(EXTERN, Denoise<weft::SamplerStep>)
 
 COMMAND_SHARED_KERNELS(extern)
 COMMAND_KERNELS(extern, float)
