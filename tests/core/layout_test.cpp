@@ -7,6 +7,7 @@
 #include <random>
 #include <vector>
 
+#include "weft/core/image.hpp"
 #include "weft/policy/tokens.hpp"
 
 using weft::Index;

@@ -1,7 +1,6 @@
 // Guidance: how a step's predictions for several branches, each with prompts of its own, become one.
 #pragma once
 
-#include <algorithm>
 #include <cmath>
 #include <concepts>
 #include <span>
