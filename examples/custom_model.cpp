@@ -23,7 +23,6 @@ struct DigitDiT {  // it has random weights, so its images show no digits
          up = layer(ffn, width), down = layer(width, ffn), out = layer(4, width);
 
   weft::DitShape shape() const { return {5, width, width / head, head, 2, 1, 1}; }
-  Index scratch(Index rows) const { return rows * (width + ffn); }
   void check(Prompt) const {}  // every number is valid
   Tensor condition(Queue&, std::span<const int> digits, const Tensor& times, const weft::Share&) const {
     Tensor shifts({times.shape[0], times.shape[1], width});
@@ -37,7 +36,7 @@ struct DigitDiT {  // it has random weights, so its images show no digits
   }
   void block(Index, auto& context, const Tensor& shifts, View<const float, 3> x, View<const float, 3>,
              View<float, 3> y) const {
-    Queue& queue = context.queue();
+    auto& queue = context.queue();
     const View<float, 3> narrow = context.scratch().take(x.extent);  // (tokens, images, width)
     const View<float, 3> wide = context.scratch().take(std::array{x.extent[0], x.extent[1], ffn});
     const auto part = [&](Index i) { return wide.slice<2>({i * width, (i + 1) * width}).unfold(head); };

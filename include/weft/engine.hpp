@@ -18,6 +18,7 @@
 #include "weft/engine/denoiser.hpp"
 #include "weft/engine/evaluator.hpp"
 #include "weft/engine/input_summary.hpp"
+#include "weft/engine/part.hpp"
 #include "weft/engine/request.hpp"
 #include "weft/policy/check.hpp"
 #include "weft/policy/local.hpp"
@@ -135,10 +136,11 @@ class Engine {
         time = request.sampler[static_cast<std::size_t>(step)].timestep;
 
     if (!resume(shape)) {
-      prepare(image, shape.prefix, static_cast<Index>(mine.size()), shape.steps, image.features());
+      prepare(mine, times, image, shape.prefix, image.features());
       denoiser_.emplace(queue_, shape, image, prompts, evaluator_.image_rows());
+    } else {
+      condition_again(mine, times, image, shape.prefix);
     }
-    condition(mine, times, image, shape.prefix);
     denoiser_->start(queue_, request);
     record([this](Range unit_rows) { denoiser_->feed(queue_, unit_rows, evaluator_.latents(unit_rows)); },
            [this, here](const Unit& unit, Range unit_rows) {
@@ -185,8 +187,11 @@ class Engine {
     const RequestShape request_shape =
         detail::shape_of(evaluation, detail::prefix_of(model_, evaluation.prompts.front()));
     const Index prefix = request_shape.prefix;
-    if (!resume(request_shape)) prepare(image, prefix, images.size(), 1, out.features());
-    condition(mine, times, image, prefix);
+    if (resume(request_shape)) {
+      condition_again(mine, times, image, prefix);
+    } else {
+      prepare(mine, times, image, prefix, out.features());
+    }
     const Rows& rows = evaluator_.image_rows();
     upload(queue_, to_tokens(evaluation.latents, image, images, rows), evaluator_.latents({0, rows.size()}));
     record([](Range) {}, [](const Unit&, Range) {});
@@ -242,13 +247,6 @@ class Engine {
     }
   };
 
-  /// Returns the layout of a sequence of `tokens`.
-  Layout layout(Index tokens) const { return {tokens, mesh_.patch_count(), mesh_.ring, mesh_.ulysses}; }
-
-  Rows rows_of_rank(int rank, Index tokens) const {
-    return layout(tokens).of_rank(mesh_.coordinate(Axis::ring, rank), mesh_.coordinate(Axis::ulysses, rank));
-  }
-
   /// Returns whether memory and recordings of the request before serve one of this shape. All ranks must
   /// decide alike, since they record together: so the decision uses nothing that differs between ranks.
   bool resume(const RequestShape& shape) { return std::exchange(resumable_, std::nullopt) == shape; }
@@ -261,30 +259,34 @@ class Engine {
     denoiser_.reset();
   }
 
-  /// Drops memory and recordings of the request before, and allocates the evaluator's memory.
-  void prepare(const ImageShape& image, Index prefix, Index images, Index steps, Index features) {
-    const DitShape model = model_.shape();
-    const Index tokens = prefix + image.tokens();
-    const Rows rows = rows_of_rank(world_.rank(), tokens);
-    Index layers = 0;
-    for (const Range& range : policies_.blocks(model)) layers += model.attentions(range);
+  /// Drops memory and recordings of the request before, conditions the model on these prompts at `times`
+  /// (steps, images), and allocates the evaluator's memory.
+  void prepare(std::span<const Prompt> prompts, const Tensor& times, const ImageShape& image, Index prefix,
+               Index features) {
     drop();
     queue_.trim();
-    const Job job{model, layout(tokens), prefix, images, layers, steps, std::max(mesh_.warmup, 1)};
-    queue_.take_together([this, &job, &rows, features] { evaluator_.prepare(queue_, job, rows, features); });
+    const Part part = part_of(prompts, times, image, prefix);
+    conditioning_.reset(new Conditioning(model_.condition(queue_, prompts, times, part.share)));
+    queue_.take_together([this, &part, features] {
+      evaluator_.prepare(queue_, part.job, part.share.rows, features, *conditioning_);
+    });
   }
 
-  /// Conditions the model on these prompts: in place if there is a conditioning and the model can refill it,
-  /// since recorded work reads it there.
-  void condition(std::span<const Prompt> prompts, const Tensor& times, const ImageShape& image,
-                 Index prefix) {
-    if constexpr (detail::HasRefill<Model>)
-      if (conditioning_) return model_.refill(queue_, prompts, times, *conditioning_);
+  /// Conditions the model on other prompts: in place if the model can refill a conditioning, since recorded
+  /// work reads it there.
+  void condition_again(std::span<const Prompt> prompts, const Tensor& times, const ImageShape& image,
+                       Index prefix) {
+    if constexpr (detail::HasRefill<Model>) return model_.refill(queue_, prompts, times, *conditioning_);
     evaluator_.forget();
     conditioning_.reset();
-    const Share share{image, rows_of_rank(world_.rank(), prefix + image.tokens()),
-                      policies_.blocks(model_.shape()), static_cast<Index>(prompts.size()), prefix};
-    conditioning_.reset(new Conditioning(model_.condition(queue_, prompts, times, share)));
+    conditioning_.reset(new Conditioning(
+        model_.condition(queue_, prompts, times, part_of(prompts, times, image, prefix).share)));
+  }
+
+  Part part_of(std::span<const Prompt> prompts, const Tensor& times, const ImageShape& image,
+               Index prefix) const {
+    return Part::of_rank(model_.shape(), mesh_, world_.rank(), policies_.blocks(model_.shape()), image,
+                         prefix, static_cast<Index>(prompts.size()), times.shape[0]);
   }
 
   /// Records the evaluator's tasks, unless they are recorded already.
@@ -310,7 +312,7 @@ class Engine {
     for (int rank = 0; rank < world_.size(); ++rank) {
       if (!has_any(rank)) continue;
       const Index sequence = prefix + image.tokens();
-      const Rows rows = rows_of_rank(rank, sequence).within({prefix, sequence});
+      const Rows rows = Part::rows_of(mesh_, rank, sequence).within({prefix, sequence});
       const typename Backend::template Buffer<float> buffer(
           queue_, rows.size() * of_rank(rank).size() * image.features());
       View<float, 3> tokens = buffer.view(std::array{rows.size(), of_rank(rank).size(), image.features()});
