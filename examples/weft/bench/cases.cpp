@@ -14,11 +14,11 @@ namespace command {
 
 namespace {
 
-weft::Mesh bench_mesh(const Options& options, const weft::DitShape& shape, int px) {
+weft::Mesh bench_mesh(const Options& options, const weft::planner::ModelWork& work, int px) {
   if (!plans_mesh(options)) return options.mesh;
-  weft::planner::PlanRequest request = bench_request(options, shape, px, options.world());
+  weft::planner::PlanRequest request = bench_request(options, work.shape(), px, options.world());
   request.exact = options.planning.exact;
-  return planned_mesh(options, shape, request);
+  return planned_mesh(options, work, request);
 }
 
 }  // namespace
@@ -31,16 +31,17 @@ weft::planner::PlanRequest bench_request(const Options& options, const weft::Dit
                                      .prompts = options.images,
                                      .steps = options.timed_steps,
                                      .warmup = options.mesh.warmup};
-  set_bytes(request, options.dtype);
   return request;
 }
 
-std::vector<BenchCase> bench_cases(const Options& options, const weft::DitShape& shape) {
+std::vector<BenchCase> bench_cases(const Options& options, const weft::planner::ModelWork& work) {
+  const weft::DitShape& shape = work.shape();
   std::vector<BenchCase> sizes;
   for (const int px : options.px) {
-    const weft::Mesh mesh = bench_mesh(options, shape, px);
+    const weft::Mesh mesh = bench_mesh(options, work, px);
     const weft::planner::PlanRequest request = bench_request(options, shape, px, options.world());
-    const weft::Demand demand{request.prompts, request.branches, request.tokens, request.steps};
+    const weft::Demand demand{request.prompts, request.branches, work.prefix() + request.tokens,
+                              request.steps};
     if (const auto fault = weft::check<Parallel>(mesh, shape, demand, options.world()))
       weft::reject(px, " px: ", to_string(*fault));
     sizes.push_back({px, mesh});
@@ -48,13 +49,15 @@ std::vector<BenchCase> bench_cases(const Options& options, const weft::DitShape&
   return sizes;
 }
 
-void print_memory(const Options& options, const std::vector<BenchCase>& sizes, const weft::DitShape& shape) {
+void print_memory(const Options& options, const std::vector<BenchCase>& sizes,
+                  const weft::planner::ModelWork& work) {
   std::string lines;
   Options sized = options;
   for (const auto& [px, mesh] : sizes) {
     sized.mesh = mesh;
     lines += weft::sentence(
-        px, " px, ", checked_memory(sized, shape, bench_request(options, shape, px, options.world())), "\n");
+        px, " px, ", checked_memory(sized, work, bench_request(options, work.shape(), px, options.world())),
+        "\n");
   }
   if (options.prints()) std::printf("%s", lines.c_str());
 }
