@@ -11,8 +11,12 @@ namespace command {
 namespace {
 
 weft::Index text_of(const weft::HunyuanPrompt&) { return 0; }
-weft::Index text_of(const weft::PixArtPrompt& prompt) { return prompt.words().shape[0]; }
-weft::Index text_of(const weft::JointPrompt& prompt) { return prompt.states.shape[0]; }
+weft::Index text_of(const weft::PixArtPrompt& prompt) {
+  return std::ranges::count_if(prompt.mask.data, [](float word) { return word != 0; });
+}
+weft::Index text_of(const weft::JointPrompt& prompt) {
+  return prompt.states.shape.empty() ? 0 : prompt.states.shape.front();
+}
 
 template <class Prompt>
 weft::Index longest(const std::vector<Prompt>& prompts) {

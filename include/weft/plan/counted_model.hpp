@@ -70,6 +70,7 @@ class CountedModel final : public ModelWork {
     using Policies = typename Parallel::template On<Backend, World>;
     const Range prompts = Policies::prompts(mesh, rank, request.prompts);
     const Index images = prompts.size() * Policies::branches(mesh, rank, request.branches).size();
+    if (images == 0) return {};
     const ImageShape image = image_of(request.tokens);
     World world(mesh.ranks(), rank, [](const StridedBytes&) {});
     counting::Queue queue;
