@@ -40,7 +40,6 @@ struct SmallDit {  // its weights are random
             .channels = 1,
             .out_channels = 1};
   }
-  weft::Index scratch(weft::Index rows) const { return rows * (width + ffn); }
 
   void check(Prompt digit) const {
     if (digit < 0 || digit > 9) weft::reject("the prompt is ", digit, " and must be a digit, 0 to 9");

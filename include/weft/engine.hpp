@@ -19,6 +19,7 @@
 #include "weft/engine/denoiser.hpp"
 #include "weft/engine/evaluator.hpp"
 #include "weft/engine/input_summary.hpp"
+#include "weft/engine/part.hpp"
 #include "weft/engine/request.hpp"
 #include "weft/policy/check.hpp"
 #include "weft/policy/local.hpp"
@@ -147,12 +148,12 @@ class Engine {
         time = request.sampler[static_cast<std::size_t>(step)].timestep;
 
     if (!resume(shape)) {
-      prepare(image, shape, static_cast<Index>(mine.size()), image.features(),
-              most_branches(shape.branches) * prompts.size());
+      prepare(mine, times, image, shape, image.features(), most_branches(shape.branches) * prompts.size());
       denoiser_.emplace(queue_, shape, image, prompts, evaluator_.image_rows());
+    } else {
+      condition_again(mine, times, image, shape.prefix);
     }
     if (shape.has_padding) hide_padding(mine);
-    condition(mine, times, image, shape.prefix);
     denoiser_->start(queue_, request, guidance);
     record([this](Range unit_rows) { denoiser_->feed(queue_, unit_rows, evaluator_.latents(unit_rows)); },
            [this, here](const Unit& unit, Range unit_rows) {
@@ -199,9 +200,12 @@ class Engine {
 
     const RequestShape request_shape = detail::shape_of(model_, evaluation);
     const Index prefix = request_shape.prefix;
-    if (!resume(request_shape)) prepare(image, request_shape, images.size(), out.features(), images.size());
+    if (resume(request_shape)) {
+      condition_again(mine, times, image, prefix);
+    } else {
+      prepare(mine, times, image, request_shape, out.features(), images.size());
+    }
     if (request_shape.has_padding) hide_padding(mine);
-    condition(mine, times, image, prefix);
     const Rows& rows = evaluator_.image_rows();
     upload(queue_, to_tokens(evaluation.latents, image, images, rows), evaluator_.latents({0, rows.size()}));
     record([](Range) {}, [](const Unit&, Range) {});
@@ -258,13 +262,6 @@ class Engine {
     }
   };
 
-  /// Returns the layout of a sequence of `tokens`.
-  Layout layout(Index tokens) const { return {tokens, mesh_.patch_count(), mesh_.ring, mesh_.ulysses}; }
-
-  Rows rows_of_rank(int rank, Index tokens) const {
-    return layout(tokens).of_rank(mesh_.coordinate(Axis::ring, rank), mesh_.coordinate(Axis::ulysses, rank));
-  }
-
   /// Returns whether memory and recordings of the request before serve one of this shape. All ranks must
   /// decide alike, since they record together: so the decision uses nothing that differs between ranks.
   bool resume(const RequestShape& shape) { return std::exchange(resumable_, std::nullopt) == shape; }
@@ -285,29 +282,20 @@ class Engine {
     return most;
   }
 
-  /// Drops memory and recordings of the request before, and allocates the evaluator's memory.
-  void prepare(const Grid& image, const RequestShape& shape, Index images, Index features,
-               Index most_images) {
-    const DitShape model = model_.shape();
-    const Index tokens = shape.prefix + image.tokens();
-    const Rows rows = rows_of_rank(world_.rank(), tokens);
-    Index layers = 0;
-    const std::vector<Range> blocks = Policies::blocks(mesh_, world_.rank(), model);
-    for (const Range& range : blocks) layers += model.attentions(range);
+  /// Drops memory and recordings of the request before, conditions the model on these prompts at `times`
+  /// (steps, images), and allocates the evaluator's memory; the prediction has `features` a token.
+  void prepare(std::span<const Prompt> prompts, const Tensor& times, const Grid& image,
+               const RequestShape& shape, Index features, Index most_images) {
     drop();
     queue_.trim();
-    const Job job{.model = model,
-                  .layout = layout(tokens),
-                  .prefix = shape.prefix,
-                  .images = images,
-                  .layers = layers,
-                  .steps = shape.steps,
-                  .warmup = std::max(mesh_.warmup, 1),
-                  .latent_features = image.features(),
-                  .predicted_features = features,
-                  .most_images = most_images,
-                  .has_padding = shape.has_padding};
-    queue_.take_together([this, &job, &blocks, &rows] { evaluator_.prepare(queue_, job, blocks, rows); });
+    PartOf<Grid> part = part_of(prompts, times, image, shape.prefix);
+    part.job.predicted_features = features;
+    part.job.most_images = most_images;
+    part.job.has_padding = shape.has_padding;
+    conditioning_.reset(new Conditioning(model_.condition(queue_, prompts, times, part.share)));
+    queue_.take_together([this, &part] {
+      evaluator_.prepare(queue_, part.job, part.share.blocks, part.share.rows, *conditioning_);
+    });
   }
 
   /// Hides the padding among this rank's prompts' tokens.
@@ -317,17 +305,22 @@ class Engine {
     policies_.hide_padding(queue_, valid);
   }
 
-  /// Conditions the model on these prompts: in place if there is a conditioning and the model can refill it,
-  /// since recorded work reads it there.
-  void condition(std::span<const Prompt> prompts, const Tensor& times, const Grid& image, Index prefix) {
-    if constexpr (detail::HasRefill<Model>)
-      if (conditioning_) return model_.refill(queue_, prompts, times, *conditioning_);
+  /// Conditions the model on other prompts: in place if the model can refill a conditioning, since recorded
+  /// work reads it there.
+  void condition_again(std::span<const Prompt> prompts, const Tensor& times, const Grid& image,
+                       Index prefix) {
+    if constexpr (detail::HasRefill<Model>) return model_.refill(queue_, prompts, times, *conditioning_);
     evaluator_.forget();
     conditioning_.reset();
-    const ShareOf<Grid> share{image, rows_of_rank(world_.rank(), prefix + image.tokens()),
-                              Policies::blocks(mesh_, world_.rank(), model_.shape()),
-                              static_cast<Index>(prompts.size()), prefix};
-    conditioning_.reset(new Conditioning(model_.condition(queue_, prompts, times, share)));
+    conditioning_.reset(new Conditioning(
+        model_.condition(queue_, prompts, times, part_of(prompts, times, image, prefix).share)));
+  }
+
+  PartOf<Grid> part_of(std::span<const Prompt> prompts, const Tensor& times, const Grid& image,
+                       Index prefix) const {
+    const DitShape model = model_.shape();
+    return PartOf<Grid>::of_rank(model, mesh_, world_.rank(), Policies::blocks(mesh_, world_.rank(), model),
+                                 image, prefix, static_cast<Index>(prompts.size()), times.shape[0]);
   }
 
   /// Records the evaluator's tasks, unless they are recorded already.
@@ -352,7 +345,7 @@ class Engine {
     for (int rank = 0; rank < world_.size(); ++rank) {
       if (!has_any(rank)) continue;
       const Index sequence = prefix + image.tokens();
-      const Rows rows = rows_of_rank(rank, sequence).within({prefix, sequence});
+      const Rows rows = rows_of_rank(mesh_, rank, sequence).within({prefix, sequence});
       const typename Backend::template Buffer<float> buffer(
           queue_, rows.size() * of_rank(rank).size() * image.features());
       View<float, 3> tokens = buffer.view(std::array{rows.size(), of_rank(rank).size(), image.features()});

@@ -14,7 +14,6 @@
 using weft::Backend;
 using weft::Host;
 using weft::Range;
-using weft::Scratch;
 using weft::host::Buffer;
 using weft::host::Queue;
 
@@ -104,19 +103,4 @@ TEST_CASE("Milestones: report how many were passed, if given a callback") {
   Queue::Milestones milestones(2, [&](Index count) { reported = count; }), silent(2, nullptr);
   for (Queue::Milestones* passed : {&milestones, &milestones, &silent}) passed->pass(queue);
   CHECK(reported == 2);
-}
-
-TEST_CASE("Scratch: gives out no more memory than was announced, until it is reset") {
-  Queue queue;
-  Scratch<Host> scratch(queue, 20);
-  const auto first = scratch.take(std::array<Index, 2>{3, 4});
-  const auto second = scratch.take(std::array<Index, 1>{8});
-  CHECK(second.data == first.data + 64);  // 256 bytes
-  CHECK_THROWS_WITH_AS(
-      scratch.take(std::array<Index, 1>{1}),
-      "the model takes 21 elements of scratch and announced 20: make its scratch(rows) larger",
-      std::logic_error);
-  scratch.reset();
-  CHECK(scratch.take(std::array<Index, 1>{20}).data == first.data);
-  CHECK(queue.counts().allocations == 1);
 }

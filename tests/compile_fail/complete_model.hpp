@@ -18,7 +18,6 @@ struct CompleteModel {
   struct Conditioning {};
 
   weft::DitShape shape() const;
-  weft::Index scratch(weft::Index rows) const;
   void check(const Prompt&) const;
   Conditioning condition(typename Backend::Queue&, std::span<const Prompt>, const weft::Tensor& times,
                          const weft::Share&) const;

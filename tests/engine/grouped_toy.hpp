@@ -43,7 +43,6 @@ struct GroupedToy {
   }
 
   weft::DitShape shape() const { return numbers; }
-  weft::Index scratch(weft::Index rows) const { return rows * (3 * width + 2 * numbers.kv_heads * head); }
   void check(Prompt) const {}
   Conditioning condition(Queue&, std::span<const Prompt> prompts, const weft::Tensor& times,
                          const weft::Share& share) const {

@@ -56,7 +56,6 @@ struct JointToy {
 
   weft::DitShape shape() const { return numbers; }
   weft::Index prefix(const Prompt& prompt) const { return prompt.shape[0]; }
-  weft::Index scratch(weft::Index rows) const { return rows * 5 * width; }
   void check(const Prompt& prompt) const {
     if (prompt.shape.size() != 2 || prompt.shape[1] != text_width)
       weft::reject("a prompt is no (tokens, 10)");
@@ -103,7 +102,7 @@ struct JointToy {
   void block(weft::Index i, auto& context, const Conditioning& conditioning, weft::View<const float, 3> x,
              weft::View<const float, 3> skip, weft::View<float, 3> y) const {
     using weft::Index, weft::Range, weft::View;
-    Queue& queue = context.queue();
+    auto& queue = context.queue();
     const Index n = x.extent[0], b = x.extent[1], k = context.prefix_rows().size();
     const Range text_rows{0, k}, image_rows{k, n};
     const weft::Rotation rotation =

@@ -85,7 +85,9 @@ std::map<std::string, Tensor> forward(const HunyuanDiT<Host>& model, const Input
   Host::Queue queue;
   const auto conditioning =
       model.condition(queue, inputs.prompts, inputs.times, {image, rows, {{0, shape.blocks}}, b});
-  weft::Scratch<Host> scratch(queue, model.scratch(n * b));
+  weft::Scratch<Host> scratch;
+  scratch.take(std::array{n * b, 8 * width});
+  scratch.allocate(queue);
   const auto alone = [&] {
     scratch.reset();
     return Alone{queue, scratch, {0, n}};

@@ -67,16 +67,16 @@ TEST_CASE("Steps of four H200s are met within 9 %, as measured, and from 1024 px
 TEST_CASE("Unknown rates of a machine cost nothing: an H200 with only an H100's figures") {
   weft::planner::CostModel cost = cost_of(ulysses2, 1024, {}, "h200-nvlink"), stored = cost;
   cost.hardware.tiers = weft::planner::links::nvlink4, cost.hardware.relaunch = 0;
-  const weft::planner::BlockCost block = cost.block(4096, false);
+  const weft::planner::BlockCost block = cost.block(0, {0, 4096});
   const double sent = 3 * cost.activations(2048) / 2;
   const weft::planner::Group group = weft::planner::group_of(ulysses2, weft::Axis::ulysses);
   CHECK(block.ulysses == doctest::Approx(exchange_seconds(cost.hardware, sent, group) +
                                          exchange_seconds(cost.hardware, sent / 3, group)));
-  CHECK(stored.block(4096, false).rows > block.rows);  // the kernel after attention
+  CHECK(stored.block(0, {0, 4096}).rows > block.rows);  // the kernel after attention
   stored.engine.barriers_per_push = 1;
-  const weft::planner::BlockCost fewer = stored.block(4096, false);
+  const weft::planner::BlockCost fewer = stored.block(0, {0, 4096});
   stored.engine.barriers_per_push = 2;
-  CHECK(stored.block(4096, false).ulysses - fewer.ulysses ==
+  CHECK(stored.block(0, {0, 4096}).ulysses - fewer.ulysses ==
         doctest::Approx(2 * weft::planner::links::nvlink4_stores.latency));
 }
 

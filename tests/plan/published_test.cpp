@@ -193,7 +193,7 @@ class Fitted {
     const weft::planner::PlanRequest request{
         .gpus = gpus, .tokens = tokens_of(chart_.px), .steps = chart_.steps};
     std::pair<Mesh, double> best{{}, 1e9};
-    for (Mesh mesh : candidate_meshes(hunyuan, request)) {
+    for (Mesh mesh : candidate_meshes(hunyuan(), request)) {
       if (mesh.patch_count() != mesh.pipe || (mesh.pipe & (mesh.pipe - 1)) != 0) continue;
       mesh.ring_cache = RingCache::rotate;
       if (const double time = seconds(mesh); time < best.second) best = {mesh, time};

@@ -30,8 +30,8 @@ void print_row(const Row& row, const std::vector<int>& gpus, bool with_speed_up)
   std::printf("| %s ", row.name);
   double before = 1e9;
   for (const int n : gpus) {
-    const weft::planner::Plan plan = weft::planner::plan(hunyuan, weft::planner::machine_named(row.machine),
-                                                         {.gpus = n, .tokens = row.tokens});
+    const weft::planner::Plan plan = weft::planner::plan(
+        hunyuan_work(), weft::planner::machine_named(row.machine), {.gpus = n, .tokens = row.tokens});
     print_best(plan, with_speed_up);
     CAPTURE(n);
     CHECK(plan.ranking.front().total < before);

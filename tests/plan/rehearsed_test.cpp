@@ -75,7 +75,7 @@ TEST_CASE("The chosen mesh is within 3 % of the best that was measured") {
       CAPTURE(px);
       CAPTURE(gpus);
       const weft::planner::Plan plan =
-          weft::planner::plan(hunyuan, projected, {.gpus = gpus, .tokens = tokens_of(px)});
+          weft::planner::plan(hunyuan_work(), projected, {.gpus = gpus, .tokens = tokens_of(px)});
       const std::string chosen = name_of(plan.ranking.front().mesh);
       CAPTURE(chosen);
       double best = 1e9, of_chosen = 0;
@@ -95,7 +95,7 @@ TEST_CASE("Measured steps are met within 11 %, and those with Ulysses within 18 
     CAPTURE(row.px);
     CAPTURE(row.mesh);
     const weft::planner::Plan plan =
-        weft::planner::plan(hunyuan, projected, {.gpus = row.gpus, .tokens = tokens_of(row.px)});
+        weft::planner::plan(hunyuan_work(), projected, {.gpus = row.gpus, .tokens = tokens_of(row.px)});
     const double predicted = 1e3 * prediction_of(plan, row.mesh).step;
     // Rehearsed ranks pack Ulysses' exchanges; peers write them in place.
     const bool packs = std::string(row.mesh).find("ulysses") != std::string::npos;

@@ -59,9 +59,10 @@ TEST_CASE("The folded pipeline is full with as many patches as stages") {
 
 TEST_CASE("One rank's step is its blocks and ends") {
   const weft::planner::CostModel cost = cost_of({});
-  const double blocks = 21 * cost.block(4096, false).seconds() + 19 * cost.block(4096, true).seconds();
-  CHECK(timeline_of(cost, 4).step() == doctest::Approx(blocks + cost.ends(4096)));
-  CHECK(timeline_of(cost, 4).run(50) == doctest::Approx(50 * (blocks + cost.ends(4096))));
+  const weft::Range all{0, 4096};
+  const double blocks = 21 * cost.block(0, all).seconds() + 19 * cost.block(39, all).seconds();
+  CHECK(timeline_of(cost, 4).step() == doctest::Approx(blocks + cost.ends(all)));
+  CHECK(timeline_of(cost, 4).run(50) == doctest::Approx(50 * (blocks + cost.ends(all))));
 }
 
 TEST_CASE("Stages of the warm-up run one after the other") {

@@ -8,6 +8,7 @@
 #include "../input/archs.hpp"
 #include "../nccl/run.hpp"
 #include "../output/files.hpp"
+#include "../plan/model_work.hpp"
 #include "cases.hpp"
 #include "print_report.hpp"
 #include "project.hpp"
@@ -19,11 +20,9 @@ void bench(const Options& options) {
   std::optional<weft::OutputFile> json;
   if (options.json && options.prints()) json.emplace(output_file("--json", *options.json, ".json"));
   const Arch& arch = arch_named(options.arch);
-  const ModelSettings settings = settings_of(arch);
-  const weft::DitShape shape = shape_of(settings);
-  const std::vector<BenchCase> sizes = bench_cases(options, shape, arch.branches);
-  if (std::holds_alternative<weft::HunyuanConfig>(settings))  // the planner knows its memory alone
-    print_memory(options, sizes, shape);
+  const auto work = model_work(settings_of(arch), options.dtype, arch.text_tokens);
+  const std::vector<BenchCase> sizes = bench_cases(options, *work, arch.branches);
+  print_memory(options, sizes, *work, arch.branches);
   BenchReport report =
       options.launched ? bench_over_nccl(options, arch, sizes) : bench_on_cuda(options, arch, sizes);
   if (!options.prints()) return;

@@ -14,11 +14,11 @@ namespace command {
 
 namespace {
 
-weft::Mesh bench_mesh(const Options& options, const weft::DitShape& shape,
+weft::Mesh bench_mesh(const Options& options, const weft::planner::ModelWork& work,
                       weft::planner::PlanRequest request) {
   if (!plans_mesh(options)) return options.mesh;
   request.exact = options.planning.exact;
-  return planned_mesh(options, shape, request);
+  return planned_mesh(options, work, request);
 }
 
 }  // namespace
@@ -32,17 +32,18 @@ weft::planner::PlanRequest bench_request(const Options& options, const weft::Dit
                                      .branches = branches,
                                      .steps = options.timed_steps,
                                      .warmup = options.mesh.warmup};
-  set_bytes(request, options.dtype);
   return request;
 }
 
-std::vector<BenchCase> bench_cases(const Options& options, const weft::DitShape& shape,
+std::vector<BenchCase> bench_cases(const Options& options, const weft::planner::ModelWork& work,
                                    weft::Index branches) {
+  const weft::DitShape& shape = work.shape();
   std::vector<BenchCase> sizes;
   for (const int px : options.px) {
     const weft::planner::PlanRequest request = bench_request(options, shape, px, options.world(), branches);
-    const weft::Mesh mesh = bench_mesh(options, shape, request);
-    const weft::Demand demand{request.prompts, request.branches, request.tokens, request.steps};
+    const weft::Mesh mesh = bench_mesh(options, work, request);
+    const weft::Demand demand{request.prompts, request.branches, work.prefix() + request.tokens,
+                              request.steps};
     if (const auto fault = weft::check<Parallel>(mesh, shape, demand, options.world()))
       weft::reject(px, " px: ", to_string(*fault));
     sizes.push_back({px, mesh});
@@ -50,13 +51,16 @@ std::vector<BenchCase> bench_cases(const Options& options, const weft::DitShape&
   return sizes;
 }
 
-void print_memory(const Options& options, const std::vector<BenchCase>& sizes, const weft::DitShape& shape) {
+void print_memory(const Options& options, const std::vector<BenchCase>& sizes,
+                  const weft::planner::ModelWork& work, weft::Index branches) {
   std::string lines;
   Options sized = options;
   for (const auto& [px, mesh] : sizes) {
     sized.mesh = mesh;
     lines += weft::sentence(
-        px, " px, ", checked_memory(sized, shape, bench_request(options, shape, px, options.world())), "\n");
+        px, " px, ",
+        checked_memory(sized, work, bench_request(options, work.shape(), px, options.world(), branches)),
+        "\n");
   }
   if (options.prints()) std::printf("%s", lines.c_str());
 }

@@ -15,10 +15,11 @@ namespace command {
                                                        int px, weft::Index ranks, weft::Index branches = 2);
 
 /// Returns every size with its mesh, the given or a planned one. Throws InvalidArgument if one cannot run.
-[[nodiscard]] std::vector<BenchCase> bench_cases(const Options& options, const weft::DitShape& shape,
+[[nodiscard]] std::vector<BenchCase> bench_cases(const Options& options, const weft::planner::ModelWork& work,
                                                  weft::Index branches);
 
 /// Prints a line about the memory of each case. Throws InvalidArgument if one does not fit.
-void print_memory(const Options& options, const std::vector<BenchCase>& sizes, const weft::DitShape& shape);
+void print_memory(const Options& options, const std::vector<BenchCase>& sizes,
+                  const weft::planner::ModelWork& work, weft::Index branches);
 
 }  // namespace command

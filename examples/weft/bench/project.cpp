@@ -9,6 +9,7 @@
 #include "../input/hunyuan_v12.hpp"
 #include "../output/files.hpp"
 #include "../output/padded.hpp"
+#include "../plan/model_work.hpp"
 #include "cases.hpp"
 #include "published.hpp"
 #include "rehearsals.hpp"
@@ -38,23 +39,23 @@ std::string speed_up_of(const std::optional<double>& speed_up) {
 }
 
 /// Returns ", of stages 1 and 2": the stages with as much to compute as the rank's own.
-std::string stages_of(const RehearsedRank& rank, const weft::DitShape& shape) {
+std::string stages_of(const RehearsedRank& rank, const weft::planner::ModelWork& work) {
   if (rank.mesh.pipe == 1) return {};
   std::vector<std::string> names;
-  const std::vector<int> alike = weft::planner::alike_stages(shape, rank.mesh.pipe);
+  const std::vector<int> alike = weft::planner::alike_stages(work, rank.mesh.pipe);
   for (std::size_t stage = 0; stage < alike.size(); ++stage)
     if (alike[stage] == rank.mesh.coordinate(weft::Axis::pipe, rank.rank))
       names.push_back(std::to_string(stage));
   return (names.size() == 1 ? ", of stage " : ", of stages ") + weft::listed(names);
 }
 
-nlohmann::json measured(const Rehearsals& all, const weft::DitShape& shape) {
+nlohmann::json measured(const Rehearsals& all, const weft::planner::ModelWork& work) {
   nlohmann::json out = nlohmann::json::array();
   for (std::size_t i = 0; i < all.ranks().size(); ++i) {
     const RehearsedRank& rank = all.ranks()[i];
     const std::string name = name_of(rank.mesh);
     std::printf("measured alone: %d px, %8.2f ms a step, %s rank %d of %d%s\n", rank.px, 1e3 * all.seconds(i),
-                name.c_str(), rank.rank, static_cast<int>(rank.mesh.ranks()), stages_of(rank, shape).c_str());
+                name.c_str(), rank.rank, static_cast<int>(rank.mesh.ranks()), stages_of(rank, work).c_str());
     out.push_back({{"px", rank.px},
                    {"mesh", name},
                    {"rank", rank.rank},
@@ -115,17 +116,17 @@ void project(const Options& options) {
   std::optional<weft::OutputFile> json;
   if (options.json) json.emplace(output_file("--json", *options.json, ".json"));
   const bool is_host = options.backend == Backend::host;
-  const weft::DitShape shape = (is_host ? small_config() : hunyuan_v12()).shape();
+  const auto work = model_work(is_host ? small_config() : hunyuan_v12(), options.dtype);
   std::vector<std::string> machines{options.planning.hardware};
   if (machines.front().empty())
     machines =
         is_host ? std::vector<std::string>{"host"} : std::vector<std::string>{"h200-nvlink", "h200-pcie4"};
   for (const std::string& machine : machines)
     weft::planner::hardware_of(machine);  // rejected before any work
-  Rehearsals all(options, shape);
+  Rehearsals all(options, *work);
   std::vector<BenchCase> sizes;
   for (const int px : options.px) sizes.push_back({.px = px});
-  print_memory(options, sizes, shape);
+  print_memory(options, sizes, *work);
   all.measure();
   std::printf(
       "a projection: every rank's kernels were measured alone on %s, in %s; transfers are a link model's\n",
@@ -133,7 +134,7 @@ void project(const Options& options) {
   nlohmann::json out = {{"projected", true},
                         {"device", all.device()},
                         {"dtype", options.dtype_name},
-                        {"measured", measured(all, shape)},
+                        {"measured", measured(all, *work)},
                         {"tables", nlohmann::json::array()}};
   for (const std::string& machine : machines)
     for (const int px : options.px) out["tables"].push_back(table(all, machine, px));

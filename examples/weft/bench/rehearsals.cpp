@@ -45,15 +45,15 @@ weft::HunyuanConfig small_config() {
       "a small HunyuanDiT"));
 }
 
-Rehearsals::Rehearsals(const Options& options, const weft::DitShape& shape)
-    : options_(options), shape_(shape) {
+Rehearsals::Rehearsals(const Options& options, const weft::planner::ModelWork& work)
+    : options_(options), work_(work) {
   const weft::planner::Hardware hardware = command::hardware_of(options);
   for (const int px : options.px) {
     ranks_.push_back({px, {}, 0});
     for (weft::Mesh mesh : meshes) {
       mesh = with_planned_patches(cost(px, mesh, hardware));
       check(px, mesh);
-      const std::vector<int> alike = weft::planner::alike_stages(shape, mesh.pipe);
+      const std::vector<int> alike = weft::planner::alike_stages(work, mesh.pipe);
       for (int stage = 0; stage < mesh.pipe; ++stage)
         if (alike[static_cast<std::size_t>(stage)] == stage)
           ranks_.push_back({px, mesh, weft::planner::busiest_rank(mesh, stage)});
@@ -72,22 +72,23 @@ void Rehearsals::measure() {
 
 std::vector<double> Rehearsals::stages(int px, const weft::Mesh& mesh) const {
   std::vector<double> out;
-  for (const int stage : weft::planner::alike_stages(shape_, mesh.pipe))
+  for (const int stage : weft::planner::alike_stages(work_, mesh.pipe))
     out.push_back(seconds_of(px, mesh, weft::planner::busiest_rank(mesh, stage)));
   return out;
 }
 
 weft::planner::CostModel Rehearsals::cost(int px, const weft::Mesh& mesh,
                                           const weft::planner::Hardware& hardware) const {
-  weft::planner::PlanRequest request = bench_request(options_, shape_, px, mesh.ranks());
+  weft::planner::PlanRequest request = bench_request(options_, work_.shape(), px, mesh.ranks());
   request.steps = options_.sampling.steps;  // patches are chosen for a whole image
-  return {shape_, hardware, request, engine_of(options_), mesh};
+  return {&work_, hardware, request, engine_of(options_), mesh};
 }
 
 void Rehearsals::check(int px, const weft::Mesh& mesh) const {
-  const weft::planner::PlanRequest request = bench_request(options_, shape_, px, mesh.ranks());
-  const weft::Demand demand{request.prompts, request.branches, request.tokens, request.steps};
-  if (const auto fault = weft::check<Parallel>(mesh, shape_, demand, mesh.ranks()))
+  const weft::planner::PlanRequest request = bench_request(options_, work_.shape(), px, mesh.ranks());
+  const weft::Demand demand{request.prompts, request.branches, work_.prefix() + request.tokens,
+                            request.steps};
+  if (const auto fault = weft::check<Parallel>(mesh, work_.shape(), demand, mesh.ranks()))
     weft::reject(px, " px: ", to_string(*fault));
 }
 

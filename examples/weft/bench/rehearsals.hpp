@@ -18,8 +18,8 @@ namespace command {
 /// The ranks to measure for the projection of all meshes, and their measurements.
 class Rehearsals {
  public:
-  /// Throws InvalidArgument if a mesh breaks a rule at a size.
-  Rehearsals(const Options& options, const weft::DitShape& shape);
+  /// Throws InvalidArgument if a mesh breaks a rule at a size. The work must outlive it.
+  Rehearsals(const Options& options, const weft::planner::ModelWork& work);
 
   void measure();
 
@@ -43,7 +43,7 @@ class Rehearsals {
   double seconds_of(int px, const weft::Mesh& mesh, int rank) const;
 
   const Options& options_;
-  weft::DitShape shape_;
+  const weft::planner::ModelWork& work_;
   std::vector<RehearsedRank> ranks_;
   std::vector<BenchCase> projected_;
   RehearsalReport report_;

@@ -6,6 +6,7 @@
 #include "../parallel.hpp"
 #include "machine.hpp"
 #include "memory.hpp"
+#include "model_work.hpp"
 #include "weft/policy/check.hpp"
 
 namespace command {
@@ -46,7 +47,6 @@ weft::planner::PlanRequest plan_request(const Options& options, const Work& work
       visit_work([&shape](const auto& asked) { return request_of(asked, shape); }, work);
   request.gpus = static_cast<int>(options.world());
   request.warmup = options.mesh.warmup;
-  set_bytes(request, options.dtype);
   request.exact = options.planning.exact;
   return request;
 }
@@ -60,17 +60,17 @@ void check_mesh(const Options& options, const ModelFolder& model) {
 
 bool plans_mesh(const Options& options) { return options.world() > 1 && !options.planning.has_degrees; }
 
-weft::Mesh planned_mesh(const Options& options, const weft::DitShape& shape,
+weft::Mesh planned_mesh(const Options& options, const weft::planner::ModelWork& work,
                         const weft::planner::PlanRequest& request) {
   const weft::planner::Hardware hardware = hardware_of(options);
-  const weft::planner::Plan plan = weft::planner::plan(shape, hardware, request, engine_of(options));
+  const weft::planner::Plan plan = weft::planner::plan(work, hardware, request, engine_of(options));
   if (plan.ranking.empty())
     weft::reject("no mesh of ", request.gpus, " ranks fits; ",
                  plan.rejected.empty() ? "try other numbers of ranks, or --mesh auto"
                                        : "the first that was tried: " + plan.rejected.front().reason);
   const MemoryBudget budget = memory_budget(options);
-  const auto fits = [&options, &shape, &hardware, &request, &budget](const weft::planner::Prediction& p) {
-    return budget.fits({shape, hardware, request, engine_of(options), p.mesh});
+  const auto fits = [&options, &work, &hardware, &request, &budget](const weft::planner::Prediction& p) {
+    return budget.fits({&work, hardware, request, engine_of(options), p.mesh});
   };
   const auto best = std::ranges::find_if(plan.ranking, fits);
   return (best == plan.ranking.end() ? plan.ranking.begin() : best)->mesh;
@@ -78,9 +78,9 @@ weft::Mesh planned_mesh(const Options& options, const weft::DitShape& shape,
 
 Options with_mesh(Options options, const ModelFolder& model, const Work& work) {
   if (!plans_mesh(options)) return options;
-  const weft::DitShape shape = model.shape();
-  const weft::planner::PlanRequest request = plan_request(options, work, shape);
-  options.mesh = planned_mesh(options, shape, request);
+  const auto counted = model_work(model.settings(), options.dtype, work);
+  const weft::planner::PlanRequest request = plan_request(options, work, model.shape());
+  options.mesh = planned_mesh(options, *counted, request);
   check_mesh(options, model);
   if (options.prints())
     std::printf(

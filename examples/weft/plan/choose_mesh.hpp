@@ -18,7 +18,7 @@ void check_mesh(const Options& options, const ModelFolder& model);
 
 /// Returns the fastest mesh that fits into the memory the options leave, or if none does, the fastest. Throws
 /// InvalidArgument if no mesh obeys the rules.
-[[nodiscard]] weft::Mesh planned_mesh(const Options& options, const weft::DitShape& shape,
+[[nodiscard]] weft::Mesh planned_mesh(const Options& options, const weft::planner::ModelWork& work,
                                       const weft::planner::PlanRequest& request);
 
 /// Returns the options with the given mesh or the planned one, which is printed. Throws InvalidArgument if

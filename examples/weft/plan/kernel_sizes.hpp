@@ -1,10 +1,11 @@
 // Sizes of kernels on which the cost model is checked.
 #pragma once
 
-#include <string>
+#include <algorithm>
 #include <vector>
 
 #include "weft/plan/kernels.hpp"
+#include "weft/plan/model_work.hpp"
 
 namespace command {
 
@@ -15,6 +16,8 @@ struct KernelSize {
 
   static constexpr weft::Index head_dim = 88;
 
+  friend bool operator==(const KernelSize&, const KernelSize&) = default;
+
   /// Returns the seconds that the cost model predicts.
   double predicted(const weft::planner::Gpu& gpu) const {
     return kind == product ? weft::planner::product_seconds(gpu, m, n, k, 2)
@@ -22,22 +25,27 @@ struct KernelSize {
   }
 };
 
-/// Returns the sizes of HunyuanDiT's kernels for images of 512 to 2048 px on one to eight ranks.
-inline std::vector<KernelSize> kernel_sizes() {
-  constexpr weft::Index width = 1408, ffn = 6144, text = 333, heads = 16, branches = 2;
+/// Returns the sizes of a model's kernels for images of 512 to 2048 px on one to eight ranks, both branches
+/// in one batch.
+inline std::vector<KernelSize> kernel_sizes(const weft::planner::ModelWork& work) {
+  constexpr weft::Index branches = 2;
   std::vector<KernelSize> sizes;
-  for (const weft::Index rows : {256, 512, 1024, 2048, 4096, 8192, 16384, 32768}) {
-    sizes.push_back({KernelSize::product, rows, 3 * width, width});
-    sizes.push_back({KernelSize::product, rows, width, width});
-    sizes.push_back({KernelSize::product, rows, width, 2 * width});
-    sizes.push_back({KernelSize::product, rows, ffn, width});
-    sizes.push_back({KernelSize::product, rows, width, ffn});
-  }
+  const auto add = [&sizes](const KernelSize& size) {
+    if (std::ranges::find(sizes, size) == sizes.end()) sizes.push_back(size);
+  };
+  for (const weft::Index rows : {128, 256, 512, 1024, 2048, 4096, 8192, 16384})
+    for (weft::Index i = 0; i < work.shape().blocks; ++i)
+      for (const weft::planner::Work& kernel : work.block(work.kind(i), {rows, 0, branches})) {
+        if (kernel.kind == weft::planner::WorkKind::product)
+          add({KernelSize::product, kernel.m, kernel.n, kernel.k});
+        if (kernel.kind == weft::planner::WorkKind::attention)
+          add({KernelSize::attention, kernel.m, kernel.n, kernel.k});
+      }
+  const weft::Index heads = branches * work.shape().heads;
   for (const weft::Index tokens : {1024, 4096, 16384})
     for (const weft::Index ranks : {1, 2, 4, 8}) {
-      sizes.push_back({KernelSize::attention, tokens / ranks, tokens, branches * heads});
-      sizes.push_back({KernelSize::attention, tokens / ranks, text, branches * heads});
-      if (ranks > 1) sizes.push_back({KernelSize::attention, tokens, tokens, branches * heads / ranks});
+      add({KernelSize::attention, tokens / ranks, tokens, heads});
+      if (ranks > 1) add({KernelSize::attention, tokens, tokens, heads / ranks});
     }
   return sizes;
 }

@@ -2,11 +2,6 @@
 
 namespace command {
 
-void set_bytes(weft::planner::PlanRequest& request, Dtype dtype) {
-  request.element_bytes = dtype == Dtype::fp32 ? 4 : 2;
-  request.operand_bytes = dtype == Dtype::fp8 ? 1 : request.element_bytes;
-}
-
 weft::planner::Hardware hardware_of(const Options& options) {
   const std::string& named = options.planning.hardware;
   return weft::planner::hardware_of(!named.empty()                     ? named

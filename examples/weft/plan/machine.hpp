@@ -6,9 +6,6 @@
 
 namespace command {
 
-/// Sets the sizes of the request's numbers to those of `dtype`.
-void set_bytes(weft::planner::PlanRequest& request, Dtype dtype);
-
 /// Returns the hardware of --hardware, or the backend's default.
 [[nodiscard]] weft::planner::Hardware hardware_of(const Options& options);
 

@@ -14,8 +14,9 @@
 
 namespace command {
 
-nlohmann::json compare_kernels(const Options& options, const weft::planner::Gpu& gpu) {
-  const std::vector<KernelSize> sizes = kernel_sizes();
+nlohmann::json compare_kernels(const Options& options, const weft::planner::ModelWork& work,
+                               const weft::planner::Gpu& gpu) {
+  const std::vector<KernelSize> sizes = kernel_sizes(work);
   const std::vector<double> measured = kernel_times_on_cuda(options, sizes);
   nlohmann::json out = nlohmann::json::array();
   double worst = 0;

@@ -31,7 +31,7 @@ std::string fitting_mesh(const Options& options, const weft::planner::CostModel&
   weft::planner::CostModel other = cost;
   other.hardware.gpu.memory = 1e18;  // what is free decides
   for (const weft::planner::Prediction& prediction :
-       plan(other.model, other.hardware, other.request, other.engine).ranking) {
+       plan(*other.work, other.hardware, other.request, other.engine).ranking) {
     other.mesh = prediction.mesh;
     if (budget.fits(other)) return name_of(other.mesh) + " would fit";
   }
@@ -41,10 +41,10 @@ std::string fitting_mesh(const Options& options, const weft::planner::CostModel&
   const weft::planner::PlanRequest& request = cost.request;
   for (int ranks = request.gpus + 1; ranks <= most; ++ranks) {
     other.request.gpus = ranks;
-    for (const weft::Mesh& mesh : weft::planner::candidate_meshes(cost.model, other.request)) {
+    for (const weft::Mesh& mesh : weft::planner::candidate_meshes(cost.model(), other.request)) {
       other.mesh = mesh;
-      const weft::Demand demand{request.prompts, request.branches, request.tokens, request.steps};
-      if (!weft::check<weft::planner::AllMethods>(mesh, cost.model, demand, ranks) && own.fits(other))
+      const weft::Demand demand{request.prompts, request.branches, cost.tokens(), request.steps};
+      if (!weft::check<weft::planner::AllMethods>(mesh, cost.model(), demand, ranks) && own.fits(other))
         return weft::sentence(ranks, " ranks with a device each would fit, as ", name_of(mesh));
     }
   }
@@ -74,6 +74,7 @@ weft::planner::MemoryUse MemoryBudget::use(const weft::planner::CostModel& cost)
   weft::planner::MemoryUse all = largest_memory_use(cost);
   const auto count = static_cast<double>(ranks);
   all.weights *= count;
+  all.conditioning *= count;
   all.keys *= count;
   all.activations *= count;
   all.preparing *= count;
@@ -89,10 +90,10 @@ MemoryBudget memory_budget(const Options& options) {
           .memories = options.launched ? 0 : device.devices};
 }
 
-std::string checked_memory(const Options& options, const weft::DitShape& shape,
+std::string checked_memory(const Options& options, const weft::planner::ModelWork& work,
                            const weft::planner::PlanRequest& request) {
   const MemoryBudget budget = memory_budget(options);
-  const weft::planner::CostModel cost{shape, hardware_of(options), request, engine_of(options), options.mesh};
+  const weft::planner::CostModel cost{&work, hardware_of(options), request, engine_of(options), options.mesh};
   const weft::planner::MemoryUse use = budget.use(cost);
   const double taken = use.total();
   const std::string scope =
@@ -105,7 +106,8 @@ std::string checked_memory(const Options& options, const weft::DitShape& shape,
                  other.empty() ? advice_for(options, cost, budget) : other);
   }
   const Unit unit(taken);
-  std::string parts = weft::sentence("weights ", unit.number(use.weights), ", keys and values ",
+  std::string parts = weft::sentence("weights ", unit.number(use.weights), ", conditioning ",
+                                     unit.number(use.conditioning), ", keys and values ",
                                      unit.number(use.keys), ", activations ", unit.number(use.activations));
   if (use.preparing > 0) parts += ", preparing " + unit.number(use.preparing);
   return weft::sentence("memory: ", size_of(taken), " ", scope, " (", parts, ") of ", size_of(budget.free),

@@ -24,7 +24,7 @@ struct MemoryBudget {
 
 /// Returns a line that describes the memory of the options' mesh. Throws InvalidArgument, naming a mesh that
 /// fits, if it does not.
-[[nodiscard]] std::string checked_memory(const Options& options, const weft::DitShape& shape,
+[[nodiscard]] std::string checked_memory(const Options& options, const weft::planner::ModelWork& work,
                                          const weft::planner::PlanRequest& request);
 
 }  // namespace command

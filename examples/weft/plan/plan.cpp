@@ -1,6 +1,7 @@
 #include "plan.hpp"
 
 #include <cstdio>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 #include "../input/model_folder.hpp"
 #include "../output/files.hpp"
 #include "measure.hpp"
+#include "model_work.hpp"
 #include "report.hpp"
 #include "weft/plan.hpp"
 
@@ -18,19 +20,21 @@ namespace command {
 
 namespace {
 
-/// A model's shape, and its size in pixels.
+/// A model's work in 16 bits, its size in pixels and its branches of guidance.
 struct PlannedModel {
-  weft::DitShape shape;
+  std::unique_ptr<const weft::planner::ModelWork> work;
   PixelScale scale;
+  weft::Index branches;
 };
 
 PlannedModel planned_model(const Options& options) {
   if (options.model.empty()) {
-    const weft::DitShape shape = hunyuan_v12().shape();
-    return {shape, {latent_pixels, shape.patch}};
+    const weft::HunyuanConfig settings = hunyuan_v12();
+    return {model_work(settings, Dtype::bf16), {latent_pixels, settings.patch}, guidance_branches(settings)};
   }
   const ModelFolder folder(options.model);
-  return {folder.hunyuan("plan").shape(), folder.pixel_scale()};
+  return {model_work(folder.settings(), Dtype::bf16), folder.pixel_scale(),
+          guidance_branches(folder.settings())};
 }
 
 /// Returns the number of GPUs. Throws InvalidArgument if --gpus is not the product of the degrees.
@@ -49,21 +53,22 @@ std::vector<weft::Index> tokens_of(const Options& options, const PlannedModel& m
   if (options.planning.tokens) return {*options.planning.tokens};
   std::vector<weft::Index> tokens;
   for (const int px : options.px) {
-    const weft::Index side = checked_side("--px", px, model.scale) / model.shape.patch;
+    const weft::Index side = checked_side("--px", px, model.scale) / model.work->shape().patch;
     tokens.push_back(side * side);
   }
   return tokens;
 }
 
 /// Returns the plan of all meshes, or of the one that is given. Throws InvalidArgument if that breaks a rule.
-weft::planner::Plan plan_of(const Options& options, const weft::DitShape& shape,
+weft::planner::Plan plan_of(const Options& options, const weft::planner::ModelWork& work,
                             const weft::planner::Hardware& hardware,
                             const weft::planner::PlanRequest& request) {
-  if (!options.planning.has_degrees) return weft::planner::plan(shape, hardware, request);
-  const weft::Demand demand{request.prompts, request.branches, request.tokens, request.steps};
-  if (const auto fault = weft::check<weft::planner::AllMethods>(options.mesh, shape, demand, request.gpus))
+  if (!options.planning.has_degrees) return weft::planner::plan(work, hardware, request);
+  const weft::Demand demand{request.prompts, request.branches, work.prefix() + request.tokens, request.steps};
+  if (const auto fault =
+          weft::check<weft::planner::AllMethods>(options.mesh, work.shape(), demand, request.gpus))
     weft::reject(to_string(*fault));
-  return weft::planner::plan_among({options.mesh}, shape, hardware, request);
+  return weft::planner::plan_among({options.mesh}, work, hardware, request);
 }
 
 }  // namespace
@@ -81,12 +86,12 @@ void plan(const Options& options) {
   if (planning.hardware.empty())
     weft::reject("plan needs --hardware, such as a100-nvlink, or a file that plan --calibrate wrote");
   const weft::planner::Hardware hardware = weft::planner::hardware_of(planning.hardware);
+  const PlannedModel model = planned_model(options);
   if (planning.kernels) {
-    const nlohmann::json kernels = compare_kernels(options, hardware.gpu);
+    const nlohmann::json kernels = compare_kernels(options, *model.work, hardware.gpu);
     if (json) OutputWriter().write(*json, kernels.dump(1) + "\n");
     return;
   }
-  const PlannedModel model = planned_model(options);
   const int gpus = gpus_of(options);
   const std::vector<weft::Index> tokens = tokens_of(options, model);
   OutputWriter writer;
@@ -95,21 +100,24 @@ void plan(const Options& options) {
     const weft::planner::PlanRequest request{.gpus = gpus,
                                              .tokens = tokens[i],
                                              .prompts = options.images,
+                                             .branches = model.branches,
                                              .steps = options.sampling.steps,
                                              .warmup = options.mesh.warmup,
                                              .exact = planning.exact};
-    const weft::planner::Plan plan = plan_of(options, model.shape, hardware, request);
-    std::printf("%s%d GPU%s, %s, %d tokens, %d steps (model output)\n", i == 0 ? "" : "\n", gpus,
-                gpus == 1 ? "" : "s", planning.hardware.c_str(), static_cast<int>(request.tokens),
-                options.sampling.steps);
+    const weft::planner::Plan plan = plan_of(options, *model.work, hardware, request);
+    const double flop = weft::planner::flop(*model.work, request.tokens, request.prompts * request.branches);
+    std::printf("%s%d GPU%s, %s, %d tokens, %d steps of %.1f TFLOP (model output)\n", i == 0 ? "" : "\n",
+                gpus, gpus == 1 ? "" : "s", planning.hardware.c_str(), static_cast<int>(request.tokens),
+                options.sampling.steps, flop / 1e12);
     const std::string explanation = planning.has_degrees ? account_of(plan) : explanation_of(plan);
     print(plan, explanation);
     all.push_back(json_of(plan, explanation));
     all.back()["tokens"] = request.tokens;
+    all.back()["step_flop"] = flop;
     if (!svg) continue;
     if (plan.ranking.empty()) weft::reject("no mesh fits, so there is no schedule to draw");
-    writer.write(*svg,
-                 weft::planner::gantt_svg({model.shape, hardware, request, {}, plan.ranking.front().mesh}));
+    writer.write(
+        *svg, weft::planner::gantt_svg({model.work.get(), hardware, request, {}, plan.ranking.front().mesh}));
   }
   if (json) writer.write(*json, all.dump(1) + "\n");
 }

@@ -4,7 +4,6 @@
 #include <cstdio>
 #include <deque>
 #include <string>
-#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -13,6 +12,7 @@
 #include "../output/stopwatch.hpp"
 #include "../plan/choose_mesh.hpp"
 #include "../plan/memory.hpp"
+#include "../plan/model_work.hpp"
 #include "memories.hpp"
 #include "run.hpp"
 #include "weft/weft.hpp"
@@ -29,9 +29,8 @@ weft::Tensor run_on(const Options& options, const ModelFolder& folder, Work all_
   auto& work = std::get<WorkOf<Prompt>>(all_work);
   auto* const request = std::get_if<weft::Request<Prompt>>(&work);
   const weft::DitShape& shape = folder.shape();
-  std::string memory;  // the planner knows that of HunyuanDiT alone
-  if constexpr (std::is_same_v<Prompt, weft::HunyuanPrompt>)
-    memory = checked_memory(options, shape, plan_request(options, all_work, shape));
+  const std::string memory = checked_memory(options, *model_work(folder.settings(), options.dtype, all_work),
+                                            plan_request(options, all_work, shape));
   Stopwatch watch(options.prints());
   const auto models = models_in<Model>(
       memories, ranks, [&](int rank) { return Engine::blocks(options.mesh, rank, shape); },
@@ -40,7 +39,7 @@ weft::Tensor run_on(const Options& options, const ModelFolder& folder, Work all_
       });
   std::visit([&](const auto& asked) { Engine::check(models.front(), options.mesh, asked); }, work);
   watch.lap("load");
-  if (options.prints() && !memory.empty()) std::printf("%s\n", memory.c_str());
+  if (options.prints()) std::printf("%s\n", memory.c_str());
 
   weft::Tensor result;
   {

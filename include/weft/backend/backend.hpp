@@ -1,6 +1,7 @@
 // Backend: a device's memory, its queue and the list of operators on it.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <concepts>
 #include <cstddef>
@@ -19,7 +20,6 @@
 #include "weft/core/numbers.hpp"
 #include "weft/core/quantile.hpp"
 #include "weft/core/sampler_step.hpp"
-#include "weft/core/scratch_limits.hpp"
 #include "weft/core/step.hpp"
 #include "weft/core/tensor.hpp"
 #include "weft/core/trace.hpp"
@@ -129,49 +129,51 @@ concept Backend = requires(typename B::Queue& queue, typename B::Loader& loader,
   loader.finish();
 };
 
-/// Memory that embed, every block and unembed use in turn. What they take is valid until the next `reset`,
-/// and begins at a multiple of 256 bytes, as operators on devices need.
+/// Whether a backend's memory holds numbers; that of one that counts does not.
+template <class B>
+inline constexpr bool holds_numbers = true;
+
+/// Memory that embed, every block and unembed use in turn. It is measured first: all of them are called with
+/// it before `allocate`, in any order. What they take is valid until the next `reset`, and begins at a
+/// multiple of 256 bytes, as operators on devices need.
 template <class B>
 class Scratch {
  public:
   using Element = typename B::Element;
 
-  Scratch() = default;
-  /// Allocates room for takes of `elements` in all.
-  Scratch(typename B::Queue& queue, Index elements)
-      : buffer_(queue, elements + most_takes * (alignment - 1)), announced_(elements) {}
-
-  /// Returns uninitialised memory. Throws std::logic_error if a block takes more elements than were
-  /// announced, or takes more than `most_takes` times.
+  /// Returns uninitialised memory; before `allocate`, an address at which nothing is. Throws std::logic_error
+  /// if more is taken than was measured.
   template <std::size_t Rank>
   View<Element, static_cast<int>(Rank)> take(const std::array<Index, Rank>& extents) {
-    const View<Element, static_cast<int>(Rank)> out{buffer_.view(std::array{buffer_.size()}).data + next_,
-                                                    extents};
-    taken_ += out.size();
-    if (taken_ > announced_)
-      throw std::logic_error(sentence("the model takes ", taken_, " elements of scratch and announced ",
-                                      announced_, ": make its scratch(rows) larger"));
-    if (++takes_ > most_takes)
-      throw std::logic_error(
-          sentence("the model takes scratch more than ", most_takes, " times in a block: take more at once"));
+    View<Element, static_cast<int>(Rank)> out(base_ + next_, extents);
     next_ += (out.size() + alignment - 1) / alignment * alignment;
+    if (next_ > most_ && is_allocated_)
+      throw std::logic_error(sentence("the model takes ", next_, " elements of scratch, and took ", most_,
+                                      " when they were measured: what it takes may depend on extents alone"));
+    most_ = std::max(most_, next_);
     return out;
   }
 
-  void reset() {
-    taken_ = 0;
-    next_ = 0;
-    takes_ = 0;
+  void reset() { next_ = 0; }
+
+  /// Allocates as much as was taken at most.
+  void allocate(typename B::Queue& queue) {
+    buffer_ = {queue, most_};
+    base_ = buffer_.view(std::array{most_}).data;
+    is_allocated_ = true;
+    reset();
   }
 
-  static constexpr Index most_takes = ScratchLimits::takes;
+  /// Returns the elements that were taken at most, each part aligned.
+  Index size() const { return most_; }
 
  private:
-  static constexpr Index alignment = ScratchLimits::alignment / static_cast<Index>(sizeof(Element));
+  static constexpr Index alignment = 256 / static_cast<Index>(sizeof(Element));
 
   typename B::template Buffer<Element> buffer_;
-  Index announced_ = 0;
-  Index taken_ = 0, next_ = 0, takes_ = 0;
+  Element* base_ = reinterpret_cast<Element*>(std::uintptr_t{1} << 40);  // nothing is read or written there
+  Index next_ = 0, most_ = 0;
+  bool is_allocated_ = false;
 };
 
 }  // namespace weft::inline v0_1

@@ -50,7 +50,7 @@ class Rehearsal {
   /// Makes rank `rank` of `ranks`. `workers` threads share an operator of the Host backend; `lane`, if not
   /// null, records the trace and must outlive the world.
   Rehearsal(Index ranks, int rank, Fill fill, int workers = 1, Lane* lane = nullptr)
-      : state_(std::make_shared<State>(State{fill, {}, {}})),
+      : state_(std::make_shared<State>(State{fill, {}, {}, 0})),
         members_(static_cast<int>(ranks), rank),
         workers_(workers),
         lane_(lane) {}
@@ -62,6 +62,14 @@ class Rehearsal {
 
   /// Returns what this rank would have sent so far, by the name of the communicator.
   const TrafficByName& traffic() const { return state_->traffic; }
+
+  /// Returns the bytes of the receive buffers that were reserved.
+  Index reserved() const { return state_->reserved; }
+
+  /// Counts receive buffers, which nothing needs here.
+  void reserve(const std::vector<int>& senders, Index bytes, int ahead) {
+    state_->reserved += static_cast<Index>(senders.size()) * bytes * ahead;
+  }
 
   [[nodiscard]] Rehearsal split(std::string_view name, const std::vector<int>& members) const {
     Rehearsal out = *this;
@@ -103,6 +111,7 @@ class Rehearsal {
     Fill fill;
     TrafficByName traffic;
     std::set<const std::byte*> filled;  // memory that was received into before
+    Index reserved = 0;
   };
 
   void count(const StridedBytes& piece) {

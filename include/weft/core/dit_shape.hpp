@@ -39,11 +39,7 @@ struct DitShape {
   std::vector<BlockShape>
       differing{};     // one a block where they differ; empty: alike, with the skips of `placement`
   Index kv_heads = 0;  // heads of keys and values, which divide `heads`; 0: as many
-  // Only costs depend on these:
-  Index ffn = 0;            // features inside the feed-forward layer; 0: four times the width
-  Index text_length = 0;    // text tokens that blocks attend to
-  Index text_width = 0;     // features of a text token
-  Index other_weights = 0;  // weights outside of the blocks, in numbers
+  Index ffn = 0;  // features inside the feed-forward layer, by which backends check; 0: four times the width
 
   friend constexpr bool operator==(const DitShape&, const DitShape&) = default;
 
@@ -68,13 +64,7 @@ struct DitShape {
     if (placement == Placement::folded && blocks < 2)
       reject("the model's blocks are folded, and it has 1; fold 2 or more, or place them contiguously");
     check_blocks();
-    const auto need_cost = [](const char* what, Index number) {
-      if (number < 0) reject("the model's ", what, " is ", number, " and must not be negative");
-    };
-    need_cost("ffn", ffn);
-    need_cost("text_length", text_length);
-    need_cost("text_width", text_width);
-    need_cost("other_weights", other_weights);
+    if (ffn < 0) reject("the model's ffn is ", ffn, " and must not be negative");
   }
 
   /// Throws InvalidArgument unless the heads of keys divide those of queries.
@@ -148,12 +138,14 @@ struct DitShape {
   }
   /// Returns whether block i reads the output of an earlier one beside its input.
   constexpr bool reads_skip(Index i) const { return block(i).skip_from != BlockShape::none; }
-  /// Returns whether a later block reads block i's output beside its own input.
-  constexpr bool is_kept(Index i) const {
+  /// Returns the first block that reads block i's output beside its own input, or BlockShape::none.
+  constexpr Index reader_of(Index i) const {
     for (Index reader = i + 1; reader < blocks; ++reader)
-      if (block(reader).skip_from == i) return true;
-    return false;
+      if (block(reader).skip_from == i) return reader;
+    return BlockShape::none;
   }
+  /// Returns whether there is one.
+  constexpr bool is_kept(Index i) const { return reader_of(i) != BlockShape::none; }
   /// Returns how often the blocks in `range` ask for attention.
   constexpr Index attentions(Range range) const {
     Index count = 0;

@@ -2,14 +2,17 @@
 // recorded once, and replayed.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <functional>
 #include <stdexcept>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "weft/core/error.hpp"
+#include "weft/model/counting_context.hpp"
 #include "weft/model/dit.hpp"
 #include "weft/policy/job.hpp"
 #include "weft/policy/pipeline.hpp"
@@ -87,8 +90,9 @@ class Evaluator {
 
   Evaluator(const Model& model, Policies& policies) : model_(model), policies_(policies) {}
 
-  /// Allocates all memory for a rank's blocks.
-  void prepare(Queue& queue, const Job& job, std::vector<Range> blocks, const Rows& rows) {
+  /// Allocates all memory for a rank's blocks. The conditioning is that of a request of the job's shape.
+  void prepare(Queue& queue, const Job& job, std::vector<Range> blocks, const Rows& rows,
+               const typename Model::Conditioning& conditioning) {
     job_ = job;
     rows_ = rows;
     image_rows_ = rows.within(job.image_tokens());
@@ -105,7 +109,8 @@ class Evaluator {
     kept_ = {queue, static_cast<Index>(kept_blocks_.size()) * n * b * width};
     latents_ = {queue, sampled * b * job.latent_features};
     prediction_ = {queue, sampled * b * job.predicted_features};
-    scratch_ = {queue, model_.scratch(n * b)};
+    measure_scratch(conditioning);
+    scratch_.allocate(queue);
   }
 
   /// Returns the rows of the image's tokens, which are numbered without those of the prefix.
@@ -167,6 +172,7 @@ class Evaluator {
 
  private:
   using Context = detail::Context<Backend, Policies>;
+  struct Measuring : counting::Queue {};
   using Body = std::function<void(Index step)>;
   using Recording = decltype(std::declval<Queue&>().record(std::declval<Body>(), Index{}));
 
@@ -214,6 +220,23 @@ class Evaluator {
     if (task.sample) take_(task.unit, image_rows);
   }
 
+  /// Runs this rank's part of the model, once for all units of as many rows, on a queue that only counts.
+  void measure_scratch(const typename Model::Conditioning& conditioning) {
+    scratch_ = {};
+    Measuring queue;
+    std::vector<std::array<Index, 4>> measured;  // rows, those of the prefix, and blocks
+    for (const Task& task : tasks_) {
+      const std::array part{rows_.rows(task.unit.patches).size(), prefix_rows(task.unit).size(),
+                            task.blocks.begin, task.blocks.end};
+      if (std::ranges::find(measured, part) != measured.end()) continue;
+      measured.push_back(part);
+      if (task.embed) embed(queue, conditioning, task);
+      const View<Element, 3> x = run_blocks(queue, conditioning, task);
+      if (task.unembed) unembed(queue, conditioning, task, x);
+      queue.clear();
+    }
+  }
+
   void post_input(Queue& queue, const Task& task) {
     if (task.blocks.empty()) {
       policies_.post_input(queue, task, prediction(image_rows_.rows(task.unit.patches)));
@@ -222,15 +245,15 @@ class Evaluator {
     }
   }
 
-  void embed(Queue& queue, const typename Model::Conditioning& conditioning, const Task& task) {
+  void embed(auto& queue, const typename Model::Conditioning& conditioning, const Task& task) {
     const auto span = queue.span("model", "embed", task.unit.patches.begin);
     const Range rows = rows_.rows(task.unit.patches);
-    Context context(queue, scratch_, policies_, job_, task.unit, rows, prefix_rows(task.unit));
+    auto context = context_of(queue, task.unit, rows, prefix_rows(task.unit));
     model_.embed(context, conditioning, latents(image_rows_.rows(task.unit.patches)), hidden(rows));
   }
 
   /// Runs a task's blocks. Outputs that a long skip reads again are kept; all others overwrite `hidden`.
-  View<Element, 3> run_blocks(Queue& queue, const typename Model::Conditioning& conditioning,
+  View<Element, 3> run_blocks(auto& queue, const typename Model::Conditioning& conditioning,
                               const Task& task) {
     const Range rows = rows_.rows(task.unit.patches);
     View<Element, 3> x = hidden(rows);  // (rows, images, width)
@@ -239,8 +262,7 @@ class Evaluator {
       const View<Element, 3> skip =
           job_.model.reads_skip(i) ? kept(job_.model.block(i).skip_from, rows) : View<Element, 3>();
       const View<Element, 3> out = job_.model.is_kept(i) ? kept(i, rows) : hidden(rows);
-      Context context(queue, scratch_, policies_, job_, task.unit, rows, prefix_rows(task.unit),
-                      layers_of(i));
+      auto context = context_of(queue, task.unit, rows, prefix_rows(task.unit), layers_of(i));
       model_.block(i, context, conditioning, x, skip, out);
       x = out;
     }
@@ -248,14 +270,23 @@ class Evaluator {
   }
 
   /// Predicts for the image's tokens alone.
-  void unembed(Queue& queue, const typename Model::Conditioning& conditioning, const Task& task,
+  void unembed(auto& queue, const typename Model::Conditioning& conditioning, const Task& task,
                const View<Element, 3>& x) {
     const auto span = queue.span("model", "unembed", task.unit.patches.begin);
     const Range rows = rows_.rows(task.unit.patches), skipped = prefix_rows(task.unit);
     const Range left{skipped.end, rows.end};
-    Context context(queue, scratch_, policies_, job_, task.unit, left, {left.begin, left.begin});
+    auto context = context_of(queue, task.unit, left, {left.begin, left.begin});
     model_.unembed(context, conditioning, x.template slice<0>({skipped.size(), rows.size()}),
                    prediction(image_rows_.rows(task.unit.patches)));
+  }
+
+  /// Returns the context of a call that runs, or of one that is only counted.
+  template <class AnyQueue>
+  auto context_of(AnyQueue& queue, const Unit& unit, Range rows, Range prefix_rows, Range layers = {}) {
+    if constexpr (std::is_same_v<AnyQueue, Measuring>)
+      return detail::CountingContext<Backend>(queue, scratch_, rows, prefix_rows);
+    else
+      return Context(queue, scratch_, policies_, job_, unit, rows, prefix_rows, layers);
   }
 
   /// Returns the unit's rows of tokens of the prefix, which are its first.

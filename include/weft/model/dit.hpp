@@ -37,11 +37,13 @@ enum class Among {
 };
 
 /// The context that embed, blocks and unembed are called with: an archetype, against which models are
-/// checked.
+/// checked. They are called with a context of another type too, whose queue is a counting::Queue: so a model
+/// takes its queue as `auto& queue = context.queue()`, and lets operators alone read and write tokens.
 template <class B>
 struct AnyContext {
   typename B::Queue& queue();
-  /// Returns memory for this call of embed, block or unembed alone.
+  /// Returns memory for this call of embed, block or unembed alone, as much as it asks for: what it takes may
+  /// depend on the extents of its arguments alone.
   Scratch<B>& scratch();
   /// Returns the rows that this call is for, as numbered by Share::rows.
   Range rows() const;
@@ -68,10 +70,6 @@ concept ModelTypes = requires {
 template <class M>
 concept HasShape = requires(const M& m) {
   { m.shape() } -> std::same_as<DitShape>;
-};
-template <class M>
-concept HasScratch = requires(const M& m) {
-  { m.scratch(Index{}) } -> std::convertible_to<Index>;
 };
 template <class M>
 concept HasCheck = requires(const M& m, const typename M::Prompt& prompt) {
@@ -199,9 +197,9 @@ concept HasDigest = requires(const M& m) {
 /// different blocks of one model. Engines of several ranks reject models whose digests differ, and prompts
 /// that differ too if Prompt is Digestible.
 template <class M>
-concept DiT = detail::ModelTypes<M> && Backend<typename M::Backend> && detail::HasShape<M> &&
-    detail::HasScratch<M> && detail::HasCheck<M> && detail::HasCondition<M> && detail::HasEmbed<M> &&
-    detail::HasBlock<M> && detail::HasUnembed<M>;
+concept DiT =
+    detail::ModelTypes<M> && Backend<typename M::Backend> && detail::HasShape<M> && detail::HasCheck<M> &&
+    detail::HasCondition<M> && detail::HasEmbed<M> && detail::HasBlock<M> && detail::HasUnembed<M>;
 
 namespace detail {
 
@@ -210,10 +208,6 @@ template <class M>
 constexpr bool explain_dit() {
   static_assert(ModelTypes<M>, "weft: give the model the member types Backend, Prompt and Conditioning");
   static_assert(HasShape<M>, "weft: give the model a member DitShape shape() const");
-  static_assert(
-      HasScratch<M>,
-      "weft: give the model a member Index scratch(Index rows) const, the elements of scratch memory that "
-      "embed, a block or unembed takes at most");
   static_assert(HasCheck<M>,
                 "weft: give the model a member void check(const Prompt&) const, which rejects unfit prompts");
   static_assert(

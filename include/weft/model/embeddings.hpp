@@ -1,6 +1,7 @@
 // What models make of times and other numbers before their first block.
 #pragma once
 
+#include <array>
 #include <cmath>
 #include <span>
 
@@ -54,6 +55,16 @@ void apply(typename Backend::Queue& queue, const Mlp<Element>& mlp, Activation a
   const auto on_device = constant<Backend, Element>(queue, x);
   apply<Backend>(queue, mlp, activation,
                  View<const Element, 2>(on_device.view(std::array{x.shape[0], x.shape[1]})), out, adds);
+}
+
+/// Does the same with the sinusoids of numbers.
+template <class Backend, class Element = typename Backend::Element>
+void apply_to_sinusoids(typename Backend::Queue& queue, const Mlp<Element>& mlp,
+                        std::span<const float> numbers, const View<Element, 2>& out, bool adds = false) {
+  const std::array<Index, 2> extents{static_cast<Index>(numbers.size()), mlp.first.inputs()};
+  const auto x = constant<Backend, Element>(queue, extents[0] * extents[1],
+                                            [&numbers, &extents] { return sinusoids(numbers, extents[1]); });
+  apply<Backend>(queue, mlp, Activation::silu, View<const Element, 2>(x.view(extents)), out, adds);
 }
 
 }  // namespace weft::inline v0_1

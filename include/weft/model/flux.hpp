@@ -48,11 +48,6 @@ class Flux : public LoadedModel<BackendType, FluxConfig, flux::Weights<BackendTy
 
   void check(const Prompt& prompt) const { prompt.check(config().text_width, config().pooled_width); }
   Index prefix(const Prompt& prompt) const { return prompt.states.shape[0]; }
-  Index scratch(Index rows) const {
-    const Index c = config().width();
-    return std::max(joint::block_scratch(rows, config().sizes(), false),
-                    rows * (c + 3 * c + c + config().ffn()));
-  }
 
   /// times (steps, images) from 0 to 1000.
   Conditioning condition(Queue& queue, std::span<const Prompt> prompts, const Tensor& times,
@@ -122,7 +117,7 @@ class Flux : public LoadedModel<BackendType, FluxConfig, flux::Weights<BackendTy
   void single_block(Index i, auto& context, const Conditioning& conditioning, const Rotation& rotation,
                     const View<const Element, 3>& x, const View<Element, 3>& out) const {
     const flux::SingleBlock<Backend>& w = single(i);
-    Queue& queue = context.queue();
+    auto& queue = context.queue();
     const Index n = x.extent[0], b = x.extent[1], c = config().width();
     const View<Element, 3> narrow_memory = context.scratch().take(x.extent);       // (n, b, c)
     const View<Element, 3> qkv = context.scratch().take(std::array{n, b, 3 * c});  // (n, b, 3c)

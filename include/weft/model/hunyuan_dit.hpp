@@ -52,8 +52,6 @@ class HunyuanDiT : public LoadedModel<BackendType, HunyuanConfig, hunyuan::Weigh
 
   /// Throws InvalidArgument unless the prompt fits the model.
   void check(const Prompt& prompt) const { prompt.check(config()); }
-  /// Returns the elements of scratch memory that a block takes.
-  Index scratch(Index rows) const { return rows * (config().width() + wide()); }
 
   /// Computes what is constant over a request: prompts as one batch, times (steps, images).
   [[nodiscard]] Conditioning condition(Queue& queue, std::span<const Prompt> prompts, const Tensor& times,
@@ -80,7 +78,7 @@ class HunyuanDiT : public LoadedModel<BackendType, HunyuanConfig, hunyuan::Weigh
   void block(Index i, auto& context, const Conditioning& conditioning, View<const Element, 3> x,
              View<const Element, 3> skip, View<Element, 3> out) const {
     const hunyuan::Block<Backend>& w = weights().blocks[static_cast<std::size_t>(i)];
-    Queue& queue = context.queue();
+    auto& queue = context.queue();
     const Index n = x.extent[0], b = x.extent[1], c = config().width();
     const View<Element, 3> narrow = context.scratch().take(std::array{n, b, c});  // (n, b, c)
     const View<Operand, 3> normed = as_operands<Operand>(narrow);                 // (n, b, c)
@@ -111,7 +109,7 @@ class HunyuanDiT : public LoadedModel<BackendType, HunyuanConfig, hunyuan::Weigh
                     .k_norm = &w.self.k_norm,
                     .rotation = conditioning.rotation(context.rows())},
                    attended);
-    linear(queue, operands_of<Backend>(queue, narrow), w.self.out, rows_of(out),
+    linear(queue, operands_of<Operand>(queue, narrow), w.self.out, rows_of(out),
            {Activation::none, rows_of(x)});
 
     norm(queue, out, w.norm2, {}, normed);
@@ -121,7 +119,7 @@ class HunyuanDiT : public LoadedModel<BackendType, HunyuanConfig, hunyuan::Weigh
                 q.unfold(config().head_dim));
     attention(queue, q.unfold(config().head_dim), conditioning.text_keys(i), conditioning.text_values(i),
               attended);
-    linear(queue, operands_of<Backend>(queue, narrow), w.text.out, rows_of(out),
+    linear(queue, operands_of<Operand>(queue, narrow), w.text.out, rows_of(out),
            {Activation::none, rows_of(out)});
 
     norm(queue, out, w.norm3, {}, normed);

@@ -4,7 +4,7 @@
 #include <array>
 #include <type_traits>
 
-#include "weft/backend/operators.hpp"
+#include "weft/backend/backend.hpp"
 #include "weft/core/tensor.hpp"
 
 namespace weft::inline v0_1 {
@@ -16,6 +16,17 @@ template <class Backend, class T = float>
   typename Backend::template Buffer<T> buffer(queue, tensor.size());
   upload(queue, tensor, buffer.view(std::array{tensor.size()}));
   return buffer;
+}
+
+/// Returns memory for `size` numbers, those of the tensor that make() returns. Where memory holds no numbers,
+/// none are made.
+template <class Backend, class T = float, class Make>
+[[nodiscard]] typename Backend::template Buffer<T> constant(typename Backend::Queue& queue, Index size,
+                                                            const Make& make) {
+  if constexpr (holds_numbers<Backend>)
+    return constant<Backend, T>(queue, make());
+  else
+    return {queue, size};
 }
 
 /// A linear layer that owns its weights.
@@ -38,12 +49,10 @@ class Linear : public LinearWeights<typename Backend::Element> {
 };
 
 /// Returns x, which an operator wrote, as linear layers of blocks read it, in place: (rows, features).
-template <class Backend>
-View<const typename Backend::Operand, 2> operands_of(typename Backend::Queue& queue,
-                                                     const View<typename Backend::Element, 3>& x) {
-  using Operand = typename Backend::Operand;
+template <class Operand, class Element>
+View<const Operand, 2> operands_of(auto& queue, const View<Element, 3>& x) {
   const View<Operand, 3> out = as_operands<Operand>(x);
-  if constexpr (!std::is_same_v<Operand, typename Backend::Element>) narrow(queue, rows_of(x), rows_of(out));
+  if constexpr (!std::is_same_v<Operand, Element>) narrow(queue, rows_of(x), rows_of(out));
   return rows_of(out);
 }
 

@@ -27,6 +27,7 @@ class LoadedModel {
   DitShape shape() const { return config_.shape(); }
   /// Returns whether the weights of block i are here.
   bool has_block(Index i) const { return memory_.has_section(static_cast<std::size_t>(i) + 1); }
+  const WeightMemory<Backend>& weight_memory() const { return memory_; }
   /// Returns a hash of the settings, and of the weights too where their source has one.
   std::uint64_t digest() const { return digest_; }
 

@@ -69,15 +69,14 @@ class PixArt : public LoadedModel<BackendType, PixArtConfig, pixart::Weights<Bac
          const Others& others = {})
       : Base(settings, source, blocks, Base::memories_of(others)) {}
 
-  Index scratch(Index rows) const { return rows * (config().width() + config().ffn()); }
-
   void check(const Prompt& prompt) const { prompt.check(config()); }
 
   Conditioning condition(Queue& queue, std::span<const Prompt> prompts, const Tensor& times,
                          const Share& share) const {
     const Index count = config().blocks, c = config().width();
     Conditioning out{
-        .positions = constant<Backend, Element>(queue, positions(share)),
+        .positions = constant<Backend, Element>(queue, share.rows.size() * share.images * c,
+                                                [this, &share] { return positions(share); }),
         .modulations = Modulations<Backend>(queue, vectors(share), times.shape[0], share.images, c),
         .texts = {},
         .slots = std::vector<Index>(static_cast<std::size_t>(count), 0)};
@@ -105,7 +104,7 @@ class PixArt : public LoadedModel<BackendType, PixArtConfig, pixart::Weights<Bac
              View<const Element, 3>, View<Element, 3> out) const {
     const pixart::Block<Backend>& w = weights().blocks[static_cast<std::size_t>(i)];
     const Modulations<Backend>& modulations = conditioning.modulations;
-    Queue& queue = context.queue();
+    auto& queue = context.queue();
     const Step step = context.step();
     const Index n = x.extent[0], b = x.extent[1], c = config().width(), head_dim = config().head_dim;
     const View<Element, 3> narrow_memory = context.scratch().take(x.extent);  // (n, b, c)
@@ -121,7 +120,7 @@ class PixArt : public LoadedModel<BackendType, PixArtConfig, pixart::Weights<Bac
       return qkv.template slice<2>({part * c, (part + 1) * c}).unfold(head_dim);
     };
     context.attend({.q = heads(0), .k = heads(1), .v = heads(2)}, attended);
-    linear(queue, operands_of<Backend>(queue, narrow_memory), w.out, rows_of(out),
+    linear(queue, operands_of<Operand>(queue, narrow_memory), w.out, rows_of(out),
            {.residual = rows_of(x), .gate = modulations.gate(i, 2, step)});
 
     const View<Element, 3> q = wide(c);
@@ -131,7 +130,7 @@ class PixArt : public LoadedModel<BackendType, PixArtConfig, pixart::Weights<Bac
       attention(queue, of_image(q).unfold(head_dim), text_heads(conditioning, i, p, 0),
                 text_heads(conditioning, i, p, 1), of_image(attended));
     }
-    linear(queue, operands_of<Backend>(queue, narrow_memory), w.text_out, rows_of(out),
+    linear(queue, operands_of<Operand>(queue, narrow_memory), w.text_out, rows_of(out),
            {.residual = rows_of(out)});
 
     norm(queue, out, {}, modulations.modulation(i, 3, 4, step), normed);
@@ -158,7 +157,7 @@ class PixArt : public LoadedModel<BackendType, PixArtConfig, pixart::Weights<Bac
   using Buffer = typename Backend::template Buffer<Element>;
 
   /// Returns tokens as linear layers of blocks read them; `memory` is for narrower operands.
-  static View<const Operand, 2> as_read(Queue& queue, const View<Element, 3>& x,
+  static View<const Operand, 2> as_read(auto& queue, const View<Element, 3>& x,
                                         const View<Element, 3>& memory) {
     if constexpr (std::is_same_v<Operand, Element>) {
       return rows_of(x);
@@ -207,6 +206,7 @@ class PixArt : public LoadedModel<BackendType, PixArtConfig, pixart::Weights<Bac
     const typename Backend::template Buffer<float> all(queue, rows * 6 * c);
     linear(queue, x.view(std::array{rows, c}), weights().shared.modulation,
            all.view(std::array{rows, 6 * c}));
+    if constexpr (!holds_numbers<Backend>) return;  // the rest is the host's
     const Tensor of_all_blocks = download(queue, all.view(std::array{rows, 6 * c}));
     for (const Range& range : share.blocks)
       for (Index i = range.begin; i < range.end; ++i)
@@ -238,8 +238,7 @@ class PixArt : public LoadedModel<BackendType, PixArtConfig, pixart::Weights<Bac
            View<const Element, 3>(sizes.view(std::array{sizes.size()}).data, {steps, images, c}, {0, c, 1}),
            out.view(std::array{steps, images, c}));
     }
-    apply<Backend>(queue, weights().shared.time, Activation::silu, sinusoids(times.data), all,
-                   config().has_size);
+    apply_to_sinusoids<Backend>(queue, weights().shared.time, times.data, all, config().has_size);
     return out;
   }
 
@@ -255,9 +254,9 @@ class PixArt : public LoadedModel<BackendType, PixArtConfig, pixart::Weights<Bac
       numbers[2].push_back(prompt.aspect_ratio.data[0]);
     }
     for (Index part = 0; part < 3; ++part)
-      apply<Backend>(queue, part < 2 ? weights().shared.resolution : weights().shared.aspect_ratio,
-                     Activation::silu, sinusoids(numbers[static_cast<std::size_t>(part)]),
-                     all.template slice<1>({part * third, (part + 1) * third}));
+      apply_to_sinusoids<Backend>(
+          queue, part < 2 ? weights().shared.resolution : weights().shared.aspect_ratio,
+          numbers[static_cast<std::size_t>(part)], all.template slice<1>({part * third, (part + 1) * third}));
     return out;
   }
 

@@ -18,27 +18,32 @@ class RotationTable {
   /// features.
   template <class Angle>
   RotationTable(typename Backend::Queue& queue, const Share& share, Index head_dim, const Angle& angle)
-      : extents_{share.rows.size(), head_dim} {
-    Tensor cos({extents_[0], head_dim}), sin({extents_[0], head_dim});
-    const View<float, 2> cosines = cos.view<2>(), sines = sin.view<2>();
-    Index row = 0;
-    for (Index m = 0; m < share.rows.patches(); ++m)
-      for (Index token = share.rows.tokens(m).begin; token < share.rows.tokens(m).end; ++token, ++row)
-        for (Index d = 0; d < head_dim; ++d) {
-          const double turn = angle(token, d / 2);
-          cosines[row][d] = static_cast<float>(std::cos(turn));
-          sines[row][d] = static_cast<float>(std::sin(turn));
-        }
-    cos_ = constant<Backend>(queue, cos);
-    sin_ = constant<Backend>(queue, sin);
-  }
+      : extents_{share.rows.size(), head_dim},
+        cos_(table(queue, share, angle, [](double turn) { return std::cos(turn); })),
+        sin_(table(queue, share, angle, [](double turn) { return std::sin(turn); })) {}
 
   /// Returns the rotation of rows of the share.
   Rotation rows(Range range) const { return Rotation{cos_.view(extents_), sin_.view(extents_)}.rows(range); }
 
  private:
+  using Buffer = typename Backend::template Buffer<float>;
+
+  template <class Angle, class Turn>
+  Buffer table(typename Backend::Queue& queue, const Share& share, const Angle& angle,
+               const Turn& turned) const {
+    return constant<Backend>(queue, extents_[0] * extents_[1], [this, &share, &angle, &turned] {
+      Tensor out({extents_[0], extents_[1]});
+      float* next = out.data.data();
+      for (Index m = 0; m < share.rows.patches(); ++m)
+        for (Index token = share.rows.tokens(m).begin; token < share.rows.tokens(m).end; ++token)
+          for (Index pair = 0; pair < extents_[1] / 2; ++pair, next += 2)
+            next[0] = next[1] = static_cast<float>(turned(angle(token, pair)));
+      return out;
+    });
+  }
+
   std::array<Index, 2> extents_{};
-  typename Backend::template Buffer<float> cos_, sin_;  // (rows, head_dim)
+  Buffer cos_, sin_;  // (rows, head_dim)
 };
 
 }  // namespace weft::inline v0_1

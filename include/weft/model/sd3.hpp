@@ -53,16 +53,14 @@ class SD3 : public LoadedModel<BackendType, SD3Config, sd3::Weights<BackendType>
              " elements of the latents would do");
   }
   Index prefix(const Prompt& prompt) const { return prompt.states.shape[0]; }
-  Index scratch(Index rows) const {
-    return joint::block_scratch(rows, config().sizes(), !config().dual.empty());
-  }
 
   Conditioning condition(Queue& queue, std::span<const Prompt> prompts, const Tensor& times,
                          const Share& share) const {
     const Index c = config().width(), rows = times.size();
     Conditioning out{
         .text = joint::embedded_text<Backend>(queue, share, prompts, weights().shared.layers.text_in),
-        .positions = constant<Backend, Element>(queue, positions(share)),
+        .positions = constant<Backend, Element>(queue, image_rows(share).size() * share.images * c,
+                                                [this, &share] { return positions(share); }),
         .modulations = Modulations<Backend>(queue, vectors(share), times.shape[0], share.images, c),
         .prefix_rows = share.prefix_rows().size(),
         .images = share.images,
@@ -127,6 +125,10 @@ class SD3 : public LoadedModel<BackendType, SD3Config, sd3::Weights<BackendType>
     return out;
   }
 
+  static Rows image_rows(const Share& share) {
+    return share.rows.within({share.prefix, share.prefix + share.image.tokens()});
+  }
+
   /// Returns the positions of the share's image tokens, from the middle of the stored table: (image rows,
   /// images, width).
   Tensor positions(const Share& share) const {
@@ -134,7 +136,7 @@ class SD3 : public LoadedModel<BackendType, SD3Config, sd3::Weights<BackendType>
     const Index top = (side - rows) / 2, left = (side - columns) / 2;
     Queue queue;
     const Tensor table = download(queue, weights().shared.positions);
-    const Rows own = share.rows.within({share.prefix, share.prefix + share.image.tokens()});
+    const Rows own = image_rows(share);
     Tensor out({own.size(), share.images, config().width()});
     Index row = 0;
     for (Index m = 0; m < own.patches(); ++m)

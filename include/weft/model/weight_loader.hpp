@@ -28,6 +28,7 @@ template <class Backend>
 struct WeightMemory {
   typename Backend::template Buffer<std::byte> bytes;
   std::vector<Range> sections;  // bytes: what all blocks share, then each block; empty: not here
+  std::vector<Index> staged{};  // bytes of each section's weights before they were narrowed
 
   bool has_section(std::size_t i) const { return i < sections.size() && !sections[i].empty(); }
   View<std::byte, 1> view(Range range) const {
@@ -64,6 +65,7 @@ class WeightLoader {
     source_.expect(tensors_);
     pass_ = Pass::measure;
     sections_.clear();
+    staged_.clear();
     static_cast<void>(place(*this));
     pass_ = Pass::load;
     sections_.clear();
@@ -75,7 +77,7 @@ class WeightLoader {
       for (const Narrowing& layer : narrowings_) narrow_weights(queue_, layer.from, layer.to, layer.scale);
       queue_.synchronize();  // before the wide ones go
     }
-    memory = {memory_.release(), std::move(sections_)};
+    memory = {memory_.release(), std::move(sections_), std::move(staged_)};
     for (const Copy& copied : copies_)
       copy_bytes(queue_, copied.other->view(copied.from), memory.view(copied.to));
     return weights;
@@ -191,10 +193,12 @@ class WeightLoader {
     const auto other =
         std::ranges::find_if(others_, [number](const auto* memory) { return memory->has_section(number); });
     is_copied_ = other != others_.end();
-    const Index begin = memory_.used();
+    const Index begin = memory_.used(), wide_begin = wide_.used();
     auto out = place();
     sections_.resize(std::max(sections_.size(), number + 1));
     sections_[number] = {begin, memory_.used()};
+    staged_.resize(sections_.size());
+    staged_[number] = wide_.used() - wide_begin;
     if (is_copied_ && pass_ == Pass::load) {
       const Range from = (*other)->sections[number];
       if (from.size() != sections_[number].size())
@@ -262,6 +266,7 @@ class WeightLoader {
   Arena<Backend> memory_, wide_, nowhere_;  // nowhere_ has no memory
   bool is_copied_ = false;                  // the section that is being placed
   std::vector<Range> sections_;
+  std::vector<Index> staged_;
   std::vector<Copy> copies_;
   std::vector<Narrowing> narrowings_;
 };

@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <variant>
 
 #include "weft/core/digest.hpp"
 #include "weft/core/numbers.hpp"
@@ -21,6 +22,12 @@ concept WeightSource = requires(const S& source, const std::string& name, const 
                                 const std::map<std::string, Shape>& all) {
   source.expect(all);
   source.get(name, shape);
+};
+
+/// Weights of which shapes alone are known, for a backend that counts.
+struct ShapesAlone {
+  void expect(const std::map<std::string, Shape>&) const {}
+  std::monostate get(const std::string&, const Shape&) const { return {}; }
 };
 
 /// Random weights of the magnitudes of a trained model's, so that benchmarks need no files.

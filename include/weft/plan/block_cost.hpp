@@ -2,9 +2,12 @@
 #pragma once
 
 #include <algorithm>
+#include <span>
+#include <vector>
 
 #include "weft/plan/engine_traits.hpp"
 #include "weft/plan/kernels.hpp"
+#include "weft/plan/model_work.hpp"
 
 namespace weft::inline v0_1::planner {
 
@@ -16,18 +19,15 @@ struct PlanRequest {
   Index branches = 2;
   Index steps = 50;
   int warmup = 1;
-  Index element_bytes = 2;
-  Index operand_bytes = 0;  // of the operands of blocks' linear layers; 0: as element_bytes
   bool exact = false;       // only methods whose output equals one rank's
   bool thresholds = false;  // whether estimates are bounded by a quantile, which takes memory
 };
 
-/// Seconds of a block, and the bytes that a rank sends.
+/// Seconds of a block.
 struct BlockCost {
   double products = 0, attention = 0, rows = 0;  // kernels; `rows` are norms and rotations
   double ulysses = 0, ring = 0;                  // transfers that no kernel hides
   double host = 0;                               // launching, beyond all of the above
-  double sent = 0;                               // bytes
 
   constexpr double computed() const { return products + attention + rows; }
   constexpr double seconds() const { return computed() + ulysses + ring + host; }
@@ -39,42 +39,98 @@ struct BlockCost {
     ulysses += more.ulysses;
     ring += more.ring;
     host += more.host;
-    sent += more.sent;
     return *this;
   }
 };
 
-/// The cost model of a mesh, for the rank of each group that has the largest share.
+/// The cost model of a mesh, for the rank of each group that has the largest share. The model's work must
+/// outlive it.
 struct CostModel {
-  DitShape model;
+  const ModelWork* work;
   Hardware hardware;
   PlanRequest request;
   EngineTraits engine;
   Mesh mesh;
 
-  /// Returns how many images a rank evaluates as one batch.
-  constexpr Index images() const {
-    return ceil_div(request.prompts, mesh.data) * ceil_div(request.branches, mesh.cfg);
+  const DitShape& model() const { return work->shape(); }
+  /// Returns the model with its blocks where the engine places them.
+  DitShape placed() const {
+    DitShape out = model();
+    out.placement = engine.placement_of(out);
+    return out;
   }
-  constexpr Index heads() const { return ceil_div(model.heads, mesh.ulysses); }
-  constexpr Index ring_rows(Index tokens) const { return ceil_div(tokens, mesh.ring); }
-  constexpr Index rows(Index tokens) const { return ceil_div(ring_rows(tokens), mesh.ulysses); }
+
+  /// Returns the tokens of the sequence: the prefix, then the image.
+  Index tokens() const { return work->prefix() + request.tokens; }
+  /// Returns the tokens of patch m.
+  Range patch(Index m) const { return split(tokens(), mesh.patch_count(), m); }
+
+  /// Returns how many images a rank evaluates as one batch.
+  Index images() const { return ceil_div(request.prompts, mesh.data) * ceil_div(request.branches, mesh.cfg); }
+  Index heads() const { return ceil_div(model().heads, mesh.ulysses); }
+  Index ring_rows(Index tokens) const { return ceil_div(tokens, mesh.ring); }
+  Index rows(Index tokens) const { return ceil_div(ring_rows(tokens), mesh.ulysses); }
 
   /// Return the bytes of the activations of some tokens, or of their keys or values for a rank's heads.
-  constexpr double activations(Index tokens) const {
-    return static_cast<double>(tokens * images() * model.width * request.element_bytes);
+  double activations(Index tokens) const {
+    return static_cast<double>(tokens * images() * model().width * work->element_bytes());
   }
-  constexpr double head_bytes(Index tokens) const {
-    return static_cast<double>(tokens * images() * heads() * model.head_dim * request.element_bytes);
+  double head_bytes(Index tokens) const {
+    return static_cast<double>(tokens * images() * heads() * model().head_dim * work->element_bytes());
   }
 
-  /// Returns the cost of a block on a unit of `tokens` tokens of the image.
-  constexpr BlockCost block(Index tokens, bool reads_skip) const {
+  /// Returns the cost of block i on a unit of these tokens of the sequence, on the rank whose slice of them
+  /// takes longest.
+  BlockCost block(Index i, Range unit) const {
+    BlockCost slowest;
+    for (const RankRows& rows : slices(unit)) {
+      const BlockCost cost = block(work->block(work->kind(i), rows), unit);
+      if (cost.seconds() > slowest.seconds()) slowest = cost;
+    }
+    return slowest;
+  }
+
+  /// Returns the seconds of embed and unembed.
+  double ends(Range unit) const {
+    double slowest = 0;
+    for (const RankRows& rows : slices(unit)) {
+      BlockCost cost;
+      for (const Work& some : work->ends(rows)) add_kernel(cost, some);
+      slowest = std::max(slowest, cost.computed() / engine.efficiency);
+    }
+    return slowest;
+  }
+
+ private:
+  /// Returns the different slices of a unit that ranks hold: without a prefix, the largest.
+  std::vector<RankRows> slices(Range unit) const {
+    const int last_ring = mesh.ring - 1, last_ulysses = mesh.ulysses - 1;
+    const auto slice = [this, unit](int ring, int ulysses) {
+      const Range tokens = split(split(unit, mesh.ring, ring), mesh.ulysses, ulysses);
+      return RankRows{tokens.size(), common(tokens, {0, work->prefix()}).size(), images()};
+    };
+    std::vector<RankRows> out{slice(last_ring, last_ulysses)};
+    const auto add = [&out](const RankRows& rows) {
+      if (std::ranges::find(out, rows) == out.end()) out.push_back(rows);
+    };
+    if (unit.begin >= work->prefix()) return out;
+    for (int ring = 0; ring < mesh.ring; ++ring)
+      for (int ulysses = 0; ulysses < mesh.ulysses; ++ulysses) add(slice(ring, ulysses));
+    return out;
+  }
+
+  BlockCost block(std::span<const Work> kernels, Range unit) const {
     BlockCost cost;
-    add_products(cost, tokens, reads_skip);
-    add_rows(cost, tokens, reads_skip);
-    add_attention(cost, tokens);
-    if (mesh.ulysses > 1) add_ulysses(cost, tokens);
+    for (const Work& kernel : kernels) {
+      if (kernel.kind == WorkKind::heads)
+        add_heads(cost, kernel, unit);
+      else
+        add_kernel(cost, kernel);
+    }
+    const auto& [m, n, k] = engine.repeated;
+    if (m > 0) cost.products += product(m * images(), n, k);
+    const double once = 2 * activations(rows(unit.size()));
+    cost.rows += engine.extra_passes * rows_seconds(hardware.gpu, once);
     cost.products /= engine.efficiency;
     cost.attention /= engine.efficiency;
     cost.rows /= engine.efficiency;
@@ -84,104 +140,95 @@ struct CostModel {
     return cost;
   }
 
-  /// Returns the seconds of the first and the last layer.
-  constexpr double ends(Index tokens) const {
-    const Index n = rows(tokens) * images(), features = model.channels * model.patch * model.patch;
-    return (product(n, model.width, features) + product(n, features, model.width) +
-            rows_seconds(hardware.gpu, 2 * activations(rows(tokens)))) /
-           engine.efficiency;
+  double product(Index m, Index n, Index k) const {
+    return product_seconds(under_load(hardware.gpu), m, n, k, work->element_bytes());
   }
 
- private:
-  constexpr double product(Index m, Index n, Index k) const {
-    return product_seconds(under_load(hardware.gpu), m, n, k, request.element_bytes);
+  void add_kernel(BlockCost& cost, const Work& kernel) const {
+    switch (kernel.kind) {
+      case WorkKind::product:
+        cost.products +=
+            product(kernel.m, kernel.n, kernel.k) +
+            static_cast<double>(kernel.passes) * epilogue_seconds(hardware.gpu, kernel.m * kernel.n);
+        break;
+      case WorkKind::attention:
+        cost.attention += attention_seconds(hardware.gpu, kernel.m, kernel.n, kernel.k, kernel.head_dim);
+        break;
+      case WorkKind::rows:
+        cost.rows += rows_seconds(hardware.gpu, static_cast<double>(kernel.bytes));
+        break;
+      case WorkKind::heads:
+        break;
+    }
   }
 
-  constexpr void add_products(BlockCost& cost, Index tokens, bool reads_skip) const {
-    const Index n = rows(tokens) * images(), c = model.width, ffn = model.ffn_width();
-    cost.products += product(n, 3 * c, c) + product(n, c, c);
-    cost.products += product(n, ffn, c) + product(n, c, ffn);
-    if (model.text_length > 0) cost.products += 2 * product(n, c, c);
-    if (!engine.keeps_text && model.text_length > 0)
-      cost.products += product(model.text_length * images(), 2 * c, model.text_width);
-    if (reads_skip) cost.products += product(n, c, 2 * c);
-    const Index residuals = model.text_length > 0 ? 3 : 2;
-    cost.products +=
-        epilogue_seconds(hardware.gpu, n * ffn) + residuals * epilogue_seconds(hardware.gpu, n * c);
+  /// Adds a call of attention: the rotation of queries, keys and values, which read and write them once each,
+  /// the exchanges of Ulysses, and attention itself.
+  void add_heads(BlockCost& cost, const Work& call, Range unit) const {
+    const Range scope{call.n == 1 ? work->prefix() : 0, tokens()};
+    const double once = 2 * static_cast<double>(call.m * call.k * call.head_dim * work->element_bytes());
+    cost.rows += 3 * rows_seconds(hardware.gpu, once);
+    add_attention(cost, common(unit, scope).size(), scope.size());
+    if (mesh.ulysses > 1) add_ulysses(cost, once);
   }
 
-  /// Adds norms, which read and write the activations once, and the rotation of queries, keys and values and
-  /// of the text's queries, which do so once each.
-  constexpr void add_rows(BlockCost& cost, Index tokens, bool reads_skip) const {
-    const double once = 2 * activations(rows(tokens));
-    const int passes = 2 + 3 + (model.text_length > 0 ? 2 : 0) + (reads_skip ? 2 : 0) + engine.extra_passes;
-    cost.rows += passes * rows_seconds(hardware.gpu, once);
-  }
-
-  constexpr void add_attention(BlockCost& cost, Index tokens) const {
+  /// Adds attention of `fresh` tokens, those of a unit that take part, to `all`.
+  void add_attention(BlockCost& cost, Index fresh, Index all) const {
     const Gpu& gpu = hardware.gpu;
-    const Index queries = ring_rows(tokens), here = heads() * images();
-    if (model.text_length > 0)
-      cost.attention +=
-          attention_seconds(gpu, rows(tokens), model.text_length, model.heads * images(), model.head_dim);
+    const Index queries = ring_rows(fresh), here = heads() * images(), head_dim = model().head_dim;
     if (mesh.ring == 1) {
-      cost.attention += attention_seconds(gpu, queries, request.tokens, here, model.head_dim);
+      cost.attention += attention_seconds(gpu, queries, all, here, head_dim);
       return;
     }
     const Group group = group_of(mesh, Axis::ring);
     const double merged = engine.merge_passes * head_bytes(queries);
     if (mesh.copies_ring_cache()) {  // stale keys first, fresh ones when they have arrived
-      const double stale = attention_seconds(gpu, queries, request.tokens - tokens, here, model.head_dim);
-      const double fresh = attention_seconds(gpu, queries, tokens, here, model.head_dim);
+      const double stale = fresh < all ? attention_seconds(gpu, queries, all - fresh, here, head_dim) : 0;
+      cost.attention += stale + attention_seconds(gpu, queries, fresh, here, head_dim);
+      if (fresh < all) cost.rows += rows_seconds(gpu, merged);
       const double bytes = 2 * head_bytes(queries) * (mesh.ring - 1);
-      cost.attention += (tokens < request.tokens ? stale : 0) + fresh;
-      if (tokens < request.tokens) cost.rows += rows_seconds(gpu, merged);
-      add_hop(cost, exchange_seconds(hardware, bytes, group, engine.carrier),
-              tokens < request.tokens ? stale : 0, bytes);
+      add_hop(cost, exchange_seconds(hardware, bytes, group, engine.carrier), stale);
       return;
     }
-    const Index slice = ring_rows(request.tokens);
-    const double part = attention_seconds(gpu, queries, slice, here, model.head_dim);
-    const double bytes = 2 * head_bytes(slice);
+    const Index slice = ring_rows(all);
+    const double part = attention_seconds(gpu, queries, slice, here, head_dim);
     for (int hop = 0; hop < mesh.ring; ++hop) {
       cost.attention += part;
       if (hop == 0) continue;
       cost.rows += rows_seconds(gpu, merged);
-      add_hop(cost, neighbour_seconds(hardware, bytes, group, engine.carrier), part, bytes);
+      add_hop(cost, neighbour_seconds(hardware, 2 * head_bytes(slice), group, engine.carrier), part);
     }
   }
 
   /// Adds a transfer of the ring, which attention of `hidden` seconds overlaps, and the waits for its keys
   /// and its values.
-  constexpr void add_hop(BlockCost& cost, double seconds, double hidden, double bytes) const {
+  void add_hop(BlockCost& cost, double seconds, double hidden) const {
     constexpr int messages = 2;
     cost.ring += std::max(seconds - (engine.overlaps_ring ? hidden / engine.efficiency : 0), 0.0);
     cost.ring += messages * awaiting_seconds(group_of(mesh, Axis::ring));
-    cost.sent += bytes;
   }
 
-  /// Adds the exchanges of queries, keys and values before attention, and of its output after it.
-  constexpr void add_ulysses(BlockCost& cost, Index tokens) const {
-    if (engine.packs_exchanges)
-      cost.rows += 2 * 4 * rows_seconds(hardware.gpu, 2 * activations(rows(tokens)));
-    const double one = activations(rows(tokens)) * (mesh.ulysses - 1) / mesh.ulysses;
+  /// Adds the exchanges of queries, keys and values before attention, and of its output after it, each of
+  /// which takes `once` bytes to read and write.
+  void add_ulysses(BlockCost& cost, double once) const {
+    const double pass = rows_seconds(hardware.gpu, once);
+    if (engine.packs_exchanges) cost.rows += 2 * 4 * pass;
+    const double one = once / 2 * (mesh.ulysses - 1) / mesh.ulysses;
     const Group group = group_of(mesh, Axis::ulysses);
-    cost.sent += 4 * one;
     if (!stores_heads()) {
       cost.ulysses += exchange_seconds(hardware, 3 * one, group, engine.carrier) +
                       exchange_seconds(hardware, one, group, engine.carrier);
       return;
     }
-    const double pass = rows_seconds(hardware.gpu, 2 * activations(rows(tokens)));
     cost.rows += pass;  // the exchange after attention has a kernel of its own
     cost.ulysses += push_seconds(3 * one, 3 * pass, group) + push_seconds(one, pass, group);
   }
 
-  constexpr bool stores_heads() const { return engine.stores_heads && hardware.knows_stores(); }
+  bool stores_heads() const { return engine.stores_heads && hardware.knows_stores(); }
 
   /// Returns the seconds that a kernel takes for storing into other GPUs, with its barriers, beyond the
   /// `local` seconds of one that stores in its own memory.
-  constexpr double push_seconds(double bytes, double local, Group group) const {
+  double push_seconds(double bytes, double local, Group group) const {
     const ExchangeCost cost = exchange_cost(hardware, bytes, group, Carrier::stores);
     const int awaited = engine.barriers_per_push * (group.degree - 1);
     return awaited * awaiting_seconds(group) + std::max(cost.bytes - local, 0.0);
@@ -189,7 +236,7 @@ struct CostModel {
 
   /// Returns the seconds until a queue has noticed an event of another GPU, even one in the past; 0 if that
   /// is unknown.
-  constexpr double awaiting_seconds(Group group) const {
+  double awaiting_seconds(Group group) const {
     return hardware.knows_stores() ? exchange_cost(hardware, 0, group, Carrier::stores).latency : 0;
   }
 };

@@ -9,6 +9,7 @@
 
 #include "weft/plan/memory.hpp"
 #include "weft/plan/timeline.hpp"
+#include "weft/plan/traffic.hpp"
 #include "weft/policy/check.hpp"
 
 namespace weft::inline v0_1::planner {
@@ -50,24 +51,6 @@ namespace detail {
 
 constexpr Index shown_steps(const Mesh& mesh) { return std::max(mesh.warmup, 0) + 4; }
 
-/// Returns the bytes that a stage sends in a step: its outputs, and the skips that other stages read.
-inline double stage_bytes(const CostModel& cost, const DitShape& placed, int stage) {
-  if (cost.mesh.pipe == 1) return 0;
-  const double all = cost.activations(cost.rows(cost.request.tokens));
-  const std::vector<Hop> hops = pipeline_hops(placed, cost.mesh.pipe);
-  double sent = 0;
-  for (std::size_t h = 0; h < hops.size(); ++h) {
-    if (hops[h].stage != stage) continue;
-    if (h + 1 < hops.size() && hops[h + 1].stage != stage) sent += all;
-    for (Index i = hops[h].blocks.begin; i < hops[h].blocks.end; ++i) {
-      const Index reader = cost.model.blocks - 1 - i;
-      const auto reads = [reader](const Hop& hop) { return hop.blocks.contains(reader); };
-      if (cost.model.is_kept(i) && std::find_if(hops.begin(), hops.end(), reads)->stage != stage) sent += all;
-    }
-  }
-  return sent;
-}
-
 }  // namespace detail
 
 /// Predicts the costs of a mesh that `check` allows.
@@ -79,28 +62,31 @@ inline Prediction predict(const CostModel& cost) {
   out.total = timeline.run(cost.request.steps);
   out.warmup = out.total - static_cast<double>(cost.request.steps) * out.step;
 
-  DitShape placed = cost.model;
-  placed.placement = cost.engine.placement_of(cost.model);
-  const Index tokens = cost.request.tokens, patches = cost.mesh.patch_count();
-  const BlockCost plain = cost.block(ceil_div(tokens, patches), false);
-  const BlockCost skip = cost.block(ceil_div(tokens, patches), true);
   out.memory = largest_memory_use(cost).total();
+  const DitShape placed = cost.placed();
+  const std::vector<int> alike = detail::alike_stages(*cost.work, placed, cost.mesh.pipe);
+  UnitCosts costs(cost);
   double longest = -1;
   for (int stage = 0; stage < cost.mesh.pipe; ++stage) {
-    const std::vector<Range> blocks = pipeline_blocks(placed, cost.mesh.pipe, stage);
+    if (alike[static_cast<std::size_t>(stage)] != stage) continue;
+    const SentBytes sent = sent_in_step(cost, detail::largest_ranks(cost, stage).front());
+    out.sent = std::max(out.sent, static_cast<double>(sent.total()));
     BlockCost all;
-    for (const Range& range : blocks)
-      for (Index i = range.begin; i < range.end; ++i) all += cost.model.reads_skip(i) ? skip : plain;
-    const double share = static_cast<double>(patches);
-    out.sent = std::max(out.sent, all.sent * share + detail::stage_bytes(cost, placed, stage));
+    const std::vector<Range> blocks = pipeline_blocks(placed, cost.mesh.pipe, stage);
+    for (int m = 0; m < cost.mesh.patch_count(); ++m) {
+      const UnitCost& unit = costs.of(cost.patch(m));
+      for (const Range& range : blocks)
+        for (Index i = range.begin; i < range.end; ++i) all += costs.block(unit, i);
+      all.rows += stage == 0 ? unit.ends : 0;
+    }
     if (all.seconds() <= longest) continue;
     longest = all.seconds();
-    out.bounds = {.products = all.products * share,
-                  .attention = all.attention * share,
-                  .rows = (all.rows + cost.ends(ceil_div(tokens, patches))) * share,
-                  .ulysses = all.ulysses * share,
-                  .ring = all.ring * share,
-                  .host = all.host * share};
+    out.bounds = {.products = all.products,
+                  .attention = all.attention,
+                  .rows = all.rows,
+                  .ulysses = all.ulysses,
+                  .ring = all.ring,
+                  .host = all.host};
   }
   const double begin = timeline.step_begin();
   for (const TimelineSpan& span : timeline.spans)
@@ -148,20 +134,20 @@ inline std::vector<Mesh> candidate_meshes(const DitShape& model, const PlanReque
 
 /// Ranks the meshes on `request.gpus` GPUs. Throws InvalidArgument if the request has no GPUs, tokens or
 /// steps.
-inline Plan plan_among(const std::vector<Mesh>& meshes, const DitShape& model, const Hardware& hardware,
+inline Plan plan_among(const std::vector<Mesh>& meshes, const ModelWork& work, const Hardware& hardware,
                        const PlanRequest& request, const EngineTraits& engine = {}) {
   if (request.gpus < 1) reject("the plan is for ", request.gpus, " GPUs and needs at least 1");
   if (request.tokens < 1) reject("the image has ", request.tokens, " tokens and needs at least 1");
   if (request.steps < 1) reject("the plan is for ", request.steps, " steps and needs at least 1");
-  const Demand demand{request.prompts, request.branches, request.tokens, request.steps};
+  const Demand demand{request.prompts, request.branches, work.prefix() + request.tokens, request.steps};
   Plan out{
-      .single = predict({model, hardware, request, engine, {.warmup = 0}}), .ranking = {}, .rejected = {}};
+      .single = predict({&work, hardware, request, engine, {.warmup = 0}}), .ranking = {}, .rejected = {}};
   for (const Mesh& mesh : meshes) {
-    if (const auto fault = check<AllMethods>(mesh, model, demand, request.gpus)) {
+    if (const auto fault = check<AllMethods>(mesh, work.shape(), demand, request.gpus)) {
       out.rejected.push_back({mesh, to_string(*fault)});
       continue;
     }
-    Prediction prediction = predict({model, hardware, request, engine, mesh});
+    Prediction prediction = predict({&work, hardware, request, engine, mesh});
     const double room = usable_memory(hardware.gpu);
     if (prediction.memory > room) {
       out.rejected.push_back({mesh, sentence("it needs ", prediction.memory / 1e9, " GB on a GPU, and ",
@@ -176,9 +162,9 @@ inline Plan plan_among(const std::vector<Mesh>& meshes, const DitShape& model, c
 }
 
 /// Ranks all meshes of `request.gpus` GPUs; needs no GPU itself. Throws InvalidArgument as `plan_among` does.
-inline Plan plan(const DitShape& model, const Hardware& hardware, const PlanRequest& request,
+inline Plan plan(const ModelWork& work, const Hardware& hardware, const PlanRequest& request,
                  const EngineTraits& engine = {}) {
-  return plan_among(candidate_meshes(model, request), model, hardware, request, engine);
+  return plan_among(candidate_meshes(work.shape(), request), work, hardware, request, engine);
 }
 
 }  // namespace weft::inline v0_1::planner

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <limits>
 #include <numeric>
 #include <span>
@@ -24,23 +23,8 @@ struct Projection {
 };
 
 /// Returns for every stage the first stage that computes as much.
-inline std::vector<int> alike_stages(const DitShape& model, int stages) {
-  const auto work = [&model, stages](int stage) {
-    Index blocks = 0, skips = 0;
-    for (const Range& range : pipeline_blocks(model, stages, stage))
-      for (Index i = range.begin; i < range.end; ++i) {
-        skips += model.reads_skip(i) ? 1 : 0;
-        ++blocks;
-      }
-    return std::array<Index, 3>{stage == 0, blocks, skips};  // the first one embeds and samples
-  };
-  std::vector<int> out;
-  for (int stage = 0; stage < stages; ++stage) {
-    int alike = 0;
-    while (work(alike) != work(stage)) ++alike;
-    out.push_back(alike);
-  }
-  return out;
+inline std::vector<int> alike_stages(const ModelWork& work, int stages) {
+  return detail::alike_stages(work, work.shape(), stages);
 }
 
 /// Returns the rank of a stage that has most tokens and heads: the last one of every other axis.
@@ -76,7 +60,7 @@ inline Mesh with_planned_patches(CostModel cost) {
   if (best.patches > 0) return best;
   double least = std::numeric_limits<double>::infinity();
   for (const int patches : {1, 2, 4}) {
-    if (cost.mesh.pipe == 1 || patches * cost.mesh.pipe > cost.request.tokens) break;
+    if (cost.mesh.pipe == 1 || patches * cost.mesh.pipe > cost.tokens()) break;
     cost.mesh.patches = patches * cost.mesh.pipe;
     const double total = predict(cost).total;
     if (total >= least) continue;

@@ -3,12 +3,11 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <map>
 #include <span>
 #include <utility>
 #include <vector>
 
-#include "weft/plan/block_cost.hpp"
+#include "weft/plan/unit_costs.hpp"
 #include "weft/policy/pipeline.hpp"
 
 namespace weft::inline v0_1::planner {
@@ -51,12 +50,12 @@ class PipelineRun {
  public:
   PipelineRun(const CostModel& cost, Index steps, std::span<const double> measured)
       : cost_(cost),
+        costs_(cost),
         stages_(cost.mesh.pipe),
-        job_{.model = cost.model,
-             .layout = {.tokens = cost.request.tokens, .patches = cost.mesh.patch_count()},
+        job_{.model = cost.placed(),
+             .layout = {.tokens = cost.tokens(), .patches = cost.mesh.patch_count()},
              .steps = steps,
              .warmup = cost.mesh.warmup} {
-    job_.model.placement = cost.engine.placement_of(cost.model);
     hops_ = pipeline_hops(job_.model, stages_);
     patches_.resize(static_cast<std::size_t>(job_.layout.patches));
     for (int s = 0; s < stages_; ++s) state_.push_back({.tasks = pipeline_tasks(job_, stages_, s)});
@@ -96,34 +95,16 @@ class PipelineRun {
     Index step = 0, hop = 0;
     double arrival = 0, transfer = 0;
   };
-  struct UnitCost {
-    BlockCost plain, skip;
-    double ends, bytes, guidance;
-  };
-
   const UnitCost& unit_cost(const Unit& unit) {
-    const Index tokens =
-        unit.patches.size() == 1 ? job_.layout.patch(unit.patches.begin).size() : job_.layout.tokens;
-    const auto [at, is_new] = costs_.try_emplace(tokens);
-    if (!is_new) return at->second;
-    const Index rows = cost_.rows(tokens);
-    const Index features = cost_.model.channels * cost_.model.patch * cost_.model.patch;
-    const auto prediction = static_cast<double>(rows * cost_.request.prompts * features * 4);
-    at->second = {.plain = cost_.block(tokens, false),
-                  .skip = cost_.block(tokens, true),
-                  .ends = cost_.ends(tokens),
-                  .bytes = cost_.activations(rows),
-                  .guidance = exchange_seconds(cost_.hardware, prediction, group_of(cost_.mesh, Axis::cfg),
-                                               cost_.engine.carrier)};
-    return at->second;
+    return costs_.of(
+        {job_.layout.patch(unit.patches.begin).begin, job_.layout.patch(unit.patches.end - 1).end});
   }
 
   /// Returns the seconds of a task's kernels.
   double compute_seconds(const Task& task) {
     const UnitCost& unit = unit_cost(task.unit);
     double seconds = (task.embed + task.unembed) * unit.ends / 2;
-    for (Index i = task.blocks.begin; i < task.blocks.end; ++i)
-      seconds += (cost_.model.reads_skip(i) ? unit.skip : unit.plain).computed();
+    for (Index i = task.blocks.begin; i < task.blocks.end; ++i) seconds += costs_.block(unit, i).computed();
     return seconds;
   }
   double modelled_seconds(const std::vector<Task>& tasks, Index step) {
@@ -187,8 +168,7 @@ class PipelineRun {
     Stage& stage = state_[static_cast<std::size_t>(s)];
     const UnitCost& unit = unit_cost(task.unit);
     BlockCost cost;
-    for (Index i = task.blocks.begin; i < task.blocks.end; ++i)
-      cost += cost_.model.reads_skip(i) ? unit.skip : unit.plain;
+    for (Index i = task.blocks.begin; i < task.blocks.end; ++i) cost += costs_.block(unit, i);
     const double synchronised = task.blocks.empty() ? 0 : cost_.engine.per_unit;
     double end = begin + stage.pace * compute_seconds(task) + cost.host + synchronised;
     add_span(s, task, Activity::compute, begin, end);
@@ -218,7 +198,8 @@ class PipelineRun {
     Skips skips;
     Index count = 0;
     for (Index i = task.blocks.begin; i < task.blocks.end; ++i) {
-      const int reader = cost_.model.is_kept(i) ? stage_of(cost_.model.blocks - 1 - i) : s;
+      const Index reading = cost_.model().reader_of(i);
+      const int reader = reading == BlockShape::none ? s : stage_of(reading);
       if (reader == s) continue;
       skips.reader = reader;
       ++count;
@@ -253,12 +234,12 @@ class PipelineRun {
   }
 
   const CostModel& cost_;
+  UnitCosts costs_;
   int stages_;
   Job job_;
   std::vector<Hop> hops_;
   std::vector<Stage> state_;
   std::vector<Progress> patches_;
-  std::map<Index, UnitCost> costs_;  // by the number of tokens
   Timeline timeline_;
 };
 

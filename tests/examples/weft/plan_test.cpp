@@ -70,6 +70,24 @@ TEST_CASE("plan takes the image that generate would make") {
   CHECK(thousand.err == "--px is 1000 pixels and must be a multiple of 16; 1008 would do\n");
 }
 
+TEST_CASE("plan knows every model of a folder, and its guidance") {
+  for (const char* name : {"pixart_sigma", "pixart_alpha", "sd3", "sd3_medium", "flux"}) {
+    CAPTURE(name);
+    const TemporaryFolder folder;
+    const Outcome outcome = run({"plan", "--hardware", "a100-nvlink", "--gpus", "4", "--px", "256", "--model",
+                                 goldens / name / "model", "--json", folder / "plan.json"});
+    CAPTURE(outcome.err);
+    CHECK(outcome.code == 0);
+    const auto plan = nlohmann::json::parse(folder.read("plan.json")).at(0);
+    CHECK(plan.at("step_flop") > 0);
+    REQUIRE(!plan.at("ranking").empty());
+    bool splits_guidance = false;
+    for (const auto& ranked : plan.at("ranking"))
+      splits_guidance = splits_guidance || ranked.at("mesh").at("cfg") == 2;
+    CHECK(splits_guidance == (std::string(name) != "flux"));
+  }
+}
+
 TEST_CASE("plan rejects what it cannot know") {
   CHECK(run({"plan", "--gpus", "8"}).code == 2);
   CHECK(run({"plan", "--hardware", "abacus"}).err.find("there is no hardware abacus") != std::string::npos);
@@ -100,9 +118,29 @@ TEST_CASE("Degrees that are given are kept") {
 TEST_CASE("Memory is planned and printed, and compared with the limit") {
   const TemporaryFolder folder;
   const Outcome one = run(generate(folder, {}));
-  CHECK(one.out.find("memory: 31.7 MB a rank (weights 26.2, keys and values 0.983, activations 4.52) of ") !=
-        std::string::npos);
+  CHECK(one.out.find(
+            "memory: 31.7 MB a rank (weights 26.2, conditioning 1.12, keys and values 0, activations 4.37, "
+            "preparing 0.0573) of ") != std::string::npos);
   const Outcome limited = run(generate(folder, {"--ulysses", "2", "--memory-limit", "1"}));
   CHECK(limited.out.find("for 2 ranks") != std::string::npos);
   CHECK(limited.out.find("of 1 GB allowed") != std::string::npos);
+}
+
+TEST_CASE("Memory of every model is planned before it is loaded") {
+  for (const char* name : {"pixart_sigma", "sd3", "flux"}) {
+    CAPTURE(name);
+    const TemporaryFolder folder;
+    const auto forward = [&folder, name](const char* limit) {
+      return run({"forward", "--model", goldens / name / "model", "--inputs",
+                  goldens / name / "forward_inputs.safetensors", "--out", folder / "out.safetensors",
+                  "--ranks", "2", "--memory-limit", limit});
+    };
+    const Outcome fits = forward("1"), rejected = forward("0.0001");
+    CHECK(fits.code == 0);
+    CHECK(fits.out.find("mesh: ") != std::string::npos);
+    CHECK(fits.out.find("memory: ") != std::string::npos);
+    CHECK(rejected.code == 2);
+    CHECK(rejected.err.find(" of memory for 2 ranks, and 0.1 MB may be taken; its weights alone take ") !=
+          std::string::npos);
+  }
 }

@@ -31,7 +31,7 @@ class Conditioning {
         steps_(steps),
         blocks_(share.blocks),
         slots_(slots(config, share)),
-        pool_positions_(download(queue, weights.pool_positions)),
+        pool_positions_(holds_numbers<Backend> ? download(queue, weights.pool_positions) : Tensor()),
         text_(queue, block_count() * config.text_length() * images_ * 2 * config.width()),
         temb_(queue, steps * images_ * config.width()),
         shifts_(queue, block_count() * steps * images_ * config.width()),
@@ -114,21 +114,20 @@ class Conditioning {
 
   /// Uploads the rotation of the share's rows.
   void rotate(Queue& queue, const Share& share) {
-    const Rotary rotary(share.image.rows(), share.image.columns(), config_.rope_base, config_.head_dim);
     rows_ = share.rows.size();
-    Tensor cos({rows_, config_.head_dim}), sin({rows_, config_.head_dim});
-    const View<float, 2> cosines = cos.view<2>(), sines = sin.view<2>();
-    Index row = 0;
-    for (Index m = 0; m < share.rows.patches(); ++m)
-      for (Index token = share.rows.tokens(m).begin; token < share.rows.tokens(m).end; ++token) {
-        for (Index d = 0; d < config_.head_dim; ++d) {
-          cosines[row][d] = rotary.cos(token, d);
-          sines[row][d] = rotary.sin(token, d);
-        }
-        ++row;
-      }
-    cos_ = constant<Backend>(queue, cos);
-    sin_ = constant<Backend>(queue, sin);
+    const auto table = [this, &queue, &share](float (Rotary::*turn)(Index token, Index d) const) {
+      return constant<Backend>(queue, rows_ * config_.head_dim, [this, &share, turn] {
+        const Rotary rotary(share.image.rows(), share.image.columns(), config_.rope_base, config_.head_dim);
+        Tensor out({rows_, config_.head_dim});
+        float* next = out.data.data();
+        for (Index m = 0; m < share.rows.patches(); ++m)
+          for (Index token = share.rows.tokens(m).begin; token < share.rows.tokens(m).end; ++token)
+            for (Index d = 0; d < config_.head_dim; ++d) *next++ = (rotary.*turn)(token, d);
+        return out;
+      });
+    };
+    cos_ = table(&Rotary::cos);
+    sin_ = table(&Rotary::sin);
   }
 
   /// Computes the text states (text_length, images, clip_width), CLIP's, then T5's after its MLP, with
@@ -182,7 +181,8 @@ class Conditioning {
   void embed_times(Queue& queue, const Weights<Backend>& weights, std::span<const HunyuanPrompt> prompts,
                    const Tensor& times) {
     const Index c = config_.width(), rows = steps_ * images_;
-    const Buffer of_times = constant<Backend, Element>(queue, sinusoids(times.data));
+    const Buffer of_times = constant<Backend, Element>(queue, times.size() * HunyuanConfig::sinusoids,
+                                                       [&times] { return sinusoids(times.data); });
     const Buffer extra = embed_extra(queue, weights, prompts);  // (images, width)
     const Buffer hidden(queue, rows * c);
     const View<const Element, 3> of_all_steps(extra.view(std::array{extra.size()}).data, {steps_, images_, c},
@@ -222,7 +222,7 @@ class Conditioning {
                 head_dim = d / HunyuanConfig::pooler_heads;
     const Buffer x(queue, length * images_ * d);
     const View<Element, 3> states = x.view(std::array{length, images_, d});
-    for (Index image = 0; image < images_; ++image)
+    for (Index image = 0; holds_numbers<Backend> && image < images_; ++image)
       upload(queue, placed_states(prompts[static_cast<std::size_t>(image)].t5), of_image(states, image));
     const auto projected = [&queue](const View<const Element, 2>& in, const LinearWeights<Element>& layer) {
       Buffer out(queue, in.extent[0] * layer.outputs());

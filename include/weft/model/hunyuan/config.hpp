@@ -83,27 +83,13 @@ struct HunyuanConfig {
             .channels = channels,
             .out_channels = channels * (learn_sigma ? 2 : 1),
             .placement = Placement::folded,
-            .ffn = ffn,
-            .text_length = text_length(),
-            .text_width = clip_width,
-            .other_weights = other_weights()};
+            .ffn = ffn};
   }
 
   /// Returns a hash of the settings.
   std::uint64_t digest() const {
     return digest_of(blocks, heads, head_dim, patch, channels, ffn, learn_sigma, clip_width, t5_width,
                      clip_length, t5_length, pooled_width, size_and_style, rope_base);
-  }
-
-  /// Returns how many numbers the tensors outside of blocks have.
-  constexpr Index other_weights() const {
-    const auto linear = [](Index outputs, Index inputs) { return outputs * (inputs + 1); };
-    const Index c = width(), extra = extra_width(), positions = t5_length + 1;
-    return linear(c, features()) + linear(features() * (learn_sigma ? 2 : 1), c) + linear(2 * c, c) +
-           linear(4 * t5_width, t5_width) + linear(clip_width, 4 * t5_width) + text_length() * clip_width +
-           linear(c, sinusoids) + linear(c, c) + linear(4 * c, extra) + linear(c, 4 * c) +
-           positions * t5_width + 3 * linear(t5_width, t5_width) + linear(pooled_width, t5_width) +
-           (size_and_style ? c : 0);
   }
 
  private:

@@ -73,11 +73,6 @@ Block<Backend> place_block(Loader& loader, const std::string& name, const BlockS
   return out;
 }
 
-/// Returns the elements of scratch that a block of so many rows takes.
-constexpr Index block_scratch(Index rows, const BlockSizes& sizes, bool is_dual) {
-  return rows * ((is_dual ? 2 : 1) * sizes.width + std::max(3 * sizes.width, sizes.ffn));
-}
-
 /// Modulates a block's text and image: slots of Modulations.
 struct BlockSlots {
   Index image, text;
@@ -145,7 +140,7 @@ class BlockRun {
   /// Computes out = residual + gate · layer(attended).
   void add(Range range, const View<Element, 3>& attended, const BlockLinear<Backend>& layer, const Gate& gate,
            const View<const Element, 3>& residual) {
-    linear(context_.queue(), operands_of<Backend>(context_.queue(), rows(attended, range)), layer,
+    linear(context_.queue(), operands_of<Operand>(context_.queue(), rows(attended, range)), layer,
            rows_of(rows(out_, range)), {.residual = rows_of(residual), .gate = gate});
   }
 
@@ -193,7 +188,7 @@ class BlockRun {
 
   void feed_forward(Range range, const Stream<Backend>& stream, Index slot) {
     if (range.empty()) return;
-    Queue& queue = context_.queue();
+    auto& queue = context_.queue();
     const View<Element, 3> out = rows(out_, range);
     const View<Operand, 3> normed = as_operands<Operand>(rows(narrow_, range));
     const View<Operand, 3> hidden = as_operands<Operand>(rows(wide(sizes_.ffn), range));
@@ -202,8 +197,6 @@ class BlockRun {
     linear(queue, rows_of(hidden), stream.down, rows_of(out),
            {.residual = rows_of(out), .gate = modulations_.gate(slot, 5, context_.step())});
   }
-
-  using Queue = typename Backend::Queue;
 
   Context& context_;
   const Block<Backend>& w_;

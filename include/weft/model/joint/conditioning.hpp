@@ -34,8 +34,7 @@ struct Conditioning {
   Index prefix_rows = 0, images = 0, width = 0;
 
   /// Copies the text at hand to the rows of x (tokens, images, width) that are its.
-  void put_text(typename Backend::Queue& queue, Range rows,
-                const View<typename Backend::Element, 3>& x) const {
+  void put_text(auto& queue, Range rows, const View<typename Backend::Element, 3>& x) const {
     if (rows.empty()) return;
     copy(queue,
          View<const typename Backend::Element, 3>(text.view(std::array{prefix_rows, images, width}))
@@ -58,12 +57,12 @@ typename Backend::template Buffer<typename Backend::Element> embedded_times(
   if (layers.guidance.first.weight.data) {
     std::vector<float> scales;
     for (const JointPrompt& prompt : prompts) scales.push_back(1000 * prompt.guidance);
-    apply<Backend>(queue, layers.guidance, Activation::silu, sinusoids(scales), of_images, true);
+    apply_to_sinusoids<Backend>(queue, layers.guidance, scales, of_images, true);
   }
   const View<Element, 2> rows = all.view(std::array{steps * images, width});
   copy(queue, View<const Element, 3>(of_images.data, {steps, images, width}, {0, width, 1}),
        all.view(std::array{steps, images, width}));
-  apply<Backend>(queue, layers.time, Activation::silu, sinusoids(times.data), rows, true);
+  apply_to_sinusoids<Backend>(queue, layers.time, times.data, rows, true);
   return activated<Backend>(queue, rows);
 }
 

@@ -20,15 +20,19 @@ typename Backend::template Buffer<typename Backend::Element> embedded_text(
   using Element = typename Backend::Element;
   const Rows text = share.rows.within({0, share.prefix});
   const Index rows = text.size() * share.images;
-  Tensor states({text.size(), share.images, layer.inputs()});
-  for (Index m = 0; m < text.patches(); ++m)
-    for (Index i = 0; i < text.tokens(m).size(); ++i)
-      for (Index p = 0; p < share.images; ++p)
-        std::copy_n(prompts[static_cast<std::size_t>(p)].states.view<2>()[text.tokens(m).begin + i].data,
-                    layer.inputs(), states.view<3>()[text.rows(m).begin + i][p].data);
   typename Backend::template Buffer<Element> out(queue, rows * layer.outputs());
   if (rows == 0) return out;
-  const auto on_device = constant<Backend, Element>(queue, states);
+  const auto on_device =
+      constant<Backend, Element>(queue, rows * layer.inputs(), [&text, &share, &prompts, &layer] {
+        Tensor states({text.size(), share.images, layer.inputs()});
+        for (Index m = 0; m < text.patches(); ++m)
+          for (Index i = 0; i < text.tokens(m).size(); ++i)
+            for (Index p = 0; p < share.images; ++p)
+              std::copy_n(
+                  prompts[static_cast<std::size_t>(p)].states.view<2>()[text.tokens(m).begin + i].data,
+                  layer.inputs(), states.view<3>()[text.rows(m).begin + i][p].data);
+        return states;
+      });
   linear(queue, on_device.view(std::array{rows, layer.inputs()}), layer,
          out.view(std::array{rows, layer.outputs()}));
   return out;

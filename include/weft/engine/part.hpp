@@ -1,0 +1,53 @@
+// Part: what one rank of a mesh evaluates of a request.
+#pragma once
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "weft/comm/mesh.hpp"
+#include "weft/core/grid.hpp"
+#include "weft/model/dit.hpp"
+#include "weft/policy/job.hpp"
+
+namespace weft::inline v0_1 {
+
+/// Returns the layout of a sequence of `tokens`.
+[[nodiscard]] inline Layout layout_of(const Mesh& mesh, Index tokens) {
+  return {tokens, mesh.patch_count(), mesh.ring, mesh.ulysses};
+}
+
+/// Returns the rows of a sequence of `tokens` that a rank holds.
+[[nodiscard]] inline Rows rows_of_rank(const Mesh& mesh, int rank, Index tokens) {
+  return layout_of(mesh, tokens)
+      .of_rank(mesh.coordinate(Axis::ring, rank), mesh.coordinate(Axis::ulysses, rank));
+}
+
+/// The same part, as the model and as policies see it.
+template <Grid G>
+struct PartOf {
+  ShareOf<G> share;
+  Job job;
+
+  /// Returns the part of a rank that runs `blocks`, for `images` images after `prefix` other tokens, where
+  /// the prediction is as wide as the latents, no rank has more images, and no tokens are padding.
+  static PartOf of_rank(const DitShape& model, const Mesh& mesh, int rank, std::vector<Range> blocks,
+                        const G& image, Index prefix, Index images, Index steps) {
+    const Index tokens = prefix + image.tokens();
+    Index layers = 0;
+    for (const Range& range : blocks) layers += model.attentions(range);
+    return {{image, rows_of_rank(mesh, rank, tokens), std::move(blocks), images, prefix},
+            {.model = model,
+             .layout = layout_of(mesh, tokens),
+             .prefix = prefix,
+             .images = images,
+             .layers = layers,
+             .steps = steps,
+             .warmup = std::max(mesh.warmup, 1),
+             .latent_features = image.features(),
+             .predicted_features = image.features(),
+             .most_images = images}};
+  }
+};
+
+}  // namespace weft::inline v0_1

@@ -1,0 +1,124 @@
+// Bytes that ranks send on random meshes, against the planner's formulas: uneven tokens, text among them or
+// not, images that are not square.
+#include <doctest/doctest.h>
+
+#include <random>
+
+#include "host_model.hpp"
+#include "model_golden.hpp"
+#include "weft/plan.hpp"
+
+namespace {
+
+using weft::Index, weft::Mesh;
+using weft::planner::SentBytes;
+
+/// A number from 1 to `most`.
+int up_to(std::mt19937& numbers, Index most) {
+  return static_cast<int>(std::uniform_int_distribution<Index>(1, most)(numbers));
+}
+
+/// Returns a mesh of at most 8 ranks that can run the request.
+Mesh random_mesh(std::mt19937& numbers, const weft::DitShape& shape, const weft::Demand& demand) {
+  while (true) {
+    Mesh mesh{.data = up_to(numbers, demand.prompts),
+              .cfg = up_to(numbers, demand.branches),
+              .pipe = up_to(numbers, 4),
+              .ulysses = up_to(numbers, 3),
+              .ring = up_to(numbers, 3),
+              .warmup = up_to(numbers, 2)};
+    mesh.patches = mesh.pipe + up_to(numbers, 4) - 1;
+    mesh.ring_cache = up_to(numbers, 2) == 1 ? weft::RingCache::rotate : weft::RingCache::copy;
+    if (mesh.ranks() <= 8 && !weft::check<Full>(mesh, shape, demand, mesh.ranks())) return mesh;
+  }
+}
+
+/// Returns what every rank sends in a request, as its communicators count it.
+template <class Model>
+std::vector<SentBytes> counted(const Model& model, const Mesh& mesh,
+                               const weft::Request<typename Model::Prompt>& request) {
+  std::vector<SentBytes> out(static_cast<std::size_t>(mesh.ranks()));
+  weft::launch(mesh.ranks(), [&](weft::threads::World& world) {
+    weft::Engine<Model, Full>(model, mesh, world).generate(request);
+    const auto bytes = [&world](const char* axis) {
+      const auto at = world.traffic().find(axis);
+      return at == world.traffic().end() ? 0 : at->second.bytes;
+    };
+    out[static_cast<std::size_t>(world.rank())] = {bytes("cfg"), bytes("pipe"), bytes("ulysses"),
+                                                   bytes("ring")};
+  });
+  return out;
+}
+
+/// Compares both on random meshes; `prompt(text)` has so many tokens of text.
+template <template <class> class Model, class MakePrompt>
+void compare(const Model<weft::Host>& model, const MakePrompt& prompt, Index branches, int trials) {
+  using Counted = weft::planner::CountedModel<Model<weft::Counting<float>>>;
+  std::mt19937 numbers(1);
+  constexpr Index steps = 4;
+  for (int trial = 0; trial < trials; ++trial) {
+    weft::Request<typename Model<weft::Host>::Prompt> request;
+    const auto of_text = prompt(up_to(numbers, 19));
+    const int prompts = up_to(numbers, 2);
+    request.prompts.assign(static_cast<std::size_t>(prompts), of_text);
+    if (branches > 1) request.negatives = request.prompts;
+    request.height = 2 * up_to(numbers, 6), request.width = 10;
+    request.sampler.assign(steps, {.timestep = 500, .alpha = 1, .sigma = 0.1f, .keep = 1});
+    const Counted work(model.config(), of_text);
+    const Index tokens = request.height / 2 * (request.width / 2);
+    const Mesh mesh = random_mesh(numbers, model.shape(), {prompts, branches, work.prefix() + tokens, steps});
+    const weft::planner::CostModel cost{&work,
+                                        weft::planner::machine_named("host"),
+                                        {.gpus = static_cast<int>(mesh.ranks()),
+                                         .tokens = tokens,
+                                         .prompts = prompts,
+                                         .branches = branches,
+                                         .steps = steps},
+                                        {},
+                                        mesh};
+    INFO("mesh ", name_of(mesh), ", ", work.prefix(), " tokens of text, ", request.height, " × ",
+         request.width);
+    const std::vector<SentBytes> all = counted(model, mesh, request);
+    for (int rank = 0; rank < mesh.ranks(); ++rank) {
+      const SentBytes warm = sent_in_step(cost, rank, true), steady = sent_in_step(cost, rank);
+      const auto in_all = [&mesh](Index first, Index later) {
+        return mesh.warmup * first + (steps - mesh.warmup) * later;
+      };
+      CAPTURE(rank);
+      const SentBytes& sent = all[static_cast<std::size_t>(rank)];
+      CHECK(sent.cfg == in_all(warm.cfg, steady.cfg));
+      CHECK(sent.pipe == in_all(warm.pipe, steady.pipe));
+      CHECK(sent.ulysses == in_all(warm.ulysses, steady.ulysses));
+      CHECK(sent.ring == in_all(warm.ring, steady.ring));
+    }
+  }
+}
+
+weft::JointPrompt joint_prompt(Index text, Index width, Index pooled) {
+  return {.states = weft::Tensor({text, width}), .pooled = weft::Tensor({pooled})};
+}
+
+}  // namespace
+
+TEST_CASE("Planned bytes are those that ranks send: HunyuanDiT, whose blocks are folded") {
+  const HostGolden golden("v12");
+  compare<weft::HunyuanDiT>(
+      golden.model, [&golden](Index) { return golden.request("ddim").prompts.front(); }, 2, 30);
+}
+
+TEST_CASE("Planned bytes are those that ranks send: SD3, with attention among the image alone") {
+  const ModelGolden<weft::SD3<weft::Host>> golden("sd3");
+  CHECK(!golden.model.config().dual.empty());
+  const auto& config = golden.model.config();
+  compare<weft::SD3>(
+      golden.model,
+      [&config](Index text) { return joint_prompt(text, config.text_width, config.pooled_width); }, 2, 40);
+}
+
+TEST_CASE("Planned bytes are those that ranks send: FLUX, without branches") {
+  const ModelGolden<weft::Flux<weft::Host>> golden("flux");
+  const auto& config = golden.model.config();
+  compare<weft::Flux>(
+      golden.model,
+      [&config](Index text) { return joint_prompt(text, config.text_width, config.pooled_width); }, 1, 40);
+}
