@@ -43,8 +43,7 @@ struct Plan {
 
 /// Stands for a stack of all policies in `check`.
 struct AllMethods {
-  template <Axis>
-  static constexpr bool has = true;
+  static constexpr bool has(Axis) { return true; }
 };
 
 namespace detail {
