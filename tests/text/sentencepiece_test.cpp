@@ -109,6 +109,8 @@ TEST_CASE("SentencePiece: pieces that a user defined win and are not mapped, unu
   const std::string map = bytes_field(normalizer, bytes_field(2, character_map('x', "a")));
   const T5 t5(piece("▁", -1) + piece("a", -1) + piece("xx", 0, 4) + piece("aa", -0.5f, 5) + map);
   CHECK(t5.inner("xxxaa") == Ids{3, 5, 4, 4, 4});
+  const T5 likely(piece("▁", -1) + piece("é", -0.01f) + piece("éé", -9, 4) + piece("ééé", -9, 4));
+  CHECK(likely.inner("ééé éééé") == Ids{3, 6, 3, 5, 5});
 }
 
 TEST_CASE(

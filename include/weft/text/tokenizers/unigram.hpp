@@ -26,19 +26,16 @@ class Unigram {
   /// bytes are missing.
   explicit Unigram(SentencePieceFile file) : file_(std::move(file)) {
     std::vector<PieceIndex::Entry> searched, reserved;
-    float least = std::numeric_limits<float>::max(), most = std::numeric_limits<float>::lowest();
+    float least = std::numeric_limits<float>::max();
     for (const SentencePieceFile::Piece& piece : file_.pieces()) {
       const Id id = static_cast<Id>(&piece - file_.pieces().data());
       (is_searched(piece.type) ? searched : reserved).emplace_back(piece.text, id);
       if (piece.type == Type::unknown) take_unknown(id);
-      if (piece.type != Type::normal) continue;
-      least = std::min(least, piece.score);
-      most = std::max(most, piece.score);
+      if (piece.type == Type::normal) least = std::min(least, piece.score);
     }
     if (!unknown_) reject(file_.name(), " has no unknown piece, which is one of type 2");
     constexpr float penalty = 10;
     unknown_score_ = least - penalty;
-    most_ = most;
     searched_ = PieceIndex(std::move(searched));
     reserved_ = PieceIndex(std::move(reserved));
     for (const PieceIndex* index : {&searched_, &reserved_})
@@ -124,9 +121,10 @@ class Unigram {
       searched_.prefixes_of(text.substr(begin), [&](Id id, std::size_t length) {
         const SentencePieceFile::Piece& piece = file_.pieces()[static_cast<std::size_t>(id)];
         if (piece.type == Type::unused) return;
-        constexpr float handicap = 0.1f;
+        constexpr float bonus =
+            0.1f;  // a byte of a piece that a user defined: it shall win, the longest first
         const float score =
-            piece.type == Type::user_defined ? static_cast<float>(length) * most_ - handicap : piece.score;
+            piece.type == Type::user_defined ? bonus * static_cast<float>(length - 1) : piece.score;
         offer(begin, length, id, score + before);
         is_known = is_known || length == character;
       });
@@ -139,7 +137,7 @@ class Unigram {
   SentencePieceFile file_;
   PieceIndex searched_, reserved_;
   std::optional<Id> unknown_;
-  float unknown_score_ = 0, most_ = 0;
+  float unknown_score_ = 0;
   std::array<Id, 256> bytes_{};
 };
 
