@@ -43,8 +43,8 @@ inline bool is_cased(char32_t code_point) {
                              {0x1F130, 0x1F149}, {0x1F150, 0x1F169}, {0x1F170, 0x1F189}};
   constexpr std::string_view categories[] = {"Lu", "Ll", "Lt"};
   return std::ranges::count(categories, category(code_point)) > 0 ||
-         std::ranges::any_of(others,
-                             [=](Span span) { return span.first <= code_point && code_point <= span.last; });
+         std::ranges::any_of(
+             others, [code_point](Span span) { return span.first <= code_point && code_point <= span.last; });
 }
 
 /// Returns whether the code points, which lead away from a sigma, have a cased one before any that is

@@ -62,7 +62,7 @@ class AddedTokens {
   void split(std::string_view text, const AddId& add_id, const AddText& add_text) const {
     std::size_t begin = 0;
     bool strips_left = false;
-    const auto add_until = [&](std::size_t end, bool strips_right) {
+    const auto add_until = [&begin, &strips_left, text, &add_text](std::size_t end, bool strips_right) {
       const std::string_view part = stripped(text.substr(begin, end - begin), strips_left, strips_right);
       if (!part.empty()) add_text(part);
     };

@@ -38,9 +38,10 @@ class BytePairs {
   std::vector<Id> pieces(std::string_view prompt) const {
     std::vector<Id> out;
     const auto add_id = [&out](Id id) { out.push_back(id); };
-    literal_.split(prompt, add_id, [&](std::string_view text) {
-      normalized_.split(encoded(clip_normalized(decoded(text, "the prompt"))), add_id,
-                        [&](std::string_view part) { add_pieces(out, decoded(part, "the prompt")); });
+    literal_.split(prompt, add_id, [&out, &add_id, this](std::string_view text) {
+      normalized_.split(
+          encoded(clip_normalized(decoded(text, "the prompt"))), add_id,
+          [&out, this](std::string_view part) { add_pieces(out, decoded(part, "the prompt")); });
     });
     return out;
   }
@@ -71,7 +72,7 @@ class BytePairs {
       token.content = encoded(clip_normalized(decoded(token.content, "an added token")));
       normalized_.add(std::move(token));
     });
-    const auto id_of = [&](const char* key) { return added.find(settings.content(key))->id; };
+    const auto id_of = [&settings, &added](const char* key) { return added.find(settings.content(key))->id; };
     frame_ = {.first = id_of("bos_token"), .last = id_of("eos_token"), .padding = id_of("pad_token")};
     find_bytes(id_of("unk_token"));
   }
@@ -107,7 +108,7 @@ class BytePairs {
       if (space == line.npos || line.find(' ', space + 1) != line.npos)
         reject(name, ": line ", number, " is not two pieces with a space between them");
       const std::string_view left = line.substr(0, space), right = line.substr(space + 1);
-      const auto id_of = [&](const std::string& piece) {
+      const auto id_of = [&name, number, this](const std::string& piece) {
         const auto id = vocabulary_.find(piece);
         if (!id)
           reject(name, ": line ", number, " needs the piece ", piece, ", which vocab.json does not have");

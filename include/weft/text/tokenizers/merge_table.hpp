@@ -31,7 +31,7 @@ class MergeTable {
     }
     using Candidate = std::tuple<std::size_t, std::size_t, Id>;  // rank, place of the left one, merged
     std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>> candidates;
-    const auto offer = [&](std::size_t left) {
+    const auto offer = [&symbols, &next, &candidates, this](std::size_t left) {
       if (left == none || next[left] == none) return;
       const auto at = merges_.find(key(symbols[left], symbols[next[left]]));
       if (at != merges_.end()) candidates.emplace(at->second.rank, left, at->second.merged);

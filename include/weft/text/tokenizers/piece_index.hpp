@@ -29,8 +29,10 @@ class PieceIndex {
     for (std::size_t at = 0; at < text.size(); ++at) {
       const auto byte_of = [at](const Entry& entry) { return static_cast<unsigned char>(entry.first[at]); };
       const auto byte = static_cast<unsigned char>(text[at]);
-      begin = std::partition_point(begin, end, [&](const Entry& entry) { return byte_of(entry) < byte; });
-      end = std::partition_point(begin, end, [&](const Entry& entry) { return byte_of(entry) == byte; });
+      begin = std::partition_point(begin, end,
+                                   [&byte_of, byte](const Entry& entry) { return byte_of(entry) < byte; });
+      end = std::partition_point(begin, end,
+                                 [&byte_of, byte](const Entry& entry) { return byte_of(entry) == byte; });
       if (begin == end) return;
       if (begin->first.size() > at + 1) continue;
       take(begin->second, at + 1);

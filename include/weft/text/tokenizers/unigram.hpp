@@ -50,7 +50,7 @@ class Unigram {
   std::optional<Id> find(std::string_view piece) const {
     std::optional<Id> found;
     for (const PieceIndex* index : {&searched_, &reserved_})
-      index->prefixes_of(piece, [&](Id id, std::size_t length) {
+      index->prefixes_of(piece, [&found, piece](Id id, std::size_t length) {
         if (length == piece.size()) found = id;
       });
     return found;
@@ -118,16 +118,17 @@ class Unigram {
       const std::size_t character = std::min(utf8_length(text[begin]), text.size() - begin);
       const float before = nodes[begin].score;
       bool is_known = false;
-      searched_.prefixes_of(text.substr(begin), [&](Id id, std::size_t length) {
-        const SentencePieceFile::Piece& piece = file_.pieces()[static_cast<std::size_t>(id)];
-        if (piece.type == Type::unused) return;
-        constexpr float bonus =
-            0.1f;  // a byte of a piece that a user defined: it shall win, the longest first
-        const float score =
-            piece.type == Type::user_defined ? bonus * static_cast<float>(length - 1) : piece.score;
-        offer(begin, length, id, score + before);
-        is_known = is_known || length == character;
-      });
+      searched_.prefixes_of(
+          text.substr(begin), [&is_known, &offer, begin, before, character, this](Id id, std::size_t length) {
+            const SentencePieceFile::Piece& piece = file_.pieces()[static_cast<std::size_t>(id)];
+            if (piece.type == Type::unused) return;
+            constexpr float bonus =
+                0.1f;  // a byte of a piece that a user defined: it shall win, the longest first
+            const float score =
+                piece.type == Type::user_defined ? bonus * static_cast<float>(length - 1) : piece.score;
+            offer(begin, length, id, score + before);
+            is_known = is_known || length == character;
+          });
       if (!is_known) offer(begin, character, *unknown_, unknown_score_ + before);
       begin += character;
     }
