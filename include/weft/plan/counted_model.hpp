@@ -97,7 +97,8 @@ class CountedModel final : public ModelWork {
                              .branches = request.branches,
                              .steps = request.steps,
                              .thresholds = request.thresholds};
-    const Denoiser<Backend, Policies, ImageShape> denoiser(queue, shape, image, prompts, evaluator.image_rows());
+    const Denoiser<Backend, Policies, ImageShape> denoiser(queue, shape, image, prompts,
+                                                           evaluator.image_rows());
     out.activations = taken();
     return out;
   }
