@@ -35,6 +35,12 @@ void soft_cap(weft::host::Queue& queue, float limit, const weft::View<float, 3>&
 }
 #endif
 
+/// Counts what it reads and writes: the engine measures memory, and the planner time, by a run that counts.
+void soft_cap(weft::counting::Queue& queue, float, const weft::View<float, 3>& x) {
+  const weft::Index bytes = 2 * x.size() * static_cast<weft::Index>(sizeof(float));
+  queue.append({.kind = weft::counting::WorkKind::rows, .bytes = bytes});
+}
+
 template <class Backend>
 struct CappedDit : SmallDit<Backend> {
   using Base = SmallDit<Backend>;

@@ -63,7 +63,7 @@ struct SmallDit {  // its weights are random
 
   void block(weft::Index, auto& context, const Conditioning& conditioning, Tokens<const float> x,
              Tokens<const float>, Tokens<float> y) const {
-    Queue& queue = context.queue();
+    auto& queue = context.queue();
     const Tokens<float> narrow = context.scratch().take(x.extent);
     const Tokens<float> wide = context.scratch().take(std::array{x.extent[0], x.extent[1], ffn});
     const auto part = [&wide](weft::Index i) {

@@ -7,7 +7,7 @@ mutant unarrived comm/peer.cuh 's/message\.end->hold/if (message.stream) &/'  # 
 mutant unsent comm/peer.cuh 's/message\.end->hold/if (!message.stream) &/'    # who sends does not wait
 mutant heads_unpushed policy/ulysses.hpp '/void push_heads/,/^    }/{/end_push(/d}'
 mutant back_unpushed policy/ulysses.hpp '/void push_back/,/^    }/{/end_push(/d}'
-mutant one_travelling policy/ring.hpp 's/travelling(hop % 2, coming)/travelling(0, coming)/'
+mutant one_travelling policy/ring.hpp 's/travelling(scope, hop % 2, coming)/travelling(scope, 0, coming)/'
 mutant unready_sum comm/peer.cuh '/void all_reduce/,/^  }/{/ barrier(queue);/d}'
 mutant early_sum comm/peer.cuh '/void all_reduce/,/^  }/{/ pushed(queue/{h;d};/"copying sums");/G}'  # after the copy
 mutant launch_early backend/cuda/joint_recorder.cuh 's/if (other\.event) other\.event->hold(stream);/(void)other;/'
