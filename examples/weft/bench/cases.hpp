@@ -20,6 +20,6 @@ namespace command {
 
 /// Prints a line about the memory of each case. Throws InvalidArgument if one does not fit.
 void print_memory(const Options& options, const std::vector<BenchCase>& sizes,
-                  const weft::planner::ModelWork& work, weft::Index branches);
+                  const weft::planner::ModelWork& work, weft::Index branches = 2);
 
 }  // namespace command
