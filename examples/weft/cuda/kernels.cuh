@@ -9,9 +9,9 @@
 
 /// The operators on elements of type `E`.
 #define COMMAND_KERNELS(EXTERN, E)                                                                          \
-  EXTERN template void weft::cuda::attention(command::Cuda<E>::Queue&, weft::In<E, 4>, weft::In<E, 4>,      \
-                                             weft::In<E, 4>, const weft::View<E, 4>&,                       \
-                                             const weft::View<float, 3>&, weft::Output);                    \
+  EXTERN template void weft::cuda::attention(                                                               \
+      command::Cuda<E>::Queue&, weft::In<E, 4>, weft::In<E, 4>, weft::In<E, 4>, const weft::View<E, 4>&,    \
+      const weft::View<float, 3>&, weft::Output, const weft::KeyMask&);                                     \
   EXTERN template void weft::cuda::norm(weft::cuda::Queue&, weft::In<E, 3>, const weft::NormWeights&,       \
                                         const weft::Modulation&, const weft::View<E, 3>&);                  \
   EXTERN template void weft::cuda::norm_pair(weft::cuda::Queue&, weft::In<E, 3>, weft::In<E, 3>,            \
@@ -78,7 +78,7 @@
   COMMAND_COPIES(EXTERN, float, float)                       \
   COMMAND_EACH_NUMBER(EXTERN, AddToStep)                     \
   COMMAND_EACH_NUMBER(EXTERN, Fill<std::int32_t>)            \
-  COMMAND_EACH_NUMBER(EXTERN, Noise)                         \
+  COMMAND_EACH_NUMBER(EXTERN, Noise<weft::ImageShape>)       \
   COMMAND_EACH_NUMBER(EXTERN, Guide)                         \
   COMMAND_EACH_NUMBER(EXTERN, Rescale)                       \
   COMMAND_EACH_NUMBER(EXTERN, Magnitudes<weft::SamplerStep>) \
