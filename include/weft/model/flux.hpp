@@ -169,15 +169,15 @@ class Flux : public LoadedModel<BackendType, FluxConfig, flux::Weights<BackendTy
 
   /// Returns the rotations: none of text, and of an image's token by its row and its column.
   RotationTable<Backend> rotations(Queue& queue, const Share& share) const {
-    const std::vector<Index>& axes = config().axes;
+    const std::vector<Index>& sizes = config().axes;
     const Index columns = share.image.columns(), prefix = share.prefix;
-    return {queue, share, config().head_dim, [&axes, columns, prefix](Index token, Index pair) {
+    return {queue, share, config().head_dim, [&sizes, columns, prefix](Index token, Index pair) {
               if (token < prefix) return 0.0;
               const std::array<Index, 3> at{0, (token - prefix) / columns, (token - prefix) % columns};
               std::size_t axis = 0;
-              while (pair >= axes[axis] / 2) pair -= axes[axis++] / 2;
+              while (pair >= sizes[axis] / 2) pair -= sizes[axis++] / 2;
               const double frequency =
-                  std::pow(10000.0, -static_cast<double>(2 * pair) / static_cast<double>(axes[axis]));
+                  std::pow(10000.0, -static_cast<double>(2 * pair) / static_cast<double>(sizes[axis]));
               return static_cast<double>(at[axis]) * frequency;
             }};
   }
