@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "weft/backend/cuda/buffer.cuh"
+#include "weft/backend/cuda/elementwise.cuh"
 #include "weft/backend/cuda/linear.cuh"
 #include "weft/backend/cuda/loader.cuh"
 #include "weft/e4m3.cuh"

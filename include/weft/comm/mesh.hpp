@@ -57,9 +57,11 @@ struct Mesh {
 /// An axis of the mesh, and the depth of its policy in a stack: policies of lesser depth are outside. Depths
 /// leave room for policies without an axis.
 struct AxisInfo {
+  using Degree = int Mesh::*;
+
   Axis axis;
   std::string_view name;
-  int Mesh::*degree;
+  Degree degree;
   int depth;
 };
 

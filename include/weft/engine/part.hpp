@@ -36,17 +36,17 @@ struct PartOf {
     const Index tokens = prefix + image.tokens();
     Index layers = 0;
     for (const Range& range : blocks) layers += model.attentions(range);
-    return {{image, rows_of_rank(mesh, rank, tokens), std::move(blocks), images, prefix},
-            {.model = model,
-             .layout = layout_of(mesh, tokens),
-             .prefix = prefix,
-             .images = images,
-             .layers = layers,
-             .steps = steps,
-             .warmup = std::max(mesh.warmup, 1),
-             .latent_features = image.features(),
-             .predicted_features = image.features(),
-             .most_images = images}};
+    const Job job{.model = model,
+                  .layout = layout_of(mesh, tokens),
+                  .prefix = prefix,
+                  .images = images,
+                  .layers = layers,
+                  .steps = steps,
+                  .warmup = std::max(mesh.warmup, 1),
+                  .latent_features = image.features(),
+                  .predicted_features = image.features(),
+                  .most_images = images};
+    return {{image, rows_of_rank(mesh, rank, tokens), std::move(blocks), images, prefix}, job};
   }
 };
 

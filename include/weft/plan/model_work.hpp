@@ -19,6 +19,7 @@ struct RankRows {
   Index rows = 0, prefix = 0, images = 1;
 
   friend constexpr auto operator<=>(const RankRows&, const RankRows&) = default;
+  friend constexpr bool operator==(const RankRows&, const RankRows&) = default;
 };
 
 /// A request, for its memory. `images` are evaluated by the rank as one batch.
@@ -28,6 +29,7 @@ struct MemoryRequest {
   bool thresholds = false;
 
   friend constexpr auto operator<=>(const MemoryRequest&, const MemoryRequest&) = default;
+  friend constexpr bool operator==(const MemoryRequest&, const MemoryRequest&) = default;
 };
 
 /// Bytes that an engine takes besides weights.

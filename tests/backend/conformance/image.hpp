@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstddef>
 
+#include "linear.hpp"
 #include "norm.hpp"
 #include "placed.hpp"
 #include "weft/backend/image_operators.hpp"
@@ -18,10 +19,6 @@ template <class T>
 double pixel(const View<const T, 3>& image, Index row, Index column, Index channel) {
   const bool inside = 0 <= row && row < image.extent[0] && 0 <= column && column < image.extent[1];
   return inside ? number(image[row][column][channel]) : 0;
-}
-
-inline double activated(weft::Activation activation, double x) {
-  return activation == weft::Activation::silu ? x / (1 + std::exp(-x)) : x;
 }
 
 /// A group norm of given moments.
