@@ -292,7 +292,8 @@ class Engine {
     part.job.predicted_features = features;
     part.job.most_images = most_images;
     part.job.has_padding = shape.has_padding;
-    conditioning_.reset(new Conditioning(model_.condition(queue_, prompts, times, part.share)));
+    // Braces: parentheses around an aggregate make nvcc's front end give up.
+    conditioning_.reset(new Conditioning{model_.condition(queue_, prompts, times, part.share)});
     queue_.take_together([this, &part] {
       evaluator_.prepare(queue_, part.job, part.share.blocks, part.share.rows, *conditioning_);
     });
@@ -312,8 +313,8 @@ class Engine {
     if constexpr (detail::HasRefill<Model>) return model_.refill(queue_, prompts, times, *conditioning_);
     evaluator_.forget();
     conditioning_.reset();
-    conditioning_.reset(new Conditioning(
-        model_.condition(queue_, prompts, times, part_of(prompts, times, image, prefix).share)));
+    conditioning_.reset(new Conditioning{
+        model_.condition(queue_, prompts, times, part_of(prompts, times, image, prefix).share)});
   }
 
   PartOf<Grid> part_of(std::span<const Prompt> prompts, const Tensor& times, const Grid& image,
