@@ -9,8 +9,7 @@
 #include <vector>
 
 #include "weft/backend/counting/work.hpp"
-#include "weft/backend/counts.hpp"
-#include "weft/core/step.hpp"
+#include "weft/backend/immediate_queue.hpp"
 
 namespace weft::inline v0_1::counting {
 
@@ -37,7 +36,7 @@ class Memory {
   std::uintptr_t next_ = std::uintptr_t{1} << 40;
 };
 
-class Queue {
+class Queue : public ImmediateQueue {
  public:
   class Milestones;
   struct [[maybe_unused]] Span {};
@@ -51,30 +50,11 @@ class Queue {
   const std::shared_ptr<Memory>& shared_memory() const { return memory_; }
 
   Span span(const char*, const char*, Index = -1, Index = 0) { return {}; }
-  Step step(Index number) const { return {.ahead = number}; }
-  template <class Body>
-  [[nodiscard]] Body record(Body body, Index) {
-    ++counts_.recordings;
-    return body;
-  }
-  template <class Body>
-  void replay(const Body& body, Index step) {
-    body(step);
-  }
-  template <class Body>
-  void take_together(const Body& body) {
-    body();
-  }
-  void trim() {}
   void synchronize() {}
-
-  const QueueCounts& counts() const { return counts_; }
-  void count_allocation() { ++counts_.allocations; }
 
  private:
   std::vector<Work> work_;
   std::shared_ptr<Memory> memory_ = std::make_shared<Memory>();
-  QueueCounts counts_;
 };
 
 /// Ends of steps, which take no time.

@@ -7,15 +7,14 @@
 #include <utility>
 #include <vector>
 
-#include "weft/backend/counts.hpp"
 #include "weft/backend/host/workers.hpp"
-#include "weft/core/step.hpp"
+#include "weft/backend/immediate_queue.hpp"
 #include "weft/core/trace.hpp"
 
 namespace weft::inline v0_1::host {
 
 /// A rank's queue: one thread uses it at a time. The lane must outlive it.
-class Queue {
+class Queue : public ImmediateQueue {
  public:
   class Milestones;
 
@@ -29,36 +28,9 @@ class Queue {
     return {lane_, category, name, number, bytes};
   }
 
-  /// Returns denoising step `number`, as operators read it.
-  Step step(Index number) const { return {.ahead = number}; }
-
-  /// Returns what body(first) queues, to be replayed for any other step; on the host that is the body itself.
-  template <class Body>
-  [[nodiscard]] Body record(Body body, Index) {
-    ++counts_.recordings;
-    return body;
-  }
-  /// Runs what was recorded, for denoising step `step`.
-  template <class Body>
-  void replay(const Body& body, Index step) {
-    body(step);
-  }
-
-  /// Calls body, which allocates buffers that other ranks may reach afterwards.
-  template <class Body>
-  void take_together(const Body& body) {
-    body();
-  }
-  /// Does nothing: no memory of freed buffers is kept.
-  void trim() {}
-
-  const QueueCounts& counts() const { return counts_; }
-  void count_allocation() { ++counts_.allocations; }
-
  private:
   Workers workers_;
   Lane* lane_;
-  QueueCounts counts_;
 };
 
 /// Points of the queue's work, such as ends of steps. Each calls report(1), report(2), … when all that was
