@@ -157,9 +157,10 @@ struct Local {
 
     /// Returns which of the scope's keys that ring rank `owner` keeps are hidden. The image alone has none.
     KeyMask mask(const Scope& scope, int owner) const {
+      if (!job_.has_padding || scope.tokens.begin > 0) return {};
       const Rows rows = rows_kept(owner);
       const Index prefix = rows.rows({0, rows.patches()}, {0, job_.prefix}).size();
-      if (!job_.has_padding || scope.tokens.begin > 0 || prefix == 0) return {};
+      if (prefix == 0) return {};
       return {View<const std::int32_t, 2>(padding())[mesh_.copies_ring_cache() ? 0 : owner], prefix};
     }
 
