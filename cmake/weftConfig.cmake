@@ -4,15 +4,12 @@ find_dependency(Eigen3 3.4)
 list(PREPEND CMAKE_MODULE_PATH ${CMAKE_CURRENT_LIST_DIR})
 find_dependency(Random123)
 find_dependency(RapidJSON)
-list(POP_FRONT CMAKE_MODULE_PATH)
 
 include(${CMAKE_CURRENT_LIST_DIR}/weftTargets.cmake)
 
 # find_package(weft COMPONENTS job): weft::job as well, for the processes of a job (weft/comm/job).
 if("job" IN_LIST weft_FIND_COMPONENTS OR "mpi" IN_LIST weft_FIND_COMPONENTS)
-  list(PREPEND CMAKE_MODULE_PATH ${CMAKE_CURRENT_LIST_DIR})
   find_dependency(Sodium)
-  list(POP_FRONT CMAKE_MODULE_PATH)
   if(NOT TARGET weft::job)
     add_library(weft::job INTERFACE IMPORTED)
     set_target_properties(weft::job PROPERTIES INTERFACE_LINK_LIBRARIES "weft::weft;Sodium::Sodium")
@@ -22,9 +19,7 @@ endif()
 
 # find_package(weft COMPONENTS text): weft::text as well, for the tokenizers of weft/text.
 if("text" IN_LIST weft_FIND_COMPONENTS)
-  list(PREPEND CMAKE_MODULE_PATH ${CMAKE_CURRENT_LIST_DIR})
   find_dependency(utf8proc MODULE)
-  list(POP_FRONT CMAKE_MODULE_PATH)
   if(NOT TARGET weft::text)
     add_library(weft::text INTERFACE IMPORTED)
     set_target_properties(weft::text PROPERTIES INTERFACE_LINK_LIBRARIES "weft::weft;utf8proc::utf8proc")
@@ -42,3 +37,5 @@ if("mpi" IN_LIST weft_FIND_COMPONENTS)
   endif()
   set(weft_mpi_FOUND ON)
 endif()
+
+list(POP_FRONT CMAKE_MODULE_PATH)
