@@ -1,7 +1,6 @@
 #include "bench.hpp"
 
 #include <optional>
-#include <variant>
 #include <vector>
 
 #include "../cuda/run.hpp"
@@ -20,14 +19,16 @@ void bench(const Options& options) {
   std::optional<weft::OutputFile> json;
   if (options.json && options.prints()) json.emplace(output_file("--json", *options.json, ".json"));
   const Arch& arch = arch_named(options.arch);
-  const auto work = model_work(settings_of(arch), options.dtype, arch.text_tokens);
-  const std::vector<BenchCase> sizes = bench_cases(options, *work, arch.branches);
-  print_memory(options, sizes, *work, arch.branches);
+  const ModelSettings settings = settings_of(arch);
+  const weft::Index branches = guidance_branches(settings);
+  const auto work = model_work(settings, options.dtype, arch.text_tokens);
+  const std::vector<BenchCase> sizes = bench_cases(options, *work, branches);
+  print_memory(options, sizes, *work, branches);
   BenchReport report =
       options.launched ? bench_over_nccl(options, arch, sizes) : bench_on_cuda(options, arch, sizes);
   if (!options.prints()) return;
   report.arch = arch.name;
-  report.branches = arch.branches;
+  report.branches = branches;
   print(report, options.dtype_name, options.images);
   if (json) OutputWriter().write(*json, json_of(report, options.dtype_name).dump(1) + "\n");
 }

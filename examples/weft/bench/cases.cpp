@@ -26,13 +26,12 @@ weft::Mesh bench_mesh(const Options& options, const weft::planner::ModelWork& wo
 weft::planner::PlanRequest bench_request(const Options& options, const weft::DitShape& shape, int px,
                                          weft::Index ranks, weft::Index branches) {
   const weft::Index side = checked_side("--px", px, {latent_pixels, shape.patch}) / shape.patch;
-  weft::planner::PlanRequest request{.gpus = static_cast<int>(ranks),
-                                     .tokens = side * side,
-                                     .prompts = options.images,
-                                     .branches = branches,
-                                     .steps = options.timed_steps,
-                                     .warmup = options.mesh.warmup};
-  return request;
+  return {.gpus = static_cast<int>(ranks),
+          .tokens = side * side,
+          .prompts = options.images,
+          .branches = branches,
+          .steps = options.timed_steps,
+          .warmup = options.mesh.warmup};
 }
 
 std::vector<BenchCase> bench_cases(const Options& options, const weft::planner::ModelWork& work,

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "../input/hunyuan_v12.hpp"
+#include "../input/archs.hpp"
 #include "../output/files.hpp"
 #include "../output/padded.hpp"
 #include "../plan/model_work.hpp"

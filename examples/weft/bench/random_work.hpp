@@ -69,7 +69,8 @@ auto random_request(const Config& config, const Arch& arch, int px, int images, 
   weft::Request<decltype(random_prompt(config, arch.text_tokens, 0))> request;
   for (int i = 0; i < images; ++i) {
     request.prompts.push_back(random_prompt(config, arch.text_tokens, 2));
-    if (arch.branches > 1) request.negatives.push_back(random_prompt(config, arch.text_tokens, 4));
+    if (guidance_branches(config) > 1)
+      request.negatives.push_back(random_prompt(config, arch.text_tokens, 4));
   }
   request.height = request.width = px / latent_pixels;
   request.sampler = random_sampler(steps);

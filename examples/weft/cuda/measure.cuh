@@ -6,7 +6,7 @@
 
 #include "../bench/rehearse.hpp"
 #include "../bench/transfers.hpp"
-#include "../input/hunyuan_v12.hpp"
+#include "../input/archs.hpp"
 #include "calibrate.cuh"
 #include "device_name.cuh"
 #include "measurements.cuh"

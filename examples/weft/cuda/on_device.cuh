@@ -89,7 +89,7 @@ template <class Model>
 weft::Tensor OnDevice<Model>::evaluation(const Arch& arch, int px) {
   const Model model(config_of<Model>(arch), weft::RandomWeights{});
   Alone<Model> world;
-  const weft::Index side = px / latent_pixels, images = arch.branches;
+  const weft::Index side = px / latent_pixels, images = guidance_branches(model.config());
   weft::Evaluation<typename Model::Prompt> asked{
       .prompts = {},
       .latents = random_tensor({images, model.shape().channels, side, side}, 6),

@@ -32,4 +32,9 @@ using ModelSettings =
   return std::visit([](const auto& some) { return some.shape(); }, settings);
 }
 
+/// Returns the branches of guidance of a model's requests: FLUX has the scale of guidance as an input.
+[[nodiscard]] inline weft::Index guidance_branches(const ModelSettings& settings) {
+  return std::holds_alternative<weft::FluxConfig>(settings) ? 1 : 2;
+}
+
 }  // namespace command

@@ -17,9 +17,4 @@ namespace command {
 [[nodiscard]] std::unique_ptr<const weft::planner::ModelWork> model_work(const ModelSettings& settings,
                                                                          Dtype dtype, const Work& work);
 
-/// Returns the branches of guidance of a model's requests: FLUX has the scale of guidance as an input.
-[[nodiscard]] inline weft::Index guidance_branches(const ModelSettings& settings) {
-  return std::holds_alternative<weft::FluxConfig>(settings) ? 1 : 2;
-}
-
 }  // namespace command

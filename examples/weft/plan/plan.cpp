@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "../input/hunyuan_v12.hpp"
+#include "../input/archs.hpp"
 #include "../input/image_size.hpp"
 #include "../input/model_folder.hpp"
 #include "../output/files.hpp"

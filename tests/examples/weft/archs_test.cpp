@@ -42,7 +42,8 @@ TEST_CASE("guidance is an input of FLUX's dev, and a branch of the other models 
   };
   CHECK(flux("flux-dev").embeds_guidance);
   CHECK_FALSE(flux("flux-schnell").embeds_guidance);
-  for (const command::Arch& arch : archs) CHECK(arch.branches == (arch.name.starts_with("flux") ? 1 : 2));
+  for (const command::Arch& arch : archs)
+    CHECK(command::guidance_branches(settings_of(arch)) == (arch.name.starts_with("flux") ? 1 : 2));
 }
 
 TEST_CASE("HunyuanDiT is the default, and reads as many text tokens as its settings say") {
