@@ -148,8 +148,10 @@ class Engine {
         time = request.sampler[static_cast<std::size_t>(step)].timestep;
 
     if (!resume(shape)) {
-      prepare(mine, times, image, shape, image.features(), most_branches(shape.branches) * prompts.size());
-      denoiser_.emplace(queue_, shape, image, prompts, evaluator_.image_rows());
+      prepare(mine, times, image, shape, image.features(), most_branches(shape.branches) * prompts.size(),
+              [this, &shape, &image, prompts] {
+                denoiser_.emplace(queue_, shape, image, prompts, evaluator_.image_rows());
+              });
     } else {
       condition_again(mine, times, image, shape.prefix);
     }
@@ -203,7 +205,7 @@ class Engine {
     if (resume(request_shape)) {
       condition_again(mine, times, image, prefix);
     } else {
-      prepare(mine, times, image, request_shape, out.features(), images.size());
+      prepare(mine, times, image, request_shape, out.features(), images.size(), [] {});
     }
     if (request_shape.has_padding) hide_padding(mine);
     const Rows& rows = evaluator_.image_rows();
@@ -283,9 +285,11 @@ class Engine {
   }
 
   /// Drops memory and recordings of the request before, conditions the model on these prompts at `times`
-  /// (steps, images), and allocates the evaluator's memory; the prediction has `features` a token.
+  /// (steps, images), and allocates the evaluator's memory and, by take_more(), what else the request keeps;
+  /// the prediction has `features` a token.
+  template <class TakeMore>
   void prepare(std::span<const Prompt> prompts, const Tensor& times, const Grid& image,
-               const RequestShape& shape, Index features, Index most_images) {
+               const RequestShape& shape, Index features, Index most_images, const TakeMore& take_more) {
     drop();
     queue_.trim();
     PartOf<Grid> part = part_of(prompts, times, image, shape.prefix);
@@ -294,8 +298,9 @@ class Engine {
     part.job.has_padding = shape.has_padding;
     // Braces: parentheses around an aggregate make nvcc's front end give up.
     conditioning_.reset(new Conditioning{model_.condition(queue_, prompts, times, part.share)});
-    queue_.take_together([this, &part] {
+    queue_.take_together([this, &part, &take_more] {
       evaluator_.prepare(queue_, part.job, part.share.blocks, part.share.rows, *conditioning_);
+      take_more();
     });
   }
 
@@ -347,12 +352,11 @@ class Engine {
       if (!has_any(rank)) continue;
       const Index sequence = prefix + image.tokens();
       const Rows rows = rows_of_rank(mesh_, rank, sequence).within({prefix, sequence});
-      const typename Backend::template Buffer<float> buffer(
-          queue_, rows.size() * of_rank(rank).size() * image.features());
-      View<float, 3> tokens = buffer.view(std::array{rows.size(), of_rank(rank).size(), image.features()});
-      if (rank == 0) {
-        tokens = own;
-      } else {
+      typename Backend::template Buffer<float> received;
+      View<float, 3> tokens = own;
+      if (rank != 0) {
+        received = {queue_, rows.size() * of_rank(rank).size() * image.features()};
+        tokens = received.view(std::array{rows.size(), of_rank(rank).size(), image.features()});
         auto event = world_.receive(queue_, tokens, rank);
         world_.wait(queue_, event);
       }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <vector>
 
 #include "weft/core/grid.hpp"
 #include "weft/core/layout.hpp"
@@ -14,14 +15,15 @@ namespace detail {
 /// Calls body(index in the images, index in the tokens) for all elements that the rank holds.
 template <Grid G, class Body>
 void for_each_element(const G& shape, Range images, const Rows& rows, Body body) {
+  std::vector<Index> offsets;  // of a token's features from its first
+  for (Index f = 0; f < shape.features(); ++f) offsets.push_back(shape.element(0, 0, f));
   Index at = 0;
   for (Index m = 0; m < rows.patches(); ++m)
     for (Index t = rows.tokens(m).begin; t < rows.tokens(m).end; ++t)
-      for (Index p = images.begin; p < images.end; ++p)
-        for (Index f = 0; f < shape.features(); ++f) {
-          body(shape.element(p, t, f), at);
-          ++at;
-        }
+      for (Index p = images.begin; p < images.end; ++p) {
+        const Index first = shape.element(p, t, 0);
+        for (const Index offset : offsets) body(first + offset, at++);
+      }
 }
 
 }  // namespace detail

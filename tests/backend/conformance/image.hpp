@@ -126,14 +126,20 @@ void check_convolution(typename B::Queue& queue, const ConvolutionCase& is, Inde
   const auto wanted = [&](Index row, Index column, Index o) {
     const Index from_row = row / is.scale, from_column = column / is.scale,
                 phase = row % is.scale * is.scale + column % is.scale;
-    double sum = number(bias.before()[o]) + (is.adds ? number(residual.before()[row][column][o]) : 0);
+    Sum sum = 0;
+    const auto add = [&sum](double term) {
+      sum.value += term;
+      sum.magnitude += std::abs(term);
+    };
+    add(number(bias.before()[o]));
+    if (is.adds) add(number(residual.before()[row][column][o]));
     for (Index tap = 0; tap < side * side; ++tap) {
       const Index r = from_row + phase / is.scale + tap / side - 1 + is.halo.above,
                   p = from_column + phase % is.scale + tap % side - 1;
       if (r < 0 || r >= x.before().extent[0] || p < 0 || p >= is.columns) continue;
       for (Index c = 0; c < is.inputs; ++c) {
         const double value = pixel(x.before(), r, p, c);
-        sum += number(taps.before()[phase][tap][o][c]) * (is.norms ? norm(value, c) : value);
+        add(number(taps.before()[phase][tap][o][c]) * (is.norms ? norm(value, c) : value));
       }
     }
     return sum;

@@ -199,15 +199,25 @@ class Placed {
   typename B::template Buffer<T> memory_;
 };
 
-/// Returns the largest |x − expected(indices...)| / (1 + |expected|); infinite where there is a NaN.
+/// An expected number, and the size that its errors are compared with: its own, or that of a sum's terms
+/// together, whose roundings stay where the terms cancel.
+struct Sum {
+  double value, magnitude;
+
+  Sum(double number) : Sum(number, std::abs(number)) {}
+  Sum(double number, double size) : value(number), magnitude(size) {}
+};
+
+/// Returns the largest |x − expected(indices...)| / (1 + its magnitude); infinite where there is a NaN.
 template <class T, int Rank, class Expected, class... Indices>
 double error(const View<T, Rank>& x, const Expected& expected, Indices... at) {
   double worst = 0;
   for (Index i = 0; i < x.extent[0]; ++i) {
     if constexpr (Rank == 1) {
-      const double wanted = expected(at..., i), is = number(x[i]);
-      if (is == wanted) continue;
-      const double off = std::abs(is - wanted) / (1 + std::abs(wanted));
+      const Sum wanted = expected(at..., i);
+      const double is = number(x[i]);
+      if (is == wanted.value) continue;
+      const double off = std::abs(is - wanted.value) / (1 + wanted.magnitude);
       worst = std::max(worst, std::isnan(off) ? std::numeric_limits<double>::infinity() : off);
     } else {
       worst = std::max(worst, error(x[i], expected, at..., i));

@@ -26,7 +26,18 @@ class Pool : public std::enable_shared_from_this<Pool> {
   ~Pool() { trim(); }
 
   /// Returns whether memory of this size can be reused.
-  bool has(std::size_t bytes) const { return left_.contains(bytes); }
+  bool has(std::size_t bytes) const { return !keeps_ && left_.contains(bytes); }
+
+  /// Calls body, and reuses no memory meanwhile.
+  template <class Body>
+  void keep_during(const Body& body) {
+    struct Keeping {
+      bool& keeps;
+      ~Keeping() { keeps = false; }
+    } keeping{keeps_};
+    keeps_ = true;
+    body();
+  }
 
   /// Returns unused memory of this size, or allocates it. Its content is undefined.
   [[nodiscard]] Memory take(std::size_t bytes) {
@@ -57,6 +68,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
   }
 
   std::multimap<std::size_t, void*> left_;  // by their bytes
+  bool keeps_ = false;
 };
 
 }  // namespace weft::inline v0_1::cuda

@@ -106,14 +106,15 @@ class Queue {
     if (!pool_->has(bytes)) count_allocation();
     return pool_->take(bytes);
   }
-  /// Calls body, whose buffers other ranks may reach afterwards. With a heap it calls body twice, and all
-  /// ranks of a host must call it together.
+  /// Calls body, whose buffers other ranks may reach afterwards, and which are kept: with a heap they are
+  /// its, and without one none is what an earlier buffer has left, which the next request's may need again.
+  /// With a heap it calls body twice, and all ranks of a host must call it together.
   template <class Body>
   void take_together(const Body& body) {
     if (heap_) {
       heap_->take_together(body);
     } else {
-      body();
+      pool_->keep_during(body);
     }
   }
   /// Waits for all that was queued; frees the memory that no buffer uses.
