@@ -37,6 +37,7 @@ add_test(NAME comm/mpi_failure_20_times CONFIGURATIONS repeat COMMAND comm_mpi_f
 set_tests_properties(comm/mpi_failure_20_times PROPERTIES LABELS mpi ENVIRONMENT WEFT_REPEAT=20 TIMEOUT 1200)
 
 weft_mpi_test(engine/mpi_mesh RANKS 8 SOURCES engine/mpi_mesh_test.cpp)
+weft_mpi_test(engine/mpi_models RANKS 8 SOURCES engine/mpi_models_test.cpp)
 weft_mpi_test(vae/mpi_decode RANKS 1 3 8 SOURCES vae/mpi_decode_test.cpp)
 
 target_sources(weft_mpi INTERFACE FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/include FILES ${mpi_headers})

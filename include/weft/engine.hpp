@@ -92,8 +92,6 @@ class Engine {
     if (prompts == 0) reject("the request has no prompt; give at least one");
     if (request.sampler.empty()) reject("the request's sampler has no steps; make_sampler makes one");
     detail::check_guidance(request, guidance);
-    for (const Prompt& prompt : request.prompts) model.check(prompt);
-    for (const Prompt& prompt : request.negatives) model.check(prompt);
     detail::for_each_prompt(request.prompts, guidance,
                             [&model](const Prompt& prompt) { model.check(prompt); });
     Shape shape = detail::shape_of(image, prompts);

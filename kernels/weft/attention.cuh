@@ -54,10 +54,11 @@ void check_attention(In<E, 4> q, In<E, 4> k, In<E, 4> v, In<E, 4> out, In<float,
 /// serves H / K heads of queries in a row, into out (n, B, H, D) and, if given, lse (n, B, H), the natural
 /// logarithm of the sum of exponentials. Keys that `mask` hides do not exist. With Output::merge, out and lse
 /// hold attention over other keys, and then attention over both. The last dimension is dense, and every row
-/// begins at a multiple of 16 bytes.
+/// begins at a multiple of 16 bytes. Where zeros pad heads of fewer `features`, D of the scale is these.
 template <int HeadDim, class E>
 void attention(cudaStream_t stream, In<E, 4> q, In<E, 4> k, In<E, 4> v, View<E, 4> out,
-               View<float, 3> lse = {}, Output output = Output::replace, const KeyMask& mask = {}) {
+               View<float, 3> lse = {}, Output output = Output::replace, const KeyMask& mask = {},
+               Index features = HeadDim) {
   static_assert(std::is_same_v<E, __nv_bfloat16> || std::is_same_v<E, __half>,
                 "Attention computes in __nv_bfloat16 or __half.");
   static_assert(HeadDim > 0 && HeadDim % 8 == 0 && HeadDim <= 128,
@@ -74,12 +75,14 @@ void attention(cudaStream_t stream, In<E, 4> q, In<E, 4> k, In<E, 4> v, View<E, 
   }
   switch (current_tier()) {
     case Tier::sm90a:
-      return sm90::launch_attention<HeadDim>(stream, q, k, v, out, lse, output, mask);
+      return sm90::launch_attention<HeadDim>(stream, q, k, v, out, lse, output, mask, features);
     case Tier::sm80:
-      return sm80::launch_attention<HeadDim>(stream, AttentionOperands<E>(q, k, v, out, lse, output, mask));
+      return sm80::launch_attention<HeadDim>(stream,
+                                             AttentionOperands<E>(q, k, v, out, lse, output, mask, features));
     case Tier::sm70:
       if constexpr (std::is_same_v<E, __half>)
-        return sm70::launch_attention<HeadDim>(stream, AttentionOperands<E>(q, k, v, out, lse, output, mask));
+        return sm70::launch_attention<HeadDim>(
+            stream, AttentionOperands<E>(q, k, v, out, lse, output, mask, features));
       reject("bfloat16 needs code for a GPU of compute capability 8.0 or newer; use __half here");
   }
 }
@@ -92,7 +95,7 @@ void attention_with(cudaStream_t stream, In<E, 4> q, In<E, 4> k, In<E, 4> v, Vie
   const sm90::Plan plan = sm90::plan(name, sm90::size_of(q, k), multiprocessors());
   if (!plan.runs() || q.empty() || k.empty())
     throw std::logic_error(sentence("attention cannot run with the tiling ", to_string(name)));
-  sm90::launch_tiled<HeadDim, name>(stream, q, k, v, out, lse, output, {}, plan);
+  sm90::launch_tiled<HeadDim, name>(stream, q, k, v, out, lse, output, {}, plan, HeadDim);
 }
 
 }  // namespace weft::inline v0_1::kernels

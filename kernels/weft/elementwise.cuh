@@ -48,6 +48,17 @@ struct Copy {
   }
 };
 
+/// to = from, and zeros in the further columns of `to`.
+template <class E, int Rank>
+struct Widen {
+  RowsOf<const E, Rank> from;
+  RowsOf<E, Rank> to;
+
+  __device__ void operator()(Index row, int column) const {
+    to.row(row)[column] = column < from.width ? from.row(row)[column] : E(0.f);
+  }
+};
+
 /// Sets *differs if any words of a and b differ.
 struct Differ {
   const std::uint32_t *a, *b;

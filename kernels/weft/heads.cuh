@@ -52,17 +52,21 @@ struct HeadMoves {
 static_assert(sizeof(HeadMoves<float>) <= parameter_bytes);
 
 /// LayerNorm and rotation of a head, for the 8 features that one of 16 lanes holds, folded into
-/// y = factor · x + partner_factor · (the other of x's pair) + addend of the normalised x.
+/// y = factor · x + partner_factor · (the other of x's pair) + addend of the normalised x. Unless `whole`,
+/// the head may end among a lane's features, and nothing is aligned.
+template <bool whole>
 struct HeadTransform {
   static constexpr int lanes = 16, N = 8;
 
+  int left;  // features of the head from the lane's first on
   bool active, norms, centers;
   float one_of_width, epsilon;
   float factor[N], partner_factor[N], addend[N];
 
   template <class E>
   __device__ HeadTransform(const HeadMove<E>& move, int token, int column)
-      : active(column < move.to.width),
+      : left(move.to.width - column),
+        active(left > 0),
         norms(move.norms),
         centers(move.centers),
         one_of_width(1 / static_cast<float>(move.to.width)),
@@ -73,11 +77,11 @@ struct HeadTransform {
       scale[i] = cos[i] = 1;
       shift[i] = sin[i] = 0;
     }
-    if (active && move.scale) load(move.scale + column, scale);
-    if (active && move.shift) load(move.shift + column, shift);
+    if (active && move.scale) load_own(move.scale + column, scale);
+    if (active && move.shift) load_own(move.shift + column, shift);
     if (active && move.rotates) {
-      load(move.angles.cos + token * move.angles.cos_stride + column, cos);
-      load(move.angles.sin + token * move.angles.sin_stride + column, sin);
+      load_own(move.angles.cos + token * move.angles.cos_stride + column, cos);
+      load_own(move.angles.sin + token * move.angles.sin_stride + column, sin);
     }
 #pragma unroll
     for (int i = 0; i < N; ++i) {
@@ -89,7 +93,22 @@ struct HeadTransform {
     }
   }
 
-  /// Transforms x; all lanes must call it, with zeros if not `active`.
+  /// Returns whether the lane's feature i is one of the head.
+  __device__ bool holds(int i) const { return whole || i < left; }
+
+  /// Loads the lane's features of the head, and leaves the others.
+  template <class T>
+  __device__ void load_own(const T* from, float (&to)[N]) const {
+    if constexpr (whole) {
+      load(from, to);
+    } else {
+#pragma unroll
+      for (int i = 0; i < N; ++i)
+        if (holds(i)) to[i] = static_cast<float>(from[i]);
+    }
+  }
+
+  /// Transforms x; all lanes must call it, with zeros beyond the head.
   __device__ void apply(float (&x)[N]) const {
     float inverse = 1;
     if (norms) {
@@ -100,7 +119,7 @@ struct HeadTransform {
 #pragma unroll
       for (int i = 0; i < N; ++i) {
         x[i] -= mean;
-        squares += x[i] * x[i];
+        if (holds(i)) squares += x[i] * x[i];
       }
       inverse = rsqrtf(sum_over_lanes<lanes>(active ? squares : 0) * one_of_width + epsilon);
     }
@@ -114,54 +133,69 @@ struct HeadTransform {
 };
 
 /// Moves heads: one warp takes all heads of a token of an image, a few at a time, so that it loads what they
-/// share once.
-template <class E>
+/// share once; heads that are not `whole`, by 16 bytes, it takes in turn.
+template <class E, bool whole>
 __global__ void move_heads(const __grid_constant__ HeadMoves<E> moves) {
-  constexpr int lanes = HeadTransform::lanes, N = HeadTransform::N, heads_a_warp = warp_size / lanes,
-                at_once = 4;
+  using Transform = HeadTransform<whole>;
+  constexpr int lanes = Transform::lanes, N = Transform::N, heads_a_warp = warp_size / lanes, at_once = 4;
   const HeadMove<E>& move = moves.move[blockIdx.y];
   const int place = static_cast<int>(blockIdx.x * blockDim.y + threadIdx.y), images = move.to.extent[1];
   const int token = place / images, image = place % images, heads = move.to.extent[2];
   if (token >= move.to.extent[0]) return;
   const int lane = static_cast<int>(threadIdx.x), column = lane % lanes * N;
-  const HeadTransform transform(move, token, column);
+  const Transform transform(move, token, column);
   const E* const from = move.from.data + token * move.from.stride[0] + image * move.from.stride[1] + column;
   E* const to = move.to.data + token * move.to.stride[0] + image * move.to.stride[1] + column;
 
-  for (int first = lane / lanes; first - lane / lanes < heads; first += heads_a_warp * at_once) {
-    Packed<N, E> packed[at_once];
+  if constexpr (whole) {
+    for (int first = lane / lanes; first - lane / lanes < heads; first += heads_a_warp * at_once) {
+      Packed<N, E> packed[at_once];
 #pragma unroll
-    for (int i = 0; i < at_once; ++i) {
-      const int head = first + i * heads_a_warp;
-      if (transform.active && head < heads) packed[i].load(from + head * move.from.stride[2]);
+      for (int i = 0; i < at_once; ++i) {
+        const int head = first + i * heads_a_warp;
+        if (transform.active && head < heads) packed[i].load(from + head * move.from.stride[2]);
+      }
+#pragma unroll
+      for (int i = 0; i < at_once; ++i) {
+        const int head = first + i * heads_a_warp;
+        float x[N];
+        packed[i].widen(x);
+        transform.apply(x);
+        packed[i].narrow(x);
+        if (transform.active && head < heads) packed[i].store(to + head * move.to.stride[2]);
+      }
     }
-#pragma unroll
-    for (int i = 0; i < at_once; ++i) {
-      const int head = first + i * heads_a_warp;
-      float x[N];
-      packed[i].widen(x);
+  } else {
+    for (int head = lane / lanes; head - lane / lanes < heads; head += heads_a_warp) {
+      float x[N] = {};
+      if (head < heads) transform.load_own(from + head * move.from.stride[2], x);
       transform.apply(x);
-      packed[i].narrow(x);
-      if (transform.active && head < heads) packed[i].store(to + head * move.to.stride[2]);
+#pragma unroll
+      for (int i = 0; i < N; ++i)
+        if (head < heads && transform.holds(i)) to[head * move.to.stride[2] + i] = static_cast<E>(x[i]);
     }
   }
 }
 
-/// Launches the first `count` moves, all of as many images. A head dimension is a multiple of 8 up to 128.
+/// Launches the first `count` moves, all of as many images and of one head dimension, up to 128. Heads of a
+/// multiple of 8 are aligned, and move by 16 bytes; others move number by number.
 template <class E>
 void launch_head_moves(cudaStream_t stream, const HeadMoves<E>& moves, int count) {
   Index places = 0;  // tokens of images
+  bool whole = true;
   for (const HeadMove<E>& move : std::span(moves.move, static_cast<std::size_t>(count))) {
     places = std::max(places, Index{move.to.extent[0]} * move.to.extent[1]);
-    if (move.to.width > 128 || !move.moves_by(8))
+    whole &= move.to.width % 8 == 0;
+    if (move.to.width > 128 || (whole && !move.moves_by(8)))
       throw std::logic_error(
-          sentence("heads of ", move.to.width, " features cannot be moved: up to 128 can, in ",
-                   "multiples of 8 that begin at multiples of 16 bytes, as norms and angles"));
+          sentence("heads of ", move.to.width, " features cannot be moved: up to 128 can, where ",
+                   "multiples of 8 begin at multiples of 16 bytes, as their norms and angles do"));
   }
   if (places == 0) return;
   constexpr int warps = 4;
   const dim3 grid(blocks_for(places, warps), static_cast<unsigned>(count));
-  move_heads<<<grid, dim3(warp_size, warps), 0, stream>>>(moves);
+  const auto kernel = whole ? move_heads<E, true> : move_heads<E, false>;
+  kernel<<<grid, dim3(warp_size, warps), 0, stream>>>(moves);
   check(cudaGetLastError(), "launching heads");
 }
 

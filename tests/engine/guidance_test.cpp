@@ -176,6 +176,20 @@ TEST_CASE("Guidance that does not fit is rejected") {
              "guidance rescale is 0.5, and none guidance has one branch and nothing to rescale"));
 }
 
+TEST_CASE("Prompts of all branches are checked, each once") {
+  static std::vector<int> checked;
+  struct Asking : Toy {
+    void check(Prompt prompt) const { checked.push_back(prompt); }
+  };
+  Request<int> request = plain_request();
+  request.negatives = {4, 6};
+  weft::Engine<Asking>::check(Asking{}, {}, request);
+  CHECK(checked == std::vector{4, 6, 3, 5});
+  checked.clear();
+  weft::Engine<Asking>::check(Asking{}, {}, plain_request(), LateGuidance{.image = 2, .empty = 1});
+  CHECK(checked == std::vector{1, 1, 2, 2, 3, 5});
+}
+
 TEST_CASE("Embedded guidance tells the model its scale, and evaluates one branch") {
   const weft::JointPrompt prompt;
   const std::vector<weft::JointPrompt> prompts{prompt, prompt};

@@ -8,8 +8,6 @@
 weft::Tensor generate_on_host(const Golden& golden, const weft::Mesh& mesh,
                               const weft::Request<Prompt>& request);
 
-/// Return what PixArt with random weights computes.
+/// Returns what PixArt with random weights computes.
 weft::Tensor pixart_on_host(const weft::PixArtConfig& config,
                             const weft::Evaluation<weft::PixArtPrompt>& evaluation);
-weft::Tensor pixart_on_host(const weft::PixArtConfig& config,
-                            const weft::Request<weft::PixArtPrompt>& request);

@@ -98,7 +98,54 @@ weft::JointPrompt joint_prompt(Index text, Index width, Index pooled) {
   return {.states = weft::Tensor({text, width}), .pooled = weft::Tensor({pooled})};
 }
 
+/// Checks what all ranks of each method send together against the formulas of the README's table, for blocks
+/// of which `alone` have a further attention among the image.
+template <class Model>
+void check_table(const Model& model, const weft::JointPrompt& prompt, Index branches, Index alone) {
+  constexpr Index steps = 3, height = 16, width = 8, image = height * width / 4;
+  weft::Request<weft::JointPrompt> request;
+  request.prompts = {prompt};
+  if (branches > 1) request.negatives = request.prompts;
+  request.height = height, request.width = width;
+  request.sampler.assign(steps, {.timestep = 500, .alpha = 1, .sigma = 0.1f, .keep = 1});
+
+  const weft::DitShape shape = model.shape();
+  const Index row = branches * shape.width * static_cast<Index>(sizeof(float));
+  const Index sequence = (prompt.states.shape[0] + image) * row;         // A
+  const Index attended = shape.blocks * sequence + alone * image * row;  // A · L
+  const Index prediction = image * shape.channels * shape.patch * shape.patch * 4;
+  for (const int n : {2, 4}) {
+    CAPTURE(n);
+    const auto sent = [&model, &request](const Mesh& mesh) {
+      SentBytes all;
+      for (const SentBytes& rank : counted(model, mesh, request)) {
+        all.cfg += rank.cfg;
+        all.pipe += rank.pipe;
+        all.ulysses += rank.ulysses;
+        all.ring += rank.ring;
+      }
+      return all;
+    };
+    CHECK(sent({.ulysses = n}) == SentBytes{.ulysses = steps * 4 * (n - 1) * attended / n});
+    CHECK(sent({.ring = n}) == SentBytes{.ring = steps * 2 * (n - 1) * attended});
+    CHECK(sent({.pipe = n, .patches = n + 1}) ==
+          SentBytes{.pipe = steps * ((n - 1) * sequence + branches * prediction)});
+    if (n == branches) CHECK(sent({.cfg = n}) == SentBytes{.cfg = steps * n * (n - 1) * prediction});
+  }
+}
+
 }  // namespace
+
+TEST_CASE("Models whose text goes through the blocks send the bytes of the methods' formulas") {
+  constexpr Index text = 8;
+  const ModelGolden<weft::SD3<weft::Host>> sd3("sd3");
+  const ModelGolden<weft::Flux<weft::Host>> flux("flux");
+  const auto prompt = [](const auto& config) {
+    return joint_prompt(text, config.text_width, config.pooled_width);
+  };
+  check_table(sd3.model, prompt(sd3.model.config()), 2, static_cast<Index>(sd3.model.config().dual.size()));
+  check_table(flux.model, prompt(flux.model.config()), 1, 0);
+}
 
 TEST_CASE("Planned bytes are those that ranks send: HunyuanDiT, whose blocks are folded") {
   const HostGolden golden("v12");

@@ -20,7 +20,8 @@ namespace weft::inline v0_1 {
 
 /// The backend for one CUDA device. `E`, the type of weights and activations, is float, __nv_bfloat16 or
 /// __half; the sampler's state is float32. In half precision, attention is compiled for the head dimensions
-/// that are named, 88 for HunyuanDiT; each adds to the time of compilation.
+/// that are named, 88 for HunyuanDiT; each adds to the time of compilation. Heads of no multiple of 8 are
+/// padded with zeros to the next of them, for the time of an attention.
 template <class E, int... HeadDims>
 struct Cuda {
   using Element = E;

@@ -93,8 +93,8 @@ struct Rotation {
 };
 
 /// A copy of heads that norms them over head_dim unless `norm` is null, then rotates them. `to` may be
-/// `from`. On CUDA devices heads and vectors over head_dim begin at multiples of 16 bytes; others are a logic
-/// error.
+/// `from`. On CUDA devices heads of a multiple of 8 features and vectors over them begin at multiples of 16
+/// bytes; others are a logic error.
 template <class Element>
 struct HeadMove {
   View<const Element, 4> from{};  // (tokens, images, heads, head_dim)

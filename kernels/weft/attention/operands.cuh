@@ -20,13 +20,13 @@ struct AttentionOperands {
   KeyMask mask;
 
   AttentionOperands(View<const E, 4> queries, View<const E, 4> keys, View<const E, 4> values, View<E, 4> out,
-                    View<float, 3> lse, Output output, const KeyMask& key_mask)
+                    View<float, 3> lse, Output output, const KeyMask& key_mask, Index features)
       : q(queries),
         k(keys),
         v(values),
         result(out, lse, output),
         group(q.extent[2] / k.extent[2]),
-        scale(log2_e / std::sqrt(static_cast<float>(q.width))),
+        scale(log2_e / std::sqrt(static_cast<float>(features))),
         mask(key_mask) {}
 };
 

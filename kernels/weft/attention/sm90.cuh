@@ -39,11 +39,12 @@ __global__ __launch_bounds__(Layout<E, HeadDim, name>::threads,
 
 template <int HeadDim, TilingName name, bool masks = false, class E>
 void launch_tiled(cudaStream_t stream, View<const E, 4> q, View<const E, 4> k, View<const E, 4> v,
-                  View<E, 4> out, View<float, 3> lse, Output output, const KeyMask& mask, const Plan& plan) {
+                  View<E, 4> out, View<float, 3> lse, Output output, const KeyMask& mask, const Plan& plan,
+                  Index features) {
   using L = Layout<E, HeadDim, name>;
   const int queries = q.extent[0], keys = k.extent[0], batch = q.extent[1], heads = q.extent[2];
   const int tiles = plan.clusters * L::sharing;
-  const float scale = log2_e / std::sqrt(float(HeadDim));
+  const float scale = log2_e / std::sqrt(static_cast<float>(features));
   const int group = heads / static_cast<int>(k.extent[2]);
   const Problem<E> problem{{out, lse, output},      queries, keys,  heads, group,
                            tiles / (batch * heads), tiles,   scale, mask};
@@ -73,14 +74,16 @@ AttentionSize size_of(const View<const E, 4>& q, const View<const E, 4>& k) {
 
 template <int HeadDim, class E>
 void launch_attention(cudaStream_t stream, View<const E, 4> q, View<const E, 4> k, View<const E, 4> v,
-                      View<E, 4> out, View<float, 3> lse, Output output, const KeyMask& mask) {
+                      View<E, 4> out, View<float, 3> lse, Output output, const KeyMask& mask,
+                      Index features) {
   if (!mask.empty())  // one tiling alone, which runs whatever the sizes
     return launch_tiled<HeadDim, TilingName::wide, true>(
-        stream, q, k, v, out, lse, output, mask, plan(TilingName::wide, size_of(q, k), multiprocessors()));
+        stream, q, k, v, out, lse, output, mask, plan(TilingName::wide, size_of(q, k), multiprocessors()),
+        features);
   const Plan plan = choose(size_of(q, k), multiprocessors());
   const auto launch = [&]<TilingName name>() {
     if constexpr (has_tiling(name, HeadDim))
-      launch_tiled<HeadDim, name>(stream, q, k, v, out, lse, output, {}, plan);
+      launch_tiled<HeadDim, name>(stream, q, k, v, out, lse, output, {}, plan, features);
   };
   switch (plan.tiling) {
     case TilingName::wide:

@@ -28,12 +28,12 @@ struct AttentionCase {
   std::vector<std::int32_t> hidden_begin{};  // of each image; empty: no key is hidden
 };
 
-/// Returns head dimensions that the backend takes; in half precision it is compiled for one of them.
+/// Returns head dimensions that the backend takes; in half precision it is compiled for 16 alone.
 template <class B>
 std::vector<Index> head_dims() {
   if constexpr (requires(typename B::Queue & queue) { queue.workers(); }) return {1, 11, 16, 88};
-  if constexpr (std::is_same_v<typename B::Element, float>) return {8, 16, 88, 128};
-  return {16};
+  if constexpr (std::is_same_v<typename B::Element, float>) return {8, 16, 18, 88, 128};
+  return {11, 16};
 }
 
 template <class B>

@@ -48,7 +48,7 @@ TEST_CASE_TEMPLATE_DEFINE("norm_rotate: every head is normed, or not, then rotat
   using E = typename B::Element;
   using Parts = typename Affine<B>::Parts;
   on_queues<B>([](typename B::Queue& queue) {
-    for (const Index head_dim : {8, 48, 88, 128})
+    for (const Index head_dim : {8, 18, 48, 88, 128})
       for (const Index tokens : {0, 1, 2, 40}) {
         const Affine<B> affine(queue, head_dim,
                                tokens % 40 != 0 ? weft::NormKind::rms : weft::NormKind::layer);

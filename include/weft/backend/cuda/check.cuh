@@ -18,24 +18,35 @@ using kernels::check;
 
 /// Throws InvalidArgument unless the backend has attention for heads of this dimension.
 inline void check_head_dim(Index head_dim) {
-  if (head_dim % 8 != 0 || head_dim > 128)
+  if (head_dim > 128)
     reject("the model's heads have ", head_dim,
-           " features; on CUDA devices they are a multiple of 8 and at most 128, and weft::Host takes any");
+           " features; on CUDA devices they have at most 128, and weft::Host takes any");
 }
 
-/// Throws InvalidArgument unless the head dimension is one of those named, and the GPU has bfloat16 if E is.
+/// Returns the smallest of the head dimensions that holds heads of `head_dim` features, or 0.
+template <int... HeadDims>
+constexpr Index padded_head_dim(Index head_dim) {
+  Index out = 0;
+  ((out = HeadDims >= head_dim && (out == 0 || HeadDims < out) ? HeadDims : out), ...);
+  return out;
+}
+
+/// Throws InvalidArgument unless the GPU has bfloat16 if E is, and the head dimension is one of those named
+/// or, where it is no multiple of 8, so that tensor cores cannot take it as it is, below one.
 template <class E, int... HeadDims>
 void check_half_precision(Index head_dim) {
   constexpr bool bfloat16 = std::is_same_v<E, __nv_bfloat16>;
   if (bfloat16 && kernels::current_tier() == kernels::Tier::sm70)
     reject(
         "bfloat16 needs a GPU of compute capability 8.0 or newer, and code compiled for it; use __half here");
-  if (((head_dim == HeadDims) || ...)) return;
+  const Index padded = padded_head_dim<HeadDims...>(head_dim);
+  if (padded == head_dim || (padded > 0 && head_dim % 8 != 0)) return;
   std::string named;
   ((named += sentence(HeadDims, ", ")), ...);
   reject("the model's heads have ", head_dim, " features, and half precision is compiled for ",
-         named.empty() ? "none" : "others", "; name it too: weft::Cuda<",
-         bfloat16 ? "__nv_bfloat16" : "__half", ", ", named, head_dim, ">");
+         named.empty() ? "none" : "others", "; name ", head_dim % 8 == 0 ? "it" : "a multiple of 8",
+         " too: weft::Cuda<", bfloat16 ? "__nv_bfloat16" : "__half", ", ", named, (head_dim + 7) / 8 * 8,
+         ">");
 }
 
 /// Throws InvalidArgument unless both widths are multiples of 16, as products in e4m3 need.

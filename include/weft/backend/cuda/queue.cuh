@@ -12,6 +12,7 @@
 #include <optional>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include "weft/backend/counts.hpp"
 #include "weft/backend/cuda/graph.cuh"
@@ -106,6 +107,15 @@ class Queue {
     if (!pool_->has(bytes)) count_allocation();
     return pool_->take(bytes);
   }
+  /// Returns memory for an operator between its kernels, at least `bytes` of it. It stays with the queue,
+  /// since recordings work on it.
+  [[nodiscard]] void* room(std::size_t bytes) {
+    if (bytes > room_bytes_ || rooms_.empty()) {
+      rooms_.push_back(take(bytes));
+      room_bytes_ = bytes;
+    }
+    return rooms_.back().get();
+  }
   /// Calls body, whose buffers other ranks may reach afterwards, and which are kept: with a heap they are
   /// its, and without one none is what an earlier buffer has left, which the next request's may need again.
   /// With a heap it calls body twice, and all ranks of a host must call it together.
@@ -165,6 +175,8 @@ class Queue {
   std::optional<Index> recorded_;  // the first step of the body that is being recorded
   bool is_dry_run_ = false;
   std::shared_ptr<Pool> pool_ = std::make_shared<Pool>();
+  std::vector<Memory> rooms_;  // from the smallest to the largest
+  std::size_t room_bytes_ = 0;
   Staging staging_;
   Products products_;
   std::optional<Timeline> timeline_;
