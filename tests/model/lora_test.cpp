@@ -30,7 +30,11 @@ Tensor counted(const Shape& shape, float first, float step) {
 const Tensors weights{{"blocks.0.attn1.to_q.weight", counted({3, 4}, 0, 0.5f)},
                       {"blocks.0.attn1.to_q.bias", counted({3}, 1, 1)},
                       {"pos_embed.proj.weight", counted({2, 1, 2, 2}, 5, 0.25f)},
-                      {"norm.weight", counted({4}, 2, 1)}};
+                      {"norm.weight", counted({4}, 2, 1)},
+                      {"single_transformer_blocks.1.attn.to_q.weight", counted({1, 4}, 1, 1)},
+                      {"single_transformer_blocks.1.attn.to_k.weight", counted({1, 4}, 2, 1)},
+                      {"single_transformer_blocks.1.attn.to_v.weight", counted({1, 4}, 3, 1)},
+                      {"single_transformer_blocks.1.proj_mlp.weight", counted({2, 4}, 4, 1)}};
 
 /// A model's folder of those weights and files of adapters beside it.
 struct Files {
@@ -125,6 +129,46 @@ TEST_CASE("LoRA: several files add up, and convolutions are matrices") {
   near(files.merged({files.lora({{proj + ".lora_A.weight", wide}, {proj + ".lora_B.weight", tall}})},
                     "pos_embed.proj.weight"),
        by_hand("pos_embed.proj.weight", Tensor({2, 1}, tall.data), wide, 1));
+}
+
+TEST_CASE("LoRA: alpha in the metadata, as diffusers saves it") {
+  const Files files;
+  const std::string layer = "transformer.blocks.0.attn1.to_q";
+  const Tensors tensors{{layer + ".lora_A.weight", down}, {layer + ".lora_B.weight", up}};
+  const auto with = [&](const std::string& settings) {
+    return Lora{files.folder.write("lora.safetensors",
+                                   weft::to_safetensors(tensors, {{"lora_adapter_metadata", settings}}))};
+  };
+  const Lora plain =
+      with(R"({"transformer.r": 2, "transformer.lora_alpha": 8, "transformer.alpha_pattern": {}})");
+  near(files.merged({plain}, to_q), by_hand(to_q, up, down, 4));
+  CHECK_THROWS_WITH_AS(
+      LoraWeights(files.folder.path(), std::vector{with(R"({"transformer.use_dora": true})")}),
+      Contains("transformer.use_dora is true"), InvalidArgument);
+  CHECK_THROWS_WITH_AS(
+      LoraWeights(files.folder.path(), std::vector{with(R"({"transformer.alpha_pattern": {"to_q": 3}})")}),
+      Contains("transformer.alpha_pattern gives layers an alpha of their own"), InvalidArgument);
+}
+
+TEST_CASE("LoRA: layers that the model's authors fused are cut into diffusers'") {
+  const Files files;
+  const Tensor tall = counted({5, 2}, -2, 0.5f);
+  const Lora lora = files.lora({{"lora_unet_single_blocks_1_linear1.lora_down.weight", down},
+                                {"lora_unet_single_blocks_1_linear1.lora_up.weight", tall}});
+  Index row = 0;
+  for (const char* layer : {"attn.to_q", "attn.to_k", "attn.to_v", "proj_mlp"}) {
+    const std::string name = std::string("single_transformer_blocks.1.") + layer + ".weight";
+    const Index rows = weights.at(name).shape.front();
+    const Tensor part({rows, 2}, {tall.data.begin() + 2 * row, tall.data.begin() + 2 * (row + rows)});
+    near(files.merged({lora}, name), by_hand(name, part, down, 1));
+    row += rows;
+  }
+  files.rejects({{"lora_unet_single_blocks_1_linear1.lora_down.weight", down},
+                 {"lora_unet_single_blocks_1_linear1.lora_up.weight", up}},
+                "is of a matrix (3, 4), and single_transformer_blocks.1.attn.to_q.weight");
+  files.rejects({{"lora_unet_single_blocks_1x_linear1.lora_down.weight", down},
+                 {"lora_unet_single_blocks_1x_linear1.lora_up.weight", tall}},
+                "fits no layer of");
 }
 
 TEST_CASE("LoRA: adapters change the digest, and none leaves that of the files") {

@@ -6,6 +6,7 @@
 #include <array>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,6 +14,7 @@
 
 #include "weft/core/error.hpp"
 #include "weft/core/tensor.hpp"
+#include "weft/io/json.hpp"
 #include "weft/io/safetensors.hpp"
 
 namespace weft::inline v0_1 {
@@ -28,6 +30,27 @@ struct LowRankFactors {
   Tensor up, down;  // (outputs, rank) and (rank, inputs)
   float scale = 1;  // alpha / rank
 };
+
+namespace detail {
+
+/// Returns the alpha that diffusers writes into the metadata where it writes no tensors of it. Throws
+/// InvalidArgument for settings of PEFT that are not merged here.
+inline std::optional<float> alpha_in_metadata(const SafeTensors& file) {
+  const auto at = file.metadata().find("lora_adapter_metadata");
+  if (at == file.metadata().end()) return std::nullopt;
+  const Config settings(at->second, file.name() + ": lora_adapter_metadata");
+  for (const char* flag : {"transformer.use_dora", "transformer.use_rslora"})
+    if (settings.optional(flag, false))
+      reject(settings.name(), ": ", flag, " is true, and plain LoRA alone is merged");
+  if (!settings.optional_object("transformer.alpha_pattern").keys().empty())
+    reject(settings.name(),
+           ": transformer.alpha_pattern gives layers an alpha of their own, which is not read; ",
+           "save the file with tensors of alpha");
+  if (!settings.has("transformer.lora_alpha")) return std::nullopt;
+  return static_cast<float>(settings.required<double>("transformer.lora_alpha"));
+}
+
+}  // namespace detail
 
 /// A file's adapters, by the names that its keys begin with, such as "transformer.blocks.0.attn1.to_q".
 /// Throws InvalidArgument if a key is no part of an adapter, or an adapter is not whole.
@@ -66,6 +89,7 @@ struct LowRankFactors {
       (ending->second == up ? out[layer].up : out[layer].down) = matrix(key, entry);
     }
   }
+  const std::optional<float> common = detail::alpha_in_metadata(file);
   for (auto& [layer, factors] : out) {
     if (factors.up.empty() || factors.down.empty())
       reject(file.name(), ": of the adapter of ", layer, " there is ",
@@ -74,10 +98,9 @@ struct LowRankFactors {
     if (factors.up.shape[1] != rank)
       reject(file.name(), ": the adapter of ", layer, " has ranks ", rank, " and ", factors.up.shape[1],
              ", which must be equal");
-    const auto at = alphas.find(layer);
-    if (at == alphas.end()) continue;
-    factors.scale = at->second / static_cast<float>(rank);
-    alphas.erase(at);
+    const auto own = alphas.extract(layer);
+    const float value = own ? own.mapped() : common.value_or(static_cast<float>(rank));
+    factors.scale = value / static_cast<float>(rank);
   }
   if (!alphas.empty())
     reject(file.name(), ": tensor ", alphas.begin()->first, ".alpha belongs to no adapter");

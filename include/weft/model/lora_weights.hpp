@@ -16,6 +16,7 @@
 #include "weft/io/name_list.hpp"
 #include "weft/io/weight_files.hpp"
 #include "weft/model/lora_file.hpp"
+#include "weft/model/lora_names.hpp"
 
 namespace weft::inline v0_1 {
 
@@ -25,7 +26,8 @@ class LoraWeights {
  public:
   /// Opens the weights in `folder` and reads the adapters. Their names are diffusers', "transformer." or
   /// "base_model.model." before a layer's, or kohya's, "lora_unet_" or "lora_transformer_" before one with
-  /// underscores for dots. Throws InvalidArgument if an adapter fits no layer, or is of another size.
+  /// underscores for dots; layers may have the names that FLUX's and HunyuanDiT's authors gave them. Throws
+  /// InvalidArgument if an adapter fits no layer, or is of another size.
   explicit LoraWeights(const std::filesystem::path& folder, std::span<const Lora> loras = {})
       : folder_(folder), files_(folder), digest_(files_.digest()) {
     if (loras.empty()) return;
@@ -59,13 +61,19 @@ class LoraWeights {
     return name;
   }
 
-  /// Returns the weight that an adapter changes. Throws InvalidArgument if there is none.
-  const std::string& target(const Lora& lora, const std::string& adapter) const {
+  /// Returns the weights that an adapter changes, one below the other. Throws InvalidArgument if there are
+  /// none.
+  std::vector<std::string> targets(const Lora& lora, const std::string& adapter) const {
     for (const std::string_view prefix : {"transformer.", "base_model.model.transformer.",
-                                          "base_model.model.", "lora_unet_", "lora_transformer_"})
-      if (adapter.starts_with(prefix))
-        if (const auto at = layers_.find(underscored(adapter.substr(prefix.size()))); at != layers_.end())
-          return at->second;
+                                          "base_model.model.", "lora_unet_", "lora_transformer_"}) {
+      if (!adapter.starts_with(prefix)) continue;
+      const std::string name = underscored(adapter.substr(prefix.size()));
+      if (const auto at = layers_.find(name); at != layers_.end()) return {at->second};
+      std::vector<std::string> out;
+      for (const std::string& layer : detail::layers_of_authors_name(name))
+        if (const auto at = layers_.find(layer); at != layers_.end()) out.push_back(at->second);
+      if (!out.empty()) return out;
+    }
     for (const std::string_view prefix : {"text_encoder", "lora_te"})
       if (adapter.starts_with(prefix))
         reject(lora.file.string(), ": the adapter of ", adapter, " changes a text encoder, and those of the ",
@@ -77,17 +85,26 @@ class LoraWeights {
   }
 
   void add(const Lora& lora) {
-    for (auto& [adapter, factors] : lora_file(lora.file)) {
-      const std::string& name = target(lora, adapter);
-      const Shape& shape = files_.find(name)->shape;
-      const Shape matrix{shape.front(), element_count(shape) / shape.front()};
+    for (const auto& [adapter, factors] : lora_file(lora.file)) {
+      const std::vector<std::string> names = targets(lora, adapter);
+      Shape all{0, 0};
+      for (const std::string& name : names) {
+        const Shape& shape = files_.find(name)->shape;
+        all = {all[0] + shape.front(), element_count(shape) / shape.front()};
+      }
       const Shape product{factors.up.shape[0], factors.down.shape[1]};
-      if (product != matrix)
+      if (product != all)
         reject(lora.file.string(), ": the adapter of ", adapter, " is of a matrix ", to_string(product),
-               ", and ", name, " is ", to_string(matrix));
-      factors.scale *= lora.scale;
-      digest_ = digest_of(digest_, std::string_view(name), factors.up, factors.down, factors.scale);
-      added_[name].push_back(std::move(factors));
+               ", and ", listed(names), names.size() == 1 ? " is " : " together are ", to_string(all));
+      auto row = factors.up.data.begin();
+      for (const std::string& name : names) {
+        const Index rows = files_.find(name)->shape.front(), rank = factors.up.shape[1];
+        const auto end = row + rows * rank;
+        LowRankFactors part{Tensor({rows, rank}, {row, end}), factors.down, factors.scale * lora.scale};
+        row = end;
+        digest_ = digest_of(digest_, std::string_view(name), part.up, part.down, part.scale);
+        added_[name].push_back(std::move(part));
+      }
     }
   }
 
