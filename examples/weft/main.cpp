@@ -21,6 +21,7 @@
 #include "process.hpp"
 #include "run/decode.hpp"
 #include "run/run.hpp"
+#include "text/encode.hpp"
 #include "text/tokenize.hpp"
 #include "weft/core/exposure.hpp"
 
@@ -74,6 +75,8 @@ void run_command(const Options& options) {
       return decode(options);
     case Command::tokenize:
       return tokenize(options);
+    case Command::encode:
+      return encode(options);
     default:
       return run_model(options);
   }
