@@ -22,6 +22,7 @@
 #include "run/decode.hpp"
 #include "run/pipeline.hpp"
 #include "run/run.hpp"
+#include "text/encode.hpp"
 #include "text/tokenize.hpp"
 #include "weft/core/exposure.hpp"
 
@@ -81,6 +82,8 @@ void run_command(const Options& options) {
       return decode(options);
     case Command::tokenize:
       return tokenize(options);
+    case Command::encode:
+      return encode(options);
     default:
       return run_model(options);
   }

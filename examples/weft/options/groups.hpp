@@ -17,8 +17,9 @@ void add_bench(CLI::App& app, Options& options);
 /// Adds all options of `decode`.
 void add_decode(CLI::App& app, Options& options);
 
-/// Adds all options of `tokenize`.
+/// Add all options of `tokenize`, and of `encode`.
 void add_tokenize(CLI::App& app, Options& options);
+void add_encode(CLI::App& app, Options& options);
 
 /// Adds all options of `plan`.
 void add_plan(CLI::App& app, Options& options, NamedValues& names);

@@ -16,7 +16,7 @@
 
 namespace command {
 
-enum class Command { generate, forward, denoise, decode, bench, plan, tokenize };
+enum class Command { generate, forward, denoise, decode, bench, plan, tokenize, encode };
 enum class Backend { host, cuda };
 enum class Dtype { fp32, bf16, fp16, fp8 };
 

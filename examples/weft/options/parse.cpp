@@ -62,6 +62,9 @@ void add_commands(CLI::App& app, Options& options, NamedValues& names) {
   CLI::App& tokenize = add_command(app, options, Command::tokenize, "tokenize",
                                    "Token ids of prompts, by the tokenizers of a model's folder");
   add_tokenize(tokenize, options);
+  CLI::App& encode = add_command(app, options, Command::encode, "encode",
+                                 "States of prompts, by the text encoders of a model's folder");
+  add_encode(encode, options);
   for (CLI::App* sub : {&generate, &forward, &denoise, &bench}) {
     add_device(*sub, names);
     add_mesh(*sub, options, names);

@@ -343,7 +343,9 @@ TEST_CASE_FIXTURE(Rejections, "benches that cannot run, before a device is looke
 }
 
 TEST_CASE_FIXTURE(Rejections, "lines that cannot be parsed") {
-  reject({}, "no command is given; there are generate, forward, denoise, bench, plan and tokenize");
+  reject(
+      {},
+      "no command is given; there are generate, forward, denoise, decode, bench, plan, tokenize and encode");
   reject({"draw"}, "there is no command draw");
   reject({"generate"}, "--model");
   reject({"generate", "--model", shapes, "--out", folder / "a.png"}, "--prompt");

@@ -68,7 +68,8 @@ class EncoderFolder {
     const bool is_prefix = std::all_of(tokens.mask.begin(), padding, [](Id one) { return one == 1; }) &&
                            std::all_of(padding, tokens.mask.end(), [](Id zero) { return zero == 0; });
     if (tokens.mask.size() != tokens.ids.size() || tokens.mask.front() != 1 || !is_prefix)
-      reject(name_, " was given a mask that is not 1 for ", size, " tokens and then 0 for their padding");
+      reject(name_, " was given a mask that is not 1 for some of the ", size,
+             " tokens and then 0 for padding");
     if (config_.kind == EncoderKind::clip) static_cast<void>(pooled_token(tokens.ids));
   }
 
