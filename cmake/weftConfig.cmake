@@ -18,13 +18,22 @@ if("job" IN_LIST weft_FIND_COMPONENTS OR "mpi" IN_LIST weft_FIND_COMPONENTS)
 endif()
 
 # find_package(weft COMPONENTS text): weft::text as well, for the tokenizers of weft/text.
-if("text" IN_LIST weft_FIND_COMPONENTS)
+if("text" IN_LIST weft_FIND_COMPONENTS OR "pipeline" IN_LIST weft_FIND_COMPONENTS)
   find_dependency(utf8proc MODULE)
   if(NOT TARGET weft::text)
     add_library(weft::text INTERFACE IMPORTED)
     set_target_properties(weft::text PROPERTIES INTERFACE_LINK_LIBRARIES "weft::weft;utf8proc::utf8proc")
   endif()
   set(weft_text_FOUND ON)
+endif()
+
+# find_package(weft COMPONENTS pipeline): weft::pipeline as well, for weft/pipeline.hpp.
+if("pipeline" IN_LIST weft_FIND_COMPONENTS)
+  if(NOT TARGET weft::pipeline)
+    add_library(weft::pipeline INTERFACE IMPORTED)
+    set_target_properties(weft::pipeline PROPERTIES INTERFACE_LINK_LIBRARIES weft::text)
+  endif()
+  set(weft_pipeline_FOUND ON)
 endif()
 
 # find_package(weft COMPONENTS mpi): weft::mpi as well.

@@ -20,7 +20,9 @@
 #include "plan/plan.hpp"
 #include "process.hpp"
 #include "run/decode.hpp"
+#include "run/pipeline.hpp"
 #include "run/run.hpp"
+#include "text/encode.hpp"
 #include "text/tokenize.hpp"
 #include "weft/core/exposure.hpp"
 
@@ -32,17 +34,23 @@ namespace {
 void run_work(const Options& given, const Run& run_on_ranks, weft::Trace* trace) {
   const ModelFolder model(given.model);
   if (!plans_mesh(given)) check_mesh(given, model);
-  Work work = work_of(given, model);
-  const Options options = with_mesh(given, model, work);
+  std::optional<Pipeline> pipeline;
+  if (given.command == Command::generate && weft::pipeline::PipelineFolder::is_at(given.model))
+    pipeline.emplace(given, model);
   std::optional<Outputs> outputs;
-  if (options.prints()) outputs.emplace(options, model);
+  if (given.prints())
+    outputs.emplace(given, model, pipeline ? pipeline->images() : given.prompts.size(), pipeline.has_value());
+  Work work = pipeline ? pipeline->encoded(given, trace) : work_of(given, model);
+  const Options options = with_mesh(given, model, work);
 
-  weft::Tensor result = run_on_ranks(options, model, std::move(work), trace);
+  Results results{.tensor = run_on_ranks(options, model, std::move(work), trace)};
   if (!outputs) return;
   if (options.command == Command::forward && std::holds_alternative<weft::FluxConfig>(model.settings()))
-    result = packed(result);
+    results.tensor = packed(results.tensor);
+  if (outputs->has_images())
+    results.images = pipeline ? pipeline->decoded(options, results.tensor, trace) : results.tensor;
   Stopwatch watch;
-  const auto written = outputs->write(result, trace);
+  const auto written = outputs->write(results, trace);
   watch.lap("write, " + weft::listed(written));
   if (!trace) return;
   for (const weft::Exposure& axis : exposures(*trace)) std::printf("%s\n", to_string(axis).c_str());
@@ -74,6 +82,8 @@ void run_command(const Options& options) {
       return decode(options);
     case Command::tokenize:
       return tokenize(options);
+    case Command::encode:
+      return encode(options);
     default:
       return run_model(options);
   }

@@ -122,7 +122,8 @@ class Engine {
 
   /// Generates the request's images by classifier-free guidance, or as `guidance` says. Returns their
   /// latents, (prompts, the grid's extents), on rank 0, and an empty tensor on the others. Throws
-  /// InvalidArgument if the ranks' requests differ, or as `check` does.
+  /// InvalidArgument if the ranks' requests differ, or as `check` does, and Cancelled on all ranks if the
+  /// request was asked to stop.
   Tensor generate(const Request<Prompt>& request) { return generate(request, request.classifier_free()); }
   template <class G>
   Tensor generate(const Request<Prompt>& request, const G& guidance) {
@@ -166,15 +167,33 @@ class Engine {
       if (request.progress && world_.rank() == 0 && count > 1) request.progress(count - 1);
     });
     passed.pass(queue_);
-    loop_counts_ = evaluator_.replay(queue_, [this, &passed] { passed.pass(queue_); });
+    Index done = 0, shown = 0;
+    const auto images_of = [this, &shape](int rank) {
+      return mesh_.coordinate(Axis::cfg, rank) == 0 ? Policies::prompts(mesh_, rank, shape.prompts) : Range{};
+    };
+    const auto latents = [this, &image, &shape, &images_of] {
+      return gathered(denoiser_->state(), image, shape.prefix, shape.prompts, images_of);
+    };
+    loop_counts_ = evaluator_.replay(
+        queue_,
+        [this, &passed, &done] {
+          passed.pass(queue_);
+          ++done;
+        },
+        [this, &request, &latents, &done, &shown] {
+          if (request.stop.stop_possible() && agreement_.any(request.stop.stop_requested()))
+            throw Cancelled(sentence("cancelled after ", done, " of ", request.sampler.size(), " steps"));
+          if (request.preview_every <= 0) return;
+          const bool leads = world_.rank() == 0;
+          if (!agreement_.any(leads && done >= shown + request.preview_every)) return;
+          shown = done;
+          const Tensor seen = latents();
+          if (leads && request.preview) request.preview(done, seen);
+        });
     step_seconds_ = passed.watch();
     resumable_ = shape;
 
-    Tensor states =
-        gathered(denoiser_->state(), image, shape.prefix, shape.prompts, [this, &shape](int rank) {
-          return mesh_.coordinate(Axis::cfg, rank) == 0 ? Policies::prompts(mesh_, rank, shape.prompts)
-                                                        : Range{};
-        });
+    Tensor states = latents();
     request_seconds_ = std::chrono::duration<double>(Clock::now() - begin).count();
     return states;
   }
@@ -209,7 +228,8 @@ class Engine {
     const Rows& rows = evaluator_.image_rows();
     upload(queue_, to_tokens(evaluation.latents, image, images, rows), evaluator_.latents({0, rows.size()}));
     record([](Range) {}, [](const Unit&, Range) {});
-    evaluator_.replay(queue_, [] {});
+    evaluator_.replay(
+        queue_, [] {}, [] {});
     resumable_ = request_shape;
     return gathered(evaluator_.prediction({0, rows.size()}), out, prefix, shape[0], images_of);
   }

@@ -95,6 +95,8 @@ inline __device__ float activated(Activation activation, float x) {
       return x / (1 + expf(-x));
     case Activation::gelu:  // erfc, since 1 + erf loses what is small
       return 0.5f * x * erfcf(-0.7071067812f * x);
+    case Activation::quick_gelu:
+      return x / (1 + expf(-1.702f * x));
   }
   return x;
 }

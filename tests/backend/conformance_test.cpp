@@ -7,6 +7,7 @@
 #include "conformance/linear.hpp"
 #include "conformance/norm.hpp"
 #include "conformance/sampler.hpp"
+#include "conformance/text.hpp"
 #include "weft/backend/host.hpp"
 
 namespace conformance {
@@ -42,5 +43,8 @@ TEST_CASE_TEMPLATE_INVOKE(quantile_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(group_moments_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(group_norm_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(convolve_conformance, weft::Host);
+TEST_CASE_TEMPLATE_INVOKE(text_attention_conformance, weft::Host);
+TEST_CASE_TEMPLATE_INVOKE(add_linear_conformance, weft::Host);
+TEST_CASE_TEMPLATE_INVOKE(norm_stream_conformance, weft::Host);
 
 }  // namespace conformance

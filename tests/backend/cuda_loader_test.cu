@@ -100,3 +100,21 @@ TEST_CASE("loader: random numbers equal the host's") {
   for (Index i = 0; i < found.size(); ++i)
     CHECK(std::abs(found.data[static_cast<std::size_t>(i)] - numbers[static_cast<std::uint64_t>(i)]) < 1e-5f);
 }
+
+TEST_CASE("loader: products of low rank are added as on the host") {
+  Queue queue;
+  constexpr Index rows = 3000, width = 1003, rank = 3;  // several pieces of whole rows
+  const std::vector<std::byte> bytes = stored_as(Dtype::f16, rows * width);
+  std::vector<float> up(rows * rank), down(rank * width);
+  for (std::size_t i = 0; i < up.size(); ++i) up[i] = static_cast<float>(i % 7) - 3;
+  for (std::size_t i = 0; i < down.size(); ++i) down[i] = static_cast<float>(i % 5) - 2;
+  const weft::MergedNumbers numbers({Dtype::f16, std::span(bytes).subspan(1)},
+                                    {{up.data(), down.data(), rank, width, 0.5f}});
+  const Buffer<float> buffer(queue, rows * width);
+  Loader loader(queue);
+  loader.fill(numbers, buffer.view(std::array{Index{1}, rows, width}));
+  loader.finish();
+  std::vector<float> wanted(rows * width);
+  numbers.copy(0, rows * width, wanted.data());
+  CHECK(download(queue, buffer.view(std::array{rows * width})).data == wanted);
+}

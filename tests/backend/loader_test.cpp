@@ -23,6 +23,19 @@ TEST_CASE("Loader: stored numbers obey the view's strides") {
   CHECK(out == std::vector<float>{0, 2, 4, 1, 3, 5, 0, 1, 2, 3, 4, 5});
 }
 
+TEST_CASE("Loader: products of low rank are added, whatever the strides") {
+  const std::vector<float> stored{0, 1, 2, 3, 4, 5}, up{1, -1, 2}, down{10, 20};
+  std::vector<float> out(6, -1);
+  weft::host::Queue queue;
+  weft::host::Loader loader(queue);
+  const weft::MergedNumbers numbers(
+      {weft::Dtype::f32, std::as_bytes(std::span(stored))},
+      {{up.data(), down.data(), 1, 2, 0.5f}, {up.data(), down.data(), 1, 2, 0.5f}});
+  loader.fill(numbers, View<float, 3>(out.data(), {1, 3, 2}, {6, 1, 3}));
+  loader.finish();
+  CHECK(out == std::vector<float>{10, -8, 24, 21, -17, 45});
+}
+
 TEST_CASE("Loader: random numbers depend on their index alone") {
   const weft::RandomNumbers numbers{.seed = 1, .stream = 2, .mean = 3, .deviation = 0.5f};
   constexpr Index rows = 300, width = 5000;

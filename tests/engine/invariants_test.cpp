@@ -4,6 +4,8 @@
 
 #include <new>
 #include <stdexcept>
+#include <stop_token>
+#include <utility>
 #include <vector>
 
 #include "toy.hpp"
@@ -105,6 +107,56 @@ TEST_CASE("Engines of many ranks can be used again after all of them have failed
         CHECK(second.data == expected_smaller.data);
       }
     });
+  }
+}
+
+TEST_CASE("A request that any rank stops ends on all of them between two steps, and the engine goes on") {
+  for (const Mesh& mesh :
+       {Mesh{}, {.cfg = 2}, {.pipe = 2, .patches = 3, .warmup = 1}, {.ulysses = 2, .ring = 2}}) {
+    const Tensor expected = toy_result({}, mesh, toy_request(4));
+    weft::launch(mesh.ranks(), [&](weft::threads::World& world) {
+      const Toy model;
+      weft::Engine<Toy, Full> engine(model, mesh, world);
+      const bool is_last = world.rank() + 1 == world.size();
+      std::stop_source stop;
+      auto request = toy_request(4);
+      request.stop = stop.get_token();
+      Index finished = 0;
+      request.progress = [&finished](Index done) { finished = done; };
+      CHECK(engine.generate(request).data == (world.rank() == 0 ? expected.data : std::vector<float>{}));
+      if (world.rank() == 0) CHECK(finished == static_cast<Index>(request.sampler.size()));
+      if (is_last) stop.request_stop();
+      finished = 0;
+      CHECK_THROWS_AS(engine.generate(request), weft::Cancelled);
+      CHECK(finished <= 1);
+      request.stop = {};
+      CHECK(engine.generate(request).data == (world.rank() == 0 ? expected.data : std::vector<float>{}));
+    });
+  }
+}
+
+TEST_CASE("Previews are the latents after so many steps, and change nothing") {
+  auto request = toy_request(4);
+  const auto steps = static_cast<Index>(request.sampler.size());
+  REQUIRE(steps >= 3);
+  for (const Mesh& mesh : {Mesh{}, {.cfg = 2, .ulysses = 2}, {.pipe = 2, .patches = 2, .warmup = 2}}) {
+    const Tensor expected = toy_result({}, mesh, request);
+    std::vector<std::pair<Index, Tensor>> seen;
+    auto watched = request;
+    watched.preview_every = 1;
+    watched.preview = [&seen](Index done, const Tensor& latents) { seen.emplace_back(done, latents); };
+    CHECK(toy_result({}, mesh, watched).data == expected.data);
+    REQUIRE(!seen.empty());
+    CHECK(static_cast<Index>(seen.size()) < steps);
+    CHECK(seen.front().first == 1);
+    for (const auto& [done, latents] : seen) {
+      CHECK(latents.shape == expected.shape);
+      CHECK(latents.data != expected.data);
+    }
+    watched.preview_every = 2;
+    seen.clear();
+    CHECK(toy_result({}, mesh, watched).data == expected.data);
+    CHECK(seen.front().first == 2);
   }
 }
 

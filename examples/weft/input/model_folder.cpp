@@ -60,9 +60,10 @@ weft::Config ModelFolder::scheduler(const weft::SafeTensors::Metadata& metadata)
 weft::WordTable ModelFolder::words() const {
   const std::filesystem::path text = folder_ / "text";
   if (!std::filesystem::exists(std::filesystem::symlink_status(text)))
-    weft::reject(folder_.string(),
-                 " has no text/ and so cannot read captions; give the output of a text encoder to ",
-                 "weft denoise instead");
+    weft::reject(
+        folder_.string(),
+        " has no text/, nor the text encoders of a pipeline that model_index.json names, and so cannot "
+        "read captions; give the output of a text encoder to weft denoise instead");
   return weft::WordTable(text);
 }
 

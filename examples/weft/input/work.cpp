@@ -8,22 +8,11 @@
 #include "image_size.hpp"
 #include "packed.hpp"
 #include "tensors.hpp"
+#include "weft/pipeline/check_scheduler.hpp"
 
 namespace command {
 
 namespace {
-
-/// Throws InvalidArgument if the scheduler is of flow matching and the model is not, or the reverse.
-void check_scheduler(const weft::SchedulerConfig& scheduler, bool is_flow_model) {
-  if (!is_flow_model && std::holds_alternative<weft::FlowMatchConfig>(scheduler))
-    weft::reject(
-        "the scheduler is of flow matching, and this model was trained by diffusion; use ddpm, ddim or "
-        "dpmpp");
-  if (is_flow_model && (std::holds_alternative<weft::DdpmConfig>(scheduler) ||
-                        std::holds_alternative<weft::DdimConfig>(scheduler)))
-    weft::reject(
-        "the scheduler is of diffusion, and this model was trained by flow matching; use flow_match_euler");
-}
 
 template <class Prompt>
 void set_sampling(weft::Request<Prompt>& request, const Sampling& sampling, const weft::Config& scheduler,
@@ -35,7 +24,7 @@ void set_sampling(weft::Request<Prompt>& request, const Sampling& sampling, cons
   const weft::SchedulerConfig config = sampling.scheduler.empty()
                                            ? weft::scheduler_config(scheduler)
                                            : weft::scheduler_config(sampling.scheduler, scheduler);
-  check_scheduler(config, std::is_same_v<Prompt, weft::JointPrompt>);
+  weft::pipeline::check_scheduler(config, std::is_same_v<Prompt, weft::JointPrompt>);
   request.sampler = weft::make_sampler(config, sampling.steps, demand);
   request.guidance = sampling.guidance;
   request.guidance_rescale = sampling.guidance_rescale;
@@ -102,7 +91,11 @@ void embed_guidance(weft::Request<weft::JointPrompt>& request, std::vector<weft:
 }
 
 weft::Request<weft::HunyuanPrompt> request_of_captions(const Options& options, const ModelFolder& model) {
-  static_cast<void>(model.hunyuan("generate"));
+  static_cast<void>(model.hunyuan("generate without text encoders"));
+  for (const char* option : {"--inputs", "--max-sequence-length", "--resolution-binning"})
+    if (options.has(option))
+      weft::reject(option, " applies to a pipeline with text encoders, and ", model.path().string(),
+                   " has none; omit ", option);
   weft::Request<weft::HunyuanPrompt> request;
   set_sampling(request, options.sampling, model.scheduler());
   request.height = side("the height", options.height, model);

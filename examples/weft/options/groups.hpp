@@ -9,16 +9,17 @@
 namespace command {
 
 /// Adds the options that a subcommand has beside those of the device and the mesh.
-void add_generate(CLI::App& app, Options& options);
-void add_forward(CLI::App& app, Options& options);
-void add_denoise(CLI::App& app, Options& options);
+void add_generate(CLI::App& app, Options& options, NamedValues& names);
+void add_forward(CLI::App& app, Options& options, NamedValues& names);
+void add_denoise(CLI::App& app, Options& options, NamedValues& names);
 void add_bench(CLI::App& app, Options& options);
 
 /// Adds all options of `decode`.
 void add_decode(CLI::App& app, Options& options);
 
-/// Adds all options of `tokenize`.
+/// Add all options of `tokenize`, and of `encode`.
 void add_tokenize(CLI::App& app, Options& options);
+void add_encode(CLI::App& app, Options& options);
 
 /// Adds all options of `plan`.
 void add_plan(CLI::App& app, Options& options, NamedValues& names);
@@ -43,5 +44,8 @@ void add_sampling(CLI::App& app, Options& options);
 
 /// Adds --model, which is required.
 void add_model(CLI::App& app, Options& options);
+
+/// Adds --lora.
+void add_loras(CLI::App& app, NamedValues& names);
 
 }  // namespace command

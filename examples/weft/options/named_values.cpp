@@ -1,9 +1,12 @@
 #include "named_values.hpp"
 
+#include <cmath>
 #include <cstddef>
+#include <optional>
 #include <utility>
 #include <vector>
 
+#include "validators.hpp"
 #include "weft/core/error.hpp"
 
 namespace command {
@@ -34,6 +37,18 @@ Backend backend_of(const Options& options, const std::string& name) {
   return is_host ? Backend::host : Backend::cuda;
 }
 
+/// Returns the adapter of "FILE[:SCALE]". What follows the last colon is a scale if it is a number.
+weft::Lora lora_of(const std::string& text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == text.npos) return {text};
+  const std::optional<float> scale = number_in<float>(text.substr(colon + 1));
+  if (!scale) return {text};
+  if (colon == 0 || !std::isfinite(*scale))
+    weft::reject("--lora is ", text,
+                 " and must be a file, or a file, a colon and a finite number, such as a.safetensors:0.8");
+  return {text.substr(0, colon), *scale};
+}
+
 }  // namespace
 
 void set_named_values(Options& options, const NamedValues& names) {
@@ -43,6 +58,10 @@ void set_named_values(Options& options, const NamedValues& names) {
                                                        {"copy", weft::RingCache::copy}});
   if (value_of<bool>("way to choose a mesh", names.mesh, {{"auto", false}, {"exact", true}}))
     options.planning.exact = true;
+  if (!names.resolution_binning.empty())
+    options.resolution_binning =
+        value_of<bool>("resolution binning", names.resolution_binning, {{"on", true}, {"off", false}});
+  for (const std::string& lora : names.loras) options.loras.push_back(lora_of(lora));
   options.backend = backend_of(options, names.backend);
   const bool is_host = options.backend == Backend::host;
   options.dtype_name = !names.dtype.empty() ? names.dtype : is_host ? "fp32" : "bf16";

@@ -12,10 +12,11 @@
 
 #include "weft/comm/job/launch_environment.hpp"
 #include "weft/comm/mesh.hpp"
+#include "weft/model/lora_file.hpp"
 
 namespace command {
 
-enum class Command { generate, forward, denoise, decode, bench, plan, tokenize };
+enum class Command { generate, forward, denoise, decode, bench, plan, tokenize, encode };
 enum class Backend { host, cuda };
 enum class Dtype { fp32, bf16, fp16, fp8 };
 
@@ -49,8 +50,10 @@ struct Options {
   Sampling sampling;
   std::optional<int> height, width;        // in pixels
   std::optional<int> max_sequence_length;  // of T5's prompts, in tokens
+  std::optional<bool> resolution_binning;  // unset: the pipeline's default
+  std::vector<weft::Lora> loras;
   std::optional<std::string> inputs, noise, latents;
-  std::optional<std::string> out, latents_out, trace;
+  std::optional<std::string> out, image_out, latents_out, trace;
   Backend backend = Backend::host;
   Dtype dtype = Dtype::fp32;
   std::string dtype_name;

@@ -14,11 +14,12 @@ namespace command {
 namespace {
 
 constexpr auto overview =
-    "Generates images with a Hunyuan Diffusion Transformer on many ranks: on the host, threads of this\n"
+    "Generates images with a Diffusion Transformer on many ranks: on the host, threads of this\n"
     "process or the processes that mpirun has started; on CUDA devices likewise, one process a device where\n"
     "torchrun, mpirun or srun has started several. One process alone drives all visible GPUs.\n"
-    "A model is a folder as diffusers stores it: transformer/, scheduler/ and, to generate from captions, "
-    "text/.";
+    "A model is a folder as diffusers stores it: transformer/, scheduler/ and, to generate, a pipeline's "
+    "text\n"
+    "encoders, tokenizers and vae/, or text/, as share/shapes has it.";
 
 constexpr auto examples =
     "A command's options: weft COMMAND --help\n\n"
@@ -42,12 +43,12 @@ CLI::App& add_command(CLI::App& app, Options& options, Command command, const ch
 
 void add_commands(CLI::App& app, Options& options, NamedValues& names) {
   CLI::App& generate = add_command(app, options, Command::generate, "generate", "Images from captions");
-  add_generate(generate, options);
+  add_generate(generate, options, names);
   CLI::App& forward = add_command(app, options, Command::forward, "forward", "One evaluation of the model");
-  add_forward(forward, options);
+  add_forward(forward, options, names);
   CLI::App& denoise =
       add_command(app, options, Command::denoise, "denoise", "The whole loop from given noise and text");
-  add_denoise(denoise, options);
+  add_denoise(denoise, options, names);
   CLI::App& decode =
       add_command(app, options, Command::decode, "decode", "Images from latents, by the model's autoencoder");
   add_decode(decode, options);
@@ -61,6 +62,9 @@ void add_commands(CLI::App& app, Options& options, NamedValues& names) {
   CLI::App& tokenize = add_command(app, options, Command::tokenize, "tokenize",
                                    "Token ids of prompts, by the tokenizers of a model's folder");
   add_tokenize(tokenize, options);
+  CLI::App& encode = add_command(app, options, Command::encode, "encode",
+                                 "States of prompts, by the text encoders of a model's folder");
+  add_encode(encode, options);
   for (CLI::App* sub : {&generate, &forward, &denoise, &bench}) {
     add_device(*sub, names);
     add_mesh(*sub, options, names);
@@ -87,6 +91,8 @@ std::optional<Options> parse(int argc, char** argv) {
     reject_line(app, error);
   }
   options.given = given_options(*app.get_subcommands().front());
+  if (options.command == Command::generate && options.prompts.empty() && !options.inputs)
+    weft::reject("--prompt is required, or --inputs; weft generate --help lists the options");
   set_named_values(options, names);
   if (options.projects && !options.has("--px"))
     options.px = options.backend == Backend::host ? std::vector<int>{256} : std::vector<int>{1024, 2048};

@@ -8,10 +8,10 @@ namespace command {
 
 namespace {
 
-[[noreturn]] void reject_command(const std::string& fault) {
-  weft::reject(
-      fault,
-      "; there are generate, forward, denoise, bench, plan and tokenize, and weft --help describes them");
+[[noreturn]] void reject_command(const CLI::App& app, const std::string& fault) {
+  std::vector<std::string> commands;
+  for (const CLI::App* command : app.get_subcommands({})) commands.push_back(command->get_name());
+  weft::reject(fault, "; there are ", weft::listed(commands), ", and weft --help describes them");
 }
 
 /// Returns "weft generate --help", of the command on the line, if any.
@@ -23,16 +23,16 @@ std::string help_line(const CLI::App& app) {
 }  // namespace
 
 void check_first_argument(const CLI::App& app, const std::vector<std::string>& arguments) {
-  if (arguments.empty()) reject_command("no command is given");
+  if (arguments.empty()) reject_command(app, "no command is given");
   const std::string& first = arguments.front();
   const auto is_command = [&app](const std::string& argument) {
     return !app.get_subcommands([&argument](const CLI::App* sub) { return sub->get_name() == argument; })
                 .empty();
   };
   if (is_command(first) || app.get_option_no_throw(first) != nullptr) return;
-  if (!first.starts_with('-')) reject_command("there is no command " + first);
+  if (!first.starts_with('-')) reject_command(app, "there is no command " + first);
   const auto command = std::ranges::find_if(arguments, is_command);
-  if (command == arguments.end()) reject_command("no command stands before " + first);
+  if (command == arguments.end()) reject_command(app, "no command stands before " + first);
   weft::reject(first, " stands before the command; write weft ", *command, " ", first, " …");
 }
 

@@ -19,6 +19,7 @@ bool has_guidance(const Options& options) { return options.sampling.guidance > 1
 bool has_patches(const Options& options) { return options.may_plan_mesh() || options.mesh.patch_count() > 1; }
 bool has_ring(const Options& options) { return options.mesh.ring > 1; }
 bool has_processes(const Options& options) { return options.launched.has_value(); }
+bool has_no_inputs(const Options& options) { return !options.inputs; }
 bool has_planner(const Options& options) { return options.may_plan_mesh(); }
 
 constexpr std::string_view applies_to_one_mesh =
@@ -32,6 +33,8 @@ constexpr std::string_view needs_processes =
     "applies to ranks in several processes; start them by mpirun, torchrun or srun, or";
 constexpr std::string_view needs_planner =
     "applies where the planner chooses the mesh; give --ranks without degrees or";
+constexpr std::string_view is_in_inputs =
+    "sets what the file of --inputs sets, or leaves to its default; omit --inputs or";
 constexpr std::string_view needs_guidance =
     "has no effect where --guidance is 1 or below; raise --guidance or";
 
@@ -98,6 +101,17 @@ constexpr std::array rules{
                [](const Options& options) { return options.projects || has_planner(options); },
                needs_planner},
 
+    OptionRule{"--prompt", generate, has_no_inputs, is_in_inputs},
+    OptionRule{"--negative", generate, has_no_inputs, is_in_inputs},
+    OptionRule{"--height", generate, has_no_inputs, is_in_inputs},
+    OptionRule{"--width", generate, has_no_inputs, is_in_inputs},
+    OptionRule{"--resolution-binning", generate, has_no_inputs, is_in_inputs},
+    OptionRule{"--scheduler", generate, has_no_inputs, is_in_inputs},
+    OptionRule{"--steps", generate, has_no_inputs, is_in_inputs},
+    OptionRule{"--guidance", generate, has_no_inputs, is_in_inputs},
+    OptionRule{"--guidance-rescale", generate, has_no_inputs, is_in_inputs},
+    OptionRule{"--seed", generate, has_no_inputs, is_in_inputs},
+    OptionRule{"--noise", generate, has_no_inputs, is_in_inputs},
     OptionRule{"--negative", generate, has_guidance, needs_guidance},
     OptionRule{"--guidance-rescale", generate, has_guidance, needs_guidance},
 };

@@ -16,8 +16,11 @@ void add_sampling(CLI::App& app, Options& options) {
   };
   setting("--scheduler", sampling.scheduler, "NAME",
           "ddpm, ddim, dpmpp or flow_match_euler (default: the model's)");
-  setting("--steps", sampling.steps, "N", "Denoising steps")->check(any<int>("whole number from 1"));
-  setting("--guidance", sampling.guidance, "G", "Scale of classifier-free guidance; 1 and below: none")
+  setting("--steps", sampling.steps, "N",
+          "Denoising steps; pipelines with text encoders have defaults of their own")
+      ->check(any<int>("whole number from 1"));
+  setting("--guidance", sampling.guidance, "G",
+          "Scale of guidance, of which pipelines have defaults of their own too; 1 and below: none")
       ->check(any<float>("number; 5 is usual"));
   setting("--guidance-rescale", sampling.guidance_rescale, "F",
           "How far guidance is rescaled to the conditional prediction's deviation, 0 to 1")

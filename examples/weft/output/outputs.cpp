@@ -6,26 +6,29 @@
 
 namespace command {
 
-Outputs::Outputs(const Options& options, const ModelFolder& model) {
+Outputs::Outputs(const Options& options, const ModelFolder& model, std::size_t images, bool decodes) {
   const bool generates = options.command == Command::generate;
   const std::optional<std::string>& tensor = generates ? options.latents_out : options.out;
-  if (generates && options.out) {
-    if (!model.has_pixels())
+  if (generates) {
+    if ((options.out || options.image_out) && !decodes && !model.has_pixels())
       weft::reject("the latents of ", model.path().string(), " have ", model.shape().channels,
-                   " channels and are not images yet; omit --out and keep them with --latents-out");
-    open_images(*options.out, options.prompts.size());
+                   " channels and are not images yet; omit ", options.out ? "--out" : "--image-out",
+                   " and keep them with --latents-out");
+    if (options.out) open_images(*options.out, images);
+    if (options.image_out)
+      image_tensor_.emplace(output_file("--image-out", *options.image_out, ".safetensors"));
+    if (!has_images() && !tensor)
+      weft::reject(
+          "there is nothing to write; name an image with --out or a file of latents with --latents-out");
   }
-  if (generates && !options.out && !tensor)
-    weft::reject(
-        "there is nothing to write; name an image with --out or a file of latents with --latents-out");
   if (tensor) tensor_.emplace(output_file(generates ? "--latents-out" : "--out", *tensor, ".safetensors"));
   tensor_name_ = options.command == Command::forward ? "sample" : "latents";
   open_trace(options);
 }
 
-Outputs::Outputs(const Options& options, weft::Index images, weft::Index channels) : tensor_name_("image") {
+Outputs::Outputs(const Options& options, weft::Index images, weft::Index channels) {
   if (extension_of(*options.out) == ".safetensors") {
-    tensor_.emplace(output_file("--out", *options.out, ".safetensors"));
+    image_tensor_.emplace(output_file("--out", *options.out, ".safetensors"));
   } else if (channels == 3) {
     open_images(*options.out, static_cast<std::size_t>(images));
   } else {
@@ -59,16 +62,17 @@ void Outputs::open_images(const std::string& path, std::size_t count) {
 std::vector<const weft::OutputFile*> Outputs::files() const {
   std::vector<const weft::OutputFile*> all;
   for (const weft::OutputFile& image : images_) all.push_back(&image);
-  if (tensor_) all.push_back(&*tensor_);
-  if (trace_) all.push_back(&*trace_);
+  for (const auto* file : {&image_tensor_, &tensor_, &trace_})
+    if (*file) all.push_back(&**file);
   return all;
 }
 
-std::vector<std::string> Outputs::write(const weft::Tensor& result, const weft::Trace* trace) const {
+std::vector<std::string> Outputs::write(const Results& results, const weft::Trace* trace) const {
   OutputWriter writer;
   for (std::size_t i = 0; i < images_.size(); ++i)
-    writer.write(images_[i], to_png(result.at(static_cast<weft::Index>(i))));
-  if (tensor_) writer.write(*tensor_, weft::to_safetensors({{tensor_name_, result}}));
+    writer.write(images_[i], to_png(results.images.at(static_cast<weft::Index>(i))));
+  if (image_tensor_) writer.write(*image_tensor_, weft::to_safetensors({{"image", results.images}}));
+  if (tensor_) writer.write(*tensor_, weft::to_safetensors({{tensor_name_, results.tensor}}));
   if (trace_) writer.write(*trace_, trace->json());
   return writer.written();
 }

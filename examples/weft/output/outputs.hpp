@@ -12,16 +12,25 @@
 
 namespace command {
 
+/// What a command has computed: latents or a prediction, and images. What is not to be written may be empty.
+struct Results {
+  weft::Tensor tensor{}, images{};
+};
+
 class Outputs {
  public:
-  /// Throws InvalidArgument if a file cannot be written, or the result has no such form.
-  Outputs(const Options& options, const ModelFolder& model);
+  /// Opens the files of so many images. Throws InvalidArgument if a file cannot be written, or the result has
+  /// no such form.
+  Outputs(const Options& options, const ModelFolder& model, std::size_t images, bool decodes);
   /// The same for so many decoded images, of channels that PNG has only if there are three.
   Outputs(const Options& options, weft::Index images, weft::Index channels);
 
-  /// Writes the result and, if there is one, the trace; returns the names of the files. Throws
+  /// Returns whether images are written.
+  bool has_images() const { return !images_.empty() || image_tensor_; }
+
+  /// Writes the results and, if there is one, the trace; returns the names of the files. Throws
   /// std::runtime_error if a file cannot be written, with the names of those written before.
-  [[nodiscard]] std::vector<std::string> write(const weft::Tensor& result, const weft::Trace* trace) const;
+  [[nodiscard]] std::vector<std::string> write(const Results& results, const weft::Trace* trace) const;
 
  private:
   void open_images(const std::string& path, std::size_t count);
@@ -29,7 +38,7 @@ class Outputs {
   std::vector<const weft::OutputFile*> files() const;
 
   std::vector<weft::OutputFile> images_;
-  std::optional<weft::OutputFile> tensor_;
+  std::optional<weft::OutputFile> image_tensor_, tensor_;
   std::string tensor_name_;
   std::optional<weft::OutputFile> trace_;
 };

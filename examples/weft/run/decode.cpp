@@ -24,6 +24,19 @@ std::filesystem::path autoencoder_in(const std::filesystem::path& model) {
   return is_autoencoder ? model : model / "vae";
 }
 
+weft::Tensor images_of(const weft::AutoencoderKL<weft::Host>& model, const weft::Tensor& latents,
+                       weft::Index ranks, weft::Trace* trace) {
+  weft::Tensor images;
+  weft::launch(ranks,
+               [&model, &latents, &images](weft::threads::World& world) {
+                 weft::Tensor own = weft::decode(model, latents, world);
+                 if (world.rank() == 0) images = std::move(own);
+               },
+               {.trace = trace});
+  check_finite(images);
+  return images;
+}
+
 }  // namespace
 
 void decode(const Options& options) {
@@ -39,16 +52,14 @@ void decode(const Options& options) {
   if (options.trace) trace.emplace(static_cast<int>(options.world()));
   watch.lap("load");
 
-  weft::Tensor images;
-  weft::launch(options.world(),
-               [&model, &latents, &images](weft::threads::World& world) {
-                 weft::Tensor own = weft::decode(model, latents, world);
-                 if (world.rank() == 0) images = std::move(own);
-               },
-               {.trace = trace ? &*trace : nullptr});
-  check_finite(images);
+  const Results results{.images = images_of(model, latents, options.world(), trace ? &*trace : nullptr)};
   watch.lap("decode, " + extent_of(options, 0));
-  watch.lap("write, " + weft::listed(outputs.write(images, trace ? &*trace : nullptr)));
+  watch.lap("write, " + weft::listed(outputs.write(results, trace ? &*trace : nullptr)));
+}
+
+weft::Tensor decoded(const std::filesystem::path& autoencoder, const weft::Tensor& latents, weft::Index ranks,
+                     weft::Trace* trace) {
+  return images_of(weft::AutoencoderKL<weft::Host>(autoencoder), latents, ranks, trace);
 }
 
 }  // namespace command

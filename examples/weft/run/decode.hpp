@@ -1,12 +1,21 @@
 // The command `decode`.
 #pragma once
 
+#include <filesystem>
+
 #include "../options/options.hpp"
+#include "weft/core/tensor.hpp"
+#include "weft/core/trace.hpp"
 
 namespace command {
 
 /// Decodes a file of latents on threads of this process, and writes the images. Throws InvalidArgument if
 /// files or options are not valid.
 void decode(const Options& options);
+
+/// Returns the images of latents, by the autoencoder in a folder, on threads of this process. Throws
+/// InvalidArgument if one of them is not valid, and std::runtime_error if images are not finite.
+[[nodiscard]] weft::Tensor decoded(const std::filesystem::path& autoencoder, const weft::Tensor& latents,
+                                   weft::Index ranks, weft::Trace* trace);
 
 }  // namespace command

@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <deque>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -15,6 +16,7 @@
 #include "../plan/model_work.hpp"
 #include "memories.hpp"
 #include "run.hpp"
+#include "weft/model/lora_weights.hpp"
 #include "weft/weft.hpp"
 
 namespace command {
@@ -32,11 +34,13 @@ weft::Tensor run_on(const Options& options, const ModelFolder& folder, Work all_
   const std::string memory = checked_memory(options, *model_work(folder.settings(), options.dtype, all_work),
                                             plan_request(options, all_work, shape));
   Stopwatch watch(options.prints());
+  std::optional<weft::LoraWeights> weights(std::in_place, folder.transformer(), options.loras);
   const auto models = models_in<Model>(
       memories, ranks, [&](int rank) { return Engine::blocks(options.mesh, rank, shape); },
-      [&folder](std::deque<Model>& at, const std::vector<weft::Range>& blocks, const auto& others) {
-        at.emplace_front(folder.transformer(), blocks, others);
+      [&folder, &weights](std::deque<Model>& at, const std::vector<weft::Range>& blocks, const auto& others) {
+        at.emplace_front(std::get<typename Model::Settings>(folder.settings()), *weights, blocks, others);
       });
+  weights.reset();
   std::visit([&](const auto& asked) { Engine::check(models.front(), options.mesh, asked); }, work);
   watch.lap("load");
   if (options.prints()) std::printf("%s\n", memory.c_str());

@@ -14,6 +14,7 @@
 #include "weft/backend/cuda/norm.cuh"
 #include "weft/backend/cuda/queue.cuh"
 #include "weft/backend/cuda/sampler.cuh"
+#include "weft/backend/cuda/text.cuh"
 #include "weft/core/dit_shape.hpp"
 
 namespace weft::inline v0_1 {

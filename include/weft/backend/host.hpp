@@ -11,6 +11,7 @@
 #include "weft/backend/host/norm.hpp"
 #include "weft/backend/host/queue.hpp"
 #include "weft/backend/host/sampler.hpp"
+#include "weft/backend/host/text.hpp"
 #include "weft/core/dit_shape.hpp"
 
 namespace weft::inline v0_1 {

@@ -127,6 +127,14 @@ class Agreement {
     if (differing.front() != 0 && !Rehearses<WorldType>) reject(broadcast_difference(text, differing));
   }
 
+  /// Returns on all ranks whether any rank says so. All ranks call it together and wait for each other.
+  [[nodiscard]] bool any(bool own) {
+    if (!compares()) return own;
+    const std::vector<Head> heads = gather({own, 0});
+    return broadcast({std::ranges::any_of(heads, [](const Head& head) { return head.front() != 0; }), 0})
+               .front() != 0;
+  }
+
  private:
   /// Two 64-bit numbers: a digest and a length, or a rank and a length.
   using Head = std::array<std::uint64_t, 2>;

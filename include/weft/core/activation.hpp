@@ -9,7 +9,8 @@ enum class Activation {
   none,
   gelu_tanh,
   silu,
-  gelu,  // x · (1 + erf(x / √2)) / 2
+  gelu,        // x · (1 + erf(x / √2)) / 2
+  quick_gelu,  // x · σ(1.702 x)
 };
 
 }  // namespace weft::inline v0_1

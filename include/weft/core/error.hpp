@@ -19,6 +19,12 @@ class InvalidArgument : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// The error of a request that was asked to stop; all ranks throw it together, between two steps.
+class Cancelled : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
 /// The error of ranks that wait for another that has failed.
 class Stopped : public std::runtime_error {
  public:

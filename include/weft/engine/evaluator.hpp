@@ -154,14 +154,16 @@ class Evaluator {
   /// Drops the recording.
   void forget() { recorded_.clear(); }
 
-  /// Queues the recording, and calls passed() whenever this rank's part of a step is queued for all patches.
-  /// Returns the queue's counts of this replay.
-  template <class Passed>
-  QueueCounts replay(Queue& queue, Passed passed) {
+  /// Queues the recording, and calls passed() whenever this rank's part of a step is queued for all patches,
+  /// and between() where none of its messages is on its way: as often on all ranks, at least between any two
+  /// steps. Returns the queue's counts of this replay.
+  template <class Passed, class Between>
+  QueueCounts replay(Queue& queue, Passed passed, Between between) {
     const QueueCounts before = queue.counts();
     for (std::size_t g = 0; g < groups_.size(); ++g) {
       const auto& [window, tasks] = groups_[g];
       for (Index time = 0; time < window.times; ++time) {
+        if (g > 0 || time > 0) between();
         queue.replay(recorded_[g], step_of(groups_[g]) + time);
         for (Index i = tasks.begin; i < tasks.end; ++i)
           if (task_at(i).ends_unit && task_at(i).unit.patches.end == rows_.patches()) passed();

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <stop_token>
 #include <string_view>
 #include <type_traits>
 #include <vector>
@@ -39,6 +40,12 @@ struct Request {
   Tensor noise{};       // (prompts, channels, height, width) to start from; empty: drawn from the seed
   Tensor step_noise{};  // (steps, prompts, channels, height, width); empty: drawn from the seed
   std::function<void(Index)> progress{};  // called on rank 0 with the number of finished steps
+  /// Once any rank's is asked to stop, all throw Cancelled before the next step. With one that can be asked,
+  /// ranks compare it after every step, for which a device waits.
+  std::stop_token stop{};
+  Index preview_every = 0;  // steps between previews; 0: none
+  /// Called on rank 0 with the number of finished steps and the latents then, as `generate` returns them.
+  std::function<void(Index, const Tensor&)> preview{};
 
   Extent extent() const { return {frames, height, width}; }
 

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <initializer_list>
 #include <map>
 #include <span>
 #include <string>
@@ -79,7 +78,7 @@ class WeightFiles {
   /// Throws InvalidArgument, naming what is missing, surplus and misshapen, unless the tensors are exactly
   /// these; others whose names begin with one of `unread` may lie beside them.
   void expect(const std::map<std::string, Shape>& expected,
-              std::initializer_list<std::string_view> unread = {}) const {
+              const std::vector<std::string_view>& unread = {}) const {
     std::vector<std::string> missing, surplus, wrong;
     for (const auto& [name, shape] : expected) {
       const SafeTensors::Entry* const entry = find(name);

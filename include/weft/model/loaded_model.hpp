@@ -13,12 +13,13 @@
 
 namespace weft::inline v0_1 {
 
-/// The base of a model whose `Settings` are made from config.json and have shape() and digest(), and whose
-/// `Weights` have place(loader, config), which WeightLoader calls.
-template <class BackendType, class Settings, class Weights>
+/// The base of a model whose `SettingsType` are made from config.json and have shape() and digest(), and
+/// whose `Weights` have place(loader, config), which WeightLoader calls.
+template <class BackendType, class SettingsType, class Weights>
 class LoadedModel {
  public:
   using Backend = BackendType;
+  using Settings = SettingsType;
   using Element = typename Backend::Element;
   using Operand = typename Backend::Operand;
   using Queue = typename Backend::Queue;

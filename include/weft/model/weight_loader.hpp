@@ -57,12 +57,18 @@ class WeightLoader {
         wanted_(std::move(wanted)),
         others_(std::move(others)) {}
 
+  /// Returns the tensors that `place` names, and their shapes. No weight is read.
+  template <class Place>
+  const std::map<std::string, Shape>& list(const Place& place) {
+    static_cast<void>(place(*this));
+    return tensors_;
+  }
+
   /// Returns place(*this) with the weights in `memory`. Throws InvalidArgument, before any weight is read, if
   /// the source has other tensors.
   template <class Place>
   auto load(const Place& place, WeightMemory<Backend>& memory) {
-    static_cast<void>(place(*this));
-    source_.expect(tensors_);
+    source_.expect(list(place));
     pass_ = Pass::measure;
     sections_.clear();
     staged_.clear();
@@ -110,6 +116,10 @@ class WeightLoader {
   /// Places several layers of the same inputs as one, each of so many outputs.
   Linear linear(std::initializer_list<std::string> names, Index outputs, Index inputs) {
     return stacked(memory_, names, outputs, inputs);
+  }
+  /// Places the same for layers without biases.
+  Linear product(std::initializer_list<std::string> names, Index outputs, Index inputs) {
+    return {stacked_weights(memory_, names, outputs, inputs), {}};
   }
   /// Places the same for a block's tokens.
   BlockLinear<Backend> block_linear(std::initializer_list<std::string> names, Index outputs, Index inputs) {
@@ -242,18 +252,27 @@ class WeightLoader {
 
   Linear stacked(Arena<Backend>& arena, std::initializer_list<std::string> names, Index outputs,
                  Index inputs) {
-    const auto count = static_cast<Index>(names.size());
-    const auto weight = take<Element>(arena, std::array{count * outputs, inputs});
-    const auto bias = take<Element>(std::array{count * outputs});
+    const auto weight = stacked_weights(arena, names, outputs, inputs);
+    const auto bias = take<Element>(std::array{weight.extent[0]});
     Index first = 0;
     for (const std::string& name : names) {
-      expect(name + ".weight", {outputs, inputs});
       expect(name + ".bias", {outputs});
-      fill(name + ".weight", View<Element, 3>(weight[first].data, {1, outputs, inputs}));
       fill(name + ".bias", View<Element, 3>(bias.data + first, {1, 1, outputs}));
       first += outputs;
     }
     return {weight, bias};
+  }
+
+  View<Element, 2> stacked_weights(Arena<Backend>& arena, std::initializer_list<std::string> names,
+                                   Index outputs, Index inputs) {
+    const auto weight = take<Element>(arena, std::array{static_cast<Index>(names.size()) * outputs, inputs});
+    Index first = 0;
+    for (const std::string& name : names) {
+      expect(name + ".weight", {outputs, inputs});
+      fill(name + ".weight", View<Element, 3>(weight[first].data, {1, outputs, inputs}));
+      first += outputs;
+    }
+    return weight;
   }
 
   Queue& queue_;

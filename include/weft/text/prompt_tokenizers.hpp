@@ -26,15 +26,16 @@ struct PipelineText {
   std::string_view name;         // _class_name in model_index.json
   std::array<Index, 3> lengths;  // of tokenizer, tokenizer_2 and tokenizer_3, in tokens; 0 for none
   bool simplifies = false;       // whether prompts lose outer white space and become lower case
-  bool needs_all = true;         // whether the last tokenizer must be there
+  bool needs_all = true;         // whether the last tokenizer and its encoder must be there
+  bool masks_padding = true;     // whether T5 is given the mask, and does not attend to padding
 };
 
 inline constexpr std::array pipeline_texts{
     PipelineText{"HunyuanDiTPipeline", {77, 256, 0}},
     PipelineText{"PixArtAlphaPipeline", {120, 0, 0}, true},
     PipelineText{"PixArtSigmaPipeline", {300, 0, 0}, true},
-    PipelineText{"StableDiffusion3Pipeline", {77, 77, 256}, false, false},
-    PipelineText{"FluxPipeline", {77, 512, 0}},
+    PipelineText{"StableDiffusion3Pipeline", {77, 77, 256}, false, false, false},
+    PipelineText{"FluxPipeline", {77, 512, 0}, false, true, false},
 };
 
 class PromptTokenizers {
@@ -63,6 +64,15 @@ class PromptTokenizers {
     if (!takes_length)
       reject("max_sequence_length is the length of T5's prompts, and ", model.string(),
              " has no T5; omit it");
+  }
+
+  /// Returns the pipeline that model_index.json names, or null without that file.
+  const PipelineText* pipeline() const { return pipeline_; }
+  /// Returns the folders of the tokenizers that were read.
+  std::vector<std::string> names() const {
+    std::vector<std::string> out;
+    for (const Part& part : parts_) out.push_back(part.folder);
+    return out;
   }
 
   /// Returns the prompt's ids and mask by folder, such as "tokenizer_2". Throws InvalidArgument if the prompt

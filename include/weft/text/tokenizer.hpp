@@ -13,6 +13,7 @@
 #include "weft/core/error.hpp"
 #include "weft/core/range.hpp"
 #include "weft/io/json.hpp"
+#include "weft/text/token_ids.hpp"
 #include "weft/text/tokenizers/byte_pairs.hpp"
 #include "weft/text/tokenizers/frame.hpp"
 #include "weft/text/tokenizers/sentencepiece.hpp"
@@ -21,11 +22,6 @@
 #include "weft/text/unicode.hpp"
 
 namespace weft::inline v0_1::text {
-
-/// What a text encoder reads: ids, and as many numbers that are 1 for a token and 0 for padding.
-struct TokenIds {
-  std::vector<Id> ids, mask;
-};
 
 /// A tokenizer of a folder as diffusers stores it. Threads may encode at once.
 class Tokenizer {

@@ -16,7 +16,7 @@ namespace conformance {
 using weft::Activation;
 
 constexpr Activation activations[] = {Activation::none, Activation::gelu_tanh, Activation::silu,
-                                      Activation::gelu};
+                                      Activation::gelu, Activation::quick_gelu};
 
 inline double activated(Activation activation, double x) {
   switch (activation) {
@@ -28,6 +28,8 @@ inline double activated(Activation activation, double x) {
       return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
     case Activation::gelu:
       return 0.5 * x * std::erfc(-x / std::sqrt(2.0));
+    case Activation::quick_gelu:
+      return x / (1 + std::exp(-1.702 * x));
   }
   return 0;
 }

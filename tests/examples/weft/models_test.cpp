@@ -58,7 +58,8 @@ TEST_CASE("captions are HunyuanDiT's alone") {
                        "a pink cross", "--latents-out", folder / "out.safetensors"};
   const Outcome outcome = run(line);
   CHECK(outcome.code == 2);
-  CHECK(outcome.err == "generate takes HunyuanDiT alone, and " + (goldens / "sd3" / "model").string() +
+  CHECK(outcome.err == "generate without text encoders takes HunyuanDiT alone, and " +
+                           (goldens / "sd3" / "model").string() +
                            " is another model; use weft forward or weft denoise\n");
   CHECK(folder.count() == 0);
 }

@@ -301,7 +301,7 @@ TEST_CASE_FIXTURE(Rejections,
 
 TEST_CASE_FIXTURE(Rejections, "images of a model of latents") {
   const auto latent = goldens / "v12" / "model";
-  reject(generate({}, caption, latent), "has no text/ and so cannot read captions");
+  reject(generate({}, caption, latent), "and so cannot read captions");
 
   const ModelCopy with_text(latent);
   std::filesystem::create_directory_symlink(shapes / "text", with_text.path() / "text");
@@ -343,7 +343,9 @@ TEST_CASE_FIXTURE(Rejections, "benches that cannot run, before a device is looke
 }
 
 TEST_CASE_FIXTURE(Rejections, "lines that cannot be parsed") {
-  reject({}, "no command is given; there are generate, forward, denoise, bench, plan and tokenize");
+  reject(
+      {},
+      "no command is given; there are generate, forward, denoise, decode, bench, plan, tokenize and encode");
   reject({"draw"}, "there is no command draw");
   reject({"generate"}, "--model");
   reject({"generate", "--model", shapes, "--out", folder / "a.png"}, "--prompt");

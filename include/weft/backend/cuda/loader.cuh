@@ -89,6 +89,22 @@ class Loader {
       });
     }
   }
+  /// Products are added on the host, to pieces of whole rows.
+  template <class T>
+  void fill(const MergedNumbers& numbers, const View<T, 3>& to) {
+    if (numbers.added.empty()) return fill(numbers.stored, to);
+    const Index width = to.extent[2];
+    const Index most = std::max<Index>(Conveyor::piece_bytes / (Index{sizeof(float)} * width), 1) * width;
+    for (Index first = 0; first < to.size(); first += most) {
+      const Index count = std::min(most, to.size() - first);
+      fills_.push_back([numbers, to, first, count](Conveyor& conveyor) {
+        std::vector<float> piece(static_cast<std::size_t>(count));
+        numbers.copy(first, count, piece.data());
+        kernels::unpack(conveyor.stream(), Dtype::f32, conveyor.carry(std::as_bytes(std::span(piece))), count,
+                        first, to);
+      });
+    }
+  }
   template <class T>
   void fill(const RandomNumbers& numbers, const View<T, 3>& to) {
     kernels::for_each_number(queue_.stream(), to.extent[0] * to.extent[1], to.extent[2],

@@ -81,6 +81,8 @@ inline void activate(Activation activation, View<float, 1> x) {
     float* const part = x.data + begin;
     if (activation == Activation::silu) {
       for (Index i = 0; i < count; ++i) powers[i] = -part[i];
+    } else if (activation == Activation::quick_gelu) {
+      for (Index i = 0; i < count; ++i) powers[i] = -1.702f * part[i];
     } else {
       // 0.5 x (1 + tanh(u)) = x / (1 + exp(-2u))
       for (Index i = 0; i < count; ++i)

@@ -21,12 +21,10 @@ class Loader {
   explicit Loader(Queue&) {}
 
   /// Adds a fill of `to` with numbers in row-major order; stored ones must be as many as `to` has elements.
-  void fill(const StoredNumbers& numbers, const View<float, 3>& to) {
-    add_rows(to, [numbers, width = to.extent[2]](Index first, float* row) {
-      const std::size_t size = size_of(numbers.dtype);
-      to_float(numbers.dtype, numbers.bytes.data() + static_cast<std::size_t>(first) * size,
-               static_cast<std::size_t>(width), row);
-    });
+  void fill(const StoredNumbers& numbers, const View<float, 3>& to) { fill(MergedNumbers(numbers), to); }
+  void fill(const MergedNumbers& numbers, const View<float, 3>& to) {
+    add_rows(to,
+             [numbers, width = to.extent[2]](Index first, float* row) { numbers.copy(first, width, row); });
   }
   void fill(const RandomNumbers& numbers, const View<float, 3>& to) {
     add_rows(to, [numbers, width = to.extent[2]](Index first, float* row) {

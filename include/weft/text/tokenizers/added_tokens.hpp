@@ -4,18 +4,15 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "weft/text/token_ids.hpp"
 #include "weft/text/unicode.hpp"
 
 namespace weft::inline v0_1::text {
-
-/// The row of a token in the table of embeddings.
-using Id = std::int64_t;
 
 struct AddedToken {
   std::string content;  // not empty

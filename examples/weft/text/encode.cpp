@@ -1,0 +1,74 @@
+#include "encode.hpp"
+
+#include <cstddef>
+#include <map>
+#include <span>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "../output/files.hpp"
+#include "weft/backend/host.hpp"
+#include "weft/comm/solo.hpp"
+#include "weft/io/safetensors_writer.hpp"
+#include "weft/text/prompt_encoders.hpp"
+
+namespace command {
+
+namespace {
+
+using Texts = std::vector<std::map<std::string, weft::text::EncodedText>>;
+
+/// Tensors of all prompts, and the masks' numbers.
+struct Stacked {
+  std::map<std::string, weft::Tensor> tensors;
+  std::map<std::string, std::vector<weft::text::Id>> masks;
+
+  explicit Stacked(const Texts& texts) : prompts_(static_cast<weft::Index>(texts.size())) {
+    for (const auto& prompt : texts)
+      for (const auto& [folder, text] : prompt) {
+        append(folder + ".last_hidden_state", text.states);
+        append(folder + ".penultimate_hidden_state", text.penultimate);
+        append(folder + ".pooled", text.pooled);
+        std::vector<weft::text::Id>& mask = masks[folder + ".mask"];
+        mask.insert(mask.end(), text.mask.begin(), text.mask.end());
+      }
+  }
+
+  weft::SafeTensors::Entries entries() const {
+    weft::SafeTensors::Entries out;
+    for (const auto& [name, tensor] : tensors)
+      out.emplace(name, weft::SafeTensors::Entry{{weft::Dtype::f32, std::as_bytes(std::span(tensor.data))},
+                                                 tensor.shape});
+    for (const auto& [name, mask] : masks)
+      out.emplace(name,
+                  weft::SafeTensors::Entry{{weft::Dtype::i64, std::as_bytes(std::span(mask))},
+                                           {prompts_, static_cast<weft::Index>(mask.size()) / prompts_}});
+    return out;
+  }
+
+ private:
+  void append(const std::string& name, const weft::Tensor& tensor) {
+    if (tensor.empty()) return;
+    weft::Tensor& to = tensors[name];
+    to.shape = tensor.shape;
+    to.shape.insert(to.shape.begin(), prompts_);
+    to.data.insert(to.data.end(), tensor.data.begin(), tensor.data.end());
+  }
+
+  weft::Index prompts_;
+};
+
+}  // namespace
+
+void encode(const Options& options) {
+  if (options.launched)
+    weft::reject("encode runs in one process; start it without ", options.launched->launcher);
+  const weft::OutputFile file = output_file("--out", *options.out, ".safetensors");
+  const weft::text::PromptEncoders<weft::Host> encoders(options.model, options.max_sequence_length);
+  weft::Solo<weft::host::Queue> world(static_cast<int>(std::thread::hardware_concurrency()));
+  const Stacked stacked(encoders.encode(options.prompts, world));
+  file.commit(weft::entries_to_safetensors(stacked.entries()));
+}
+
+}  // namespace command

@@ -1,0 +1,165 @@
+// PromptEncoders: a model's tokenizers and text encoders, asked as its pipeline in diffusers asks them, on
+// all ranks of a world.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "weft/comm/agreement.hpp"
+#include "weft/comm/world.hpp"
+#include "weft/core/error.hpp"
+#include "weft/text/encoder.hpp"
+#include "weft/text/encoders/exchange.hpp"
+#include "weft/text/encoders/shares.hpp"
+#include "weft/text/prompt_tokenizers.hpp"
+
+namespace weft::inline v0_1::text {
+
+/// Weights are in memory only while `encode` runs, those of one encoder at a time. Threads may encode at
+/// once.
+template <TextBackend Backend>
+class PromptEncoders {
+ public:
+  using Queue = typename Backend::Queue;
+  /// What the encoders make of a prompt, by their folders, such as "text_encoder_2".
+  using Texts = std::map<std::string, EncodedText>;
+
+  /// Reads the tokenizers of `model` as PromptTokenizers does, and opens the encoder of each: text_encoder of
+  /// tokenizer, text_encoder_2 of tokenizer_2, text_encoder_3 of tokenizer_3. SD3 may lack the last, T5.
+  /// Throws InvalidArgument, before any weight is read, if a folder is missing or not valid.
+  explicit PromptEncoders(const std::filesystem::path& model, std::optional<Index> max_sequence_length = {})
+      : tokenizers_(model, max_sequence_length) {
+    const PipelineText* const pipeline = tokenizers_.pipeline();
+    masks_padding_ = !pipeline || pipeline->masks_padding;
+    for (const std::string& tokenizer : tokenizers_.names()) {
+      const std::string name = encoder_of(tokenizer);
+      if (is_there(model / name))
+        parts_.push_back({tokenizer, name, std::make_shared<const EncoderFolder>(model / name)});
+      else if (tokenizer != "tokenizer_3" || !pipeline || pipeline->needs_all)
+        reject(model.string(), " has ", tokenizer, "/ and no ", name, "/, which encodes its tokens");
+    }
+    for (const char* tokenizer : {"tokenizer", "tokenizer_2", "tokenizer_3"})
+      if (is_there(model / encoder_of(tokenizer)) && !is_there(model / tokenizer))
+        reject(model.string(), " has ", encoder_of(tokenizer), "/ and no ", tokenizer,
+               "/, whose tokens it reads");
+  }
+
+  /// Returns the folders of the encoders.
+  std::vector<std::string> names() const {
+    std::vector<std::string> out;
+    for (const Part& part : parts_) out.push_back(part.name);
+    return out;
+  }
+
+  /// Returns, on all ranks, what each encoder makes of each prompt. All ranks call it with the same prompts,
+  /// and every pair of a prompt and an encoder is computed by one of them, which loads the encoders that it
+  /// was dealt alone. Results do not depend on the number of ranks, and up to rounding not on
+  /// that of a rank's threads. Throws InvalidArgument, before any weight
+  /// is read, if a prompt is not UTF-8 or too long, or if ranks differ in prompts or models.
+  template <World WorldType>
+  [[nodiscard]] std::vector<Texts> encode(std::span<const std::string> prompts, WorldType& world) const {
+    Queue queue = Backend::queue(world);
+    Agreement<Backend, WorldType>(queue, world).check([this, prompts] { return summary_of(prompts); });
+    const std::set<std::string> distinct(prompts.begin(), prompts.end());
+    std::map<std::string, Texts> texts = encode_distinct(queue, {distinct.begin(), distinct.end()}, world);
+    std::vector<Texts> out;
+    for (const std::string& prompt : prompts) out.push_back(texts.at(prompt));
+    return out;
+  }
+
+ private:
+  struct Part {
+    std::string tokenizer, name;  // folders
+    std::shared_ptr<const EncoderFolder> folder;
+  };
+
+  static std::string encoder_of(std::string_view tokenizer) {
+    return "text_encoder" + std::string(tokenizer.substr(std::string_view("tokenizer").size()));
+  }
+
+  InputSummary summary_of(std::span<const std::string> prompts) const {
+    InputSummary out("request");
+    out.add("number of prompts", prompts.size());
+    for (const std::string& prompt : prompts) out.add_contents("prompt", std::string_view(prompt));
+    for (const Part& part : parts_) out.add_contents(part.name, part.folder->digest());
+    return out;
+  }
+
+  /// Returns every encoder's tokens of a prompt.
+  std::vector<TokenIds> tokens_of(const std::string& prompt) const {
+    const std::map<std::string, TokenIds> by_folder = tokenizers_.encode(prompt);
+    std::vector<TokenIds> out;
+    for (const Part& part : parts_) {
+      out.push_back(by_folder.at(part.tokenizer));
+      part.folder->check(out.back());
+    }
+    return out;
+  }
+
+  template <World WorldType>
+  std::map<std::string, Texts> encode_distinct(Queue& queue, const std::vector<std::string>& prompts,
+                                               WorldType& world) const {
+    std::vector<std::vector<TokenIds>> tokens;
+    for (const std::string& prompt : prompts) tokens.push_back(tokens_of(prompt));
+    std::vector<Encoding> encodings;
+    if (!prompts.empty()) encodings = dealt_out(prompts.size(), costs(tokens.front()), world.size());
+
+    std::vector<EncodedText> texts;
+    std::optional<TextEncoder<Backend>> encoder;
+    const EncoderFolder* loaded = nullptr;
+    for (const Encoding& one : encodings) {
+      const TokenIds& ids = tokens[one.prompt][one.encoder];
+      const std::shared_ptr<const EncoderFolder>& folder = parts_[one.encoder].folder;
+      texts.push_back(blank_text(folder->config(), ids));
+      if (one.rank != world.rank()) continue;
+      if (loaded != folder.get()) {
+        encoder.reset();  // before the memory of the next is taken
+        encoder.emplace(folder);
+        loaded = folder.get();
+      }
+      texts.back() = encode_one(queue, *encoder, ids);
+    }
+    encoder.reset();
+    exchange<Backend>(queue, encodings, texts, world);
+
+    std::map<std::string, Texts> out;
+    for (std::size_t i = 0; i < encodings.size(); ++i)
+      out[prompts[encodings[i].prompt]].emplace(parts_[encodings[i].encoder].name, std::move(texts[i]));
+    return out;
+  }
+
+  /// Encodes as the pipeline does, which may give T5 no mask.
+  EncodedText encode_one(Queue& queue, const TextEncoder<Backend>& encoder, TokenIds ids) const {
+    if (masks_padding_) return encoder.encode(queue, ids);
+    std::vector<Id> mask = ids.mask;
+    ids.mask.assign(ids.ids.size(), 1);
+    EncodedText out = encoder.encode(queue, ids);
+    out.mask = std::move(mask);
+    return out;
+  }
+
+  std::vector<EncoderCost> costs(const std::vector<TokenIds>& tokens) const {
+    constexpr Index tokens_a_load = 256;  // weights are loaded about as fast as a host multiplies these
+    std::vector<EncoderCost> out;
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
+      const Index weights = parts_[i].folder->parameters();
+      out.push_back({weights * tokens_a_load, weights * static_cast<Index>(tokens[i].ids.size())});
+    }
+    return out;
+  }
+
+  PromptTokenizers tokenizers_;
+  bool masks_padding_;
+  std::vector<Part> parts_;
+};
+
+}  // namespace weft::inline v0_1::text

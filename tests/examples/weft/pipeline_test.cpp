@@ -1,0 +1,160 @@
+// The command `generate` on a pipeline's folder, from prompts to images.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <string>
+
+#include "model_copy.hpp"
+#include "png_image.hpp"
+#include "weft/io/safetensors_writer.hpp"
+
+namespace {
+
+const std::filesystem::path hunyuan = goldens / "hunyuan_pipeline";
+
+/// A folder for what a line of `generate` writes.
+struct Run {
+  TemporaryFolder folder;
+  Outcome outcome{};
+
+  explicit Run(const Arguments& more, const std::filesystem::path& model = hunyuan / "model")
+      : outcome(run(Arguments{"generate", "--model", model} + more +
+                    Arguments{"--image-out", folder / "image.safetensors"})) {}
+
+  weft::Tensor image() const { return tensor_in(folder / "image.safetensors", "image"); }
+
+  void rejects(const std::string& text) const {
+    CAPTURE(outcome.err);
+    CHECK(outcome.code == 2);
+    CHECK(outcome.err.find(text) != std::string::npos);
+    CHECK(std::ranges::count(outcome.err, '\n') == 1);
+    CHECK(folder.count() == 0);
+  }
+};
+
+std::string inputs(const std::string& name) { return hunyuan / (name + "_inputs.safetensors"); }
+
+weft::Tensor expected(const std::string& name, const char* tensor) {
+  return tensor_in(hunyuan / (name + "_expected.safetensors"), tensor);
+}
+
+}  // namespace
+
+TEST_CASE("generate: the images that diffusers' pipeline makes of its inputs, on one rank and on meshes") {
+  for (const Arguments& mesh :
+       {Arguments{}, Arguments{"--cfg", "2", "--ring", "2"}, Arguments{"--ranks", "2", "--mesh", "exact"}})
+    for (const char* name : {"run", "run_batch"}) {
+      const Run made(Arguments{"--inputs", inputs(name)} + mesh);
+      CAPTURE(made.outcome.err);
+      REQUIRE(made.outcome.code == 0);
+      CHECK(relative_error(made.image(), expected(name, "image")) < 1e-4);
+    }
+}
+
+TEST_CASE("generate: a pipeline's PNG, latents and trace, and the phases that are printed") {
+  const TemporaryFolder folder;
+  const Run made({"--inputs", inputs("run_batch"), "--out", folder / "image.png", "--latents-out",
+                  folder / "latents.safetensors", "--trace", folder / "trace.json"});
+  CAPTURE(made.outcome.err);
+  REQUIRE(made.outcome.code == 0);
+  CHECK(relative_error(tensor_in(folder / "latents.safetensors", "latents"),
+                       expected("run_batch", "latents")) < 1e-4);
+  for (weft::Index i = 0; i < 2; ++i) {
+    const Image image = image_in(folder / ("image-" + std::to_string(i) + ".png"));
+    CHECK(image.height == 96);
+    CHECK(image.width == 80);
+    CHECK(difference(image, made.image().at(i)) <= 0.5);
+  }
+  for (const char* phase :
+       {"encode, on 1 rank: ", "generate, 4 steps on 1 rank: ", "decode, on 1 rank: ", "write, "})
+    CHECK(made.outcome.out.find(phase) != std::string::npos);
+}
+
+TEST_CASE("generate: prompts on the line, and sizes that are floored or replaced by a bin's") {
+  const Arguments line{"--prompt", "horse", "--steps", "1", "--height", "135", "--width", "100"};
+  const Run plain(line + Arguments{"--resolution-binning", "off"});
+  CAPTURE(plain.outcome.err);
+  REQUIRE(plain.outcome.code == 0);
+  CHECK(plain.image().shape == weft::Shape{1, 3, 128, 96});
+  CHECK(plain.outcome.out.find("size: 128 × 96 is generated where 135 × 100 was asked for") !=
+        std::string::npos);
+  const Run guided(line + Arguments{"--resolution-binning", "off", "--negative", "sheep"});
+  CHECK(relative_error(guided.image(), plain.image()) > 1e-3);
+  const Run binned(line + Arguments{"--memory-limit", "0.001"});
+  CHECK(binned.outcome.code == 2);
+  CHECK(binned.outcome.out.find("size: 1024 × 768 is generated") != std::string::npos);
+}
+
+TEST_CASE("generate: what a pipeline cannot do is rejected, and nothing is written") {
+  const Arguments prompt{"--prompt", "horse"};
+  Run({}).rejects("--prompt is required, or --inputs");
+  Run({"--inputs", inputs("run"), "--steps", "3"}).rejects("--steps sets what the file of --inputs sets");
+  Run({"--inputs", inputs("run"), "--prompt", "a"}).rejects("omit --prompt");
+  Run({"--inputs", hunyuan / "tokens_expected.safetensors"}).rejects("which generate does not read");
+  Run(prompt + Arguments{"--resolution-binning", "maybe"}).rejects("there is no resolution binning maybe");
+  Run(prompt + Arguments{"--scheduler", "flow_match_euler"}).rejects("trained by diffusion");
+  Run(prompt + Arguments{"--max-sequence-length", "9", "--resolution-binning", "off"})
+      .rejects("encoder_hidden_states_t5");
+  Run(Arguments{"--prompt", caption, "--resolution-binning", "off"}, shapes)
+      .rejects("--resolution-binning applies to a pipeline with text encoders");
+  Run(Arguments{"--inputs", inputs("run")}, shapes).rejects("--inputs applies to a pipeline");
+  const ModelCopy other(hunyuan / "model");
+  other.edit("model_index.json", "HunyuanDiTPipeline", "PixArtSigmaPipeline");
+  Run(prompt, other.path()).rejects("the transformer of PixArtSigmaPipeline is PixArtTransformer2DModel");
+  const ModelCopy wide(hunyuan / "model");
+  wide.edit("vae/config.json", "\"latent_channels\": 4", "\"latent_channels\": 16");
+  Run(prompt, wide.path()).rejects("latents have 4 channels, and the autoencoder decodes 16");
+}
+
+TEST_CASE(
+    "--lora: as weights that were merged by hand, in fused layers, convolutions and what all blocks share") {
+  const std::filesystem::path model = goldens / "v12" / "model";
+  const weft::SafeTensors weights(model / weights_file);
+  std::map<std::string, weft::Tensor> all, adapters;
+  for (const auto& [name, entry] : weights.entries()) all[name] = entry.tensor();
+  for (const std::string layer :
+       {"blocks.0.attn1.to_q", "blocks.1.attn1.to_v", "blocks.3.attn2.to_k", "blocks.2.ff.net.2",
+        "blocks.5.skip_linear", "pos_embed.proj", "proj_out", "text_embedder.linear_1"}) {
+    weft::Tensor& weight = all.at(layer + ".weight");
+    const weft::Index rank = 2, rows = weight.shape.front(), columns = weight.size() / rows;
+    weft::Tensor up({rows, rank}), down({rank, columns});
+    for (weft::Index i = 0; i < up.size(); ++i)
+      up.data[static_cast<std::size_t>(i)] = weft::normal(1, 0, static_cast<std::uint64_t>(i));
+    for (weft::Index i = 0; i < down.size(); ++i)
+      down.data[static_cast<std::size_t>(i)] = 0.03f * weft::normal(2, 0, static_cast<std::uint64_t>(i));
+    for (weft::Index row = 0; row < rows; ++row)
+      for (weft::Index column = 0; column < columns; ++column)
+        for (weft::Index k = 0; k < rank; ++k)
+          weight.data[static_cast<std::size_t>(row * columns + column)] +=
+              0.5f * 3 / 2 * up.view<2>()[row][k] * down.view<2>()[k][column];
+    const std::string name = "transformer." + layer;
+    adapters[name + ".lora_A.weight"] = std::move(down);
+    adapters[name + ".lora_B.weight"] = std::move(up);
+    adapters[name + ".alpha"] = weft::Tensor({1}, {3});
+  }
+  const ModelCopy merged(model);
+  merged.replace(weights_file, weft::to_safetensors({all.begin(), all.end()}));
+  const TemporaryFolder folder;
+  const std::string lora =
+      folder.write("lora.safetensors", weft::to_safetensors({adapters.begin(), adapters.end()}));
+
+  const auto sample = [&folder](const std::filesystem::path& from, const Arguments& more) {
+    const Outcome outcome =
+        run(Arguments{"forward", "--model", from, "--inputs", goldens / "v12" / "forward_inputs.safetensors",
+                      "--out", folder / "sample"} +
+            more);
+    CAPTURE(outcome.err);
+    REQUIRE(outcome.code == 0);
+    return tensor_in(folder / "sample", "sample");
+  };
+  const weft::Tensor wanted = sample(merged.path(), {});
+  CHECK(relative_error(sample(model, {"--lora", lora + ":0.5"}), wanted) < 1e-5);
+  CHECK(relative_error(sample(model, {"--lora", lora + ":0.2", "--lora", lora + ":0.3", "--ulysses", "2"}),
+                       wanted) < 1e-5);
+  CHECK(relative_error(sample(model, {}), wanted) > 1e-2);
+  const Outcome missing =
+      run({"forward", "--model", goldens / "sd3" / "model", "--inputs",
+           goldens / "sd3" / "forward_inputs.safetensors", "--out", folder / "none", "--lora", lora});
+  CHECK(missing.code == 2);
+  CHECK(missing.err.find("fits no layer of") != std::string::npos);
+}

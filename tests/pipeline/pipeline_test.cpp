@@ -1,0 +1,150 @@
+// Whole pipelines, from prompts to images, against diffusers.
+#include "weft/pipeline.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "weft/backend/host.hpp"
+#include "weft/model/hunyuan_dit.hpp"
+#include "weft/policy/cfg_parallel.hpp"
+#include "weft/policy/data_parallel.hpp"
+#include "weft/policy/pipefusion.hpp"
+#include "weft/policy/ring.hpp"
+#include "weft/policy/ulysses.hpp"
+
+using doctest::Contains;
+using weft::ImageRequest;
+using weft::Index;
+using weft::Mesh;
+using weft::Tensor;
+
+namespace {
+
+using Model = weft::HunyuanDiT<weft::Host>;
+using Parallel = weft::DataParallel<weft::CfgParallel<weft::PipeFusion<weft::Ulysses<weft::Ring<>>>>>;
+using Pipeline = weft::Pipeline<Model, Parallel>;
+using World = weft::threads::World;
+
+const std::filesystem::path golden = std::filesystem::path(WEFT_GOLDENS_DIR) / "hunyuan_pipeline";
+
+const weft::PipelineModels<Model>& models() {
+  static const weft::PipelineModels<Model> all(golden / "model");
+  return all;
+}
+
+/// Returns the request of a golden.
+ImageRequest request_of(const std::string& name) {
+  const weft::SafeTensors file(golden / (name + "_inputs.safetensors"));
+  const auto setting = [&file](const char* key) { return file.metadata().find(key)->second; };
+  const auto texts = [&setting](const char* key) {
+    return nlohmann::json::parse(setting(key)).get<std::vector<std::string>>();
+  };
+  return {.prompts = texts("prompts"),
+          .negatives = texts("negative_prompts"),
+          .height = std::stoi(setting("height")),
+          .width = std::stoi(setting("width")),
+          .resolution_binning = false,
+          .scheduler = setting("scheduler"),
+          .steps = std::stoi(setting("steps")),
+          .guidance = std::stof(setting("guidance_scale")),
+          .guidance_rescale = std::stof(setting("guidance_rescale")),
+          .noise = file.tensor("latents"),
+          .step_noise = file.tensor("step_noise")};
+}
+
+Tensor image_of(const std::string& name) {
+  return weft::SafeTensors(golden / (name + "_expected.safetensors")).tensor("image");
+}
+
+double relative_error(const Tensor& a, const Tensor& b) {
+  if (a.shape != b.shape) return INFINITY;
+  double difference = 0, size = 0;
+  for (std::size_t i = 0; i < b.data.size(); ++i) {
+    difference += std::pow(static_cast<double>(a.data[i]) - b.data[i], 2);
+    size += std::pow(static_cast<double>(b.data[i]), 2);
+  }
+  return std::sqrt(difference / size);
+}
+
+/// Returns what every rank of a new world gets, and checks that the others get nothing.
+Tensor generated(const ImageRequest& request, const Mesh& mesh) {
+  Tensor images;
+  weft::launch(mesh.ranks(), [&](World& world) {
+    Tensor own = Pipeline(models(), mesh, world).generate(request);
+    CHECK(own.empty() == (world.rank() > 0));
+    if (world.rank() == 0) images = std::move(own);
+  });
+  return images;
+}
+
+}  // namespace
+
+TEST_CASE("prompts become the images that diffusers makes of them, on any mesh") {
+  const ImageRequest one = request_of("run"), batch = request_of("run_batch");
+  const Tensor image = image_of("run"), images = image_of("run_batch");
+  for (const Mesh& mesh :
+       {Mesh{}, {.cfg = 2, .ulysses = 2}, {.pipe = 2, .ring = 2, .patches = 3, .warmup = 6}})
+    CHECK(relative_error(generated(one, mesh), image) < 1e-4);
+  for (const Mesh& mesh : {Mesh{}, {.data = 2, .cfg = 2}})
+    CHECK(relative_error(generated(batch, mesh), images) < 1e-4);
+}
+
+TEST_CASE("a pipeline is kept between requests, shows previews, and goes on after one is stopped") {
+  const ImageRequest request = request_of("run");
+  const Tensor image = image_of("run");
+  const Mesh mesh{.cfg = 2};
+  weft::launch(mesh.ranks(), [&](World& world) {
+    Pipeline pipeline(models(), mesh, world);
+    const auto check = [&](const ImageRequest& asked) {
+      const Tensor own = pipeline.generate(asked);
+      if (world.rank() == 0) CHECK(relative_error(own, image) < 1e-4);
+    };
+    check(request);
+    Index last = 0;
+    std::vector<Index> shown;
+    std::stop_source stop;
+    ImageRequest watched = request;
+    watched.stop = stop.get_token();
+    watched.preview_every = 2;
+    watched.progress = [&last](Index done, Index steps) {
+      CHECK(steps == 6);
+      last = done;
+    };
+    watched.preview = [&shown](Index done, const Tensor& latents) {
+      shown.push_back(done);
+      CHECK(latents.shape == weft::Shape{1, 4, 16, 24});
+    };
+    check(watched);
+    CHECK(shown == (world.rank() == 0 ? std::vector<Index>{2, 4} : std::vector<Index>{}));
+    CHECK(last == (world.rank() == 0 ? 6 : 0));
+
+    watched.progress = [&stop](Index done, Index) {
+      if (done == 3) stop.request_stop();
+    };
+    CHECK_THROWS_WITH_AS(static_cast<void>(pipeline.generate(watched)), "cancelled after 3 of 6 steps",
+                         weft::Cancelled);
+    check(request);
+  });
+}
+
+TEST_CASE("ranks with different prompts are rejected before any work, and may ask again") {
+  const Mesh mesh{.ulysses = 2};
+  weft::launch(mesh.ranks(), [&](World& world) {
+    Pipeline pipeline(models(), mesh, world);
+    ImageRequest request = request_of("run");
+    request.steps = 1;
+    request.step_noise = {};
+    ImageRequest other = request;
+    if (world.rank() == 1) other.prompts = {"something else"};
+    CHECK_THROWS_WITH_AS(static_cast<void>(pipeline.generate(other)),
+                         Contains("rank 1 was asked for another prompt 0 than rank 0"),
+                         weft::InvalidArgument);
+    CHECK(pipeline.generate(request).empty() == (world.rank() > 0));
+  });
+}
