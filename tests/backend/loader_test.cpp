@@ -25,15 +25,15 @@ TEST_CASE("Loader: stored numbers obey the view's strides") {
 
 TEST_CASE("Loader: products of low rank are added, whatever the strides") {
   const std::vector<float> stored{0, 1, 2, 3, 4, 5}, up{1, -1, 2}, down{10, 20};
-  std::vector<float> out(6, -1);
+  std::vector<float> out(12, -1);
   weft::host::Queue queue;
   weft::host::Loader loader(queue);
   const weft::MergedNumbers numbers(
       {weft::Dtype::f32, std::as_bytes(std::span(stored))},
       {{up.data(), down.data(), 1, 2, 0.5f}, {up.data(), down.data(), 1, 2, 0.5f}});
-  loader.fill(numbers, View<float, 3>(out.data(), {1, 3, 2}, {6, 1, 3}));
+  loader.fill(numbers, View<float, 3>(out.data(), {1, 3, 2}, {12, 4, 1}));
   loader.finish();
-  CHECK(out == std::vector<float>{10, -8, 24, 21, -17, 45});
+  CHECK(out == std::vector<float>{10, 21, -1, -1, -8, -17, -1, -1, 24, 45, -1, -1});
 }
 
 TEST_CASE("Loader: random numbers depend on their index alone") {

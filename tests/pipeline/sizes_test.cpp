@@ -93,8 +93,9 @@ TEST_CASE("levels round halves to the even one") {
   CHECK(level(1) == 255);
   CHECK(level(-7) == 0);
   CHECK(level(7) == 255);
-  CHECK(level(0) == 128);            // 127.5
-  CHECK(level(-1.0f / 255) == 127);  // 127
+  CHECK(level(0) == 128);               // 127.5
+  CHECK(level(0.00784313492f) == 128);  // 128.5
+  CHECK(level(-1.0f / 255) == 127);     // 127
   CHECK(levels_of(Tensor({3, 1, 2}, {-1, 1, -1, 1, 1, -1})) ==
         std::vector<std::uint8_t>{0, 0, 255, 255, 255, 0});
 }
