@@ -1,4 +1,5 @@
 #include "../options/no_gpu.hpp"
+#include "decode.hpp"
 #include "encode.hpp"
 #include "run.hpp"
 #include "weft/core/error.hpp"
@@ -16,6 +17,10 @@ namespace {
 
 int gpus_on_cuda(const Options& options) { reject_cuda(options); }
 weft::Tensor run_on_cuda(const Options& options, const ModelFolder&, Work, weft::Trace*) {
+  reject_cuda(options);
+}
+weft::Tensor decode_on_cuda(const Options& options, const std::filesystem::path&, const weft::Tensor&,
+                            weft::Trace*) {
   reject_cuda(options);
 }
 EncodedTexts encode_on_cuda(const Options& options, const std::vector<std::string>&) { reject_cuda(options); }

@@ -11,7 +11,8 @@ void add_decode(CLI::App& app, Options& options) {
       ->type_name("F.safetensors")
       ->required();
   app.add_option("--ranks", options.ranks,
-                 "Ranks, each a thread or more of this process, that decode a band of rows (default: 1)")
+                 "Ranks of this process, threads on the host and each a GPU on CUDA, that decode a band of "
+                 "rows (default: 1)")
       ->type_name("N")
       ->check(between(1, most_ranks));
   app.add_option(

@@ -52,6 +52,7 @@ void add_commands(CLI::App& app, Options& options, NamedValues& names) {
   CLI::App& decode =
       add_command(app, options, Command::decode, "decode", "Images from latents, by the model's autoencoder");
   add_decode(decode, options);
+  add_device(decode, names);
   CLI::App& bench =
       add_command(app, options, Command::bench, "bench",
                   "Times a model's steps, requests and transfers on CUDA devices, with random weights");

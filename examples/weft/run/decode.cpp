@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "../cuda/decode.hpp"
 #include "../input/tensors.hpp"
 #include "../output/outputs.hpp"
 #include "../output/stopwatch.hpp"
@@ -24,8 +25,9 @@ std::filesystem::path autoencoder_in(const std::filesystem::path& model) {
   return is_autoencoder ? model : model / "vae";
 }
 
-weft::Tensor images_of(const weft::AutoencoderKL<weft::Host>& model, const weft::Tensor& latents,
-                       weft::Index ranks, weft::Trace* trace) {
+weft::Tensor decode_on_threads(const std::filesystem::path& autoencoder, const weft::Tensor& latents,
+                               weft::Index ranks, weft::Trace* trace) {
+  const weft::AutoencoderKL<weft::Host> model(autoencoder);
   weft::Tensor images;
   weft::launch(ranks,
                [&model, &latents, &images](weft::threads::World& world) {
@@ -33,7 +35,6 @@ weft::Tensor images_of(const weft::AutoencoderKL<weft::Host>& model, const weft:
                  if (world.rank() == 0) images = std::move(own);
                },
                {.trace = trace});
-  check_finite(images);
   return images;
 }
 
@@ -43,23 +44,29 @@ void decode(const Options& options) {
   if (options.launched)
     weft::reject("decode runs in one process, whose ranks are threads; start it without ",
                  options.launched->launcher);
-  Stopwatch watch;
+  if (options.dtype == Dtype::fp8)
+    weft::reject("autoencoders compute in fp32, bf16 and fp16, and --dtype is fp8; bf16 would do");
   const weft::Tensor latents = finite_tensor(weft::SafeTensors(*options.latents), "latents");
-  const weft::AutoencoderKL<weft::Host> model(autoencoder_in(options.model));
-  weft::vae::check(model.config(), latents);
-  const Outputs outputs(options, latents.shape[0], model.config().out_channels);
+  const std::filesystem::path autoencoder = autoencoder_in(options.model);
+  const weft::AutoencoderConfig config(weft::Config::read(autoencoder / "config.json"));
+  weft::vae::check(config, latents);
+  const Outputs outputs(options, latents.shape[0], config.out_channels);
   std::optional<weft::Trace> trace;
   if (options.trace) trace.emplace(static_cast<int>(options.world()));
-  watch.lap("load");
 
-  const Results results{.images = images_of(model, latents, options.world(), trace ? &*trace : nullptr)};
+  Stopwatch watch;
+  const Results results{.images = decoded(options, autoencoder, latents, trace ? &*trace : nullptr)};
   watch.lap("decode, " + extent_of(options, 0));
   watch.lap("write, " + weft::listed(outputs.write(results, trace ? &*trace : nullptr)));
 }
 
-weft::Tensor decoded(const std::filesystem::path& autoencoder, const weft::Tensor& latents, weft::Index ranks,
-                     weft::Trace* trace) {
-  return images_of(weft::AutoencoderKL<weft::Host>(autoencoder), latents, ranks, trace);
+weft::Tensor decoded(const Options& options, const std::filesystem::path& autoencoder,
+                     const weft::Tensor& latents, weft::Trace* trace) {
+  weft::Tensor images = options.backend == Backend::host
+                            ? decode_on_threads(autoencoder, latents, options.world(), trace)
+                            : decode_on_cuda(options, autoencoder, latents, trace);
+  check_finite(images);
+  return images;
 }
 
 }  // namespace command

@@ -9,13 +9,14 @@
 
 namespace command {
 
-/// Decodes a file of latents on threads of this process, and writes the images. Throws InvalidArgument if
+/// Decodes a file of latents on ranks of this process, and writes the images. Throws InvalidArgument if
 /// files or options are not valid.
 void decode(const Options& options);
 
-/// Returns the images of latents, by the autoencoder in a folder, on threads of this process. Throws
-/// InvalidArgument if one of them is not valid, and std::runtime_error if images are not finite.
-[[nodiscard]] weft::Tensor decoded(const std::filesystem::path& autoencoder, const weft::Tensor& latents,
-                                   weft::Index ranks, weft::Trace* trace);
+/// Returns the images of latents, by the autoencoder in a folder, on options' backend and ranks of this
+/// process. Throws InvalidArgument if one of them is not valid, and std::runtime_error if images are not
+/// finite.
+[[nodiscard]] weft::Tensor decoded(const Options& options, const std::filesystem::path& autoencoder,
+                                   const weft::Tensor& latents, weft::Trace* trace);
 
 }  // namespace command

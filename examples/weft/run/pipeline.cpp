@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "../cuda/encode.hpp"
 #include "../input/image_request.hpp"
 #include "../output/stopwatch.hpp"
 #include "decode.hpp"
@@ -19,6 +20,19 @@ namespace command {
 namespace {
 
 namespace pipeline = weft::pipeline;
+
+EncodedTexts encode_on_threads(const Options& options, const std::vector<std::string>& texts,
+                               weft::Trace* trace) {
+  const weft::text::PromptEncoders<weft::Host> encoders(options.model, options.max_sequence_length);
+  EncodedTexts encoded;
+  weft::launch(options.world(),
+               [&encoders, &texts, &encoded](weft::threads::World& world) {
+                 EncodedTexts own = encoders.encode(texts, world);
+                 if (world.rank() == 0) encoded = std::move(own);
+               },
+               {.trace = trace});
+  return encoded;
+}
 
 /// Throws InvalidArgument if an option has no effect on this request.
 template <class Prompt>
@@ -64,14 +78,9 @@ Work Pipeline::encoded(const Options& options, weft::Trace* trace) const {
   return std::visit(
       [this, &options, trace]<class Settings>(pipeline::Generation<Settings> generation) -> Work {
         Stopwatch watch;
-        const weft::text::PromptEncoders<weft::Host> encoders(folder_.path(), options.max_sequence_length);
-        std::vector<pipeline::EncodedPrompt> encoded;
-        weft::launch(options.world(),
-                     [&encoders, &generation, &encoded](weft::threads::World& world) {
-                       auto own = encoders.encode(generation.texts, world);
-                       if (world.rank() == 0) encoded = std::move(own);
-                     },
-                     {.trace = trace});
+        const EncodedTexts encoded = options.backend == Backend::host
+                                         ? encode_on_threads(options, generation.texts, trace)
+                                         : encode_on_cuda(options, generation.texts);
         pipeline::set_prompts(generation, std::get<Settings>(settings_), encoded);
         watch.lap("encode, " + extent_of(options, 0));
         return WorkOf<pipeline::PromptOf<Settings>>(std::move(generation.request));
@@ -82,7 +91,7 @@ Work Pipeline::encoded(const Options& options, weft::Trace* trace) const {
 weft::Tensor Pipeline::decoded(const Options& options, const weft::Tensor& latents,
                                weft::Trace* trace) const {
   Stopwatch watch;
-  weft::Tensor images = command::decoded(folder_.autoencoder(), latents, options.world(), trace);
+  weft::Tensor images = command::decoded(options, folder_.autoencoder(), latents, trace);
   images = pipeline::covering(images, sizes_.final);
   watch.lap("decode, " + extent_of(options, 0));
   return images;

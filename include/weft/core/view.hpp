@@ -32,7 +32,8 @@ struct View {
       : data(pointer), extent(extents), stride(strides) {}
 
   template <class Mutable = T>
-  requires(!std::is_const_v<Mutable>) constexpr operator View<const Mutable, Rank>() const {
+  requires(!std::is_const_v<Mutable> && std::is_same_v<Mutable, T>) constexpr
+  operator View<const Mutable, Rank>() const {
     return {data, extent, stride};
   }
 

@@ -1,0 +1,17 @@
+// The autoencoder on CUDA devices; in a build without nvcc, absent.cpp rejects it.
+#pragma once
+
+#include <filesystem>
+
+#include "../options/options.hpp"
+#include "weft/core/tensor.hpp"
+#include "weft/core/trace.hpp"
+
+namespace command {
+
+/// Decodes latents by the autoencoder in a folder, in bands on the ranks of this process: in options.dtype,
+/// and in bf16 for fp8, in which transformers' blocks alone compute.
+[[nodiscard]] weft::Tensor decode_on_cuda(const Options& options, const std::filesystem::path& autoencoder,
+                                          const weft::Tensor& latents, weft::Trace* trace);
+
+}  // namespace command
