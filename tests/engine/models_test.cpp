@@ -56,6 +56,26 @@ void check_loop(const ModelGolden<Model>& golden, const std::string& loop) {
   CHECK(relative_l2(generated(golden, mesh, loop), expected) <= 1e-4);
 }
 
+/// A second request with other prompts begins with its steps, and gives the bits of an engine of its own.
+template <class Model>
+void check_second_request(const ModelGolden<Model>& golden, const Mesh& mesh) {
+  const auto first = golden.request("loop");
+  auto second = first;
+  for (auto* prompts : {&second.prompts, &second.negatives})
+    for (auto& prompt : *prompts) {
+      for (float& number : prompt.states.data) number *= -0.5f;
+      prompt.pooled.data.front() += 1;
+    }
+  weft::launch(mesh.ranks(), [&](weft::threads::World& world) {
+    weft::Engine<Model, Full> engine(golden.model, mesh, world), other(golden.model, mesh, world);
+    engine.generate(first);
+    const weft::Index before = engine.queue().counts().recordings;
+    const Tensor states = engine.generate(second);
+    CHECK(engine.queue().counts().recordings == before);
+    CHECK(states.data == other.generate(second).data);
+  });
+}
+
 }  // namespace
 
 TEST_CASE("PixArt equals diffusers") {
@@ -92,6 +112,12 @@ TEST_CASE("FLUX equals diffusers") {
   const ModelGolden<weft::Flux<weft::Host>> flux("flux");
   check_evaluation(flux, "forward");
   check_loop(flux, "loop");
+}
+
+TEST_CASE("SD3 and FLUX begin a second request with its steps") {
+  const Mesh mesh{.pipe = 2, .ulysses = 2, .patches = 3, .warmup = 2};
+  check_second_request(ModelGolden<weft::SD3<weft::Host>>("sd3"), mesh);
+  check_second_request(ModelGolden<weft::Flux<weft::Host>>("flux"), mesh);
 }
 
 TEST_CASE("Flow matching has diffusers' sigmas and times") {

@@ -52,18 +52,23 @@ class Flux : public LoadedModel<BackendType, FluxConfig, flux::Weights<BackendTy
   /// times (steps, images) from 0 to 1000.
   Conditioning condition(Queue& queue, std::span<const Prompt> prompts, const Tensor& times,
                          const Share& share) const {
-    const Index c = config().width(), rows = times.size();
-    Conditioning out{
-        .text = joint::embedded_text<Backend>(queue, share, prompts, weights().layers.text_in),
-        .positions = {},
-        .rotations = rotations(queue, share),
-        .modulations = Modulations<Backend>(queue, vectors(share), times.shape[0], share.images, c),
-        .prefix_rows = share.prefix_rows().size(),
-        .images = share.images,
-        .width = c};
+    const Index c = config().width();
+    Conditioning out{.share = share,
+                     .width = c,
+                     .text_memory = {queue, share.prefix_rows().size() * share.images * c},
+                     .positions = {},
+                     .rotations = rotations(queue, share),
+                     .modulations = {queue, vectors(share), times.shape[0], share.images, c}};
+    refill(queue, prompts, times, out);
+    return out;
+  }
+
+  /// Overwrites a conditioning with that of other prompts, as long as its own.
+  void refill(Queue& queue, std::span<const Prompt> prompts, const Tensor& times, Conditioning& out) const {
+    joint::embed_text<Backend>(queue, out.share, prompts, weights().layers.text_in, out.text());
     const auto embedding = joint::embedded_times<Backend>(queue, weights().layers, prompts, times);
-    const View<const Element, 2> x(embedding.view(std::array{rows, c}));
-    for (const Range& range : share.blocks)
+    const View<const Element, 2> x(embedding.view(std::array{times.size(), config().width()}));
+    for (const Range& range : out.share.blocks)
       for (Index i = range.begin; i < range.end; ++i) {
         if (i < config().double_blocks) {
           const joint::Block<Backend>& block = weights().double_blocks[static_cast<std::size_t>(i)];
@@ -74,7 +79,6 @@ class Flux : public LoadedModel<BackendType, FluxConfig, flux::Weights<BackendTy
         }
       }
     linear(queue, x, weights().layers.norm_out, out.modulations.outputs(2 * config().blocks()));
-    return out;
   }
 
   /// latents (image tokens, images, features) → tokens (tokens, images, width), of which the first are the

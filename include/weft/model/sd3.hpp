@@ -56,25 +56,29 @@ class SD3 : public LoadedModel<BackendType, SD3Config, sd3::Weights<BackendType>
 
   Conditioning condition(Queue& queue, std::span<const Prompt> prompts, const Tensor& times,
                          const Share& share) const {
-    const Index c = config().width(), rows = times.size();
-    Conditioning out{
-        .text = joint::embedded_text<Backend>(queue, share, prompts, weights().shared.layers.text_in),
-        .positions = constant<Backend, Element>(queue, image_rows(share).size() * share.images * c,
-                                                [this, &share] { return positions(share); }),
-        .modulations = Modulations<Backend>(queue, vectors(share), times.shape[0], share.images, c),
-        .prefix_rows = share.prefix_rows().size(),
-        .images = share.images,
-        .width = c};
-    const auto embedding = joint::embedded_times<Backend>(queue, weights().shared.layers, prompts, times);
-    const View<const Element, 2> x(embedding.view(std::array{rows, c}));
-    for (const Range& range : share.blocks)
+    const Index c = config().width();
+    Conditioning out{.share = share,
+                     .width = c,
+                     .text_memory = {queue, share.prefix_rows().size() * share.images * c},
+                     .positions = positions(queue, share),
+                     .modulations = {queue, vectors(share), times.shape[0], share.images, c}};
+    refill(queue, prompts, times, out);
+    return out;
+  }
+
+  /// Overwrites a conditioning with that of other prompts, as long as its own.
+  void refill(Queue& queue, std::span<const Prompt> prompts, const Tensor& times, Conditioning& out) const {
+    const joint::Surroundings<Backend>& layers = weights().shared.layers;
+    joint::embed_text<Backend>(queue, out.share, prompts, layers.text_in, out.text());
+    const auto embedding = joint::embedded_times<Backend>(queue, layers, prompts, times);
+    const View<const Element, 2> x(embedding.view(std::array{times.size(), config().width()}));
+    for (const Range& range : out.share.blocks)
       for (Index i = range.begin; i < range.end; ++i) {
         const joint::Block<Backend>& block = weights().blocks[static_cast<std::size_t>(i)];
         linear(queue, x, block.image.modulation, out.modulations.outputs(2 * i));
         linear(queue, x, block.text.modulation, out.modulations.outputs(2 * i + 1));
       }
-    linear(queue, x, weights().shared.layers.norm_out, out.modulations.outputs(2 * config().blocks));
-    return out;
+    linear(queue, x, layers.norm_out, out.modulations.outputs(2 * config().blocks));
   }
 
   /// latents (image tokens, images, features) → tokens (tokens, images, width), of which the first are the
@@ -89,8 +93,8 @@ class SD3 : public LoadedModel<BackendType, SD3Config, sd3::Weights<BackendType>
                    tokens.extent[2]});
     linear(context.queue(), rows_of(latents), weights().shared.layers.image_in,
            rows_of(tokens.template slice<0>({text.size(), tokens.extent[0]})),
-           {.residual = rows_of(
-                View<const Element, 3>(positions.template slice<0>(image + -conditioning.prefix_rows)))});
+           {.residual = rows_of(View<const Element, 3>(
+                positions.template slice<0>(image + -conditioning.text().extent[0])))});
   }
 
   void block(Index i, auto& context, const Conditioning& conditioning, View<const Element, 3> x,
@@ -131,19 +135,21 @@ class SD3 : public LoadedModel<BackendType, SD3Config, sd3::Weights<BackendType>
 
   /// Returns the positions of the share's image tokens, from the middle of the stored table: (image rows,
   /// images, width).
-  Tensor positions(const Share& share) const {
-    const Index side = config().positions, rows = share.image.rows(), columns = share.image.columns();
-    const Index top = (side - rows) / 2, left = (side - columns) / 2;
-    Queue queue;
-    const Tensor table = download(queue, weights().shared.positions);
+  typename Conditioning::Buffer positions(Queue& queue, const Share& share) const {
+    const Index side = config().positions, columns = share.image.columns(), images = share.images,
+                width = config().width(), top = (side - share.image.rows()) / 2, left = (side - columns) / 2;
     const Rows own = image_rows(share);
-    Tensor out({own.size(), share.images, config().width()});
-    Index row = 0;
+    typename Conditioning::Buffer out(queue, own.size() * images * width);
+    const View<Element, 3> to = out.view(std::array{own.size(), images, width});
     for (Index m = 0; m < own.patches(); ++m)
-      for (Index t = own.tokens(m).begin; t < own.tokens(m).end; ++t, ++row)
-        for (Index p = 0; p < share.images; ++p)
-          std::copy_n(table.view<2>()[(top + t / columns) * side + left + t % columns].data, config().width(),
-                      out.view<3>()[row][p].data);
+      for (Range run = own.tokens(m); !run.empty(); run = {run.end, own.tokens(m).end}) {
+        run.end = std::min(run.end, (run.begin / columns + 1) * columns);  // of one of the image's rows
+        const Index at = (top + run.begin / columns) * side + left + run.begin % columns;
+        const View<const float, 2> table =
+            weights().shared.positions.template slice<0>({at, at + run.size()});
+        copy(queue, View<const float, 3>(table.data, {run.size(), images, width}, {table.stride[0], 0, 1}),
+             to.template slice<0>(own.rows_of_tokens(m, run)));
+      }
     return out;
   }
 };

@@ -25,20 +25,25 @@ struct Surroundings {
 
 template <class Backend>
 struct Conditioning {
-  using Buffer = typename Backend::template Buffer<typename Backend::Element>;
+  using Element = typename Backend::Element;
+  using Buffer = typename Backend::template Buffer<Element>;
 
-  Buffer text;                         // (prefix rows, images, width)
+  Share share;  // whose constants these are
+  Index width;
+  Buffer text_memory;                  // (prefix rows, images, width)
   Buffer positions;                    // (image rows, images, width), or none
   RotationTable<Backend> rotations{};  // or none
   Modulations<Backend> modulations;    // as Slots numbers them
-  Index prefix_rows = 0, images = 0, width = 0;
+
+  /// Returns the embedded text: (prefix rows, images, width).
+  View<Element, 3> text() const {
+    return text_memory.view(std::array{share.prefix_rows().size(), share.images, width});
+  }
 
   /// Copies the text at hand to the rows of x (tokens, images, width) that are its.
-  void put_text(auto& queue, Range rows, const View<typename Backend::Element, 3>& x) const {
+  void put_text(auto& queue, Range rows, const View<Element, 3>& x) const {
     if (rows.empty()) return;
-    copy(queue,
-         View<const typename Backend::Element, 3>(text.view(std::array{prefix_rows, images, width}))
-             .template slice<0>(rows),
+    copy(queue, View<const Element, 3>(text().template slice<0>(rows)),
          x.template slice<0>({0, rows.size()}));
   }
 };

@@ -11,31 +11,26 @@
 
 namespace weft::inline v0_1::joint {
 
-/// Returns the embedded text of the prefix rows that one rank holds: (prefix rows, images, outputs of the
-/// layer).
+/// Embeds the text of the prefix rows that one rank holds: out (prefix rows, images, outputs of the layer).
 template <class Backend>
-typename Backend::template Buffer<typename Backend::Element> embedded_text(
-    typename Backend::Queue& queue, const Share& share, std::span<const JointPrompt> prompts,
-    const LinearWeights<typename Backend::Element>& layer) {
+void embed_text(typename Backend::Queue& queue, const Share& share, std::span<const JointPrompt> prompts,
+                const LinearWeights<typename Backend::Element>& layer,
+                const View<typename Backend::Element, 3>& out) {
   using Element = typename Backend::Element;
-  const Rows text = share.rows.within({0, share.prefix});
-  const Index rows = text.size() * share.images;
-  typename Backend::template Buffer<Element> out(queue, rows * layer.outputs());
-  if (rows == 0) return out;
-  const auto on_device =
-      constant<Backend, Element>(queue, rows * layer.inputs(), [&text, &share, &prompts, &layer] {
-        Tensor states({text.size(), share.images, layer.inputs()});
-        for (Index m = 0; m < text.patches(); ++m)
-          for (Index i = 0; i < text.tokens(m).size(); ++i)
-            for (Index p = 0; p < share.images; ++p)
-              std::copy_n(
-                  prompts[static_cast<std::size_t>(p)].states.view<2>()[text.tokens(m).begin + i].data,
-                  layer.inputs(), states.view<3>()[text.rows(m).begin + i][p].data);
-        return states;
-      });
-  linear(queue, on_device.view(std::array{rows, layer.inputs()}), layer,
-         out.view(std::array{rows, layer.outputs()}));
-  return out;
+  if (out.empty()) return;
+  const auto states = [&share, &prompts, &layer, &out] {
+    const Rows text = share.rows.within({0, share.prefix});
+    Tensor of_rows({out.extent[0], out.extent[1], layer.inputs()});
+    for (Index m = 0; m < text.patches(); ++m)
+      for (Index i = 0; i < text.tokens(m).size(); ++i)
+        for (Index p = 0; p < share.images; ++p)
+          std::copy_n(prompts[static_cast<std::size_t>(p)].states.view<2>()[text.tokens(m).begin + i].data,
+                      layer.inputs(), of_rows.view<3>()[text.rows(m).begin + i][p].data);
+    return of_rows;
+  };
+  const Index rows = out.extent[0] * out.extent[1];
+  const auto on_device = constant<Backend, Element>(queue, rows * layer.inputs(), states);
+  linear(queue, on_device.view(std::array{rows, layer.inputs()}), layer, rows_of(out));
 }
 
 /// Returns the pooled texts: (images, features).
