@@ -3,13 +3,10 @@
 
 #include <doctest/doctest.h>
 
-#include <cmath>
-#include <filesystem>
-#include <nlohmann/json.hpp>
 #include <stop_token>
-#include <string>
 #include <vector>
 
+#include "pipeline_golden.hpp"
 #include "weft/backend/host.hpp"
 #include "weft/model/hunyuan_dit.hpp"
 #include "weft/policy/cfg_parallel.hpp"
@@ -31,45 +28,9 @@ using Parallel = weft::DataParallel<weft::CfgParallel<weft::PipeFusion<weft::Uly
 using Pipeline = weft::Pipeline<Model, Parallel>;
 using World = weft::threads::World;
 
-const std::filesystem::path golden = std::filesystem::path(WEFT_GOLDENS_DIR) / "hunyuan_pipeline";
-
 const weft::PipelineModels<Model>& models() {
-  static const weft::PipelineModels<Model> all(golden / "model");
+  static const weft::PipelineModels<Model> all(pipeline_golden / "model");
   return all;
-}
-
-/// Returns the request of a golden.
-ImageRequest request_of(const std::string& name) {
-  const weft::SafeTensors file(golden / (name + "_inputs.safetensors"));
-  const auto setting = [&file](const char* key) { return file.metadata().find(key)->second; };
-  const auto texts = [&setting](const char* key) {
-    return nlohmann::json::parse(setting(key)).get<std::vector<std::string>>();
-  };
-  return {.prompts = texts("prompts"),
-          .negatives = texts("negative_prompts"),
-          .height = std::stoi(setting("height")),
-          .width = std::stoi(setting("width")),
-          .resolution_binning = false,
-          .scheduler = setting("scheduler"),
-          .steps = std::stoi(setting("steps")),
-          .guidance = std::stof(setting("guidance_scale")),
-          .guidance_rescale = std::stof(setting("guidance_rescale")),
-          .noise = file.tensor("latents"),
-          .step_noise = file.tensor("step_noise")};
-}
-
-Tensor image_of(const std::string& name) {
-  return weft::SafeTensors(golden / (name + "_expected.safetensors")).tensor("image");
-}
-
-double relative_error(const Tensor& a, const Tensor& b) {
-  if (a.shape != b.shape) return INFINITY;
-  double difference = 0, size = 0;
-  for (std::size_t i = 0; i < b.data.size(); ++i) {
-    difference += std::pow(static_cast<double>(a.data[i]) - b.data[i], 2);
-    size += std::pow(static_cast<double>(b.data[i]), 2);
-  }
-  return std::sqrt(difference / size);
 }
 
 /// Returns what every rank of a new world gets, and checks that the others get nothing.
