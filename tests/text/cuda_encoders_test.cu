@@ -23,6 +23,8 @@ TEST_CASE("TextEncoder: on a CUDA device, the states of transformers' BERT, T5 a
     check_encoders<Backend>(queue, bound);
   };
   check(std::type_identity<weft::Cuda<float>>(), 1e-5);
-  check(std::type_identity<weft::Cuda<__half>>(), 5e-3);
-  check(std::type_identity<weft::Cuda<__nv_bfloat16>>(), 4e-2);
+  // With operands rounded to these types and all else exact, T5, whose scores are largest, is off by 3.6e-3
+  // and by 3.3e-2.
+  check(std::type_identity<weft::Cuda<__half>>(), 8e-3);
+  check(std::type_identity<weft::Cuda<__nv_bfloat16>>(), 7e-2);
 }

@@ -70,6 +70,19 @@ TEST_CASE("PromptEncoders: HunyuanDiT's states, the same bits on 1, 2 and 3 rank
     }
 }
 
+TEST_CASE("PromptEncoders: more ranks than encodings, and no prompts") {
+  const Encoders encoders(goldens / "hunyuan_pipeline" / "model");
+  const std::vector<std::string> prompts{"a horse"};
+  const auto alone = encoded(encoders, prompts, 1, 0);
+  for (const int rank : {0, 1, 2}) {
+    const auto texts = encoded(encoders, prompts, 3, rank);
+    REQUIRE(texts.size() == 1);
+    for (const auto& [name, text] : alone.front())
+      CHECK(texts.front().at(name).states.data == text.states.data);
+    CHECK(encoded(encoders, {}, 3, rank).empty());
+  }
+}
+
 TEST_CASE("PromptEncoders: CLIP's pooled outputs and states before the last layer reach all ranks") {
   const Encoders encoders(goldens / "clip_text" / "model");
   const weft::SafeTensors expected(goldens / "clip_text" / "expected.safetensors");

@@ -1,4 +1,5 @@
 #include "../options/no_gpu.hpp"
+#include "encode.hpp"
 #include "run.hpp"
 #include "weft/core/error.hpp"
 
@@ -17,6 +18,7 @@ int gpus_on_cuda(const Options& options) { reject_cuda(options); }
 weft::Tensor run_on_cuda(const Options& options, const ModelFolder&, Work, weft::Trace*) {
   reject_cuda(options);
 }
+EncodedTexts encode_on_cuda(const Options& options, const std::vector<std::string>&) { reject_cuda(options); }
 DeviceMemory memory_on_cuda(const Options& options) { reject_cuda(options); }
 BenchReport bench_on_cuda(const Options& options, const Arch&, const std::vector<BenchCase>&) {
   reject_cuda(options);

@@ -1,4 +1,4 @@
-// The types on a device for the options' dtype, and for a model in it.
+// The type on a device for the options' dtype.
 #pragma once
 
 #include <cuda_bf16.h>
@@ -9,7 +9,6 @@
 #include <type_traits>
 
 #include "../options/options.hpp"
-#include "../run/with_model.hpp"
 #include "backend.cuh"
 #include "weft/core/error.hpp"
 
@@ -38,14 +37,6 @@ auto in_dtype(const Options& options, const Act& act) {
   if constexpr (has_dtype("fp8"))
     if (options.dtype == Dtype::fp8) return act(std::type_identity<__nv_fp8_e4m3>());
   reject_dtype(options.dtype_name);
-}
-
-/// Returns act(std::type_identity<Model>()) for the model of the settings, in that type.
-template <class Act>
-auto model_in_dtype(const Options& options, const ModelSettings& settings, const Act& act) {
-  return in_dtype(options, [&settings, &act]<class E>(std::type_identity<E>) {
-    return with_model<Cuda<E>>(settings, act);
-  });
 }
 
 }  // namespace command

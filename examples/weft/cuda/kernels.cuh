@@ -12,13 +12,16 @@
   EXTERN template void weft::cuda::attention(                                                               \
       command::Cuda<E>::Queue&, weft::In<E, 4>, weft::In<E, 4>, weft::In<E, 4>, const weft::View<E, 4>&,    \
       const weft::View<float, 3>&, weft::Output, const weft::KeyMask&);                                     \
-  EXTERN template void weft::cuda::norm(weft::cuda::Queue&, weft::In<E, 3>, const weft::NormWeights&,       \
-                                        const weft::Modulation&, const weft::View<E, 3>&);                  \
   EXTERN template void weft::cuda::norm_pair(weft::cuda::Queue&, weft::In<E, 3>, weft::In<E, 3>,            \
                                              const weft::NormWeights&, const weft::View<E, 3>&);            \
   EXTERN template void weft::cuda::move_heads(weft::cuda::Queue&, const std::vector<weft::HeadMove<E>>&);   \
   EXTERN template void weft::cuda::activate(weft::cuda::Queue&, weft::Activation, const weft::View<E, 2>&); \
   COMMAND_LINEAR(EXTERN, E, E)
+
+/// Norms of type `E`; those of float32 other types need too, for the streams of text encoders.
+#define COMMAND_NORM(EXTERN, E)                                                                       \
+  EXTERN template void weft::cuda::norm(weft::cuda::Queue&, weft::In<E, 3>, const weft::NormWeights&, \
+                                        const weft::Modulation&, const weft::View<E, 3>&);
 
 /// A linear layer on elements of type `E` with outputs of type `Out`.
 #define COMMAND_LINEAR(EXTERN, E, Out)                                                                       \
@@ -29,6 +32,7 @@
 /// The same of elements narrower than float, and what else those need.
 #define COMMAND_NARROW_KERNELS(EXTERN, E) \
   COMMAND_KERNELS(EXTERN, E)              \
+  COMMAND_NORM(EXTERN, E)                 \
   COMMAND_LINEAR(EXTERN, E, float)        \
   COMMAND_FILLS(EXTERN, E)                \
   COMMAND_COPIES(EXTERN, E, E)            \
@@ -76,6 +80,7 @@
 #define COMMAND_SHARED_KERNELS(EXTERN)                       \
   COMMAND_FILLS(EXTERN, float)                               \
   COMMAND_COPIES(EXTERN, float, float)                       \
+  COMMAND_NORM(EXTERN, float)                                \
   COMMAND_EACH_NUMBER(EXTERN, AddToStep)                     \
   COMMAND_EACH_NUMBER(EXTERN, Fill<std::int32_t>)            \
   COMMAND_EACH_NUMBER(EXTERN, Noise<weft::ImageShape>)       \

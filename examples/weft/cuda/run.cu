@@ -9,6 +9,7 @@
 #include "device_name.cuh"
 #include "dtype.cuh"
 #include "measurements.cuh"
+#include "model_in_dtype.cuh"
 #include "weft/comm/peer/launch.cuh"
 
 namespace command {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "../cuda/dtype.cuh"
+#include "../cuda/model_in_dtype.cuh"
 #include "../cuda/run.hpp"
 #include "../options/agreement.hpp"
 #include "links.cuh"

@@ -65,6 +65,7 @@ void add_commands(CLI::App& app, Options& options, NamedValues& names) {
   CLI::App& encode = add_command(app, options, Command::encode, "encode",
                                  "States of prompts, by the text encoders of a model's folder");
   add_encode(encode, options);
+  add_device(encode, names);
   for (CLI::App* sub : {&generate, &forward, &denoise, &bench}) {
     add_device(*sub, names);
     add_mesh(*sub, options, names);

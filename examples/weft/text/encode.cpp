@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "../cuda/encode.hpp"
 #include "../output/files.hpp"
 #include "weft/backend/host.hpp"
 #include "weft/comm/solo.hpp"
@@ -17,14 +18,12 @@ namespace command {
 
 namespace {
 
-using Texts = std::vector<std::map<std::string, weft::text::EncodedText>>;
-
 /// Tensors of all prompts, and the masks' numbers.
 struct Stacked {
   std::map<std::string, weft::Tensor> tensors;
   std::map<std::string, std::vector<weft::text::Id>> masks;
 
-  explicit Stacked(const Texts& texts) : prompts_(static_cast<weft::Index>(texts.size())) {
+  explicit Stacked(const EncodedTexts& texts) : prompts_(static_cast<weft::Index>(texts.size())) {
     for (const auto& prompt : texts)
       for (const auto& [folder, text] : prompt) {
         append(folder + ".last_hidden_state", text.states);
@@ -59,15 +58,22 @@ struct Stacked {
   weft::Index prompts_;
 };
 
+EncodedTexts encode_on_host(const Options& options) {
+  const weft::text::PromptEncoders<weft::Host> encoders(options.model, options.max_sequence_length);
+  weft::Solo<weft::host::Queue> world(static_cast<int>(std::thread::hardware_concurrency()));
+  return encoders.encode(options.prompts, world);
+}
+
 }  // namespace
 
 void encode(const Options& options) {
   if (options.launched)
     weft::reject("encode runs in one process; start it without ", options.launched->launcher);
+  if (options.dtype == Dtype::fp8)
+    weft::reject("text encoders compute in fp32, bf16 and fp16, and --dtype is fp8; bf16 would do");
   const weft::OutputFile file = output_file("--out", *options.out, ".safetensors");
-  const weft::text::PromptEncoders<weft::Host> encoders(options.model, options.max_sequence_length);
-  weft::Solo<weft::host::Queue> world(static_cast<int>(std::thread::hardware_concurrency()));
-  const Stacked stacked(encoders.encode(options.prompts, world));
+  const Stacked stacked(options.backend == Backend::host ? encode_on_host(options)
+                                                         : encode_on_cuda(options, options.prompts));
   file.commit(weft::entries_to_safetensors(stacked.entries()));
 }
 

@@ -2,7 +2,6 @@
 // all ranks of a world.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <filesystem>
 #include <map>
@@ -12,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "weft/comm/agreement.hpp"

@@ -78,6 +78,7 @@ TEST_CASE("weft encode: what cannot be encoded is rejected in one sentence, befo
   rejects({"--model", goldens / "t5_tokenizer", "--prompt", "a", "--max-sequence-length", "9"},
           "has tokenizer/ and no text_encoder/, which encodes its tokens");
   rejects({"--model", model, "--prompt", "a", "--max-sequence-length", "20000"}, "reads 1 to 16384");
+  rejects({"--model", model, "--prompt", "a", "--dtype", "bf16"}, "the host computes in fp32 alone");
   rejects({"--model", model, "--prompt", "a"}, "start it without torchrun",
           "RANK=0 WORLD_SIZE=2 MASTER_ADDR=localhost MASTER_PORT=1");
 }

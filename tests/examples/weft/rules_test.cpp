@@ -13,7 +13,8 @@ namespace {
 
 const std::vector<std::pair<Command, std::string>> all_commands{
     {Command::generate, "generate"}, {Command::forward, "forward"}, {Command::denoise, "denoise"},
-    {Command::decode, "decode"},     {Command::bench, "bench"},     {Command::plan, "plan"}};
+    {Command::decode, "decode"},     {Command::bench, "bench"},     {Command::plan, "plan"},
+    {Command::encode, "encode"}};
 
 /// An option as a command's help lists it.
 struct Listed {
@@ -42,6 +43,8 @@ Arguments needed_by(const std::string& command) {
   if (command == "bench") return {};
   if (command == "decode")
     return {"--model", goldens / "vae" / "model", "--latents", golden, "--out", "/none/a"};
+  if (command == "encode")
+    return {"--model", goldens / "hunyuan_pipeline" / "model", "--prompt", "a", "--out", "/none/a"};
   return {"--model", goldens / "v12" / "model", "--inputs", golden, "--out", "/none/a"};
 }
 

@@ -1,12 +1,13 @@
 // EncoderFolder: a text encoder's settings, and its weights in mapped files.
 #pragma once
 
-#include <array>
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "weft/backend/counting.hpp"

@@ -1,6 +1,7 @@
 // EncoderPass: one text's way through the layers of an encoder.
 #pragma once
 
+#include <algorithm>
 #include <array>
 
 #include "weft/backend/text_operators.hpp"

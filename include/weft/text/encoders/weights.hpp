@@ -1,6 +1,7 @@
 // The weights of a text encoder's layers.
 #pragma once
 
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <vector>

@@ -23,7 +23,7 @@ class MergeTable {
 
   /// Merges neighbours, the earliest merge first and, of equal ones, the leftmost.
   std::vector<Id> merged(std::vector<Id> symbols) const {
-    constexpr std::size_t none = -1;
+    constexpr auto none = static_cast<std::size_t>(-1);
     std::vector<std::size_t> next(symbols.size()), previous(symbols.size());
     for (std::size_t i = 0; i < symbols.size(); ++i) {
       previous[i] = i - 1;  // none before the first

@@ -1,0 +1,21 @@
+// The type of a model on a device for the options' dtype.
+#pragma once
+
+#include <type_traits>
+
+#include "../options/options.hpp"
+#include "../run/with_model.hpp"
+#include "backend.cuh"
+#include "dtype.cuh"
+
+namespace command {
+
+/// Returns act(std::type_identity<Model>()) for the model of the settings, in that type.
+template <class Act>
+auto model_in_dtype(const Options& options, const ModelSettings& settings, const Act& act) {
+  return in_dtype(options, [&settings, &act]<class E>(std::type_identity<E>) {
+    return with_model<Cuda<E>>(settings, act);
+  });
+}
+
+}  // namespace command
