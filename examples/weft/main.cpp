@@ -35,12 +35,15 @@ void run_work(const Options& given, const Run& run_on_ranks, weft::Trace* trace)
   const ModelFolder model(given.model);
   if (!plans_mesh(given)) check_mesh(given, model);
   std::optional<Pipeline> pipeline;
+  Work work;
   if (given.command == Command::generate && weft::pipeline::PipelineFolder::is_at(given.model))
     pipeline.emplace(given, model);
+  else
+    work = work_of(given, model);
   std::optional<Outputs> outputs;
   if (given.prints())
     outputs.emplace(given, model, pipeline ? pipeline->images() : given.prompts.size(), pipeline.has_value());
-  Work work = pipeline ? pipeline->encoded(given, trace) : work_of(given, model);
+  if (pipeline) work = pipeline->encoded(given, trace);
   const Options options = with_mesh(given, model, work);
 
   Results results{.tensor = run_on_ranks(options, model, std::move(work), trace)};

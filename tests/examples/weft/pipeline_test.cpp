@@ -2,11 +2,14 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <map>
 #include <string>
 
 #include "model_copy.hpp"
 #include "png_image.hpp"
+#include "weft/core/noise.hpp"
 #include "weft/io/safetensors_writer.hpp"
+#include "weft/io/weight_files.hpp"
 
 namespace {
 
@@ -36,6 +39,75 @@ std::string inputs(const std::string& name) { return hunyuan / (name + "_inputs.
 
 weft::Tensor expected(const std::string& name, const char* tensor) {
   return tensor_in(hunyuan / (name + "_expected.safetensors"), tensor);
+}
+
+/// A pipeline's folder of parts of several goldens, whose weights are changed so that they fit each other.
+class Assembled {
+ public:
+  /// Makes one with the golden's transformer and scheduler, and the small HunyuanDiT's T5 and autoencoder.
+  Assembled(const std::string& pipeline, const std::string& golden, const std::string& t5) {
+    folder_.write("model_index.json",
+                  "{\"_class_name\": \"" + pipeline + "\", \"vae\": [\"diffusers\", \"AutoencoderKL\"]}");
+    link(goldens / golden / "model", "scheduler", "scheduler");
+    link(hunyuan / "model", "tokenizer_2", "tokenizer" + t5);
+    link(hunyuan / "model", "text_encoder_2", "text_encoder" + t5);
+    copy(goldens / golden / "model", "transformer");
+    copy(hunyuan / "model", "vae");
+  }
+
+  std::filesystem::path path() const { return folder_.path(); }
+
+  void link(const std::filesystem::path& model, const std::string& from, const std::string& to) const {
+    std::filesystem::create_directory_symlink(model / from, folder_ / to);
+  }
+  /// Replaces a setting in a part's config.json.
+  void set(const std::string& part, const std::string& from, const std::string& to) const {
+    std::string text = folder_.read(part + "/config.json");
+    const auto at = text.find(from);
+    REQUIRE(at != text.npos);
+    folder_.write(part + "/config.json", text.replace(at, from.size(), to));
+  }
+  /// Replaces a part's tensor by random numbers of another shape.
+  void reshape(const std::string& part, const std::string& name, const weft::Shape& shape) const {
+    const std::string file = part + "/diffusion_pytorch_model.safetensors";
+    auto tensors = tensors_in(folder_ / part);
+    weft::Tensor& tensor = tensors.at(name) = weft::Tensor(shape);
+    for (std::size_t i = 0; i < tensor.data.size(); ++i) tensor.data[i] = 0.1f * weft::normal(3, 0, i);
+    folder_.write(file, weft::to_safetensors(tensors));
+  }
+
+ private:
+  static std::map<std::string, weft::Tensor> tensors_in(const std::filesystem::path& part) {
+    const weft::WeightFiles files(part);
+    std::map<std::string, weft::Tensor> out;
+    for (const std::string& name : files.names()) out[name] = files.find(name)->tensor();
+    return out;
+  }
+
+  void copy(const std::filesystem::path& model, const std::string& part) const {
+    std::filesystem::create_directory(folder_ / part);
+    std::filesystem::copy(model / part / "config.json", folder_ / part);
+    std::filesystem::permissions(folder_ / (part + "/config.json"), std::filesystem::perms::owner_write,
+                                 std::filesystem::perm_options::add);
+    folder_.write(part + "/diffusion_pytorch_model.safetensors",
+                  weft::to_safetensors(tensors_in(model / part)));
+  }
+
+  TemporaryFolder folder_;
+};
+
+/// Checks that prompts make images of the size asked for, other ones of other prompts, and the same on a
+/// mesh.
+void check_images(const Assembled& model, const Arguments& more) {
+  const Arguments line = more + Arguments{"--height", "64", "--width", "48", "--steps", "2"};
+  const Run first(line + Arguments{"--prompt", "A red Car"}, model.path());
+  CAPTURE(first.outcome.err);
+  REQUIRE(first.outcome.code == 0);
+  CHECK(first.image().shape == weft::Shape{1, 3, 64, 48});
+  const Run other(line + Arguments{"--prompt", "an astronaut"}, model.path());
+  CHECK(relative_error(other.image(), first.image()) > 1e-3);
+  const Run split(line + Arguments{"--prompt", "A red Car", "--ulysses", "2"}, model.path());
+  CHECK(relative_error(split.image(), first.image()) < 1e-4);
 }
 
 }  // namespace
@@ -83,6 +155,54 @@ TEST_CASE("generate: prompts on the line, and sizes that are floored or replaced
   const Run binned(line + Arguments{"--memory-limit", "0.001"});
   CHECK(binned.outcome.code == 2);
   CHECK(binned.outcome.out.find("size: 1024 × 768 is generated") != std::string::npos);
+}
+
+TEST_CASE("generate: PixArt's prompts are T5's, in lower case") {
+  const Assembled model("PixArtSigmaPipeline", "pixart_sigma", "");
+  model.set("transformer", "\"caption_channels\": 40", "\"caption_channels\": 48");
+  model.reshape("transformer", "caption_projection.linear_1.weight", {72, 48});
+  const Arguments off{"--resolution-binning", "off"};
+  check_images(model, off);
+  const Arguments line = off + Arguments{"--height", "64", "--width", "48", "--steps", "2"};
+  CHECK(Run(line + Arguments{"--prompt", "A red Car"}, model.path()).image().data ==
+        Run(line + Arguments{"--prompt", " a red car "}, model.path()).image().data);
+  Run({"--prompt", "a"}, model.path()).rejects("there are no bins for a model of images of 128 pixels");
+}
+
+TEST_CASE("generate: SD3's prompts are both CLIPs' and T5's, or without T5") {
+  const Assembled model("StableDiffusion3Pipeline", "sd3", "_3");
+  for (const char* part : {"tokenizer", "tokenizer_2", "text_encoder", "text_encoder_2"})
+    model.link(goldens / "clip_text" / "model", part, part);
+  model.set("transformer", "\"joint_attention_dim\": 40", "\"joint_attention_dim\": 48");
+  model.set("transformer", "\"pooled_projection_dim\": 36", "\"pooled_projection_dim\": 28");
+  model.reshape("transformer", "context_embedder.weight", {64, 48});
+  model.reshape("transformer", "time_text_embed.text_embedder.linear_1.weight", {64, 28});
+  model.set("vae", "\"latent_channels\": 4", "\"latent_channels\": 8");
+  model.reshape("vae", "post_quant_conv.weight", {8, 8, 1, 1});
+  model.reshape("vae", "post_quant_conv.bias", {8});
+  model.reshape("vae", "decoder.conv_in.weight", {32, 8, 3, 3});
+  check_images(model, {"--negative", "blue"});
+  for (const char* part : {"tokenizer_3", "text_encoder_3"}) std::filesystem::remove(model.path() / part);
+  check_images(model, {});
+  Run({"--prompt", "a", "--resolution-binning", "on"}, model.path())
+      .rejects("StableDiffusion3Pipeline has none");
+}
+
+TEST_CASE("generate: FLUX's prompts are T5's with CLIP's pooled vector, and have no negative") {
+  const Assembled model("FluxPipeline", "flux", "_2");
+  for (const char* part : {"tokenizer", "text_encoder"})
+    model.link(goldens / "clip_text" / "model", part, part);
+  model.set("transformer", "\"joint_attention_dim\": 40", "\"joint_attention_dim\": 48");
+  model.set("transformer", "\"pooled_projection_dim\": 28", "\"pooled_projection_dim\": 8");
+  model.reshape("transformer", "context_embedder.weight", {64, 48});
+  model.reshape("transformer", "time_text_embed.text_embedder.linear_1.weight", {64, 8});
+  model.set("vae", "\"latent_channels\": 4", "\"latent_channels\": 8");
+  model.reshape("vae", "post_quant_conv.weight", {8, 8, 1, 1});
+  model.reshape("vae", "post_quant_conv.bias", {8});
+  model.reshape("vae", "decoder.conv_in.weight", {32, 8, 3, 3});
+  check_images(model, {"--guidance", "2"});
+  Run({"--prompt", "a", "--negative", "b"}, model.path())
+      .rejects("there is a negative prompt, and FluxPipeline has none");
 }
 
 TEST_CASE("generate: what a pipeline cannot do is rejected, and nothing is written") {
