@@ -12,6 +12,7 @@
 #include "run.hpp"
 #include "weft/backend/host.hpp"
 #include "weft/comm/launch.hpp"
+#include "weft/model/lora_weights.hpp"
 #include "weft/pipeline/resized.hpp"
 #include "weft/text/prompt_encoders.hpp"
 
@@ -71,6 +72,7 @@ Pipeline::Pipeline(const Options& options, const ModelFolder& model)
         generation_ = std::move(generation);
       },
       settings_);
+  static_cast<void>(weft::LoraWeights(model.transformer(), options.loras));  // rejects before text is encoded
   print_sizes(asked, folder_.native_side(), sizes_);
 }
 

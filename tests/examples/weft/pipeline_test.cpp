@@ -218,6 +218,7 @@ TEST_CASE("generate: what a pipeline cannot do is rejected, and nothing is writt
   Run(Arguments{"--prompt", caption, "--resolution-binning", "off"}, shapes)
       .rejects("--resolution-binning applies to a pipeline with text encoders");
   Run(Arguments{"--inputs", inputs("run")}, shapes).rejects("--inputs applies to a pipeline");
+  Run(prompt + Arguments{"--lora", "none.safetensors"}).rejects("cannot read none.safetensors");
   const ModelCopy other(hunyuan / "model");
   other.edit("model_index.json", "HunyuanDiTPipeline", "PixArtSigmaPipeline");
   Run(prompt, other.path()).rejects("the transformer of PixArtSigmaPipeline is PixArtTransformer2DModel");
