@@ -31,6 +31,7 @@ struct Run {
     CHECK(outcome.code == 2);
     CHECK(outcome.err.find(text) != std::string::npos);
     CHECK(std::ranges::count(outcome.err, '\n') == 1);
+    CHECK(outcome.out.find("encode") == std::string::npos);
     CHECK(folder.count() == 0);
   }
 };
