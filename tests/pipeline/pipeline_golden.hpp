@@ -1,12 +1,12 @@
 // Requests to a small HunyuanDiT pipeline, and what diffusers makes of them: tests/goldens/hunyuan_pipeline.
 #pragma once
 
-#include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "../relative_error.hpp"
 #include "weft/io/safetensors.hpp"
 #include "weft/pipeline/request.hpp"
 
@@ -35,14 +35,4 @@ inline weft::pipeline::ImageRequest request_of(const std::string& name) {
 
 inline weft::Tensor image_of(const std::string& name) {
   return weft::SafeTensors(pipeline_golden / (name + "_expected.safetensors")).tensor("image");
-}
-
-inline double relative_error(const weft::Tensor& a, const weft::Tensor& b) {
-  if (a.shape != b.shape) return INFINITY;
-  double difference = 0, size = 0;
-  for (std::size_t i = 0; i < b.data.size(); ++i) {
-    difference += std::pow(static_cast<double>(a.data[i]) - b.data[i], 2);
-    size += std::pow(static_cast<double>(b.data[i]), 2);
-  }
-  return std::sqrt(difference / size);
 }

@@ -1,15 +1,17 @@
 // The command as its users run it.
 #pragma once
 
+#include <doctest/doctest.h>
 #include <sys/wait.h>
 
-#include <cmath>
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <vector>
 
 #include "../../io/temporary_folder.hpp"
+#include "../../relative_error.hpp"
 #include "weft/io/safetensors.hpp"
 
 using Arguments = std::vector<std::string>;
@@ -43,15 +45,12 @@ inline Arguments operator+(Arguments first, const Arguments& second) {
   return first;
 }
 
-/// Returns √(Σ(a − b)² / Σb²), or infinity where the shapes differ.
-inline double relative_error(const weft::Tensor& a, const weft::Tensor& b) {
-  if (a.shape != b.shape) return INFINITY;
-  double difference = 0, size = 0;
-  for (std::size_t i = 0; i < b.data.size(); ++i) {
-    difference += std::pow(static_cast<double>(a.data[i]) - b.data[i], 2);
-    size += std::pow(static_cast<double>(b.data[i]), 2);
-  }
-  return std::sqrt(difference / size);
+/// Checks for exit code 2 and one sentence with `text` on stderr.
+inline void check_rejected(const Outcome& outcome, const std::string& text) {
+  CAPTURE(outcome.err);
+  CHECK(outcome.code == 2);
+  CHECK(outcome.err.find(text) != std::string::npos);
+  CHECK(std::count(outcome.err.begin(), outcome.err.end(), '\n') == 1);
 }
 
 inline weft::Tensor tensor_in(const std::filesystem::path& file, const char* name) {

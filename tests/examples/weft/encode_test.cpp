@@ -24,10 +24,7 @@ Arguments encode(const std::filesystem::path& golden, const std::string& out) {
 void rejects(const Arguments& arguments, const std::string& text, const std::string& before = "") {
   const TemporaryFolder folder;
   const Outcome outcome = run(Arguments{"encode", "--out", folder / "states"} + arguments, before);
-  CAPTURE(outcome.err);
-  CHECK(outcome.code == 2);
-  CHECK(outcome.err.find(text) != std::string::npos);
-  CHECK(std::count(outcome.err.begin(), outcome.err.end(), '\n') == 1);
+  check_rejected(outcome, text);
   CHECK(folder.count() == 0);
 }
 

@@ -27,10 +27,7 @@ struct Run {
   weft::Tensor image() const { return tensor_in(folder / "image.safetensors", "image"); }
 
   void rejects(const std::string& text) const {
-    CAPTURE(outcome.err);
-    CHECK(outcome.code == 2);
-    CHECK(outcome.err.find(text) != std::string::npos);
-    CHECK(std::ranges::count(outcome.err, '\n') == 1);
+    check_rejected(outcome, text);
     CHECK(folder.count() == 0);
   }
 };

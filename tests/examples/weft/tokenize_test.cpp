@@ -14,10 +14,7 @@ const std::filesystem::path hunyuan = goldens / "hunyuan_pipeline";
 void rejects(const Arguments& arguments, const std::string& text) {
   const TemporaryFolder folder;
   const Outcome outcome = run(Arguments{"tokenize", "--out", folder / "ids"} + arguments);
-  CAPTURE(outcome.err);
-  CHECK(outcome.code == 2);
-  CHECK(outcome.err.find(text) != std::string::npos);
-  CHECK(std::count(outcome.err.begin(), outcome.err.end(), '\n') == 1);
+  check_rejected(outcome, text);
   CHECK(folder.count() == 0);
 }
 
