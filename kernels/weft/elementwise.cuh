@@ -101,6 +101,13 @@ inline __device__ float activated(Activation activation, float x) {
   return x;
 }
 
+/// Returns the same, as precisely as numbers of type E tell.
+template <class E>
+__device__ float activated_for(Activation activation, float x) {
+  if (sizeof(E) == 2 && activation == Activation::silu) return __fdividef(x, 1 + __expf(-x));
+  return activated(activation, x);
+}
+
 /// An image's factors at a step: (steps, images, width), or null: 1. Row r is of image r % images.
 struct Factors {
   const float* data = nullptr;

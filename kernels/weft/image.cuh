@@ -2,50 +2,53 @@
 // products.
 #pragma once
 
-#include <cub/block/block_reduce.cuh>
-
 #include "weft/elementwise.cuh"
 
 namespace weft::inline v0_1::kernels {
 
-/// Writes the sum and sum of squares of a part of a group's numbers, in a fixed order, to out
-/// (groups, parts, 2): a block for each part (x) of each group (y).
-template <int Threads, class E>
+/// Writes the sum and sum of squares of a part of each group's numbers, in a fixed order, to out
+/// (groups, parts, 2): a part of the pixels a block (x), and up to `Threads` vectors of N channels (y). A
+/// group is a number of whole vectors.
+template <int N, int Threads, class E>
 __global__ __launch_bounds__(Threads) void part_moments(RowsOf<const E, 3> x, int group_width, double* out) {
-  using Reduce = cub::BlockReduce<double, Threads>;
-  __shared__ typename Reduce::TempStorage of_sums, of_squares;
+  __shared__ double moments[Threads][2];
+  const int first = static_cast<int>(blockIdx.y) * Threads, lanes = min(x.width / N - first, Threads),
+            rows = Threads / lanes, row = static_cast<int>(threadIdx.x) / lanes,
+            lane = static_cast<int>(threadIdx.x) % lanes;
   const Index pixels = static_cast<Index>(x.extent[0]) * x.extent[1], parts = gridDim.x, part = blockIdx.x,
-              numbers = (pixels * (part + 1) / parts - pixels * part / parts) * group_width;
-  const int first_channel = static_cast<int>(blockIdx.y) * group_width;
+              end = pixels * (part + 1) / parts;
   double sum = 0, squares = 0;
-  for (Index i = threadIdx.x; i < numbers; i += Threads) {
-    const double value =
-        static_cast<float>(x.row(pixels * part / parts + i / group_width)[first_channel + i % group_width]);
-    sum += value;
-    squares += value * value;
+  for (Index pixel = pixels * part / parts + row; row < rows && pixel < end; pixel += rows) {
+    float v[N], a = 0, b = 0;
+    load<N>(x.row(pixel) + N * (first + lane), v);
+#pragma unroll
+    for (int i = 0; i < N; ++i) a += v[i], b += v[i] * v[i];
+    sum += a;
+    squares += b;
   }
-  sum = Reduce(of_sums).Sum(sum);
-  squares = Reduce(of_squares).Sum(squares);
-  if (threadIdx.x == 0) {
-    double* const to = out + (blockIdx.y * parts + part) * 2;
-    to[0] = sum;
-    to[1] = squares;
+  moments[threadIdx.x][0] = sum;
+  moments[threadIdx.x][1] = squares;
+  __syncthreads();
+  const int group_lanes = group_width / N;
+  for (int i = threadIdx.x; i < lanes / group_lanes * 2; i += Threads) {
+    const int group = i / 2, moment = i % 2;
+    double of_group = 0;
+    for (int r = 0; r < rows; ++r)
+      for (int l = 0; l < group_lanes; ++l) of_group += moments[r * lanes + group * group_lanes + l][moment];
+    out[((first / group_lanes + group) * parts + part) * 2 + moment] = of_group;
   }
 }
 
-/// The sums over a group's parts (groups, parts, 2).
-struct SumParts {
-  const double* parts;
-  int count;
-  double* out;
-  Index stride;
-
-  __device__ void operator()(Index group, int moment) const {
-    double sum = 0;
-    for (int part = 0; part < count; ++part) sum += parts[(group * count + part) * 2 + moment];
-    out[group * stride + moment] = sum;
-  }
-};
+/// Sums the moments of a group's parts (groups, parts, 2), a warp each: out (groups, 2).
+template <class = void>
+__global__ void sum_parts(const double* of_parts, int parts, double* out, Index stride) {
+  const int group = static_cast<int>(blockIdx.x), moment = static_cast<int>(threadIdx.y),
+            lane = static_cast<int>(threadIdx.x);
+  double sum = 0;
+  for (int part = lane; part < parts; part += warp_size) sum += of_parts[(group * parts + part) * 2 + moment];
+  for (int offset = warp_size / 2; offset > 0; offset /= 2) sum += __shfl_xor_sync(all_lanes, sum, offset);
+  if (lane == 0) out[group * stride + moment] = sum;
+}
 
 /// A group norm as a factor and an offset for every channel: out (2, channels).
 struct ChannelFactors {
@@ -71,19 +74,26 @@ struct ChannelNorm {
   int channels;
   Activation activation;
 
-  __device__ float operator()(float x, int channel) const {
-    return factors ? activated(activation, x * factors[channel] + factors[channels + channel]) : x;
+  /// Returns the norm of a number, as precisely as E tells.
+  template <class E>
+  __device__ float normed(float x, int channel) const {
+    return factors ? activated_for<E>(activation, x * factors[channel] + factors[channels + channel]) : x;
   }
 };
 
-template <class E>
+/// out = the norm of x, N channels at a time.
+template <int N, class E>
 struct NormPixels {
   RowsOf<const E, 3> x;
   ChannelNorm norm;
   RowsOf<E, 3> out;
 
-  __device__ void operator()(Index pixel, int channel) const {
-    out.row(pixel)[channel] = static_cast<E>(norm(static_cast<float>(x.row(pixel)[channel]), channel));
+  __device__ void operator()(Index pixel, int vector) const {
+    float v[N];
+    load<N>(x.row(pixel) + N * vector, v);
+#pragma unroll
+    for (int i = 0; i < N; ++i) v[i] = norm.normed<E>(v[i], N * vector + i);
+    store<N>(v, out.row(pixel) + N * vector);
   }
 };
 
@@ -104,8 +114,22 @@ struct LoadBlock {
         0 <= row && row < x.extent[0] && 0 <= column && column < x.extent[1] && channel < x.width;
     float value = 0;
     if (inside)
-      value = norm(static_cast<float>(x.data[row * x.stride[0] + column * x.stride[1] + channel]), channel);
+      value = norm.normed<E>(static_cast<float>(x.data[row * x.stride[0] + column * x.stride[1] + channel]),
+                             channel);
     to[pixel * width + channel] = static_cast<E>(value);
+  }
+};
+
+/// The end of a convolution whose product has more channels than it: adds the bias.
+template <class E>
+struct EndConvolution {
+  RowsOf<const E, 3> product;
+  const E* bias;  // (channels)
+  RowsOf<E, 3> out;
+
+  __device__ void operator()(Index pixel, int channel) const {
+    out.row(pixel)[channel] =
+        static_cast<E>(static_cast<float>(product.row(pixel)[channel]) + static_cast<float>(bias[channel]));
   }
 };
 

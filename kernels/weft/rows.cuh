@@ -80,19 +80,20 @@ struct Pair<float> {
   static __device__ Type narrow(float a, float b) { return {a, b}; }
 };
 
-/// `N` consecutive numbers, loaded and stored by 16 bytes; or one.
+/// `N` consecutive numbers, loaded and stored by 16 bytes, or by the 8 that they are; or one.
 template <int N, class T>
 struct Packed {
-  static constexpr int moves = N * static_cast<int>(sizeof(T)) / vector_bytes;
-  uint4 bits[moves] = {};
+  using Move = std::conditional_t<N * sizeof(T) == 8, uint2, uint4>;
+  static constexpr int moves = N * sizeof(T) / sizeof(Move);
+  Move bits[moves] = {};
 
   __device__ void load(const T* from) {
 #pragma unroll
-    for (int i = 0; i < moves; ++i) bits[i] = reinterpret_cast<const uint4*>(from)[i];
+    for (int i = 0; i < moves; ++i) bits[i] = reinterpret_cast<const Move*>(from)[i];
   }
   __device__ void store(T* to) const {
 #pragma unroll
-    for (int i = 0; i < moves; ++i) reinterpret_cast<uint4*>(to)[i] = bits[i];
+    for (int i = 0; i < moves; ++i) reinterpret_cast<Move*>(to)[i] = bits[i];
   }
   __device__ void widen(float (&to)[N]) const {
     const auto* pairs = reinterpret_cast<const typename Pair<T>::Type*>(bits);

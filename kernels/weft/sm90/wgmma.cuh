@@ -70,6 +70,14 @@ struct Product {
 #define WEFT_D56 WEFT_D52 ",%52,%53,%54,%55"
 #define WEFT_D60 WEFT_D56 ",%56,%57,%58,%59"
 #define WEFT_D64 WEFT_D60 ",%60,%61,%62,%63"
+#define WEFT_D96                                                                         \
+  WEFT_D64                                                                               \
+      ",%64,%65,%66,%67,%68,%69,%70,%71,%72,%73,%74,%75,%76,%77,%78,%79,%80,%81,%82,%83" \
+      ",%84,%85,%86,%87,%88,%89,%90,%91,%92,%93,%94,%95"
+#define WEFT_D128                                                                              \
+  WEFT_D96                                                                                     \
+      ",%96,%97,%98,%99,%100,%101,%102,%103,%104,%105,%106,%107,%108,%109,%110,%111,%112,%113" \
+      ",%114,%115,%116,%117,%118,%119,%120,%121,%122,%123,%124,%125,%126,%127"
 #define WEFT_4(i) "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3])
 #define WEFT_C4 WEFT_4(0)
 #define WEFT_C8 WEFT_C4, WEFT_4(4)
@@ -87,6 +95,9 @@ struct Product {
 #define WEFT_C56 WEFT_C52, WEFT_4(52)
 #define WEFT_C60 WEFT_C56, WEFT_4(56)
 #define WEFT_C64 WEFT_C60, WEFT_4(60)
+#define WEFT_16(i) WEFT_4(i), WEFT_4(i + 4), WEFT_4(i + 8), WEFT_4(i + 12)
+#define WEFT_C96 WEFT_C64, WEFT_16(64), WEFT_16(80)
+#define WEFT_C128 WEFT_C96, WEFT_16(96), WEFT_16(112)
 #define WEFT_REGISTERS(N, R, TYPE, I0, I1, I2, I3, I4, I5, I6)                                         \
   asm volatile("{\n.reg .pred sum;\nsetp.ne.b32 sum, " I5 ", 0;\nwgmma.mma_async.sync.aligned.m64n" #N \
                "k16.f32." TYPE "." TYPE " {" WEFT_D##R "}, {" I0 "," I1 "," I2 "," I3 "}, " I4         \
@@ -125,6 +136,45 @@ WEFT_PRODUCT(120, 60, "%60", "%61", "%62", "%63", "%64", "%65", "%66")
 WEFT_PRODUCT(128, 64, "%64", "%65", "%66", "%67", "%68", "%69", "%70")
 
 #undef WEFT_PRODUCT
+
+/// Issues d (64, N) [+]= a (64, K) · b (N, K)ᵀ, both in shared memory, where K numbers take 32 bytes.
+template <int N>
+struct SharedProduct {
+  static_assert(N < 0, "A matrix product of shared memory is 64, 128, 192 or 256 wide.");
+};
+
+#define WEFT_SHARED(N, R, KIND, END, I0, I1, I2)                                                            \
+  asm volatile("{\n.reg .pred sum;\nsetp.ne.b32 sum, " I2 ", 0;\nwgmma.mma_async.sync.aligned.m64n" #N KIND \
+               " {" WEFT_D##R "}, " I0 ", " I1 ", sum, 1, 1" END ";\n}\n"                                   \
+               : WEFT_C##R                                                                                  \
+               : "l"(a), "l"(b), "r"(int{accumulate}))
+#define WEFT_PRODUCT(N, R, I0, I1, I2)                                                                  \
+  template <>                                                                                           \
+  struct SharedProduct<N> {                                                                             \
+    template <class E>                                                                                  \
+    static __device__ void multiply(float (&d)[R], std::uint64_t a, std::uint64_t b, bool accumulate) { \
+      if constexpr (std::is_same_v<E, __half>) {                                                        \
+        WEFT_SHARED(N, R, "k16.f32.f16.f16", ", 0, 0", I0, I1, I2);                                     \
+      } else if constexpr (std::is_same_v<E, __nv_bfloat16>) {                                          \
+        WEFT_SHARED(N, R, "k16.f32.bf16.bf16", ", 0, 0", I0, I1, I2);                                   \
+      } else {                                                                                          \
+        WEFT_SHARED(N, R, "k32.f32.e4m3.e4m3", "", I0, I1, I2);                                         \
+      }                                                                                                 \
+    }                                                                                                   \
+  };
+
+WEFT_PRODUCT(64, 32, "%32", "%33", "%34")
+WEFT_PRODUCT(128, 64, "%64", "%65", "%66")
+WEFT_PRODUCT(192, 96, "%96", "%97", "%98")
+WEFT_PRODUCT(256, 128, "%128", "%129", "%130")
+
+#undef WEFT_PRODUCT
+#undef WEFT_SHARED
+#undef WEFT_16
+#undef WEFT_D96
+#undef WEFT_C96
+#undef WEFT_D128
+#undef WEFT_C128
 #undef WEFT_REGISTERS
 #undef WEFT_4
 #undef WEFT_D4

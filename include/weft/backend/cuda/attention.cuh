@@ -6,6 +6,7 @@
 #include "weft/attention.cuh"
 #include "weft/backend/cuda/check.cuh"
 #include "weft/backend/cuda/queue.cuh"
+#include "weft/backend/cuda/wide_attention.cuh"
 #include "weft/core/key_mask.hpp"
 #include "weft/plain_attention.cuh"
 
@@ -74,6 +75,8 @@ void attention(QueueFor<HeadDims...>& queue, In<E, 4> q, In<E, 4> k, In<E, 4> v,
     return false;
   };
   if ((run_if.template operator()<HeadDims>() || ...)) return;
+  if (q.extent[3] > detail::widest_fused_head && mask.empty() && keys > 0 && !out.empty())
+    return detail::wide_attention<E>(queue, q, k, v, out, lse, output);
   kernels::plain_attention<E>(queue.stream(), q, k, v, out, lse, output, mask);
 }
 

@@ -29,6 +29,20 @@ class ChannelNorm {
                                 norm.affine.scale.data, norm.affine.shift.data, data()});
   }
 
+  /// Queues x → out, both (rows, columns, channels).
+  template <class E>
+  void run(Queue& queue, const View<const E, 3>& x, const View<E, 3>& out) const {
+    const kernels::RowsOf<const E, 3> from = x;
+    const kernels::RowsOf<E, 3> to = out;
+    if (from.moves_by(8) && to.moves_by(8)) {
+      kernels::for_each_number(queue.stream(), from.count(), from.width / 8,
+                               kernels::NormPixels<8, E>{from, get(), to});
+    } else {
+      kernels::for_each_number(queue.stream(), from.count(), from.width,
+                               kernels::NormPixels<1, E>{from, get(), to});
+    }
+  }
+
   /// Returns the norm as kernels read it, as long as this lives.
   kernels::ChannelNorm get() const {
     return {channels_ > 0 ? data() : nullptr, static_cast<int>(channels_), activation_};
@@ -138,25 +152,136 @@ class BlockConvolution {
   Memory product_;  // (rows, columns + 2, outputs)
 };
 
+/// The convolution of a few rows of a band at a time by weft's own product, whose taps read the band as it
+/// lies, or as it is normed.
+template <class E>
+class TapConvolution {
+ public:
+  TapConvolution(Queue& queue, const View<const E, 3>& x, Halo halo, const GroupNorm& norm,
+                 const ConvolutionWeights<E>& weights)
+      : queue_(queue), x_(x), halo_(halo), norm_(queue, norm, x.extent[2]), weights_(weights) {
+    if (norm.empty()) return;
+    const Index row_bytes = x.extent[1] * x.extent[2] * bytes_of<E>;
+    rows_at_once_ = std::clamp<Index>(most_bytes / row_bytes, 1, x.extent[0]);
+    normed_ = queue.take(static_cast<std::size_t>(std::min(rows_at_once_ + 2, x.extent[0]) * row_bytes));
+  }
+
+  /// Convolves the `rows` of the band; returns false, having written nothing, if the kernel does not take it.
+  [[nodiscard]] bool run(Index rows, const View<const E, 3>& residual, const View<E, 3>& out) {
+    const bool is_narrow = out.extent[2] % vector != 0;
+    if (is_narrow && (!residual.empty() || weights_.scale() > 1)) return false;
+    for (Range some{0, 0}; some.end < rows;) {
+      some = {some.end, std::min(some.end + (rows_at_once_ > 0 ? rows_at_once_ : rows), rows)};
+      if (!(is_narrow ? run_narrow(some, out) : run(some, residual, out))) return false;
+    }
+    return true;
+  }
+
+ private:
+  static constexpr Index most_bytes = Index{256} << 20;
+  static constexpr Index vector = 8;  // outputs of the kernel are a multiple of it
+
+  bool run(Range rows, const View<const E, 3>& residual, const View<E, 3>& out) {
+    const View<const E, 3> x = input(rows);
+    const Index scale = weights_.scale();
+    for (Index phase = 0; phase < weights_.taps.extent[0]; ++phase) {
+      const auto of_phase = [&](auto image) {
+        image.data +=
+            (rows.begin * scale + phase / scale) * image.stride[0] + phase % scale * image.stride[1];
+        image.extent[0] = rows.size();
+        image.extent[1] = x.extent[1];
+        image.stride[0] *= scale;
+        image.stride[1] *= scale;
+        return image;
+      };
+      kernels::Finish<E> finish{.bias = weights_.bias.data};
+      if (!residual.empty()) finish.residual = of_phase(residual);
+      if (!multiply(rows, phase, x, finish, of_phase(out))) return false;
+    }
+    return true;
+  }
+
+  /// Convolves to a few outputs, by way of memory where there are more.
+  bool run_narrow(Range rows, const View<E, 3>& out) {
+    const Index wide = (out.extent[2] + vector - 1) / vector * vector, pixels = rows.size() * out.extent[1];
+    const Memory memory = queue_.take(static_cast<std::size_t>(pixels * wide * bytes_of<E>));
+    const View<E, 3> product(static_cast<E*>(memory.get()), {rows.size(), out.extent[1], wide});
+    if (!multiply(rows, 0, input(rows), {}, product)) return false;
+    kernels::for_each_number(queue_.stream(), pixels, out.extent[2],
+                             kernels::EndConvolution<E>{View<const E, 3>(product), weights_.bias.data,
+                                                        out.template slice<0>(rows)});
+    return true;
+  }
+
+  /// Returns the rows of x that some rows of the output read, normed.
+  View<const E, 3> input(Range rows) const {
+    const View<const E, 3> x = x_.template slice<0>(input_rows(rows));
+    if (!normed_) return x;
+    const View<E, 3> normed(static_cast<E*>(normed_.get()), x.extent);
+    norm_.run(queue_, x, normed);
+    return normed;
+  }
+  Range input_rows(Range rows) const {
+    return {std::max<Index>(rows.begin - 1 + halo_.above, 0),
+            std::min(rows.end + 1 + halo_.above, x_.extent[0])};
+  }
+
+  bool multiply(Range rows, Index phase, const View<const E, 3>& x, const kernels::Finish<E>& finish,
+                const View<E, 3>& out) const {
+    kernels::ProductArguments<E, E> arguments{x, weights_.taps[phase], {}, finish, out};
+    const Index first = rows.begin - 1 + halo_.above - input_rows(rows).begin;
+    for (Index tap = 0; tap < weights_.taps.extent[1]; ++tap) {
+      const PixelOffset at = tap_offset(weights_.scale(), phase, tap);
+      arguments.taps[static_cast<std::size_t>(tap)] = {static_cast<int>(first + at.row),
+                                                       static_cast<int>(at.column - 1)};
+    }
+    if (!kernels::takes_product(arguments)) return false;
+    kernels::product(queue_.stream(), arguments);
+    return true;
+  }
+
+  Queue& queue_;
+  View<const E, 3> x_;
+  Halo halo_;
+  ChannelNorm norm_;
+  const ConvolutionWeights<E>& weights_;
+  Index rows_at_once_ = 0;  // 0: all
+  Memory normed_;           // rows of x; null: x needs no norm
+};
+
+/// Calls act, which is a template on it, with how many of a group's channels kernels read at once.
+template <class E, class Act>
+void with_vector(const kernels::RowsOf<const E, 3>& x, Index group_width, const Act& act) {
+  if constexpr (sizeof(E) == 2)
+    if (x.moves_by(8) && group_width % 8 == 0) return act.template operator()<8>();
+  if (x.moves_by(8) && group_width % 4 == 0) return act.template operator()<4>();
+  act.template operator()<1>();
+}
+
 }  // namespace detail
 
 /// Computes every group's sum and sum of squares over a band: x (rows, columns, channels) → out (groups, 2).
 template <class E>
 void group_moments(Queue& queue, const View<E, 3>& x, const View<double, 2>& out) {
-  constexpr int threads = 256, most_parts = 64, pixels_a_part = 256;
-  const Index groups = out.extent[0], pixels = x.extent[0] * x.extent[1];
+  constexpr int threads = 256;
+  constexpr Index most_parts = 512, pixels_a_part = 64;
+  const Index groups = out.extent[0], pixels = x.extent[0] * x.extent[1], width = x.extent[2] / groups;
   const auto span =
       queue.span(Work{"group_moments", {x.extent[0], x.extent[1], x.extent[2]}, 0, x.size() * bytes_of<E>});
   const auto parts = static_cast<unsigned>(std::clamp<Index>(pixels / pixels_a_part, 1, most_parts));
   const Buffer<double> sums(queue, groups * parts * 2);
   double* const of_parts = sums.view(std::array{sums.size()}).data;
   using Number = std::remove_const_t<E>;
-  kernels::part_moments<threads, Number>
-      <<<dim3(parts, static_cast<unsigned>(groups)), threads, 0, queue.stream()>>>(
-          View<const Number, 3>(x), static_cast<int>(x.extent[2] / groups), of_parts);
+  const kernels::RowsOf<const Number, 3> rows = View<const Number, 3>(x);
+  detail::with_vector(rows, width, [&]<int N>() {
+    kernels::part_moments<N, threads, Number>
+        <<<dim3(parts, kernels::blocks_for(x.extent[2] / N, threads)), threads, 0, queue.stream()>>>(
+            rows, static_cast<int>(width), of_parts);
+  });
   check(cudaGetLastError(), "launching group_moments");
-  kernels::for_each_number(queue.stream(), groups, 2,
-                           kernels::SumParts{of_parts, static_cast<int>(parts), out.data, out.stride[0]});
+  kernels::sum_parts<><<<static_cast<unsigned>(groups), dim3(kernels::warp_size, 2), 0, queue.stream()>>>(
+      of_parts, static_cast<int>(parts), out.data, out.stride[0]);
+  check(cudaGetLastError(), "launching group_moments");
 }
 
 /// Norms and activates a band: x → out, both (rows, columns, channels). May be in place.
@@ -164,9 +289,7 @@ template <class E>
 void group_norm(Queue& queue, In<E, 3> x, const GroupNorm& norm, const View<E, 3>& out) {
   const auto span =
       queue.span(Work{"group_norm", {x.extent[0], x.extent[1], x.extent[2]}, 0, 2 * x.size() * bytes_of<E>});
-  const detail::ChannelNorm channel_norm(queue, norm, x.extent[2]);
-  kernels::for_each_number(queue.stream(), x.extent[0] * x.extent[1], x.extent[2],
-                           kernels::NormPixels<E>{x, channel_norm.get(), out});
+  detail::ChannelNorm(queue, norm, x.extent[2]).run(queue, x, out);
 }
 
 /// Norms and convolves a band: x (halo.above + rows + halo.below, columns, in) → out
@@ -182,8 +305,10 @@ void convolve(Queue& queue, In<E, 3> x, Halo halo, const GroupNorm& norm,
            {out.extent[0], out.extent[1], inputs, outputs},
            2.0 * static_cast<double>(pixels * weights.taps.extent[1]) * static_cast<double>(inputs * outputs),
            (x.size() + residual.size() + out.size()) * bytes_of<E>});
-  detail::BlockConvolution<E>(queue, x, halo, norm, weights)
-      .run(out.extent[0] / weights.scale(), residual, out);
+  const Index rows = out.extent[0] / weights.scale();
+  if constexpr (sizeof(E) == 2)
+    if (detail::TapConvolution<E>(queue, x, halo, norm, weights).run(rows, residual, out)) return;
+  detail::BlockConvolution<E>(queue, x, halo, norm, weights).run(rows, residual, out);
 }
 
 }  // namespace weft::inline v0_1::cuda

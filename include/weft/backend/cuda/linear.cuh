@@ -11,6 +11,7 @@
 #include "weft/backend/cuda/tuning.cuh"
 #include "weft/backend/operators.hpp"
 #include "weft/elementwise.cuh"
+#include "weft/product.cuh"
 
 namespace weft::inline v0_1::cuda {
 
@@ -99,13 +100,36 @@ void run_linear_by(Queue& queue, const View<Out, 2>& product, const View<const O
     kernels::for_each_number(queue.stream(), out.extent[0], out.extent[1], rest);
 }
 
+/// Runs a linear layer by weft's own kernel; returns false, having done nothing, if it does not take it.
+template <class E, class Operand>
+[[nodiscard]] bool run_own_product(Queue& queue, const View<const Operand, 2>& x,
+                                   const LinearWeights<E, Operand>& weights, const View<E, 2>& out,
+                                   const Epilogue<E>& epilogue) {
+  const auto one_below_the_other = []<class T>(const View<T, 2>& rows) {
+    return View<T, 3>(rows.data, {1, rows.extent[0], rows.extent[1]}, {0, rows.stride[0], 1});
+  };
+  kernels::Finish<E> finish{.activation = epilogue.activation,
+                            .gate = factors_of(epilogue.gate.factors, epilogue.gate.step)};
+  if constexpr (!std::is_same_v<E, Operand>)
+    if (!weights.scale.empty()) finish.scale = weights.scale.data;
+  if (!weights.bias.empty()) finish.bias = weights.bias.data;
+  if (!epilogue.residual.empty()) finish.residual = one_below_the_other(epilogue.residual);
+  const kernels::ProductArguments<Operand, E> arguments{
+      one_below_the_other(x), one_below_the_other(weights.weight), {}, finish, one_below_the_other(out)};
+  if (!kernels::takes_product(arguments)) return false;
+  kernels::product(queue.stream(), arguments);
+  return true;
+}
+
 /// Runs a linear layer: x (rows, in) → out (rows, out).
 template <class E, class Operand, class Out>
 void run_linear(Queue& queue, const View<const Operand, 2>& x, const LinearWeights<E, Operand>& weights,
                 const View<Out, 2>& out, const Epilogue<E>& epilogue) {
   const auto* const residual = static_cast<const void*>(epilogue.residual.data);
-  if (epilogue.residual.empty() || residual != out.data || product_adds(epilogue, out))
-    return run_linear_by(queue, out, x, weights, out, epilogue);
+  const bool by_library = epilogue.ends_with_activation() || product_adds(epilogue, out);
+  if constexpr (std::is_same_v<E, Out> && sizeof(E) == 2)
+    if (!by_library && run_own_product(queue, x, weights, out, epilogue)) return;
+  if (by_library || residual != out.data) return run_linear_by(queue, out, x, weights, out, epilogue);
 
   const Index rows = out.extent[0], outputs = out.extent[1];
   const Index images = epilogue.gate.empty() ? 1 : epilogue.gate.factors.extent[1];

@@ -1,0 +1,105 @@
+// Attention by matrix products, for heads that are wider than those of attention's kernels.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+#include "weft/backend/cuda/buffer.cuh"
+#include "weft/backend/cuda/linear.cuh"
+#include "weft/softmax_rows.cuh"
+
+namespace weft::inline v0_1::cuda::detail {
+
+inline constexpr Index widest_fused_head = 128;
+
+/// The attention of one image's head to at least one key, some queries at a time.
+template <class E>
+class WideAttention {
+ public:
+  /// Takes k, v (keys, features).
+  WideAttention(Queue& queue, const View<const E, 2>& k, const View<const E, 2>& v)
+      : queue_(queue), k_(k), keys_(k.extent[0]), row_(padded(keys_)), values_(queue, v.extent[1] * row_) {
+    kernels::for_each_number(queue.stream(), keys_, v.extent[1],
+                             kernels::Transpose<E>{v, values_in_columns()});
+  }
+
+  /// Computes out (n, features) from q (n, features), and lse (n) unless it has no memory.
+  void run(const View<const E, 2>& q, const View<E, 2>& out, float* lse, Index lse_stride, Output output) {
+    const Index queries = q.extent[0], features = q.extent[1],
+                at_once = std::clamp<Index>(most_bytes / (row_ * bytes_of<float>), 1, queries);
+    const Buffer<float> logits(queue_, at_once * row_), lse_of_these(queue_, at_once);
+    const Buffer<E> weights(queue_, at_once * row_), own(queue_, output == Output::merge ? q.size() : 0);
+    for (Range some{0, 0}; some.end < queries;) {
+      some = {some.end, std::min(some.end + at_once, queries)};
+      const auto rows_of = [&](const auto& buffer, Index width, Index stride) {
+        auto view = buffer.view(std::array{some.size(), stride});
+        view.extent[1] = width;
+        return view;
+      };
+      const View<float, 2> logit_rows = rows_of(logits, keys_, row_);
+      const View<E, 2> weight_rows = rows_of(weights, keys_, row_), out_rows = out.template slice<0>(some),
+                       product = output == Output::merge ? rows_of(own, features, features) : out_rows;
+      float* const own_lse = lse_of_these.view(std::array{at_once}).data;
+      multiply(q.template slice<0>(some), k_, logit_rows);
+      kernels::softmax_rows<threads, E><<<static_cast<unsigned>(some.size()), threads, 0, queue_.stream()>>>(
+          View<const float, 2>(logit_rows), 1 / std::sqrt(static_cast<float>(features)), weight_rows,
+          own_lse);
+      check(cudaGetLastError(), "launching softmax_rows");
+      multiply(View<const E, 2>(weight_rows), View<const E, 2>(values_in_columns()), product);
+      float* const lse_rows = lse ? lse + some.begin * lse_stride : nullptr;
+      if (output == Output::merge)
+        kernels::for_each_number(
+            queue_.stream(), some.size(), features,
+            kernels::MergeRows<E>{View<const E, 2>(product), own_lse, lse_rows, lse_stride, out_rows});
+      if (lse)
+        kernels::for_each_number(queue_.stream(), some.size(), 1,
+                                 kernels::MergeLse{own_lse, lse_rows, lse_stride, output == Output::merge});
+    }
+  }
+
+ private:
+  static constexpr int threads = 256;
+  static constexpr Index most_bytes = Index{256} << 20;  // of logits
+
+  static Index padded(Index keys) { return (keys + 7) / 8 * 8; }
+
+  View<E, 2> values_in_columns() const {
+    View<E, 2> out = values_.view(std::array{values_.size() / row_, row_});
+    out.extent[1] = keys_;
+    return out;
+  }
+
+  template <class Out>
+  void multiply(const View<const E, 2>& x, const View<const E, 2>& weight, const View<Out, 2>& out) {
+    if (!run_product<E, E, Out>(queue_, x, {weight, {}}, out, CUBLASLT_EPILOGUE_DEFAULT, nullptr))
+      throw std::runtime_error(sentence("cuBLASLt has no product for attention of ", x.extent[0], " rows to ",
+                                        keys_, " keys in this type"));
+  }
+
+  Queue& queue_;
+  View<const E, 2> k_;
+  Index keys_, row_;  // numbers from row to row of logits and weights
+  Buffer<E> values_;  // (features, keys)
+};
+
+template <class E>
+void wide_attention(Queue& queue, const View<const E, 4>& q, const View<const E, 4>& k,
+                    const View<const E, 4>& v, const View<E, 4>& out, const View<float, 3>& lse,
+                    Output output) {
+  const auto head_of = [](const auto& heads, Index image, Index head) {
+    auto tokens = heads.template slice<1>({image, image + 1}).template slice<2>({head, head + 1});
+    using Number = std::remove_pointer_t<decltype(tokens.data)>;
+    return View<Number, 2>(tokens.data, {heads.extent[0], heads.extent[3]}, {heads.stride[0], 1});
+  };
+  const Index group = q.extent[2] / k.extent[2];
+  for (Index image = 0; image < k.extent[1]; ++image)
+    for (Index key_head = 0; key_head < k.extent[2]; ++key_head) {
+      WideAttention<E> attention(queue, head_of(k, image, key_head), head_of(v, image, key_head));
+      for (Index head = key_head * group; head < (key_head + 1) * group; ++head)
+        attention.run(head_of(q, image, head), head_of(out, image, head),
+                      lse.empty() ? nullptr : lse.data + image * lse.stride[1] + head, lse.stride[0], output);
+    }
+}
+
+}  // namespace weft::inline v0_1::cuda::detail

@@ -1,0 +1,26 @@
+// What a matrix product is made of beside its operands.
+#pragma once
+
+#include "weft/elementwise.cuh"
+
+namespace weft::inline v0_1::kernels {
+
+/// What is done to a product before it is written: out = residual + gate · activation(product · scale +
+/// bias). What is null is left out. Rows are (outer, inner); the residual may be the output.
+template <class E>
+struct Finish {
+  const float* scale = nullptr;  // of all numbers
+  const E* bias = nullptr;       // (outputs)
+  Activation activation = Activation::none;
+  Factors gate{};                 // by inner rows
+  RowsOf<const E, 3> residual{};  // (outer, inner, outputs)
+};
+
+inline constexpr int most_gated_images = 16, most_taps = 9;
+
+/// How far below the output's the rows are that one of a product's weights multiplies.
+struct Tap {
+  int outer = 0, inner = 0;
+};
+
+}  // namespace weft::inline v0_1::kernels

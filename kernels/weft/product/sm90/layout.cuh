@@ -1,0 +1,100 @@
+// The layout of shared memory, and the order of tiles, of matrix products on sm_90a.
+#pragma once
+
+#include "weft/product/finish.cuh"
+#include "weft/product/sm90/choice.hpp"
+#include "weft/sm90/tma.cuh"
+
+namespace weft::inline v0_1::kernels::sm90 {
+
+/// A product as the kernel sees it: rows are (outer, inner), one below the other in tiles of a box; the depth
+/// is that of all taps, one after the other, each of which reads x from other rows on.
+template <class E>
+struct ProductProblem {
+  int outer, inner, outputs;    // extents of the output
+  int box_inner;                // rows of a tile side by side, of tile_rows in all
+  int inner_tiles;              // side by side
+  int row_pairs, column_tiles;  // of tiles: those of clusters
+  int depth_tiles, tap_count;
+  Tap taps[most_taps];
+  Finish<E> finish;
+
+  __device__ bool has_vectors() const { return finish.bias || finish.gate.data; }
+  /// Returns the gates of the step.
+  __device__ const float* gate() const {
+    return finish.gate.data ? finish.gate.data + finish.gate.step.index() * finish.gate.step_stride : nullptr;
+  }
+};
+
+struct ProductMaps {
+  CUtensorMap x, weight, residual, out;
+};
+
+template <class Operand, class E, int Columns>
+struct ProductLayout {
+  static constexpr int rows = product_rows, columns = Columns, consumers = 2, cluster = product_cluster;
+  static constexpr int stages = 4;
+  static_assert(rows == consumers * wgmma_rows);
+  static constexpr int depth = swizzle_bytes / sizeof(Operand);  // of a stage
+  static constexpr int threads = warpgroup_size * (consumers + 1);
+  static constexpr int producer_registers = 40, consumer_registers = 232;
+  static_assert(warpgroup_size * (producer_registers + consumers * consumer_registers) <= register_count);
+
+  // The output is finished and written in chunks of 64 columns. What finishes a tile comes through the
+  // pipeline too, after its operands: bias and gates in a stage, then the residual, some chunks a stage.
+  static constexpr int chunks = columns / box_columns;
+  using Chunk = E[consumers][wgmma_rows][box_columns];
+  struct Operands {
+    alignas(swizzle_span) Operand x[rows][depth];
+    alignas(swizzle_span) Operand weight[columns][depth];
+  };
+  static constexpr int stage_chunks = sizeof(Operands) / sizeof(Chunk);
+  struct Vectors {
+    E bias[columns];
+    float gates[most_gated_images][columns + 8];
+  };
+  union Stage {
+    Operands operands;
+    Vectors vectors;
+    Chunk residual[stage_chunks];
+  };
+
+  struct Shared {
+    alignas(swizzle_span) Stage stage[stages];
+    alignas(swizzle_span) E out[consumers * warpgroup_warps][2][warp_rows][box_columns];
+    Barrier full[stages], free[stages];
+  };
+  static_assert(sizeof(Shared) <= shared_memory_bytes);
+
+  static __device__ void init(Shared& s) {
+    if (threadIdx.x == 0) {
+      for (int i = 0; i < stages; ++i) {
+        s.full[i].init(1);
+        s.free[i].init(warpgroup_warps * consumers * cluster);
+      }
+      fence_barrier_init();
+    }
+    cluster_sync();
+  }
+};
+
+/// A block's tile: its first row and column.
+struct ProductTile {
+  int outer, inner, column;
+
+  /// Returns the cluster's `index`-th tile. Clusters that run at the same time share rows and columns: tiles
+  /// are numbered through groups of rows, column by column.
+  template <class E>
+  __device__ ProductTile(const ProductProblem<E>& p, int index, int rows, int columns, int cluster) {
+    constexpr int group_pairs = 8;
+    const int group = index / (group_pairs * p.column_tiles), first = group * group_pairs,
+              pairs = min(group_pairs, p.row_pairs - first),
+              in_group = index % (group_pairs * p.column_tiles);
+    const int row_tile = (first + in_group % pairs) * cluster + cluster_rank();
+    outer = row_tile / p.inner_tiles * (rows / p.box_inner);
+    inner = row_tile % p.inner_tiles * p.box_inner;
+    column = in_group / pairs * columns;
+  }
+};
+
+}  // namespace weft::inline v0_1::kernels::sm90
