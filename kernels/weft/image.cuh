@@ -19,12 +19,14 @@ __global__ __launch_bounds__(Threads) void part_moments(RowsOf<const E, 3> x, in
               end = pixels * (part + 1) / parts;
   double sum = 0, squares = 0;
   for (Index pixel = pixels * part / parts + row; row < rows && pixel < end; pixel += rows) {
-    float v[N], a = 0, b = 0;
+    float v[N];
     load<N>(x.row(pixel) + N * (first + lane), v);
 #pragma unroll
-    for (int i = 0; i < N; ++i) a += v[i], b += v[i] * v[i];
-    sum += a;
-    squares += b;
+    for (int i = 0; i < N; ++i) {
+      const double number = v[i];
+      sum += number;
+      squares += number * number;
+    }
   }
   moments[threadIdx.x][0] = sum;
   moments[threadIdx.x][1] = squares;

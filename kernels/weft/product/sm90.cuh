@@ -36,19 +36,6 @@ __global__ __launch_bounds__(ProductLayout<Operand, E, Columns>::threads,
   }
 }
 
-/// Returns how many rows of a tile lie side by side, the others below them, so that the fewest tiles cover
-/// the rows (outer, inner).
-inline int rows_side_by_side(int outer, int inner) {
-  constexpr int fewest = 8;
-  const auto tiles = [outer, inner](int side) {
-    return ceil_div(inner, side) * ceil_div(outer, product_rows / side);
-  };
-  int best = product_rows;
-  for (int side = product_rows; side >= fewest; side /= 2)
-    if (tiles(side) < tiles(best)) best = side;
-  return best;
-}
-
 /// The arguments of a product: x (rows of the taps, depth) and weight (taps, outputs, depth).
 template <class Operand, class E>
 struct ProductArguments {

@@ -37,4 +37,17 @@ inline int choose_columns(const ProductSize& size, int multiprocessors) {
                            [&](int a, int b) { return cycles(a) < cycles(b); });
 }
 
+/// Returns how many rows of a tile lie side by side, the others below them, so that the fewest tiles cover
+/// the rows (outer, inner).
+inline int rows_side_by_side(int outer, int inner) {
+  constexpr int fewest = 8;
+  const auto tiles = [outer, inner](int side) {
+    return ceil_div(inner, side) * ceil_div(outer, product_rows / side);
+  };
+  int best = product_rows;
+  for (int side = product_rows; side >= fewest; side /= 2)
+    if (tiles(side) < tiles(best)) best = side;
+  return best;
+}
+
 }  // namespace weft::inline v0_1::kernels::sm90
