@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstddef>
+#include <utility>
 #include <vector>
 
 #include "weft/comm/communicator.hpp"
@@ -38,6 +39,7 @@ struct Ulysses : AxisPolicy<Axis::ulysses, Inner> {
       q_ = {queue, size};
       out_ = {queue, size};
       head_stores_.clear();
+      has_begun_ = false;
     }
 
     void release() {
@@ -100,9 +102,13 @@ struct Ulysses : AxisPolicy<Axis::ulysses, Inner> {
       return head_stores_[at];
     }
 
-    /// Makes the queue wait until every member's memory may be overwritten.
-    void begin_push(Queue& queue) {
-      if constexpr (Push<Communicator>) group_.barrier(queue);
+    /// Makes the queue wait, before the first of all pushes, until every member's memory may be overwritten.
+    /// Later ones need not wait: a member pushes heads after it has passed the barrier of the last push back,
+    /// which follows every member's attention, and pushes back after that of the heads, which follows all
+    /// that a member has queued on its output before.
+    void begin_pushes(Queue& queue) {
+      if constexpr (Push<Communicator>)
+        if (!std::exchange(has_begun_, true)) group_.barrier(queue);
     }
 
     /// Makes what members have written into each other's memory visible to what is queued next.
@@ -113,7 +119,7 @@ struct Ulysses : AxisPolicy<Axis::ulysses, Inner> {
     /// Writes every head to the rank that attends to it, by the kernel that normalizes and rotates.
     void push_heads(Queue& queue, const Scope& scope, const Heads<Element>& heads) {
       const Pointers& memory = head_stores(queue, scope.layer);
-      begin_push(queue);
+      begin_pushes(queue);
       std::vector<HeadMove<Element>> moves;
       Traffic sent;
       Index row = 0;
@@ -152,7 +158,6 @@ struct Ulysses : AxisPolicy<Axis::ulysses, Inner> {
     /// elsewhere in every call, so members exchange pointers to it every time.
     void push_back(Queue& queue, const Scope& scope, const View<Element, 4>& out) {
       const Pointers memory = exchange_pointers(queue, {out.data});
-      begin_push(queue);
       std::vector<HeadMove<Element>> moves;
       Traffic sent;
       for (int peer = 0; peer < group_.size(); ++peer) {
@@ -263,6 +268,7 @@ struct Ulysses : AxisPolicy<Axis::ulysses, Inner> {
     std::array<Index, 4> extents_{};
     Buffer q_, out_;                     // (rows, images, heads, head_dim)
     std::vector<Pointers> head_stores_;  // by layer; empty before they were exchanged
+    bool has_begun_ = false;             // to push, since `prepare`
   };
 };
 

@@ -62,7 +62,6 @@ struct ProductConsumer {
   }
 
   static constexpr int octets = box_columns / 8;  // of a chunk
-  using Values = float[octets][2][2];             // of a chunk: its rows t / 4 and t / 4 + 8, and two columns
 
   static __device__ float gelu(float x) {
     float tanh;
