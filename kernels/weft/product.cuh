@@ -15,9 +15,14 @@ namespace weft::inline v0_1::kernels {
 template <class Operand, class E>
 using ProductArguments = sm90::ProductArguments<Operand, E>;
 
+/// Returns whether product() has an activation.
+inline bool product_has(Activation activation) {
+  return activation == Activation::none || activation == Activation::gelu_tanh;
+}
+
 /// Returns whether product() runs on the current device for these arguments: in half precision on sm_90a, of
 /// operands in half precision or e4m3, where all rows and vectors begin at multiples of 16 bytes, outputs are
-/// a multiple of 8, the activation is none or gelu_tanh, and at most `most_gated_images` have gates.
+/// a multiple of 8, it has the activation, and at most `most_gated_images` have gates.
 template <class Operand, class E>
 bool takes_product(const ProductArguments<Operand, E>& arguments) {
   if constexpr (std::is_same_v<E, __nv_bfloat16> || std::is_same_v<E, __half>) {
@@ -31,9 +36,7 @@ bool takes_product(const ProductArguments<Operand, E>& arguments) {
     };
     const auto& [x, weight, taps, finish, out] = arguments;
     const Factors& gate = finish.gate;
-    const bool has_activation =
-        finish.activation == Activation::none || finish.activation == Activation::gelu_tanh;
-    return has_activation && out.extent[2] % 8 == 0 && aligned(x, sizeof(Operand)) &&
+    return product_has(finish.activation) && out.extent[2] % 8 == 0 && aligned(x, sizeof(Operand)) &&
            aligned(weight, sizeof(Operand)) && aligned(out, sizeof(E)) &&
            aligned(finish.residual, sizeof(E)) && begins(finish.bias) && begins(gate.data) &&
            gate.image_stride % 4 == 0 && gate.step_stride % 4 == 0 && gate.images <= most_gated_images;
@@ -42,10 +45,20 @@ bool takes_product(const ProductArguments<Operand, E>& arguments) {
 }
 
 /// Computes out (outer, inner, outputs) = Σ over taps of x (rows, columns, depth), from the tap's row and
-/// column on, times weight (taps, outputs, depth)ᵀ, finished. Rows of x that do not exist are zeros.
+/// column on, times weight (taps, outputs, depth)ᵀ, finished. Rows of x that do not exist are zeros. Products
+/// that run at the same time need partial sums of their own.
 template <class Operand, class E>
-void product(cudaStream_t stream, const ProductArguments<Operand, E>& arguments) {
-  sm90::launch_product(stream, arguments);
+void product(cudaStream_t stream, const ProductArguments<Operand, E>& arguments, PartialSums partial) {
+  sm90::launch_product(stream, arguments, partial);
+}
+
+/// Returns how many bytes and counts product() needs for partial sums on the current device.
+inline std::size_t partial_sums_bytes() {
+  return sizeof(float) * sm90::product_rows * sm90::product_columns[0] *
+         static_cast<std::size_t>(multiprocessors());
+}
+inline std::size_t partial_counts() {
+  return static_cast<std::size_t>(multiprocessors()) * sm90::product_rows / sm90::wgmma_rows;
 }
 
 }  // namespace weft::inline v0_1::kernels

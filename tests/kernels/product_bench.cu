@@ -1,4 +1,5 @@
-// Times matrix products of models beside cuBLASLt's, with what follows them: bfloat16.
+// Times matrix products of models beside cuBLASLt's first choice, with what follows them, in a pass of its
+// own where cuBLASLt has no epilogue for it: bfloat16.
 #include "weft/product.cuh"
 
 #include <algorithm>
@@ -93,8 +94,9 @@ void compare(const Size& s) {
   int turn = 0;
   const View<const float, 3> gates(gate.get(), {1, images, s.outputs});
   const auto weight = [&] { return weights.get() + turn++ % sets * s.outputs * s.inputs; };
+  DeviceArray<E> between(s.rows * s.outputs);
   const auto by_library = [&](Activation activation, bool gated, E* out) {
-    const View<E, 2> to(out, {s.rows, s.outputs});
+    const View<E, 2> to(out, {s.rows, s.outputs}), product(gated ? between.get() : out, to.extent);
     Epilogue<E> epilogue{.activation = activation};
     if (gated) {
       epilogue.residual = View<const E, 2>(to);
@@ -102,7 +104,8 @@ void compare(const Size& s) {
     }
     const LinearWeights<E> layer{View<const E, 2>(weight(), {s.outputs, s.inputs}),
                                  View<const E, 1>(bias.get(), {s.outputs})};
-    cuda::linear<E, E>(queue, View<const E, 2>(x.get(), {s.rows, s.inputs}), layer, to, epilogue);
+    cuda::detail::run_linear_by<E, E, E>(queue, product, View<const E, 2>(x.get(), {s.rows, s.inputs}), layer,
+                                         to, epilogue);
   };
   const auto by_weft = [&](Activation activation, bool gated, E* out) {
     const View<E, 3> to(out, {1, s.rows, s.outputs});
@@ -111,11 +114,13 @@ void compare(const Size& s) {
       finish.gate = {gate.get(), 0, s.outputs, images, {}};
       finish.residual = View<const E, 3>(to);
     }
-    kernels::product<E, E>(stream, {View<const E, 3>(x.get(), {1, s.rows, s.inputs}),
-                                    View<const E, 3>(weight(), {1, s.outputs, s.inputs}),
-                                    {},
-                                    finish,
-                                    to});
+    kernels::product<E, E>(stream,
+                           {View<const E, 3>(x.get(), {1, s.rows, s.inputs}),
+                            View<const E, 3>(weight(), {1, s.outputs, s.inputs}),
+                            {},
+                            finish,
+                            to},
+                           queue.products().partial_sums());
   };
   const double flop = 2e-6 * s.rows * s.inputs * s.outputs;
   std::printf("%-16s %5lld %5lld %5lld", s.name, static_cast<long long>(s.rows),

@@ -7,20 +7,38 @@ using namespace weft::kernels::sm90;
 
 namespace {
 
-int columns(int rows, int inputs, int outputs) {
-  return choose_columns({ceil_div(rows, product_rows), outputs, ceil_div(inputs, 64)}, 132);
+ProductPlan plan(int rows, int inputs, int outputs) {
+  return choose_product({ceil_div(rows, product_rows), outputs, ceil_div(inputs, 64)}, 132);
 }
+
+int columns(int rows, int inputs, int outputs) { return plan(rows, inputs, outputs).columns; }
 
 }  // namespace
 
 TEST_CASE("product's tiles: those that were the fastest for the layers of models") {
-  CHECK(columns(8192, 2432, 9728) == 256);  // SD3.5-large
-  CHECK(columns(8192, 9728, 2432) == 256);
+  CHECK(columns(8192, 2432, 9728) == 256);   // SD3.5-large
   CHECK(columns(4096, 12288, 3072) == 256);  // FLUX.1
   CHECK(columns(8192, 1152, 1152) == 192);   // PixArt
   CHECK(columns(8192, 4608, 1152) == 192);
-  CHECK(columns(2048, 6144, 1408) == 192);  // a fourth of HunyuanDiT
-  CHECK(columns(666, 2432, 2432) == 128);   // text
+  CHECK(columns(8192, 1408, 6144) == 256);  // HunyuanDiT
+}
+
+TEST_CASE("product's tiles: a few in the last round are computed in parts") {
+  const ProductPlan single = plan(4608, 15360, 3072);  // FLUX.1's single blocks: 216 tiles by 66 clusters
+  CHECK(single.columns == 256);
+  CHECK(single.whole_tiles == 3 * 66);
+  CHECK(single.last_tiles == 18);
+  CHECK(single.parts == 3);
+  CHECK(single.items() == 3 * 66 + 3 * 18);
+
+  const ProductPlan full = plan(66 * 256, 3072, 256);  // 66 tiles of 256 columns
+  CHECK(full.parts == 1);
+  CHECK(full.items() == full.whole_tiles);
+
+  const ProductPlan few = plan(256, 12288, 1024);  // 4 tiles of 256 columns
+  CHECK(few.whole_tiles == 0);
+  CHECK(few.parts == 4);
+  CHECK(few.clusters == few.last_tiles * few.parts);
 }
 
 TEST_CASE("product's tiles: few outputs take the narrowest") {

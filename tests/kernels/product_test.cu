@@ -108,8 +108,12 @@ void compare(const Case& c) {
   const DeviceArray<double> wanted(numbers);
   kernels::for_each_number(nullptr, c.outer * c.inner, c.outputs,
                            Reference<Operand, E>(arguments, wanted.get()));
-  kernels::product(nullptr, arguments);
+  const DeviceArray<float> sums(static_cast<Index>(kernels::partial_sums_bytes() / sizeof(float)));
+  DeviceArray<unsigned> counts(static_cast<Index>(kernels::partial_counts()));
+  counts.fill(0);
+  kernels::product(nullptr, arguments, {sums.get(), counts.get()});
   check(cudaDeviceSynchronize(), "running a product");
+  for (const unsigned count : counts.download()) REQUIRE(count == 0);
   const std::vector<double> right = wanted.download();
   const std::vector<E> found = out.download();
   double worst = 0;

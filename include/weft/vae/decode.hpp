@@ -74,10 +74,11 @@ template <ImageBackend Backend, World WorldType>
     bands.gather(queue, band, gathered.view(extents));
     if (!collects) continue;
     const Tensor pixels = download(queue, gathered.view(extents));
-    const View<float, 3> to = out.view<4>()[i];
-    for (Index row = 0; row < height; ++row)
-      for (Index column = 0; column < width; ++column)
-        for (Index c = 0; c < channels; ++c) to[c][row][column] = pixels.view<3>()[row][column][c];
+    for (Index c = 0; c < channels; ++c) {
+      float* const to = out.view<4>()[i][c].data;
+      for (Index pixel = 0; pixel < height * width; ++pixel)
+        to[pixel] = pixels.data[static_cast<std::size_t>(pixel * channels + c)];
+    }
   }
   return out;
 }

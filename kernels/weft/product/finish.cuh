@@ -18,6 +18,13 @@ struct Finish {
 
 inline constexpr int most_gated_images = 16, most_taps = 9;
 
+/// Memory for partial sums, of partial_sums_bytes(), and partial_counts() counts that are 0 before and after
+/// a product.
+struct PartialSums {
+  float* sums = nullptr;
+  unsigned* counts = nullptr;
+};
+
 /// How far below the output's the rows are that one of a product's weights multiplies.
 struct Tap {
   int outer = 0, inner = 0;

@@ -47,10 +47,10 @@ struct ProductArguments {
 
 template <int Columns, class Operand, class E>
 void launch_tiled(cudaStream_t stream, const ProductArguments<Operand, E>& arguments,
-                  ProductProblem<E> problem, int multiprocessors) {
+                  const ProductProblem<E>& problem, int clusters) {
   using L = ProductLayout<Operand, E, Columns>;
   const auto& [x, weight, taps, finish, out] = arguments;
-  problem.column_tiles = ceil_div(problem.outputs, Columns);
+
   const auto rows_map = [&problem](const auto& view, int rows, int columns, const char* name) {
     const int inner = std::min(problem.box_inner, rows);
     return tensor_map(view, rows / inner, inner, columns, name);
@@ -66,7 +66,7 @@ void launch_tiled(cudaStream_t stream, const ProductArguments<Operand, E>& argum
   maps.out = rows_map(out, warp_rows, box_columns, "a product's output");
 
   const auto kernel = multiply<Operand, E, Columns>;
-  const int clusters = std::min(problem.row_pairs * problem.column_tiles, multiprocessors / L::cluster);
+
   cudaLaunchAttribute cluster{};
   cluster.id = cudaLaunchAttributeClusterDimension;
   cluster.val.clusterDim = {L::cluster, 1, 1};
@@ -83,7 +83,7 @@ void launch_tiled(cudaStream_t stream, const ProductArguments<Operand, E>& argum
 }
 
 template <class Operand, class E>
-void launch_product(cudaStream_t stream, const ProductArguments<Operand, E>& arguments) {
+void launch_product(cudaStream_t stream, const ProductArguments<Operand, E>& arguments, PartialSums partial) {
   const auto& [x, weight, taps, finish, out] = arguments;
   const int outer = out.extent[0], inner = out.extent[1];
   ProductProblem<E> problem{};
@@ -98,15 +98,21 @@ void launch_product(cudaStream_t stream, const ProductArguments<Operand, E>& arg
   problem.tap_count = weight.extent[0];
   std::copy(taps.begin(), taps.end(), problem.taps);
   problem.finish = finish;
-  const int count = multiprocessors();
-  const auto launch = [&]<int columns>() { launch_tiled<columns>(stream, arguments, problem, count); };
-  switch (choose_columns({row_tiles, problem.outputs, problem.depth_tiles * problem.tap_count}, count)) {
+  const ProductPlan plan = choose_product(
+      {row_tiles, problem.outputs, problem.depth_tiles * problem.tap_count}, multiprocessors());
+  problem.column_tiles = ceil_div(problem.outputs, plan.columns);
+  problem.whole_tiles = plan.whole_tiles;
+  problem.last_tiles = plan.last_tiles;
+  problem.parts = plan.parts;
+  problem.items = plan.items();
+  problem.partial = partial;
+  switch (plan.columns) {
     case 256:
-      return launch.template operator()<256>();
+      return launch_tiled<256>(stream, arguments, problem, plan.clusters);
     case 192:
-      return launch.template operator()<192>();
+      return launch_tiled<192>(stream, arguments, problem, plan.clusters);
     case 128:
-      return launch.template operator()<128>();
+      return launch_tiled<128>(stream, arguments, problem, plan.clusters);
   }
 }
 

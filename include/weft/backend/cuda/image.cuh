@@ -236,7 +236,7 @@ class TapConvolution {
                                                        static_cast<int>(at.column - 1)};
     }
     if (!kernels::takes_product(arguments)) return false;
-    kernels::product(queue_.stream(), arguments);
+    kernels::product(queue_.stream(), arguments, queue_.products().partial_sums());
     return true;
   }
 

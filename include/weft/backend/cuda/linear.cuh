@@ -42,7 +42,12 @@ template <class E, class Operand, class Out>
   const Products::Key key{data_type<Operand>(),     data_type<Out>(), rows, inputs, outputs,   x.stride[0],
                           weights.weight.stride[0], out.stride[0],    kind, adds,   alignments};
   Products& products = queue.products();
-  const auto& algorithm = products.find(key, [&] {
+  const auto& algorithm = products.find(key, queue.repeats(), [&]() -> std::optional<Algorithm> {
+    if (!queue.repeats()) {
+      const auto candidates = matmul.candidates(products.handle(), alignments);
+      if (candidates.empty()) return std::nullopt;
+      return candidates.front();
+    }
     Trials trials(rows, x.stride[0], out.stride[0], alignments, std::type_identity<Operand>(),
                   std::type_identity<Out>());
     return trials.fastest(products.handle(), matmul, weights.weight.data, adds);
@@ -100,7 +105,8 @@ void run_linear_by(Queue& queue, const View<Out, 2>& product, const View<const O
     kernels::for_each_number(queue.stream(), out.extent[0], out.extent[1], rest);
 }
 
-/// Runs a linear layer by weft's own kernel; returns false, having done nothing, if it does not take it.
+/// Runs a linear layer by weft's own kernel, and another one after it for an activation that it lacks;
+/// returns false, having done nothing, if they do not take it.
 template <class E, class Operand>
 [[nodiscard]] bool run_own_product(Queue& queue, const View<const Operand, 2>& x,
                                    const LinearWeights<E, Operand>& weights, const View<E, 2>& out,
@@ -108,27 +114,38 @@ template <class E, class Operand>
   const auto one_below_the_other = []<class T>(const View<T, 2>& rows) {
     return View<T, 3>(rows.data, {1, rows.extent[0], rows.extent[1]}, {0, rows.stride[0], 1});
   };
-  kernels::Finish<E> finish{.activation = epilogue.activation,
-                            .gate = factors_of(epilogue.gate.factors, epilogue.gate.step)};
+  const bool fuses = kernels::product_has(epilogue.activation);
+  if (!fuses && epilogue.residual.data == out.data) return false;
+  const kernels::Factors gate = factors_of(epilogue.gate.factors, epilogue.gate.step);
+  kernels::Finish<E> finish;
+  if (fuses) {
+    finish.activation = epilogue.activation;
+    finish.gate = gate;
+    if (!epilogue.residual.empty()) finish.residual = one_below_the_other(epilogue.residual);
+  }
   if constexpr (!std::is_same_v<E, Operand>)
     if (!weights.scale.empty()) finish.scale = weights.scale.data;
   if (!weights.bias.empty()) finish.bias = weights.bias.data;
-  if (!epilogue.residual.empty()) finish.residual = one_below_the_other(epilogue.residual);
   const kernels::ProductArguments<Operand, E> arguments{
       one_below_the_other(x), one_below_the_other(weights.weight), {}, finish, one_below_the_other(out)};
   if (!kernels::takes_product(arguments)) return false;
-  kernels::product(queue.stream(), arguments);
+  kernels::product(queue.stream(), arguments, queue.products().partial_sums());
+  if (!fuses)
+    kernels::for_each_number(queue.stream(), out.extent[0], out.extent[1],
+                             kernels::EndProduct<E, E>{View<const E, 2>(out), nullptr, epilogue.activation,
+                                                       epilogue.residual, out, gate});
   return true;
 }
 
-/// Runs a linear layer: x (rows, in) → out (rows, out).
+/// Runs a linear layer: x (rows, in) → out (rows, out). Where cuBLASLt has all of it, its kernels are the
+/// faster ones once they have been timed, which pays for what runs many times.
 template <class E, class Operand, class Out>
 void run_linear(Queue& queue, const View<const Operand, 2>& x, const LinearWeights<E, Operand>& weights,
                 const View<Out, 2>& out, const Epilogue<E>& epilogue) {
   const auto* const residual = static_cast<const void*>(epilogue.residual.data);
   const bool by_library = epilogue.ends_with_activation() || product_adds(epilogue, out);
   if constexpr (std::is_same_v<E, Out> && sizeof(E) == 2)
-    if (!by_library && run_own_product(queue, x, weights, out, epilogue)) return;
+    if ((!by_library || !queue.repeats()) && run_own_product(queue, x, weights, out, epilogue)) return;
   if (by_library || residual != out.data) return run_linear_by(queue, out, x, weights, out, epilogue);
 
   const Index rows = out.extent[0], outputs = out.extent[1];

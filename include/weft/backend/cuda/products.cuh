@@ -14,6 +14,7 @@
 
 #include "weft/check.cuh"
 #include "weft/core/range.hpp"
+#include "weft/product.cuh"
 
 namespace weft::inline v0_1::cuda {
 
@@ -84,32 +85,48 @@ class Products {
   /// The key of a product: types, extents, leading dimensions, epilogue, alignments.
   using Key = std::tuple<int, int, Index, Index, Index, Index, Index, Index, int, bool, Alignments>;
 
-  Products() : workspace_(workspace_bytes) { check(cublasLtCreate(&handle_), "starting cuBLASLt"); }
+  Products() : workspace_(workspace_bytes), counts_(kernels::partial_counts() * sizeof(unsigned)) {
+    check(cudaMemset(counts_.data(), 0, kernels::partial_counts() * sizeof(unsigned)), "zeroing counts");
+    if (kernels::partial_sums_bytes() > workspace_bytes)
+      throw std::logic_error("the workspace of products has no room for partial sums");
+  }
   Products(const Products&) = delete;
   Products& operator=(const Products&) = delete;
-  ~Products() { cublasLtDestroy(handle_); }
+  ~Products() {
+    if (handle_) cublasLtDestroy(handle_);
+  }
 
-  cublasLtHandle_t handle() const { return handle_; }
+  /// Returns cuBLASLt's handle, whose making loads the library's kernels: so not before a product needs it.
+  cublasLtHandle_t handle() {
+    if (!handle_) check(cublasLtCreate(&handle_), "starting cuBLASLt");
+    return handle_;
+  }
   void* workspace() const { return workspace_.data(); }
+  /// Returns the memory of weft's own products: the workspace, which one product at a time needs.
+  kernels::PartialSums partial_sums() const {
+    return {static_cast<float*>(workspace_.data()), static_cast<unsigned*>(counts_.data())};
+  }
   /// Returns `spare_bytes` of memory for a product whose output still holds its residual.
   void* spare() {
     if (!spare_) spare_ = std::make_unique<DeviceMemory>(spare_bytes);
     return spare_->data();
   }
 
-  /// Returns the algorithm of a product, by choose() at its first call; nothing if there is none.
+  /// Returns the algorithm of a product, by choose() at its first call; nothing if there is none. Those of
+  /// products that run many times are others than those of products that run once.
   template <class Choose>
-  const std::optional<Algorithm>& find(const Key& key, const Choose& choose) {
-    auto known = algorithms_.find(key);
-    if (known == algorithms_.end()) known = algorithms_.emplace(key, choose()).first;
+  const std::optional<Algorithm>& find(const Key& key, bool repeats, const Choose& choose) {
+    auto& algorithms = repeats ? of_repeated_ : of_single_;
+    auto known = algorithms.find(key);
+    if (known == algorithms.end()) known = algorithms.emplace(key, choose()).first;
     return known->second;
   }
 
  private:
   cublasLtHandle_t handle_ = nullptr;
-  DeviceMemory workspace_;
+  DeviceMemory workspace_, counts_;
   std::unique_ptr<DeviceMemory> spare_;
-  std::map<Key, std::optional<Algorithm>> algorithms_;
+  std::map<Key, std::optional<Algorithm>> of_repeated_, of_single_;
 };
 
 }  // namespace weft::inline v0_1::cuda

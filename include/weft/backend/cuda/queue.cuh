@@ -65,6 +65,8 @@ class Queue {
   Timeline* timeline() { return timeline_ && !is_dry_run_ ? &*timeline_ : nullptr; }
   /// Returns whether what is queued is recorded only to be dropped, so that it never runs.
   bool is_dry_run() const { return is_dry_run_; }
+  /// Returns whether what is queued is a recording's, and so will run many times.
+  bool repeats() const { return repeats_; }
 
   /// Calls wait(), which blocks the host until other ranks have queued something, while those may record.
   template <class Wait>
@@ -173,7 +175,7 @@ class Queue {
   std::int32_t* step_ = nullptr;   // of a replay; raised by one at its end
   Index next_step_ = -1;           // what *step_ will be when all that is queued is done; −1: unknown
   std::optional<Index> recorded_;  // the first step of the body that is being recorded
-  bool is_dry_run_ = false;
+  bool is_dry_run_ = false, repeats_ = false;
   std::shared_ptr<Pool> pool_ = std::make_shared<Pool>();
   std::vector<Memory> rooms_;  // from the smallest to the largest
   std::size_t room_bytes_ = 0;
@@ -196,6 +198,7 @@ class Queue::Recording {
     ++queue.counts_.recordings;
     queue.synchronize();  // so that products can be timed
     queue.recorded_ = first;
+    queue.repeats_ = true;
     queue.is_dry_run_ = queue.timeline_.has_value();
     const auto queue_work = [this, &queue, first] {
       body_(first);
@@ -204,17 +207,20 @@ class Queue::Recording {
     try {
       graph_ = capture(queue, queue_work);
     } catch (...) {
-      queue.recorded_.reset();
-      queue.is_dry_run_ = false;
+      end(queue);
       throw;
     }
-    queue.recorded_.reset();
-    queue.is_dry_run_ = false;
+    end(queue);
     if (queue.timeline_) graph_.reset();
   }
 
   void replay(Queue& queue, Index step) const {
-    if (queue.timeline_) return body_(step);
+    if (queue.timeline_) {
+      queue.repeats_ = true;
+      body_(step);
+      queue.repeats_ = false;
+      return;
+    }
     if (queue.next_step_ != step)
       kernels::for_each_number(queue.stream_, 1, 1,
                                kernels::Fill<std::int32_t>{static_cast<std::int32_t>(step), queue.step_});
@@ -230,6 +236,11 @@ class Queue::Recording {
   }
 
  private:
+  static void end(Queue& queue) {
+    queue.recorded_.reset();
+    queue.repeats_ = queue.is_dry_run_ = false;
+  }
+
   template <class Work>
   static std::shared_ptr<const Graph> capture(Queue& queue, const Work& queue_work) {
     if (queue.recorder_) return queue.recorder_->capture(queue.rank_, queue.stream_, queue_work);

@@ -31,13 +31,12 @@ struct ProductConsumer {
     if (lane < L::cluster) shared.free[stage].arrive_at(lane);
   }
 
-  /// Computes the product of a tile.
-  __device__ void multiply() {
+  /// Computes the product over so many stages.
+  __device__ void multiply(int count) {
     const auto& first = shared.stage[0].operands;
     const std::uint32_t a = descriptor_low(&first.x[wgmma_rows * consumer]),
                         b = descriptor_low(&first.weight);
     constexpr int step_bytes = 32, steps = swizzle_bytes / step_bytes;
-    const int count = problem.depth_tiles * problem.tap_count;
     int before = 0;
     for (int k = 0; k < count; ++k) {
       shared.full[state.stage].wait(state.parity);
@@ -59,6 +58,47 @@ struct ProductConsumer {
     wgmma_wait<0>();
     settle(sums);
     release(before);
+  }
+
+  /// Returns where a further part of the item's tile leaves this thread's sums, one every warpgroup_size
+  /// numbers.
+  __device__ float* partial(const ProductItem& item, int part) const {
+    const int which = (item.split * (problem.parts - 1) + part - 1) * L::cluster + cluster_rank();
+    return problem.partial.sums +
+           static_cast<Index>(which * L::consumers + consumer) * (Columns / 2 * warpgroup_size) +
+           threadIdx.x % warpgroup_size;
+  }
+  /// Returns the count of the parts that have left the sums of this warpgroup's rows.
+  __device__ unsigned* count(const ProductItem& item) const {
+    return problem.partial.counts + (item.split * L::cluster + cluster_rank()) * L::consumers + consumer;
+  }
+
+  __device__ void sync() const { named_wait(1 + consumer, warpgroup_size); }
+
+  /// Leaves the sums to the block with the tile's first part.
+  __device__ void hand_over(const ProductItem& item) {
+    float* const to = partial(item, item.part);
+#pragma unroll
+    for (int i = 0; i < Columns / 2; ++i) __stcg(to + i * warpgroup_size, sums[i]);
+    __threadfence();
+    sync();
+    if (threadIdx.x % warpgroup_size == 0) atomicAdd(count(item), 1u);
+  }
+
+  /// Adds the sums of a tile's further parts, in their order.
+  __device__ void join(const ProductItem& item) {
+    if (threadIdx.x % warpgroup_size == 0) {
+      unsigned* const arrived = count(item);
+      while (atomicAdd(arrived, 0u) < static_cast<unsigned>(problem.parts - 1)) __nanosleep(100);
+      *arrived = 0;
+      __threadfence();
+    }
+    sync();
+    for (int part = 1; part < problem.parts; ++part) {
+      const float* const from = partial(item, part);
+#pragma unroll
+      for (int i = 0; i < Columns / 2; ++i) sums[i] += __ldcg(from + i * warpgroup_size);
+    }
   }
 
   static constexpr int octets = box_columns / 8;  // of a chunk
@@ -128,7 +168,7 @@ struct ProductConsumer {
   }
 
   /// Finishes and writes the product of a tile, each warp its rows.
-  __device__ void write(const ProductTile& tile) {
+  __device__ void write(const ProductItem& tile) {
     const int first = wgmma_rows * consumer + warp * warp_rows;
     int images[2] = {};
     if (problem.finish.gate.data)
@@ -167,10 +207,16 @@ struct ProductConsumer {
   }
 
   __device__ void run() {
-    const int tiles = problem.row_pairs * problem.column_tiles, clusters = gridDim.x / L::cluster;
-    for (int index = blockIdx.x / L::cluster; index < tiles; index += clusters) {
-      multiply();
-      write(ProductTile(problem, index, L::rows, L::columns, L::cluster));
+    const int clusters = gridDim.x / L::cluster;
+    for (int i = blockIdx.x / L::cluster; i < problem.items; i += clusters) {
+      const ProductItem item(problem, i, L::rows, L::columns);
+      multiply(item.end - item.begin);
+      if (item.part > 0) {
+        hand_over(item);
+      } else {
+        if (item.split >= 0) join(item);
+        write(item);
+      }
     }
     if (lane == 0) await_stores();
   }

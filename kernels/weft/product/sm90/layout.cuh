@@ -18,6 +18,8 @@ struct ProductProblem {
   int depth_tiles, tap_count;
   Tap taps[most_taps];
   Finish<E> finish;
+  int whole_tiles, last_tiles, parts, items;  // as of a ProductPlan
+  PartialSums partial;
 
   __device__ bool has_vectors() const { return finish.bias || finish.gate.data; }
   /// Returns the gates of the step.
@@ -78,19 +80,42 @@ struct ProductLayout {
   }
 };
 
-/// A block's tile: its first row and column.
-struct ProductTile {
+/// What a block computes at a time: a tile from a row and column on, or a part of it, over some stages of the
+/// depth.
+struct ProductItem {
   int outer, inner, column;
+  int part, begin, end;
+  int split;  // the tile's number among those of several parts; −1: it is of one
 
-  /// Returns the cluster's `index`-th tile. Clusters that run at the same time share rows and columns: tiles
+  /// Returns an item of the cluster's. Parts other than a tile's first come before all first ones, which
+  /// wait for them: blocks start in their order, so what is waited for has started.
+  template <class E>
+  __device__ ProductItem(const ProductProblem<E>& p, int item, int rows, int columns) {
+    const int stages = p.depth_tiles * p.tap_count, in_last = item - p.whole_tiles;
+    if (in_last < 0) {
+      find_tile(p, item, rows, columns);
+      split = -1;
+      part = begin = 0;
+      end = stages;
+    } else {
+      split = in_last % p.last_tiles;
+      find_tile(p, p.whole_tiles + split, rows, columns);
+      part = p.parts - 1 - in_last / p.last_tiles;
+      begin = stages * part / p.parts;
+      end = stages * (part + 1) / p.parts;
+    }
+  }
+
+ private:
+  /// Finds the cluster's `index`-th tile. Clusters that run at the same time share rows and columns: tiles
   /// are numbered through groups of rows, column by column.
   template <class E>
-  __device__ ProductTile(const ProductProblem<E>& p, int index, int rows, int columns, int cluster) {
+  __device__ void find_tile(const ProductProblem<E>& p, int index, int rows, int columns) {
     constexpr int group_pairs = 8;
     const int group = index / (group_pairs * p.column_tiles), first = group * group_pairs,
               pairs = min(group_pairs, p.row_pairs - first),
               in_group = index % (group_pairs * p.column_tiles);
-    const int row_tile = (first + in_group % pairs) * cluster + cluster_rank();
+    const int row_tile = (first + in_group % pairs) * product_cluster + cluster_rank();
     outer = row_tile / p.inner_tiles * (rows / p.box_inner);
     inner = row_tile % p.inner_tiles * p.box_inner;
     column = in_group / pairs * columns;
