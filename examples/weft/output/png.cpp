@@ -16,6 +16,7 @@ std::vector<std::byte> to_png(const weft::Tensor& image) {
   header.height = static_cast<png_uint_32>(image.shape[1]);
   header.width = static_cast<png_uint_32>(image.shape[2]);
   header.format = PNG_FORMAT_RGB;
+  header.flags = PNG_IMAGE_FLAG_FAST;  // in less than half of the time
   png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(header);
   std::vector<std::byte> file(size);
   if (!png_image_write_to_memory(&header, file.data(), &size, 0, levels.data(), 0, nullptr))
