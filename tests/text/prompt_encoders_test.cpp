@@ -171,6 +171,21 @@ TEST_CASE("PromptEncoders: ranks that differ in prompts are rejected together") 
                        weft::InvalidArgument);
 }
 
+TEST_CASE("PromptEncoders: ranks that differ in the length of sequences are rejected together") {
+  const std::filesystem::path model = goldens / "hunyuan_pipeline" / "model";
+  const Encoders encoders(model), shorter(model, 40);
+  CHECK_THROWS_WITH_AS(
+      weft::launch(2,
+                   [&encoders, &shorter](auto& world) {
+                     const std::vector<std::string> prompts{"a"};
+                     const Encoders& own = world.rank() == 0 ? encoders : shorter;
+                     static_cast<void>(own.encode(prompts, world));
+                   }),
+      "rank 1 was asked for tokens of tokenizer_2 40 and rank 0 for tokens of tokenizer_2 256; "
+      "all ranks must be given the same request",
+      weft::InvalidArgument);
+}
+
 TEST_CASE("dealt_out: the costliest first, each to the rank that is done with it first") {
   using weft::text::EncoderCost;
   const std::vector<EncoderCost> costs{{10, 3}, {100, 50}};

@@ -90,6 +90,7 @@ class PromptEncoders {
     InputSummary out("request");
     out.add("number of prompts", prompts.size());
     for (const std::string& prompt : prompts) out.add_contents("prompt", std::string_view(prompt));
+    for (const auto& [tokenizer, length] : tokenizers_.lengths()) out.add("tokens of " + tokenizer, length);
     for (const Part& part : parts_) out.add_contents(part.name, part.folder->digest());
     return out;
   }
