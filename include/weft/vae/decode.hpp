@@ -70,16 +70,16 @@ template <ImageBackend Backend, World WorldType>
   Bands<Backend, Comm> bands(world.split("bands", all), height, band.extent[3]);
   Decoder<Backend, Comm> decoder(queue, model, bands);
 
-  const bool collects = world.rank() == 0;
+  const bool collects = world.rank() == 0, returns = collects && holds_numbers<Backend>;
   const Index images = band.extent[0], channels = model.config().out_channels,
               rows = height * model.config().scale(), columns = band.extent[3] * model.config().scale();
   Tensor out;
-  if (collects) out = Tensor({images, channels, rows, columns});
+  if (returns) out = Tensor({images, channels, rows, columns});
   const std::array<Index, 3> extents{collects ? rows : 0, columns, channels};
   const typename Backend::template Buffer<Element> gathered(queue, extents[0] * columns * channels + 1);
   for (Index i = 0; i < images; ++i) {
     bands.gather(queue, decoder.decode(band[i]), gathered.view(extents));
-    if (!collects) continue;
+    if (!returns) continue;
     const Tensor pixels = download(queue, gathered.view(extents));
     const View<float, 3> to = out.view<4>()[i];
     for (Index row = 0; row < rows; ++row)
