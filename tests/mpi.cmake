@@ -5,12 +5,12 @@ if(NOT MPIEXEC_EXECUTABLE)
 endif()
 set(mpirun ${MPIEXEC_EXECUTABLE} --oversubscribe --allow-run-as-root)
 
-# weft_mpi_test(<name> RANKS <number>... SOURCES <source>...): the test <name>_<number> for each number of ranks.
+# weft_mpi_test(<name> RANKS <number>... SOURCES <source>... [LIBRARIES <library>...]): the test <name>_<number> for each number of ranks.
 function(weft_mpi_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 test "" "" "RANKS;SOURCES")
+  cmake_parse_arguments(PARSE_ARGV 1 test "" "" "RANKS;SOURCES;LIBRARIES")
   string(REPLACE / _ program ${name})
   add_executable(${program}_test ${test_SOURCES})
-  target_link_libraries(${program}_test PRIVATE weft_mpi weft_development doctest::doctest nlohmann_json::nlohmann_json)
+  target_link_libraries(${program}_test PRIVATE weft_mpi weft_development doctest::doctest nlohmann_json::nlohmann_json ${test_LIBRARIES})
   target_compile_definitions(${program}_test PRIVATE WEFT_SHAPES_DIR="${PROJECT_SOURCE_DIR}/share/shapes"
                                                      WEFT_GOLDENS_DIR="${PROJECT_SOURCE_DIR}/tests/goldens")
   foreach(ranks IN LISTS test_RANKS)
@@ -39,6 +39,8 @@ set_tests_properties(comm/mpi_failure_20_times PROPERTIES LABELS mpi ENVIRONMENT
 weft_mpi_test(engine/mpi_mesh RANKS 8 SOURCES engine/mpi_mesh_test.cpp)
 weft_mpi_test(engine/mpi_models RANKS 8 SOURCES engine/mpi_models_test.cpp)
 weft_mpi_test(vae/mpi_decode RANKS 1 3 8 SOURCES vae/mpi_decode_test.cpp)
+weft_mpi_test(text/mpi_prompt_encoders RANKS 1 2 4 SOURCES text/mpi_prompt_encoders_test.cpp LIBRARIES weft_text)
+weft_mpi_test(pipeline/mpi_pipeline RANKS 1 2 4 SOURCES pipeline/mpi_pipeline_test.cpp LIBRARIES weft_pipeline)
 
 target_sources(weft_mpi INTERFACE FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/include FILES ${mpi_headers})
 set_target_properties(weft_mpi PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)

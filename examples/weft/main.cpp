@@ -5,7 +5,9 @@
 #include <iostream>
 #include <new>
 #include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "bench/bench.hpp"
 #include "cuda/run.hpp"
@@ -17,11 +19,13 @@
 #include "output/outputs.hpp"
 #include "output/stopwatch.hpp"
 #include "plan/choose_mesh.hpp"
+#include "plan/memory.hpp"
+#include "plan/model_work.hpp"
 #include "plan/plan.hpp"
 #include "process.hpp"
 #include "run/decode.hpp"
 #include "run/pipeline.hpp"
-#include "run/run.hpp"
+#include "run/stages.hpp"
 #include "text/encode.hpp"
 #include "text/tokenize.hpp"
 #include "weft/core/exposure.hpp"
@@ -30,8 +34,8 @@ namespace command {
 
 namespace {
 
-/// Runs generate, forward or denoise in one process; rank 0's prints and writes.
-void run_work(const Options& given, const Run& run_on_ranks, weft::Trace* trace) {
+/// Runs generate, forward or denoise on the ranks of `stages`; rank 0's process prints and writes.
+void run_work(const Options& given, Stages& stages, const weft::Trace* trace) {
   const ModelFolder model(given.model);
   if (!plans_mesh(given)) check_mesh(given, model);
   std::optional<Pipeline> pipeline;
@@ -43,15 +47,26 @@ void run_work(const Options& given, const Run& run_on_ranks, weft::Trace* trace)
   std::optional<Outputs> outputs;
   if (given.prints())
     outputs.emplace(given, model, pipeline ? pipeline->images() : given.prompts.size(), pipeline.has_value());
-  if (pipeline) work = pipeline->encoded(given, trace);
+  if (pipeline) work = pipeline->outline();
   const Options options = with_mesh(given, model, work);
+  std::vector<std::string> memory{checked_memory(options, *model_work(model.settings(), options.dtype, work),
+                                                 plan_request(options, work, model.shape()))};
+  if (pipeline)
+    for (std::string& line : pipeline->checked_stages(options)) memory.push_back(std::move(line));
+  if (options.prints())
+    for (const std::string& line : memory) std::printf("%s\n", line.c_str());
+  if (pipeline) work = pipeline->encoded(options, stages);
 
-  Results results{.tensor = run_on_ranks(options, model, std::move(work), trace)};
+  const bool decodes = pipeline && options.has_images();
+  RunResult result = stages.run(options, model, std::move(work),
+                                {.whole = !decodes || options.latents_out.has_value(), .bands = decodes});
+  Results results{.tensor = std::move(result.whole)};
+  if (decodes) results.images = pipeline->decoded(options, result.bands, stages);
+  if (trace) stages.collect_trace();
   if (!outputs) return;
   if (options.command == Command::forward && std::holds_alternative<weft::FluxConfig>(model.settings()))
     results.tensor = packed(results.tensor);
-  if (outputs->has_images())
-    results.images = pipeline ? pipeline->decoded(options, results.tensor, trace) : results.tensor;
+  if (!decodes && options.has_images()) results.images = results.tensor;
   Stopwatch watch;
   const auto written = outputs->write(results, trace);
   watch.lap("write, " + weft::listed(written));
@@ -64,15 +79,16 @@ void run_model(const Options& options) {
   constexpr weft::Index most_lanes = 1 << 20;  // a larger world is rejected
   std::optional<weft::Trace> trace;
   if (options.trace) trace.emplace(static_cast<int>(std::min(options.world(), most_lanes)));
-  const auto body = [&options, &trace](const Run& run_on_ranks) {
-    run_work(options, run_on_ranks, trace ? &*trace : nullptr);
-  };
-  if (!options.launched)
-    body(run);
-  else if (options.backend == Backend::host)
-    in_processes(options, body);
-  else
-    in_processes_on_cuda(options, body);
+  weft::Trace* const recorded = trace ? &*trace : nullptr;
+  const auto body = [&options, recorded](Stages& stages) { run_work(options, stages, recorded); };
+  if (!options.launched) {
+    StagesHere stages(recorded);
+    body(stages);
+  } else if (options.backend == Backend::host) {
+    in_processes(options, recorded, body);
+  } else {
+    in_processes_on_cuda(options, recorded, body);
+  }
 }
 
 void run_command(const Options& options) {

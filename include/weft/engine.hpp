@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stdexcept>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -21,6 +22,7 @@
 #include "weft/engine/input_summary.hpp"
 #include "weft/engine/part.hpp"
 #include "weft/engine/request.hpp"
+#include "weft/engine/reshard.hpp"
 #include "weft/policy/check.hpp"
 #include "weft/policy/local.hpp"
 #include "weft/policy/policy.hpp"
@@ -127,6 +129,18 @@ class Engine {
   Tensor generate(const Request<Prompt>& request) { return generate(request, request.classifier_free()); }
   template <class G>
   Tensor generate(const Request<Prompt>& request, const G& guidance) {
+    const auto begin = Clock::now();
+    denoise(request, guidance);
+    Tensor out = latents();
+    request_seconds_ = std::chrono::duration<double>(Clock::now() - begin).count();
+    return out;
+  }
+
+  /// Does the same, and leaves the latents where they are, distributed over the ranks: `latents` gathers
+  /// them, and `latents_band` hands them over to a stage that works on bands of rows.
+  void denoise(const Request<Prompt>& request) { denoise(request, request.classifier_free()); }
+  template <class G>
+  void denoise(const Request<Prompt>& request, const G& guidance) {
     static_assert(detail::explain_guidance<G, Prompt, Queue>());
     const auto begin = Clock::now();
     agreement_.check([&request, &guidance] { return detail::summary_of(request, guidance); });
@@ -168,34 +182,46 @@ class Engine {
     });
     passed.pass(queue_);
     Index done = 0, shown = 0;
-    const auto images_of = [this, &shape](int rank) {
-      return mesh_.coordinate(Axis::cfg, rank) == 0 ? Policies::prompts(mesh_, rank, shape.prompts) : Range{};
-    };
-    const auto latents = [this, &image, &shape, &images_of] {
-      return gathered(denoiser_->state(), image, shape.prefix, shape.prompts, images_of);
-    };
     loop_counts_ = evaluator_.replay(
         queue_,
         [this, &passed, &done] {
           passed.pass(queue_);
           ++done;
         },
-        [this, &request, &latents, &done, &shown] {
+        [this, &request, &shape, &done, &shown] {
           if (request.stop.stop_possible() && agreement_.any(request.stop.stop_requested()))
             throw Cancelled(sentence("cancelled after ", done, " of ", request.sampler.size(), " steps"));
           if (request.preview_every <= 0) return;
           const bool leads = world_.rank() == 0;
           if (!agreement_.any(leads && done >= shown + request.preview_every)) return;
           shown = done;
-          const Tensor seen = latents();
+          const Tensor seen = latents(shape, &Engine::rows_on_first);
           if (leads && request.preview) request.preview(done, seen);
         });
     step_seconds_ = passed.watch();
     resumable_ = shape;
-
-    Tensor states = latents();
     request_seconds_ = std::chrono::duration<double>(Clock::now() - begin).count();
-    return states;
+  }
+
+  /// Returns the latents of the last request, (prompts, the grid's extents), on rank 0, and an empty tensor
+  /// on the others. All ranks call it together. Throws std::logic_error if the last call made none.
+  Tensor latents() {
+    const RequestShape shape = last_shape();
+    const AfterThrow after_throw{*this};
+    return latents(shape, &Engine::rows_on_first);
+  }
+
+  /// Returns this rank's rows of the latents, split(height, ranks, rank), which may be none: (prompts, the
+  /// grid's extents) with so many rows. All ranks call it together. Throws std::logic_error if the last call
+  /// made none.
+  Tensor latents_band() {
+    const RequestShape shape = last_shape();
+    const AfterThrow after_throw{*this};
+    return latents(shape, [](Index height, int ranks) {
+      std::vector<Range> bands;
+      for (int rank = 0; rank < ranks; ++rank) bands.push_back(split(height, ranks, rank));
+      return bands;
+    });
   }
 
   /// Evaluates the model once. Returns its output, (images, out_channels, height, width), on rank 0, and an
@@ -231,7 +257,8 @@ class Engine {
     evaluator_.replay(
         queue_, [] {}, [] {});
     resumable_ = request_shape;
-    return gathered(evaluator_.prediction({0, rows.size()}), out, prefix, shape[0], images_of);
+    return resharded(evaluator_.prediction({0, rows.size()}), out, prefix, shape[0], images_of,
+                     &Engine::rows_on_first);
   }
 
   Queue& queue() { return queue_; }
@@ -239,8 +266,8 @@ class Engine {
   const QueueCounts& loop_counts() const { return loop_counts_; }
   /// Returns the duration of each step of the last loop on this rank.
   const std::vector<double>& step_seconds() const { return step_seconds_; }
-  /// Returns the duration of the last `generate` on this rank. Beyond its steps this is conditioning,
-  /// gathering of the latents and, for the first request of a shape, recording.
+  /// Returns the duration of the last `generate` or `denoise` on this rank. Beyond its steps this is
+  /// conditioning, gathering of the latents and, for the first request of a shape, recording.
   double request_seconds() const { return request_seconds_; }
 
  private:
@@ -353,34 +380,44 @@ class Engine {
     if (!evaluator_.has_recorded()) evaluator_.record(queue_, *conditioning_, feed, take);
   }
 
-  /// Gathers whole images on rank 0; of_rank(rank) returns which images a rank holds.
-  template <class OfRank>
-  Tensor gathered(const View<float, 3>& own, const Grid& image, Index prefix, Index count, OfRank of_rank) {
-    const auto has_any = [this, &of_rank](int rank) {
-      return mesh_.coordinate(Axis::pipe, rank) == 0 && !of_rank(rank).empty();
+  /// Returns the shape of the last request.
+  const RequestShape& last_shape() const {
+    if (!resumable_ || !resumable_->denoises)
+      throw std::logic_error("an engine has latents only after it has denoised some");
+    return *resumable_;
+  }
+
+  /// Returns the rows that each rank is to hold where rank 0 gets all.
+  static std::vector<Range> rows_on_first(Index height, int ranks) {
+    std::vector<Range> rows(static_cast<std::size_t>(ranks));
+    rows.front() = {0, height};
+    return rows;
+  }
+
+  /// Returns this rank's rows of the denoiser's latents, of those that rows_of(height, ranks) gives the
+  /// ranks.
+  template <class RowsOf>
+  Tensor latents(const RequestShape& shape, const RowsOf& rows_of) {
+    const auto images_of = [this, &shape](int rank) {
+      return mesh_.coordinate(Axis::cfg, rank) == 0 ? Policies::prompts(mesh_, rank, shape.prompts) : Range{};
     };
-    if (world_.rank() != 0) {
-      if (!has_any(world_.rank())) return {};
-      auto event = world_.send(queue_, own, 0);
-      world_.wait(queue_, event);
-      return {};
-    }
-    Tensor latents(detail::shape_of(image, count));
+    return resharded(denoiser_->state(), detail::grid_of(model_, shape.extent), shape.prefix, shape.prompts,
+                     images_of, rows_of);
+  }
+
+  /// Returns this rank's rows of all images, from the tokens that ranks hold of those which of_rank(rank)
+  /// gives. Ranks of later stages send nothing: what they hold, the first has too.
+  template <class OfRank, class RowsOf>
+  Tensor resharded(const View<float, 3>& own, const Grid& image, Index prefix, Index count,
+                   const OfRank& of_rank, const RowsOf& rows_of) {
+    const Index sequence = prefix + image.tokens(), height = image.extents()[image.extents().size() - 2];
+    std::vector<TokenShard> shards;
     for (int rank = 0; rank < world_.size(); ++rank) {
-      if (!has_any(rank)) continue;
-      const Index sequence = prefix + image.tokens();
-      const Rows rows = rows_of_rank(mesh_, rank, sequence).within({prefix, sequence});
-      typename Backend::template Buffer<float> received;
-      View<float, 3> tokens = own;
-      if (rank != 0) {
-        received = {queue_, rows.size() * of_rank(rank).size() * image.features()};
-        tokens = received.view(std::array{rows.size(), of_rank(rank).size(), image.features()});
-        auto event = world_.receive(queue_, tokens, rank);
-        world_.wait(queue_, event);
-      }
-      from_tokens(download(queue_, tokens), image, of_rank(rank), rows, latents);
+      const bool is_first = mesh_.coordinate(Axis::pipe, rank) == 0;
+      shards.push_back({is_first ? of_rank(rank) : Range{},
+                        rows_of_rank(mesh_, rank, sequence).within({prefix, sequence})});
     }
-    return latents;
+    return reshard<Backend>(queue_, world_, own, image, count, shards, rows_of(height, world_.size()));
   }
 
   const Model& model_;

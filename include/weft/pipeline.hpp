@@ -5,7 +5,6 @@
 #include "weft/comm/agreement.hpp"
 #include "weft/comm/mesh.hpp"
 #include "weft/engine.hpp"
-#include "weft/pipeline/broadcast.hpp"
 #include "weft/pipeline/generation.hpp"
 #include "weft/pipeline/models.hpp"
 #include "weft/pipeline/resized.hpp"
@@ -56,12 +55,9 @@ class Pipeline {
                           models_.encoders().encode(generation.texts, world_));
     if (asked.stop.stop_possible() && agreement_.any(asked.stop.stop_requested()))
       throw Cancelled("cancelled before the first step");
-    const Shape shape = {static_cast<Index>(generation.request.prompts.size()),
-                         models_.transformer().shape().channels, generation.request.height,
-                         generation.request.width};
-    const Tensor latents =
-        pipeline::broadcast<Backend>(queue_, world_, engine_.generate(generation.request), shape);
-    const Tensor images = decode(models_.autoencoder(), latents, world_);
+    engine_.denoise(generation.request);
+    const Tensor images =
+        decode_band(models_.autoencoder(), engine_.latents_band(), generation.request.height, world_);
     return images.empty() ? images : pipeline::covering(images, generation.sizes.final);
   }
 

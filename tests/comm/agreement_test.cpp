@@ -39,6 +39,10 @@ TEST_CASE("InputSummary: names the first entry that differs, with numbers in the
         "rank 3 was asked for another prompt 1 than rank 0; all ranks must be given the same request");
   CHECK(difference([](InputSummary& a) { a.add("a trace"); }, [](InputSummary& a) { a.add("no trace"); }) ==
         "rank 3 was asked for no trace and rank 0 for a trace; all ranks must be given the same request");
+  CHECK(InputSummary::difference(InputSummary("request").text(), InputSummary::end().text(), 2) ==
+        "rank 2 has ended, and rank 0 asks for a request; all ranks must ask for as many");
+  CHECK(InputSummary::difference(InputSummary::end().text(), InputSummary("evaluation").text(), 1) ==
+        "rank 0 has ended, and rank 1 asks for an evaluation; all ranks must ask for as many");
   CHECK(InputSummary::difference(InputSummary("request").text(), InputSummary("evaluation").text(), 1) ==
         "rank 1 was asked for an evaluation and rank 0 for a request; all ranks must be given the same "
         "request");

@@ -46,6 +46,14 @@ void work(World& world, int steps, const std::string& fate, int culprit, std::ch
   }
 }
 
+/// Asks for less than the other ranks if this is the culprit.
+void ask(World& world, int culprit) {
+  weft::host::Queue queue;
+  weft::Agreement<weft::mpi::detail::AgreementMemory, World> agreement(queue, world);
+  const int requests = world.rank() == culprit ? 3 : 5;
+  for (int i = 0; i < requests; ++i) agreement.check([] { return weft::InputSummary("request"); });
+}
+
 }  // namespace
 
 /// usage: mpi_failing FOLDER FATE CULPRIT MILLISECONDS; leaves FOLDER/RANK with the process's number.
@@ -58,6 +66,7 @@ int main(int, char** argv) {
         const auto file = folder / std::to_string(world.rank());
         std::ofstream(file.string() + ".part") << ::getpid();
         std::filesystem::rename(file.string() + ".part", file);
+        if (fate == "fewer") return ask(world, std::atoi(argv[3]));
         work(world, fate == "wait" || fate == "cut" ? 1 << 30 : 100, fate, std::atoi(argv[3]), timeout);
       },
       {.threads = 1, .timeout = timeout, .address = fate == "cut" ? "127.0.0.1" : ""});

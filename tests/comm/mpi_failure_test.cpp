@@ -148,6 +148,11 @@ TEST_CASE("a rank that runs out of memory") {
   check("memory", 1, nullptr, {", at model block 7: the memory is too small for this"});
 }
 
+TEST_CASE("a rank that asks for fewer requests than the others") {
+  check("fewer", 2, nullptr,
+        {" has ended, and rank ", " asks for a request; all ranks must ask for as many\n"});
+}
+
 TEST_CASE("a rank that is stopped") {
   check("wait", 1, [](const Job& job, int culprit) { send_signal(job, culprit, SIGSTOP); },
         {"has not been heard of for 1.5 s; the last it did was "});

@@ -70,6 +70,17 @@ void work(World& world, const std::filesystem::path& folder, const std::string& 
   }
 }
 
+/// Asks for less than the other ranks if this is the culprit.
+void ask(World& world, const std::filesystem::path& folder, int culprit) {
+  weft::cuda::Queue queue;
+  weft::Agreement<weft::Cuda<float>, World> agreement(queue, world);
+  const int requests = world.rank() == culprit ? 3 : 5;
+  for (int i = 0; i < requests; ++i) {
+    agreement.check([] { return weft::InputSummary("request"); });
+    if (i == 0) leave_number(folder, world.rank());
+  }
+}
+
 }  // namespace
 
 /// usage: nccl_failing FOLDER FATE CULPRIT MILLISECONDS; leaves FOLDER/RANK with the process's number once it
@@ -79,7 +90,12 @@ int main(int, char** argv) {
   try {
     weft::LaunchEnvironment place = weft::launch_environment().value();
     if (std::string(argv[2]) == "cut") place.local_world = 1;  // as on hosts of their own, over the network
-    weft::nccl::launch(place, [&](World& world) { work(world, folder, argv[2], std::atoi(argv[3])); },
+    weft::nccl::launch(place,
+                       [&](World& world) {
+                         const std::string fate = argv[2];
+                         if (fate == "fewer") return ask(world, folder, std::atoi(argv[3]));
+                         work(world, folder, fate, std::atoi(argv[3]));
+                       },
                        {.timeout = std::chrono::milliseconds(std::atoi(argv[4]))});
   } catch (const weft::InvalidArgument& rejection) {
     std::cerr << rejection.what() << '\n';

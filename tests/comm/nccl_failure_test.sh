@@ -61,6 +61,7 @@ for ((n = 0; n < ${WEFT_REPEAT:-1}; ++n)); do
   try none $culprit "" 0 ""
   try throw $culprit "" 1 "*rank $culprit, at all_reduce ulysses: boom*"
   try reject $culprit "" 2 "*steps is 0*"
+  try fewer $culprit "" 2 "*has ended, and rank * asks for a request*"
   try memory $culprit "" 1 "*rank $culprit, at all_reduce ulysses: taking memory on the device failed*"
   try wait $culprit KILL any "${named/;/has died;}"
   try wait $culprit STOP any "${named/;/has not been heard of for 1.5 s;}"

@@ -7,6 +7,7 @@
 #include <random>
 #include <vector>
 
+#include "../from_tokens.hpp"
 #include "weft/core/image.hpp"
 #include "weft/policy/tokens.hpp"
 

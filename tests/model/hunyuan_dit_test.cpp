@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "../from_tokens.hpp"
 #include "../io/temporary_folder.hpp"
 #include "golden.hpp"
 #include "weft/backend/host.hpp"

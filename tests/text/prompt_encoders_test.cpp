@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "../counted_host.hpp"
 #include "../io/temporary_folder.hpp"
 #include "encoder_goldens.hpp"
 #include "weft/backend/host.hpp"
@@ -169,6 +170,45 @@ TEST_CASE("PromptEncoders: ranks that differ in prompts are rejected together") 
                        "rank 1 was asked for another prompt than rank 0; all ranks must be given the same "
                        "request",
                        weft::InvalidArgument);
+}
+
+TEST_CASE("PromptEncoders: ranks that differ in the length of sequences are rejected together") {
+  const std::filesystem::path model = goldens / "hunyuan_pipeline" / "model";
+  const Encoders encoders(model), shorter(model, 40);
+  CHECK_THROWS_WITH_AS(
+      weft::launch(2,
+                   [&encoders, &shorter](auto& world) {
+                     const std::vector<std::string> prompts{"a"};
+                     const Encoders& own = world.rank() == 0 ? encoders : shorter;
+                     static_cast<void>(own.encode(prompts, world));
+                   }),
+      "rank 1 was asked for tokens of tokenizer_2 40 and rank 0 for tokens of tokenizer_2 256; "
+      "all ranks must be given the same request",
+      weft::InvalidArgument);
+}
+
+TEST_CASE("PromptEncoders: the planned memory is what the ranks' buffers hold at most") {
+  for (const char* golden : {"hunyuan_pipeline", "clip_text"}) {
+    const weft::text::PromptEncoders<CountedHost> encoders(goldens / golden / "model");
+    const std::vector<std::string> prompts{"a horse", "", "a horse"};
+    for (const int ranks : {1, 2, 3, 6}) {
+      CAPTURE(golden);
+      CAPTURE(ranks);
+      std::vector<weft::Index> held(static_cast<std::size_t>(ranks));
+      weft::launch(ranks, [&encoders, &prompts, &held](weft::threads::World& world) {
+        const weft::Index before = HeldBytes::peak = HeldBytes::now;
+        static_cast<void>(encoders.encode(prompts, world));
+        CHECK(HeldBytes::now == before);
+        held[static_cast<std::size_t>(world.rank())] = HeldBytes::peak - before;
+      });
+      const auto planned = encoders.memory(prompts, ranks);
+      REQUIRE(planned.size() == held.size());
+      for (std::size_t rank = 0; rank < held.size(); ++rank)
+        CHECK(static_cast<double>(planned[rank].total()) ==
+              doctest::Approx(static_cast<double>(held[rank])).epsilon(0.01));
+    }
+    CHECK(encoders.memory({}, 2).front().total() == 0);
+  }
 }
 
 TEST_CASE("dealt_out: the costliest first, each to the rank that is done with it first") {

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <string>
@@ -149,6 +150,46 @@ TEST_CASE("decode: the same ranks give the same bits, and an image does not depe
   CHECK(decoded(toy.model, toy.latents, 3).data == first.data);
   Tensor second_latents({1, 4, 5, 3}, toy.latents.at(1).data);
   CHECK(decoded(toy.model, second_latents, 3).data == first.at(1).data);
+}
+
+TEST_CASE("decode_band: what decode makes of whole latents, bit for bit, also on ranks without rows") {
+  const Toy toy{ToyAutoencoder(small)};
+  for (const int ranks : {1, 3, 7}) {
+    CAPTURE(ranks);
+    const Tensor wanted = decoded(toy.model, toy.latents, ranks);
+    weft::launch(ranks, [&toy, &wanted](weft::threads::World& world) {
+      const Index height = toy.latents.shape[2];
+      const weft::Range rows = weft::split(height, world.size(), world.rank());
+      Tensor band({2, 4, rows.size(), 3});
+      auto next = band.data.begin();
+      for (Index plane = 0; plane < 8; ++plane)
+        next =
+            std::copy_n(toy.latents.data.begin() + (plane * height + rows.begin) * 3, rows.size() * 3, next);
+      const Tensor own = weft::decode_band(toy.model, band, height, world);
+      CHECK(own.empty() == (world.rank() > 0));
+      if (world.rank() == 0) CHECK(own.data == wanted.data);
+    });
+  }
+}
+
+TEST_CASE("decode_band: a band of other rows, and ranks that differ, are rejected") {
+  const Toy toy{ToyAutoencoder(small)};
+  const auto rejects = [&toy](weft::Shape shape, Index height, const char* why) {
+    const auto decode = [&](weft::threads::World& world) {
+      weft::Shape own{1, 4, weft::split(height, world.size(), world.rank()).size(), 3};
+      if (world.rank() == 1) own = shape;
+      static_cast<void>(weft::decode_band(toy.model, Tensor(own), height, world));
+    };
+    CHECK_THROWS_WITH_AS(weft::launch(2, decode), why, weft::InvalidArgument);
+  };
+  rejects({1, 4, 2, 3}, 5,
+          "the band of rank 1 of 2 is (1, 4, 2, 3) and must be (images, 4, 3, width), its part of 5 rows");
+  rejects({1, 4, 3}, 6,
+          "the band of rank 1 of 2 is (1, 4, 3) and must be (images, 4, 3, width), its part of 6 rows");
+  rejects({1, 16, 3, 3}, 6, "the latents have 16 channels, and this autoencoder decodes 4");
+  rejects({2, 4, 3, 3}, 6,
+          "rank 1 was asked for latents (2, 4, 6, 3) and rank 0 for latents (1, 4, 6, 3); all ranks must be "
+          "given the same request");
 }
 
 TEST_CASE("decode: a world of one rank needs no threads") {

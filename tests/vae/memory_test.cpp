@@ -1,75 +1,86 @@
-// The memory that a rank takes for its band.
+// The memory that a rank takes for its band, and the planned memory.
+#include "weft/vae/memory.hpp"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <atomic>
+#include <cstddef>
 #include <utility>
 #include <vector>
 
+#include "../counted_host.hpp"
 #include "toy_autoencoder.hpp"
-#include "weft/backend/host.hpp"
 #include "weft/comm/launch.hpp"
-#include "weft/vae/decode.hpp"
 
 namespace {
 
 using weft::Index;
 
-thread_local Index taken = 0, peak = 0;  // bytes of this rank's buffers
-
-/// The Host backend, which counts the memory of a rank's buffers.
-struct Counting : weft::Host {
-  template <class T>
-  class Buffer : public weft::Host::Buffer<T> {
-   public:
-    Buffer() = default;
-    Buffer(Queue& queue, Index size)
-        : weft::Host::Buffer<T>(queue, size), bytes_(size * static_cast<Index>(sizeof(T))) {
-      taken += bytes_;
-      peak = std::max(peak, taken);
-    }
-    Buffer(Buffer&& other) noexcept
-        : weft::Host::Buffer<T>(std::move(other)), bytes_(std::exchange(other.bytes_, 0)) {}
-    Buffer& operator=(Buffer&& other) noexcept {
-      weft::Host::Buffer<T>::operator=(std::move(other));
-      taken -= std::exchange(bytes_, std::exchange(other.bytes_, 0));
-      return *this;
-    }
-    ~Buffer() { taken -= bytes_; }
-
-   private:
-    Index bytes_ = 0;
-  };
-};
-
-/// Returns the most bytes that a rank's buffers hold at once.
-Index most_on_a_rank(const weft::AutoencoderKL<Counting>& model, const weft::Tensor& latents, int ranks) {
-  std::atomic<Index> most = 0;
+/// Returns the most bytes that each rank's buffers hold at once.
+std::vector<Index> most_on_ranks(const weft::AutoencoderKL<CountedHost>& model, const weft::Tensor& latents,
+                                 int ranks) {
+  std::vector<Index> most(static_cast<std::size_t>(ranks));
   weft::launch(ranks, [&](weft::threads::World& world) {
-    taken = peak = 0;
+    const Index before = HeldBytes::peak = HeldBytes::now;  // of the caller's, if this is its thread
     static_cast<void>(weft::decode(model, latents, world));
-    CHECK(taken == 0);
-    for (Index before = most; before < peak && !most.compare_exchange_weak(before, peak);) continue;
+    CHECK(HeldBytes::now == before);
+    most[static_cast<std::size_t>(world.rank())] = HeldBytes::peak - before;
   });
   return most;
 }
 
+const ToyAutoencoder toy({{"block_out_channels", {8, 16, 16, 16}}, {"norm_num_groups", 4}});
+
 }  // namespace
 
 TEST_CASE("decode: a rank's memory falls with the ranks") {
-  const ToyAutoencoder toy({{"block_out_channels", {8, 16, 16, 16}}, {"norm_num_groups", 4}});
   const TemporaryFolder folder;
-  const weft::AutoencoderKL<Counting> model(toy.write(folder));
+  const weft::AutoencoderKL<CountedHost> model(toy.write(folder));
   const weft::Tensor latents({1, 4, 32, 32});
   const Index pixels = 256 * 256, image = 3 * pixels * 4;  // rank 0 collects the image
+  const auto most = [&model, &latents](int ranks) {
+    return std::ranges::max(most_on_ranks(model, latents, ranks));
+  };
   // The first resnet of the last block: its input of 16 channels, what is between, and its output, of 8 each.
-  const Index alone = most_on_a_rank(model, latents, 1) - image;
+  const Index alone = most(1) - image;
   MESSAGE("bytes of buffers on one rank: ", alone);
   CHECK(alone >= (16 + 8 + 8) * pixels * 4);
   CHECK(100 * alone <= 102 * (16 + 8 + 8) * pixels * 4);
   for (const int ranks : {2, 4, 8, 16, 32}) {
-    const Index share = most_on_a_rank(model, latents, ranks) - image;
+    const Index share = most(ranks) - image;
     MESSAGE("on each of ", ranks, ": ", share);
     CHECK(10 * ranks * share <= 13 * alone);
+  }
+}
+
+TEST_CASE("decoder_memory: what buffers hold, on every rank of uneven and empty bands") {
+  const TemporaryFolder folder;
+  const Index before = HeldBytes::now;
+  const weft::AutoencoderKL<CountedHost> model(toy.write(folder));
+  const Index weights = HeldBytes::now - before;
+  for (const auto& [height, width] : {std::pair<Index, Index>{32, 32}, {9, 40}, {21, 6}})
+    for (const int ranks : {1, 2, 3, 5, 8, 11}) {
+      CAPTURE(height);
+      CAPTURE(ranks);
+      const std::vector<Index> held = most_on_ranks(model, weft::Tensor({2, 4, height, width}), ranks);
+      const auto planned = weft::vae::decoder_memory<float>(model.config(), height, width, ranks);
+      REQUIRE(planned.size() == held.size());
+      for (std::size_t rank = 0; rank < held.size(); ++rank) {
+        CAPTURE(rank);
+        CHECK(planned[rank].weights == weights);
+        CHECK(static_cast<double>(planned[rank].activations) ==
+              doctest::Approx(static_cast<double>(held[rank])).epsilon(0.01));
+      }
+    }
+}
+
+TEST_CASE("decoder_memory: elements of half the size take half the memory") {
+  const weft::AutoencoderConfig config = toy.config();
+  const auto wide = weft::vae::decoder_memory<float>(config, 32, 32, 2),
+             narrow = weft::vae::decoder_memory<weft::counting::Number<2>>(config, 32, 32, 2);
+  for (std::size_t rank = 0; rank < 2; ++rank) {
+    CHECK(static_cast<double>(narrow[rank].activations) ==
+          doctest::Approx(0.5 * static_cast<double>(wide[rank].activations)).epsilon(0.01));
+    CHECK(narrow[rank].weights < wide[rank].weights);
   }
 }

@@ -16,10 +16,10 @@ namespace {
 }  // namespace
 
 int gpus_on_cuda(const Options& options) { reject_cuda(options); }
-weft::Tensor run_on_cuda(const Options& options, const ModelFolder&, Work, weft::Trace*) {
+RunResult run_on_cuda(const Options& options, const ModelFolder&, Work, const Wanted&, weft::Trace*) {
   reject_cuda(options);
 }
-weft::Tensor decode_on_cuda(const Options& options, const std::filesystem::path&, const weft::Tensor&,
+weft::Tensor decode_on_cuda(const Options& options, const std::filesystem::path&, const LatentBands&,
                             weft::Trace*) {
   reject_cuda(options);
 }

@@ -1,5 +1,6 @@
 #include "decode.hpp"
 
+#include <cstddef>
 #include <deque>
 #include <utility>
 
@@ -15,16 +16,16 @@ namespace command {
 namespace {
 
 template <class Backend>
-weft::Tensor decode_alone(const std::filesystem::path& folder, const weft::Tensor& latents,
+weft::Tensor decode_alone(const std::filesystem::path& folder, const LatentBands& latents,
                           weft::Trace* trace) {
   const weft::AutoencoderKL<Backend> model(folder);
   weft::Solo<typename Backend::Queue> world(1, trace ? &trace->lane(0) : nullptr);
-  return weft::decode(model, latents, world);
+  return weft::decode_band(model, latents.of_rank.front(), latents.height, world);
 }
 
 template <class Backend>
 weft::Tensor decode_in_bands(const Options& options, const std::filesystem::path& folder,
-                             const weft::Tensor& latents, weft::Trace* trace) {
+                             const LatentBands& latents, weft::Trace* trace) {
   const Memories devices = devices_of(options);
   std::deque<weft::AutoencoderKL<Backend>> models;
   for (int device = devices.count; device-- > 0;) {
@@ -35,7 +36,9 @@ weft::Tensor decode_in_bands(const Options& options, const std::filesystem::path
   weft::peer::launch(
       options.world(),
       [&models, &latents, &images](weft::peer::World& world) {
-        weft::Tensor own = weft::decode(models[static_cast<std::size_t>(world.device())], latents, world);
+        const weft::Tensor& band = latents.of_rank[static_cast<std::size_t>(world.rank())];
+        weft::Tensor own =
+            weft::decode_band(models[static_cast<std::size_t>(world.device())], band, latents.height, world);
         if (world.rank() == 0) images = std::move(own);
       },
       trace);
@@ -45,7 +48,7 @@ weft::Tensor decode_in_bands(const Options& options, const std::filesystem::path
 }  // namespace
 
 weft::Tensor decode_on_cuda(const Options& options, const std::filesystem::path& autoencoder,
-                            const weft::Tensor& latents, weft::Trace* trace) {
+                            const LatentBands& latents, weft::Trace* trace) {
   return in_dtype(options, [&]<class E>(std::type_identity<E>) {
     using Backend = Cuda<typename Cuda<E>::Element>;
     if (options.world() == 1) return decode_alone<Backend>(autoencoder, latents, trace);

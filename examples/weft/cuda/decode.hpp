@@ -4,7 +4,7 @@
 #include <filesystem>
 
 #include "../options/options.hpp"
-#include "weft/core/tensor.hpp"
+#include "../run/bands.hpp"
 #include "weft/core/trace.hpp"
 
 namespace command {
@@ -12,6 +12,6 @@ namespace command {
 /// Decodes latents by the autoencoder in a folder, in bands on the ranks of this process: in options.dtype,
 /// and in bf16 for fp8, in which transformers' blocks alone compute.
 [[nodiscard]] weft::Tensor decode_on_cuda(const Options& options, const std::filesystem::path& autoencoder,
-                                          const weft::Tensor& latents, weft::Trace* trace);
+                                          const LatentBands& latents, weft::Trace* trace);
 
 }  // namespace command

@@ -9,7 +9,8 @@ namespace command {
 
 template <class Model>
 struct OnDevice {
-  static weft::Tensor run(const Options& options, const ModelFolder& folder, Work work, weft::Trace* trace);
+  static RunResult run(const Options& options, const ModelFolder& folder, Work work, const Wanted& wanted,
+                       weft::Trace* trace);
   static std::vector<SizeReport> bench(const Options& options, const Arch& arch,
                                        const std::vector<BenchCase>& sizes);
   /// Returns an evaluation with random weights, of all branches, for an image of `px` pixels a side.

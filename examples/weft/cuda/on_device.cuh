@@ -27,18 +27,18 @@ inline bool is_alone(const Options& options) {
 }
 
 template <class Model>
-weft::Tensor OnDevice<Model>::run(const Options& options, const ModelFolder& folder, Work work,
-                                  weft::Trace* trace) {
+RunResult OnDevice<Model>::run(const Options& options, const ModelFolder& folder, Work work,
+                               const Wanted& wanted, weft::Trace* trace) {
   if (is_alone(options))
     return run_on<Model, weft::Local, Alone<Model>>(
-        options, folder, std::move(work),
+        options, folder, std::move(work), wanted,
         [trace](const auto& body) {
           Alone<Model> world(1, trace ? &trace->lane(0) : nullptr);
           body(world);
         },
         OwnRanks::all(1));
   return run_on<Model, Parallel, weft::peer::World>(
-      options, folder, std::move(work),
+      options, folder, std::move(work), wanted,
       [&options, trace](const auto& body) { weft::peer::launch(options.world(), body, trace); },
       OwnRanks::all(options.world()), devices_of(options));
 }

@@ -63,10 +63,11 @@ DeviceMemory memory_on_cuda(const Options& options) {
   return memory;
 }
 
-weft::Tensor run_on_cuda(const Options& options, const ModelFolder& folder, Work work, weft::Trace* trace) {
+RunResult run_on_cuda(const Options& options, const ModelFolder& folder, Work work, const Wanted& wanted,
+                      weft::Trace* trace) {
   return model_in_dtype(options, folder.settings(),
-                        [&options, &folder, &work, trace]<class Model>(std::type_identity<Model>) {
-                          return OnDevice<Model>::run(options, folder, std::move(work), trace);
+                        [&options, &folder, &work, &wanted, trace]<class Model>(std::type_identity<Model>) {
+                          return OnDevice<Model>::run(options, folder, std::move(work), wanted, trace);
                         });
 }
 

@@ -23,8 +23,8 @@ struct DeviceMemory {
 [[nodiscard]] DeviceMemory memory_on_cuda(const Options& options);
 
 /// Does what `run` does, in options.dtype.
-[[nodiscard]] weft::Tensor run_on_cuda(const Options& options, const ModelFolder& folder, Work work,
-                                       weft::Trace* trace);
+[[nodiscard]] RunResult run_on_cuda(const Options& options, const ModelFolder& folder, Work work,
+                                    const Wanted& wanted, weft::Trace* trace);
 
 /// Returns the measurements of `bench`, in options.dtype.
 BenchReport bench_on_cuda(const Options& options, const Arch& arch, const std::vector<BenchCase>& sizes);

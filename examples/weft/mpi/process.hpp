@@ -8,8 +8,8 @@ namespace command {
 
 template <class Model>
 struct InMpiProcess {
-  static weft::Tensor run(weft::mpi::World& world, const Options& options, const ModelFolder& folder,
-                          Work work, weft::Trace* trace);
+  static RunResult run(weft::mpi::World& world, const Options& options, const ModelFolder& folder, Work work,
+                       const Wanted& wanted);
 };
 
 }  // namespace command

@@ -1,13 +1,20 @@
 #include "run.hpp"
 
 #include <chrono>
+#include <cstddef>
+#include <filesystem>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "../options/agreement.hpp"
 #include "../run/with_model.hpp"
 #include "process.hpp"
 #include "weft/backend/host.hpp"
+#include "weft/comm/gather_trace.hpp"
 #include "weft/comm/mpi.hpp"
+#include "weft/text/prompt_encoders.hpp"
+#include "weft/vae/decode.hpp"
 
 namespace command {
 
@@ -15,9 +22,40 @@ namespace {
 
 using World = weft::mpi::World;
 
+class StagesInProcesses : public Stages {
+ public:
+  StagesInProcesses(World& world, weft::Trace* trace) : world_(world), trace_(trace) {}
+
+  EncodedTexts encode(const Options& options, const std::vector<std::string>& texts) override {
+    return weft::text::PromptEncoders<weft::Host>(options.model, options.max_sequence_length)
+        .encode(texts, world_);
+  }
+
+  RunResult run(const Options& options, const ModelFolder& folder, Work work, const Wanted& wanted) override {
+    return with_model<weft::Host>(folder.settings(), [&]<class Model>(std::type_identity<Model>) {
+      return InMpiProcess<Model>::run(world_, options, folder, std::move(work), wanted);
+    });
+  }
+
+  weft::Tensor decode(const Options&, const std::filesystem::path& autoencoder,
+                      const LatentBands& latents) override {
+    const weft::AutoencoderKL<weft::Host> model(autoencoder);
+    const weft::Tensor& band = latents.of_rank[static_cast<std::size_t>(world_.rank())];
+    return weft::decode_band(model, band, latents.height, world_);
+  }
+
+  void collect_trace() override {
+    if (trace_) weft::gather_trace(world_, *trace_);
+  }
+
+ private:
+  World& world_;
+  weft::Trace* trace_;
+};
+
 }  // namespace
 
-void in_processes(const Options& options, const std::function<void(const Run&)>& body) {
+void in_processes(const Options& options, weft::Trace* trace, const std::function<void(Stages&)>& body) {
   const weft::LaunchEnvironment& launched = *options.launched;
   if (!launched.has_pmi)
     weft::reject(launched.launcher, " has started ", launched.world,
@@ -29,14 +67,12 @@ void in_processes(const Options& options, const std::function<void(const Run&)>&
   const auto timeout =
       std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::duration<double>(options.timeout));
   weft::mpi::launch(
-      [&body, &options](World& world) {
+      [&body, &options, trace](World& world) {
         weft::host::Queue queue;
         weft::Agreement<weft::Host, World>(queue, world).check([&options] { return summary_of(options); });
-        body([&world](const Options& asked, const ModelFolder& folder, Work work, weft::Trace* recorded) {
-          return with_model<weft::Host>(folder.settings(), [&]<class Model>(std::type_identity<Model>) {
-            return InMpiProcess<Model>::run(world, asked, folder, std::move(work), recorded);
-          });
-        });
+        if (trace) world.record(*trace);
+        StagesInProcesses stages(world, trace);
+        body(stages);
       },
       {.timeout = timeout}, launched.world);
 }

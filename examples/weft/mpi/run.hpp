@@ -3,13 +3,12 @@
 
 #include <functional>
 
-#include "../run/run.hpp"
+#include "../run/stages.hpp"
 
 namespace command {
 
-/// Connects the processes that a launcher has started, and calls body(run) in each. `run` does the work on
-/// all ranks and gives rank 0 the result and the whole trace, which must outlive the call. An exception ends
-/// all processes.
-void in_processes(const Options& options, const std::function<void(const Run&)>& body);
+/// Connects the processes that a launcher has started, and calls body(stages) in each. The trace, if not
+/// null, must outlive the call. An exception ends all processes.
+void in_processes(const Options& options, weft::Trace* trace, const std::function<void(Stages&)>& body);
 
 }  // namespace command

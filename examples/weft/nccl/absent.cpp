@@ -14,7 +14,7 @@ namespace {
 
 }  // namespace
 
-void in_processes_on_cuda(const Options& options, const std::function<void(const Run&)>&) {
+void in_processes_on_cuda(const Options& options, weft::Trace*, const std::function<void(Stages&)>&) {
   reject_nccl(options);
 }
 BenchReport bench_over_nccl(const Options& options, const Arch&, const std::vector<BenchCase>&) {

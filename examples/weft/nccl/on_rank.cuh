@@ -13,10 +13,9 @@
 namespace command {
 
 template <class Model>
-weft::Tensor OnRank<Model>::run(weft::nccl::World& world, const Options& options, const ModelFolder& folder,
-                                Work work, weft::Trace* trace) {
-  if (trace) world.record(*trace);
-  return run_on<Model, Parallel, weft::nccl::World>(options, folder, std::move(work),
+RunResult OnRank<Model>::run(weft::nccl::World& world, const Options& options, const ModelFolder& folder,
+                             Work work, const Wanted& wanted) {
+  return run_on<Model, Parallel, weft::nccl::World>(options, folder, std::move(work), wanted,
                                                     [&world](const auto& body) { body(world); },
                                                     {{world.rank()}, world.size()});
 }

@@ -14,8 +14,8 @@ namespace command {
 
 template <class Model>
 struct OnRank {
-  static weft::Tensor run(weft::nccl::World& world, const Options& options, const ModelFolder& folder,
-                          Work work, weft::Trace* trace);
+  static RunResult run(weft::nccl::World& world, const Options& options, const ModelFolder& folder, Work work,
+                       const Wanted& wanted);
   static std::vector<SizeReport> bench(weft::nccl::World& world, const Options& options, const Arch& arch,
                                        const std::vector<BenchCase>& sizes);
 };

@@ -1,7 +1,10 @@
 #include "run.hpp"
 
 #include <chrono>
+#include <filesystem>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "../cuda/dtype.cuh"
 #include "../cuda/model_in_dtype.cuh"
@@ -9,6 +12,7 @@
 #include "../options/agreement.hpp"
 #include "links.cuh"
 #include "rank.cuh"
+#include "stages.cuh"
 #include "weft/backend/cuda.cuh"
 #include "weft/comm/gather_trace.hpp"
 #include "weft/comm/nccl.cuh"
@@ -35,27 +39,45 @@ void in_world(const Options& options, const Body& body) {
                           std::chrono::duration<double>(options.timeout))});
 }
 
-weft::Tensor run_on_nccl(weft::nccl::World& world, const Options& options, const ModelFolder& folder,
-                         Work work, weft::Trace* trace) {
-  weft::Tensor result =
-      model_in_dtype(options, folder.settings(),
-                     [&world, &options, &folder, &work, trace]<class Model>(std::type_identity<Model>) {
-                       return OnRank<Model>::run(world, options, folder, std::move(work), trace);
-                     });
-  if (trace) {
-    weft::nccl::HostMessages messages(world);
-    weft::gather_trace(messages, *trace);
+class StagesOverNccl : public Stages {
+ public:
+  StagesOverNccl(weft::nccl::World& world, weft::Trace* trace) : world_(world), trace_(trace) {}
+
+  EncodedTexts encode(const Options& options, const std::vector<std::string>& texts) override {
+    return encode_over_nccl(world_, options, texts);
   }
-  return result;
-}
+
+  RunResult run(const Options& options, const ModelFolder& folder, Work work, const Wanted& wanted) override {
+    return model_in_dtype(options, folder.settings(),
+                          [this, &options, &folder, &work, &wanted]<class Model>(std::type_identity<Model>) {
+                            return OnRank<Model>::run(world_, options, folder, std::move(work), wanted);
+                          });
+  }
+
+  weft::Tensor decode(const Options& options, const std::filesystem::path& autoencoder,
+                      const LatentBands& latents) override {
+    return decode_over_nccl(world_, options, autoencoder, latents);
+  }
+
+  void collect_trace() override {
+    if (!trace_) return;
+    weft::nccl::HostMessages messages(world_);
+    weft::gather_trace(messages, *trace_);
+  }
+
+ private:
+  weft::nccl::World& world_;
+  weft::Trace* trace_;
+};
 
 }  // namespace
 
-void in_processes_on_cuda(const Options& options, const std::function<void(const Run&)>& body) {
-  in_world(options, [&body](weft::nccl::World& world) {
-    body([&world](const Options& asked, const ModelFolder& folder, Work work, weft::Trace* trace) {
-      return run_on_nccl(world, asked, folder, std::move(work), trace);
-    });
+void in_processes_on_cuda(const Options& options, weft::Trace* trace,
+                          const std::function<void(Stages&)>& body) {
+  in_world(options, [&body, trace](weft::nccl::World& world) {
+    if (trace) world.record(*trace);
+    StagesOverNccl stages(world, trace);
+    body(stages);
   });
 }
 

@@ -31,6 +31,10 @@ weft::InputSummary summary_of(const Options& options) {
   out.add("the command", name_of(options.command));
   out.add("--dtype", options.dtype_name);
   out.add(options.trace ? "a trace" : "no trace");
+  if (options.command == Command::generate) {
+    out.add(options.has_images() ? "an image" : "no image");
+    out.add(options.latents_out ? "latents" : "no latents");
+  }
   if (options.command != Command::bench) return out;
   std::vector<std::string> sides;
   for (const int px : options.px) sides.push_back(std::to_string(px));

@@ -81,6 +81,8 @@ struct Options {
     return !planning.has_degrees && (launched || ranks || backend == Backend::cuda);
   }
   bool has(std::string_view option) const { return given.contains(option); }
+  /// Returns whether `generate` writes images, and not only latents.
+  bool has_images() const { return command == Command::generate && (out || image_out); }
   /// Returns whether this process prints and writes files: rank 0's.
   bool prints() const { return !launched || launched->rank == 0; }
 };

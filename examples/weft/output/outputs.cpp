@@ -17,7 +17,7 @@ Outputs::Outputs(const Options& options, const ModelFolder& model, std::size_t i
     if (options.out) open_images(*options.out, images);
     if (options.image_out)
       image_tensor_.emplace(output_file("--image-out", *options.image_out, ".safetensors"));
-    if (!has_images() && !tensor)
+    if (!options.has_images() && !tensor)
       weft::reject(
           "there is nothing to write; name an image with --out or a file of latents with --latents-out");
   }

@@ -25,9 +25,6 @@ class Outputs {
   /// The same for so many decoded images, of channels that PNG has only if there are three.
   Outputs(const Options& options, weft::Index images, weft::Index channels);
 
-  /// Returns whether images are written.
-  bool has_images() const { return !images_.empty() || image_tensor_; }
-
   /// Writes the results and, if there is one, the trace; returns the names of the files. Throws
   /// std::runtime_error if a file cannot be written, with the names of those written before.
   [[nodiscard]] std::vector<std::string> write(const Results& results, const weft::Trace* trace) const;

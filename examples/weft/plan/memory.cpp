@@ -3,26 +3,13 @@
 #include <algorithm>
 
 #include "../cuda/run.hpp"
+#include "../output/sizes.hpp"
 #include "host_memory.hpp"
 #include "machine.hpp"
 
 namespace command {
 
 namespace {
-
-/// A unit for sizes in bytes: MB or GB, by the largest of them.
-struct Unit {
-  double bytes;
-  const char* name;
-
-  explicit Unit(double largest) : bytes(largest < 1e9 ? 1e6 : 1e9), name(largest < 1e9 ? " MB" : " GB") {}
-
-  std::string number(double size) const { return weft::planner::number("%.3g", size / bytes); }
-};
-std::string size_of(double bytes) {
-  const Unit unit(bytes);
-  return unit.number(bytes) + unit.name;
-}
 
 /// Returns "cfg2 would fit", with the fastest mesh of as many ranks that fits, or the first of more ranks;
 /// empty if there is none.
@@ -87,7 +74,8 @@ MemoryBudget memory_budget(const Options& options) {
   const DeviceMemory device = is_host ? DeviceMemory{1, free_host_memory()} : memory_on_cuda(options);
   return {.free = options.memory_limit ? *options.memory_limit * 1e9 : device.free,
           .ranks = weft::planner::ceil_div(here, device.devices),
-          .memories = options.launched ? 0 : device.devices};
+          .memories = options.launched ? 0 : device.devices,
+          .devices = device.devices};
 }
 
 std::string checked_memory(const Options& options, const weft::planner::ModelWork& work,
@@ -105,7 +93,7 @@ std::string checked_memory(const Options& options, const weft::planner::ModelWor
                  size_of(budget.free), options.memory_limit ? " may be taken; " : " are free; ",
                  other.empty() ? advice_for(options, cost, budget) : other);
   }
-  const Unit unit(taken);
+  const SizeUnit unit(taken);
   std::string parts = weft::sentence("weights ", unit.number(use.weights), ", conditioning ",
                                      unit.number(use.conditioning), ", keys and values ",
                                      unit.number(use.keys), ", activations ", unit.number(use.activations));

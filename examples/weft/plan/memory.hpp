@@ -13,6 +13,7 @@ struct MemoryBudget {
   double free = 0;  // bytes that may be taken
   weft::Index ranks = 1;
   weft::Index memories = 0;  // of a process, whose ranks share a copy of the weights; 0: a copy a rank
+  weft::Index devices = 1;   // of this host, with a memory each
 
   /// Returns the memory that all its ranks take.
   weft::planner::MemoryUse use(const weft::planner::CostModel& cost) const;

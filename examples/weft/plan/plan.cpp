@@ -1,5 +1,6 @@
 #include "plan.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -11,9 +12,12 @@
 #include "../input/image_size.hpp"
 #include "../input/model_folder.hpp"
 #include "../output/files.hpp"
+#include "../output/sizes.hpp"
 #include "measure.hpp"
 #include "model_work.hpp"
 #include "report.hpp"
+#include "stage_memory.hpp"
+#include "weft/pipeline/folder.hpp"
 #include "weft/plan.hpp"
 
 namespace command {
@@ -59,6 +63,61 @@ std::vector<weft::Index> tokens_of(const Options& options, const PlannedModel& m
   return tokens;
 }
 
+/// The memory of a stage around the transformer, on the GPU that takes most of it; or why it is not known.
+struct PlannedStage {
+  std::string name;
+  double bytes = 0;
+  std::string unknown{};
+};
+
+double largest(const std::vector<weft::StageMemory>& ranks) {
+  weft::Index bytes = 0;
+  for (const weft::StageMemory& rank : ranks) bytes = std::max(bytes, rank.total());
+  return static_cast<double>(bytes);
+}
+
+/// Returns the text encoders' memory in 16 bits, which is not known without their weights' files.
+PlannedStage planned_encoders(const Options& options, const PlannedModel& model, int gpus) {
+  std::vector<std::string> texts;
+  if (model.branches > 1) texts.emplace_back();
+  for (int image = 0; image < options.images; ++image) texts.push_back(std::to_string(image));
+  try {
+    return {"text encoders", largest(encoder_memory(options.model, {}, Dtype::bf16, texts, gpus))};
+  } catch (const weft::InvalidArgument& reason) {
+    return {"text encoders", 0, reason.what()};
+  }
+}
+
+/// Returns the stages of a pipeline's folder on so many GPUs; none for another folder. Throws InvalidArgument
+/// if one takes more than a GPU has.
+std::vector<PlannedStage> planned_stages(const Options& options, const PlannedModel& model,
+                                         const weft::planner::Hardware& hardware, int gpus, weft::Index px) {
+  if (options.model.empty() || !weft::pipeline::PipelineFolder::is_at(options.model)) return {};
+  const weft::AutoencoderConfig decoder = weft::pipeline::PipelineFolder(options.model).autoencoder_config();
+  const weft::Index side = px / decoder.scale();
+  const std::vector<PlannedStage> stages{
+      planned_encoders(options, model, gpus),
+      {"decoder", largest(decoder_memory(decoder, Backend::cuda, Dtype::bf16, side, side, gpus))}};
+  const double usable = usable_memory(hardware.gpu);
+  for (const PlannedStage& stage : stages)
+    if (stage.bytes > usable)
+      weft::reject(size_of(stage.bytes), " of memory on one of ", gpus, " GPUs would go to the ", stage.name,
+                   ", and ", size_of(usable),
+                   " can be used; GPUs with more memory are needed, or smaller images");
+  return stages;
+}
+
+/// Prints a stage below a plan, and adds it to the plan's JSON.
+void report(const PlannedStage& stage, nlohmann::json& plan) {
+  if (!stage.unknown.empty()) {
+    std::printf("%s: not planned, since %s\n", stage.name.c_str(), stage.unknown.c_str());
+    return;
+  }
+  std::printf("%s: %s a GPU, while no other stage is in memory\n", stage.name.c_str(),
+              size_of(stage.bytes).c_str());
+  plan["stages"][stage.name] = {{"memory_bytes", stage.bytes}};
+}
+
 /// Returns the plan of all meshes, or of the one that is given. Throws InvalidArgument if that breaks a rule.
 weft::planner::Plan plan_of(const Options& options, const weft::planner::ModelWork& work,
                             const weft::planner::Hardware& hardware,
@@ -94,6 +153,10 @@ void plan(const Options& options) {
   }
   const int gpus = gpus_of(options);
   const std::vector<weft::Index> tokens = tokens_of(options, model);
+  std::vector<std::vector<PlannedStage>> stages(tokens.size());
+  if (!planning.tokens)
+    for (std::size_t i = 0; i < tokens.size(); ++i)
+      stages[i] = planned_stages(options, model, hardware, gpus, options.px[i]);
   OutputWriter writer;
   nlohmann::json all = nlohmann::json::array();
   for (std::size_t i = 0; i < tokens.size(); ++i) {
@@ -112,6 +175,7 @@ void plan(const Options& options) {
     const std::string explanation = planning.has_degrees ? account_of(plan) : explanation_of(plan);
     print(plan, explanation);
     all.push_back(json_of(plan, explanation));
+    for (const PlannedStage& stage : stages[i]) report(stage, all.back());
     all.back()["tokens"] = request.tokens;
     all.back()["step_flop"] = flop;
     if (!svg) continue;

@@ -1,5 +1,6 @@
 #include "decode.hpp"
 
+#include <cstddef>
 #include <cstdio>
 #include <filesystem>
 #include <optional>
@@ -25,13 +26,14 @@ std::filesystem::path autoencoder_in(const std::filesystem::path& model) {
   return is_autoencoder ? model : model / "vae";
 }
 
-weft::Tensor decode_on_threads(const std::filesystem::path& autoencoder, const weft::Tensor& latents,
-                               weft::Index ranks, weft::Trace* trace) {
+weft::Tensor decode_on_threads(const std::filesystem::path& autoencoder, const LatentBands& latents,
+                               weft::Trace* trace) {
   const weft::AutoencoderKL<weft::Host> model(autoencoder);
   weft::Tensor images;
-  weft::launch(ranks,
+  weft::launch(static_cast<weft::Index>(latents.of_rank.size()),
                [&model, &latents, &images](weft::threads::World& world) {
-                 weft::Tensor own = weft::decode(model, latents, world);
+                 const weft::Tensor& band = latents.of_rank[static_cast<std::size_t>(world.rank())];
+                 weft::Tensor own = weft::decode_band(model, band, latents.height, world);
                  if (world.rank() == 0) images = std::move(own);
                },
                {.trace = trace});
@@ -55,18 +57,17 @@ void decode(const Options& options) {
   if (options.trace) trace.emplace(static_cast<int>(options.world()));
 
   Stopwatch watch;
-  const Results results{.images = decoded(options, autoencoder, latents, trace ? &*trace : nullptr)};
+  const Results results{.images = decoded(options, autoencoder, cut_into_bands(latents, options.world()),
+                                          trace ? &*trace : nullptr)};
+  check_finite(results.images);
   watch.lap("decode, " + extent_of(options, 0));
   watch.lap("write, " + weft::listed(outputs.write(results, trace ? &*trace : nullptr)));
 }
 
 weft::Tensor decoded(const Options& options, const std::filesystem::path& autoencoder,
-                     const weft::Tensor& latents, weft::Trace* trace) {
-  weft::Tensor images = options.backend == Backend::host
-                            ? decode_on_threads(autoencoder, latents, options.world(), trace)
-                            : decode_on_cuda(options, autoencoder, latents, trace);
-  check_finite(images);
-  return images;
+                     const LatentBands& latents, weft::Trace* trace) {
+  return options.backend == Backend::host ? decode_on_threads(autoencoder, latents, trace)
+                                          : decode_on_cuda(options, autoencoder, latents, trace);
 }
 
 }  // namespace command

@@ -4,7 +4,7 @@
 #include <filesystem>
 
 #include "../options/options.hpp"
-#include "weft/core/tensor.hpp"
+#include "bands.hpp"
 #include "weft/core/trace.hpp"
 
 namespace command {
@@ -14,9 +14,8 @@ namespace command {
 void decode(const Options& options);
 
 /// Returns the images of latents, by the autoencoder in a folder, on options' backend and ranks of this
-/// process. Throws InvalidArgument if one of them is not valid, and std::runtime_error if images are not
-/// finite.
+/// process. Throws InvalidArgument if one of them is not valid.
 [[nodiscard]] weft::Tensor decoded(const Options& options, const std::filesystem::path& autoencoder,
-                                   const weft::Tensor& latents, weft::Trace* trace);
+                                   const LatentBands& latents, weft::Trace* trace);
 
 }  // namespace command

@@ -5,35 +5,18 @@
 #include <utility>
 #include <vector>
 
-#include "../cuda/encode.hpp"
 #include "../input/image_request.hpp"
 #include "../output/stopwatch.hpp"
-#include "decode.hpp"
+#include "../plan/stage_memory.hpp"
 #include "run.hpp"
-#include "weft/backend/host.hpp"
-#include "weft/comm/launch.hpp"
 #include "weft/model/lora_weights.hpp"
 #include "weft/pipeline/resized.hpp"
-#include "weft/text/prompt_encoders.hpp"
 
 namespace command {
 
 namespace {
 
 namespace pipeline = weft::pipeline;
-
-EncodedTexts encode_on_threads(const Options& options, const std::vector<std::string>& texts,
-                               weft::Trace* trace) {
-  const weft::text::PromptEncoders<weft::Host> encoders(options.model, options.max_sequence_length);
-  EncodedTexts encoded;
-  weft::launch(options.world(),
-               [&encoders, &texts, &encoded](weft::threads::World& world) {
-                 EncodedTexts own = encoders.encode(texts, world);
-                 if (world.rank() == 0) encoded = std::move(own);
-               },
-               {.trace = trace});
-  return encoded;
-}
 
 /// Throws InvalidArgument if an option has no effect on this request.
 template <class Prompt>
@@ -59,9 +42,6 @@ Pipeline::Pipeline(const Options& options, const ModelFolder& model)
     : folder_(model.path()),
       settings_(model.settings()),
       generation_(pipeline::Generation<weft::HunyuanConfig>{}) {
-  if (options.launched)
-    weft::reject("generate runs text encoders and the autoencoder in one process, whose ranks are threads; ",
-                 "start it without ", options.launched->launcher);
   const pipeline::ImageRequest asked = image_request(options);
   images_ = asked.prompts.size();
   std::visit(
@@ -73,27 +53,57 @@ Pipeline::Pipeline(const Options& options, const ModelFolder& model)
       },
       settings_);
   static_cast<void>(weft::LoraWeights(model.transformer(), options.loras));  // rejects before text is encoded
-  print_sizes(asked, folder_.native_side(), sizes_);
+  if (options.prints()) print_sizes(asked, folder_.native_side(), sizes_);
 }
 
-Work Pipeline::encoded(const Options& options, weft::Trace* trace) const {
+Work Pipeline::outline() const {
   return std::visit(
-      [this, &options, trace]<class Settings>(pipeline::Generation<Settings> generation) -> Work {
-        Stopwatch watch;
-        const EncodedTexts encoded = options.backend == Backend::host
-                                         ? encode_on_threads(options, generation.texts, trace)
-                                         : encode_on_cuda(options, generation.texts);
-        pipeline::set_prompts(generation, std::get<Settings>(settings_), encoded);
+      [this]<class Settings>(const pipeline::Generation<Settings>& generation) -> Work {
+        weft::Request<pipeline::PromptOf<Settings>> request = generation.request;
+        request.prompts.resize(images_);
+        if (generation.texts.size() > images_) request.negatives.resize(images_);
+        return WorkOf<pipeline::PromptOf<Settings>>(std::move(request));
+      },
+      generation_);
+}
+
+std::vector<std::string> Pipeline::checked_stages(const Options& options) const {
+  const auto world = static_cast<int>(options.world());
+  const bool encodes_on_first = options.backend == Backend::cuda && !options.launched;
+  return std::visit(
+      [this, &options, world, encodes_on_first](const auto& generation) {
+        std::vector<std::string> lines{checked_stage(
+            options,
+            {"text encoders", encoder_memory(options.model, options.max_sequence_length, options.dtype,
+                                             generation.texts, encodes_on_first ? 1 : world)})};
+        if (options.has_images())
+          lines.push_back(checked_stage(
+              options, {.name = "decoder",
+                        .ranks = decoder_memory(folder_.autoencoder_config(), options.backend, options.dtype,
+                                                generation.request.height, generation.request.width, world),
+                        .shares_weights = true}));
+        return lines;
+      },
+      generation_);
+}
+
+Work Pipeline::encoded(const Options& options, Stages& stages) const {
+  return std::visit(
+      [this, &options, &stages]<class Settings>(pipeline::Generation<Settings> generation) -> Work {
+        Stopwatch watch(options.prints());
+        pipeline::set_prompts(generation, std::get<Settings>(settings_),
+                              stages.encode(options, generation.texts));
         watch.lap("encode, " + extent_of(options, 0));
         return WorkOf<pipeline::PromptOf<Settings>>(std::move(generation.request));
       },
       generation_);
 }
 
-weft::Tensor Pipeline::decoded(const Options& options, const weft::Tensor& latents,
-                               weft::Trace* trace) const {
-  Stopwatch watch;
-  weft::Tensor images = command::decoded(options, folder_.autoencoder(), latents, trace);
+weft::Tensor Pipeline::decoded(const Options& options, const LatentBands& latents, Stages& stages) const {
+  Stopwatch watch(options.prints());
+  weft::Tensor images = stages.decode(options, folder_.autoencoder(), latents);
+  if (images.empty()) return images;
+  check_finite(images);
   images = pipeline::covering(images, sizes_.final);
   watch.lap("decode, " + extent_of(options, 0));
   return images;

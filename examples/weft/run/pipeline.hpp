@@ -1,20 +1,21 @@
-// The stages of a pipeline around the model: text to prompts, latents to images. Each one's weights are in
-// memory only while it runs.
+// The stages of a pipeline around the model: text to prompts, latents to images.
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "../input/model_folder.hpp"
 #include "../input/work.hpp"
 #include "../options/options.hpp"
-#include "weft/core/trace.hpp"
+#include "stages.hpp"
 #include "weft/pipeline/generation.hpp"
 
 namespace command {
 
-/// A request to a pipeline of diffusers, on the host, with threads of this process as ranks.
+/// A request to a pipeline of diffusers.
 class Pipeline {
  public:
   /// Checks the options of generate, or the file that --inputs names, before any text is encoded. Throws
@@ -23,12 +24,21 @@ class Pipeline {
 
   std::size_t images() const { return images_; }
 
-  /// Encodes all text, and returns the work. Throws InvalidArgument if text or an encoder is not valid.
-  [[nodiscard]] Work encoded(const Options& options, weft::Trace* trace) const;
+  /// Returns the work without what text encoders make of the prompts.
+  [[nodiscard]] Work outline() const;
 
-  /// Decodes latents into images of the size that was asked for.
-  [[nodiscard]] weft::Tensor decoded(const Options& options, const weft::Tensor& latents,
-                                     weft::Trace* trace) const;
+  /// Returns a line about the memory of each stage around the transformer. The stages take turns: the text
+  /// encoders' memory is free before the transformer is loaded, and the transformer's before the decoder is.
+  /// Throws InvalidArgument if one of them takes more than the options leave.
+  [[nodiscard]] std::vector<std::string> checked_stages(const Options& options) const;
+
+  /// Encodes all text, and returns the work. Throws InvalidArgument if text or an encoder is not valid.
+  [[nodiscard]] Work encoded(const Options& options, Stages& stages) const;
+
+  /// Decodes latents into rank 0's images, of the size that was asked for; empty in other processes. Throws
+  /// std::runtime_error if they are not finite.
+  [[nodiscard]] weft::Tensor decoded(const Options& options, const LatentBands& latents,
+                                     Stages& stages) const;
 
  private:
   template <class... Settings>

@@ -11,10 +11,11 @@
 
 namespace command {
 
-weft::Tensor run(const Options& options, const ModelFolder& folder, Work work, weft::Trace* trace) {
-  if (options.backend == Backend::cuda) return run_on_cuda(options, folder, std::move(work), trace);
+RunResult run(const Options& options, const ModelFolder& folder, Work work, const Wanted& wanted,
+              weft::Trace* trace) {
+  if (options.backend == Backend::cuda) return run_on_cuda(options, folder, std::move(work), wanted, trace);
   return with_model<weft::Host>(folder.settings(), [&]<class Model>(std::type_identity<Model>) {
-    return OnThreads<Model>::run(options, folder, std::move(work), trace);
+    return OnThreads<Model>::run(options, folder, std::move(work), wanted, trace);
   });
 }
 

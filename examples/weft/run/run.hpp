@@ -1,20 +1,27 @@
 // The model and its work on the ranks of a mesh.
 #pragma once
 
-#include <functional>
 #include <string>
 
 #include "../input/work.hpp"
+#include "bands.hpp"
 #include "weft/core/trace.hpp"
 
 namespace command {
 
-/// Loads the weights, does the work, prints how long both took, and returns the result on rank 0.
-[[nodiscard]] weft::Tensor run(const Options& options, const ModelFolder& folder, Work work,
-                               weft::Trace* trace);
+/// What a run is to return: all of the result on rank 0, a request's latents in bands, or both.
+struct Wanted {
+  bool whole = true, bands = false;
+};
 
-/// A function that does what `run` does, on ranks in other processes or on other devices.
-using Run = std::function<weft::Tensor(const Options&, const ModelFolder&, Work, weft::Trace*)>;
+struct RunResult {
+  weft::Tensor whole{};
+  LatentBands bands{};
+};
+
+/// Loads the weights, does the work, prints how long both took, and returns what is wanted of the result.
+[[nodiscard]] RunResult run(const Options& options, const ModelFolder& folder, Work work,
+                            const Wanted& wanted, weft::Trace* trace);
 
 /// Throws std::runtime_error if the result holds an infinity or NaN.
 void check_finite(const weft::Tensor& result);

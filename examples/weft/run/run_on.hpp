@@ -1,6 +1,7 @@
 // A model and its work on the ranks of a mesh, for every backend.
 #pragma once
 
+#include <cstddef>
 #include <cstdio>
 #include <deque>
 #include <optional>
@@ -11,9 +12,6 @@
 
 #include "../output/progress.hpp"
 #include "../output/stopwatch.hpp"
-#include "../plan/choose_mesh.hpp"
-#include "../plan/memory.hpp"
-#include "../plan/model_work.hpp"
 #include "memories.hpp"
 #include "run.hpp"
 #include "weft/model/lora_weights.hpp"
@@ -24,15 +22,13 @@ namespace command {
 /// Returns what `run` does, for one model on one backend. `on_ranks(body)` calls body(world) on each rank of
 /// this process; `ranks` lists them.
 template <class Model, class Parallel, class World, class OnRanks>
-weft::Tensor run_on(const Options& options, const ModelFolder& folder, Work all_work, const OnRanks& on_ranks,
-                    const OwnRanks& ranks, const Memories& memories = {}) {
+RunResult run_on(const Options& options, const ModelFolder& folder, Work all_work, const Wanted& wanted,
+                 const OnRanks& on_ranks, const OwnRanks& ranks, const Memories& memories = {}) {
   using Engine = weft::Engine<Model, Parallel, World>;
   using Prompt = typename Model::Prompt;
   auto& work = std::get<WorkOf<Prompt>>(all_work);
   auto* const request = std::get_if<weft::Request<Prompt>>(&work);
   const weft::DitShape& shape = folder.shape();
-  const std::string memory = checked_memory(options, *model_work(folder.settings(), options.dtype, all_work),
-                                            plan_request(options, all_work, shape));
   Stopwatch watch(options.prints());
   std::optional<weft::LoraWeights> weights(std::in_place, folder.transformer(), options.loras);
   const auto models = models_in<Model>(
@@ -43,21 +39,30 @@ weft::Tensor run_on(const Options& options, const ModelFolder& folder, Work all_
   weights.reset();
   std::visit([&](const auto& asked) { Engine::check(models.front(), options.mesh, asked); }, work);
   watch.lap("load");
-  if (options.prints()) std::printf("%s\n", memory.c_str());
 
-  weft::Tensor result;
+  RunResult result;
+  if (wanted.bands)
+    result.bands = {request->height, std::vector<weft::Tensor>(static_cast<std::size_t>(ranks.world))};
   {
     Progress progress(request ? static_cast<weft::Index>(request->sampler.size()) : 1);
     if (request) request->progress = [&](weft::Index done) { progress.show(done); };
     on_ranks([&](World& world) {
       const int memory_of_rank = memories.of(world.rank(), world.size(), memories.count);
       Engine engine(models[static_cast<std::size_t>(memory_of_rank)], options.mesh, world);
-      weft::Tensor own =
-          request ? engine.generate(*request) : engine.forward(std::get<weft::Evaluation<Prompt>>(work));
-      if (world.rank() == 0) result = std::move(own);
+      weft::Tensor whole;
+      if (request) {
+        engine.denoise(*request);
+        if (wanted.bands)
+          result.bands.of_rank[static_cast<std::size_t>(world.rank())] = engine.latents_band();
+        if (wanted.whole) whole = engine.latents();
+      } else {
+        whole = engine.forward(std::get<weft::Evaluation<Prompt>>(work));
+      }
+      if (world.rank() == 0) result.whole = std::move(whole);
     });
   }
-  check_finite(result);
+  check_finite(result.whole);
+  for (const weft::Tensor& band : result.bands.of_rank) check_finite(band);
   const char* const done = options.command == Command::generate ? "generate, " : "evaluate, ";
   watch.lap(done + extent_of(options, request ? static_cast<weft::Index>(request->sampler.size()) : 0));
   return result;

@@ -3,8 +3,10 @@
 
 #include "weft/backend/backend.hpp"
 #include "weft/backend/counting/buffer.hpp"
+#include "weft/backend/counting/image_operators.hpp"
 #include "weft/backend/counting/operators.hpp"
 #include "weft/backend/counting/queue.hpp"
+#include "weft/backend/counting/text_operators.hpp"
 
 namespace weft::inline v0_1 {
 
@@ -48,5 +50,7 @@ template <class Element, class Operand>
 inline constexpr bool holds_numbers<Counting<Element, Operand>> = false;
 
 static_assert(Backend<Counting<>>, "an operator of backend.hpp is missing in counting/operators.hpp");
+static_assert(ImageBackend<Counting<>>, "an operator of image_operators.hpp is missing in counting/");
+static_assert(TextBackend<Counting<>>, "an operator of text_operators.hpp is missing in counting/");
 
 }  // namespace weft::inline v0_1

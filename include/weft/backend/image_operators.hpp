@@ -36,6 +36,10 @@ struct ConvolutionWeights {
   Index inputs() const { return taps.extent[3]; }
 };
 
+/// Bytes of the block in which a device convolves some rows of a band at a time; where rows are longer, those
+/// of one row and its neighbours.
+inline constexpr Index convolution_block_bytes = Index{128} << 20;
+
 /// The row and column of a pixel among those of a small square.
 struct PixelOffset {
   Index row, column;

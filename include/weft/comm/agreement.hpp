@@ -25,6 +25,8 @@ class InputSummary {
  public:
   /// `kind` says what is summarized, such as "request".
   explicit InputSummary(std::string kind) : kind_(std::move(kind)) {}
+  /// Makes that of a rank that has no more work.
+  static InputSummary end() { return InputSummary(end_kind); }
 
   /// Adds an entry; its value is one line.
   void add(std::string_view name, std::string_view value = {}) {
@@ -48,6 +50,13 @@ class InputSummary {
     const std::string who = sentence("rank ", rank, " was asked for ");
     const std::string rule = sentence("; all ranks must be given the same ", kind);
     const Entry other_kind = next(other), first_kind = next(first);
+    if (other_kind.name == end_kind || first_kind.name == end_kind) {
+      const bool has_other_ended = other_kind.name == end_kind;
+      return sentence("rank ", has_other_ended ? rank : 0, " has ended, and rank ",
+                      has_other_ended ? 0 : rank, " asks for ",
+                      with_article(has_other_ended ? first_kind.name : other_kind.name),
+                      "; all ranks must ask for as many");
+    }
     if (other_kind.name != first_kind.name)
       return sentence(who, with_article(other_kind.name), " and rank 0 for ", with_article(first_kind.name),
                       rule);
@@ -61,7 +70,8 @@ class InputSummary {
   }
 
  private:
-  static constexpr const char* mark = "#";  // at the front of digests
+  static constexpr const char *mark = "#",  // at the front of digests
+      *end_kind = "end";
 
   struct Entry {
     std::string_view name, value;
@@ -224,5 +234,13 @@ class Agreement {
   WorldType& world_;
   typename Backend::template Buffer<float> heads_;  // (ranks, head_size)
 };
+
+/// Ends a rank's work in a world: throws InvalidArgument, on all ranks, if another rank asks for more, for
+/// which it would wait in vain. All ranks call it together.
+template <class Backend, World WorldType>
+void end_together(WorldType& world) {
+  typename Backend::Queue queue;
+  Agreement<Backend, WorldType>(queue, world).check(&InputSummary::end);
+}
 
 }  // namespace weft::inline v0_1

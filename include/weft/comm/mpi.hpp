@@ -17,6 +17,9 @@
 #include <utility>
 #include <vector>
 
+#include "weft/backend/host/buffer.hpp"
+#include "weft/backend/host/copy.hpp"
+#include "weft/comm/agreement.hpp"
 #include "weft/comm/job/rendezvous.hpp"
 #include "weft/comm/job/watchdog.hpp"
 #include "weft/comm/mpi/communicator.hpp"
@@ -38,6 +41,13 @@ struct LaunchOptions {
 };
 
 namespace detail {
+
+/// The part of the Host backend that an Agreement needs.
+struct AgreementMemory {
+  using Queue = host::Queue;
+  template <class T>
+  using Buffer = host::Buffer<T>;
+};
 
 /// Returns how many processes of the job run on this host.
 inline int processes_of_host() {
@@ -151,16 +161,17 @@ class Session {
   std::optional<job::Watchdog> watchdog_;  // last: its thread uses lane_
 };
 
-/// Calls body(world) in every process that mpirun has started, once, and returns when this one is done. A
-/// failure of any rank ends all processes with one sentence and exit code 2 for InvalidArgument, 1 otherwise;
-/// with on_failure, it throws Stopped on the rank that has failed instead. `processes` is their number by the
-/// launcher, or 0 if that is unknown.
+/// Calls body(world) in every process that mpirun has started, once, and returns when all are done. A failure
+/// of any rank ends all processes with one sentence and exit code 2 for InvalidArgument, 1 otherwise; with
+/// on_failure, it throws Stopped on the rank that has failed instead. That a rank is done while another asks
+/// for more work is an InvalidArgument. `processes` is their number by the launcher, or 0 if that is unknown.
 template <class Body>
 void launch(Body body, const LaunchOptions& options = {}, int processes = 0) {
   Session session(options, processes);
   try {
     World world(options.threads, session.lane());
     body(world);
+    end_together<detail::AgreementMemory>(world);
   } catch (...) {
     session.watchdog().fail(std::current_exception());
   }

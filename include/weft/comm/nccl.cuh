@@ -14,6 +14,9 @@
 #include <thread>
 #include <utility>
 
+#include "weft/backend/cuda/buffer.cuh"
+#include "weft/backend/cuda/copy.cuh"
+#include "weft/comm/agreement.hpp"
 #include "weft/comm/job/launch_environment.hpp"
 #include "weft/comm/job/rendezvous.hpp"
 #include "weft/comm/job/watchdog.hpp"
@@ -59,6 +62,13 @@ struct LaunchOptions {
   std::function<void(int, const std::string&)> on_failure{};
 };
 
+/// The part of the Cuda backend that an Agreement needs.
+struct AgreementMemory {
+  using Queue = cuda::Queue;
+  template <class T>
+  using Buffer = cuda::Buffer<T>;
+};
+
 /// The singletons of a process: NCCL's identifier of the world, and the watchdog.
 class Session {
  public:
@@ -101,6 +111,7 @@ class Session {
           start_thread("the monitor of a rank",
                        [this, &world](const std::stop_token& stop) { monitor_world(world, stop); });
       body(world);
+      end_together<AgreementMemory>(world);
       monitor.request_stop();
       monitor.join();
       world_ = nullptr;
@@ -161,8 +172,9 @@ class Session {
 };
 
 /// Calls body(world) once, on a thread of its own, in every process that the launcher has started, and
-/// returns when this one is done. A failure of any rank ends all processes with one sentence and exit code 2
-/// for InvalidArgument, 1 otherwise. A process runs one launch at a time.
+/// returns when all are done. A failure of any rank ends all processes with one sentence and exit code 2 for
+/// InvalidArgument, 1 otherwise; that a rank ends while another asks for more work is an InvalidArgument. A
+/// process runs one launch at a time.
 template <class Body>
 void launch(const LaunchEnvironment& environment, Body body, const LaunchOptions& options = {}) {
   Session(environment, options).run(body);

@@ -1,4 +1,4 @@
-// Converts images, or other states, to the tokens that one rank holds, and back.
+// Converts images, or other states, to the tokens that one rank holds.
 #pragma once
 
 #include <cstddef>
@@ -36,14 +36,6 @@ template <Grid G>
     out.data[static_cast<std::size_t>(in_tokens)] = latents.data[static_cast<std::size_t>(in_images)];
   });
   return out;
-}
-
-/// Writes tokens (rows, images, features) to their elements of latents (all images, the grid's extents).
-template <Grid G>
-void from_tokens(const Tensor& tokens, const G& shape, Range images, const Rows& rows, Tensor& latents) {
-  detail::for_each_element(shape, images, rows, [&tokens, &latents](Index in_images, Index in_tokens) {
-    latents.data[static_cast<std::size_t>(in_images)] = tokens.data[static_cast<std::size_t>(in_tokens)];
-  });
 }
 
 }  // namespace weft::inline v0_1

@@ -45,6 +45,8 @@ class TextEncoder {
   }
 
   const EncoderConfig& config() const { return folder_->config(); }
+  /// Returns the bytes of the weights.
+  Index weight_bytes() const { return memory_.bytes.size(); }
 
   /// Encodes one text. BERT and T5 do not attend to padding, and give its states too; CLIP attends to all
   /// tokens before and passes over the mask. Throws InvalidArgument if the tokens are not of this model's

@@ -2,6 +2,7 @@
 // all ranks of a world.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <filesystem>
 #include <map>
@@ -14,9 +15,11 @@
 #include <utility>
 #include <vector>
 
+#include "weft/backend/counting.hpp"
 #include "weft/comm/agreement.hpp"
 #include "weft/comm/world.hpp"
 #include "weft/core/error.hpp"
+#include "weft/core/stage_memory.hpp"
 #include "weft/text/encoder.hpp"
 #include "weft/text/encoders/exchange.hpp"
 #include "weft/text/encoders/shares.hpp"
@@ -76,6 +79,33 @@ class PromptEncoders {
     return out;
   }
 
+  /// Returns the memory that each of `ranks` ranks takes to encode these prompts, from the encoders' own code
+  /// on the counting backend: of the encoder that takes most of those that it was dealt, or of what is
+  /// exchanged. Throws InvalidArgument if a prompt is not UTF-8 or too long.
+  [[nodiscard]] std::vector<StageMemory> memory(std::span<const std::string> prompts, int ranks) const {
+    std::vector<StageMemory> out(static_cast<std::size_t>(ranks));
+    if (prompts.empty()) return out;
+    const std::set<std::string> distinct(prompts.begin(), prompts.end());
+    const std::vector<TokenIds> tokens = tokens_of(prompts.front());  // all are padded to as many
+    std::vector<StageMemory> encoders;
+    Index exchanged = 0;
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
+      const TextEncoder<Counting<typename Backend::Element>> encoder(parts_[i].folder);
+      counting::Queue queue;
+      const EncodedText text = encoder.encode(queue, tokens[i]);
+      encoders.push_back({encoder.weight_bytes(), queue.memory().peak()});
+      exchanged += static_cast<Index>(sizeof(float) * distinct.size()) *
+                   (text.states.size() + text.penultimate.size() + text.pooled.size());
+    }
+    if (ranks > 1) out.assign(out.size(), {0, exchanged});
+    for (const Encoding& one : dealt_out(distinct.size(), costs(tokens), ranks)) {
+      StageMemory& most = out[static_cast<std::size_t>(one.rank)];
+      most = std::max(most, encoders[one.encoder],
+                      [](const StageMemory& a, const StageMemory& b) { return a.total() < b.total(); });
+    }
+    return out;
+  }
+
  private:
   struct Part {
     std::string tokenizer, name;  // folders
@@ -90,6 +120,7 @@ class PromptEncoders {
     InputSummary out("request");
     out.add("number of prompts", prompts.size());
     for (const std::string& prompt : prompts) out.add_contents("prompt", std::string_view(prompt));
+    for (const auto& [tokenizer, length] : tokenizers_.lengths()) out.add("tokens of " + tokenizer, length);
     for (const Part& part : parts_) out.add_contents(part.name, part.folder->digest());
     return out;
   }

@@ -75,6 +75,13 @@ class PromptTokenizers {
     return out;
   }
 
+  /// Returns the lengths to which they pad prompts, in tokens, by folder.
+  std::map<std::string, Index> lengths() const {
+    std::map<std::string, Index> out;
+    for (const Part& part : parts_) out[part.folder] = part.length;
+    return out;
+  }
+
   /// Returns the prompt's ids and mask by folder, such as "tokenizer_2". Throws InvalidArgument if the prompt
   /// is not UTF-8 or is too long to read.
   std::map<std::string, TokenIds> encode(std::string_view prompt) const {

@@ -26,18 +26,34 @@ class AutoencoderKL {
       : config_(Config::read(folder / "config.json")) {
     const WeightFiles files(folder);
     digest_ = digest_of(config_.digest(), files.digest());
-    Queue queue;  // ends when all is there
-    weights_ =
-        vae::WeightReader<Backend>(queue, files)
-            .read([this](auto& reader) { return vae::Weights<Element>::place(reader, config_); }, memory_);
+    read(files);
+  }
+  /// Makes a model of these settings on a backend that counts.
+  AutoencoderKL(const AutoencoderConfig& config, ShapesAlone shapes) requires(!holds_numbers<BackendType>)
+      : config_(config) {
+    read(shapes);
   }
 
   const AutoencoderConfig& config() const { return config_; }
   /// Returns a hash of settings and weights.
   std::uint64_t digest() const { return digest_; }
   const vae::Weights<Element>& weights() const { return weights_; }
+  /// Returns the bytes of the weights.
+  Index weight_bytes() const {
+    Index bytes = 0;
+    for (const auto& buffer : memory_.elements) bytes += buffer.size() * static_cast<Index>(sizeof(Element));
+    for (const auto& buffer : memory_.numbers) bytes += buffer.size() * static_cast<Index>(sizeof(float));
+    return bytes;
+  }
 
  private:
+  void read(const auto& source) {
+    Queue queue;  // ends when all is there
+    weights_ =
+        vae::WeightReader<Backend>(queue, source)
+            .read([this](auto& reader) { return vae::Weights<Element>::place(reader, config_); }, memory_);
+  }
+
   AutoencoderConfig config_;
   std::uint64_t digest_ = 0;
   typename vae::WeightReader<Backend>::Memory memory_;

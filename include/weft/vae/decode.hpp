@@ -9,6 +9,7 @@
 
 #include "weft/comm/agreement.hpp"
 #include "weft/comm/world.hpp"
+#include "weft/core/range.hpp"
 #include "weft/core/tensor.hpp"
 #include "weft/vae/decoder.hpp"
 
@@ -16,27 +17,76 @@ namespace weft::inline v0_1 {
 
 namespace vae {
 
-/// Throws InvalidArgument unless the latents are (images, channels, height, width) of the model's.
-inline void check(const AutoencoderConfig& config, const Tensor& latents) {
+/// Throws InvalidArgument unless the shape of latents is (images, channels, height, width) of the model's.
+inline void check(const AutoencoderConfig& config, const Shape& latents) {
   constexpr Index longest = 16384;  // pixels
-  if (latents.shape.size() != 4 || latents.empty() || !latents.is_whole())
-    reject("the latents are ", to_string(latents.shape), " and must be (images, ", config.latent_channels,
+  if (latents.size() != 4 || element_count(latents) == 0)
+    reject("the latents are ", to_string(latents), " and must be (images, ", config.latent_channels,
            ", height, width)");
-  if (latents.shape[1] != config.latent_channels)
-    reject("the latents have ", latents.shape[1], " channels, and this autoencoder decodes ",
+  if (latents[1] != config.latent_channels)
+    reject("the latents have ", latents[1], " channels, and this autoencoder decodes ",
            config.latent_channels);
-  for (const Index side : {latents.shape[2], latents.shape[3]})
+  for (const Index side : {latents[2], latents[3]})
     if (side > longest / config.scale())
-      reject("the latents are ", to_string(latents.shape), ", and at most ", longest / config.scale(),
+      reject("the latents are ", to_string(latents), ", and at most ", longest / config.scale(),
              " rows and columns can be decoded, ", longest, " pixels");
 }
 
+/// Throws InvalidArgument unless the latents have such a shape, and as many numbers.
+inline void check(const AutoencoderConfig& config, const Tensor& latents) {
+  check(config, latents.shape);
+  if (!latents.is_whole())
+    reject("the latents are ", to_string(latents.shape), " and have ", latents.size(), " numbers");
+}
+
+/// Throws InvalidArgument unless `band` (images, channels, rows, width) is a rank's part of latents of so
+/// many rows.
+inline void check_band(const AutoencoderConfig& config, const Tensor& band, Index height, int rank,
+                       int ranks) {
+  const Index rows = split(height, ranks, rank).size();
+  if (band.shape.size() != 4 || band.shape[2] != rows || !band.is_whole())
+    reject("the band of rank ", rank, " of ", ranks, " is ", to_string(band.shape), " and must be (images, ",
+           config.latent_channels, ", ", rows, ", width), its part of ", height, " rows");
+  check(config, {band.shape[0], band.shape[1], height, band.shape[3]});
+}
+
 /// Returns what ranks compare before they begin.
-inline InputSummary summary_of(std::uint64_t model, const Tensor& latents) {
+inline InputSummary summary_of(std::uint64_t model, const Shape& latents) {
   InputSummary out("request");
-  out.add("latents", to_string(latents.shape));
-  out.add_contents("tensor of latents", latents);
+  out.add("latents", to_string(latents));
   out.add_contents("autoencoder", model);
+  return out;
+}
+
+/// Decodes this rank's `band` (images, channels, rows, width) of latents of so many rows. Returns the images
+/// on rank 0, and an empty tensor elsewhere.
+template <ImageBackend Backend, World WorldType>
+[[nodiscard]] Tensor decoded(typename Backend::Queue& queue, const AutoencoderKL<Backend>& model,
+                             const View<const float, 4>& band, Index height, WorldType& world) {
+  using Element = typename Backend::Element;
+  using Comm = typename WorldType::Communicator;
+  std::vector<int> all(static_cast<std::size_t>(world.size()));
+  std::iota(all.begin(), all.end(), 0);
+  Bands<Backend, Comm> bands(world.split("bands", all), height, band.extent[3]);
+  Decoder<Backend, Comm> decoder(queue, model, bands);
+
+  const bool collects = world.rank() == 0, returns = collects && holds_numbers<Backend>;
+  const Index images = band.extent[0], channels = model.config().out_channels,
+              rows = height * model.config().scale(), columns = band.extent[3] * model.config().scale();
+  Tensor out;
+  if (returns) out = Tensor({images, channels, rows, columns});
+  const std::array<Index, 3> extents{collects ? rows : 0, columns, channels};
+  const typename Backend::template Buffer<Element> gathered(queue, extents[0] * columns * channels + 1);
+  for (Index i = 0; i < images; ++i) {
+    bands.gather(queue, decoder.decode(band[i]), gathered.view(extents));
+    if (!returns) continue;
+    const Tensor pixels = download(queue, gathered.view(extents));
+    for (Index c = 0; c < channels; ++c) {
+      float* const to = out.view<4>()[i][c].data;
+      for (Index pixel = 0; pixel < rows * columns; ++pixel)
+        to[pixel] = pixels.data[static_cast<std::size_t>(pixel * channels + c)];
+    }
+  }
   return out;
 }
 
@@ -49,38 +99,30 @@ inline InputSummary summary_of(std::uint64_t model, const Tensor& latents) {
 /// model, or where ranks differ in latents or weights.
 template <ImageBackend Backend, World WorldType>
 [[nodiscard]] Tensor decode(const AutoencoderKL<Backend>& model, const Tensor& latents, WorldType& world) {
-  using Element = typename Backend::Element;
-  using Comm = typename WorldType::Communicator;
   vae::check(model.config(), latents);
   typename Backend::Queue queue = Backend::queue(world);
   Agreement<Backend, WorldType>(queue, world).check([&model, &latents] {
-    return vae::summary_of(model.digest(), latents);
+    InputSummary out = vae::summary_of(model.digest(), latents.shape);
+    out.add_contents("tensor of latents", latents);
+    return out;
   });
-  std::vector<int> all(static_cast<std::size_t>(world.size()));
-  std::iota(all.begin(), all.end(), 0);
-  vae::Bands<Backend, Comm> bands(world.split("bands", all), latents.shape[2], latents.shape[3]);
-  vae::Decoder<Backend, Comm> decoder(queue, model, bands);
+  const Index height = latents.shape[2];
+  return vae::decoded(queue, model,
+                      latents.view<4>().template slice<2>(split(height, world.size(), world.rank())), height,
+                      world);
+}
 
-  const bool collects = world.rank() == 0;
-  const Index images = latents.shape[0], channels = model.config().out_channels,
-              height = latents.shape[2] * model.config().scale(),
-              width = latents.shape[3] * model.config().scale();
-  Tensor out;
-  if (collects) out = Tensor({images, channels, height, width});
-  const std::array<Index, 3> extents{collects ? height : 0, width, channels};
-  const typename Backend::template Buffer<Element> gathered(queue, extents[0] * width * channels + 1);
-  for (Index i = 0; i < images; ++i) {
-    const vae::Band<Backend> band = decoder.decode(latents.view<4>()[i]);
-    bands.gather(queue, band, gathered.view(extents));
-    if (!collects) continue;
-    const Tensor pixels = download(queue, gathered.view(extents));
-    for (Index c = 0; c < channels; ++c) {
-      float* const to = out.view<4>()[i][c].data;
-      for (Index pixel = 0; pixel < height * width; ++pixel)
-        to[pixel] = pixels.data[static_cast<std::size_t>(pixel * channels + c)];
-    }
-  }
-  return out;
+/// Does the same where ranks hold the latents in bands, as Engine::latents_band returns them: `band`
+/// (images, channels, rows, width) are this rank's rows split(height, ranks, rank), which may be none.
+template <ImageBackend Backend, World WorldType>
+[[nodiscard]] Tensor decode_band(const AutoencoderKL<Backend>& model, const Tensor& band, Index height,
+                                 WorldType& world) {
+  vae::check_band(model.config(), band, height, world.rank(), world.size());
+  typename Backend::Queue queue = Backend::queue(world);
+  Agreement<Backend, WorldType>(queue, world).check([&model, &band, height] {
+    return vae::summary_of(model.digest(), {band.shape[0], band.shape[1], height, band.shape[3]});
+  });
+  return vae::decoded(queue, model, band.view<4>(), height, world);
 }
 
 }  // namespace weft::inline v0_1

@@ -29,7 +29,7 @@ class Decoder {
         bands_(bands),
         moments_(queue, 2 * config_.groups) {}
 
-  /// Returns the band of an image: latents (channels, height, width), as a denoiser leaves them.
+  /// Returns the band of an image: latents (channels, the band's rows, width), as a denoiser leaves them.
   Image decode(const View<const float, 3>& latents) {
     Image x = scaled(latents);
     if (weights_.post_quant) x = projected(x, *weights_.post_quant);
@@ -50,16 +50,15 @@ class Decoder {
 
   /// Returns the band of latents on the autoencoder's own scale.
   Image scaled(const View<const float, 3>& latents) {
-    const Range rows = bands_.of(bands_.rank());
-    const auto [channels, height, width] = latents.extent;
+    const auto [channels, rows, width] = latents.extent;
     const auto scale = static_cast<float>(config_.scaling_factor),
                shift = static_cast<float>(config_.shift_factor);
-    Tensor values({rows.size(), width, channels});
-    for (Index row = 0; row < rows.size(); ++row)
+    Tensor values({rows, width, channels});
+    for (Index row = 0; row < rows; ++row)
       for (Index column = 0; column < width; ++column)
         for (Index c = 0; c < channels; ++c)
-          values.view<3>()[row][column][c] = latents[c][rows.begin + row][column] / scale + shift;
-    Image out(queue_, rows.size(), width, channels);
+          values.view<3>()[row][column][c] = latents[c][row][column] / scale + shift;
+    Image out(queue_, rows, width, channels);
     upload(queue_, values, out.own());
     return out;
   }

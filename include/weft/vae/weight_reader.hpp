@@ -12,6 +12,7 @@
 
 #include "weft/backend/image_operators.hpp"
 #include "weft/io/weight_files.hpp"
+#include "weft/model/weight_source.hpp"
 
 namespace weft::inline v0_1::vae {
 
@@ -35,14 +36,16 @@ class WeightReader {
     std::vector<typename Backend::template Buffer<float>> numbers;
   };
 
-  WeightReader(Queue& queue, const WeightFiles& files) : queue_(queue), files_(files) {}
+  WeightReader(Queue& queue, const WeightFiles& files) : queue_(queue), files_(&files) {}
+  /// Takes memory for weights without files, on a backend that counts.
+  WeightReader(Queue& queue, ShapesAlone) requires(!holds_numbers<Backend>) : queue_(queue) {}
 
   /// Returns place(*this) with the weights in `memory`. Throws InvalidArgument, before any weight is read, if
   /// the files have other tensors of a decoder.
   template <class Place>
   auto read(const Place& place, Memory& memory) {
     static_cast<void>(place(*this));
-    files_.expect(shapes_, {"encoder.", "quant_conv."});
+    if (files_) files_->expect(shapes_, {"encoder.", "quant_conv."});
     memory_ = &memory;
     return place(*this);
   }
@@ -50,7 +53,7 @@ class WeightReader {
   /// Returns which of these layers the files have, or the first: old files have other names.
   std::string present(std::initializer_list<std::string> names) const {
     for (const std::string& name : names)
-      if (files_.find(name + ".weight")) return name;
+      if (find(name + ".weight")) return name;
     return *names.begin();
   }
 
@@ -59,19 +62,20 @@ class WeightReader {
   LinearWeights<Element> linear(const std::vector<std::string>& names, Index outputs, Index inputs) {
     const auto count = static_cast<Index>(names.size());
     for (const std::string& name : names) {
-      const SafeTensors::Entry* const entry = files_.find(name + ".weight");
+      const SafeTensors::Entry* const entry = find(name + ".weight");
       const bool is_convolution = entry && entry->shape.size() == 4;
       list(name + ".weight", is_convolution ? Shape{outputs, inputs, 1, 1} : Shape{outputs, inputs});
       list(name + ".bias", {outputs});
     }
     if (!memory_) return {};
-    Tensor weight({count * outputs, inputs}), bias({count * outputs});
-    for (Index i = 0; i < count; ++i) {
-      const std::string& name = names[static_cast<std::size_t>(i)];
-      convert(name + ".weight", weight.data.data() + i * outputs * inputs);
-      convert(name + ".bias", bias.data.data() + i * outputs);
-    }
-    return {place<Element, 2>(weight, memory_->elements), place<Element, 1>(bias, memory_->elements)};
+    const auto join = [this, &names](const char* part) {
+      return [this, &names, part](Tensor& all) {
+        float* to = all.data.data();
+        for (const std::string& name : names) to = convert(name + part, to);
+      };
+    };
+    return {place<Element, 2>({count * outputs, inputs}, memory_->elements, join(".weight")),
+            place<Element, 1>({count * outputs}, memory_->elements, join(".bias"))};
   }
 
   /// Reads a convolution of 3 × 3.
@@ -99,54 +103,70 @@ class WeightReader {
     list(name + ".weight", {outputs, inputs, side, side});
     list(name + ".bias", {outputs});
     if (!memory_) return {};
-    Tensor kernel({outputs, inputs, side * side}), bias({outputs});
-    convert(name + ".weight", kernel.data.data());
-    convert(name + ".bias", bias.data.data());
-    Tensor taps({scale * scale, tap_side * tap_side, outputs, inputs});
-    const View<const float, 3> from = std::as_const(kernel).template view<3>();
-    const View<float, 4> to = taps.template view<4>();
-    for (Index phase = 0; phase < to.extent[0]; ++phase)
-      for (Index i = 0; i < side * side; ++i) {
-        const Index row = folded(scale, phase / scale, i / side),
-                    column = folded(scale, phase % scale, i % side);
-        const View<float, 2> tap = to[phase][row * tap_side + column];
-        for (Index o = 0; o < outputs; ++o)
-          for (Index c = 0; c < inputs; ++c) tap[o][c] += from[o][c][i];
-      }
-    return {place<Element, 4>(taps, memory_->elements), place<Element, 1>(bias, memory_->elements)};
+    const auto fold = [this, &name, outputs, inputs, scale, tap_side](Tensor& taps) {
+      Tensor kernel({outputs, inputs, side * side});
+      convert(name + ".weight", kernel.data.data());
+      const View<const float, 3> from = std::as_const(kernel).template view<3>();
+      const View<float, 4> to = taps.template view<4>();
+      for (Index phase = 0; phase < to.extent[0]; ++phase)
+        for (Index i = 0; i < side * side; ++i) {
+          const Index row = folded(scale, phase / scale, i / side),
+                      column = folded(scale, phase % scale, i % side);
+          const View<float, 2> tap = to[phase][row * tap_side + column];
+          for (Index o = 0; o < outputs; ++o)
+            for (Index c = 0; c < inputs; ++c) tap[o][c] += from[o][c][i];
+        }
+    };
+    return {place<Element, 4>({scale * scale, tap_side * tap_side, outputs, inputs}, memory_->elements, fold),
+            place<Element, 1>({outputs}, memory_->elements, reading(name + ".bias"))};
   }
 
   View<const float, 1> vector(const std::string& name, Index size) {
     list(name, {size});
     if (!memory_) return {};
-    Tensor numbers({size});
-    convert(name, numbers.data.data());
-    return place<float, 1>(numbers, memory_->numbers);
+    return place<float, 1>({size}, memory_->numbers, reading(name));
   }
 
   void list(const std::string& name, const Shape& shape) {
     if (!memory_) shapes_[name] = shape;
   }
 
-  /// Writes a tensor that was listed as float32.
-  void convert(const std::string& name, float* to) const {
-    const Shape& shape = shapes_.at(name);
-    const SafeTensors::Entry& entry = files_.get(name, shape);
-    to_float(entry.dtype, entry.bytes.data(), static_cast<std::size_t>(element_count(shape)), to);
+  /// Returns a tensor of the files, or null where there is none, or no files.
+  const SafeTensors::Entry* find(const std::string& name) const {
+    return files_ ? files_->find(name) : nullptr;
   }
 
-  template <class T, int Rank>
-  View<const T, Rank> place(const Tensor& numbers,
-                            std::vector<typename Backend::template Buffer<T>>& buffers) {
+  /// Writes a tensor that was listed as float32, and returns where it ends.
+  float* convert(const std::string& name, float* to) const {
+    const Shape& shape = shapes_.at(name);
+    const SafeTensors::Entry& entry = files_->get(name, shape);
+    const Index count = element_count(shape);
+    to_float(entry.dtype, entry.bytes.data(), static_cast<std::size_t>(count), to);
+    return to + count;
+  }
+
+  /// Returns a function that reads a listed tensor.
+  auto reading(const std::string& name) const {
+    return [this, name](Tensor& numbers) { convert(name, numbers.data.data()); };
+  }
+
+  /// Places a tensor, whose numbers fill(tensor) writes.
+  template <class T, int Rank, class Fill>
+  View<const T, Rank> place(const Shape& shape, std::vector<typename Backend::template Buffer<T>>& buffers,
+                            const Fill& fill) {
     std::array<Index, Rank> extents{};
-    std::copy_n(numbers.shape.begin(), Rank, extents.begin());
-    const View<T, Rank> to = buffers.emplace_back(queue_, numbers.size()).view(extents);
-    upload(queue_, numbers, to);
+    std::copy_n(shape.begin(), Rank, extents.begin());
+    const View<T, Rank> to = buffers.emplace_back(queue_, element_count(shape)).view(extents);
+    if constexpr (holds_numbers<Backend>) {
+      Tensor numbers(shape);
+      fill(numbers);
+      upload(queue_, numbers, to);
+    }
     return to;
   }
 
   Queue& queue_;
-  const WeightFiles& files_;
+  const WeightFiles* files_ = nullptr;  // null: shapes alone are known
   std::map<std::string, Shape> shapes_;
   Memory* memory_ = nullptr;  // null while the tensors are listed
 };

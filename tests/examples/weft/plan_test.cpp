@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "command.hpp"
+#include "model_copy.hpp"
 
 namespace {
 
@@ -124,6 +125,55 @@ TEST_CASE("Memory is planned and printed, and compared with the limit") {
   const Outcome limited = run(generate(folder, {"--ulysses", "2", "--memory-limit", "1"}));
   CHECK(limited.out.find("for 2 ranks") != std::string::npos);
   CHECK(limited.out.find("of 1 GB allowed") != std::string::npos);
+}
+
+TEST_CASE("Memory of a pipeline's stages is planned, printed, and compared with the limit") {
+  const std::filesystem::path model = goldens / "hunyuan_pipeline" / "model";
+  const TemporaryFolder folder;
+  const auto made = [&](const Arguments& more) {
+    return run(Arguments{"generate", "--model", model, "--inputs",
+                         goldens / "hunyuan_pipeline" / "run_inputs.safetensors"} +
+               more);
+  };
+  const Arguments image{"--image-out", folder / "image"}, latents{"--latents-out", folder / "latents"};
+  const Outcome one = made(image + Arguments{"--memory-limit", "1"});
+  CAPTURE(one.err);
+  REQUIRE(one.code == 0);
+  const auto megabytes = [&one](const std::string& stage) {
+    const std::string begin = "memory of the " + stage + ": ";
+    const auto at = one.out.find(begin);
+    REQUIRE(at != one.out.npos);
+    CHECK(one.out.find("MB a rank (weights ", at) != one.out.npos);
+    return std::stod(one.out.substr(at + begin.size()));
+  };
+  const double encoders = megabytes("text encoders"), decoder = megabytes("decoder");
+  CHECK(one.out.find("memory: ") < one.out.find("encode, "));
+  CHECK(made(latents).out.find("memory of the decoder") == std::string::npos);
+  const auto limited = [&made, &image](double size) {
+    return made(image + Arguments{"--memory-limit", std::to_string(size / 1000)});
+  };
+  CHECK(encoders < decoder);
+  check_rejected(limited(0.99 * decoder), "would go to the decoder, and ");
+  CHECK(limited(1.01 * decoder).code == 0);
+}
+
+TEST_CASE("plan adds the stages of a pipeline's folder, and rejects what no GPU can hold") {
+  const std::filesystem::path model = goldens / "hunyuan_pipeline" / "model";
+  const TemporaryFolder folder;
+  const auto planned = [&folder](const std::filesystem::path& from, const char* px) {
+    return run({"plan", "--hardware", "t4-pcie", "--gpus", "1", "--px", px, "--model", from, "--json",
+                folder / "plan.json"});
+  };
+  REQUIRE(planned(model, "256").code == 0);
+  const auto stages = nlohmann::json::parse(folder.read("plan.json")).at(0).at("stages");
+  CHECK(stages.at("decoder").at("memory_bytes") > 0);
+  CHECK(stages.at("text encoders").at("memory_bytes") > 0);
+  const ModelCopy without(model);
+  std::filesystem::remove(without.path() / "text_encoder/model.safetensors");
+  const Outcome partly = planned(without.path(), "256");
+  CHECK(partly.code == 0);
+  CHECK(partly.out.find("text encoders: not planned, since ") != std::string::npos);
+  check_rejected(planned(model, "16384"), "would go to the decoder, and ");
 }
 
 TEST_CASE("Memory of every model is planned before it is loaded") {

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <string>
+#include <utility>
 
 #include "command.hpp"
 #include "model_copy.hpp"
@@ -45,6 +47,81 @@ TEST_CASE("processes generate what threads generate, and rank 0 prints and write
   for (const auto& event : trace.at("traceEvents"))
     if (event.at("ph") == "X" && event.at("cat") == "send") senders.insert(event.at("tid").get<int>());
   CHECK(senders == std::set{0, 1, 2, 3});
+}
+
+TEST_CASE("processes make a pipeline's latents and images as one rank does, and rank 0 prints and writes") {
+  const std::filesystem::path golden = goldens / "hunyuan_pipeline";
+  const TemporaryFolder folder;
+  const auto made = [&](const std::string& name, const Arguments& mesh, const std::string& launcher) {
+    return run(Arguments{"generate", "--model", golden / "model", "--inputs",
+                         golden / (name + "_inputs.safetensors"), "--latents-out", folder / "latents",
+                         "--image-out", folder / "image"} +
+                   mesh,
+               launcher);
+  };
+  const auto check = [&](const std::string& name, int ranks, const Arguments& mesh) {
+    CAPTURE(ranks);
+    CAPTURE(mesh.front());
+    REQUIRE(made(name, {}, "").code == 0);
+    const weft::Tensor latents = tensor_in(folder / "latents", "latents"),
+                       image = tensor_in(folder / "image", "image");
+    const Outcome outcome = made(name, mesh, WEFT_MPIRUN " -q -n " + std::to_string(ranks));
+    CAPTURE(outcome.err);
+    REQUIRE(outcome.code == 0);
+    CHECK(folder.count() == 2);
+    CHECK(relative_error(tensor_in(folder / "latents", "latents"), latents) < 1e-5);
+    CHECK(relative_error(tensor_in(folder / "image", "image"), image) < 1e-5);
+    for (const std::string phase : {"encode, on ", "generate, ", "decode, on ", "write, "}) {
+      const auto at = outcome.out.find("\n" + phase);
+      CHECK((at != outcome.out.npos || outcome.out.starts_with(phase)));
+      CHECK(outcome.out.find("\n" + phase, at + 1) == outcome.out.npos);  // printed once
+    }
+  };
+  check("run", 2, {"--cfg", "2"});
+  check("run", 4, {"--cfg", "2", "--ulysses", "2"});
+  check("run", 4, {"--pipefusion", "2", "--ring", "2", "--patches", "3", "--warmup", "6"});
+  check("run", 2, {"--mesh", "exact"});
+  check("run_batch", 4, {"--data", "2", "--cfg", "2"});
+}
+
+TEST_CASE("a stage that fails in one process ends all with its sentence, and nothing is written") {
+  const std::filesystem::path golden = goldens / "hunyuan_pipeline", model = golden / "model";
+  const TemporaryFolder folder;
+  const auto line = [&](const std::filesystem::path& from) {
+    return Arguments{"generate", "--model", from,          "--inputs",      golden / "run_inputs.safetensors",
+                     "--cfg",    "2",       "--image-out", folder / "image"};
+  };
+  const auto fails = [&](const ModelCopy& other, const std::string& text) {
+    const Outcome outcome = run(line(model) + Arguments{":", "-n", "1", WEFT_COMMAND} + line(other.path()),
+                                WEFT_MPIRUN " -q -n 1");
+    CAPTURE(outcome.err);
+    CHECK(outcome.code == 2);
+    CHECK(outcome.err.find(text) != std::string::npos);
+    CHECK(folder.count() == 0);
+  };
+  const ModelCopy without_decoder(model), without_encoder(model);
+  std::filesystem::remove(without_decoder.path() / "vae/diffusion_pytorch_model.safetensors");
+  fails(without_decoder, "/vae");
+  std::filesystem::remove(without_encoder.path() / "text_encoder/model.safetensors");
+  fails(without_encoder, "/text_encoder");
+}
+
+TEST_CASE("processes record the stages of a pipeline in one trace") {
+  const std::filesystem::path golden = goldens / "hunyuan_pipeline";
+  const TemporaryFolder folder;
+  const Outcome outcome =
+      run({"generate", "--model", golden / "model", "--inputs", golden / "run_inputs.safetensors", "--cfg",
+           "2", "--image-out", folder / "image", "--trace", folder / "trace.json"},
+          WEFT_MPIRUN " -q -n 2");
+  CAPTURE(outcome.err);
+  REQUIRE(outcome.code == 0);
+  std::set<std::pair<std::string, int>> recorded;  // categories and ranks
+  const nlohmann::json trace = nlohmann::json::parse(folder.read("trace.json"));
+  for (const auto& event : trace.at("traceEvents"))
+    if (event.at("ph") == "X")
+      recorded.emplace(event.at("cat").get<std::string>(), event.at("tid").get<int>());
+  for (const int rank : {0, 1})
+    for (const char* stage : {"text", "sampler", "vae"}) CHECK(recorded.contains({stage, rank}));
 }
 
 TEST_CASE("a job that cannot be done is rejected once, with exit code 2") {

@@ -11,10 +11,10 @@
 namespace command {
 
 template <class Model>
-weft::Tensor OnThreads<Model>::run(const Options& options, const ModelFolder& folder, Work work,
-                                   weft::Trace* trace) {
+RunResult OnThreads<Model>::run(const Options& options, const ModelFolder& folder, Work work,
+                                const Wanted& wanted, weft::Trace* trace) {
   return run_on<Model, Parallel, weft::threads::World>(
-      options, folder, std::move(work),
+      options, folder, std::move(work), wanted,
       [&](const auto& body) { weft::launch(options.world(), body, {.trace = trace}); },
       OwnRanks::all(options.world()));
 }

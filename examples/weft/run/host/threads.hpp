@@ -7,7 +7,8 @@ namespace command {
 
 template <class Model>
 struct OnThreads {
-  static weft::Tensor run(const Options& options, const ModelFolder& folder, Work work, weft::Trace* trace);
+  static RunResult run(const Options& options, const ModelFolder& folder, Work work, const Wanted& wanted,
+                       weft::Trace* trace);
 };
 
 }  // namespace command

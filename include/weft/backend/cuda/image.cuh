@@ -71,7 +71,8 @@ class BlockConvolution {
         weights_(weights),
         row_pixels_(x.extent[1] + 2),
         rows_at_once_(std::clamp<Index>(
-            most_bytes / (row_pixels_ * (input_stride() * bytes_of<E> + output_stride() * bytes_of<float>)),
+            convolution_block_bytes /
+                (row_pixels_ * (input_stride() * bytes_of<E> + output_stride() * bytes_of<float>)),
             1, x.extent[0])),
         block_(queue.take(bytes((rows_at_once_ + 2) * row_pixels_ * input_stride() * bytes_of<E>))),
         product_(queue.take(bytes(rows_at_once_ * row_pixels_ * output_stride() * bytes_of<float>))) {}
@@ -89,8 +90,6 @@ class BlockConvolution {
   }
 
  private:
-  static constexpr Index most_bytes = Index{128} << 20;
-
   static std::size_t bytes(Index count) { return static_cast<std::size_t>(count); }
   /// Elements from pixel to pixel, so that each begins at a multiple of 16 bytes at least.
   static Index padded(Index channels) { return (channels + 7) / 8 * 8; }

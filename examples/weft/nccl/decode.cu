@@ -1,0 +1,19 @@
+#include <cstddef>
+
+#include "../cuda/dtype.cuh"
+#include "../cuda/kernels.cuh"
+#include "stages.cuh"
+#include "weft/vae/decode.hpp"
+
+namespace command {
+
+weft::Tensor decode_over_nccl(weft::nccl::World& world, const Options& options,
+                              const std::filesystem::path& autoencoder, const LatentBands& latents) {
+  return in_dtype(options, [&world, &autoencoder, &latents]<class E>(std::type_identity<E>) {
+    const weft::AutoencoderKL<Cuda<typename Cuda<E>::Element>> model(autoencoder);
+    const weft::Tensor& band = latents.of_rank[static_cast<std::size_t>(world.rank())];
+    return weft::decode_band(model, band, latents.height, world);
+  });
+}
+
+}  // namespace command

@@ -1,0 +1,23 @@
+// Text encoders and the autoencoder in the ranks of an NCCL world.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "../options/options.hpp"
+#include "../run/bands.hpp"
+#include "../text/encode.hpp"
+#include "weft/comm/nccl.cuh"
+
+namespace command {
+
+/// Do what Stages::encode and Stages::decode say, in options.dtype, and in bf16 for fp8, in which
+/// transformers' blocks alone compute.
+[[nodiscard]] EncodedTexts encode_over_nccl(weft::nccl::World& world, const Options& options,
+                                            const std::vector<std::string>& texts);
+[[nodiscard]] weft::Tensor decode_over_nccl(weft::nccl::World& world, const Options& options,
+                                            const std::filesystem::path& autoencoder,
+                                            const LatentBands& latents);
+
+}  // namespace command

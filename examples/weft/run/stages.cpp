@@ -1,0 +1,45 @@
+#include "stages.hpp"
+
+#include <utility>
+
+#include "../cuda/encode.hpp"
+#include "decode.hpp"
+#include "weft/backend/host.hpp"
+#include "weft/comm/launch.hpp"
+#include "weft/text/prompt_encoders.hpp"
+
+namespace command {
+
+namespace {
+
+EncodedTexts encode_on_threads(const Options& options, const std::vector<std::string>& texts,
+                               weft::Trace* trace) {
+  const weft::text::PromptEncoders<weft::Host> encoders(options.model, options.max_sequence_length);
+  EncodedTexts encoded;
+  weft::launch(options.world(),
+               [&encoders, &texts, &encoded](weft::threads::World& world) {
+                 EncodedTexts own = encoders.encode(texts, world);
+                 if (world.rank() == 0) encoded = std::move(own);
+               },
+               {.trace = trace});
+  return encoded;
+}
+
+}  // namespace
+
+EncodedTexts StagesHere::encode(const Options& options, const std::vector<std::string>& texts) {
+  return options.backend == Backend::host ? encode_on_threads(options, texts, trace_)
+                                          : encode_on_cuda(options, texts);
+}
+
+RunResult StagesHere::run(const Options& options, const ModelFolder& folder, Work work,
+                          const Wanted& wanted) {
+  return command::run(options, folder, std::move(work), wanted, trace_);
+}
+
+weft::Tensor StagesHere::decode(const Options& options, const std::filesystem::path& autoencoder,
+                                const LatentBands& latents) {
+  return decoded(options, autoencoder, latents, trace_);
+}
+
+}  // namespace command

@@ -1,0 +1,54 @@
+// The stages of a command on its ranks.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "../input/work.hpp"
+#include "../text/encode.hpp"
+#include "bands.hpp"
+#include "run.hpp"
+#include "weft/core/trace.hpp"
+
+namespace command {
+
+/// What the ranks of a command do together, as threads or devices of this process or as several processes,
+/// which all call the same members. A stage's weights are in memory only while it runs.
+class Stages {
+ public:
+  Stages() = default;
+  Stages(const Stages&) = delete;
+  Stages& operator=(const Stages&) = delete;
+  virtual ~Stages() = default;
+
+  /// Returns, in all processes, what the text encoders of options.model make of each text.
+  [[nodiscard]] virtual EncodedTexts encode(const Options& options,
+                                            const std::vector<std::string>& texts) = 0;
+  /// Does the model's work, as `run` says.
+  [[nodiscard]] virtual RunResult run(const Options& options, const ModelFolder& folder, Work work,
+                                      const Wanted& wanted) = 0;
+  /// Returns rank 0's images of latents, by the autoencoder in a folder, and an empty tensor in other
+  /// processes.
+  [[nodiscard]] virtual weft::Tensor decode(const Options& options, const std::filesystem::path& autoencoder,
+                                            const LatentBands& latents) = 0;
+  /// Brings what all processes have recorded to rank 0's trace.
+  virtual void collect_trace() {}
+};
+
+/// Those of one process: on the host threads, on CUDA devices.
+class StagesHere : public Stages {
+ public:
+  /// The trace, if not null, must outlive it.
+  explicit StagesHere(weft::Trace* trace) : trace_(trace) {}
+
+  EncodedTexts encode(const Options& options, const std::vector<std::string>& texts) override;
+  RunResult run(const Options& options, const ModelFolder& folder, Work work, const Wanted& wanted) override;
+  weft::Tensor decode(const Options& options, const std::filesystem::path& autoencoder,
+                      const LatentBands& latents) override;
+
+ private:
+  weft::Trace* trace_;
+};
+
+}  // namespace command

@@ -1,0 +1,31 @@
+// decoder_memory: what ranks take to decode, from the decoder's own code on the counting backend.
+#pragma once
+
+#include <vector>
+
+#include "weft/backend/counting.hpp"
+#include "weft/comm/rehearsal.hpp"
+#include "weft/core/stage_memory.hpp"
+#include "weft/vae/decode.hpp"
+
+namespace weft::inline v0_1::vae {
+
+/// Returns the memory of each of `ranks` ranks that decode latents of so many rows and columns in elements of
+/// this size, one image after another: of its weights and of its buffers. Operators' own workspaces come on
+/// top, on a device up to convolution_block_bytes.
+template <class Element>
+[[nodiscard]] std::vector<StageMemory> decoder_memory(const AutoencoderConfig& config, Index height,
+                                                      Index width, int ranks) {
+  const AutoencoderKL<Counting<Element>> model(config, ShapesAlone{});
+  std::vector<StageMemory> out;
+  for (int rank = 0; rank < ranks; ++rank) {
+    Rehearsal<counting::Queue> world(ranks, rank, [](const StridedBytes&) {});
+    counting::Queue queue;
+    const Tensor band({1, config.latent_channels, split(height, ranks, rank).size(), width});
+    static_cast<void>(decoded(queue, model, band.view<4>(), height, world));
+    out.push_back({model.weight_bytes(), queue.memory().peak()});
+  }
+  return out;
+}
+
+}  // namespace weft::inline v0_1::vae

@@ -1,0 +1,37 @@
+// The Host backend, which counts the memory of a rank's buffers.
+#pragma once
+
+#include <algorithm>
+#include <utility>
+
+#include "weft/backend/host.hpp"
+
+/// Bytes of the buffers that the calling thread, which is one rank, holds now, and has held at most since
+/// `peak` was set.
+struct HeldBytes {
+  static inline thread_local weft::Index now = 0, peak = 0;
+};
+
+struct CountedHost : weft::Host {
+  template <class T>
+  class Buffer : public weft::Host::Buffer<T> {
+   public:
+    Buffer() = default;
+    Buffer(Queue& queue, weft::Index size)
+        : weft::Host::Buffer<T>(queue, size), bytes_(size * static_cast<weft::Index>(sizeof(T))) {
+      HeldBytes::now += bytes_;
+      HeldBytes::peak = std::max(HeldBytes::peak, HeldBytes::now);
+    }
+    Buffer(Buffer&& other) noexcept
+        : weft::Host::Buffer<T>(std::move(other)), bytes_(std::exchange(other.bytes_, 0)) {}
+    Buffer& operator=(Buffer&& other) noexcept {
+      weft::Host::Buffer<T>::operator=(std::move(other));
+      HeldBytes::now -= std::exchange(bytes_, std::exchange(other.bytes_, 0));
+      return *this;
+    }
+    ~Buffer() { HeldBytes::now -= bytes_; }
+
+   private:
+    weft::Index bytes_ = 0;
+  };
+};
