@@ -12,7 +12,6 @@
 #include "run.hpp"
 #include "weft/backend/host.hpp"
 #include "weft/comm/launch.hpp"
-#include "weft/model/lora_weights.hpp"
 #include "weft/pipeline/resized.hpp"
 #include "weft/text/prompt_encoders.hpp"
 
@@ -72,11 +71,11 @@ Pipeline::Pipeline(const Options& options, const ModelFolder& model)
         generation_ = std::move(generation);
       },
       settings_);
-  static_cast<void>(weft::LoraWeights(model.transformer(), options.loras));  // rejects before text is encoded
+  weights_ = std::make_unique<const weft::LoraWeights>(model.transformer(), options.loras);
   print_sizes(asked, folder_.native_side(), sizes_);
 }
 
-Work Pipeline::encoded(const Options& options, weft::Trace* trace) const {
+Work Pipeline::encoded(const Options& options, weft::Trace* trace) {
   return std::visit(
       [this, &options, trace]<class Settings>(pipeline::Generation<Settings> generation) -> Work {
         Stopwatch watch;
@@ -85,7 +84,7 @@ Work Pipeline::encoded(const Options& options, weft::Trace* trace) const {
                                          : encode_on_cuda(options, generation.texts);
         pipeline::set_prompts(generation, std::get<Settings>(settings_), encoded);
         watch.lap("encode, " + extent_of(options, 0));
-        return WorkOf<pipeline::PromptOf<Settings>>(std::move(generation.request));
+        return {WorkOf<pipeline::PromptOf<Settings>>(std::move(generation.request)), std::move(weights_)};
       },
       generation_);
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <utility>
 #include <variant>
 
@@ -10,6 +11,7 @@
 #include "../input/work.hpp"
 #include "../options/options.hpp"
 #include "weft/core/trace.hpp"
+#include "weft/model/lora_weights.hpp"
 #include "weft/pipeline/generation.hpp"
 
 namespace command {
@@ -17,14 +19,14 @@ namespace command {
 /// A request to a pipeline of diffusers, on the host, with threads of this process as ranks.
 class Pipeline {
  public:
-  /// Checks the options of generate, or the file that --inputs names, before any text is encoded. Throws
-  /// InvalidArgument if they are not valid.
+  /// Checks the options of generate, or the file that --inputs names, and opens the weights, before any text
+  /// is encoded. Throws InvalidArgument if they are not valid.
   Pipeline(const Options& options, const ModelFolder& model);
 
   std::size_t images() const { return images_; }
 
-  /// Encodes all text, and returns the work. Throws InvalidArgument if text or an encoder is not valid.
-  [[nodiscard]] Work encoded(const Options& options, weft::Trace* trace) const;
+  /// Encodes all text, and returns the work, once. Throws InvalidArgument if text or an encoder is not valid.
+  [[nodiscard]] Work encoded(const Options& options, weft::Trace* trace);
 
   /// Decodes latents into images of the size that was asked for.
   [[nodiscard]] weft::Tensor decoded(const Options& options, const weft::Tensor& latents,
@@ -38,6 +40,7 @@ class Pipeline {
   ModelSettings settings_;
   decltype(generations(std::declval<ModelSettings>())) generation_;
   weft::pipeline::ImageSizes sizes_;
+  std::unique_ptr<const weft::LoraWeights> weights_;
   std::size_t images_ = 0;
 };
 
