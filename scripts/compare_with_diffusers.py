@@ -32,11 +32,16 @@ import sys
 import tempfile
 from unittest import mock
 
-import diffusers
-import torch
-from diffusers.models.embeddings import get_2d_rotary_pos_embed
-from diffusers.models.transformers.hunyuan_transformer_2d import HunyuanDiT2DModel
-from safetensors.torch import load_file, save_file
+try:
+    import diffusers
+    import torch
+    from diffusers.models.embeddings import get_2d_rotary_pos_embed
+    from diffusers.models.transformers.hunyuan_transformer_2d import HunyuanDiT2DModel
+    from safetensors.torch import load_file, save_file
+except ImportError as error:
+    print(f"compare_with_diffusers.py: {error}; install torch, diffusers and safetensors for {sys.executable}",
+          file=sys.stderr)
+    sys.exit(2)
 
 V12 = dict(num_attention_heads=16, attention_head_dim=88, in_channels=4, patch_size=2, activation_fn="gelu-approximate",
            sample_size=128, hidden_size=1408, num_layers=40, mlp_ratio=4.3637, learn_sigma=True, cross_attention_dim=1024,

@@ -166,7 +166,7 @@ class Engine {
                 denoiser_.emplace(queue_, shape, image, prompts, evaluator_.image_rows());
               });
     } else {
-      condition_again(mine, times, image, shape.prefix);
+      condition_again(mine, times, image, shape);
     }
     if (shape.has_padding) hide_padding(mine);
     denoiser_->start(queue_, request, guidance);
@@ -246,7 +246,7 @@ class Engine {
     const RequestShape request_shape = detail::shape_of(model_, evaluation);
     const Index prefix = request_shape.prefix;
     if (resume(request_shape)) {
-      condition_again(mine, times, image, prefix);
+      condition_again(mine, times, image, request_shape);
     } else {
       prepare(mine, times, image, request_shape, out.features(), images.size(), [] {});
     }
@@ -337,7 +337,7 @@ class Engine {
                const RequestShape& shape, Index features, Index most_images, const TakeMore& take_more) {
     drop();
     queue_.trim();
-    PartOf<Grid> part = part_of(prompts, times, image, shape.prefix);
+    PartOf<Grid> part = part_of(prompts, times, image, shape);
     part.job.predicted_features = features;
     part.job.most_images = most_images;
     part.job.has_padding = shape.has_padding;
@@ -359,19 +359,22 @@ class Engine {
   /// Conditions the model on other prompts: in place if the model can refill a conditioning, since recorded
   /// work reads it there.
   void condition_again(std::span<const Prompt> prompts, const Tensor& times, const Grid& image,
-                       Index prefix) {
+                       const RequestShape& shape) {
     if constexpr (detail::HasRefill<Model>) return model_.refill(queue_, prompts, times, *conditioning_);
     evaluator_.forget();
     conditioning_.reset();
     conditioning_.reset(new Conditioning{
-        model_.condition(queue_, prompts, times, part_of(prompts, times, image, prefix).share)});
+        model_.condition(queue_, prompts, times, part_of(prompts, times, image, shape).share)});
   }
 
   PartOf<Grid> part_of(std::span<const Prompt> prompts, const Tensor& times, const Grid& image,
-                       Index prefix) const {
+                       const RequestShape& shape) const {
     const DitShape model = model_.shape();
-    return PartOf<Grid>::of_rank(model, mesh_, world_.rank(), Policies::blocks(mesh_, world_.rank(), model),
-                                 image, prefix, static_cast<Index>(prompts.size()), times.shape[0]);
+    PartOf<Grid> part =
+        PartOf<Grid>::of_rank(model, mesh_, world_.rank(), Policies::blocks(mesh_, world_.rank(), model),
+                              image, shape.prefix, static_cast<Index>(prompts.size()), times.shape[0]);
+    part.share.text_tokens = shape.text_tokens;
+    return part;
   }
 
   /// Records the evaluator's tasks, unless they are recorded already.

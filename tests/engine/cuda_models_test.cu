@@ -33,6 +33,24 @@ weft::Tensor generated(const Model& model, const Request& request) {
   return weft::Engine<Model, weft::Local, World>(model, {}, world).generate(request);
 }
 
+/// A second request with other prompts records and allocates nothing, and gives the bits of an engine of its
+/// own.
+template <class Model>
+void check_second_request(const char* name, const char* loop) {
+  CAPTURE(name);
+  const ModelGolden<Model> golden(name);
+  const auto first = golden.request(loop), second = with_other_prompts(first);
+  World world;
+  weft::Engine<Model, weft::Local, World> engine(golden.model, {}, world);
+  engine.generate(first);
+  const weft::QueueCounts before = engine.queue().counts();
+  const weft::Tensor states = engine.generate(second);
+  const weft::QueueCounts taken = engine.queue().counts() - before;
+  CHECK(taken.recordings == 0);
+  CHECK(taken.allocations == 0);
+  CHECK(states.data == generated(golden.model, second).data);
+}
+
 template <class Model>
 double forward_error(const char* name, const std::string& file) {
   const ModelGolden<Model> golden(name);
@@ -125,4 +143,11 @@ TEST_CASE("Loops of every model equal diffusers at their end") {
   for (const char* loop : {"dpmpp_mild", "ddim"})
     CHECK(loop_error<weft::PixArt<Backend>>("pixart_sigma", loop) <= 1e-4);
   CHECK(loop_error<weft::PixArt<Backend>>("pixart_alpha", "dpmpp") <= 1e-4);
+}
+
+TEST_CASE("request: the second of every model records nothing and allocates nothing") {
+  check_second_request<weft::PixArt<weft::Cuda<float>>>("pixart_sigma", "ddim");
+  check_second_request<weft::PixArt<weft::Cuda<float>>>("pixart_alpha", "dpmpp");
+  check_second_request<weft::SD3<weft::Cuda<float, 16>>>("sd3", "loop");
+  check_second_request<weft::Flux<weft::Cuda<float, 16>>>("flux", "loop");
 }

@@ -118,3 +118,24 @@ struct ModelGolden {
                     std::stoi(inputs.metadata().at("latent_width")));
   }
 };
+
+inline void change(weft::JointPrompt& prompt) {
+  for (float& number : prompt.states.data) number *= -0.5f;
+  prompt.pooled.data.front() += 1;
+}
+
+/// Other words, and as many as were padding.
+inline void change(weft::PixArtPrompt& prompt) {
+  for (float& number : prompt.states.data) number *= -0.5f;
+  for (float& word : prompt.mask.data) word = 1 - word;
+  if (prompt.word_count() == 0) prompt.mask.data.back() = 1;
+  for (float& pixels : prompt.resolution.data) pixels += 64;
+}
+
+/// Returns a request of the same shape with other prompts.
+template <class Prompt>
+weft::Request<Prompt> with_other_prompts(weft::Request<Prompt> request) {
+  for (auto* prompts : {&request.prompts, &request.negatives})
+    for (Prompt& prompt : *prompts) change(prompt);
+  return request;
+}

@@ -58,21 +58,17 @@ void check_loop(const ModelGolden<Model>& golden, const std::string& loop) {
 
 /// A second request with other prompts begins with its steps, and gives the bits of an engine of its own.
 template <class Model>
-void check_second_request(const ModelGolden<Model>& golden, const Mesh& mesh) {
-  const auto first = golden.request("loop");
-  auto second = first;
-  for (auto* prompts : {&second.prompts, &second.negatives})
-    for (auto& prompt : *prompts) {
-      for (float& number : prompt.states.data) number *= -0.5f;
-      prompt.pooled.data.front() += 1;
-    }
+void check_second_request(const char* name, const char* loop, const Mesh& mesh) {
+  const ModelGolden<Model> golden(name);
+  const auto first = golden.request(loop), second = with_other_prompts(first);
   weft::launch(mesh.ranks(), [&](weft::threads::World& world) {
     weft::Engine<Model, Full> engine(golden.model, mesh, world), other(golden.model, mesh, world);
-    engine.generate(first);
-    const weft::Index before = engine.queue().counts().recordings;
+    const Tensor before = engine.generate(first);
+    const weft::Index recordings = engine.queue().counts().recordings;
     const Tensor states = engine.generate(second);
-    CHECK(engine.queue().counts().recordings == before);
+    CHECK(engine.queue().counts().recordings == recordings);
     CHECK(states.data == other.generate(second).data);
+    CHECK((world.rank() > 0 || states.data != before.data));
   });
 }
 
@@ -114,10 +110,32 @@ TEST_CASE("FLUX equals diffusers") {
   check_loop(flux, "loop");
 }
 
-TEST_CASE("SD3 and FLUX begin a second request with its steps") {
+TEST_CASE("PixArt, SD3 and FLUX begin a second request with its steps") {
   const Mesh mesh{.pipe = 2, .ulysses = 2, .patches = 3, .warmup = 2};
-  check_second_request(ModelGolden<weft::SD3<weft::Host>>("sd3"), mesh);
-  check_second_request(ModelGolden<weft::Flux<weft::Host>>("flux"), mesh);
+  check_second_request<weft::PixArt<weft::Host>>("pixart_sigma", "ddim", mesh);
+  check_second_request<weft::PixArt<weft::Host>>("pixart_alpha", "dpmpp", {.cfg = 2, .ring = 2});
+  check_second_request<weft::SD3<weft::Host>>("sd3", "loop", mesh);
+  check_second_request<weft::Flux<weft::Host>>("flux", "loop", mesh);
+}
+
+TEST_CASE("PixArt's prompts may have different numbers of tokens, with padding or without") {
+  using Model = weft::PixArt<weft::Host>;
+  const ModelGolden<Model> golden("pixart_sigma");
+  const auto padded = golden.request("ddim");
+  auto bare = padded;
+  for (auto* prompts : {&bare.prompts, &bare.negatives}) {
+    const weft::Index words = prompts->front().word_count();
+    prompts->front().states.shape[0] = prompts->front().mask.shape[0] = words;
+    prompts->front().states.data.resize(static_cast<std::size_t>(words * prompts->front().states.shape[1]));
+    prompts->front().mask.data.resize(static_cast<std::size_t>(words));
+  }
+  REQUIRE(bare.prompts.front().states.shape != bare.negatives.front().states.shape);
+  weft::launch(1, [&](weft::threads::World& world) {
+    weft::Engine<Model, weft::Local> engine(golden.model, {}, world);
+    const Tensor states = engine.generate(padded);
+    CHECK(relative_l2(engine.generate(bare), states) <= 1e-6);
+    CHECK(engine.generate(padded).data == states.data);
+  });
 }
 
 TEST_CASE("Flow matching has diffusers' sigmas and times") {

@@ -17,6 +17,8 @@ using weft::Mesh;
 
 namespace {
 
+const PipelineGolden golden("hunyuan_pipeline");
+
 using Model = weft::HunyuanDiT<weft::Cuda<float>>;
 using Pipeline = weft::Pipeline<Model, weft::CfgParallel<weft::Ulysses<>>, weft::peer::World>;
 using Models = std::deque<weft::PipelineModels<Model>>;
@@ -26,7 +28,7 @@ Models models_for(int ranks) {
   Models out;
   for (int device = std::min(weft::peer::device_count(), ranks); device-- > 0;) {
     weft::kernels::check(cudaSetDevice(device), "choosing the device");
-    out.emplace_front(pipeline_golden / "model");
+    out.emplace_front(golden.model());
   }
   return out;
 }
@@ -40,8 +42,8 @@ TEST_CASE("prompts become the images that diffusers makes of them, on one CUDA d
     weft::peer::launch(mesh.ranks(), [&models, &mesh](weft::peer::World& world) {
       Pipeline pipeline(models[static_cast<std::size_t>(world.device())], mesh, world);
       for (const char* name : {"run", "run", "run_batch"}) {  // the second begins with its steps
-        const weft::Tensor images = pipeline.generate(request_of(name));
-        if (world.rank() == 0) CHECK(relative_error(images, image_of(name)) < 1e-3);
+        const weft::Tensor images = pipeline.generate(golden.request(name));
+        if (world.rank() == 0) CHECK(relative_error(images, golden.image(name)) < 1e-3);
       }
     });
   }

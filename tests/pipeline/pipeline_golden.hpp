@@ -1,38 +1,52 @@
-// Requests to a small HunyuanDiT pipeline, and what diffusers makes of them: tests/goldens/hunyuan_pipeline.
+// Small pipelines, requests to them, and what diffusers makes of these: tests/goldens.
 #pragma once
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "../relative_error.hpp"
 #include "weft/io/safetensors.hpp"
 #include "weft/pipeline/request.hpp"
 
-inline const std::filesystem::path pipeline_golden =
-    std::filesystem::path(WEFT_GOLDENS_DIR) / "hunyuan_pipeline";
+/// A folder of goldens of one pipeline.
+struct PipelineGolden {
+  std::filesystem::path folder;
 
-/// Returns the request of a golden.
-inline weft::pipeline::ImageRequest request_of(const std::string& name) {
-  const weft::SafeTensors file(pipeline_golden / (name + "_inputs.safetensors"));
-  const auto setting = [&file](const char* key) { return file.metadata().find(key)->second; };
-  const auto texts = [&setting](const char* key) {
-    return nlohmann::json::parse(setting(key)).get<std::vector<std::string>>();
-  };
-  return {.prompts = texts("prompts"),
-          .negatives = texts("negative_prompts"),
-          .height = std::stoi(setting("height")),
-          .width = std::stoi(setting("width")),
-          .resolution_binning = false,
-          .scheduler = setting("scheduler"),
-          .steps = std::stoi(setting("steps")),
-          .guidance = std::stof(setting("guidance_scale")),
-          .guidance_rescale = std::stof(setting("guidance_rescale")),
-          .noise = file.tensor("latents"),
-          .step_noise = file.tensor("step_noise")};
-}
+  explicit PipelineGolden(const std::string& name) : folder(std::filesystem::path(WEFT_GOLDENS_DIR) / name) {}
 
-inline weft::Tensor image_of(const std::string& name) {
-  return weft::SafeTensors(pipeline_golden / (name + "_expected.safetensors")).tensor("image");
-}
+  std::filesystem::path model() const { return folder / "model"; }
+
+  weft::pipeline::ImageRequest request(const std::string& run) const {
+    const weft::SafeTensors inputs = file(run + "_inputs");
+    const auto setting = [&inputs](const char* key) {
+      const auto at = inputs.metadata().find(key);
+      return at == inputs.metadata().end() ? std::string() : at->second;
+    };
+    const auto texts = [&setting](const char* key) {
+      return nlohmann::json::parse(setting(key)).get<std::vector<std::string>>();
+    };
+    weft::pipeline::ImageRequest out{.prompts = texts("prompts"),
+                                     .negatives = texts("negative_prompts"),
+                                     .height = std::stoi(setting("height")),
+                                     .width = std::stoi(setting("width")),
+                                     .scheduler = setting("scheduler"),
+                                     .steps = std::stoi(setting("steps")),
+                                     .guidance = std::stof(setting("guidance_scale")),
+                                     .guidance_rescale = std::stof(setting("guidance_rescale")),
+                                     .noise = inputs.tensor("latents")};
+    if (inputs.find("step_noise")) out.step_noise = inputs.tensor("step_noise");
+    // The latents of a bin are not of the size that was asked for.
+    if (out.noise.shape[2] * 8 == out.height) out.resolution_binning = false;
+    return out;
+  }
+
+  weft::Tensor image(const std::string& run) const { return file(run + "_expected").tensor("image"); }
+
+ private:
+  weft::SafeTensors file(const std::string& name) const {
+    return weft::SafeTensors(folder / (name + ".safetensors"));
+  }
+};

@@ -156,13 +156,13 @@ auto evaluation_in_file(const weft::SafeTensors& file, const Settings& settings)
 
 Work work_of(const Options& options, const ModelFolder& model) {
   if (options.command == Command::generate)
-    return WorkOf<weft::HunyuanPrompt>(request_of_captions(options, model));
+    return {WorkOf<weft::HunyuanPrompt>(request_of_captions(options, model))};
   const weft::SafeTensors file(*options.inputs);
   return std::visit(
       [&options, &model, &file](const auto& settings) -> Work {
         using Prompt = typename decltype(prompts_in(file, settings))::value_type;
-        if (options.command == Command::forward) return WorkOf<Prompt>(evaluation_in_file(file, settings));
-        return WorkOf<Prompt>(request_in_file(file, model, settings));
+        if (options.command == Command::forward) return {WorkOf<Prompt>(evaluation_in_file(file, settings))};
+        return {WorkOf<Prompt>(request_in_file(file, model, settings))};
       },
       model.settings());
 }

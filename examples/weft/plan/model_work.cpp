@@ -11,10 +11,8 @@ namespace command {
 namespace {
 
 weft::Index text_of(const weft::HunyuanPrompt&) { return 0; }
-weft::Index text_of(const weft::PixArtPrompt& prompt) {
-  return std::ranges::count_if(prompt.mask.data, [](float word) { return word != 0; });
-}
-weft::Index text_of(const weft::JointPrompt& prompt) {
+template <class Prompt>
+weft::Index text_of(const Prompt& prompt) {
   return prompt.states.shape.empty() ? 0 : prompt.states.shape.front();
 }
 

@@ -9,7 +9,6 @@
 #include "../output/stopwatch.hpp"
 #include "../plan/stage_memory.hpp"
 #include "run.hpp"
-#include "weft/model/lora_weights.hpp"
 #include "weft/pipeline/resized.hpp"
 
 namespace command {
@@ -52,7 +51,7 @@ Pipeline::Pipeline(const Options& options, const ModelFolder& model)
         generation_ = std::move(generation);
       },
       settings_);
-  static_cast<void>(weft::LoraWeights(model.transformer(), options.loras));  // rejects before text is encoded
+  weights_ = std::make_unique<const weft::LoraWeights>(model.transformer(), options.loras);
   if (options.prints()) print_sizes(asked, folder_.native_side(), sizes_);
 }
 
@@ -62,7 +61,7 @@ Work Pipeline::outline() const {
         weft::Request<pipeline::PromptOf<Settings>> request = generation.request;
         request.prompts.resize(images_);
         if (generation.texts.size() > images_) request.negatives.resize(images_);
-        return WorkOf<pipeline::PromptOf<Settings>>(std::move(request));
+        return {WorkOf<pipeline::PromptOf<Settings>>(std::move(request)), nullptr};
       },
       generation_);
 }
@@ -87,14 +86,14 @@ std::vector<std::string> Pipeline::checked_stages(const Options& options) const 
       generation_);
 }
 
-Work Pipeline::encoded(const Options& options, Stages& stages) const {
+Work Pipeline::encoded(const Options& options, Stages& stages) {
   return std::visit(
       [this, &options, &stages]<class Settings>(pipeline::Generation<Settings> generation) -> Work {
         Stopwatch watch(options.prints());
         pipeline::set_prompts(generation, std::get<Settings>(settings_),
                               stages.encode(options, generation.texts));
         watch.lap("encode, " + extent_of(options, 0));
-        return WorkOf<pipeline::PromptOf<Settings>>(std::move(generation.request));
+        return {WorkOf<pipeline::PromptOf<Settings>>(std::move(generation.request)), std::move(weights_)};
       },
       generation_);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <utility>
 #include <variant>
@@ -11,6 +12,7 @@
 #include "../input/work.hpp"
 #include "../options/options.hpp"
 #include "stages.hpp"
+#include "weft/model/lora_weights.hpp"
 #include "weft/pipeline/generation.hpp"
 
 namespace command {
@@ -18,8 +20,8 @@ namespace command {
 /// A request to a pipeline of diffusers.
 class Pipeline {
  public:
-  /// Checks the options of generate, or the file that --inputs names, before any text is encoded. Throws
-  /// InvalidArgument if they are not valid.
+  /// Checks the options of generate, or the file that --inputs names, and opens the weights, before any text
+  /// is encoded. Throws InvalidArgument if they are not valid.
   Pipeline(const Options& options, const ModelFolder& model);
 
   std::size_t images() const { return images_; }
@@ -32,8 +34,8 @@ class Pipeline {
   /// Throws InvalidArgument if one of them takes more than the options leave.
   [[nodiscard]] std::vector<std::string> checked_stages(const Options& options) const;
 
-  /// Encodes all text, and returns the work. Throws InvalidArgument if text or an encoder is not valid.
-  [[nodiscard]] Work encoded(const Options& options, Stages& stages) const;
+  /// Encodes all text, and returns the work, once. Throws InvalidArgument if text or an encoder is not valid.
+  [[nodiscard]] Work encoded(const Options& options, Stages& stages);
 
   /// Decodes latents into rank 0's images, of the size that was asked for; empty in other processes. Throws
   /// std::runtime_error if they are not finite.
@@ -48,6 +50,7 @@ class Pipeline {
   ModelSettings settings_;
   decltype(generations(std::declval<ModelSettings>())) generation_;
   weft::pipeline::ImageSizes sizes_;
+  std::unique_ptr<const weft::LoraWeights> weights_;
   std::size_t images_ = 0;
 };
 

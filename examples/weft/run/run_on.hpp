@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdio>
 #include <deque>
-#include <optional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <variant>
@@ -26,11 +26,12 @@ RunResult run_on(const Options& options, const ModelFolder& folder, Work all_wor
                  const OnRanks& on_ranks, const OwnRanks& ranks, const Memories& memories = {}) {
   using Engine = weft::Engine<Model, Parallel, World>;
   using Prompt = typename Model::Prompt;
-  auto& work = std::get<WorkOf<Prompt>>(all_work);
+  auto& work = std::get<WorkOf<Prompt>>(all_work.asked);
   auto* const request = std::get_if<weft::Request<Prompt>>(&work);
   const weft::DitShape& shape = folder.shape();
   Stopwatch watch(options.prints());
-  std::optional<weft::LoraWeights> weights(std::in_place, folder.transformer(), options.loras);
+  std::unique_ptr<const weft::LoraWeights> weights = std::move(all_work.weights);
+  if (!weights) weights = std::make_unique<const weft::LoraWeights>(folder.transformer(), options.loras);
   const auto models = models_in<Model>(
       memories, ranks, [&](int rank) { return Engine::blocks(options.mesh, rank, shape); },
       [&folder, &weights](std::deque<Model>& at, const std::vector<weft::Range>& blocks, const auto& others) {

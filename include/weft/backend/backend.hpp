@@ -98,6 +98,7 @@ concept Backend = requires(typename B::Queue& queue, typename B::Loader& loader,
   linear(queue, a.operand_rows, a.block_linear, a.operand_rows, a.epilogue);
   activate(queue, Activation::silu, a.matrix);
   add(queue, a.matrix, a.matrix, a.matrix);
+  add(queue, a.constants, a.constants, a.constants);
   gated_unit(queue, Activation::silu, a.matrix, a.matrix, a.matrix);
   gated_unit(queue, Activation::silu, a.matrix, a.matrix, a.operand_rows);
   modulate(queue, a.x, a.modulation, a.x);

@@ -30,7 +30,8 @@ struct PartOf {
   Job job;
 
   /// Returns the part of a rank that runs `blocks`, for `images` images after `prefix` other tokens, where
-  /// the prediction is as wide as the latents, no rank has more images, and no tokens are padding.
+  /// the prediction is as wide as the latents, no rank has more images, no tokens are padding, and no text
+  /// stands beside the sequence.
   static PartOf of_rank(const DitShape& model, const Mesh& mesh, int rank, std::vector<Range> blocks,
                         const G& image, Index prefix, Index images, Index steps) {
     const Index tokens = prefix + image.tokens();

@@ -63,6 +63,7 @@ struct RequestShape {
   Extent extent{};
   Index prefix = 0;          // tokens before the image's
   bool has_padding = false;  // whether some prompt's are padding in part
+  Index text_tokens = 0;     // beside the sequence, of the longest prompt
   Index prompts = 0;
   std::string_view guidance{};  // its name
   Index branches = 1;
@@ -171,12 +172,23 @@ bool has_padding(const Model& model, const std::vector<Prompt>& prompts, const G
   return any;
 }
 
+/// Returns the most text tokens that a prompt has beside the sequence.
+template <class Model, class Prompt, class G>
+Index most_text_tokens(const Model& model, const std::vector<Prompt>& prompts, const G& guidance) {
+  Index most = 0;
+  for_each_prompt(prompts, guidance, [&model, &most](const Prompt& prompt) {
+    most = std::max(most, text_tokens_of(model, prompt));
+  });
+  return most;
+}
+
 template <class Model, class Prompt, class G>
 RequestShape shape_of(const Model& model, const Request<Prompt>& request, const G& guidance) {
   const Index branches = guidance.branches();
   return {.extent = request.extent(),
           .prefix = prefix_of(model, request.prompts.front()),
           .has_padding = has_padding(model, request.prompts, guidance),
+          .text_tokens = most_text_tokens(model, request.prompts, guidance),
           .prompts = static_cast<Index>(request.prompts.size()),
           .guidance = G::name,
           .branches = branches,
@@ -195,6 +207,7 @@ RequestShape shape_of(const Model& model, const Evaluation<Prompt>& evaluation) 
           .extent = extent_of(evaluation.latents),
           .prefix = prefix_of(model, evaluation.prompts.front()),
           .has_padding = has_padding(model, evaluation.prompts, NoGuidance{}),
+          .text_tokens = most_text_tokens(model, evaluation.prompts, NoGuidance{}),
           .prompts = static_cast<Index>(evaluation.prompts.size())};
 }
 

@@ -23,6 +23,7 @@ struct ShareOf {
   std::vector<Range> blocks;  // the blocks
   Index images = 0;           // how many, as one batch
   Index prefix = 0;           // tokens of the sequence that stand before the image's
+  Index text_tokens = 0;      // beside the sequence, of the request's longest prompt
 
   /// Returns the rows that hold tokens of the prefix: the first.
   Range prefix_rows() const { return rows.rows({0, rows.patches()}, {0, prefix}); }
@@ -160,6 +161,15 @@ concept HasValidPrefix = requires(const M& m, const typename M::Prompt& prompt) 
 };
 
 template <class M>
+concept NamesTextTokens = requires {
+  &M::text_tokens;
+};
+template <class M>
+concept HasTextTokens = requires(const M& m, const typename M::Prompt& prompt) {
+  { m.text_tokens(prompt) } -> std::same_as<Index>;
+};
+
+template <class M>
 concept NamesDigest = requires {
   &M::digest;
 };
@@ -192,6 +202,10 @@ concept HasDigest = requires(const M& m) {
 /// A model may have Index valid_prefix(const Prompt&) too: how many of these tokens, the first, are a
 /// prompt's own. The others are padding, and no query of the sequence attends to their keys; they go through
 /// the blocks all the same, and must stay finite.
+///
+/// A model may have Index text_tokens(const Prompt&): how many tokens of text a prompt has that stand beside
+/// the sequence, for cross-attention. Share::text_tokens is the most of any prompt of the request, on all
+/// ranks; requests with different ones are of different shapes.
 ///
 /// A model may have std::uint64_t digest(): a hash of its settings and weights, the same on ranks that hold
 /// different blocks of one model. Engines of several ranks reject models whose digests differ, and prompts
@@ -243,6 +257,9 @@ constexpr bool explain_dit() {
       !NamesValidPrefix<M> || (HasValidPrefix<M> && HasPrefix<M>),
       "weft: give the model's member valid_prefix the form Index valid_prefix(const Prompt&) const, "
       "beside prefix, or leave it out");
+  static_assert(!NamesTextTokens<M> || HasTextTokens<M>,
+                "weft: give the model's member text_tokens the form Index text_tokens(const Prompt&) const, "
+                "or leave it out");
   static_assert(
       !NamesDigest<M> || HasDigest<M>,
       "weft: give the model's member digest the form std::uint64_t digest() const, or leave it out");
@@ -270,6 +287,13 @@ template <class M>
 Index valid_prefix_of(const M& model, const typename M::Prompt& prompt) {
   if constexpr (HasValidPrefix<M>) return model.valid_prefix(prompt);
   return prefix_of(model, prompt);
+}
+
+/// Returns how many tokens of text stand beside the sequence.
+template <class M>
+Index text_tokens_of(const M& model, const typename M::Prompt& prompt) {
+  if constexpr (HasTextTokens<M>) return model.text_tokens(prompt);
+  return 0;
 }
 
 }  // namespace detail

@@ -52,33 +52,16 @@ class Flux : public LoadedModel<BackendType, FluxConfig, flux::Weights<BackendTy
   /// times (steps, images) from 0 to 1000.
   Conditioning condition(Queue& queue, std::span<const Prompt> prompts, const Tensor& times,
                          const Share& share) const {
-    const Index c = config().width();
-    Conditioning out{.share = share,
-                     .width = c,
-                     .text_memory = {queue, share.prefix_rows().size() * share.images * c},
-                     .positions = {},
-                     .rotations = rotations(queue, share),
-                     .modulations = {queue, vectors(share), times.shape[0], share.images, c}};
+    Conditioning out = joint::allocated<Backend>(queue, share, times.shape[0], weights().layers,
+                                                 config().blocks(), modulation_layers());
+    out.rotations = rotations(queue, share);
     refill(queue, prompts, times, out);
     return out;
   }
 
   /// Overwrites a conditioning with that of other prompts, as long as its own.
   void refill(Queue& queue, std::span<const Prompt> prompts, const Tensor& times, Conditioning& out) const {
-    joint::embed_text<Backend>(queue, out.share, prompts, weights().layers.text_in, out.text());
-    const auto embedding = joint::embedded_times<Backend>(queue, weights().layers, prompts, times);
-    const View<const Element, 2> x(embedding.view(std::array{times.size(), config().width()}));
-    for (const Range& range : out.share.blocks)
-      for (Index i = range.begin; i < range.end; ++i) {
-        if (i < config().double_blocks) {
-          const joint::Block<Backend>& block = weights().double_blocks[static_cast<std::size_t>(i)];
-          linear(queue, x, block.image.modulation, out.modulations.outputs(2 * i));
-          linear(queue, x, block.text.modulation, out.modulations.outputs(2 * i + 1));
-        } else {
-          linear(queue, x, single(i).modulation, out.modulations.outputs(2 * i));
-        }
-      }
-    linear(queue, x, weights().layers.norm_out, out.modulations.outputs(2 * config().blocks()));
+    joint::refill<Backend>(queue, weights().layers, modulation_layers(), prompts, times, out);
   }
 
   /// latents (image tokens, images, features) → tokens (tokens, images, width), of which the first are the
@@ -113,6 +96,14 @@ class Flux : public LoadedModel<BackendType, FluxConfig, flux::Weights<BackendTy
 
  private:
   using Base::weights;
+
+  auto modulation_layers() const {
+    return [this](Index i) -> joint::ModulationLayers<Backend> {
+      if (i >= config().double_blocks) return {&single(i).modulation, nullptr};
+      const joint::Block<Backend>& block = weights().double_blocks[static_cast<std::size_t>(i)];
+      return {&block.image.modulation, &block.text.modulation};
+    };
+  }
 
   const flux::SingleBlock<Backend>& single(Index i) const {
     return weights().single_blocks[static_cast<std::size_t>(i - config().double_blocks)];
@@ -156,19 +147,6 @@ class Flux : public LoadedModel<BackendType, FluxConfig, flux::Weights<BackendTy
   static View<Element, 3> attended(const View<Element, 3>& own, const View<Element, 3>& wide, Index c) {
     if constexpr (std::is_same_v<Operand, Element>) return wide.template slice<2>({0, c});
     return own;
-  }
-
-  /// Returns how many vectors each slot of the modulations has; none of blocks that are not the share's.
-  std::vector<Index> vectors(const Share& share) const {
-    std::vector<Index> out(static_cast<std::size_t>(2 * config().blocks()), 0);
-    for (const Range& range : share.blocks)
-      for (Index i = range.begin; i < range.end; ++i) {
-        const bool is_double = i < config().double_blocks;
-        out[static_cast<std::size_t>(2 * i)] = is_double ? 6 : 3;
-        out[static_cast<std::size_t>(2 * i + 1)] = is_double ? 6 : 0;
-      }
-    out.push_back(2);
-    return out;
   }
 
   /// Returns the rotations: none of text, and of an image's token by its row and its column.

@@ -25,6 +25,9 @@ class Modulations {
     memory_ = {queue, first_.back()};
   }
 
+  /// Returns the number of the last slot.
+  Index last() const { return static_cast<Index>(first_.size()) - 2; }
+
   /// Returns the memory for the outputs of slot i's layer: (steps · images, vectors · width).
   View<float, 2> outputs(Index slot) const {
     return memory_.view(std::array{memory_.size()})

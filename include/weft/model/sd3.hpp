@@ -56,29 +56,16 @@ class SD3 : public LoadedModel<BackendType, SD3Config, sd3::Weights<BackendType>
 
   Conditioning condition(Queue& queue, std::span<const Prompt> prompts, const Tensor& times,
                          const Share& share) const {
-    const Index c = config().width();
-    Conditioning out{.share = share,
-                     .width = c,
-                     .text_memory = {queue, share.prefix_rows().size() * share.images * c},
-                     .positions = positions(queue, share),
-                     .modulations = {queue, vectors(share), times.shape[0], share.images, c}};
+    Conditioning out = joint::allocated<Backend>(queue, share, times.shape[0], weights().shared.layers,
+                                                 config().blocks, modulation_layers());
+    out.positions = positions(queue, share);
     refill(queue, prompts, times, out);
     return out;
   }
 
   /// Overwrites a conditioning with that of other prompts, as long as its own.
   void refill(Queue& queue, std::span<const Prompt> prompts, const Tensor& times, Conditioning& out) const {
-    const joint::Surroundings<Backend>& layers = weights().shared.layers;
-    joint::embed_text<Backend>(queue, out.share, prompts, layers.text_in, out.text());
-    const auto embedding = joint::embedded_times<Backend>(queue, layers, prompts, times);
-    const View<const Element, 2> x(embedding.view(std::array{times.size(), config().width()}));
-    for (const Range& range : out.share.blocks)
-      for (Index i = range.begin; i < range.end; ++i) {
-        const joint::Block<Backend>& block = weights().blocks[static_cast<std::size_t>(i)];
-        linear(queue, x, block.image.modulation, out.modulations.outputs(2 * i));
-        linear(queue, x, block.text.modulation, out.modulations.outputs(2 * i + 1));
-      }
-    linear(queue, x, layers.norm_out, out.modulations.outputs(2 * config().blocks));
+    joint::refill<Backend>(queue, weights().shared.layers, modulation_layers(), prompts, times, out);
   }
 
   /// latents (image tokens, images, features) → tokens (tokens, images, width), of which the first are the
@@ -117,16 +104,11 @@ class SD3 : public LoadedModel<BackendType, SD3Config, sd3::Weights<BackendType>
  private:
   using Base::weights;
 
-  /// Returns how many vectors each slot of the modulations has; none of blocks that are not the share's.
-  std::vector<Index> vectors(const Share& share) const {
-    std::vector<Index> out(static_cast<std::size_t>(2 * config().blocks), 0);
-    for (const Range& range : share.blocks)
-      for (Index i = range.begin; i < range.end; ++i) {
-        out[static_cast<std::size_t>(2 * i)] = joint::image_vectors(config().kind(i));
-        out[static_cast<std::size_t>(2 * i + 1)] = joint::text_vectors(config().kind(i));
-      }
-    out.push_back(2);
-    return out;
+  auto modulation_layers() const {
+    return [this](Index i) -> joint::ModulationLayers<Backend> {
+      const joint::Block<Backend>& block = weights().blocks[static_cast<std::size_t>(i)];
+      return {&block.image.modulation, &block.text.modulation};
+    };
   }
 
   static Rows image_rows(const Share& share) {

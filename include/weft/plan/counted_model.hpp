@@ -77,6 +77,7 @@ class CountedModel final : public ModelWork {
     Policies policies(world, mesh);
     PartOf<ImageShape> part = PartOf<ImageShape>::of_rank(
         placed, mesh, rank, Policies::blocks(mesh, rank, placed), image, prefix_, images, request.steps);
+    part.share.text_tokens = text_tokens();
     part.job.steps = part.job.warmup + 2;  // the evaluator's memory is that of any number of steps
 
     EngineMemory out;
@@ -93,6 +94,7 @@ class CountedModel final : public ModelWork {
     evaluator.prepare(queue, part.job, part.share.blocks, part.share.rows, conditioning);
     const RequestShape shape{.extent = {.height = image.height, .width = image.width},
                              .prefix = prefix_,
+                             .text_tokens = text_tokens(),
                              .prompts = request.prompts,
                              .branches = request.branches,
                              .steps = request.steps,
@@ -119,6 +121,8 @@ class CountedModel final : public ModelWork {
       for (Index i = range.begin; i < range.end; ++i) sum += of_section(static_cast<std::size_t>(i) + 1);
     return sum;
   }
+
+  Index text_tokens() const { return weft::detail::text_tokens_of(model_, prompts_.front()); }
 
   std::vector<Index> all_blocks() const {
     std::vector<Index> all;
@@ -157,7 +161,7 @@ class CountedModel final : public ModelWork {
   Counted count(const RankRows& rows, const std::vector<Index>& blocks) const {
     const auto& [n, prefix, images] = rows;
     const ImageShape image = image_of(n - prefix);
-    const Share share{image, Rows({{0, n}}), {{0, shape_.blocks}}, images, prefix};
+    const Share share{image, Rows({{0, n}}), {{0, shape_.blocks}}, images, prefix, text_tokens()};
     counting::Queue queue;
     const Conditioning conditioning = condition(queue, share, 1);
     const typename Backend::template Buffer<Element> tokens(queue, n * images * shape_.width),

@@ -51,6 +51,14 @@ TEST_CASE_TEMPLATE_DEFINE("add: in place or elsewhere, of any strides", B, add_c
               }) <= rounding<E>);
         CHECK(out.gaps_untouched());
       }
+    // One row to all, in float32 whatever the elements, as modulations are.
+    auto x = Placed<B, float, 2>::random(queue, 76, {45, 7}, 3);
+    const auto row = Placed<B, float, 2>::random(queue, 77, {1, 7}, 0);
+    add(queue, x.view(), View<const float, 2>(row.view().data, {45, 7}, {0, 1}), x.view());
+    CHECK(error(x.after(queue), [&](Index r, Index f) {
+            return number(x.before()[r][f]) + number(row.before()[0][f]);
+          }) <= rounding<float>);
+    CHECK(x.gaps_untouched());
     const View<E, 2> three(nullptr, {3, 8}), four(nullptr, {4, 8});
     CHECK_THROWS_WITH_AS(
         add(queue, three, four, three),

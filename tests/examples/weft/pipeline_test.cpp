@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "model_copy.hpp"
 #include "png_image.hpp"
@@ -277,4 +278,23 @@ TEST_CASE(
            goldens / "sd3" / "forward_inputs.safetensors", "--out", folder / "none", "--lora", lora});
   CHECK(missing.code == 2);
   CHECK(missing.err.find("fits no layer of") != std::string::npos);
+}
+
+TEST_CASE("generate --lora: adapters change a pipeline's image by as much as their scale") {
+  const std::filesystem::path folder = goldens / "pipelines" / "sd3";
+  const TemporaryFolder adapters;
+  const std::string layer = "transformer.transformer_blocks.1.attn.to_q";
+  const std::string lora = adapters.write(
+      "lora.safetensors",
+      weft::to_safetensors({{layer + ".lora_A.weight", weft::Tensor({1, 16}, std::vector<float>(16, 0.5f))},
+                            {layer + ".lora_B.weight", weft::Tensor({16, 1}, std::vector<float>(16, 1))}}));
+  const weft::Tensor image = tensor_in(folder / "run_expected.safetensors", "image");
+  const auto generated = [&folder](const std::string& adapter) {
+    const Run run({"--inputs", folder / "run_inputs.safetensors", "--lora", adapter}, folder / "model");
+    CAPTURE(run.outcome.err);
+    REQUIRE(run.outcome.code == 0);
+    return run.image();
+  };
+  CHECK(relative_error(generated(lora + ":0"), image) < 1e-4);
+  CHECK(relative_error(generated(lora), image) > 1e-2);
 }

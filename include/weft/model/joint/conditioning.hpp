@@ -1,6 +1,8 @@
 // What of a model with joint attention is constant over a run.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <span>
 #include <utility>
 #include <vector>
@@ -69,6 +71,54 @@ typename Backend::template Buffer<typename Backend::Element> embedded_times(
        all.view(std::array{steps, images, width}));
   apply_to_sinusoids<Backend>(queue, layers.time, times.data, rows, true);
   return activated<Backend>(queue, rows);
+}
+
+/// A block's layers of modulation: the image's and the text's, or null.
+template <class Backend>
+using ModulationLayers = std::array<const LinearWeights<typename Backend::Element>*, 2>;
+
+/// Calls body(slot, layer) for every layer of the share's blocks: of block i slots 2i and 2i + 1.
+template <class LayersOf, class Body>
+void for_each_modulation(const Share& share, const LayersOf& layers_of, const Body& body) {
+  for (const Range& range : share.blocks)
+    for (Index i = range.begin; i < range.end; ++i) {
+      const auto layers = layers_of(i);
+      for (std::size_t part = 0; part < layers.size(); ++part)
+        if (layers[part]) body(2 * i + static_cast<Index>(part), *layers[part]);
+    }
+}
+
+/// Takes the memory of `steps` steps of a model of so many blocks, whose layers layers_of(i) returns; the
+/// modulations' last slot is the last norm's. The model adds positions or rotations.
+template <class Backend, class LayersOf>
+Conditioning<Backend> allocated(typename Backend::Queue& queue, const Share& share, Index steps,
+                                const Surroundings<Backend>& surroundings, Index blocks,
+                                const LayersOf& layers_of) {
+  const Index width = surroundings.image_in.outputs();
+  std::vector<Index> vectors(static_cast<std::size_t>(2 * blocks), 0);
+  for_each_modulation(share, layers_of, [&vectors, width](Index slot, const auto& layer) {
+    vectors[static_cast<std::size_t>(slot)] = layer.outputs() / width;
+  });
+  vectors.push_back(surroundings.norm_out.outputs() / width);
+  return {.share = share,
+          .width = width,
+          .text_memory = {queue, share.prefix_rows().size() * share.images * width},
+          .positions = {},
+          .modulations = {queue, vectors, steps, share.images, width}};
+}
+
+/// Overwrites a conditioning with that of prompts as long as its own, at `times` (steps, images).
+template <class Backend, class LayersOf>
+void refill(typename Backend::Queue& queue, const Surroundings<Backend>& surroundings,
+            const LayersOf& layers_of, std::span<const JointPrompt> prompts, const Tensor& times,
+            Conditioning<Backend>& out) {
+  embed_text<Backend>(queue, out.share, prompts, surroundings.text_in, out.text());
+  const auto embedding = embedded_times<Backend>(queue, surroundings, prompts, times);
+  const View<const typename Backend::Element, 2> x(embedding.view(std::array{times.size(), out.width}));
+  for_each_modulation(out.share, layers_of, [&queue, &x, &out](Index slot, const auto& layer) {
+    linear(queue, x, layer, out.modulations.outputs(slot));
+  });
+  linear(queue, x, surroundings.norm_out, out.modulations.outputs(out.modulations.last()));
 }
 
 }  // namespace weft::inline v0_1::joint

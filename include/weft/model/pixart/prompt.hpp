@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 
 #include "weft/core/digest.hpp"
 #include "weft/core/tensor.hpp"
@@ -16,15 +17,14 @@ struct PixArtPrompt {
   Tensor resolution{};    // (2): height and width in pixels
   Tensor aspect_ratio{};  // (1): height over width
 
-  /// Returns the states that are not padding.
-  Tensor words() const {
-    Tensor out({static_cast<Index>(std::ranges::count_if(mask.data, [](float m) { return m != 0; })),
-                states.shape[1]});
-    Index row = 0;
+  /// Calls body(state) for every token that is no padding, with its features.
+  template <class Body>
+  void for_each_word(Body body) const {
     for (Index i = 0; i < mask.size(); ++i)
-      if (mask.data[static_cast<std::size_t>(i)] != 0)
-        std::copy_n(states.view<2>()[i].data, states.shape[1], out.view<2>()[row++].data);
-    return out;
+      if (mask.data[static_cast<std::size_t>(i)] != 0) body(states.view<2>()[i].data);
+  }
+  Index word_count() const {
+    return static_cast<Index>(std::ranges::count_if(mask.data, [](float m) { return m != 0; }));
   }
 
   /// Throws InvalidArgument unless the tensors are whole and their shapes those of the model.
@@ -35,7 +35,8 @@ struct PixArtPrompt {
     if (mask.shape != Shape{states.shape[0]} || !mask.is_whole())
       reject("a prompt's encoder_attention_mask is ", to_string(mask.shape), " and must be ",
              to_string(Shape{states.shape[0]}));
-    if (words().empty()) reject("a prompt's encoder_attention_mask is 0 everywhere; leave 1 token at least");
+    if (word_count() == 0)
+      reject("a prompt's encoder_attention_mask is 0 everywhere; leave 1 token at least");
     if (!config.has_size) return;
     if (resolution.size() != 2 || aspect_ratio.size() != 1)
       reject("a prompt has ", resolution.size(), " numbers of resolution and ", aspect_ratio.size(),
