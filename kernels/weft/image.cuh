@@ -83,19 +83,44 @@ struct ChannelNorm {
   }
 };
 
-/// out = the norm of x, N channels at a time.
-template <int N, class E>
-struct NormPixels {
-  RowsOf<const E, 3> x;
-  ChannelNorm norm;
-  RowsOf<E, 3> out;
-
-  __device__ void operator()(Index pixel, int vector) const {
-    float v[N];
-    load<N>(x.row(pixel) + N * vector, v);
+/// Writes the norm of x, N channels at a time: some pixels a block (x), and up to `Threads` vectors of N
+/// channels (y), whose factors a thread keeps.
+template <int N, int Threads, class E>
+__global__ __launch_bounds__(Threads) void norm_pixels(RowsOf<const E, 3> x, ChannelNorm norm,
+                                                       RowsOf<E, 3> out) {
+  const int first = static_cast<int>(blockIdx.y) * Threads, lanes = min(x.width / N - first, Threads),
+            rows = Threads / lanes, row = static_cast<int>(threadIdx.x) / lanes,
+            channel = N * (first + static_cast<int>(threadIdx.x) % lanes);
+  if (row >= rows) return;
+  float factor[N], offset[N];
 #pragma unroll
-    for (int i = 0; i < N; ++i) v[i] = norm.normed<E>(v[i], N * vector + i);
-    store<N>(v, out.row(pixel) + N * vector);
+  for (int i = 0; i < N; ++i) {
+    factor[i] = norm.factors[channel + i];
+    offset[i] = norm.factors[norm.channels + channel + i];
+  }
+  const Index pixels = static_cast<Index>(x.extent[0]) * x.extent[1], parts = gridDim.x, part = blockIdx.x,
+              end = pixels * (part + 1) / parts;
+  const bool dense =
+      x.stride[0] == x.extent[1] * x.stride[1] && out.stride[0] == out.extent[1] * out.stride[1];
+#pragma unroll 2
+  for (Index pixel = pixels * part / parts + row; pixel < end; pixel += rows) {
+    float v[N];
+    load<N>((dense ? x.data + pixel * x.stride[1] : x.row(pixel)) + channel, v);
+#pragma unroll
+    for (int i = 0; i < N; ++i) v[i] = activated_for<E>(norm.activation, v[i] * factor[i] + offset[i]);
+    store<N>(v, (dense ? out.data + pixel * out.stride[1] : out.row(pixel)) + channel);
+  }
+}
+
+/// planes (channels, pixels) = x (pixels, channels).
+template <class E>
+struct ToPlanes {
+  RowsOf<const E, 3> x;
+  float* planes;
+  Index pixels;
+
+  __device__ void operator()(Index pixel, int channel) const {
+    planes[channel * pixels + pixel] = static_cast<float>(x.row(pixel)[channel]);
   }
 };
 

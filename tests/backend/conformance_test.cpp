@@ -41,6 +41,7 @@ TEST_CASE_TEMPLATE_INVOKE(denoise_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(bound_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(quantile_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(group_moments_conformance, weft::Host);
+TEST_CASE_TEMPLATE_INVOKE(to_planes_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(group_norm_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(convolve_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(text_attention_conformance, weft::Host);

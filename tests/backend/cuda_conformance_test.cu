@@ -45,6 +45,7 @@ TEST_CASE_TEMPLATE_INVOKE(denoise_conformance, Float);
 TEST_CASE_TEMPLATE_INVOKE(bound_conformance, Float);
 TEST_CASE_TEMPLATE_INVOKE(quantile_conformance, Float);
 TEST_CASE_TEMPLATE_INVOKE(group_moments_conformance, Float, Bfloat16, Half);
+TEST_CASE_TEMPLATE_INVOKE(to_planes_conformance, Float, Bfloat16, Half);
 TEST_CASE_TEMPLATE_INVOKE(group_norm_conformance, Float, Bfloat16, Half);
 TEST_CASE_TEMPLATE_INVOKE(convolve_conformance, Float, Bfloat16, Half);
 

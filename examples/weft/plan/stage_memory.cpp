@@ -80,8 +80,7 @@ std::vector<StageMemory> decoder_memory(const weft::AutoencoderConfig& config, B
     return weft::vae::decoder_memory<Element>(config, height, width, ranks);
   });
   if (backend == Backend::cuda)
-    for (StageMemory& rank : out)
-      rank.activations += std::min(rank.activations, weft::convolution_block_bytes);
+    for (StageMemory& rank : out) rank.activations += std::min(rank.activations, weft::image_workspace_bytes);
   return out;
 }
 

@@ -36,9 +36,9 @@ struct ConvolutionWeights {
   Index inputs() const { return taps.extent[3]; }
 };
 
-/// Bytes of the block in which a device convolves some rows of a band at a time; where rows are longer, those
-/// of one row and its neighbours.
-inline constexpr Index convolution_block_bytes = Index{128} << 20;
+/// Bytes of the block in which a device convolves some rows of a band at a time, or attends to pixels; where
+/// rows are longer, those of one row and its neighbours.
+inline constexpr Index image_workspace_bytes = Index{256} << 20;
 
 /// The row and column of a pixel among those of a small square.
 struct PixelOffset {
@@ -57,6 +57,7 @@ namespace detail {
 template <class E>
 struct ImageArguments {
   View<E, 3> pixels;
+  View<float, 3> planes;
   View<double, 2> moments;
   GroupNorm norm;
   ConvolutionWeights<E> weights;
@@ -70,6 +71,7 @@ concept ImageBackend = Backend<B> &&
     requires(typename B::Queue& queue, const detail::ImageArguments<typename B::Element>& a) {
   group_moments(queue, a.pixels, a.moments);
   group_norm(queue, a.pixels, a.norm, a.pixels);
+  to_planes(queue, a.pixels, a.planes);
   convolve(queue, a.pixels, Halo{}, a.norm, a.weights, a.pixels, a.pixels);
 };
 

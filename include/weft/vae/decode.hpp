@@ -1,10 +1,12 @@
 // decode: latents to images, on all ranks of a world.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 #include "weft/comm/agreement.hpp"
@@ -74,17 +76,22 @@ template <ImageBackend Backend, World WorldType>
   const Index images = band.extent[0], channels = model.config().out_channels,
               rows = height * model.config().scale(), columns = band.extent[3] * model.config().scale();
   Tensor out;
-  if (returns) out = Tensor({images, channels, rows, columns});
-  const std::array<Index, 3> extents{collects ? rows : 0, columns, channels};
+  if (returns && images > 1) out = Tensor({images, channels, rows, columns});
+  const std::array<Index, 3> extents{collects ? rows : 0, columns, channels},
+      planar{channels, extents[0], columns};
   const typename Backend::template Buffer<Element> gathered(queue, extents[0] * columns * channels + 1);
+  const typename Backend::template Buffer<float> planes(queue, extents[0] * columns * channels + 1);
   for (Index i = 0; i < images; ++i) {
     bands.gather(queue, decoder.decode(band[i]), gathered.view(extents));
+    if (!collects) continue;
+    to_planes(queue, gathered.view(extents), planes.view(planar));
     if (!returns) continue;
-    const Tensor pixels = download(queue, gathered.view(extents));
-    for (Index c = 0; c < channels; ++c) {
-      float* const to = out.view<4>()[i][c].data;
-      for (Index pixel = 0; pixel < rows * columns; ++pixel)
-        to[pixel] = pixels.data[static_cast<std::size_t>(pixel * channels + c)];
+    Tensor image = download(queue, planes.view(planar));
+    if (images == 1) {
+      out = std::move(image);
+      out.shape = {1, channels, rows, columns};
+    } else {
+      std::ranges::copy(image.data, out.view<4>()[i].data);
     }
   }
   return out;

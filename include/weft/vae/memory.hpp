@@ -12,7 +12,7 @@ namespace weft::inline v0_1::vae {
 
 /// Returns the memory of each of `ranks` ranks that decode latents of so many rows and columns in elements of
 /// this size, one image after another: of its weights and of its buffers. Operators' own workspaces come on
-/// top, on a device up to convolution_block_bytes.
+/// top, on a device up to image_workspace_bytes.
 template <class Element>
 [[nodiscard]] std::vector<StageMemory> decoder_memory(const AutoencoderConfig& config, Index height,
                                                       Index width, int ranks) {

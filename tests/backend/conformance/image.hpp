@@ -91,6 +91,19 @@ TEST_CASE_TEMPLATE_DEFINE("group_norm: by the moments of the image, affine, then
   });
 }
 
+TEST_CASE_TEMPLATE_DEFINE("to_planes: pixels' channels as planes, in float32", B, to_planes_conformance) {
+  using E = typename B::Element;
+  on_queues<B>([](typename B::Queue& queue) {
+    for (const Index gaps : {0, 2}) {
+      const auto x = Placed<B, E, 3>::random(queue, 67, {7, 5, 3}, gaps);
+      Placed<B, float, 3> out(queue, {3, 7, 5});
+      to_planes(queue, x.view(), out.view());
+      CHECK(error(out.after(queue), [&](Index c, Index r, Index p) { return number(x.before()[r][p][c]); }) ==
+            0);
+    }
+  });
+}
+
 /// A convolution's case: the band's own rows, and what surrounds them.
 struct ConvolutionCase {
   Index rows, columns, inputs, outputs, scale;

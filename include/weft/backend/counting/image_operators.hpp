@@ -16,6 +16,11 @@ void group_norm(Queue& queue, const View<X, 3>& x, const GroupNorm&, const View<
   detail::rows(queue, x, out);
 }
 
+template <class X>
+void to_planes(Queue& queue, const View<X, 3>& x, const View<float, 3>& out) {
+  detail::rows(queue, x, out);
+}
+
 /// Appends a product for all phases and taps together.
 template <class X, class E, class Residual, class Out>
 void convolve(Queue& queue, const View<X, 3>& x, Halo, const GroupNorm&, const ConvolutionWeights<E>& weights,

@@ -32,15 +32,24 @@ class ChannelNorm {
   /// Queues x → out, both (rows, columns, channels).
   template <class E>
   void run(Queue& queue, const View<const E, 3>& x, const View<E, 3>& out) const {
+    constexpr int threads = 256;
+    constexpr Index pixels_a_part = 64, most_parts = 4096;
+    if (out.empty()) return;
     const kernels::RowsOf<const E, 3> from = x;
     const kernels::RowsOf<E, 3> to = out;
+    const auto launch = [&]<int N>() {
+      const auto parts =
+          static_cast<unsigned>(std::clamp<Index>(from.count() / pixels_a_part, 1, most_parts));
+      kernels::norm_pixels<N, threads, E>
+          <<<dim3(parts, kernels::blocks_for(from.width / N, threads)), threads, 0, queue.stream()>>>(
+              from, get(), to);
+    };
     if (from.moves_by(8) && to.moves_by(8)) {
-      kernels::for_each_number(queue.stream(), from.count(), from.width / 8,
-                               kernels::NormPixels<8, E>{from, get(), to});
+      launch.template operator()<8>();
     } else {
-      kernels::for_each_number(queue.stream(), from.count(), from.width,
-                               kernels::NormPixels<1, E>{from, get(), to});
+      launch.template operator()<1>();
     }
+    check(cudaGetLastError(), "launching norm_pixels");
   }
 
   /// Returns the norm as kernels read it, as long as this lives.
@@ -71,7 +80,7 @@ class BlockConvolution {
         weights_(weights),
         row_pixels_(x.extent[1] + 2),
         rows_at_once_(std::clamp<Index>(
-            convolution_block_bytes /
+            image_workspace_bytes /
                 (row_pixels_ * (input_stride() * bytes_of<E> + output_stride() * bytes_of<float>)),
             1, x.extent[0])),
         block_(queue.take(bytes((rows_at_once_ + 2) * row_pixels_ * input_stride() * bytes_of<E>))),
@@ -161,7 +170,7 @@ class TapConvolution {
       : queue_(queue), x_(x), halo_(halo), norm_(queue, norm, x.extent[2]), weights_(weights) {
     if (norm.empty()) return;
     const Index row_bytes = x.extent[1] * x.extent[2] * bytes_of<E>;
-    rows_at_once_ = std::clamp<Index>(most_bytes / row_bytes, 1, x.extent[0]);
+    rows_at_once_ = std::clamp<Index>(image_workspace_bytes / row_bytes, 1, x.extent[0]);
     normed_ = queue.take(static_cast<std::size_t>(std::min(rows_at_once_ + 2, x.extent[0]) * row_bytes));
   }
 
@@ -177,7 +186,6 @@ class TapConvolution {
   }
 
  private:
-  static constexpr Index most_bytes = Index{256} << 20;
   static constexpr Index vector = 8;  // outputs of the kernel are a multiple of it
 
   bool run(Range rows, const View<const E, 3>& residual, const View<E, 3>& out) {
@@ -289,6 +297,15 @@ void group_norm(Queue& queue, In<E, 3> x, const GroupNorm& norm, const View<E, 3
   const auto span =
       queue.span(Work{"group_norm", {x.extent[0], x.extent[1], x.extent[2]}, 0, 2 * x.size() * bytes_of<E>});
   detail::ChannelNorm(queue, norm, x.extent[2]).run(queue, x, out);
+}
+
+/// Copies pixels to planes: x (rows, columns, channels) → out (channels, rows, columns), which is dense.
+template <class E>
+void to_planes(Queue& queue, const View<E, 3>& x, const View<float, 3>& out) {
+  using Number = std::remove_const_t<E>;
+  const kernels::RowsOf<const Number, 3> from = View<const Number, 3>(x);
+  kernels::for_each_number(queue.stream(), from.count(), from.width,
+                           kernels::ToPlanes<Number>{from, out.data, from.count()});
 }
 
 /// Norms and convolves a band: x (halo.above + rows + halo.below, columns, in) → out

@@ -27,7 +27,8 @@ class WideAttention {
   /// Computes out (n, features) from q (n, features), and lse (n) unless it has no memory.
   void run(const View<const E, 2>& q, const View<E, 2>& out, float* lse, Index lse_stride, Output output) {
     const Index queries = q.extent[0], features = q.extent[1],
-                at_once = std::clamp<Index>(most_bytes / (row_ * bytes_of<float>), 1, queries);
+                at_once =
+                    std::clamp<Index>(most_bytes / (row_ * (bytes_of<float> + bytes_of<E>)), 1, queries);
     const Buffer<float> logits(queue_, at_once * row_), lse_of_these(queue_, at_once);
     const Buffer<E> weights(queue_, at_once * row_), own(queue_, output == Output::merge ? q.size() : 0);
     for (Range some{0, 0}; some.end < queries;) {
@@ -60,7 +61,7 @@ class WideAttention {
 
  private:
   static constexpr int threads = 256;
-  static constexpr Index most_bytes = Index{256} << 20;  // of logits
+  static constexpr Index most_bytes = Index{192} << 20;  // of logits and weights
 
   static Index padded(Index keys) { return (keys + 7) / 8 * 8; }
 

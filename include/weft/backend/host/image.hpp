@@ -160,6 +160,15 @@ inline void group_norm(Queue& queue, In<float, 3> x, const GroupNorm& norm, View
   });
 }
 
+/// Copies pixels to planes: x (rows, columns, channels) → out (channels, rows, columns), which is dense.
+inline void to_planes(Queue& queue, In<float, 3> x, View<float, 3> out) {
+  queue.workers().parallel_for(x.extent[0], 1, [&x, &out](Range rows) {
+    for (Index r = rows.begin; r < rows.end; ++r)
+      for (Index p = 0; p < x.extent[1]; ++p)
+        for (Index c = 0; c < x.extent[2]; ++c) out[c][r][p] = x[r][p][c];
+  });
+}
+
 /// Norms and convolves a band: x (halo.above + rows + halo.below, columns, in) → out
 /// (rows · scale, columns · scale, out), plus the residual, which may be empty, or `out` itself.
 inline void convolve(Queue& queue, In<float, 3> x, Halo halo, const GroupNorm& norm,
