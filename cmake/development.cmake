@@ -1,4 +1,6 @@
 # The flags of weft's own examples and tests; a consumer has none of them.
+# Without its vector types, which weft has no use for, Random123 does not include the compiler's intrinsics: a second a unit.
+add_compile_definitions(R123_USE_SSE=0)
 add_library(weft_development INTERFACE)
 target_link_libraries(weft_development INTERFACE weft::weft)
 set(options -Wall -Wextra -Wpedantic -Wshadow)
