@@ -18,10 +18,10 @@ struct Extent {
   friend constexpr bool operator==(const Extent&, const Extent&) = default;
 };
 
-/// The state of one image or video as tokens. `extents` are those of its tensor, channels first, and
-/// `dimensions` their names; element(image, token, feature) is a flat index into a tensor of several, is
-/// callable on devices, 0 for (0, 0, 0), and as far from the token's first feature in every token;
-/// with_channels(count) is the same grid of other features.
+/// The state of one image or video as tokens. `extents` are those of its tensor, channels first, rows and
+/// columns last, and `dimensions` their names; element(image, token, feature) is a flat index into a tensor
+/// of several, is callable on devices, 0 for (0, 0, 0), and as far from the token's first feature in every
+/// token; with_channels(count) is the same grid of other features.
 template <class G>
 concept Grid = std::equality_comparable<G> && std::is_trivially_copyable_v<G> &&
     requires(const G& grid, Index i) {
