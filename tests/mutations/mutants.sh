@@ -13,11 +13,9 @@ mutant early_sum comm/peer.cuh '/void all_reduce/,/^  }/{/ pushed(queue/{h;d};/"
 mutant launch_early backend/cuda/joint_recorder.cuh 's/if (other\.event) other\.event->hold(stream);/(void)other;/'
 mutant launch_unawaited backend/cuda/joint_recorder.cuh 's/if (!leads) after->hold(stream);//'
 
-# Before rank P's `push_heads` writes my queries, keys and values, P has passed the `pushed` of the block before,
-# which follows my attention, the last to read them, and my `push_back`. Before P's `push_back` writes my result, P
-# has passed the `pushed` of `push_heads`, which follows my product of queries, keys and values, the last to read
-# that memory. The first block is ordered by the host, which waits for all queues before anything is recorded.
-redundant ulysses_unready policy/ulysses.hpp '/ begin_push(queue);/d'
+# The first push of a recorded loop is ordered by the host too, which waits for all queues before anything is recorded;
+# for what is not recorded it is this wait. Later pushes need none: policy/ulysses.hpp says why.
+redundant ulysses_unready policy/ulysses.hpp '/ begin_pushes(queue);/d'
 
 # What a stage has sent, it writes again only after its next input for the same tokens, which depends on what the
 # receiver has made of the output.
