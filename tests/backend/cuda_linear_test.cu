@@ -122,7 +122,7 @@ TEST_CASE_TEMPLATE("linear on the device: rows may begin at any address", E, flo
 /// The heuristic is given the alignments of the operands.
 TEST_CASE("linear on the device: every algorithm that the heuristic returns runs") {
   Queue queue;
-  const auto& products = queue.products();
+  auto& products = queue.products();
   for (const auto& [inputs, outputs] : widths) {
     const Rows<__nv_bfloat16> x(queue, 1, 96, inputs), weight(queue, 1, outputs, inputs);
     const Rows<__nv_bfloat16> out(queue, 1, 96, outputs);
