@@ -2,17 +2,24 @@
 // products.
 #pragma once
 
+#include "weft/core/host_device.hpp"
 #include "weft/elementwise.cuh"
 
 namespace weft::inline v0_1::kernels {
 
+/// Returns how many vectors of N channels a block of so many threads takes: those of whole groups.
+WEFT_HOST_DEVICE constexpr int vectors_at_once(int threads, int group_vectors) {
+  return threads / group_vectors * group_vectors;
+}
+
 /// Writes the sum and sum of squares of a part of each group's numbers, in a fixed order, to out
-/// (groups, parts, 2): a part of the pixels a block (x), and up to `Threads` vectors of N channels (y). A
-/// group is a number of whole vectors.
+/// (groups, parts, 2): a part of the pixels a block (x), and up to vectors_at_once() of N channels (y). A
+/// group is a number of whole vectors, at most `Threads`.
 template <int N, int Threads, class E>
 __global__ __launch_bounds__(Threads) void part_moments(RowsOf<const E, 3> x, int group_width, double* out) {
   __shared__ double moments[Threads][2];
-  const int first = static_cast<int>(blockIdx.y) * Threads, lanes = min(x.width / N - first, Threads),
+  const int group_lanes = group_width / N, at_once = vectors_at_once(Threads, group_lanes),
+            first = static_cast<int>(blockIdx.y) * at_once, lanes = min(x.width / N - first, at_once),
             rows = Threads / lanes, row = static_cast<int>(threadIdx.x) / lanes,
             lane = static_cast<int>(threadIdx.x) % lanes;
   const Index pixels = static_cast<Index>(x.extent[0]) * x.extent[1], parts = gridDim.x, part = blockIdx.x,
@@ -31,7 +38,6 @@ __global__ __launch_bounds__(Threads) void part_moments(RowsOf<const E, 3> x, in
   moments[threadIdx.x][0] = sum;
   moments[threadIdx.x][1] = squares;
   __syncthreads();
-  const int group_lanes = group_width / N;
   for (int i = threadIdx.x; i < lanes / group_lanes * 2; i += Threads) {
     const int group = i / 2, moment = i % 2;
     double of_group = 0;
@@ -70,8 +76,8 @@ struct ChannelFactors {
   }
 };
 
-/// A group norm and an activation of a number; null factors: none of both.
-struct ChannelNorm {
+/// A group norm and an activation; null factors: none of both.
+struct NormOfChannels {
   const float* factors;  // (2, channels)
   int channels;
   Activation activation;
@@ -83,10 +89,10 @@ struct ChannelNorm {
   }
 };
 
-/// Writes the norm of x, N channels at a time: some pixels a block (x), and up to `Threads` vectors of N
-/// channels (y), whose factors a thread keeps.
+/// Writes the norm of x, which has factors, N channels at a time: some pixels a block (x), and up to
+/// `Threads` vectors of N channels (y), whose factors a thread keeps.
 template <int N, int Threads, class E>
-__global__ __launch_bounds__(Threads) void norm_pixels(RowsOf<const E, 3> x, ChannelNorm norm,
+__global__ __launch_bounds__(Threads) void norm_pixels(RowsOf<const E, 3> x, NormOfChannels norm,
                                                        RowsOf<E, 3> out) {
   const int first = static_cast<int>(blockIdx.y) * Threads, lanes = min(x.width / N - first, Threads),
             rows = Threads / lanes, row = static_cast<int>(threadIdx.x) / lanes,
@@ -129,7 +135,7 @@ struct ToPlanes {
 template <class E>
 struct LoadBlock {
   RowsOf<const E, 3> x;
-  ChannelNorm norm;
+  NormOfChannels norm;
   Index first_row;
   E* to;
   int width;

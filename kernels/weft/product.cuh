@@ -52,11 +52,12 @@ void product(cudaStream_t stream, const ProductArguments<Operand, E>& arguments,
   sm90::launch_product(stream, arguments, partial);
 }
 
-/// Returns how many bytes and counts product() needs for partial sums on the current device.
+/// Returns how many bytes product() needs at most for partial sums on the current device.
 inline std::size_t partial_sums_bytes() {
   return sizeof(float) * sm90::product_rows * sm90::product_columns[0] *
          static_cast<std::size_t>(multiprocessors());
 }
+/// Returns how many counts it needs at most.
 inline std::size_t partial_counts() {
   return static_cast<std::size_t>(multiprocessors()) * sm90::product_rows / sm90::wgmma_rows;
 }

@@ -1,6 +1,7 @@
 // The kernels between the two products of attention, where logits are written to memory.
 #pragma once
 
+#include <cfloat>
 #include <cub/block/block_reduce.cuh>
 
 #include "weft/core/merge.hpp"
@@ -10,14 +11,11 @@ namespace weft::inline v0_1::kernels {
 
 /// The sum of exponentials of some numbers, relative to the highest of them.
 struct SumOfExponentials {
-  float highest = -INFINITY, sum = 0;
+  float highest = -FLT_MAX, sum = 0;
 
   friend __device__ SumOfExponentials operator+(const SumOfExponentials& a, const SumOfExponentials& b) {
     const float highest = fmaxf(a.highest, b.highest);
-    const auto part = [highest](const SumOfExponentials& x) {
-      return x.sum > 0 ? x.sum * expf(x.highest - highest) : 0.f;
-    };
-    return {highest, part(a) + part(b)};
+    return {highest, a.sum * expf(a.highest - highest) + b.sum * expf(b.highest - highest)};
   }
 };
 

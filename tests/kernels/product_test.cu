@@ -135,6 +135,8 @@ const std::vector<Case> cases{
     {1, 40000, 64, 256, 1, 1, false, false, gelu}, {33, 47, 136, 264, 9, 0, true, true, none},
     {64, 64, 64, 128, 9, 0, true, false, none},    {5, 300, 16, 512, 4, 0, true, false, none},
     {120, 7, 40, 8, 9, 0, false, false, none},     {1, 20, 6144, 1408, 1, 5, true, true, none},
+    {1, 20000, 64, 384, 1, 1, true, true, none},   {1, 40000, 64, 320, 1, 0, true, false, none},
+    {1, 8192, 192, 2432, 1, 2, true, true, none},  {1, 9000, 128, 1408, 1, 2, true, true, none},
 };
 
 bool has_kernel() { return kernels::current_tier() == kernels::Tier::sm90a; }

@@ -108,7 +108,10 @@ struct Ulysses : AxisPolicy<Axis::ulysses, Inner> {
     /// that a member has queued on its output before.
     void begin_pushes(Queue& queue) {
       if constexpr (Push<Communicator>)
-        if (!std::exchange(has_begun_, true)) group_.barrier(queue);
+        if (!has_begun_) {
+          group_.barrier(queue);
+          has_begun_ = !queue.is_dry_run();
+        }
     }
 
     /// Makes what members have written into each other's memory visible to what is queued next.

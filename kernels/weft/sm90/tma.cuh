@@ -1,5 +1,5 @@
-// The tensor memory accelerator (TMA) of sm_90: loads boxes of a (tokens, B, H, D) view into shared memory,
-// with zeros outside of the view.
+// The tensor memory accelerator (TMA) of sm_90: loads boxes of a view into shared memory, with zeros outside
+// of the view, and stores them.
 #pragma once
 
 #include <cuda.h>
@@ -39,7 +39,7 @@ CUtensorMap tensor_map(E* data, const cuuint64_t (&extent)[Rank], const cuuint64
                                  CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
   if (status != CUDA_SUCCESS)
     throw std::logic_error(
-        sentence("a kernel cannot read ", what, ": its strides must be positive and below 2^39"));
+        sentence("a kernel cannot reach ", what, ": its strides must be positive and below 2^40 bytes"));
   return map;
 }
 
@@ -121,16 +121,17 @@ __device__ inline void load_bytes(void* to, const void* from, int bytes, Barrier
       : "memory");
 }
 
-/// Issues the store of a box to (outer, inner, column), as a group of its own; what is outside of the view is
-/// left out.
+/// Issues the store of a box to (outer, inner, column); what is outside of the view is left out.
 __device__ inline void store_box(const CUtensorMap& map, const void* from, int outer, int inner, int column) {
   asm volatile("cp.async.bulk.tensor.3d.global.shared::cta.bulk_group [%0, {%2, %3, %4}], [%1];" ::"l"(&map),
                "r"(shared_address(from)), "r"(column), "r"(inner), "r"(outer)
                : "memory");
-  asm volatile("cp.async.bulk.commit_group;" ::: "memory");
 }
 
-/// Waits until at most `Pending` of this thread's stores still read shared memory.
+/// Closes a group of this thread's stores, which may be empty.
+__device__ inline void commit_stores() { asm volatile("cp.async.bulk.commit_group;" ::: "memory"); }
+
+/// Waits until at most `Pending` groups of this thread's stores still read shared memory.
 template <int Pending>
 __device__ void await_store_reads() {
   asm volatile("cp.async.bulk.wait_group.read %0;" ::"n"(Pending) : "memory");

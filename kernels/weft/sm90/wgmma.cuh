@@ -12,9 +12,9 @@
 
 namespace weft::inline v0_1::kernels::sm90 {
 
-/// Returns the lower half of the descriptor of a matrix in shared memory, which consists of TMA boxes of 64
-/// 16-bit numbers a row under the 128-byte swizzle. `box_bytes` is the distance between boxes, if the product
-/// spans several. In a cluster the upper bits of an address are the block's rank, and are masked out.
+/// Returns the lower half of the descriptor of a matrix in shared memory, which consists of TMA boxes
+/// with rows of 128 bytes under the 128-byte swizzle. `box_bytes` is the distance between boxes, if the
+/// product spans several. In a cluster the upper bits of an address are the block's rank, and are masked out.
 __device__ inline std::uint32_t descriptor_low(const void* data, int box_bytes = descriptor_unit) {
   constexpr std::uint32_t address_bits = 0x3ffff;
   return (shared_address(data) & address_bits) / descriptor_unit | box_bytes / descriptor_unit << 16;
@@ -140,7 +140,7 @@ WEFT_PRODUCT(128, 64, "%64", "%65", "%66", "%67", "%68", "%69", "%70")
 /// Issues d (64, N) [+]= a (64, K) · b (N, K)ᵀ, both in shared memory, where K numbers take 32 bytes.
 template <int N>
 struct SharedProduct {
-  static_assert(N < 0, "A matrix product of shared memory is 64, 128, 192 or 256 wide.");
+  static_assert(N < 0, "A matrix product of shared memory is 128, 192 or 256 wide.");
 };
 
 #define WEFT_SHARED(N, R, KIND, END, I0, I1, I2)                                                            \
@@ -163,7 +163,6 @@ struct SharedProduct {
     }                                                                                                   \
   };
 
-WEFT_PRODUCT(64, 32, "%32", "%33", "%34")
 WEFT_PRODUCT(128, 64, "%64", "%65", "%66")
 WEFT_PRODUCT(192, 96, "%96", "%97", "%98")
 WEFT_PRODUCT(256, 128, "%128", "%129", "%130")

@@ -52,8 +52,9 @@ class ChannelNorm {
     check(cudaGetLastError(), "launching norm_pixels");
   }
 
+  bool empty() const { return channels_ == 0; }
   /// Returns the norm as kernels read it, as long as this lives.
-  kernels::ChannelNorm get() const {
+  kernels::NormOfChannels get() const {
     return {channels_ > 0 ? data() : nullptr, static_cast<int>(channels_), activation_};
   }
 
@@ -71,12 +72,12 @@ class ChannelNorm {
 template <class E>
 class BlockConvolution {
  public:
-  BlockConvolution(Queue& queue, const View<const E, 3>& x, Halo halo, const GroupNorm& norm,
+  BlockConvolution(Queue& queue, const View<const E, 3>& x, Halo halo, const ChannelNorm& norm,
                    const ConvolutionWeights<E>& weights)
       : queue_(queue),
         x_(x),
         halo_(halo),
-        norm_(queue, norm, x.extent[2]),
+        norm_(norm),
         weights_(weights),
         row_pixels_(x.extent[1] + 2),
         rows_at_once_(std::clamp<Index>(
@@ -153,7 +154,7 @@ class BlockConvolution {
   Queue& queue_;
   View<const E, 3> x_;
   Halo halo_;
-  ChannelNorm norm_;
+  const ChannelNorm& norm_;
   const ConvolutionWeights<E>& weights_;
   Index row_pixels_, rows_at_once_;
   Memory block_;    // (rows + 2, columns + 2, inputs)
@@ -165,22 +166,31 @@ class BlockConvolution {
 template <class E>
 class TapConvolution {
  public:
-  TapConvolution(Queue& queue, const View<const E, 3>& x, Halo halo, const GroupNorm& norm,
+  TapConvolution(Queue& queue, const View<const E, 3>& x, Halo halo, const ChannelNorm& norm,
                  const ConvolutionWeights<E>& weights)
-      : queue_(queue), x_(x), halo_(halo), norm_(queue, norm, x.extent[2]), weights_(weights) {
-    if (norm.empty()) return;
-    const Index row_bytes = x.extent[1] * x.extent[2] * bytes_of<E>;
-    rows_at_once_ = std::clamp<Index>(image_workspace_bytes / row_bytes, 1, x.extent[0]);
-    normed_ = queue.take(static_cast<std::size_t>(std::min(rows_at_once_ + 2, x.extent[0]) * row_bytes));
-  }
+      : queue_(queue), x_(x), halo_(halo), norm_(norm), weights_(weights) {}
 
-  /// Convolves the `rows` of the band; returns false, having written nothing, if the kernel does not take it.
+  /// Convolves the `rows` of the band; returns false, having done nothing, if the kernel does not take it.
   [[nodiscard]] bool run(Index rows, const View<const E, 3>& residual, const View<E, 3>& out) {
     const bool is_narrow = out.extent[2] % vector != 0;
-    if (is_narrow && (!residual.empty() || weights_.scale() > 1)) return false;
+    const bool takes_it = is_narrow ? residual.empty() && weights_.scale() == 1 &&
+                                          takes({}, View<E, 3>(nullptr, {1, 1, widened(out.extent[2])}))
+                                    : takes(finish(residual), out);
+    if (!takes_it) return false;
+    Index rows_at_once = rows;
+    if (!norm_.empty()) {
+      const Index row_bytes = x_.extent[1] * x_.extent[2] * bytes_of<E>;
+      rows_at_once = std::clamp<Index>(image_workspace_bytes / row_bytes - 2, 1, rows);
+      normed_ = queue_.take(static_cast<std::size_t>(
+          std::min(std::max(image_workspace_bytes, 3 * row_bytes), x_.extent[0] * row_bytes)));
+    }
     for (Range some{0, 0}; some.end < rows;) {
-      some = {some.end, std::min(some.end + (rows_at_once_ > 0 ? rows_at_once_ : rows), rows)};
-      if (!(is_narrow ? run_narrow(some, out) : run(some, residual, out))) return false;
+      some = {some.end, std::min(some.end + rows_at_once, rows)};
+      if (is_narrow) {
+        run_narrow(some, out);
+      } else {
+        run_wide(some, residual, out);
+      }
     }
     return true;
   }
@@ -188,7 +198,18 @@ class TapConvolution {
  private:
   static constexpr Index vector = 8;  // outputs of the kernel are a multiple of it
 
-  bool run(Range rows, const View<const E, 3>& residual, const View<E, 3>& out) {
+  static Index widened(Index outputs) { return (outputs + vector - 1) / vector * vector; }
+
+  kernels::Finish<E> finish(const View<const E, 3>& residual) const {
+    kernels::Finish<E> out{.bias = weights_.bias.data};
+    if (!residual.empty()) out.residual = residual;
+    return out;
+  }
+  bool takes(const kernels::Finish<E>& finish, const View<E, 3>& out) const {
+    return kernels::takes_product<E, E>({x_, weights_.taps[0], {}, finish, out});
+  }
+
+  void run_wide(Range rows, const View<const E, 3>& residual, const View<E, 3>& out) {
     const View<const E, 3> x = input(rows);
     const Index scale = weights_.scale();
     for (Index phase = 0; phase < weights_.taps.extent[0]; ++phase) {
@@ -201,23 +222,19 @@ class TapConvolution {
         image.stride[1] *= scale;
         return image;
       };
-      kernels::Finish<E> finish{.bias = weights_.bias.data};
-      if (!residual.empty()) finish.residual = of_phase(residual);
-      if (!multiply(rows, phase, x, finish, of_phase(out))) return false;
+      multiply(rows, phase, x, finish(residual.empty() ? residual : of_phase(residual)), of_phase(out));
     }
-    return true;
   }
 
   /// Convolves to a few outputs, by way of memory where there are more.
-  bool run_narrow(Range rows, const View<E, 3>& out) {
-    const Index wide = (out.extent[2] + vector - 1) / vector * vector, pixels = rows.size() * out.extent[1];
+  void run_narrow(Range rows, const View<E, 3>& out) {
+    const Index wide = widened(out.extent[2]), pixels = rows.size() * out.extent[1];
     const Memory memory = queue_.take(static_cast<std::size_t>(pixels * wide * bytes_of<E>));
     const View<E, 3> product(static_cast<E*>(memory.get()), {rows.size(), out.extent[1], wide});
-    if (!multiply(rows, 0, input(rows), {}, product)) return false;
+    multiply(rows, 0, input(rows), {}, product);
     kernels::for_each_number(queue_.stream(), pixels, out.extent[2],
                              kernels::EndConvolution<E>{View<const E, 3>(product), weights_.bias.data,
                                                         out.template slice<0>(rows)});
-    return true;
   }
 
   /// Returns the rows of x that some rows of the output read, normed.
@@ -233,7 +250,7 @@ class TapConvolution {
             std::min(rows.end + 1 + halo_.above, x_.extent[0])};
   }
 
-  bool multiply(Range rows, Index phase, const View<const E, 3>& x, const kernels::Finish<E>& finish,
+  void multiply(Range rows, Index phase, const View<const E, 3>& x, const kernels::Finish<E>& finish,
                 const View<E, 3>& out) const {
     kernels::ProductArguments<E, E> arguments{x, weights_.taps[phase], {}, finish, out};
     const Index first = rows.begin - 1 + halo_.above - input_rows(rows).begin;
@@ -242,18 +259,15 @@ class TapConvolution {
       arguments.taps[static_cast<std::size_t>(tap)] = {static_cast<int>(first + at.row),
                                                        static_cast<int>(at.column - 1)};
     }
-    if (!kernels::takes_product(arguments)) return false;
     kernels::product(queue_.stream(), arguments, queue_.products().partial_sums());
-    return true;
   }
 
   Queue& queue_;
   View<const E, 3> x_;
   Halo halo_;
-  ChannelNorm norm_;
+  const ChannelNorm& norm_;
   const ConvolutionWeights<E>& weights_;
-  Index rows_at_once_ = 0;  // 0: all
-  Memory normed_;           // rows of x; null: x needs no norm
+  Memory normed_;  // rows of x; null: x needs no norm
 };
 
 /// Calls act, which is a template on it, with how many of a group's channels kernels read at once.
@@ -281,9 +295,13 @@ void group_moments(Queue& queue, const View<E, 3>& x, const View<double, 2>& out
   using Number = std::remove_const_t<E>;
   const kernels::RowsOf<const Number, 3> rows = View<const Number, 3>(x);
   detail::with_vector(rows, width, [&]<int N>() {
+    const auto group_vectors = static_cast<int>(width) / N;
+    if (group_vectors > threads)
+      throw std::logic_error(sentence("a group norm has groups of ", width, " channels, which are too many"));
     kernels::part_moments<N, threads, Number>
-        <<<dim3(parts, kernels::blocks_for(x.extent[2] / N, threads)), threads, 0, queue.stream()>>>(
-            rows, static_cast<int>(width), of_parts);
+        <<<dim3(parts,
+                kernels::blocks_for(x.extent[2] / N, kernels::vectors_at_once(threads, group_vectors))),
+           threads, 0, queue.stream()>>>(rows, static_cast<int>(width), of_parts);
   });
   check(cudaGetLastError(), "launching group_moments");
   kernels::sum_parts<><<<static_cast<unsigned>(groups), dim3(kernels::warp_size, 2), 0, queue.stream()>>>(
@@ -291,7 +309,8 @@ void group_moments(Queue& queue, const View<E, 3>& x, const View<double, 2>& out
   check(cudaGetLastError(), "launching group_moments");
 }
 
-/// Norms and activates a band: x → out, both (rows, columns, channels). May be in place.
+/// Norms and activates a band, by a norm that is not empty: x → out, both (rows, columns, channels). May be
+/// in place.
 template <class E>
 void group_norm(Queue& queue, In<E, 3> x, const GroupNorm& norm, const View<E, 3>& out) {
   const auto span =
@@ -322,9 +341,10 @@ void convolve(Queue& queue, In<E, 3> x, Halo halo, const GroupNorm& norm,
            2.0 * static_cast<double>(pixels * weights.taps.extent[1]) * static_cast<double>(inputs * outputs),
            (x.size() + residual.size() + out.size()) * bytes_of<E>});
   const Index rows = out.extent[0] / weights.scale();
+  const detail::ChannelNorm channel_norm(queue, norm, x.extent[2]);
   if constexpr (sizeof(E) == 2)
-    if (detail::TapConvolution<E>(queue, x, halo, norm, weights).run(rows, residual, out)) return;
-  detail::BlockConvolution<E>(queue, x, halo, norm, weights).run(rows, residual, out);
+    if (detail::TapConvolution<E>(queue, x, halo, channel_norm, weights).run(rows, residual, out)) return;
+  detail::BlockConvolution<E>(queue, x, halo, channel_norm, weights).run(rows, residual, out);
 }
 
 }  // namespace weft::inline v0_1::cuda

@@ -1,5 +1,5 @@
 // Linear layers: matrix products by cuBLASLt, with bias, activation and residual in its epilogue if it has
-// them, and otherwise in a kernel after it.
+// them, and otherwise in a kernel after it; or by weft's own product, which has all of them and gates.
 #pragma once
 
 #include <algorithm>

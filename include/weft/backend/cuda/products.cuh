@@ -1,4 +1,5 @@
-// The state of matrix products by cuBLASLt: its handle, its workspace, and the algorithms chosen.
+// The state of matrix products: cuBLASLt's handle and the algorithms chosen, and the memory that its products
+// and weft's own take turns in.
 #pragma once
 
 #include <cublasLt.h>
@@ -87,6 +88,7 @@ class Products {
 
   Products() : workspace_(workspace_bytes), counts_(kernels::partial_counts() * sizeof(unsigned)) {
     check(cudaMemset(counts_.data(), 0, kernels::partial_counts() * sizeof(unsigned)), "zeroing counts");
+    check(cudaStreamSynchronize(cudaStreamLegacy), "zeroing counts");
     if (kernels::partial_sums_bytes() > workspace_bytes)
       throw std::logic_error("the workspace of products has no room for partial sums");
   }

@@ -197,29 +197,21 @@ class Queue::Recording {
   Recording(Queue& queue, Body body, Index first) : body_(std::move(body)) {
     ++queue.counts_.recordings;
     queue.synchronize();  // so that products can be timed
+    const Repeating repeating(queue);
     queue.recorded_ = first;
-    queue.repeats_ = true;
     queue.is_dry_run_ = queue.timeline_.has_value();
     const auto queue_work = [this, &queue, first] {
       body_(first);
       kernels::for_each_number(queue.stream_, 1, 1, kernels::AddToStep{queue.step_});
     };
-    try {
-      graph_ = capture(queue, queue_work);
-    } catch (...) {
-      end(queue);
-      throw;
-    }
-    end(queue);
+    graph_ = capture(queue, queue_work);
     if (queue.timeline_) graph_.reset();
   }
 
   void replay(Queue& queue, Index step) const {
     if (queue.timeline_) {
-      queue.repeats_ = true;
-      body_(step);
-      queue.repeats_ = false;
-      return;
+      const Repeating repeating(queue);
+      return body_(step);
     }
     if (queue.next_step_ != step)
       kernels::for_each_number(queue.stream_, 1, 1,
@@ -236,10 +228,20 @@ class Queue::Recording {
   }
 
  private:
-  static void end(Queue& queue) {
-    queue.recorded_.reset();
-    queue.repeats_ = queue.is_dry_run_ = false;
-  }
+  /// Marks what is queued in its lifetime as a recording's.
+  class Repeating {
+   public:
+    explicit Repeating(Queue& queue) : queue_(queue) { queue_.repeats_ = true; }
+    Repeating(const Repeating&) = delete;
+    Repeating& operator=(const Repeating&) = delete;
+    ~Repeating() {
+      queue_.recorded_.reset();
+      queue_.repeats_ = queue_.is_dry_run_ = false;
+    }
+
+   private:
+    Queue& queue_;
+  };
 
   template <class Work>
   static std::shared_ptr<const Graph> capture(Queue& queue, const Work& queue_work) {

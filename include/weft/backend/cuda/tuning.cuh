@@ -64,8 +64,8 @@ class Trials {
       check(cudaEventElapsedTime(&milliseconds, begin_, end_), "timing a product");
       return milliseconds / static_cast<float>(repeats);
     };
-    constexpr float hopeless = 1.2f,
-                    brief = 0.05f;  // times the best; milliseconds, which say little by one run
+    constexpr float hopeless = 1.2f;  // times the best
+    constexpr float brief = 0.05f;    // milliseconds, of which one run says little
     std::size_t choice = first;
     float best = 0;
     for (std::size_t i = first; i < candidates.size(); ++i) {

@@ -5,53 +5,54 @@
 #include <cmath>
 #include <stdexcept>
 
-#include "weft/backend/cuda/buffer.cuh"
 #include "weft/backend/cuda/linear.cuh"
+#include "weft/backend/image_operators.hpp"
 #include "weft/softmax_rows.cuh"
 
 namespace weft::inline v0_1::cuda::detail {
 
 inline constexpr Index widest_fused_head = 128;
 
-/// The attention of one image's head to at least one key, some queries at a time.
+/// The attention of one image's head to at least one key, some queries at a time, in a block of memory of the
+/// queue.
 template <class E>
 class WideAttention {
  public:
-  /// Takes k, v (keys, features).
-  WideAttention(Queue& queue, const View<const E, 2>& k, const View<const E, 2>& v)
-      : queue_(queue), k_(k), keys_(k.extent[0]), row_(padded(keys_)), values_(queue, v.extent[1] * row_) {
-    kernels::for_each_number(queue.stream(), keys_, v.extent[1],
-                             kernels::Transpose<E>{v, values_in_columns()});
+  /// Takes k, v (keys, features), for so many queries at most.
+  WideAttention(Queue& queue, const View<const E, 2>& k, const View<const E, 2>& v, Index queries)
+      : queue_(queue),
+        k_(k),
+        keys_(k.extent[0]),
+        features_(v.extent[1]),
+        row_(padded(keys_)),
+        at_once_(std::clamp<Index>((image_workspace_bytes - value_bytes()) / query_bytes(), 1, queries)),
+        memory_(queue.take(static_cast<std::size_t>(value_bytes() + padded(at_once_) * query_bytes()))) {
+    kernels::for_each_number(queue.stream(), keys_, features_, kernels::Transpose<E>{v, values_in_columns()});
   }
 
   /// Computes out (n, features) from q (n, features), and lse (n) unless it has no memory.
   void run(const View<const E, 2>& q, const View<E, 2>& out, float* lse, Index lse_stride, Output output) {
-    const Index queries = q.extent[0], features = q.extent[1],
-                at_once =
-                    std::clamp<Index>(most_bytes / (row_ * (bytes_of<float> + bytes_of<E>)), 1, queries);
-    const Buffer<float> logits(queue_, at_once * row_), lse_of_these(queue_, at_once);
-    const Buffer<E> weights(queue_, at_once * row_), own(queue_, output == Output::merge ? q.size() : 0);
+    const Index queries = q.extent[0];
     for (Range some{0, 0}; some.end < queries;) {
-      some = {some.end, std::min(some.end + at_once, queries)};
-      const auto rows_of = [&](const auto& buffer, Index width, Index stride) {
-        auto view = buffer.view(std::array{some.size(), stride});
-        view.extent[1] = width;
-        return view;
-      };
-      const View<float, 2> logit_rows = rows_of(logits, keys_, row_);
-      const View<E, 2> weight_rows = rows_of(weights, keys_, row_), out_rows = out.template slice<0>(some),
-                       product = output == Output::merge ? rows_of(own, features, features) : out_rows;
-      float* const own_lse = lse_of_these.view(std::array{at_once}).data;
+      some = {some.end, std::min(some.end + at_once_, queries)};
+      auto* const logits = reinterpret_cast<float*>(values_in_columns().data + features_ * row_);
+      auto* const weights = reinterpret_cast<E*>(logits + at_once_ * row_);
+      auto* const own_lse = reinterpret_cast<float*>(weights + at_once_ * row_);
+      auto* const own = reinterpret_cast<E*>(own_lse + padded(at_once_));
+      const View<float, 2> logit_rows(logits, {some.size(), keys_}, {row_, 1});
+      const View<E, 2> weight_rows(weights, {some.size(), keys_}, {row_, 1}),
+          out_rows = out.template slice<0>(some),
+          product = output == Output::merge ? View<E, 2>(own, {some.size(), features_}) : out_rows;
       multiply(q.template slice<0>(some), k_, logit_rows);
       kernels::softmax_rows<threads, E><<<static_cast<unsigned>(some.size()), threads, 0, queue_.stream()>>>(
-          View<const float, 2>(logit_rows), 1 / std::sqrt(static_cast<float>(features)), weight_rows,
+          View<const float, 2>(logit_rows), 1 / std::sqrt(static_cast<float>(features_)), weight_rows,
           own_lse);
       check(cudaGetLastError(), "launching softmax_rows");
       multiply(View<const E, 2>(weight_rows), View<const E, 2>(values_in_columns()), product);
       float* const lse_rows = lse ? lse + some.begin * lse_stride : nullptr;
       if (output == Output::merge)
         kernels::for_each_number(
-            queue_.stream(), some.size(), features,
+            queue_.stream(), some.size(), features_,
             kernels::MergeRows<E>{View<const E, 2>(product), own_lse, lse_rows, lse_stride, out_rows});
       if (lse)
         kernels::for_each_number(queue_.stream(), some.size(), 1,
@@ -61,14 +62,16 @@ class WideAttention {
 
  private:
   static constexpr int threads = 256;
-  static constexpr Index most_bytes = Index{192} << 20;  // of logits and weights
 
-  static Index padded(Index keys) { return (keys + 7) / 8 * 8; }
+  /// Returns numbers from row to row, so that rows begin at multiples of 16 bytes.
+  static Index padded(Index numbers) { return (numbers + 7) / 8 * 8; }
+
+  Index value_bytes() const { return padded(features_ * row_ * bytes_of<E>); }
+  /// Returns the bytes of a query's logits, weights, output and log-sum-exp.
+  Index query_bytes() const { return (row_ + 1) * bytes_of<float> + (row_ + features_) * bytes_of<E>; }
 
   View<E, 2> values_in_columns() const {
-    View<E, 2> out = values_.view(std::array{values_.size() / row_, row_});
-    out.extent[1] = keys_;
-    return out;
+    return {static_cast<E*>(memory_.get()), {features_, keys_}, {row_, 1}};
   }
 
   template <class Out>
@@ -80,8 +83,9 @@ class WideAttention {
 
   Queue& queue_;
   View<const E, 2> k_;
-  Index keys_, row_;  // numbers from row to row of logits and weights
-  Buffer<E> values_;  // (features, keys)
+  Index keys_, features_, row_;  // numbers from row to row of logits, weights and values
+  Index at_once_;                // queries
+  Memory memory_;                // values in columns, logits, weights, log-sum-exps, outputs
 };
 
 template <class E>
@@ -96,7 +100,8 @@ void wide_attention(Queue& queue, const View<const E, 4>& q, const View<const E,
   const Index group = q.extent[2] / k.extent[2];
   for (Index image = 0; image < k.extent[1]; ++image)
     for (Index key_head = 0; key_head < k.extent[2]; ++key_head) {
-      WideAttention<E> attention(queue, head_of(k, image, key_head), head_of(v, image, key_head));
+      WideAttention<E> attention(queue, head_of(k, image, key_head), head_of(v, image, key_head),
+                                 q.extent[0]);
       for (Index head = key_head * group; head < (key_head + 1) * group; ++head)
         attention.run(head_of(q, image, head), head_of(out, image, head),
                       lse.empty() ? nullptr : lse.data + image * lse.stride[1] + head, lse.stride[0], output);

@@ -25,6 +25,7 @@ struct ProductConsumer {
   const int consumer;
   const int warp = threadIdx.x / warp_size % warpgroup_warps, lane = threadIdx.x % warp_size;
   PipelineState<L::stages> state{};
+  int buffer = 0;           // of the output, for the next chunk
   float sums[Columns / 2];  // (64, Columns)
 
   __device__ void release(int stage) {
@@ -109,7 +110,7 @@ struct ProductConsumer {
     return 0.5f * x + 0.5f * x * tanh;
   }
 
-  /// Applies act(octet, row, values of two columns) to a chunk.
+  /// Calls act(octet, row, values of two columns) for a chunk.
   template <class Act>
   static __device__ void for_each_pair(float* v, const Act& act) {
 #pragma unroll
@@ -143,8 +144,8 @@ struct ProductConsumer {
   /// Returns where this thread's row of two octets begins among the warp's rows of a chunk, for ldmatrix and
   /// stmatrix.
   __device__ std::uint32_t row_of(const void* rows, int octet) const {
-    const int row = lane % warp_rows, chunk = (octet + lane / warp_rows) ^ (row % swizzle_rows);
-    return shared_address(rows) + row * swizzle_bytes + chunk * vector_bytes;
+    const int row = lane % warp_rows, at = (octet + lane / warp_rows) ^ (row % swizzle_rows);
+    return shared_address(rows) + row * swizzle_bytes + at * vector_bytes;
   }
 
   __device__ void add_residual(float* v, int c) {
@@ -187,8 +188,9 @@ struct ProductConsumer {
       float* const v = sums + c * 4 * octets;
       finish(v, shared.stage[vectors_stage].vectors, images, c);
       if (problem.finish.residual.data) add_residual(v, c);
-      auto& out = shared.out[consumer * warpgroup_warps + warp][c % 2];
-      if (lane == 0) await_store_reads<1>();
+      auto& out = shared.out[consumer * warpgroup_warps + warp][buffer];
+      buffer ^= 1;
+      if (lane == 0) await_store_reads<1>();  // every chunk is a group
       __syncwarp();
 #pragma unroll
       for (int j = 0; j < octets; j += 2) {
@@ -199,9 +201,12 @@ struct ProductConsumer {
       }
       fence_shared_writes();
       __syncwarp();
-      if (lane == 0 && column < problem.outputs)
-        store_box(maps.out, &out, tile.outer + first / problem.box_inner,
-                  tile.inner + first % problem.box_inner, column);
+      if (lane == 0) {
+        if (column < problem.outputs)
+          store_box(maps.out, &out, tile.outer + first / problem.box_inner,
+                    tile.inner + first % problem.box_inner, column);
+        commit_stores();
+      }
     }
     if (has_vectors) release(vectors_stage);
   }

@@ -7,12 +7,13 @@
 
 namespace weft::inline v0_1::kernels::sm90 {
 
-/// A product as the kernel sees it: rows are (outer, inner), one below the other in tiles of a box; the depth
-/// is that of all taps, one after the other, each of which reads x from other rows on.
+/// A product as the kernel sees it. Rows are (outer, inner); a tile is `box_inner` of them side by side, and
+/// product_rows / box_inner such rows below each other. The depth is that of all taps, one after the other,
+/// each of which reads x from other rows on.
 template <class E>
 struct ProductProblem {
   int outer, inner, outputs;    // extents of the output
-  int box_inner;                // rows of a tile side by side, of tile_rows in all
+  int box_inner;                // rows of a tile side by side
   int inner_tiles;              // side by side
   int row_pairs, column_tiles;  // of tiles: those of clusters
   int depth_tiles, tap_count;
@@ -28,10 +29,12 @@ struct ProductProblem {
   }
 };
 
+/// The tensor maps of a product.
 struct ProductMaps {
   CUtensorMap x, weight, residual, out;
 };
 
+/// Everything that follows from the types and the columns of a tile at compile time.
 template <class Operand, class E, int Columns>
 struct ProductLayout {
   static constexpr int rows = product_rows, columns = Columns, consumers = 2, cluster = product_cluster;
@@ -88,7 +91,8 @@ struct ProductItem {
   int split;  // the tile's number among those of several parts; −1: it is of one
 
   /// Returns an item of the cluster's. Parts other than a tile's first come before all first ones, which
-  /// wait for them: blocks start in their order, so what is waited for has started.
+  /// wait for them. Where not all clusters are resident at once, this relies on GPUs starting blocks in their
+  /// order, as all do though CUDA does not promise it: so what is waited for has started.
   template <class E>
   __device__ ProductItem(const ProductProblem<E>& p, int item, int rows, int columns) {
     const int stages = p.depth_tiles * p.tap_count, in_last = item - p.whole_tiles;
