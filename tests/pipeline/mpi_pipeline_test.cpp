@@ -21,14 +21,14 @@ using Parallel = weft::DataParallel<weft::CfgParallel<weft::PipeFusion<weft::Uly
 using Pipeline = weft::Pipeline<Model, Parallel, weft::mpi::World>;
 using Models = weft::PipelineModels<Model>;
 
-const std::filesystem::path folder = pipeline_golden / "model";
+const PipelineGolden golden("hunyuan_pipeline");
 
 /// Returns one rank's image of a golden's request.
 weft::Tensor image_alone(const char* name) {
-  const Models models(folder);
+  const Models models(golden.model());
   weft::Solo<weft::host::Queue> world;
   return weft::Pipeline<Model, weft::Local, weft::Solo<weft::host::Queue>>(models, {}, world)
-      .generate(request_of(name));
+      .generate(golden.request(name));
 }
 
 /// Checks that the processes of a mesh, each with the weights of its own blocks, make one rank's image of a
@@ -38,14 +38,14 @@ void check_image(const Mesh& mesh, const char* name) {
   CAPTURE(name);
   on_processes(mesh.ranks(), [&](weft::mpi::World& world) {
     const weft::DitShape shape =
-        Model::Settings(weft::Config::read(folder / "transformer/config.json")).shape();
-    const Models models(folder, {.blocks = Pipeline::Engine::blocks(mesh, world.rank(), shape)});
+        Model::Settings(weft::Config::read(golden.model() / "transformer/config.json")).shape();
+    const Models models(golden.model(), {.blocks = Pipeline::Engine::blocks(mesh, world.rank(), shape)});
     Pipeline pipeline(models, mesh, world);
     for (int i = 0; i < 2; ++i) {  // the second begins with its steps
-      const weft::Tensor image = pipeline.generate(request_of(name));
+      const weft::Tensor image = pipeline.generate(golden.request(name));
       CHECK(image.empty() == (world.rank() > 0));
       if (image.empty()) continue;
-      CHECK(relative_error(image, image_of(name)) < 1e-4);
+      CHECK(relative_error(image, golden.image(name)) < 1e-4);
       CHECK(relative_error(image, image_alone(name)) < 1e-5);
     }
   });
@@ -62,9 +62,9 @@ TEST_CASE("Pipeline: processes make one rank's images, and diffusers'") {
 
 TEST_CASE("Pipeline: a request that differs between processes is rejected on all, and the next is served") {
   on_processes(2, [](weft::mpi::World& world) {
-    const Models models(folder);
+    const Models models(golden.model());
     Pipeline pipeline(models, {.ulysses = 2}, world);
-    weft::ImageRequest request = request_of("run");
+    weft::ImageRequest request = golden.request("run");
     request.steps = 1;
     request.step_noise = {};
     weft::ImageRequest other = request;

@@ -23,7 +23,8 @@ using Pipeline = weft::Pipeline<Model, Parallel, weft::nccl::World>;
 TEST_CASE(
     "Pipeline: processes make the images that diffusers makes, each with the weights of its own blocks") {
   const int n = all_processes->size();
-  const std::filesystem::path folder = pipeline_golden / "model";
+  const PipelineGolden golden("hunyuan_pipeline");
+  const std::filesystem::path folder = golden.model();
   const weft::DitShape shape =
       Model::Settings(weft::Config::read(folder / "transformer/config.json")).shape();
   for (const Mesh& mesh : {Mesh{.cfg = 2 - n % 2, .ulysses = n / (2 - n % 2)}, Mesh{.ring = n},
@@ -34,9 +35,9 @@ TEST_CASE(
         folder, {.blocks = Pipeline::Engine::blocks(mesh, all_processes->rank(), shape)});
     Pipeline pipeline(models, mesh, *all_processes);
     for (int i = 0; i < 2; ++i) {  // the second begins with its steps
-      const weft::Tensor image = pipeline.generate(request_of("run"));
+      const weft::Tensor image = pipeline.generate(golden.request("run"));
       CHECK(image.empty() == (all_processes->rank() > 0));
-      if (!image.empty()) CHECK(relative_error(image, image_of("run")) < 1e-3);
+      if (!image.empty()) CHECK(relative_error(image, golden.image("run")) < 1e-3);
     }
   }
 }
