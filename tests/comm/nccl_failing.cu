@@ -72,7 +72,7 @@ void work(World& world, const std::filesystem::path& folder, const std::string& 
 
 /// Asks for less than the other ranks if this is the culprit.
 void ask(World& world, const std::filesystem::path& folder, int culprit) {
-  weft::cuda::Queue queue;
+  weft::Cuda<float>::Queue queue;
   weft::Agreement<weft::Cuda<float>, World> agreement(queue, world);
   const int requests = world.rank() == culprit ? 3 : 5;
   for (int i = 0; i < requests; ++i) {
