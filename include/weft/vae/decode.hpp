@@ -80,10 +80,10 @@ template <ImageBackend Backend, World WorldType>
   const std::array<Index, 3> extents{collects ? rows : 0, columns, channels},
       planar{channels, extents[0], columns};
   const typename Backend::template Buffer<Element> gathered(queue, extents[0] * columns * channels + 1);
-  const typename Backend::template Buffer<float> planes(queue, extents[0] * columns * channels + 1);
   for (Index i = 0; i < images; ++i) {
     bands.gather(queue, decoder.decode(band[i]), gathered.view(extents));
     if (!collects) continue;
+    const typename Backend::template Buffer<float> planes(queue, extents[0] * columns * channels);
     to_planes(queue, gathered.view(extents), planes.view(planar));
     if (!returns) continue;
     Tensor image = download(queue, planes.view(planar));
