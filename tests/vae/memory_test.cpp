@@ -49,7 +49,8 @@ TEST_CASE("decode: a rank's memory falls with the ranks") {
   for (const int ranks : {2, 4, 8, 16, 32}) {
     const Index share = most(ranks) - image;
     MESSAGE("on each of ", ranks, ": ", share);
-    CHECK(10 * ranks * share <= 13 * alone);
+    CHECK(share <=
+          std::max(13 * alone / (10 * ranks), image + 128));  // at the end rank 0 has planes of it too
   }
 }
 
