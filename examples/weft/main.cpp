@@ -49,17 +49,19 @@ void run_work(const Options& given, Stages& stages, const weft::Trace* trace) {
     outputs.emplace(given, model, pipeline ? pipeline->images() : given.prompts.size(), pipeline.has_value());
   if (pipeline) work = pipeline->outline();
   const Options options = with_mesh(given, model, work);
-  std::vector<std::string> memory{checked_memory(options, *model_work(model.settings(), options.dtype, work),
-                                                 plan_request(options, work, model.shape()))};
-  if (pipeline)
-    for (std::string& line : pipeline->checked_stages(options)) memory.push_back(std::move(line));
-  if (options.prints())
-    for (const std::string& line : memory) std::printf("%s\n", line.c_str());
+  std::string memory = checked_memory(options, *model_work(model.settings(), options.dtype, work),
+                                      plan_request(options, work, model.shape()));
+  if (pipeline) {
+    const std::vector<std::string> others = pipeline->checked_stages(options);
+    if (options.prints())
+      for (const std::string& line : others) std::printf("%s\n", line.c_str());
+  }
   if (pipeline) work = pipeline->encoded(options, stages);
 
   const bool decodes = pipeline && options.has_images();
-  RunResult result = stages.run(options, model, std::move(work),
-                                {.whole = !decodes || options.latents_out.has_value(), .bands = decodes});
+  RunResult result = stages.run(
+      options, model, std::move(work),
+      {.whole = !decodes || options.latents_out.has_value(), .bands = decodes, .memory = std::move(memory)});
   Results results{.tensor = std::move(result.whole)};
   if (decodes) results.images = pipeline->decoded(options, result.bands, stages);
   if (trace) stages.collect_trace();

@@ -12,6 +12,7 @@ namespace command {
 /// What a run is to return: all of the result on rank 0, a request's latents in bands, or both.
 struct Wanted {
   bool whole = true, bands = false;
+  std::string memory{};  // a line to print before the first step, or empty
 };
 
 struct RunResult {

@@ -40,6 +40,7 @@ RunResult run_on(const Options& options, const ModelFolder& folder, Work all_wor
   weights.reset();
   std::visit([&](const auto& asked) { Engine::check(models.front(), options.mesh, asked); }, work);
   watch.lap("load");
+  if (options.prints() && !wanted.memory.empty()) std::printf("%s\n", wanted.memory.c_str());
 
   RunResult result;
   if (wanted.bands)
