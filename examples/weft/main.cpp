@@ -53,8 +53,10 @@ void run_work(const Options& given, Stages& stages, const weft::Trace* trace) {
                                       plan_request(options, work, model.shape()));
   if (pipeline) {
     const std::vector<std::string> others = pipeline->checked_stages(options);
-    if (options.prints())
+    if (options.prints()) {
+      std::printf("%s\n", std::exchange(memory, {}).c_str());
       for (const std::string& line : others) std::printf("%s\n", line.c_str());
+    }
   }
   if (pipeline) work = pipeline->encoded(options, stages);
 
