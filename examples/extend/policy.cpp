@@ -25,7 +25,7 @@ struct CountAttention
     using typename Base::Queue;
 
     void attend(Queue& queue, const weft::Scope& scope, const weft::View<const Element, 4>& q,
-                const weft::View<Element, 4>& out) {
+                const weft::Stretches<Element, 4>& out) {
       ++calls;
       Base::attend(queue, scope, q, out);
     }

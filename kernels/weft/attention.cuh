@@ -18,32 +18,38 @@
 #include "weft/core/head_split.hpp"
 #include "weft/core/key_mask.hpp"
 #include "weft/core/merge.hpp"
-#include "weft/core/view.hpp"
+#include "weft/core/stretches.hpp"
 #include "weft/tier.cuh"
 
 namespace weft::inline v0_1::kernels {
 
 /// Throws std::logic_error if the operands have shapes, strides or alignments that the kernels cannot read.
 template <class E>
-void check_attention(In<E, 4> q, In<E, 4> k, In<E, 4> v, In<E, 4> out, In<float, 3> lse, Output output,
-                     Index head_dim) {
+void check_attention(In<E, 4> q, In<E, 4> k, In<E, 4> v, const Stretches<E, 4>& out, In<float, 3> lse,
+                     Output output, Index head_dim) {
   const auto fail = [](const auto&... parts) { throw std::logic_error(sentence(parts...)); };
   check_key_heads(q.extent[2], k.extent[2]);
-  const View<const E, 4>* views[] = {&q, &k, &v, &out};
-  const char* names[] = {"q", "k", "v", "out"};
-  for (int i = 0; i < 4; ++i) {
-    const auto& [data, extent, stride] = *views[i];
-    const View<const E, 4>& like = i == 1 || i == 2 ? k : q;
+  const auto check_operand = [&fail, &q, head_dim](const char* name, const Stretches<const E, 4>& given,
+                                                   const View<const E, 4>& like) {
+    const std::array extent = given.extent();
     if (extent != std::array{like.extent[0], q.extent[1], like.extent[2], head_dim})
-      fail("attention was given ", names[i], " of (", extent[0], ", ", extent[1], ", ", extent[2], ", ",
+      fail("attention was given ", name, " of (", extent[0], ", ", extent[1], ", ", extent[2], ", ",
            extent[3], "); it needs (", like.extent[0], ", ", q.extent[1], ", ", like.extent[2], ", ",
            head_dim, ")");
-    bool aligned = reinterpret_cast<std::uintptr_t>(data) % vector_bytes == 0;
-    for (int d = 0; d < 3; ++d) aligned &= extent[d] == 1 || stride[d] % 8 == 0;
-    if (!aligned)
-      fail("attention was given ", names[i], " out of line; rows of heads begin at multiples of 16 bytes");
+    for (const View<const E, 4>& view : given.views()) {
+      bool aligned = reinterpret_cast<std::uintptr_t>(view.data) % vector_bytes == 0;
+      for (int d = 0; d < 3; ++d) aligned &= view.extent[d] == 1 || view.stride[d] % 8 == 0;
+      if (!aligned)
+        fail("attention was given ", name, " out of line; rows of heads begin at multiples of 16 bytes");
+      if (view.stride != given.views().front().stride)
+        fail("attention was given ", name, " in stretches of different strides");
+    }
     if (extent[0] > std::numeric_limits<int>::max() / 2) fail("attention takes at most 2^30 tokens");
-  }
+  };
+  check_operand("q", q, q);
+  check_operand("k", k, k);
+  check_operand("v", v, k);
+  check_operand("out", out, q);
   if (lse.data && lse.extent != std::array{q.extent[0], q.extent[1], q.extent[2]})
     fail("attention's log-sum-exp is of (", q.extent[0], ", ", q.extent[1], ", ", q.extent[2], ")");
   if (output == Output::merge && !lse.data)
@@ -56,7 +62,7 @@ void check_attention(In<E, 4> q, In<E, 4> k, In<E, 4> v, In<E, 4> out, In<float,
 /// hold attention over other keys, and then attention over both. The last dimension is dense, and every row
 /// begins at a multiple of 16 bytes. Where zeros pad heads of fewer `features`, D of the scale is these.
 template <int HeadDim, class E>
-void attention(cudaStream_t stream, In<E, 4> q, In<E, 4> k, In<E, 4> v, View<E, 4> out,
+void attention(cudaStream_t stream, In<E, 4> q, In<E, 4> k, In<E, 4> v, const Stretches<E, 4>& out,
                View<float, 3> lse = {}, Output output = Output::replace, const KeyMask& mask = {},
                Index features = HeadDim) {
   static_assert(std::is_same_v<E, __nv_bfloat16> || std::is_same_v<E, __half>,
@@ -65,8 +71,19 @@ void attention(cudaStream_t stream, In<E, 4> q, In<E, 4> k, In<E, 4> v, View<E, 
                 "Attention takes head dimensions up to 128 that are multiples of 8.");
   check_attention<E>(q, k, v, out, lse, output, HeadDim);
   check_key_mask(mask, q.extent[1]);
-  if (out.empty()) return;
-
+  if (q.empty()) return;
+  if (out.views().size() > AttentionResult<E>::most) {
+    Range rows{0, 0};
+    for (auto first = out.views().begin(); first != out.views().end();) {
+      const auto last = first + std::min<std::ptrdiff_t>(AttentionResult<E>::most, out.views().end() - first);
+      const Stretches<E, 4> some({first, last});
+      rows = {rows.end, rows.end + some.extent()[0]};
+      attention<HeadDim>(stream, q.template slice<0>(rows), k, v, some,
+                         lse.data ? lse.template slice<0>(rows) : lse, output, mask, features);
+      first = last;
+    }
+    return;
+  }
   if (k.extent[0] == 0) {
     if (output == Output::merge) return;
     const dim3 heads(q.extent[0], q.extent[1], q.extent[2]);
@@ -87,15 +104,22 @@ void attention(cudaStream_t stream, In<E, 4> q, In<E, 4> k, In<E, 4> v, View<E, 
   }
 }
 
+template <int HeadDim, class E>
+void attention(cudaStream_t stream, In<E, 4> q, In<E, 4> k, In<E, 4> v, const View<E, 4>& out,
+               View<float, 3> lse = {}, Output output = Output::replace, const KeyMask& mask = {},
+               Index features = HeadDim) {
+  attention<HeadDim>(stream, q, k, v, Stretches<E, 4>(out), lse, output, mask, features);
+}
+
 /// Computes the same with a given tiling of sm_90a; throws std::logic_error if the tiling cannot run.
 template <int HeadDim, sm90::TilingName name, class E>
 void attention_with(cudaStream_t stream, In<E, 4> q, In<E, 4> k, In<E, 4> v, View<E, 4> out,
                     View<float, 3> lse = {}, Output output = Output::replace) {
-  check_attention<E>(q, k, v, out, lse, output, HeadDim);
+  check_attention<E>(q, k, v, Stretches<E, 4>(out), lse, output, HeadDim);
   const sm90::Plan plan = sm90::plan(name, sm90::size_of(q, k), multiprocessors());
   if (!plan.runs() || q.empty() || k.empty())
     throw std::logic_error(sentence("attention cannot run with the tiling ", to_string(name)));
-  sm90::launch_tiled<HeadDim, name>(stream, q, k, v, out, lse, output, {}, plan, HeadDim);
+  sm90::launch_tiled<HeadDim, name>(stream, q, k, v, Stretches<E, 4>(out), lse, output, {}, plan, HeadDim);
 }
 
 }  // namespace weft::inline v0_1::kernels

@@ -43,11 +43,17 @@ struct HeadMove {
   }
 };
 
-/// The moves of one launch, one a blockIdx.y: as many as fit a kernel's parameters.
+/// The moves of one launch, as many as fit a kernel's parameters. Blocks take them in turn, so that stores to
+/// this GPU and to others are under way at once.
 template <class E>
 struct HeadMoves {
   static constexpr int most = 24;
   HeadMove<E> move[most];
+  int count = 0;
+
+  __device__ const HeadMove<E>& of_block() const { return move[blockIdx.x % count]; }
+  /// Returns the number of the block among those of its move.
+  __device__ int block() const { return static_cast<int>(blockIdx.x) / count; }
 };
 static_assert(sizeof(HeadMoves<float>) <= parameter_bytes);
 
@@ -138,8 +144,9 @@ template <class E, bool whole>
 __global__ void move_heads(const __grid_constant__ HeadMoves<E> moves) {
   using Transform = HeadTransform<whole>;
   constexpr int lanes = Transform::lanes, N = Transform::N, heads_a_warp = warp_size / lanes, at_once = 4;
-  const HeadMove<E>& move = moves.move[blockIdx.y];
-  const int place = static_cast<int>(blockIdx.x * blockDim.y + threadIdx.y), images = move.to.extent[1];
+  const HeadMove<E>& move = moves.of_block();
+  const int place = moves.block() * static_cast<int>(blockDim.y) + static_cast<int>(threadIdx.y),
+            images = move.to.extent[1];
   const int token = place / images, image = place % images, heads = move.to.extent[2];
   if (token >= move.to.extent[0]) return;
   const int lane = static_cast<int>(threadIdx.x), column = lane % lanes * N;
@@ -177,13 +184,13 @@ __global__ void move_heads(const __grid_constant__ HeadMoves<E> moves) {
   }
 }
 
-/// Launches the first `count` moves, all of as many images and of one head dimension, up to 128. Heads of a
+/// Launches the moves, all of as many images and of one head dimension, up to 128. Heads of a
 /// multiple of 8 are aligned, and move by 16 bytes; others move number by number.
 template <class E>
-void launch_head_moves(cudaStream_t stream, const HeadMoves<E>& moves, int count) {
+void launch_head_moves(cudaStream_t stream, const HeadMoves<E>& moves) {
   Index places = 0;  // tokens of images
   bool whole = true;
-  for (const HeadMove<E>& move : std::span(moves.move, static_cast<std::size_t>(count))) {
+  for (const HeadMove<E>& move : std::span(moves.move, static_cast<std::size_t>(moves.count))) {
     places = std::max(places, Index{move.to.extent[0]} * move.to.extent[1]);
     whole &= move.to.width % 8 == 0;
     if (move.to.width > 128 || (whole && !move.moves_by(8)))
@@ -193,9 +200,9 @@ void launch_head_moves(cudaStream_t stream, const HeadMoves<E>& moves, int count
   }
   if (places == 0) return;
   constexpr int warps = 4;
-  const dim3 grid(blocks_for(places, warps), static_cast<unsigned>(count));
+  const unsigned blocks = blocks_for(places, warps) * static_cast<unsigned>(moves.count);
   const auto kernel = whole ? move_heads<E, true> : move_heads<E, false>;
-  kernel<<<grid, dim3(warp_size, warps), 0, stream>>>(moves);
+  kernel<<<blocks, dim3(warp_size, warps), 0, stream>>>(moves);
   check(cudaGetLastError(), "launching heads");
 }
 

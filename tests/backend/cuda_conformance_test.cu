@@ -32,6 +32,7 @@ TEST_CASE_TEMPLATE_INVOKE(attention_groups_conformance, Float, Bfloat16, Half);
 TEST_CASE_TEMPLATE_INVOKE(attention_mask_conformance, Float, Bfloat16, Half);
 TEST_CASE_TEMPLATE_INVOKE(attention_logits_conformance, Float, Bfloat16, Half);
 TEST_CASE_TEMPLATE_INVOKE(attention_merge_conformance, Float, Bfloat16, Half);
+TEST_CASE_TEMPLATE_INVOKE(attention_stretches_conformance, Float, Bfloat16, Half);
 TEST_CASE_TEMPLATE_INVOKE(attention_contract_conformance, Float, Bfloat16, Half);
 TEST_CASE_TEMPLATE_INVOKE(copy_conformance, Float, Bfloat16, Half);
 TEST_CASE_TEMPLATE_INVOKE(fill_conformance, Float, Bfloat16, Half);

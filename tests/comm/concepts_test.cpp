@@ -34,6 +34,9 @@ struct GathersOneBlock : Model {
 struct ReducesLater : Model {
   Event all_reduce(Queue&, const weft::View<double, 1>&);
 };
+struct StoresUncounted : Model {
+  void pushed(Queue&);
+};
 struct SplitsOffSomethingElse : Model {};  // a plain Model
 
 using Threads = weft::threads::World;
@@ -76,6 +79,9 @@ static_assert(weft::SendReceive<GathersOneBlock> && weft::AllReduce<GathersOneBl
 static_assert(weft::AllReduce<Model>);
 static_assert(!weft::AllReduce<ReducesLater>);
 static_assert(weft::AllGather<ReducesLater>);
+
+static_assert(weft::Push<Model>);
+static_assert(!weft::Push<StoresUncounted> && weft::AllReduce<StoresUncounted>);
 
 static_assert(weft::Split<Model>);
 static_assert(!weft::Split<SplitsOffSomethingElse>);

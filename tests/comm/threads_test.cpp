@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,12 @@ using Numbers = std::vector<int>;
 namespace {
 
 constexpr int worlds[] = {1, 2, 3, 5, 8};
+
+std::vector<int> everybody(int ranks) {
+  std::vector<int> out(static_cast<std::size_t>(ranks));
+  std::iota(out.begin(), out.end(), 0);
+  return out;
+}
 
 }  // namespace
 
@@ -60,6 +67,25 @@ TEST_CASE("threads: communicators of the same ranks keep their messages apart") 
 }
 
 TEST_CASE("threads: traffic counts what was sent, by name") { launch(3, collectives::count_traffic<World>); }
+
+TEST_CASE("threads: what members store into each other's memory is there after the barrier, and counted") {
+  for (const int ranks : worlds)
+    launch(ranks, [ranks](World& world) {
+      auto group = world.split("stores", everybody(ranks));
+      Queue queue;
+      Numbers memory(static_cast<std::size_t>(ranks));
+      const auto all = group.exchange_pointers(queue, {nullptr, memory.data()});
+      for (int time = 1; time <= 20; ++time) {
+        group.barrier(queue);  // all have read the numbers of the time before
+        for (const std::vector<void*>& theirs : all)
+          static_cast<int*>(theirs.back())[world.rank()] = 100 * time + world.rank();
+        group.pushed(queue, {1, 4});
+        for (int member = 0; member < ranks; ++member)
+          CHECK(memory[static_cast<std::size_t>(member)] == 100 * time + member);
+      }
+      CHECK(group.traffic().at("stores").bytes == 20 * 4);
+    });
+}
 
 TEST_CASE("threads: a dropped event cancels its receive") { launch(2, collectives::drop_receive<World>); }
 

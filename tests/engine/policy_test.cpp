@@ -29,7 +29,7 @@ struct CountCalls : weft::PolicyAtDepth<own_depth, Inner> {
     using typename Base::Queue;
 
     void attend(Queue& queue, const weft::Scope& scope, const weft::View<const Element, 4>& q,
-                const weft::View<Element, 4>& out) {
+                const weft::Stretches<Element, 4>& out) {
       ++attended;
       Base::attend(queue, scope, q, out);
     }

@@ -11,7 +11,7 @@
 using Rehearsed = weft::Rehearsal<weft::host::Queue>;
 using Sent = std::map<std::string, weft::Traffic, std::less<>>;
 
-static_assert(weft::World<Rehearsed> && weft::Communicator<Rehearsed> && !weft::Push<Rehearsed>);
+static_assert(weft::World<Rehearsed> && weft::Communicator<Rehearsed> && weft::Push<Rehearsed>);
 
 namespace {
 

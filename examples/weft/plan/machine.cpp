@@ -12,6 +12,7 @@ weft::planner::Hardware hardware_of(const Options& options) {
 weft::planner::EngineTraits engine_of(const Options& options) {
   weft::planner::EngineTraits engine;
   engine.tries_products = options.backend == Backend::cuda;
+  if (options.launched && options.backend == Backend::host) engine.stores_heads = false;
   if (options.launched && options.backend == Backend::cuda) {
     const bool is_one_host = options.launched->local_world == options.launched->world;
     engine.lands_messages = is_one_host;

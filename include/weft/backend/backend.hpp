@@ -21,6 +21,7 @@
 #include "weft/core/quantile.hpp"
 #include "weft/core/sampler_step.hpp"
 #include "weft/core/step.hpp"
+#include "weft/core/stretches.hpp"
 #include "weft/core/tensor.hpp"
 #include "weft/core/trace.hpp"
 
@@ -41,6 +42,7 @@ struct OperatorArguments {
   View<E, 2> matrix;
   View<E, 3> x;
   View<E, 4> heads;
+  Stretches<E, 4> stretches;
   std::vector<HeadMove<E>> head_moves;
   View<float, 3> state;
   View<float, 1> numbers;
@@ -91,6 +93,7 @@ concept Backend = requires(typename B::Queue& queue, typename B::Loader& loader,
   queue.trim();
   queue.replay(queue.record(a.body, Index{}), Index{});
   queue.take_together(a.take);
+  { queue.is_dry_run() } -> std::same_as<bool>;
   requires std::constructible_from<typename B::Queue::Milestones, Index, std::function<void(Index)>>;
   linear(queue, a.matrix, a.linear, a.matrix, a.epilogue);
   linear(queue, a.matrix, a.linear, rows_of(a.state));
@@ -109,6 +112,7 @@ concept Backend = requires(typename B::Queue& queue, typename B::Loader& loader,
   norm_rotate(queue, a.heads, &a.norm, a.rotation, a.heads);
   move_heads(queue, a.head_moves);
   attention(queue, a.heads, a.heads, a.heads, a.heads, a.state, Output::merge, a.mask);
+  attention(queue, a.heads, a.heads, a.heads, a.stretches, a.state, Output::merge, a.mask);
   copy(queue, a.heads, a.heads);
   fill(queue, 1.0f, a.numbers);
   copy_bytes(queue, a.bytes, a.bytes);

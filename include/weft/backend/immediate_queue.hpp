@@ -24,6 +24,9 @@ class ImmediateQueue {
     body(step);
   }
 
+  /// Returns whether what is queued never runs.
+  static constexpr bool is_dry_run() { return false; }
+
   /// Calls body, which allocates buffers that other ranks may reach afterwards.
   template <class Body>
   void take_together(const Body& body) {

@@ -48,9 +48,10 @@ class Rehearsal {
   using Fill = void (*)(const StridedBytes&);
 
   /// Makes rank `rank` of `ranks`. `workers` threads share an operator of the Host backend; `lane`, if not
-  /// null, records the trace and must outlive the world.
-  Rehearsal(Index ranks, int rank, Fill fill, int workers = 1, Lane* lane = nullptr)
-      : state_(std::make_shared<State>(State{fill, {}, {}, 0})),
+  /// null, records the trace and must outlive the world. If it `pushes`, it stores into its own memory what
+  /// is meant for others.
+  Rehearsal(Index ranks, int rank, Fill fill, int workers = 1, Lane* lane = nullptr, bool pushes = false)
+      : state_(std::make_shared<State>(State{fill, pushes, {}, {}, 0})),
         members_(static_cast<int>(ranks), rank),
         workers_(workers),
         lane_(lane) {}
@@ -105,10 +106,18 @@ class Rehearsal {
   }
   void wait(Queue&, Event&) {}
 
+  bool pushes() const { return state_->pushes; }
+  [[nodiscard]] std::vector<std::vector<void*>> exchange_pointers(Queue&, const std::vector<void*>& memory) {
+    return std::vector(static_cast<std::size_t>(size()), memory);
+  }
+  void barrier(Queue&) {}
+  void pushed(Queue&, const Traffic& sent) { state_->traffic[name_] += sent; }
+
  private:
   /// State that all communicators of the rank share.
   struct State {
     Fill fill;
+    bool pushes;
     TrafficByName traffic;
     std::set<const std::byte*> filled;  // memory that was received into before
     Index reserved = 0;

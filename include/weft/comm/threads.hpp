@@ -69,6 +69,39 @@ class Communicator : public HubMember<Hub> {
 
   void all_reduce(Queue& queue, const View<double, 1>& values) { sum_in_order(*this, queue, values); }
 
+  bool pushes() const { return true; }
+
+  /// Returns every member's pointers, in the members' order, when all have called it.
+  [[nodiscard]] std::vector<std::vector<void*>> exchange_pointers(Queue& queue,
+                                                                  const std::vector<void*>& memory) {
+    std::vector<std::vector<void*>> out(static_cast<std::size_t>(size()), memory);
+    const auto piece_of = [](std::vector<void*>& pointers) {
+      return StridedBytes(View<void*, 1>(pointers.data(), {static_cast<Index>(pointers.size())}));
+    };
+    std::vector<void*> mine = memory;
+    Event event(hub());
+    for (int peer = 0; peer < size(); ++peer) {
+      if (peer == rank()) continue;
+      const auto send = std::make_shared<Hub::Post>(Message{piece_of(mine)}),
+                 receive =
+                     std::make_shared<Hub::Post>(Message{piece_of(out[static_cast<std::size_t>(peer)])});
+      if (!HubMember::post_receive(receive, peer)) event.add(receive);
+      if (!HubMember::post_send(send, peer)) event.add(send);
+    }
+    wait(queue, event);
+    return out;
+  }
+
+  /// Waits until all members have come here.
+  void barrier(Queue& queue) { static_cast<void>(exchange_pointers(queue, {nullptr})); }
+
+  /// Waits by a barrier for all that members have stored into each other's memory, and counts `sent`, which
+  /// is what this one has.
+  void pushed(Queue& queue, const Traffic& sent) {
+    count(sent);
+    barrier(queue);
+  }
+
   /// Waits until all of the event's messages are delivered. Throws Stopped if another rank fails before that.
   void wait(Queue& queue, Event& event) {
     if (event.posts().empty()) return;

@@ -72,7 +72,8 @@ class CountedModel final : public ModelWork {
     const Index images = prompts.size() * Policies::branches(mesh, rank, request.branches).size();
     if (images == 0) return {};
     const ImageShape image = image_of(request.tokens);
-    World world(mesh.ranks(), rank, [](const StridedBytes&) {});
+    World world(
+        mesh.ranks(), rank, [](const StridedBytes&) {}, 1, nullptr, request.pushes);
     counting::Queue queue;
     Policies policies(world, mesh);
     PartOf<ImageShape> part = PartOf<ImageShape>::of_rank(

@@ -93,7 +93,8 @@ inline MemoryUse memory_use(const CostModel& cost, int rank) {
                                                  .prompts = cost.request.prompts,
                                                  .branches = cost.request.branches,
                                                  .steps = cost.request.steps,
-                                                 .thresholds = cost.request.thresholds});
+                                                 .thresholds = cost.request.thresholds,
+                                                 .pushes = cost.engine.stores_heads});
   MemoryUse use{.weights = static_cast<double>(cost.work->weights(blocks)),
                 .conditioning = static_cast<double>(engine.conditioning),
                 .keys = static_cast<double>(engine.keys),

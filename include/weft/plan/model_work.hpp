@@ -27,6 +27,7 @@ struct MemoryRequest {
   Index tokens = 0;  // of an image
   Index prompts = 1, branches = 2, steps = 1;
   bool thresholds = false;
+  bool pushes = false;  // whether ranks store into each other's memory
 
   friend constexpr auto operator<=>(const MemoryRequest&, const MemoryRequest&) = default;
   friend constexpr bool operator==(const MemoryRequest&, const MemoryRequest&) = default;

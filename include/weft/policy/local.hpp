@@ -12,6 +12,7 @@
 #include "weft/core/head_split.hpp"
 #include "weft/core/key_mask.hpp"
 #include "weft/core/merge.hpp"
+#include "weft/core/stretches.hpp"
 #include "weft/core/tensor.hpp"
 #include "weft/policy/hooks.hpp"
 #include "weft/policy/job.hpp"
@@ -118,9 +119,9 @@ struct Local {
     }
 
     /// Computes attention of placed queries over all keys of the scope: q and out (tokens, images, heads,
-    /// head_dim).
+    /// head_dim), which may lie in the memory of several ranks.
     void attend(Queue& queue, const Scope& scope, const View<const Element, 4>& q,
-                const View<Element, 4>& out) {
+                const Stretches<Element, 4>& out) {
       const auto span = queue.span("attention", "attention", scope.layer);
       attention(queue, q, keys(scope), values(scope), out, {}, Output::replace,
                 mask(scope, coordinate(Axis::ring)));

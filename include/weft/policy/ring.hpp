@@ -58,7 +58,7 @@ struct Ring : AxisPolicy<Axis::ring, Inner> {
     }
 
     void attend(Queue& queue, const Scope& scope, const View<const Element, 4>& q,
-                const View<Element, 4>& out) {
+                const Stretches<Element, 4>& out) {
       if (group_.size() == 1) return Base::attend(queue, scope, q, out);
       if (this->mesh().copies_ring_cache()) {
         attend_copied(queue, scope, q, out);
@@ -81,7 +81,7 @@ struct Ring : AxisPolicy<Axis::ring, Inner> {
 
     /// Returns a function that attends to one more slice of the keys and merges the result into `out`.
     auto attend_slices(Queue& queue, const Scope& scope, const View<const Element, 4>& q,
-                       const View<Element, 4>& out) {
+                       const Stretches<Element, 4>& out) {
       const View<float, 3> lse = lse_.view(std::array{q.extent[0], q.extent[1], q.extent[2]});
       return [&queue, layer = scope.layer, q, out, lse, output = Output::replace](const Slice& keys) mutable {
         const auto span = queue.span("attention", "attention", layer);
@@ -93,7 +93,7 @@ struct Ring : AxisPolicy<Axis::ring, Inner> {
 
     /// Attends to slices that every rank passes on to the next one.
     void attend_rotating(Queue& queue, const Scope& scope, const View<const Element, 4>& q,
-                         const View<Element, 4>& out) {
+                         const Stretches<Element, 4>& out) {
       const int size = group_.size(), rank = group_.rank(), next = (rank + 1) % size;
       auto attend = attend_slices(queue, scope, q, out);
       Slice slice{this->keys(scope), this->values(scope), this->mask(scope, rank)};
@@ -115,7 +115,7 @@ struct Ring : AxisPolicy<Axis::ring, Inner> {
 
     /// Sends the unit's fresh keys to all ranks, while it attends to the stale ones of other patches.
     void attend_copied(Queue& queue, const Scope& scope, const View<const Element, 4>& q,
-                       const View<Element, 4>& out) {
+                       const Stretches<Element, 4>& out) {
       const Slice all{this->keys(scope), this->values(scope), this->mask(scope, group_.rank())};
       std::vector<Addressed> sends, receives;
       for (Index m = scope.unit.patches.begin; m < scope.unit.patches.end; ++m) {

@@ -8,6 +8,7 @@
 
 #include "weft/comm/communicator.hpp"
 #include "weft/comm/strided_bytes.hpp"
+#include "weft/core/stretches.hpp"
 #include "weft/policy/local.hpp"
 
 namespace weft::inline v0_1 {
@@ -37,7 +38,7 @@ struct Ulysses : AxisPolicy<Axis::ulysses, Inner> {
       extents_ = {rows_.size(), job.images, this->heads().size(), job.model.head_dim};
       const Index size = rows_.size() * job.images * this->heads().size() * job.model.head_dim;
       q_ = {queue, size};
-      out_ = {queue, size};
+      if (!stores_result()) out_ = {queue, size};
       head_stores_.clear();
       has_begun_ = false;
     }
@@ -65,14 +66,15 @@ struct Ulysses : AxisPolicy<Axis::ulysses, Inner> {
     }
 
     void attend(Queue& queue, const Scope& scope, const View<const Element, 4>& q,
-                const View<Element, 4>& out) {
+                const Stretches<Element, 4>& out) {
       if (group_.size() == 1) return Base::attend(queue, scope, q, out);
+      if (stores_result()) return store_result(queue, scope, q, out.whole());
       Base::attend(queue, scope, q,
                    out_.view(extents_).template slice<0>(rows_.rows(scope.unit.patches, scope.tokens)));
       if (pushes()) {
-        push_back(queue, scope, out);
+        push_back(queue, scope, out.whole());
       } else {
-        exchange_back(queue, scope, out);
+        exchange_back(queue, scope, out.whole());
       }
     }
 
@@ -83,6 +85,10 @@ struct Ulysses : AxisPolicy<Axis::ulysses, Inner> {
       if constexpr (Push<Communicator>) return group_.pushes();
       return false;
     }
+
+    /// Returns whether attention stores its result where it is needed. A ring computes it in parts, which it
+    /// merges in memory of its own.
+    bool stores_result() const { return pushes() && this->mesh().ring == 1; }
 
     using Pointers = std::vector<std::vector<void*>>;  // of every member
 
@@ -157,28 +163,59 @@ struct Ulysses : AxisPolicy<Axis::ulysses, Inner> {
       end_push(queue, sent);
     }
 
-    /// Stores the result of this rank's heads at the ranks that hold the tokens. A model may put its result
-    /// elsewhere in every call, so members exchange pointers to it every time.
-    void push_back(Queue& queue, const Scope& scope, const View<Element, 4>& out) {
+    /// The memory for the result of this rank's heads, of one member's tokens of patch m.
+    struct OwnedTokens {
+      int member;
+      Index m;
+      Range tokens;
+      View<Element, 4> memory;
+    };
+
+    /// Returns where the result of the scope belongs, in the order of its tokens, if every member's own is
+    /// like `out`. A model may put it elsewhere in every call, so members exchange pointers to it every time.
+    std::vector<OwnedTokens> owners(Queue& queue, const Scope& scope, const View<Element, 4>& out) {
       const Pointers memory = exchange_pointers(queue, {out.data});
-      std::vector<HeadMove<Element>> moves;
-      Traffic sent;
-      for (int peer = 0; peer < group_.size(); ++peer) {
-        Index row = 0;
-        for (Index m = scope.unit.patches.begin; m < scope.unit.patches.end; ++m) {
-          const Range tokens = this->slice(scope, m, peer);
+      std::vector<Index> rows(memory.size());
+      std::vector<OwnedTokens> owners;
+      for (Index m = scope.unit.patches.begin; m < scope.unit.patches.end; ++m)
+        for (int member = 0; member < group_.size(); ++member) {
+          const auto at = static_cast<std::size_t>(member);
+          const Range tokens = this->slice(scope, m, member);
           View<Element, 4> theirs = out;
-          theirs.data = static_cast<Element*>(memory[static_cast<std::size_t>(peer)].front());
-          theirs.extent[0] = row + tokens.size();
-          const View<Element, 4> from = gathered(out_, m, tokens);
-          moves.push_back(
-              {from, theirs.template slice<0>({row, row + tokens.size()}).template slice<2>(this->heads())});
-          row += tokens.size();
-          if (peer != group_.rank()) sent += {1, from.size() * static_cast<Index>(sizeof(Element))};
+          theirs.data = static_cast<Element*>(memory[at].front()) + rows[at] * theirs.stride[0];
+          theirs.extent[0] = tokens.size();
+          owners.push_back({member, m, tokens, theirs.template slice<2>(this->heads())});
+          rows[at] += tokens.size();
         }
-      }
+      return owners;
+    }
+
+    Traffic sent_to(const std::vector<OwnedTokens>& owners) const {
+      Traffic sent;
+      for (const OwnedTokens& owned : owners)
+        if (owned.member != group_.rank())
+          sent += {1, owned.memory.size() * static_cast<Index>(sizeof(Element))};
+      return sent;
+    }
+
+    /// Attends, and stores the result at the ranks that hold the tokens.
+    void store_result(Queue& queue, const Scope& scope, const View<const Element, 4>& q,
+                      const View<Element, 4>& out) {
+      const std::vector<OwnedTokens> owned = owners(queue, scope, out);
+      std::vector<View<Element, 4>> memory;
+      for (const OwnedTokens& some : owned) memory.push_back(some.memory);
+      Base::attend(queue, scope, q, Stretches<Element, 4>(std::move(memory)));
+      end_push(queue, sent_to(owned));
+    }
+
+    /// Stores a result that is there at the ranks that hold the tokens.
+    void push_back(Queue& queue, const Scope& scope, const View<Element, 4>& out) {
+      const std::vector<OwnedTokens> owned = owners(queue, scope, out);
+      std::vector<HeadMove<Element>> moves;
+      for (const OwnedTokens& some : owned)
+        moves.push_back({gathered(out_, some.m, some.tokens), some.memory});
       move_heads(queue, moves);
-      end_push(queue, sent);
+      end_push(queue, sent_to(owned));
     }
 
     void exchange_heads(Queue& queue, const Scope& scope, const Heads<Element>& heads) {

@@ -19,8 +19,9 @@ struct AttentionOperands {
   float scale;  // of logits, to exponents of two
   KeyMask mask;
 
-  AttentionOperands(View<const E, 4> queries, View<const E, 4> keys, View<const E, 4> values, View<E, 4> out,
-                    View<float, 3> lse, Output output, const KeyMask& key_mask, Index features)
+  AttentionOperands(View<const E, 4> queries, View<const E, 4> keys, View<const E, 4> values,
+                    const Stretches<E, 4>& out, View<float, 3> lse, Output output, const KeyMask& key_mask,
+                    Index features)
       : q(queries),
         k(keys),
         v(values),

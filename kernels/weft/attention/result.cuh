@@ -5,29 +5,42 @@
 
 #include "weft/attention/softmax.cuh"
 #include "weft/core/merge.hpp"
-#include "weft/core/view.hpp"
+#include "weft/core/stretches.hpp"
 #include "weft/rows.cuh"
 
 namespace weft::inline v0_1::kernels {
 
-/// The views that attention writes: out (n, B, H, D) and, unless null, lse (n, B, H).
+/// What attention writes: out (n, B, H, D), in a few stretches, and, unless null, lse (n, B, H).
 template <class E>
 struct AttentionResult {
-  E* out;
+  static constexpr int most = 32;  // stretches
+
+  struct Stretch {
+    E* first;  // where token 0 would be
+    int end;   // of its tokens
+  };
+  Stretch stretches[most];
   float* lse;
   Index out_stride[3], lse_stride[3];
   bool merges;  // with what the views hold
 
-  AttentionResult(View<E, 4> o, View<float, 3> l, Output output)
-      : out(o.data), lse(l.data), merges(output == Output::merge) {
+  AttentionResult(const Stretches<E, 4>& out, const View<float, 3>& l, Output output)
+      : lse(l.data), merges(output == Output::merge) {
     for (int d = 0; d < 3; ++d) {
-      out_stride[d] = o.stride[d];
+      out_stride[d] = out.views().front().stride[d];
       lse_stride[d] = l.stride[d];
     }
+    int count = 0;
+    out.for_each([this, &count](const View<E, 4>& view, Range tokens) {
+      stretches[count++] = {view.data - tokens.begin * out_stride[0], static_cast<int>(tokens.end)};
+    });
   }
 
+  /// Returns the row of a token that exists.
   __device__ E* row(int token, int batch, int head) const {
-    return out + token * out_stride[0] + batch * out_stride[1] + head * out_stride[2];
+    int i = 0;
+    while (token >= stretches[i].end) ++i;
+    return stretches[i].first + token * out_stride[0] + batch * out_stride[1] + head * out_stride[2];
   }
   __device__ float* lse_at(int token, int batch, int head) const {
     return lse + token * lse_stride[0] + batch * lse_stride[1] + head * lse_stride[2];
@@ -39,8 +52,24 @@ struct AttentionResult {
   }
 };
 
+/// Transposes four words of each of four lanes: lane j of them gets every lane's word j, in the lanes' order.
+__device__ inline void transpose_quad(std::uint32_t (&words)[4]) {
+#pragma unroll
+  for (int bit = 1; bit <= 2; bit *= 2) {
+    const bool upper = threadIdx.x & bit;
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      if (i & bit) continue;
+      std::uint32_t &low = words[i], &high = words[i + bit];
+      const std::uint32_t other = __shfl_xor_sync(all_lanes, upper ? low : high, bit);
+      (upper ? low : high) = other;
+    }
+  }
+}
+
 /// Stores a warp's 16 rows, those of tokens from `token` on that are below `tokens`: the accumulators
-/// `output` divided by the sums of `softmax`.
+/// `output` divided by the sums of `softmax`. The lanes of a row store 64 bytes of it together, which travel
+/// well to other GPUs too.
 template <class E, int Count>
 __device__ void store_rows(const AttentionResult<E>& result, RunningSoftmax& softmax,
                            const float (&output)[Count], int token, int tokens, int batch, int head) {
@@ -53,20 +82,30 @@ __device__ void store_rows(const AttentionResult<E>& result, RunningSoftmax& sof
     MergeWeights weights{};
     if (exists) weights = result.weights(own, batch, head, softmax.log_sum(r));
     __syncwarp();  // all have read the log-sum-exp that is about to be replaced
-    if (!exists) continue;
     const float share = weights.added * __frcp_rn(softmax.sum[r]);
-    auto* to = reinterpret_cast<typename Pair<E>::Type*>(result.row(own, batch, head)) + lane % 4;
+    using Two = typename Pair<E>::Type;
+    static_assert(sizeof(Two) == sizeof(std::uint32_t));
+    auto* const row = reinterpret_cast<Two*>(exists ? result.row(own, batch, head) : nullptr);
+    constexpr int chunks = Count / 4;  // of 8 features, two of them in each lane
 #pragma unroll
-    for (int i = 0; i < Count / 4; ++i) {
-      float low = output[4 * i + 2 * r] * share, high = output[4 * i + 2 * r + 1] * share;
-      if (result.merges) {
-        const float2 there = Pair<E>::widen(to[4 * i]);
-        low = fmaf(weights.kept, there.x, low);
-        high = fmaf(weights.kept, there.y, high);
+    for (int first = 0; first < chunks; first += 4) {
+      std::uint32_t words[4] = {};
+#pragma unroll
+      for (int i = first; i < min(first + 4, chunks); ++i) {
+        float low = output[4 * i + 2 * r] * share, high = output[4 * i + 2 * r + 1] * share;
+        if (result.merges && exists) {
+          const float2 there = Pair<E>::widen(row[4 * i + lane % 4]);
+          low = fmaf(weights.kept, there.x, low);
+          high = fmaf(weights.kept, there.y, high);
+        }
+        words[i - first] = pack<E>(low, high);
       }
-      to[4 * i] = Pair<E>::narrow(low, high);
+      transpose_quad(words);
+      const int own_chunk = first + lane % 4;
+      if (exists && own_chunk < chunks)
+        reinterpret_cast<uint4*>(row)[own_chunk] = {words[0], words[1], words[2], words[3]};
     }
-    if (result.lse && lane % 4 == 0) *result.lse_at(own, batch, head) = weights.lse;
+    if (exists && result.lse && lane % 4 == 0) *result.lse_at(own, batch, head) = weights.lse;
   }
 }
 

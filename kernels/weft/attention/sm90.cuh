@@ -39,8 +39,8 @@ __global__ __launch_bounds__(Layout<E, HeadDim, name>::threads,
 
 template <int HeadDim, TilingName name, bool masks = false, class E>
 void launch_tiled(cudaStream_t stream, View<const E, 4> q, View<const E, 4> k, View<const E, 4> v,
-                  View<E, 4> out, View<float, 3> lse, Output output, const KeyMask& mask, const Plan& plan,
-                  Index features) {
+                  const Stretches<E, 4>& out, View<float, 3> lse, Output output, const KeyMask& mask,
+                  const Plan& plan, Index features) {
   using L = Layout<E, HeadDim, name>;
   const int queries = q.extent[0], keys = k.extent[0], batch = q.extent[1], heads = q.extent[2];
   const int tiles = plan.clusters * L::sharing;
@@ -74,7 +74,7 @@ AttentionSize size_of(const View<const E, 4>& q, const View<const E, 4>& k) {
 
 template <int HeadDim, class E>
 void launch_attention(cudaStream_t stream, View<const E, 4> q, View<const E, 4> k, View<const E, 4> v,
-                      View<E, 4> out, View<float, 3> lse, Output output, const KeyMask& mask,
+                      const Stretches<E, 4>& out, View<float, 3> lse, Output output, const KeyMask& mask,
                       Index features) {
   if (!mask.empty())  // one tiling alone, which runs whatever the sizes
     return launch_tiled<HeadDim, TilingName::wide, true>(

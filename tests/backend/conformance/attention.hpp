@@ -16,6 +16,8 @@
 #include "placed.hpp"
 #include "weft/core/key_mask.hpp"
 #include "weft/core/merge.hpp"
+#include "weft/core/range.hpp"
+#include "weft/core/stretches.hpp"
 
 namespace conformance {
 
@@ -247,6 +249,55 @@ TEST_CASE_TEMPLATE_DEFINE(
     no_keys.attend(queue, {0, 0});
     no_keys.attend(queue, {0, 0}, weft::Output::merge);
     no_keys.check(queue);
+  });
+}
+
+// Stretches of all lengths, in memory of another order, and more of them than one launch of a kernel takes.
+TEST_CASE_TEMPLATE_DEFINE("attention: output in stretches is that in one piece", B,
+                          attention_stretches_conformance) {
+  using E = typename B::Element;
+  on_queues<B>([](typename B::Queue& queue) {
+    for (const Index head_dim : head_dims<B>())
+      for (const Index stretches : {1, 2, 3, 70})
+        for (const bool merges : {false, true}) {
+          CAPTURE(head_dim);
+          CAPTURE(stretches);
+          CAPTURE(merges);
+          constexpr Index queries = 150, keys = 70, images = 2, heads = 3;
+          const std::array<Index, 4> extents{queries, images, heads, head_dim};
+          const auto q = Placed<B, E, 4>::random(queue, 1, extents),
+                     k = Placed<B, E, 4>::random(queue, 2, {keys, images, heads, head_dim}),
+                     v = Placed<B, E, 4>::random(queue, 3, {keys, images, heads, head_dim});
+          Placed<B, E, 4> whole(queue, extents, 8), parted(queue, extents, 8);
+          Placed<B, float, 3> lse(queue, {queries, images, heads});
+          std::vector<View<E, 4>> views;
+          for (Index i = 0; i < stretches; ++i)
+            views.push_back(
+                parted.view().template slice<0>(weft::split(queries, stretches, stretches - 1 - i)));
+          views.insert(views.begin() + 1, views.front().template slice<0>({0, 0}));
+          const auto attend = [&](const auto& out) {
+            auto output = weft::Output::replace;
+            for (const weft::Range some : {weft::Range{0, merges ? 30 : keys}, weft::Range{30, keys}}) {
+              attention(queue, q.view(), k.view().template slice<0>(some), v.view().template slice<0>(some),
+                        out, lse.view(), output);
+              if (!merges) return;
+              output = weft::Output::merge;
+            }
+          };
+          attend(whole.view());
+          attend(weft::Stretches<E, 4>(views));
+          const View<const E, 4> right = whole.after(queue), found = parted.after(queue);
+          std::vector<Index> query_of(queries);  // by the row in memory
+          Index query = 0;
+          for (Index i = 0; i < stretches; ++i) {
+            const weft::Range rows = weft::split(queries, stretches, stretches - 1 - i);
+            for (Index r = rows.begin; r < rows.end; ++r) query_of[static_cast<std::size_t>(r)] = query++;
+          }
+          CHECK(error(found, [&](Index r, Index image, Index h, Index d) {
+                  return number(right[query_of[static_cast<std::size_t>(r)]][image][h][d]);
+                }) <= rounding<E>);
+          CHECK(parted.gaps_untouched());
+        }
   });
 }
 

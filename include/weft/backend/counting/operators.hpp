@@ -14,6 +14,7 @@
 #include "weft/core/key_mask.hpp"
 #include "weft/core/merge.hpp"
 #include "weft/core/quantile.hpp"
+#include "weft/core/stretches.hpp"
 #include "weft/core/tensor.hpp"
 
 namespace weft::inline v0_1::counting {
@@ -96,16 +97,23 @@ void move_heads(Queue& queue, const std::vector<HeadMove<E>>& moves) {
 
 template <class Q, class K, class V, class Out>
 void attention(Queue& queue, const View<Q, 4>& q, const View<K, 4>& k, const View<V, 4>& v,
-               const View<Out, 4>& out, const View<float, 3>& = {}, Output = Output::replace,
+               const Stretches<Out, 4>& out, const View<float, 3>& = {}, Output = Output::replace,
                const KeyMask& = {}) {
-  if (out.empty()) return;
-  queue.append(
-      {.kind = WorkKind::attention,
-       .m = q.extent[0],
-       .n = k.extent[0],
-       .k = q.extent[1] * q.extent[2],
-       .head_dim = q.extent[3],
-       .bytes = detail::bytes_of(q) + detail::bytes_of(k) + detail::bytes_of(v) + detail::bytes_of(out)});
+  if (q.empty()) return;
+  Index bytes = detail::bytes_of(q) + detail::bytes_of(k) + detail::bytes_of(v);
+  for (const View<Out, 4>& view : out.views()) bytes += detail::bytes_of(view);
+  queue.append({.kind = WorkKind::attention,
+                .m = q.extent[0],
+                .n = k.extent[0],
+                .k = q.extent[1] * q.extent[2],
+                .head_dim = q.extent[3],
+                .bytes = bytes});
+}
+template <class Q, class K, class V, class Out>
+void attention(Queue& queue, const View<Q, 4>& q, const View<K, 4>& k, const View<V, 4>& v,
+               const View<Out, 4>& out, const View<float, 3>& lse = {}, Output output = Output::replace,
+               const KeyMask& mask = {}) {
+  attention(queue, q, k, v, Stretches<Out, 4>(out), lse, output, mask);
 }
 
 template <class From, class To, int Rank>

@@ -8,6 +8,7 @@
 #include "weft/backend/cuda/queue.cuh"
 #include "weft/backend/cuda/wide_attention.cuh"
 #include "weft/core/key_mask.hpp"
+#include "weft/core/stretches.hpp"
 #include "weft/plain_attention.cuh"
 
 namespace weft::inline v0_1::cuda {
@@ -52,10 +53,11 @@ void padded_attention(Queue& queue, In<E, 4> q, In<E, 4> k, In<E, 4> v, const Vi
 /// q, out (n, images, heads, head_dim); k, v (keys, images, key heads, head_dim), whose heads divide those of
 /// q, each for as many in a row; lse (n, images, heads), the logarithm of the sum of exponentials, or empty.
 /// Keys that `mask` hides do not exist. Without keys out is 0 and lse −∞. With Output::merge, out and lse
-/// hold attention over other keys, and then attention over both. Half precision takes the narrowest of
-/// HeadDims that holds the heads.
+/// hold attention over other keys, and then attention over both. Stretches of `out` may lie in other GPUs'
+/// memory, which the kernel then stores into. Half precision takes the narrowest of HeadDims that holds the
+/// heads.
 template <class E, int... HeadDims>
-void attention(QueueFor<HeadDims...>& queue, In<E, 4> q, In<E, 4> k, In<E, 4> v, const View<E, 4>& out,
+void attention(QueueFor<HeadDims...>& queue, In<E, 4> q, In<E, 4> k, In<E, 4> v, const Stretches<E, 4>& out,
                const View<float, 3>& lse = {}, Output output = Output::replace, const KeyMask& mask = {}) {
   const Index keys = k.extent[0];
   const auto span = queue.span(Work{"attention",
@@ -68,16 +70,29 @@ void attention(QueueFor<HeadDims...>& queue, In<E, 4> q, In<E, 4> k, In<E, 4> v,
       if (q.extent[3] == head_dim) {
         kernels::attention<head_dim, E>(queue.stream(), q, k, v, out, lse, output, mask);
       } else {
-        detail::padded_attention<head_dim, E>(queue, q, k, v, out, lse, output, mask);
+        for_each_stretch(q, out, lse, [&](const auto& q_rows, const auto& out_rows, const auto& lse_rows) {
+          detail::padded_attention<head_dim, E>(queue, q_rows, k, v, out_rows, lse_rows, output, mask);
+        });
       }
       return true;
     }
     return false;
   };
   if ((run_if.template operator()<HeadDims>() || ...)) return;
-  if (q.extent[3] > detail::widest_fused_head && mask.empty() && keys > 0 && !out.empty())
-    return detail::wide_attention<E>(queue, q, k, v, out, lse, output);
-  kernels::plain_attention<E>(queue.stream(), q, k, v, out, lse, output, mask);
+  const bool is_wide = q.extent[3] > detail::widest_fused_head && mask.empty() && keys > 0 && !q.empty();
+  for_each_stretch(q, out, lse, [&](const auto& q_rows, const auto& out_rows, const auto& lse_rows) {
+    if (is_wide) {
+      detail::wide_attention<E>(queue, q_rows, k, v, out_rows, lse_rows, output);
+    } else {
+      kernels::plain_attention<E>(queue.stream(), q_rows, k, v, out_rows, lse_rows, output, mask);
+    }
+  });
+}
+
+template <class E, int... HeadDims>
+void attention(QueueFor<HeadDims...>& queue, In<E, 4> q, In<E, 4> k, In<E, 4> v, const View<E, 4>& out,
+               const View<float, 3>& lse = {}, Output output = Output::replace, const KeyMask& mask = {}) {
+  attention(queue, q, k, v, Stretches<E, 4>(out), lse, output, mask);
 }
 
 }  // namespace weft::inline v0_1::cuda

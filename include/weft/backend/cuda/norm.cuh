@@ -75,9 +75,9 @@ void move_heads(Queue& queue, const std::vector<HeadMove<E>>& moves) {
   using Batch = kernels::HeadMoves<E>;
   for (std::size_t first = 0; first < moves.size(); first += Batch::most) {
     Batch batch{};
-    const std::size_t count = std::min<std::size_t>(Batch::most, moves.size() - first);
-    for (std::size_t i = 0; i < count; ++i) batch.move[i] = detail::head_move(moves[first + i]);
-    kernels::launch_head_moves<E>(queue.stream(), batch, static_cast<int>(count));
+    const std::size_t end = std::min(moves.size(), first + Batch::most);
+    for (std::size_t i = first; i < end; ++i) batch.move[batch.count++] = detail::head_move(moves[i]);
+    kernels::launch_head_moves<E>(queue.stream(), batch);
   }
 }
 

@@ -12,6 +12,7 @@
 #include "weft/core/head_split.hpp"
 #include "weft/core/key_mask.hpp"
 #include "weft/core/merge.hpp"
+#include "weft/core/stretches.hpp"
 
 namespace weft::inline v0_1::host {
 
@@ -59,8 +60,9 @@ inline void attend_no_keys(const View<float, 2>& out, const View<float, 2>& lse)
 /// q, each for as many in a row; lse (n, images, heads), the logarithm of the sum of exponentials, or empty.
 /// Keys that `mask` hides do not exist. Without keys out is 0 and lse −∞. With Output::merge out and lse hold
 /// the attention over other keys, and then that over both.
-inline void attention(Queue& queue, In<float, 4> q, In<float, 4> k, In<float, 4> v, View<float, 4> out,
-                      View<float, 3> lse = {}, Output output = Output::replace, const KeyMask& mask = {}) {
+inline void attention(Queue& queue, In<float, 4> q, In<float, 4> k, In<float, 4> v, const View<float, 4>& out,
+                      const View<float, 3>& lse = {}, Output output = Output::replace,
+                      const KeyMask& mask = {}) {
   const Index tokens = q.extent[0], images = q.extent[1], heads = q.extent[2], head_dim = q.extent[3],
               keys = k.extent[0], most = std::min(detail::attention_rows, tokens);
   const bool merges = output == Output::merge;
@@ -100,6 +102,14 @@ inline void attention(Queue& queue, In<float, 4> q, In<float, 4> k, In<float, 4>
   };
   const Index tiles = (tokens + detail::attention_rows - 1) / detail::attention_rows;
   queue.workers().parallel_for(tiles * images * heads, 1, attend_items);
+}
+
+inline void attention(Queue& queue, In<float, 4> q, In<float, 4> k, In<float, 4> v,
+                      const Stretches<float, 4>& out, const View<float, 3>& lse = {},
+                      Output output = Output::replace, const KeyMask& mask = {}) {
+  for_each_stretch(q, out, lse, [&](const auto& q_rows, const auto& out_rows, const auto& lse_rows) {
+    attention(queue, q_rows, k, v, out_rows, lse_rows, output, mask);
+  });
 }
 
 }  // namespace weft::inline v0_1::host
