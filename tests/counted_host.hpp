@@ -22,6 +22,7 @@ struct CountedHost : weft::Host {
       HeldBytes::now += bytes_;
       HeldBytes::peak = std::max(HeldBytes::peak, HeldBytes::now);
     }
+    Buffer(Queue& queue, weft::Index size, weft::Unset) : Buffer(queue, size) {}
     Buffer(Buffer&& other) noexcept
         : weft::Host::Buffer<T>(std::move(other)), bytes_(std::exchange(other.bytes_, 0)) {}
     Buffer& operator=(Buffer&& other) noexcept {

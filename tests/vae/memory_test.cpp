@@ -11,6 +11,7 @@
 #include "../counted_host.hpp"
 #include "toy_autoencoder.hpp"
 #include "weft/comm/launch.hpp"
+#include "weft/vae/decode.hpp"
 
 namespace {
 

@@ -24,6 +24,7 @@
 #include "weft/core/stretches.hpp"
 #include "weft/core/tensor.hpp"
 #include "weft/core/trace.hpp"
+#include "weft/core/unset.hpp"
 
 namespace weft::inline v0_1 {
 
@@ -85,6 +86,8 @@ concept Backend = requires(typename B::Queue& queue, typename B::Loader& loader,
   typename B::Element;
   typename B::Operand;
   typename B::template Buffer<float>;
+  requires std::constructible_from < typename B::template Buffer<float>,
+  typename B::Queue&, Index, Unset > ;
   { B::queue(a.world) } -> std::same_as<typename B::Queue>;
   B::check(a.shape);
   queue.span("category", "name", Index{});

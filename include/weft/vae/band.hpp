@@ -4,6 +4,7 @@
 #include <array>
 
 #include "weft/backend/image_operators.hpp"
+#include "weft/core/unset.hpp"
 
 namespace weft::inline v0_1::vae {
 
@@ -14,7 +15,7 @@ class Band {
   using Element = typename Backend::Element;
 
   Band(typename Backend::Queue& queue, Index rows, Index columns, Index channels)
-      : buffer_(queue, (rows + 2) * columns * channels), extents_{rows + 2, columns, channels} {}
+      : buffer_(queue, (rows + 2) * columns * channels, unset), extents_{rows + 2, columns, channels} {}
 
   Index rows() const { return extents_[0] - 2; }
   Index columns() const { return extents_[1]; }

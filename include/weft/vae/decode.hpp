@@ -1,19 +1,14 @@
 // decode: latents to images, on all ranks of a world.
 #pragma once
 
-#include <algorithm>
-#include <array>
-#include <cstddef>
 #include <cstdint>
-#include <numeric>
-#include <utility>
-#include <vector>
 
 #include "weft/comm/agreement.hpp"
 #include "weft/comm/world.hpp"
 #include "weft/core/range.hpp"
 #include "weft/core/tensor.hpp"
-#include "weft/vae/decoder.hpp"
+#include "weft/vae/decoded.hpp"
+#include "weft/vae/memory.hpp"
 
 namespace weft::inline v0_1 {
 
@@ -60,41 +55,14 @@ inline InputSummary summary_of(std::uint64_t model, const Shape& latents) {
   return out;
 }
 
-/// Decodes this rank's `band` (images, channels, rows, width) of latents of so many rows. Returns the images
-/// on rank 0, and an empty tensor elsewhere.
-template <ImageBackend Backend, World WorldType>
-[[nodiscard]] Tensor decoded(typename Backend::Queue& queue, const AutoencoderKL<Backend>& model,
-                             const View<const float, 4>& band, Index height, WorldType& world) {
-  using Element = typename Backend::Element;
-  using Comm = typename WorldType::Communicator;
-  std::vector<int> all(static_cast<std::size_t>(world.size()));
-  std::iota(all.begin(), all.end(), 0);
-  Bands<Backend, Comm> bands(world.split("bands", all), height, band.extent[3]);
-  Decoder<Backend, Comm> decoder(queue, model, bands);
-
-  const bool collects = world.rank() == 0, returns = collects && holds_numbers<Backend>;
-  const Index images = band.extent[0], channels = model.config().out_channels,
-              rows = height * model.config().scale(), columns = band.extent[3] * model.config().scale();
-  Tensor out;
-  if (returns && images > 1) out = Tensor({images, channels, rows, columns});
-  const std::array<Index, 3> extents{collects ? rows : 0, columns, channels},
-      planar{channels, extents[0], columns};
-  const typename Backend::template Buffer<Element> gathered(queue, extents[0] * columns * channels + 1);
-  for (Index i = 0; i < images; ++i) {
-    bands.gather(queue, decoder.decode(band[i]), gathered.view(extents));
-    if (!collects) continue;
-    const typename Backend::template Buffer<float> planes(queue, extents[0] * columns * channels);
-    to_planes(queue, gathered.view(extents), planes.view(planar));
-    if (!returns) continue;
-    Tensor image = download(queue, planes.view(planar));
-    if (images == 1) {
-      out = std::move(image);
-      out.shape = {1, channels, rows, columns};
-    } else {
-      std::ranges::copy(image.data, out.view<4>()[i].data);
-    }
-  }
-  return out;
+/// Takes the memory of a decode at once, where the queue can: in pieces it takes longer, the more so where
+/// GPUs map each other's memory.
+template <class Element, class Queue>
+void reserve_memory(Queue& queue, const AutoencoderConfig& config, Index height, Index width, int ranks,
+                    int rank) {
+  if constexpr (requires { queue.reserve(Index{}); })
+    queue.reserve(
+        memory_of_rank<counting::Number<sizeof(Element)>>(config, height, width, ranks, rank).activations);
 }
 
 }  // namespace vae
@@ -114,6 +82,8 @@ template <ImageBackend Backend, World WorldType>
     return out;
   });
   const Index height = latents.shape[2];
+  vae::reserve_memory<typename Backend::Element>(queue, model.config(), height, latents.shape[3],
+                                                 world.size(), world.rank());
   return vae::decoded(queue, model,
                       latents.view<4>().template slice<2>(split(height, world.size(), world.rank())), height,
                       world);
@@ -129,6 +99,8 @@ template <ImageBackend Backend, World WorldType>
   Agreement<Backend, WorldType>(queue, world).check([&model, &band, height] {
     return vae::summary_of(model.digest(), {band.shape[0], band.shape[1], height, band.shape[3]});
   });
+  vae::reserve_memory<typename Backend::Element>(queue, model.config(), height, band.shape[3], world.size(),
+                                                 world.rank());
   return vae::decoded(queue, model, band.view<4>(), height, world);
 }
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "weft/backend/counting/queue.hpp"
+#include "weft/core/unset.hpp"
 #include "weft/core/view.hpp"
 
 namespace weft::inline v0_1::counting {
@@ -19,6 +20,7 @@ class Buffer {
       : memory_(queue.shared_memory()), size_(size), data_(reinterpret_cast<T*>(memory_->take(bytes()))) {
     queue.count_allocation();
   }
+  Buffer(Queue& queue, Index size, Unset) : Buffer(queue, size) {}
   Buffer(Buffer&& other) noexcept
       : memory_(std::move(other.memory_)),
         size_(std::exchange(other.size_, 0)),

@@ -6,22 +6,24 @@
 #include <cstddef>
 
 #include "weft/backend/cuda/queue.cuh"
+#include "weft/core/unset.hpp"
 #include "weft/core/view.hpp"
 
 namespace weft::inline v0_1::cuda {
 
-/// Zeroed memory of a queue, for work on that queue. It is freed in the order of the queue, so work that is
-/// queued before may still use it; it may outlive the queue.
+/// Memory of a queue, zeroed unless it is `unset`, for work on that queue. It is freed in the order of the
+/// queue, so work that is queued before may still use it; it may outlive the queue.
 template <class T>
 class Buffer {
  public:
   Buffer() = default;
-  Buffer(Queue& queue, Index size)
-      : memory_(queue.take(static_cast<std::size_t>(std::max<Index>(size, 1)) * sizeof(T))), size_(size) {
+  Buffer(Queue& queue, Index size) : Buffer(queue, size, unset) {
     if (!memory_) return;  // a heap is measuring
     check(cudaMemsetAsync(memory_.get(), 0, static_cast<std::size_t>(size) * sizeof(T), queue.stream()),
           "zeroing memory");
   }
+  Buffer(Queue& queue, Index size, Unset)
+      : memory_(queue.take(static_cast<std::size_t>(std::max<Index>(size, 1)) * sizeof(T))), size_(size) {}
   Buffer(Buffer&&) = default;
   Buffer& operator=(Buffer&&) = default;
 

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 
+#include "weft/backend/cuda/slab.hpp"
 #include "weft/check.cuh"
 
 namespace weft::inline v0_1::cuda {
@@ -25,8 +26,21 @@ class Pool : public std::enable_shared_from_this<Pool> {
   Pool& operator=(const Pool&) = delete;
   ~Pool() { trim(); }
 
-  /// Returns whether memory of this size can be reused.
-  bool has(std::size_t bytes) const { return !keeps_ && left_.contains(bytes); }
+  /// Takes so much of the device at once, if it has that in one piece: later memory is a part of it while it
+  /// lasts. It is freed with the pool and the last of its parts.
+  void reserve(std::size_t bytes) {
+    slab_.reset();
+    void* memory = nullptr;
+    if (cudaMalloc(&memory, bytes) == cudaSuccess) {
+      slab_ = std::make_shared<Reserved>(memory, bytes);
+    } else {
+      cudaGetLastError();  // not an error of this thread
+    }
+    ++allocations_;
+  }
+
+  /// Returns how often memory was taken from the device.
+  std::size_t allocations() const { return allocations_; }
 
   /// Calls body, and reuses no memory meanwhile.
   template <class Body>
@@ -41,7 +55,12 @@ class Pool : public std::enable_shared_from_this<Pool> {
 
   /// Returns unused memory of this size, or allocates it. Its content is undefined.
   [[nodiscard]] Memory take(std::size_t bytes) {
-    void* const data = has(bytes) ? left_.extract(left_.find(bytes)).mapped() : from_device(bytes);
+    if (slab_ && !keeps_)
+      if (const auto place = slab_->parts.take(bytes))
+        return {static_cast<std::byte*>(slab_->data) + *place,
+                [slab = slab_, bytes, place = *place](void*) { slab->parts.give_back(place, bytes); }};
+    void* const data =
+        !keeps_ && left_.contains(bytes) ? left_.extract(left_.find(bytes)).mapped() : from_device(bytes);
     return {data, [pool = weak_from_this(), bytes](void* memory) {
               if (const auto living = pool.lock()) {
                 living->left_.emplace(bytes, memory);
@@ -51,14 +70,25 @@ class Pool : public std::enable_shared_from_this<Pool> {
             }};
   }
 
-  /// Returns unused memory to the device.
+  /// Returns unused memory to the device, but for what was reserved.
   void trim() {
     for (const auto& [bytes, memory] : left_) cudaFree(memory);
     left_.clear();
   }
 
  private:
+  struct Reserved {
+    void* data;
+    Slab parts;
+
+    Reserved(void* memory, std::size_t bytes) : data(memory), parts(bytes) {}
+    Reserved(const Reserved&) = delete;
+    Reserved& operator=(const Reserved&) = delete;
+    ~Reserved() { cudaFree(data); }
+  };
+
   void* from_device(std::size_t bytes) {
+    ++allocations_;
     void* memory = nullptr;
     if (cudaMalloc(&memory, bytes) == cudaSuccess) return memory;
     cudaGetLastError();  // the next attempt may succeed
@@ -69,6 +99,8 @@ class Pool : public std::enable_shared_from_this<Pool> {
 
   std::multimap<std::size_t, void*> left_;  // by their bytes
   bool keeps_ = false;
+  std::shared_ptr<Reserved> slab_;
+  std::size_t allocations_ = 0;
 };
 
 }  // namespace weft::inline v0_1::cuda

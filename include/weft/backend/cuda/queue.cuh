@@ -106,8 +106,15 @@ class Queue {
   /// may drop it when all work on it is queued.
   [[nodiscard]] Memory take(std::size_t bytes) {
     if (heap_ && heap_->is_open()) return heap_->take(bytes);
-    if (!pool_->has(bytes)) count_allocation();
-    return pool_->take(bytes);
+    const std::size_t before = pool_->allocations();
+    Memory memory = pool_->take(bytes);
+    if (pool_->allocations() > before) count_allocation();
+    return memory;
+  }
+  /// Takes so many bytes of the device at once, of which later buffers are parts.
+  void reserve(Index bytes) {
+    count_allocation();
+    pool_->reserve(static_cast<std::size_t>(bytes));
   }
   /// Returns memory for an operator between its kernels, at least `bytes` of it. It stays with the queue,
   /// since recordings work on it.

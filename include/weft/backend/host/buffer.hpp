@@ -8,6 +8,7 @@
 #include <new>
 
 #include "weft/backend/host/queue.hpp"
+#include "weft/core/unset.hpp"
 #include "weft/core/view.hpp"
 
 namespace weft::inline v0_1::host {
@@ -22,6 +23,8 @@ class Buffer {
       : data_(new (alignment) T[static_cast<std::size_t>(std::max<Index>(size, 1))]()), size_(size) {
     queue.count_allocation();
   }
+
+  Buffer(Queue& queue, Index size, Unset) : Buffer(queue, size) {}
 
   Index size() const { return size_; }
 
