@@ -251,8 +251,14 @@ constexpr std::size_t edit_distance(std::string_view from, std::string_view to) 
   return row[to.size()];
 }
 
-/// Returns the number of the hook whose name is nearest.
+constexpr bool is_hook(std::string_view name) {
+  return std::ranges::find(hook_names, name) != hook_names.end();
+}
+
+/// Returns the number of the hook whose name is nearest. Distances are slow for a compiler to evaluate, so
+/// that a hook's own name has none computed.
 constexpr std::size_t nearest_hook(std::string_view name) {
+  if (is_hook(name)) return std::ranges::find(hook_names, name) - hook_names.begin();
   std::size_t best = 0;
   for (std::size_t i = 1; i < hook_count; ++i)
     if (edit_distance(name, hook_names[i]) < edit_distance(name, hook_names[best])) best = i;
@@ -282,7 +288,7 @@ constexpr HookFault fault_of(bool is_listed) {
 template <class Policy, HookName written>
 constexpr void explain_name() {
   constexpr std::size_t nearest = nearest_hook(written);
-  constexpr HookFault fault = hook_names[nearest] == written ? HookFault::none : HookFault::not_a_hook;
+  constexpr HookFault fault = is_hook(written) ? HookFault::none : HookFault::not_a_hook;
   std::tuple_element_t<nearest, AllHooks>::template explain<Policy, fault, written>();
 }
 
@@ -295,9 +301,7 @@ struct Hooks {
     return ((std::string_view(names) == name) || ...);
   }
   /// Returns whether all are names of hooks.
-  static constexpr bool are_known() {
-    return ((detail::hook_names[detail::nearest_hook(names)] == std::string_view(names)) && ...);
-  }
+  static constexpr bool are_known() { return (detail::is_hook(names) && ...); }
   /// Fails to compile with a sentence on each name that is none.
   template <class Policy>
   static constexpr void explain() {
