@@ -124,9 +124,6 @@ void check_jitter(const weft::Mesh& mesh) {
 }  // namespace
 
 TEST_CASE("jitter: ulysses") { check_jitter({.ulysses = 3}); }
-TEST_CASE("jitter: ulysses whose heads follow beside attention") {
-  check_jitter({.ulysses = 3, .overlaps_heads_from = 0});
-}
 TEST_CASE("jitter: ring that rotates") { check_jitter({.ring = 4}); }
 TEST_CASE("jitter: ring that copies") { check_jitter({.pipe = 2, .ring = 2, .patches = 3}); }
 TEST_CASE("jitter: pipe") { check_jitter({.pipe = 2, .patches = 3}); }

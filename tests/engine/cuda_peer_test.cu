@@ -58,8 +58,6 @@ std::vector<weft::Mesh> meshes(const weft::DitShape& model) {
                               {.ring = 2},
                               {.pipe = 2},
                               {.ulysses = 4},
-                              {.ulysses = 2, .overlaps_heads_from = 0},
-                              {.cfg = 2, .ulysses = 3, .overlaps_heads_from = 0},
                               {.ring = 4},
                               {.pipe = 4},
                               {.cfg = 2, .ulysses = 4},

@@ -89,7 +89,6 @@ class RandomMeshes {
       mesh.patches = mesh.pipe + draw(0, 5);
       mesh.warmup = steps;
       mesh.ring_cache = static_cast<weft::RingCache>(draw(0, 2));
-      if (draw(0, 1) == 1) mesh.overlaps_heads_from = 0;
       if (mesh.ranks() <= 8) return mesh;
     }
   }

@@ -51,7 +51,6 @@ Mesh random_mesh(std::mt19937& numbers, Index tokens, int prompts, int stages) {
               .warmup = 3};
     mesh.patches = mesh.pipe + up_to(4) - 1;
     mesh.ring_cache = up_to(2) == 1 ? weft::RingCache::rotate : weft::RingCache::copy;
-    if (up_to(2) == 1) mesh.overlaps_heads_from = 0;
     if (mesh.ranks() <= 8 && mesh.patches <= tokens && (mesh.patches == 1 || mesh.copies_ring_cache()))
       return mesh;
   }

@@ -6,8 +6,7 @@ mutant unread comm/peer/message.cuh '/to\.ready->hold(stream);/d'          # a c
 mutant unarrived comm/peer.cuh 's/message\.end->hold/if (message.stream) &/'  # who receives does not wait
 mutant unsent comm/peer.cuh 's/message\.end->hold/if (!message.stream) &/'    # who sends does not wait
 mutant heads_unpushed policy/ulysses.hpp '/void push_heads/,/^    }/{/end_push(/d}'
-mutant later_unpushed policy/ulysses.hpp '/end_push(queue, later.sent/d'
-mutant result_unstored policy/ulysses.hpp '/void store_result/,/^    }/{/end_push(queue, sent_to/d}'
+mutant result_unstored policy/ulysses.hpp '/void store_result/,/^    }/{/end_push(/d}'
 mutant back_unpushed policy/ulysses.hpp '/void push_back/,/^    }/{/end_push(/d}'
 mutant one_travelling policy/ring.hpp 's/travelling(scope, hop % 2, coming)/travelling(scope, 0, coming)/'
 mutant unready_sum comm/peer.cuh '/void all_reduce/,/^  }/{/ barrier(queue);/d}'

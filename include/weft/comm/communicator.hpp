@@ -15,7 +15,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include "weft/comm/strided_bytes.hpp"
@@ -90,36 +89,15 @@ concept Split = requires(C& c, std::string_view name, const std::vector<int>& me
 /// Lets members store into each other's memory, where `pushes()` is true. All members make these calls
 /// together, in the same order. `exchange_pointers` returns every member's pointers, which are valid as long
 /// as the memory; it orders nothing on devices. `barrier` orders what is queued next after what all members
-/// have queued before. `push` copies pieces beside what is queued next. `pushed` is a barrier after stores,
-/// which it counts, and after copies.
+/// have queued before. `pushed` is a barrier after stores, and counts them.
 template <class C>
 concept Push = Member<C> &&
-    requires(C& c, typename C::Queue& queue, const std::vector<void*>& memory, const Traffic& sent,
-             std::span<const PlacedBytes> pieces, const typename C::Copies& copies) {
+    requires(C& c, typename C::Queue& queue, const std::vector<void*>& memory, const Traffic& sent) {
   { c.pushes() } -> std::same_as<bool>;
   { c.exchange_pointers(queue, memory) } -> std::same_as<std::vector<std::vector<void*>>>;
   { c.barrier(queue) } -> std::same_as<void>;
-  { c.push(queue, pieces) } -> std::same_as<typename C::Copies>;
   { c.pushed(queue, sent) } -> std::same_as<void>;
-  { c.pushed(queue, sent, copies) } -> std::same_as<void>;
 };
-
-namespace detail {
-
-template <class C>
-struct CopiesOf {
-  using Type = std::monostate;
-};
-template <Push C>
-struct CopiesOf<C> {
-  using Type = typename C::Copies;
-};
-
-}  // namespace detail
-
-/// What `push` of the communicator returns; nothing, where members cannot store into each other's memory.
-template <class C>
-using CopiesOf = typename detail::CopiesOf<C>::Type;
 
 /// Allocates receive buffers ahead of time: for at most `bytes` a call from each of `senders`, and up to
 /// `ahead` receives that are posted before the first is waited for. All members call it at the same time.

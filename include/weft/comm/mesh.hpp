@@ -29,10 +29,6 @@ struct Mesh {
   int warmup = 1;   // first steps, in which every patch attends to fresh keys of the whole image
   RingCache ring_cache = RingCache::automatic;
 
-  /// From so many rows of queries (tokens × images × heads of a rank) on, Ulysses attends to a quarter of the
-  /// heads while the others are sent. With fewer, attention of so few heads would leave a GPU idle.
-  Index overlaps_heads_from = 24576;
-
   constexpr int degree(Axis axis) const;
 
   /// Returns the product of the degrees: 0 if one is below 1, the largest Index if it overflows.

@@ -10,7 +10,6 @@
 
 #include "weft/backend/cuda/buffer.cuh"
 #include "weft/backend/cuda/queue.cuh"
-#include "weft/backend/cuda/transfer.cuh"
 #include "weft/comm/hub_member.hpp"
 #include "weft/comm/peer/device_watch.cuh"
 #include "weft/comm/peer/message.cuh"
@@ -126,19 +125,10 @@ class Communicator : public HubMember<Hub> {
       if (theirs.event != mine) theirs.event->hold(queue.stream());
   }
 
-  /// Copies into other members' memory, as a moment of the stream that sends; null: none.
-  using Copies = std::shared_ptr<const cuda::Event>;
-
-  /// Begins to copy pieces into other members' memory when what is queued now is done.
-  [[nodiscard]] Copies push(Queue& queue, std::span<const PlacedBytes> pieces) {
-    return cuda::copy_beside(queue, stream_->get(), name(), pieces);
-  }
-
-  /// Waits by a barrier for all that members have stored into each other's memory and for `copies`, and
-  /// counts `sent`, which is what this one has.
-  void pushed(Queue& queue, const Traffic& sent, const Copies& copies = {}) {
+  /// Waits by a barrier for all that members have stored into each other's memory, and counts `sent`, which
+  /// is what this one has.
+  void pushed(Queue& queue, const Traffic& sent) {
     count_sent(queue, sent);
-    if (copies) copies->hold(queue.stream());
     barrier(queue);
   }
 

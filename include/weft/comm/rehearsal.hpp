@@ -111,9 +111,7 @@ class Rehearsal {
     return std::vector(static_cast<std::size_t>(size()), memory);
   }
   void barrier(Queue&) {}
-  struct Copies {};
-  [[nodiscard]] Copies push(Queue&, std::span<const PlacedBytes>) { return {}; }
-  void pushed(Queue&, const Traffic& sent, const Copies& = {}) { state_->traffic[name_] += sent; }
+  void pushed(Queue&, const Traffic& sent) { state_->traffic[name_] += sent; }
 
  private:
   /// State that all communicators of the rank share.

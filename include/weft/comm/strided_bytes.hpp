@@ -78,11 +78,6 @@ inline void copy_strided(const StridedBytes& from, const StridedBytes& to) {
   return {a, b};
 }
 
-/// A piece, and the memory of another member where it belongs: both of as many bytes.
-struct PlacedBytes {
-  StridedBytes from, to;
-};
-
 /// A piece to or from a member of a communicator.
 struct Addressed {
   int peer;

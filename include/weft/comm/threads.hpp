@@ -95,17 +95,9 @@ class Communicator : public HubMember<Hub> {
   /// Waits until all members have come here.
   void barrier(Queue& queue) { static_cast<void>(exchange_pointers(queue, {nullptr})); }
 
-  struct Copies {};
-
-  /// Copies pieces into other members' memory.
-  [[nodiscard]] Copies push(Queue&, std::span<const PlacedBytes> pieces) {
-    for (const PlacedBytes& piece : pieces) copy_strided(piece.from, piece.to);
-    return {};
-  }
-
   /// Waits by a barrier for all that members have stored into each other's memory, and counts `sent`, which
   /// is what this one has.
-  void pushed(Queue& queue, const Traffic& sent, const Copies& = {}) {
+  void pushed(Queue& queue, const Traffic& sent) {
     count(sent);
     barrier(queue);
   }

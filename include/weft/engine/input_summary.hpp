@@ -36,7 +36,6 @@ InputSummary summary_of(const Model& model, const Mesh& mesh) {
   out.add("patches", mesh.patch_count());
   out.add("warmup", mesh.warmup);
   out.add("ring cache", mesh.copies_ring_cache() ? "copy" : "rotate");
-  out.add("rows to overlap heads from", mesh.overlaps_heads_from);
   out.add("a model of", text_of(model.shape()));
   if constexpr (HasDigest<Model>) out.add_contents("model", model.digest());
   return out;

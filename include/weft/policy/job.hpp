@@ -31,12 +31,11 @@ struct Unit {
 };
 
 /// One call of attention: whose keys are kept as those of `layer`, numbered from 0 on every rank; for a unit;
-/// among some of the sequence's tokens, which are all, or the image's; with some of the rank's key heads.
+/// among some of the sequence's tokens, which are all, or the image's.
 struct Scope {
   Index layer = 0;
   Unit unit;
   Range tokens;
-  Range key_heads{};  // empty: all
 };
 
 }  // namespace weft::inline v0_1

@@ -188,8 +188,7 @@ struct Local {
     /// it.
     View<Element, 4> in_scope(const View<Element, 4>& kept, const Scope& scope) const {
       if (!store_.has_room()) return kept;
-      const View<Element, 4> heads = scope.key_heads.empty() ? kept : kept.template slice<2>(scope.key_heads);
-      return heads.template slice<0>(store_.rows().rows({0, store_.rows().patches()}, scope.tokens));
+      return kept.template slice<0>(store_.rows().rows({0, store_.rows().patches()}, scope.tokens));
     }
 
     Mesh mesh_;

@@ -1,7 +1,6 @@
 // Ulysses: ranks hold different tokens, and in attention different heads.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <utility>
@@ -122,82 +121,45 @@ struct Ulysses : AxisPolicy<Axis::ulysses, Inner> {
     }
 
     /// Makes what members have written into each other's memory visible to what is queued next.
-    void end_push(Queue& queue, const Traffic& sent, const CopiesOf<Communicator>& copies = {}) {
-      if constexpr (Push<Communicator>) group_.pushed(queue, sent, copies);
+    void end_push(Queue& queue, const Traffic& sent) {
+      if constexpr (Push<Communicator>) group_.pushed(queue, sent);
     }
 
-    /// Returns whether attention to some of the heads runs while the others are sent.
-    bool overlaps(const Scope& scope) const {
-      const Index heads = this->job().model.heads / group_.size();
-      return stores_result() &&
-             rows_.rows(scope.unit.patches, scope.tokens).size() * this->job().images * heads >=
-                 this->mesh().overlaps_heads_from;
-    }
-
-    /// Returns how many of a member's key heads are sent before its attention: the others follow beside it.
-    Index early_heads(const Scope& scope, int member) const {
-      const Index all = this->key_heads(member);
-      return overlaps(scope) ? std::max<Index>(all / 4, 1) : all;
-    }
-
-    /// Returns the query heads, among a member's, that attend to some of its key heads.
-    Range queries_of(int member, Range key_heads) const {
-      const Index each = this->heads(member).size() / this->key_heads(member);
-      return {key_heads.begin * each, key_heads.end * each};
-    }
-
-    /// Writes heads to the ranks that attend to them: early ones by the kernel that normalizes and rotates,
-    /// and the others by copies that go on beside attention, after the kernel has normalized them in place.
+    /// Writes every head to the rank that attends to it, by the kernel that normalizes and rotates.
     void push_heads(Queue& queue, const Scope& scope, const Heads<Element>& heads) {
       const Pointers& memory = head_stores(queue, scope.layer);
       begin_pushes(queue);
       std::vector<HeadMove<Element>> moves;
-      std::vector<PlacedBytes> copies;
       Traffic sent;
-      later_ = {};
       Index row = 0;
       for (Index m = scope.unit.patches.begin; m < scope.unit.patches.end; ++m) {
         const Range own = this->slice(scope, m, group_.rank());
-        const Heads<Element> ours = heads.rows({row, row + own.size()});
-        row += own.size();
         for (int peer = 0; peer < group_.size(); ++peer) {
-          const bool is_own = peer == group_.rank();
-          const Index early = is_own ? this->key_heads(peer) : early_heads(scope, peer);
-          const auto at = [&](std::size_t which, const Rows& rows, Index count) {
+          const Heads<Element> part = heads.rows({row, row + own.size()}).query_heads(this->heads(peer));
+          const auto at = [&memory, &part, peer, m, own](std::size_t which, const Rows& rows, Index count) {
             return View<Element, 4>(static_cast<Element*>(memory[static_cast<std::size_t>(peer)][which]),
-                                    {rows.size(), ours.q.extent[1], count, ours.q.extent[3]})
+                                    {rows.size(), part.q.extent[1], count, part.q.extent[3]})
                 .template slice<0>(rows.rows_of_tokens(m, own));
           };
-          const View<Element, 4> q = at(0, rows_, this->heads(peer).size()),
-                                 k = at(1, this->store().rows(), this->key_heads(peer)),
-                                 v = at(2, this->store().rows(), this->key_heads(peer));
-          const auto push = [&](Range from, Range to, bool is_early) {
-            if (from.empty()) return;
-            const Range queries = queries_of(peer, to);
-            const Heads<Element> part = ours.query_heads(queries + this->heads(peer).begin).key_heads(from);
-            const View<Element, 4> to_q = q.template slice<2>(queries), to_k = k.template slice<2>(to),
-                                   to_v = v.template slice<2>(to);
-            part.move_q(is_early ? to_q : part.q, moves);
-            part.move_k(is_early ? to_k : part.k, moves);
-            if (is_early) {
-              part.move_v(to_v, moves);
-            } else {
-              copies.insert(copies.end(), {{part.q, to_q}, {part.k, to_k}, {part.v, to_v}});
-            }
-            if (!is_own)
-              (is_early ? sent : later_.sent) +=
-                  {3, (part.q.size() + 2 * part.k.size()) * static_cast<Index>(sizeof(Element))};
+          const auto count_sent = [this, &sent, peer](Index messages, const View<Element, 4>& each) {
+            if (peer != group_.rank())
+              sent += {messages, messages * each.size() * static_cast<Index>(sizeof(Element))};
           };
-          this->head_split().for_each_stretch(peer, [&push, early](Range from, Range to) {
-            const Index some = std::clamp(early, to.begin, to.end) - to.begin;
-            push({from.begin, from.begin + some}, {to.begin, to.begin + some}, true);
-            push({from.begin + some, from.end}, {to.begin + some, to.end}, false);
-          });
+          part.move_q(at(0, rows_, part.q.extent[2]), moves);
+          count_sent(1, part.q);
+          const View<Element, 4> keys = at(1, this->store().rows(), this->key_heads(peer)),
+                                 values = at(2, this->store().rows(), this->key_heads(peer));
+          const auto move_stretch = [&part, &keys, &values, &moves, &count_sent](Range from, Range to) {
+            const Heads<Element> stretch = part.key_heads(from);
+            stretch.move_k(keys.template slice<2>(to), moves);
+            stretch.move_v(values.template slice<2>(to), moves);
+            count_sent(2, stretch.k);
+          };
+          this->head_split().for_each_stretch(peer, move_stretch);
         }
+        row += own.size();
       }
       move_heads(queue, moves);
-      if constexpr (Push<Communicator>)
-        if (!copies.empty()) later_.copies = group_.push(queue, copies);
       end_push(queue, sent);
     }
 
@@ -240,22 +202,9 @@ struct Ulysses : AxisPolicy<Axis::ulysses, Inner> {
     void store_result(Queue& queue, const Scope& scope, const View<const Element, 4>& q,
                       const View<Element, 4>& out) {
       const std::vector<OwnedTokens> owned = owners(queue, scope, out);
-      const auto attend = [this, &queue, &scope, &q, &owned](Range key_heads) {
-        if (key_heads.empty()) return;
-        const Range queries = queries_of(group_.rank(), key_heads);
-        std::vector<View<Element, 4>> memory;
-        for (const OwnedTokens& some : owned) memory.push_back(some.memory.template slice<2>(queries));
-        Scope part = scope;
-        part.key_heads = key_heads;
-        Base::attend(queue, part, q.template slice<2>(queries), Stretches<Element, 4>(std::move(memory)));
-      };
-      const Index early = early_heads(scope, group_.rank());
-      attend({0, early});
-      if (overlaps(scope)) {
-        const Later later = std::exchange(later_, {});
-        end_push(queue, later.sent, later.copies);
-        attend({early, this->key_heads()});
-      }
+      std::vector<View<Element, 4>> memory;
+      for (const OwnedTokens& some : owned) memory.push_back(some.memory);
+      Base::attend(queue, scope, q, Stretches<Element, 4>(std::move(memory)));
       end_push(queue, sent_to(owned));
     }
 
@@ -354,14 +303,7 @@ struct Ulysses : AxisPolicy<Axis::ulysses, Inner> {
       return buffer.view(extents_).template slice<0>(rows_.rows_of_tokens(m, tokens));
     }
 
-    /// Heads that are sent beside attention, and awaited before the others'.
-    struct Later {
-      Traffic sent;
-      CopiesOf<Communicator> copies;
-    };
-
     Communicator group_;
-    Later later_;
     Rows rows_;  // the tokens of the whole group
     std::array<Index, 4> extents_{};
     Buffer q_, out_;                     // (rows, images, heads, head_dim)

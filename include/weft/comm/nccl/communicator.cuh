@@ -11,7 +11,6 @@
 #include <utility>
 #include <vector>
 
-#include "weft/backend/cuda/transfer.cuh"
 #include "weft/comm/members.hpp"
 #include "weft/comm/nccl/channel.cuh"
 #include "weft/comm/nccl/peer_channels.cuh"
@@ -166,20 +165,11 @@ class Communicator {
     team_->barrier(queue.stream());
   }
 
-  /// Copies into other members' memory, as a moment of the stream that sends; null: none.
-  using Copies = std::shared_ptr<const cuda::Event>;
-
-  /// Begins to copy pieces into other members' memory when what is queued now is done.
-  [[nodiscard]] Copies push(Queue& queue, std::span<const PlacedBytes> pieces) {
-    return cuda::copy_beside(queue, state_->transfers.get(), name_, pieces);
-  }
-
-  /// Makes what all members have pushed so far, `copies` included, visible to what is queued next, by a
-  /// barrier; counts `sent` as this rank's traffic.
-  void pushed(Queue& queue, const Traffic& sent, const Copies& copies = {}) {
+  /// Makes what all members have pushed so far visible to what is queued next, by a barrier; counts `sent` as
+  /// this rank's traffic.
+  void pushed(Queue& queue, const Traffic& sent) {
     state_->begin(name_, "push", -1);
     if (!queue.is_dry_run()) count(sent);
-    if (copies) copies->hold(queue.stream());
     barrier(queue);
   }
 
