@@ -1,4 +1,4 @@
-// LayerNorm over heads and rotary embedding, stored where attention reads them: 16 lanes a head.
+// LayerNorm over heads and rotary embedding, stored where attention reads them: 8 or 16 lanes a head.
 #pragma once
 
 #include <algorithm>
@@ -57,12 +57,12 @@ struct HeadMoves {
 };
 static_assert(sizeof(HeadMoves<float>) <= parameter_bytes);
 
-/// LayerNorm and rotation of a head, for the 8 features that one of 16 lanes holds, folded into
+/// LayerNorm and rotation of a head, for the 8 features that one of its lanes holds, folded into
 /// y = factor · x + partner_factor · (the other of x's pair) + addend of the normalised x. Unless `whole`,
 /// the head may end among a lane's features, and nothing is aligned.
-template <bool whole>
+template <bool whole, int lanes>
 struct HeadTransform {
-  static constexpr int lanes = 16, N = 8;
+  static constexpr int N = 8;
 
   int left;  // features of the head from the lane's first on
   bool active, norms, centers;
@@ -140,10 +140,10 @@ struct HeadTransform {
 
 /// Moves heads: one warp takes all heads of a token of an image, a few at a time, so that it loads what they
 /// share once; heads that are not `whole`, by 16 bytes, it takes in turn.
-template <class E, bool whole>
+template <class E, bool whole, int lanes>
 __global__ void move_heads(const __grid_constant__ HeadMoves<E> moves) {
-  using Transform = HeadTransform<whole>;
-  constexpr int lanes = Transform::lanes, N = Transform::N, heads_a_warp = warp_size / lanes, at_once = 4;
+  using Transform = HeadTransform<whole, lanes>;
+  constexpr int N = Transform::N, heads_a_warp = warp_size / lanes, at_once = 4;
   const HeadMove<E>& move = moves.of_block();
   const int place = moves.block() * static_cast<int>(blockDim.y) + static_cast<int>(threadIdx.y),
             images = move.to.extent[1];
@@ -201,7 +201,10 @@ void launch_head_moves(cudaStream_t stream, const HeadMoves<E>& moves) {
   if (places == 0) return;
   constexpr int warps = 4;
   const unsigned blocks = blocks_for(places, warps) * static_cast<unsigned>(moves.count);
-  const auto kernel = whole ? move_heads<E, true> : move_heads<E, false>;
+  const bool is_narrow = moves.move[0].to.width <= 64;
+  const auto kernel = !whole      ? move_heads<E, false, 16>
+                      : is_narrow ? move_heads<E, true, 8>
+                                  : move_heads<E, true, 16>;
   kernel<<<blocks, dim3(warp_size, warps), 0, stream>>>(moves);
   check(cudaGetLastError(), "launching heads");
 }

@@ -59,7 +59,7 @@ TEST_CASE("Buffer: is a part of what its queue has reserved, while that lasts, a
   Buffer<float> last;
   {
     Queue queue;
-    queue.reserve(1 << 20);
+    queue.reserve((1 << 20) + 1);
     const weft::QueueCounts before = queue.counts();
     for (int i = 0; i < 10; ++i) {
       const Buffer<float> some(queue, 1000 + i), unset(queue, 2000 + i, weft::unset);

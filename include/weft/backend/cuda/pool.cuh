@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <map>
 #include <memory>
+#include <utility>
 
 #include "weft/backend/cuda/slab.hpp"
 #include "weft/check.cuh"
@@ -29,10 +30,9 @@ class Pool : public std::enable_shared_from_this<Pool> {
   /// Takes so much of the device at once, if it has that in one piece: later memory is a part of it while it
   /// lasts. It is freed with the pool and the last of its parts.
   void reserve(std::size_t bytes) {
-    slab_.reset();
-    void* memory = nullptr;
-    if (cudaMalloc(&memory, bytes) == cudaSuccess) {
-      slab_ = std::make_shared<Reserved>(memory, bytes);
+    auto slab = std::make_shared<Reserved>(bytes);
+    if (cudaMalloc(&slab->data, slab->parts.size()) == cudaSuccess) {
+      slab_ = std::move(slab);
     } else {
       cudaGetLastError();  // not an error of this thread
     }
@@ -78,10 +78,10 @@ class Pool : public std::enable_shared_from_this<Pool> {
 
  private:
   struct Reserved {
-    void* data;
+    void* data = nullptr;
     Slab parts;
 
-    Reserved(void* memory, std::size_t bytes) : data(memory), parts(bytes) {}
+    explicit Reserved(std::size_t bytes) : parts(bytes) {}
     Reserved(const Reserved&) = delete;
     Reserved& operator=(const Reserved&) = delete;
     ~Reserved() { cudaFree(data); }
