@@ -55,14 +55,15 @@ inline InputSummary summary_of(std::uint64_t model, const Shape& latents) {
   return out;
 }
 
-/// Takes the memory of a decode at once, where the queue can: in pieces it takes longer, the more so where
-/// GPUs map each other's memory.
+/// Takes the memory of a decode at once, where the queue can and there are several ranks: in pieces it takes
+/// longer where GPUs map each other's memory.
 template <class Element, class Queue>
 void reserve_memory(Queue& queue, const AutoencoderConfig& config, Index height, Index width, int ranks,
                     int rank) {
   if constexpr (requires { queue.reserve(Index{}); })
-    queue.reserve(
-        memory_of_rank<counting::Number<sizeof(Element)>>(config, height, width, ranks, rank).activations);
+    if (ranks > 1)
+      queue.reserve(
+          memory_of_rank<counting::Number<sizeof(Element)>>(config, height, width, ranks, rank).activations);
 }
 
 }  // namespace vae
