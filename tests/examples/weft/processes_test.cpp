@@ -155,14 +155,14 @@ TEST_CASE("processes decode what one does, and rank 0 prints, writes and has all
   for (const int ranks : {2, 3}) {
     CAPTURE(ranks);
     const Outcome outcome = run({"decode", "--model", vae / "model", "--latents", file, "--out",
-                                 folder / "images", "--trace", folder / "trace.json"},
+                                 folder / "images.safetensors", "--trace", folder / "trace.json"},
                                 WEFT_MPIRUN " -q -n " + std::to_string(ranks));
     CAPTURE(outcome.err);
     REQUIRE(outcome.code == 0);
     CHECK(folder.count() == 3);
     CHECK(std::ranges::count(outcome.out, '\n') == 2);
     CHECK(outcome.out.starts_with("decode, on " + std::to_string(ranks) + " ranks: "));
-    CHECK(relative_error(tensor_in(folder / "images", "image"),
+    CHECK(relative_error(tensor_in(folder / "images.safetensors", "image"),
                          tensor_in(vae / "expected.safetensors", "image.12x10")) < 1e-5);
     std::set<int> recorded;
     const nlohmann::json trace = nlohmann::json::parse(folder.read("trace.json"));
@@ -178,20 +178,21 @@ TEST_CASE("encode and decode are rejected in processes as in one, and where proc
   const auto reject = [&folder](const Arguments& first, const Arguments& second, const std::string& text) {
     check_rejected(run(first + Arguments{":", "-n", "1", WEFT_COMMAND} + second, WEFT_MPIRUN " -q -n 1"),
                    text);
-    CHECK(!std::filesystem::exists(folder / "out"));
+    for (const char* out : {"out", "out.safetensors"}) CHECK(!std::filesystem::exists(folder / out));
   };
   const auto encode = [&](const std::string& prompt) {
     return Arguments{"encode", "--model", encoders, "--out", folder / "out", "--prompt", prompt};
   };
   reject(encode("a\xFF"), encode("a\xFF"), "the prompt is not UTF-8 at byte 1");
-  reject(encode("a"), encode("b"), "rank 1 was asked for another prompt 0 than rank 0");
+  reject(encode("a"), encode("b"), "rank 1 was asked for another prompt than rank 0");
 
   weft::Tensor latents = tensor_in(vae / "inputs.safetensors", "latents.12x10");
   const std::string one = folder.write("one", weft::to_safetensors({{"latents", latents}}));
   latents.data.back() += 1;
   const std::string other = folder.write("other", weft::to_safetensors({{"latents", latents}}));
   const auto decode = [&](const std::string& from) {
-    return Arguments{"decode", "--model", vae / "model", "--latents", from, "--out", folder / "out"};
+    return Arguments{
+        "decode", "--model", vae / "model", "--latents", from, "--out", folder / "out.safetensors"};
   };
   reject(decode(one), decode(other), "rank 1 was asked for another tensor of latents than rank 0");
   reject(decode(one), encode("a"),
