@@ -78,20 +78,22 @@ void run_work(const Options& given, Stages& stages, const weft::Trace* trace) {
   for (const weft::Exposure& axis : exposures(*trace)) std::printf("%s\n", to_string(axis).c_str());
 }
 
-/// Runs generate, forward or denoise on threads of this process, or with the other processes of a job.
-void run_model(const Options& options) {
+/// Calls body(stages, trace) in this process, whose ranks are threads or devices, or with the other processes
+/// of a job. The trace is null unless the options ask for one.
+template <class Body>
+void on_stages(const Options& options, const Body& body) {
   constexpr weft::Index most_lanes = 1 << 20;  // a larger world is rejected
   std::optional<weft::Trace> trace;
   if (options.trace) trace.emplace(static_cast<int>(std::min(options.world(), most_lanes)));
   weft::Trace* const recorded = trace ? &*trace : nullptr;
-  const auto body = [&options, recorded](Stages& stages) { run_work(options, stages, recorded); };
+  const auto in_process = [&body, recorded](Stages& stages) { body(stages, recorded); };
   if (!options.launched) {
     StagesHere stages(recorded);
-    body(stages);
+    in_process(stages);
   } else if (options.backend == Backend::host) {
-    in_processes(options, recorded, body);
+    in_processes(options, recorded, in_process);
   } else {
-    in_processes_on_cuda(options, recorded, body);
+    in_processes_on_cuda(options, recorded, in_process);
   }
 }
 
@@ -102,13 +104,16 @@ void run_command(const Options& options) {
     case Command::plan:
       return plan(options);
     case Command::decode:
-      return decode(options);
+      return on_stages(
+          options, [&options](Stages& stages, const weft::Trace* trace) { decode(options, stages, trace); });
     case Command::tokenize:
       return tokenize(options);
     case Command::encode:
-      return encode(options);
+      return on_stages(options, [&options](Stages& stages, const weft::Trace*) { encode(options, stages); });
     default:
-      return run_model(options);
+      return on_stages(options, [&options](Stages& stages, const weft::Trace* trace) {
+        run_work(options, stages, trace);
+      });
   }
 }
 

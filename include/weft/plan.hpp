@@ -6,5 +6,6 @@
 #include "weft/plan/gantt.hpp"
 #include "weft/plan/hardware_file.hpp"
 #include "weft/plan/machines.hpp"
+#include "weft/plan/pipeline_memory.hpp"
 #include "weft/plan/planner.hpp"
 #include "weft/plan/sample_prompt.hpp"

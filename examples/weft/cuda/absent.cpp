@@ -23,7 +23,9 @@ weft::Tensor decode_on_cuda(const Options& options, const std::filesystem::path&
                             weft::Trace*) {
   reject_cuda(options);
 }
-EncodedTexts encode_on_cuda(const Options& options, const std::vector<std::string>&) { reject_cuda(options); }
+EncodedTexts encode_on_cuda(const Options& options, const std::vector<std::string>&, weft::Trace*) {
+  reject_cuda(options);
+}
 DeviceMemory memory_on_cuda(const Options& options) { reject_cuda(options); }
 BenchReport bench_on_cuda(const Options& options, const Arch&, const std::vector<BenchCase>&) {
   reject_cuda(options);

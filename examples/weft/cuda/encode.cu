@@ -1,18 +1,33 @@
 #include "encode.hpp"
 
+#include <utility>
+
 #include "dtype.cuh"
 #include "kernels.cuh"
+#include "weft/comm/peer/launch.cuh"
 #include "weft/comm/solo.hpp"
 #include "weft/text/prompt_encoders.hpp"
 
 namespace command {
 
-EncodedTexts encode_on_cuda(const Options& options, const std::vector<std::string>& prompts) {
-  return in_dtype(options, [&options, &prompts]<class E>(std::type_identity<E>) {
+EncodedTexts encode_on_cuda(const Options& options, const std::vector<std::string>& prompts,
+                            weft::Trace* trace) {
+  return in_dtype(options, [&options, &prompts, trace]<class E>(std::type_identity<E>) {
     using Backend = Cuda<typename Cuda<E>::Element>;
     const weft::text::PromptEncoders<Backend> encoders(options.model, options.max_sequence_length);
-    weft::Solo<typename Backend::Queue> world;
-    return encoders.encode(prompts, world);
+    if (options.world() == 1) {
+      weft::Solo<typename Backend::Queue> world(1, trace ? &trace->lane(0) : nullptr);
+      return encoders.encode(prompts, world);
+    }
+    EncodedTexts encoded;
+    weft::peer::launch(
+        options.world(),
+        [&encoders, &prompts, &encoded](weft::peer::World& world) {
+          EncodedTexts own = encoders.encode(prompts, world);
+          if (world.rank() == 0) encoded = std::move(own);
+        },
+        trace);
+    return encoded;
   });
 }
 

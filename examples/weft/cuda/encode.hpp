@@ -1,13 +1,18 @@
-// Text encoders on a CUDA device; in a build without nvcc, absent.cpp rejects them.
+// Text encoders on CUDA devices; in a build without nvcc, absent.cpp rejects them.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "../options/options.hpp"
-#include "../text/encode.hpp"
+#include "../run/encoded_texts.hpp"
+#include "weft/core/trace.hpp"
 
 namespace command {
 
-/// Returns what the encoders of options.model make of each prompt on the current device, in options.dtype,
-/// and in bf16 for fp8, in which transformers' blocks alone compute.
-[[nodiscard]] EncodedTexts encode_on_cuda(const Options& options, const std::vector<std::string>& prompts);
+/// Returns what the encoders of options.model, dealt out over the ranks of this process, make of each prompt:
+/// in options.dtype, and in bf16 for fp8, in which transformers' blocks alone compute.
+[[nodiscard]] EncodedTexts encode_on_cuda(const Options& options, const std::vector<std::string>& prompts,
+                                          weft::Trace* trace);
 
 }  // namespace command

@@ -26,6 +26,11 @@ class StagesInProcesses : public Stages {
  public:
   StagesInProcesses(World& world, weft::Trace* trace) : world_(world), trace_(trace) {}
 
+  void check_agreement(const weft::InputSummary& input) override {
+    weft::host::Queue queue;
+    weft::Agreement<weft::Host, World>(queue, world_).check([&input] { return input; });
+  }
+
   EncodedTexts encode(const Options& options, const std::vector<std::string>& texts) override {
     return weft::text::PromptEncoders<weft::Host>(options.model, options.max_sequence_length)
         .encode(texts, world_);
@@ -68,10 +73,9 @@ void in_processes(const Options& options, weft::Trace* trace, const std::functio
       std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::duration<double>(options.timeout));
   weft::mpi::launch(
       [&body, &options, trace](World& world) {
-        weft::host::Queue queue;
-        weft::Agreement<weft::Host, World>(queue, world).check([&options] { return summary_of(options); });
-        if (trace) world.record(*trace);
         StagesInProcesses stages(world, trace);
+        stages.check_agreement(summary_of(options));
+        if (trace) world.record(*trace);
         body(stages);
       },
       {.timeout = timeout}, launched.world);

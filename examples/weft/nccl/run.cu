@@ -22,16 +22,19 @@ namespace command {
 
 namespace {
 
+/// Throws InvalidArgument in all processes unless this input is the same in all.
+void check_same(weft::nccl::World& world, const weft::InputSummary& input) {
+  using Backend = weft::Cuda<float>;
+  Backend::Queue queue = Backend::queue(world);
+  weft::Agreement<Backend, weft::nccl::World>(queue, world).check([&input] { return input; });
+}
+
 /// Calls body(world) in this process's rank, after a check that all processes have the same command line.
 template <class Body>
 void in_world(const Options& options, const Body& body) {
   using World = weft::nccl::World;
-  using Backend = weft::Cuda<float>;
   const auto agreed_body = [&options, &body](World& world) {
-    {
-      Backend::Queue queue = Backend::queue(world);
-      weft::Agreement<Backend, World>(queue, world).check([&options] { return summary_of(options); });
-    }
+    check_same(world, summary_of(options));
     body(world);
   };
   weft::nccl::launch(*options.launched, agreed_body,
@@ -42,6 +45,8 @@ void in_world(const Options& options, const Body& body) {
 class StagesOverNccl : public Stages {
  public:
   StagesOverNccl(weft::nccl::World& world, weft::Trace* trace) : world_(world), trace_(trace) {}
+
+  void check_agreement(const weft::InputSummary& input) override { check_same(world_, input); }
 
   EncodedTexts encode(const Options& options, const std::vector<std::string>& texts) override {
     return encode_over_nccl(world_, options, texts);

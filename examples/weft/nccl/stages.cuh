@@ -7,7 +7,7 @@
 
 #include "../options/options.hpp"
 #include "../run/bands.hpp"
-#include "../text/encode.hpp"
+#include "../run/encoded_texts.hpp"
 #include "weft/comm/nccl.cuh"
 
 namespace command {

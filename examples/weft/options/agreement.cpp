@@ -15,6 +15,10 @@ const char* name_of(Command command) {
       return "forward";
     case Command::denoise:
       return "denoise";
+    case Command::decode:
+      return "decode";
+    case Command::encode:
+      return "encode";
     case Command::bench:
       return "bench";
     case Command::tokenize:

@@ -66,14 +66,19 @@ std::vector<weft::Index> tokens_of(const Options& options, const PlannedModel& m
 /// The memory of a stage around the transformer, on the GPU that takes most of it; or why it is not known.
 struct PlannedStage {
   std::string name;
-  double bytes = 0;
+  weft::StageMemory memory{};
   std::string unknown{};
+
+  double bytes() const { return static_cast<double>(memory.total()); }
 };
 
-double largest(const std::vector<weft::StageMemory>& ranks) {
-  weft::Index bytes = 0;
-  for (const weft::StageMemory& rank : ranks) bytes = std::max(bytes, rank.total());
-  return static_cast<double>(bytes);
+/// The stages of a pipeline's folder around the transformer.
+struct PlannedStages {
+  PlannedStage encoders, decoder;
+};
+
+weft::StageMemory largest(const std::vector<weft::StageMemory>& ranks) {
+  return *std::ranges::max_element(ranks, {}, &weft::StageMemory::total);
 }
 
 /// Returns the text encoders' memory in 16 bits, which is not known without their weights' files.
@@ -84,25 +89,26 @@ PlannedStage planned_encoders(const Options& options, const PlannedModel& model,
   try {
     return {"text encoders", largest(encoder_memory(options.model, {}, Dtype::bf16, texts, gpus))};
   } catch (const weft::InvalidArgument& reason) {
-    return {"text encoders", 0, reason.what()};
+    return {"text encoders", {}, reason.what()};
   }
 }
 
-/// Returns the stages of a pipeline's folder on so many GPUs; none for another folder. Throws InvalidArgument
-/// if one takes more than a GPU has.
-std::vector<PlannedStage> planned_stages(const Options& options, const PlannedModel& model,
-                                         const weft::planner::Hardware& hardware, int gpus, weft::Index px) {
-  if (options.model.empty() || !weft::pipeline::PipelineFolder::is_at(options.model)) return {};
+/// Returns the stages of a pipeline's folder on so many GPUs; nothing for another folder. Throws
+/// InvalidArgument if one takes more than a GPU has.
+std::optional<PlannedStages> planned_stages(const Options& options, const PlannedModel& model,
+                                            const weft::planner::Hardware& hardware, int gpus,
+                                            weft::Index px) {
+  if (options.model.empty() || !weft::pipeline::PipelineFolder::is_at(options.model)) return std::nullopt;
   const weft::AutoencoderConfig decoder = weft::pipeline::PipelineFolder(options.model).autoencoder_config();
   const weft::Index side = px / decoder.scale();
-  const std::vector<PlannedStage> stages{
+  const PlannedStages stages{
       planned_encoders(options, model, gpus),
       {"decoder", largest(decoder_memory(decoder, Backend::cuda, Dtype::bf16, side, side, gpus))}};
   const double usable = usable_memory(hardware.gpu);
-  for (const PlannedStage& stage : stages)
-    if (stage.bytes > usable)
-      weft::reject(size_of(stage.bytes), " of memory on one of ", gpus, " GPUs would go to the ", stage.name,
-                   ", and ", size_of(usable),
+  for (const PlannedStage* stage : {&stages.encoders, &stages.decoder})
+    if (stage->bytes() > usable)
+      weft::reject(size_of(stage->bytes()), " of memory on one of ", gpus, " GPUs would go to the ",
+                   stage->name, ", and ", size_of(usable),
                    " can be used; GPUs with more memory are needed, or smaller images");
   return stages;
 }
@@ -114,8 +120,19 @@ void report(const PlannedStage& stage, nlohmann::json& plan) {
     return;
   }
   std::printf("%s: %s a GPU, while no other stage is in memory\n", stage.name.c_str(),
-              size_of(stage.bytes).c_str());
-  plan["stages"][stage.name] = {{"memory_bytes", stage.bytes}};
+              size_of(stage.bytes()).c_str());
+  plan["stages"][stage.name] = {{"memory_bytes", stage.bytes()}};
+}
+
+/// Prints what a program takes that keeps a weft::Pipeline, and adds it to the plan's JSON.
+void report_pipeline(const PlannedStages& stages, const weft::planner::CostModel& cost,
+                     nlohmann::json& plan) {
+  if (!stages.encoders.unknown.empty()) return;
+  const double kept = weft::planner::pipeline_memory(
+      {stages.encoders.memory, weft::planner::largest_memory_use(cost), stages.decoder.memory});
+  std::printf("a weft::Pipeline, on %s: %s a GPU, since transformer and decoder stay for the next request\n",
+              name_of(cost.mesh).c_str(), size_of(kept).c_str());
+  plan["stages"]["pipeline"] = {{"memory_bytes", kept}};
 }
 
 /// Returns the plan of all meshes, or of the one that is given. Throws InvalidArgument if that breaks a rule.
@@ -153,7 +170,7 @@ void plan(const Options& options) {
   }
   const int gpus = gpus_of(options);
   const std::vector<weft::Index> tokens = tokens_of(options, model);
-  std::vector<std::vector<PlannedStage>> stages(tokens.size());
+  std::vector<std::optional<PlannedStages>> stages(tokens.size());
   if (!planning.tokens)
     for (std::size_t i = 0; i < tokens.size(); ++i)
       stages[i] = planned_stages(options, model, hardware, gpus, options.px[i]);
@@ -175,7 +192,13 @@ void plan(const Options& options) {
     const std::string explanation = planning.has_degrees ? account_of(plan) : explanation_of(plan);
     print(plan, explanation);
     all.push_back(json_of(plan, explanation));
-    for (const PlannedStage& stage : stages[i]) report(stage, all.back());
+    if (stages[i]) {
+      report(stages[i]->encoders, all.back());
+      report(stages[i]->decoder, all.back());
+      if (!plan.ranking.empty())
+        report_pipeline(*stages[i], {model.work.get(), hardware, request, {}, plan.ranking.front().mesh},
+                        all.back());
+    }
     all.back()["tokens"] = request.tokens;
     all.back()["step_flop"] = flop;
     if (!svg) continue;

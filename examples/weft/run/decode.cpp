@@ -1,7 +1,6 @@
 #include "decode.hpp"
 
 #include <cstddef>
-#include <cstdio>
 #include <filesystem>
 #include <optional>
 #include <utility>
@@ -42,26 +41,26 @@ weft::Tensor decode_on_threads(const std::filesystem::path& autoencoder, const L
 
 }  // namespace
 
-void decode(const Options& options) {
-  if (options.launched)
-    weft::reject("decode runs in one process, whose ranks are threads; start it without ",
-                 options.launched->launcher);
+void decode(const Options& options, Stages& stages, const weft::Trace* trace) {
   if (options.dtype == Dtype::fp8)
     weft::reject("autoencoders compute in fp32, bf16 and fp16, and --dtype is fp8; bf16 would do");
   const weft::Tensor latents = finite_tensor(weft::SafeTensors(*options.latents), "latents");
   const std::filesystem::path autoencoder = autoencoder_in(options.model);
   const weft::AutoencoderConfig config(weft::Config::read(autoencoder / "config.json"));
   weft::vae::check(config, latents);
-  const Outputs outputs(options, latents.shape[0], config.out_channels);
-  std::optional<weft::Trace> trace;
-  if (options.trace) trace.emplace(static_cast<int>(options.world()));
+  std::optional<Outputs> outputs;
+  if (options.prints()) outputs.emplace(options, latents.shape[0], config.out_channels);
+  weft::InputSummary input("request");
+  input.add_contents("tensor of latents", latents);
+  stages.check_agreement(input);
 
-  Stopwatch watch;
-  const Results results{.images = decoded(options, autoencoder, cut_into_bands(latents, options.world()),
-                                          trace ? &*trace : nullptr)};
+  Stopwatch watch(options.prints());
+  const Results results{.images =
+                            stages.decode(options, autoencoder, cut_into_bands(latents, options.world()))};
   check_finite(results.images);
   watch.lap("decode, " + extent_of(options, 0));
-  watch.lap("write, " + weft::listed(outputs.write(results, trace ? &*trace : nullptr)));
+  if (trace) stages.collect_trace();
+  if (outputs) watch.lap("write, " + weft::listed(outputs->write(results, trace)));
 }
 
 weft::Tensor decoded(const Options& options, const std::filesystem::path& autoencoder,

@@ -68,13 +68,11 @@ Work Pipeline::outline() const {
 
 std::vector<std::string> Pipeline::checked_stages(const Options& options) const {
   const auto world = static_cast<int>(options.world());
-  const bool encodes_on_first = options.backend == Backend::cuda && !options.launched;
   return std::visit(
-      [this, &options, world, encodes_on_first](const auto& generation) {
+      [this, &options, world](const auto& generation) {
         std::vector<std::string> lines{checked_stage(
-            options,
-            {"text encoders", encoder_memory(options.model, options.max_sequence_length, options.dtype,
-                                             generation.texts, encodes_on_first ? 1 : world)})};
+            options, {"text encoders", encoder_memory(options.model, options.max_sequence_length,
+                                                      options.dtype, generation.texts, world)})};
         if (options.has_images())
           lines.push_back(checked_stage(
               options, {.name = "decoder",

@@ -29,7 +29,7 @@ EncodedTexts encode_on_threads(const Options& options, const std::vector<std::st
 
 EncodedTexts StagesHere::encode(const Options& options, const std::vector<std::string>& texts) {
   return options.backend == Backend::host ? encode_on_threads(options, texts, trace_)
-                                          : encode_on_cuda(options, texts);
+                                          : encode_on_cuda(options, texts, trace_);
 }
 
 RunResult StagesHere::run(const Options& options, const ModelFolder& folder, Work work,

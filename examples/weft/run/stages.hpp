@@ -6,9 +6,10 @@
 #include <vector>
 
 #include "../input/work.hpp"
-#include "../text/encode.hpp"
 #include "bands.hpp"
+#include "encoded_texts.hpp"
 #include "run.hpp"
+#include "weft/comm/agreement.hpp"
 #include "weft/core/trace.hpp"
 
 namespace command {
@@ -22,6 +23,8 @@ class Stages {
   Stages& operator=(const Stages&) = delete;
   virtual ~Stages() = default;
 
+  /// Throws InvalidArgument in all processes unless this input is the same in all.
+  virtual void check_agreement(const weft::InputSummary&) {}
   /// Returns, in all processes, what the text encoders of options.model make of each text.
   [[nodiscard]] virtual EncodedTexts encode(const Options& options,
                                             const std::vector<std::string>& texts) = 0;

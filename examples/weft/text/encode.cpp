@@ -2,17 +2,13 @@
 
 #include <cstddef>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
-#include <thread>
 #include <vector>
 
-#include "../cuda/encode.hpp"
 #include "../output/files.hpp"
-#include "weft/backend/host.hpp"
-#include "weft/comm/solo.hpp"
 #include "weft/io/safetensors_writer.hpp"
-#include "weft/text/prompt_encoders.hpp"
 
 namespace command {
 
@@ -58,23 +54,15 @@ struct Stacked {
   weft::Index prompts_;
 };
 
-EncodedTexts encode_on_host(const Options& options) {
-  const weft::text::PromptEncoders<weft::Host> encoders(options.model, options.max_sequence_length);
-  weft::Solo<weft::host::Queue> world(static_cast<int>(std::thread::hardware_concurrency()));
-  return encoders.encode(options.prompts, world);
-}
-
 }  // namespace
 
-void encode(const Options& options) {
-  if (options.launched)
-    weft::reject("encode runs in one process; start it without ", options.launched->launcher);
+void encode(const Options& options, Stages& stages) {
   if (options.dtype == Dtype::fp8)
     weft::reject("text encoders compute in fp32, bf16 and fp16, and --dtype is fp8; bf16 would do");
-  const weft::OutputFile file = output_file("--out", *options.out, ".safetensors");
-  const Stacked stacked(options.backend == Backend::host ? encode_on_host(options)
-                                                         : encode_on_cuda(options, options.prompts));
-  file.commit(weft::entries_to_safetensors(stacked.entries()));
+  std::optional<weft::OutputFile> file;
+  if (options.prints()) file.emplace(output_file("--out", *options.out, ".safetensors"));
+  const EncodedTexts texts = stages.encode(options, options.prompts);
+  if (file) file->commit(weft::entries_to_safetensors(Stacked(texts).entries()));
 }
 
 }  // namespace command

@@ -9,6 +9,7 @@
 
 #include "command.hpp"
 #include "model_copy.hpp"
+#include "weft/io/safetensors_writer.hpp"
 
 namespace {
 
@@ -122,6 +123,81 @@ TEST_CASE("processes record the stages of a pipeline in one trace") {
       recorded.emplace(event.at("cat").get<std::string>(), event.at("tid").get<int>());
   for (const int rank : {0, 1})
     for (const char* stage : {"text", "sampler", "vae"}) CHECK(recorded.contains({stage, rank}));
+}
+
+TEST_CASE("processes encode what one does, and rank 0 writes") {
+  const std::filesystem::path model = goldens / "hunyuan_pipeline" / "model";
+  const TemporaryFolder folder;
+  const auto encode = [&](const std::string& out, const std::string& launcher) {
+    return run({"encode", "--model", model, "--prompt", "a red circle", "--prompt", "a green ring", "--out",
+                folder / out},
+               launcher);
+  };
+  REQUIRE(encode("one", "").code == 0);
+  for (const char* ranks : {"2", "3"}) {
+    const Outcome outcome = encode("several", WEFT_MPIRUN " -q -n " + std::string(ranks));
+    CAPTURE(outcome.err);
+    REQUIRE(outcome.code == 0);
+    CHECK(outcome.err.empty());
+    CHECK(folder.count() == 2);
+    const weft::SafeTensors one(folder / "one"), several(folder / "several");
+    REQUIRE(several.entries().size() == one.entries().size());
+    for (const char* name : {"text_encoder.last_hidden_state", "text_encoder_2.last_hidden_state"})
+      CHECK(relative_error(several.tensor(name), one.tensor(name)) < 1e-5);
+  }
+}
+
+TEST_CASE("processes decode what one does, and rank 0 prints, writes and has all of the trace") {
+  const std::filesystem::path vae = goldens / "vae";
+  const weft::Tensor latents = tensor_in(vae / "inputs.safetensors", "latents.12x10");
+  const TemporaryFolder folder;
+  const std::string file = folder.write("latents", weft::to_safetensors({{"latents", latents}}));
+  for (const int ranks : {2, 3}) {
+    CAPTURE(ranks);
+    const Outcome outcome = run({"decode", "--model", vae / "model", "--latents", file, "--out",
+                                 folder / "images.safetensors", "--trace", folder / "trace.json"},
+                                WEFT_MPIRUN " -q -n " + std::to_string(ranks));
+    CAPTURE(outcome.err);
+    REQUIRE(outcome.code == 0);
+    CHECK(folder.count() == 3);
+    CHECK(std::ranges::count(outcome.out, '\n') == 2);
+    CHECK(outcome.out.starts_with("decode, on " + std::to_string(ranks) + " ranks: "));
+    CHECK(relative_error(tensor_in(folder / "images.safetensors", "image"),
+                         tensor_in(vae / "expected.safetensors", "image.12x10")) < 1e-5);
+    std::set<int> recorded;
+    const nlohmann::json trace = nlohmann::json::parse(folder.read("trace.json"));
+    for (const auto& event : trace.at("traceEvents"))
+      if (event.at("ph") == "X") recorded.insert(event.at("tid").get<int>());
+    CHECK(recorded.size() == static_cast<std::size_t>(ranks));
+  }
+}
+
+TEST_CASE("encode and decode are rejected in processes as in one, and where processes differ") {
+  const TemporaryFolder folder;
+  const std::filesystem::path encoders = goldens / "hunyuan_pipeline" / "model", vae = goldens / "vae";
+  const auto reject = [&folder](const Arguments& first, const Arguments& second, const std::string& text) {
+    check_rejected(run(first + Arguments{":", "-n", "1", WEFT_COMMAND} + second, WEFT_MPIRUN " -q -n 1"),
+                   text);
+    for (const char* out : {"out", "out.safetensors"}) CHECK(!std::filesystem::exists(folder / out));
+  };
+  const auto encode = [&](const std::string& prompt) {
+    return Arguments{"encode", "--model", encoders, "--out", folder / "out", "--prompt", prompt};
+  };
+  reject(encode("a\xFF"), encode("a\xFF"), "the prompt is not UTF-8 at byte 1");
+  reject(encode("a"), encode("b"), "rank 1 was asked for another prompt than rank 0");
+
+  weft::Tensor latents = tensor_in(vae / "inputs.safetensors", "latents.12x10");
+  const std::string one = folder.write("one", weft::to_safetensors({{"latents", latents}}));
+  latents.data.back() += 1;
+  const std::string other = folder.write("other", weft::to_safetensors({{"latents", latents}}));
+  const auto decode = [&](const std::string& from) {
+    return Arguments{
+        "decode", "--model", vae / "model", "--latents", from, "--out", folder / "out.safetensors"};
+  };
+  reject(decode(one), decode(other), "rank 1 was asked for another tensor of latents than rank 0");
+  reject(decode(one), encode("a"),
+         "rank 1 was asked for the command encode and rank 0 for the command decode");
+  reject(decode(folder / "none"), decode(folder / "none"), "none");
 }
 
 TEST_CASE("a job that cannot be done is rejected once, with exit code 2") {
