@@ -107,9 +107,11 @@ inline void attention(Queue& queue, In<float, 4> q, In<float, 4> k, In<float, 4>
 inline void attention(Queue& queue, In<float, 4> q, In<float, 4> k, In<float, 4> v,
                       const Stretches<float, 4>& out, const View<float, 3>& lse = {},
                       Output output = Output::replace, const KeyMask& mask = {}) {
-  for_each_stretch(q, out, lse, [&](const auto& q_rows, const auto& out_rows, const auto& lse_rows) {
+  const auto attend = [&queue, &k, &v, output, &mask](const auto& q_rows, const auto& out_rows,
+                                                      const auto& lse_rows) {
     attention(queue, q_rows, k, v, out_rows, lse_rows, output, mask);
-  });
+  };
+  for_each_stretch(q, out, lse, attend);
 }
 
 }  // namespace weft::inline v0_1::host
