@@ -41,6 +41,7 @@ class Buffer : public weft::host::Buffer<T> {
   Buffer() = default;
   Buffer(weft::host::Queue& queue, weft::Index size)
       : weft::host::Buffer<T>(queue, size), count_(static_cast<double>(size) * sizeof(T)) {}
+  Buffer(weft::host::Queue& queue, weft::Index size, weft::Unset) : Buffer(queue, size) {}
 
  private:
   Count count_;
