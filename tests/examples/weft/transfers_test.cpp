@@ -73,7 +73,8 @@ TEST_CASE("Transfers are those of the mesh's policies, and stores where ranks re
     CHECK(timer.has(TransferKind::all_to_all));
   });
   Host::Queue queue;
-  const command::Transfers<Host, weft::Solo<Host::Queue>> alone(queue, {}, bytes, true);
+  const command::Transfers<Host, weft::Solo<Host::Queue>> alone(queue, weft::Solo<Host::Queue>(), bytes,
+                                                                true);
   CHECK(!alone.has(TransferKind::stores));
   CHECK(alone.has(TransferKind::all_to_all));
 }
