@@ -86,8 +86,7 @@ concept Backend = requires(typename B::Queue& queue, typename B::Loader& loader,
   typename B::Element;
   typename B::Operand;
   typename B::template Buffer<float>;
-  requires std::constructible_from < typename B::template Buffer<float>,
-  typename B::Queue&, Index, Unset > ;
+  {typename B::template Buffer<float>(queue, Index{}, unset)};
   { B::queue(a.world) } -> std::same_as<typename B::Queue>;
   B::check(a.shape);
   queue.span("category", "name", Index{});

@@ -109,9 +109,9 @@ struct Ulysses : AxisPolicy<Axis::ulysses, Inner> {
     }
 
     /// Makes the queue wait, before the first of all pushes, until every member's memory may be overwritten.
-    /// Later ones need not wait: a member pushes heads after it has passed the barrier of the last push back,
-    /// which follows every member's attention, and pushes back after that of the heads, which follows all
-    /// that a member has queued on its output before.
+    /// Later ones need not wait: a member pushes heads after it has passed the barrier behind the last
+    /// result, which follows every member's attention, and stores results after that of the heads, which
+    /// follows all that a member has queued on its output before.
     void begin_pushes(Queue& queue) {
       if constexpr (Push<Communicator>)
         if (!has_begun_) {

@@ -55,15 +55,18 @@ inline InputSummary summary_of(std::uint64_t model, const Shape& latents) {
   return out;
 }
 
-/// Takes the memory of a decode at once, where the queue can and there are several ranks: in pieces it takes
-/// longer where GPUs map each other's memory.
-template <class Element, class Queue>
-void reserve_memory(Queue& queue, const AutoencoderConfig& config, Index height, Index width, int ranks,
-                    int rank) {
-  if constexpr (requires { queue.reserve(Index{}); })
-    if (ranks > 1)
-      queue.reserve(
-          memory_of_rank<counting::Number<sizeof(Element)>>(config, height, width, ranks, rank).activations);
+/// Returns what `decoded` does. Takes its memory at once before, where the queue can and there are several
+/// ranks: in pieces it takes longer where GPUs map each other's memory.
+template <ImageBackend Backend, World WorldType>
+[[nodiscard]] Tensor decoded_at_once(typename Backend::Queue& queue, const AutoencoderKL<Backend>& model,
+                                     const View<const float, 4>& band, Index height, WorldType& world) {
+  if constexpr (requires { queue.reserve(Index{}); }) {
+    using Number = counting::Number<sizeof(typename Backend::Element)>;
+    if (world.size() > 1)
+      queue.reserve(memory_of_rank<Number>(model.config(), height, band.extent[3], world.size(), world.rank())
+                        .activations);
+  }
+  return decoded(queue, model, band, height, world);
 }
 
 }  // namespace vae
@@ -83,11 +86,8 @@ template <ImageBackend Backend, World WorldType>
     return out;
   });
   const Index height = latents.shape[2];
-  vae::reserve_memory<typename Backend::Element>(queue, model.config(), height, latents.shape[3],
-                                                 world.size(), world.rank());
-  return vae::decoded(queue, model,
-                      latents.view<4>().template slice<2>(split(height, world.size(), world.rank())), height,
-                      world);
+  const Range rows = split(height, world.size(), world.rank());
+  return vae::decoded_at_once(queue, model, latents.view<4>().template slice<2>(rows), height, world);
 }
 
 /// Does the same where ranks hold the latents in bands, as Engine::latents_band returns them: `band`
@@ -100,9 +100,7 @@ template <ImageBackend Backend, World WorldType>
   Agreement<Backend, WorldType>(queue, world).check([&model, &band, height] {
     return vae::summary_of(model.digest(), {band.shape[0], band.shape[1], height, band.shape[3]});
   });
-  vae::reserve_memory<typename Backend::Element>(queue, model.config(), height, band.shape[3], world.size(),
-                                                 world.rank());
-  return vae::decoded(queue, model, band.view<4>(), height, world);
+  return vae::decoded_at_once(queue, model, band.view<4>(), height, world);
 }
 
 }  // namespace weft::inline v0_1
