@@ -16,8 +16,8 @@ struct LinkTimes {
 };
 
 /// Returns the times of the link between this rank and the rank `apart` from it, with all pairs at once and
-/// both ways: the rate is that of a transfer of `many` bytes beyond an empty one. All ranks of the world call
-/// this together.
+/// both ways: the rate is that of a transfer of `many` bytes beyond an empty one, which counts for at most
+/// half of its time, since busy processors may delay it more. All ranks of the world call this together.
 template <class Backend, class World>
 LinkTimes measured_links(World& world, int apart, weft::Index many = 256'000'000) {
   constexpr weft::Index few = 0;
@@ -28,9 +28,8 @@ LinkTimes measured_links(World& world, int apart, weft::Index many = 256'000'000
   using Pair = Transfers<Backend, typename World::Communicator>;
   Pair transfers(queue, world.split("pair", pair), many, true);
   const auto link = [&transfers, many](TransferKind kind) {
-    const double latency = transfers.seconds(kind, few);
-    return weft::planner::Link{static_cast<double>(many) / (transfers.seconds(kind, many) - latency),
-                               latency};
+    const double latency = transfers.seconds(kind, few), whole = transfers.seconds(kind, many);
+    return weft::planner::Link{static_cast<double>(many) / std::max(whole - latency, whole / 2), latency};
   };
   LinkTimes times{link(TransferKind::send), {}};
   if (transfers.has(TransferKind::stores))
