@@ -191,12 +191,11 @@ class Evaluator {
   /// computes.
   void run_group(Queue& queue, const typename Model::Conditioning& conditioning, const TaskGroup& group,
                  Index step) {
-    const auto& [window, tasks] = group;
-    const auto post = [this, &queue, &window](Index i) {
-      if (i < task_count() && window.ticks.contains(task_at(i).tick - 1)) post_input(queue, task_at(i));
+    const auto post = [this, &queue, &group](Index i) {
+      if (i < task_count() && group.window.ticks.contains(task_at(i).tick - 1)) post_input(queue, task_at(i));
     };
-    post(tasks.begin);
-    for (Index i = tasks.begin; i < tasks.end; ++i) {
+    post(group.tasks.begin);
+    for (Index i = group.tasks.begin; i < group.tasks.end; ++i) {
       post(i + 1);
       Task task = task_at(i);
       task.unit.step += step - step_of(group);
