@@ -10,8 +10,8 @@
 /// The operators on elements of type `E`.
 #define COMMAND_KERNELS(EXTERN, E)                                                                          \
   EXTERN template void weft::cuda::attention(                                                               \
-      command::Cuda<E>::Queue&, weft::In<E, 4>, weft::In<E, 4>, weft::In<E, 4>, const weft::View<E, 4>&,    \
-      const weft::View<float, 3>&, weft::Output, const weft::KeyMask&);                                     \
+      command::Cuda<E>::Queue&, weft::In<E, 4>, weft::In<E, 4>, weft::In<E, 4>,                             \
+      const weft::Stretches<E, 4>&, const weft::View<float, 3>&, weft::Output, const weft::KeyMask&);       \
   EXTERN template void weft::cuda::norm_pair(weft::cuda::Queue&, weft::In<E, 3>, weft::In<E, 3>,            \
                                              const weft::NormWeights&, const weft::View<E, 3>&);            \
   EXTERN template void weft::cuda::move_heads(weft::cuda::Queue&, const std::vector<weft::HeadMove<E>>&);   \
