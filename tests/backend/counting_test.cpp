@@ -6,8 +6,8 @@
 #include "weft/backend/host.hpp"
 
 using weft::Index, weft::View;
-using weft::counting::Buffer, weft::counting::Number, weft::counting::Queue, weft::counting::Work,
-    weft::counting::WorkKind;
+using weft::counting::Number, weft::counting::Work, weft::counting::WorkKind;
+namespace counting = weft::counting;
 
 static_assert(weft::Backend<weft::Counting<float>>);
 static_assert(weft::Backend<weft::Counting<Number<2>>>);
@@ -15,13 +15,13 @@ static_assert(weft::Backend<weft::Counting<Number<2>, Number<1>>>);
 static_assert(!weft::holds_numbers<weft::Counting<float>> && weft::holds_numbers<weft::Host>);
 
 TEST_CASE("Buffers count their bytes, now and at most, as long as they live") {
-  Queue queue;
-  Buffer<float> kept;
+  counting::Queue queue;
+  counting::Buffer<float> kept;
   {
-    const Buffer<float> a(queue, 10);
-    Buffer<Number<2>> b(queue, 100);
+    const counting::Buffer<float> a(queue, 10);
+    counting::Buffer<Number<2>> b(queue, 100);
     CHECK(queue.memory().bytes() == 240);
-    const Buffer<Number<2>> moved = std::move(b);
+    const counting::Buffer<Number<2>> moved = std::move(b);
     CHECK(queue.memory().bytes() == 240);
     kept = {queue, 5};
     CHECK(a.view(std::array{Index{10}}).data != kept.view(std::array{Index{5}}).data);
@@ -32,16 +32,16 @@ TEST_CASE("Buffers count their bytes, now and at most, as long as they live") {
   CHECK(queue.memory().peak() == 260);
   CHECK(queue.counts().allocations == 4);
   const weft::counting::Memory& memory = *kept.memory();
-  { const Queue gone = std::move(queue); }
+  { const counting::Queue gone = std::move(queue); }
   CHECK(memory.bytes() == 28);
 }
 
 TEST_CASE("Operators append their sizes, for the numbers of any backend") {
-  Queue queue;
+  counting::Queue queue;
   weft::host::Queue host;
   const weft::host::Buffer<float> memory(host, 6 * 8);
   const View<float, 2> x = memory.view(std::array<Index, 2>{6, 8});
-  const Buffer<float> weights(queue, 4 * 8), out(queue, 6 * 4);
+  const counting::Buffer<float> weights(queue, 4 * 8), out(queue, 6 * 4);
   const View<float, 2> y = out.view(std::array<Index, 2>{6, 4});
   linear(queue, x, weft::LinearWeights<float>{weights.view(std::array<Index, 2>{4, 8})}, y,
          {.activation = weft::Activation::silu, .residual = y});

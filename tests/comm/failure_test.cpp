@@ -19,7 +19,7 @@ using Event = weft::threads::Event;
 
 namespace {
 
-constexpr int worlds[] = {2, 3, 5, 8};
+constexpr int sizes[] = {2, 3, 5, 8};
 
 weft::StridedBytes bytes_of(int& number) { return View<int, 1>(&number, {1}); }
 
@@ -50,7 +50,7 @@ void soon(Body body) {
 }  // namespace
 
 TEST_CASE("launch: an exception in one rank ends those that wait for it, and names the rank") {
-  for (const int ranks : worlds)
+  for (const int ranks : sizes)
     for (const int culprit : {0, ranks - 1})
       soon([&] {
         const auto body = [&](World& world) {
@@ -94,7 +94,7 @@ TEST_CASE("launch: a single rank's exception comes through as it is") {
 }
 
 TEST_CASE("launch: a rank that ends while another waits for it is an error, whichever happens first") {
-  for (const int ranks : worlds)
+  for (const int ranks : sizes)
     for (const bool late : {false, true})
       soon([&] {
         const auto body = [&](World& world) {
@@ -168,7 +168,7 @@ TEST_CASE("launch: a rank whose own threads cannot be started ends all ranks") {
   CHECK(thrown.find(" of the 64 of a rank cannot be started: Resource temporarily") != std::string::npos);
 }
 
-TEST_CASE("launch: worlds that cannot be threads are rejected") {
+TEST_CASE("launch: sizes that cannot be threads are rejected") {
   const auto nothing = [](World&) {};
   CHECK_THROWS_WITH_AS(launch(0, nothing), Contains("a world of 0 ranks"), InvalidArgument);
   CHECK_THROWS_WITH_AS(launch(1025, nothing), Contains("1 to 1024 can"), InvalidArgument);

@@ -9,7 +9,7 @@
 #include "worlds.hpp"
 
 using Rehearsed = weft::Rehearsal<weft::host::Queue>;
-using Sent = std::map<std::string, weft::Traffic, std::less<>>;
+using SentByName = std::map<std::string, weft::Traffic, std::less<>>;
 
 static_assert(weft::World<Rehearsed> && weft::Communicator<Rehearsed> && weft::Push<Rehearsed>);
 
@@ -40,7 +40,7 @@ TEST_CASE("A rehearsed rank sends what it sends among the others, and evaluates 
                                  {.cfg = 2, .pipe = 2, .ulysses = 2}}) {
     CAPTURE(name_of(mesh));
     const int ranks = static_cast<int>(mesh.ranks());
-    std::vector<Sent> sent(static_cast<std::size_t>(ranks));
+    std::vector<SentByName> sent(static_cast<std::size_t>(ranks));
     weft::Trace trace(ranks);
     weft::launch(ranks,
                  [&](weft::threads::World& world) {
@@ -54,7 +54,7 @@ TEST_CASE("A rehearsed rank sends what it sends among the others, and evaluates 
       Rehearsed world(ranks, rank, weft::fill_on_host, 1, &lane);
       weft::Engine<Model, Full, Rehearsed> engine(golden.model, mesh, world);
       const weft::Tensor result = engine.generate(request);
-      const Sent& among = sent[static_cast<std::size_t>(rank)];
+      const SentByName& among = sent[static_cast<std::size_t>(rank)];
       REQUIRE(world.traffic().size() == among.size());
       for (const auto& [axis, traffic] : among) {
         CAPTURE(axis);

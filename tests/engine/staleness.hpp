@@ -1,4 +1,5 @@
-// Image quality that PipeFusion's staleness costs on the trained model, as include/weft/policy/NOTES.md shows it.
+// Image quality that PipeFusion's staleness costs on the trained model, as include/weft/policy/NOTES.md shows
+// it.
 #pragma once
 
 #include <doctest/doctest.h>

@@ -24,7 +24,7 @@ const Config& config() {
   return sample;
 }
 
-Config parsed(std::string_view text) { return {text, "c.json"}; }
+Config config_of(std::string_view text) { return {text, "c.json"}; }
 
 }  // namespace
 
@@ -84,33 +84,33 @@ TEST_CASE("Config: a wrong type is rejected with what was found") {
 }
 
 TEST_CASE("Config: a rejection does not repeat a long string") {
-  const Config config = parsed("{\"a\": \"" + std::string(1000, 'x') + "\"}");
+  const Config config = config_of("{\"a\": \"" + std::string(1000, 'x') + "\"}");
   CHECK_THROWS_WITH_AS(config.required<int>("a"), Contains("a is a string of 1000 bytes and"),
                        InvalidArgument);
 }
 
 TEST_CASE("Config: invalid JSON is rejected with its position") {
   using namespace std::string_view_literals;
-  CHECK_THROWS_WITH_AS(parsed(""), "c.json is not valid JSON at line 1, column 1", InvalidArgument);
-  CHECK_THROWS_WITH_AS(parsed("{\n  \"a\": 1,\n  \"b\": ?\n}"),
+  CHECK_THROWS_WITH_AS(config_of(""), "c.json is not valid JSON at line 1, column 1", InvalidArgument);
+  CHECK_THROWS_WITH_AS(config_of("{\n  \"a\": 1,\n  \"b\": ?\n}"),
                        "c.json is not valid JSON at line 3, column 8", InvalidArgument);
-  CHECK_THROWS_WITH_AS(parsed("{\"a\": 1"), Contains("line 1, column 8"), InvalidArgument);
-  CHECK_THROWS_WITH_AS(parsed("{} {}"), Contains("line 1, column 4"), InvalidArgument);
-  CHECK_THROWS_WITH_AS(parsed("{}\0{"sv), Contains("line 1, column 3"), InvalidArgument);
-  CHECK_THROWS_WITH_AS(parsed("{\"a\": \"\xff\"}"), Contains("not valid JSON"), InvalidArgument);
-  CHECK_THROWS_WITH_AS(parsed("{\"a\": 1e999}"), Contains("a number that is too large"), InvalidArgument);
+  CHECK_THROWS_WITH_AS(config_of("{\"a\": 1"), Contains("line 1, column 8"), InvalidArgument);
+  CHECK_THROWS_WITH_AS(config_of("{} {}"), Contains("line 1, column 4"), InvalidArgument);
+  CHECK_THROWS_WITH_AS(config_of("{}\0{"sv), Contains("line 1, column 3"), InvalidArgument);
+  CHECK_THROWS_WITH_AS(config_of("{\"a\": \"\xff\"}"), Contains("not valid JSON"), InvalidArgument);
+  CHECK_THROWS_WITH_AS(config_of("{\"a\": 1e999}"), Contains("a number that is too large"), InvalidArgument);
 }
 
 TEST_CASE("Config: must be an object without duplicate keys, of bounded nesting") {
-  CHECK_THROWS_WITH_AS(parsed("[1]"), "c.json is an array and must be a JSON object", InvalidArgument);
-  CHECK_THROWS_WITH_AS(parsed("7"), Contains("c.json is 7 and"), InvalidArgument);
-  CHECK_THROWS_WITH_AS(parsed("{\"a\": {\"b\": 1, \"b\": 2}}"), "c.json holds the key \"b\" twice",
+  CHECK_THROWS_WITH_AS(config_of("[1]"), "c.json is an array and must be a JSON object", InvalidArgument);
+  CHECK_THROWS_WITH_AS(config_of("7"), Contains("c.json is 7 and"), InvalidArgument);
+  CHECK_THROWS_WITH_AS(config_of("{\"a\": {\"b\": 1, \"b\": 2}}"), "c.json holds the key \"b\" twice",
                        InvalidArgument);
-  CHECK_NOTHROW(parsed("{\"a\": {\"b\": 1}, \"b\": {\"a\": 1}}"));
-  CHECK_NOTHROW(parsed("{\"a\":" + std::string(63, '[') + std::string(63, ']') + "}"));
-  CHECK_THROWS_WITH_AS(parsed("{\"a\":" + std::string(64, '[') + std::string(64, ']') + "}"),
+  CHECK_NOTHROW(config_of("{\"a\": {\"b\": 1}, \"b\": {\"a\": 1}}"));
+  CHECK_NOTHROW(config_of("{\"a\":" + std::string(63, '[') + std::string(63, ']') + "}"));
+  CHECK_THROWS_WITH_AS(config_of("{\"a\":" + std::string(64, '[') + std::string(64, ']') + "}"),
                        Contains("nests more than 64 levels"), InvalidArgument);
-  CHECK_THROWS_WITH_AS(parsed(std::string(1'000'000, '[')), Contains("nests more than 64 levels"),
+  CHECK_THROWS_WITH_AS(config_of(std::string(1'000'000, '[')), Contains("nests more than 64 levels"),
                        InvalidArgument);
 }
 
@@ -127,28 +127,28 @@ TEST_CASE("Config: reads files, and names them") {
 }
 
 TEST_CASE("Config: strings whose escapes are no character can be named in rejections") {
-  CHECK_THROWS_WITH_AS(parsed(R"({"\udddd": 1, "\udddd": 2})"),
+  CHECK_THROWS_WITH_AS(config_of(R"({"\udddd": 1, "\udddd": 2})"),
                        "c.json holds the key that is not Unicode twice", InvalidArgument);
-  CHECK_THROWS_WITH_AS(parsed(R"({"a": "\udddd"})").required<int>("a"),
+  CHECK_THROWS_WITH_AS(config_of(R"({"a": "\udddd"})").required<int>("a"),
                        Contains("a is a string of 3 bytes and"), InvalidArgument);
 }
 
 TEST_CASE("Config: numbers at the limits of a double") {
   const Config config =
-      parsed(R"({"tiny": 1e-999, "zero": 0.000e-5, "whole": 18446744073709551616, "minus": -0})");
+      config_of(R"({"tiny": 1e-999, "zero": 0.000e-5, "whole": 18446744073709551616, "minus": -0})");
   CHECK(config.required<double>("tiny") == 0);
   CHECK(config.required<double>("zero") == 0);
   CHECK(config.required<double>("whole") == 0x1p64);
   CHECK(config.required<int>("minus") == 0);
-  CHECK_THROWS_WITH_AS(parsed("{\"a\": -1e999}"), Contains("a number that is too large"), InvalidArgument);
+  CHECK_THROWS_WITH_AS(config_of("{\"a\": -1e999}"), Contains("a number that is too large"), InvalidArgument);
 }
 
 TEST_CASE("Config: NaN and infinities as Python writes them") {
   const Config config =
-      parsed(R"({"most": Infinity, "least": -Infinity, "lost": NaN, "nested": [1, -Infinity]})");
+      config_of(R"({"most": Infinity, "least": -Infinity, "lost": NaN, "nested": [1, -Infinity]})");
   CHECK(config.required<weft::Unbounded>("most").value == std::numeric_limits<double>::infinity());
   CHECK(config.required<weft::Unbounded>("least").value == -std::numeric_limits<double>::infinity());
-  CHECK(parsed(R"({"a": -3})").required<weft::Unbounded>("a").value == -3);
+  CHECK(config_of(R"({"a": -3})").required<weft::Unbounded>("a").value == -3);
   CHECK_THROWS_WITH_AS(config.required<weft::Unbounded>("lost"), "c.json: lost is NaN and must be a number",
                        InvalidArgument);
   CHECK_THROWS_WITH_AS(config.required<double>("least"),
@@ -156,25 +156,25 @@ TEST_CASE("Config: NaN and infinities as Python writes them") {
   CHECK_THROWS_WITH_AS(config.optional("lost", 1.0), "c.json: lost is NaN and must be a finite number",
                        InvalidArgument);
   for (const char* other : {"Inf", "-NaN", "inf", "nan", "+Infinity", "Infinit", "-I", "1N"})
-    CHECK_THROWS_WITH_AS(parsed("{\"a\": " + std::string(other) + "}"),
+    CHECK_THROWS_WITH_AS(config_of("{\"a\": " + std::string(other) + "}"),
                          Contains("c.json is not valid JSON at"), InvalidArgument);
 }
 
 TEST_CASE("Config: arrays of one type") {
   const Config config =
-      parsed(R"({"numbers": [1, 2.5], "words": ["a", "b"], "mixed": [1, "b"], "none": null})");
+      config_of(R"({"numbers": [1, 2.5], "words": ["a", "b"], "mixed": [1, "b"], "none": null})");
   CHECK(config.optional_array<double>("numbers") == std::vector<double>{1, 2.5});
   CHECK(config.optional_array<std::string>("words") == std::vector<std::string>{"a", "b"});
   CHECK(config.optional_array<double>("none").empty());
   CHECK(config.optional_array<double>("unheard").empty());
   CHECK_THROWS_WITH_AS(config.optional_array<double>("mixed"),
                        "c.json: mixed[1] is \"b\" and must be a finite number", InvalidArgument);
-  CHECK_THROWS_WITH_AS(parsed("{\"a\": 1}").optional_array<double>("a"),
+  CHECK_THROWS_WITH_AS(config_of("{\"a\": 1}").optional_array<double>("a"),
                        "c.json: a is 1 and must be an array", InvalidArgument);
 }
 
 TEST_CASE("Config: takes settings and the name of another") {
-  Config config = parsed(R"({"a": 1, "b": 2})");
+  Config config = config_of(R"({"a": 1, "b": 2})");
   const Config other(R"({"b": 3, "c": null})", "other.json");
   for (const char* key : {"b", "c"}) config.take(key, other);
   CHECK(config.required<int>("a") == 1);

@@ -21,7 +21,7 @@ using weft::Tensor;
 
 namespace {
 
-using Parallel = weft::DataParallel<weft::CfgParallel<weft::Ulysses<>>>;
+using DataCfgUlysses = weft::DataParallel<weft::CfgParallel<weft::Ulysses<>>>;
 
 /// Compares a run on meshes, twice on each, where the second one begins with its steps.
 template <template <class> class Model>
@@ -35,7 +35,7 @@ void check_run(const PipelineGolden& golden, const std::filesystem::path& model,
   for (const Mesh& mesh : meshes) {
     CAPTURE(weft::name_of(mesh));
     weft::launch(mesh.ranks(), [&](weft::threads::World& world) {
-      weft::Pipeline<Model<weft::Host>, Parallel> pipeline(models, mesh, world);
+      weft::Pipeline<Model<weft::Host>, DataCfgUlysses> pipeline(models, mesh, world);
       for (int i = 0; i < 2; ++i) {
         const Tensor images = pipeline.generate(request);
         if (world.rank() == 0) CHECK(relative_error(images, expected) < 1e-4);

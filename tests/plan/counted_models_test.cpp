@@ -46,7 +46,7 @@ Index parameters(const Settings& settings) {
 
 std::vector<Range> all_blocks(const ModelWork& work) { return {{0, work.shape().blocks}}; }
 
-weft::planner::CostModel cost_of(const ModelWork& work, const Mesh& mesh, Index branches) {
+weft::planner::CostModel cost_on_h100s(const ModelWork& work, const Mesh& mesh, Index branches) {
   return {&work,
           weft::planner::machine_named("h100-nvlink"),
           {.gpus = static_cast<int>(mesh.ranks()), .tokens = 4096, .branches = branches, .steps = 28},
@@ -157,7 +157,7 @@ TEST_CASE("Text tokens travel with Ulysses and Ring, and in a pipeline once a st
   const auto flux = counted<weft::Flux>(flux_dev());
   const double a = 4608.0 * 3072 * 2;  // activations of the sequence
   const auto sent = [&flux](const Mesh& mesh) {
-    return static_cast<double>(sent_in_step(cost_of(flux, mesh, 1), 0).total());
+    return static_cast<double>(sent_in_step(cost_on_h100s(flux, mesh, 1), 0).total());
   };
   for (const int n : {2, 4, 8}) {
     CHECK(sent({.ulysses = n}) == doctest::Approx(57 * 4 * a * (n - 1) / n / n));

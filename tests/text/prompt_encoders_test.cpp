@@ -11,6 +11,7 @@
 #include "../counted_host.hpp"
 #include "../io/temporary_folder.hpp"
 #include "encoder_goldens.hpp"
+#include "folders.hpp"
 #include "weft/backend/host.hpp"
 #include "weft/comm/launch.hpp"
 #include "weft/comm/solo.hpp"
@@ -18,8 +19,6 @@
 namespace {
 
 using Encoders = weft::text::PromptEncoders<weft::Host>;
-
-const std::filesystem::path goldens = WEFT_GOLDENS_DIR;
 
 std::vector<std::string> prompts_of(const char* golden) {
   std::vector<std::string> out;

@@ -8,10 +8,10 @@
 
 namespace {
 
-const nlohmann::json small{{"block_out_channels", {8, 12}}, {"norm_num_groups", 4}};
+const nlohmann::json two_blocks{{"block_out_channels", {8, 12}}, {"norm_num_groups", 4}};
 
 void rejects(const nlohmann::json& more, const std::string& why) {
-  nlohmann::json settings = small;
+  nlohmann::json settings = two_blocks;
   settings.update(more);
   CHECK_THROWS_WITH_AS(weft::AutoencoderConfig(weft::Config(settings.dump(), "c.json")), why.c_str(),
                        weft::InvalidArgument);
@@ -61,7 +61,7 @@ TEST_CASE("AutoencoderConfig: another class, and settings that the decoder does 
 
 TEST_CASE(
     "AutoencoderKL: weights that are missing, surplus or misshapen, and those of the encoder beside them") {
-  const ToyAutoencoder whole(small);
+  const ToyAutoencoder whole(two_blocks);
   {
     ToyAutoencoder toy = whole;
     toy.tensors["encoder.conv_in.weight"] = toy.tensors["quant_conv.bias"] = weft::Tensor({3});

@@ -18,7 +18,7 @@ std::string fitting_mesh(const Options& options, const weft::planner::CostModel&
   weft::planner::CostModel other = cost;
   other.hardware.gpu.memory = 1e18;  // what is free decides
   for (const weft::planner::Prediction& prediction :
-       plan(*other.work, other.hardware, other.request, other.engine).ranking) {
+       weft::planner::plan(*other.work, other.hardware, other.request, other.engine).ranking) {
     other.mesh = prediction.mesh;
     if (budget.fits(other)) return name_of(other.mesh) + " would fit";
   }

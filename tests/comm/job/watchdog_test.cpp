@@ -93,7 +93,9 @@ Outcome signalled(int rank, int signal) {
 std::size_t lines(const std::string& text) {
   return static_cast<std::size_t>(std::ranges::count(text, '\n'));
 }
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool mentions(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 }  // namespace
 
@@ -129,8 +131,8 @@ TEST_CASE("Watchdog: a rank that is killed is named") {
   const Outcome outcome = signalled(2, SIGKILL);
   CAPTURE(outcome.said);
   CHECK(outcome.codes == std::vector{1, 1, -SIGKILL});
-  CHECK(has(outcome.said, "rank 2, process "));
-  CHECK(has(outcome.said, ", has died; the last it did was dance 2\n"));
+  CHECK(mentions(outcome.said, "rank 2, process "));
+  CHECK(mentions(outcome.said, ", has died; the last it did was dance 2\n"));
   CHECK(lines(outcome.said) == 1);
 }
 
@@ -138,17 +140,17 @@ TEST_CASE("Watchdog: a rank that is stopped counts as failed after the time-out"
   const Outcome outcome = signalled(1, SIGSTOP);
   CAPTURE(outcome.said);
   CHECK(outcome.codes == std::vector{1, -SIGKILL, 1});
-  CHECK(has(outcome.said, "has not been heard of for 0.6 s; the last it did was dance 1\n"));
+  CHECK(mentions(outcome.said, "has not been heard of for 0.6 s; the last it did was dance 1\n"));
 }
 
 TEST_CASE("Watchdog: if rank 0 dies, each of the others says so") {
   const Outcome killed = signalled(0, SIGKILL);
   CHECK(killed.codes == std::vector{-SIGKILL, 1, 1});
   CHECK(lines(killed.said) == 2);
-  CHECK(has(killed.said, ", has died; the last it did was dance 0\n"));
+  CHECK(mentions(killed.said, ", has died; the last it did was dance 0\n"));
   const Outcome stopped = signalled(0, SIGSTOP);
   CHECK(stopped.codes == std::vector{-SIGKILL, 1, 1});
-  CHECK(has(stopped.said, "has not been heard of"));
+  CHECK(mentions(stopped.said, "has not been heard of"));
 }
 
 TEST_CASE("Watchdog: a launcher's SIGTERM waits for the reason, and is named if there is none") {
@@ -182,8 +184,8 @@ TEST_CASE("Watchdog: a rank that dies after rank 0's work is done is noticed") {
   });
   CAPTURE(outcome.said);
   CHECK(outcome.codes == std::vector{1, -SIGKILL, 1});
-  CHECK(has(outcome.said, "rank 1, process "));
-  CHECK(has(outcome.said, ", has died"));
+  CHECK(mentions(outcome.said, "rank 1, process "));
+  CHECK(mentions(outcome.said, ", has died"));
 }
 
 TEST_CASE("Watchdog: a rank's sentence reaches the terminal without its control characters") {
@@ -226,10 +228,10 @@ TEST_CASE("Watchdog: SIGTERM remains the application's without handle_sigterm") 
                               [](Watchdog::Options& options) { options.handle_sigterm = false; });
   CAPTURE(outcome.said);
   CHECK(outcome.codes == std::vector{1, -SIGTERM, 1});
-  CHECK(has(outcome.said, "rank 1, process "));
+  CHECK(mentions(outcome.said, "rank 1, process "));
 }
 
 TEST_CASE("Watchdog: throws if its thread cannot be started") {
   const std::string thrown = thrown_with_few_threads(1, [] { const Watchdog watchdog(2, {}, {}); });
-  CHECK(has(thrown, "the watchdog of rank 2 cannot be started: Resource temporarily unavailable"));
+  CHECK(mentions(thrown, "the watchdog of rank 2 cannot be started: Resource temporarily unavailable"));
 }

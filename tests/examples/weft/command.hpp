@@ -18,6 +18,7 @@ using Arguments = std::vector<std::string>;
 
 inline const std::filesystem::path shapes = WEFT_SHAPES_DIR;
 inline const std::filesystem::path goldens = WEFT_GOLDENS_DIR;
+inline const std::filesystem::path hunyuan = goldens / "hunyuan_pipeline";
 inline const std::string caption = "a red circle left of a blue square on gray";
 
 struct Outcome {
@@ -51,6 +52,13 @@ inline void check_rejected(const Outcome& outcome, const std::string& text) {
   CHECK(outcome.code == 2);
   CHECK(outcome.err.find(text) != std::string::npos);
   CHECK(std::count(outcome.err.begin(), outcome.err.end(), '\n') == 1);
+}
+
+/// Checks the same of a command that would write a file, and that it has written none.
+inline void check_rejected(const std::string& command, const Arguments& arguments, const std::string& text) {
+  const TemporaryFolder folder;
+  check_rejected(run(Arguments{command, "--out", folder / "out"} + arguments), text);
+  CHECK(folder.count() == 0);
 }
 
 inline weft::Tensor tensor_in(const std::filesystem::path& file, const char* name) {

@@ -9,10 +9,10 @@ namespace {
 constexpr double mib = 1 << 20;
 
 /// The files of a Linux host with 1000 MiB available.
-struct Host {
+struct LinuxHost {
   TemporaryFolder folder;
 
-  Host() {
+  LinuxHost() {
     std::filesystem::create_directories(folder / "proc/self");
     write("proc/meminfo", "MemTotal:  4096000 kB\nMemFree:  20480 kB\nMemAvailable:  1024000 kB\n");
   }
@@ -31,14 +31,14 @@ struct Host {
 }  // namespace
 
 TEST_CASE("without limits the host's memory is free") {
-  const Host host;
+  const LinuxHost host;
   CHECK(host.free() == 1000);
   host.write("proc/self/cgroup", "0::/\n");
   CHECK(host.free() == 1000);
 }
 
 TEST_CASE("cgroup v2: a group and those above it limit what is free, caches left aside") {
-  const Host host;
+  const LinuxHost host;
   host.write("proc/self/cgroup", "0::/system/job\n");
   host.write("cgroup/system/job/memory.max", "max\n");
   host.write("cgroup/system/job/memory.current", 100 * mib);
@@ -53,7 +53,7 @@ TEST_CASE("cgroup v2: a group and those above it limit what is free, caches left
 }
 
 TEST_CASE("cgroup v2: a container sees its own group as the root") {
-  const Host host;
+  const LinuxHost host;
   host.write("proc/self/cgroup", "0::/docker/0123\n");
   host.write("cgroup/memory.max", 64 * mib);
   host.write("cgroup/memory.current", 80 * mib);
@@ -61,7 +61,7 @@ TEST_CASE("cgroup v2: a container sees its own group as the root") {
 }
 
 TEST_CASE("cgroup v1: the memory controller's group limits what is free") {
-  const Host host;
+  const LinuxHost host;
   host.write("proc/self/cgroup", "12:cpu,cpuacct:/job\n7:memory:/job\n1:name=systemd:/job\n0::/job\n");
   host.write("cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
   host.write("cgroup/memory/memory.usage_in_bytes", 900 * mib);

@@ -1,23 +1,9 @@
 #include <doctest/doctest.h>
 
+#include "golden_run.hpp"
 #include "model_copy.hpp"
 
 namespace {
-
-/// Runs `forward` or `denoise` on a golden and returns the error of what it writes.
-double error_of(const std::string& command, const std::string& name, const std::string& file,
-                const char* tensor, const Arguments& mesh = {}) {
-  const TemporaryFolder folder;
-  const auto golden = goldens / name;
-  const Outcome outcome =
-      run(Arguments{command, "--model", golden / "model", "--inputs", golden / (file + "_inputs.safetensors"),
-                    "--out", folder / "out.safetensors"} +
-          mesh);
-  CAPTURE(outcome.err);
-  REQUIRE(outcome.code == 0);
-  return relative_error(tensor_in(folder / "out.safetensors", tensor),
-                        tensor_in(golden / (file + "_expected.safetensors"), tensor));
-}
 
 const std::vector<std::pair<const char*, const char*>> evaluations = {
     {"pixart_sigma", "forward"}, {"pixart_sigma", "forward_wide"}, {"pixart_alpha", "forward"},

@@ -14,8 +14,6 @@
 
 namespace {
 
-const std::filesystem::path hunyuan = goldens / "hunyuan_pipeline";
-
 /// A folder for what a line of `generate` writes.
 struct Run {
   TemporaryFolder folder;

@@ -19,7 +19,7 @@ std::string torchrun(int rank) {
   return "RANK=" + std::to_string(rank) + " WORLD_SIZE=4 MASTER_ADDR=localhost MASTER_PORT=29500";
 }
 
-Arguments generate(const Arguments& more) {
+Arguments four_steps(const Arguments& more) {
   return Arguments{"generate",    "--model", shapes,    "--prompt", caption,
                    "--scheduler", "ddim",    "--steps", "4"} +
          more;
@@ -30,10 +30,10 @@ Arguments generate(const Arguments& more) {
 TEST_CASE("processes generate what threads generate, and rank 0 prints and writes") {
   const TemporaryFolder folder;
   const Arguments mesh{"--cfg", "2", "--pipefusion", "2"};
-  REQUIRE(run(generate(mesh + Arguments{"--latents-out", folder / "threads"})).code == 0);
+  REQUIRE(run(four_steps(mesh + Arguments{"--latents-out", folder / "threads"})).code == 0);
   const Outcome outcome =
-      run(generate(mesh + Arguments{"--latents-out", folder / "processes", "--out", folder / "image.png",
-                                    "--trace", folder / "trace.json"}),
+      run(four_steps(mesh + Arguments{"--latents-out", folder / "processes", "--out", folder / "image.png",
+                                      "--trace", folder / "trace.json"}),
           mpirun_4);
   CAPTURE(outcome.err);
   REQUIRE(outcome.code == 0);
@@ -203,7 +203,7 @@ TEST_CASE("encode and decode are rejected in processes as in one, and where proc
 TEST_CASE("a job that cannot be done is rejected once, with exit code 2") {
   const TemporaryFolder folder;
   const auto reject = [&folder](const Arguments& more, const std::string& text) {
-    const Outcome outcome = run(generate(more + Arguments{"--out", folder / "image.png"}), mpirun_4);
+    const Outcome outcome = run(four_steps(more + Arguments{"--out", folder / "image.png"}), mpirun_4);
     CAPTURE(outcome.err);
     CHECK(outcome.code == 2);
     CHECK(outcome.err.find(text) != std::string::npos);
@@ -266,7 +266,7 @@ TEST_CASE("processes with different requests are rejected, whatever differs") {
 
 TEST_CASE("launchers that MPI cannot start from are rejected, by other ranks too if they still run") {
   const TemporaryFolder folder;
-  const Arguments line = generate({"--ulysses", "4", "--out", folder / "image.png"});
+  const Arguments line = four_steps({"--ulysses", "4", "--out", folder / "image.png"});
   const Outcome first = run(line, torchrun(0)), second = run(line, torchrun(1));
   CHECK(first.code == 2);
   CHECK(first.err.find("torchrun has started 4 processes, and MPI") != std::string::npos);
@@ -284,5 +284,5 @@ TEST_CASE("launchers that MPI cannot start from are rejected, by other ranks too
 
 TEST_CASE("one process under a launcher is one process, whose ranks are threads") {
   const TemporaryFolder folder;
-  CHECK(run(generate({"--ulysses", "2", "--out", folder / "image.png"}), WEFT_MPIRUN " -n 1").code == 0);
+  CHECK(run(four_steps({"--ulysses", "2", "--out", folder / "image.png"}), WEFT_MPIRUN " -n 1").code == 0);
 }

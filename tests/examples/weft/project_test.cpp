@@ -9,7 +9,7 @@ namespace {
 
 const Arguments project{"bench", "--project", "--backend", "host", "--px", "96", "--steps", "2"};
 
-void rejects(const Arguments& more, const std::string& text) {
+void rejects_projection(const Arguments& more, const std::string& text) {
   const Outcome outcome = run(project + more);
   CAPTURE(outcome.err);
   CHECK(outcome.code == 2);
@@ -57,13 +57,14 @@ TEST_CASE("Slower links project longer transfers") {
 }
 
 TEST_CASE("A projection of one mesh, or of a size that cannot run, is rejected") {
-  rejects({"--cfg", "2"},
-          "--cfg applies to one mesh, and --project measures ranks of many; omit --project or omit --cfg");
-  rejects({"--ranks", "2"}, "omit --ranks");
-  rejects({"--compare"}, "omit --compare");
-  rejects({"--trace", "trace.json"}, "omit --trace");
-  rejects({"--hardware", "abacus"}, "there is no hardware abacus");
-  rejects({"--px", "32"}, "32 px: the image is cut into 8 patches, and it has 4 tokens");
+  rejects_projection(
+      {"--cfg", "2"},
+      "--cfg applies to one mesh, and --project measures ranks of many; omit --project or omit --cfg");
+  rejects_projection({"--ranks", "2"}, "omit --ranks");
+  rejects_projection({"--compare"}, "omit --compare");
+  rejects_projection({"--trace", "trace.json"}, "omit --trace");
+  rejects_projection({"--hardware", "abacus"}, "there is no hardware abacus");
+  rejects_projection({"--px", "32"}, "32 px: the image is cut into 8 patches, and it has 4 tokens");
   CHECK(run({"bench", "--backend", "host"}).err.find("or add --project, which measures the host") !=
         std::string::npos);
 }

@@ -6,20 +6,6 @@
 
 #include "command.hpp"
 
-namespace {
-
-const std::filesystem::path hunyuan = goldens / "hunyuan_pipeline";
-
-/// Checks for exit code 2, one sentence with `text` on stderr, and no file.
-void rejects(const Arguments& arguments, const std::string& text) {
-  const TemporaryFolder folder;
-  const Outcome outcome = run(Arguments{"tokenize", "--out", folder / "ids"} + arguments);
-  check_rejected(outcome, text);
-  CHECK(folder.count() == 0);
-}
-
-}  // namespace
-
 TEST_CASE("weft tokenize: ids and masks of all prompts, as I64, by the tokenizers' folders") {
   const TemporaryFolder folder;
   Arguments arguments{"tokenize", "--model", hunyuan / "model", "--out", folder / "ids.safetensors"};
@@ -57,14 +43,19 @@ TEST_CASE("weft tokenize: --max-sequence-length is the length of T5's prompts") 
 
 TEST_CASE("weft tokenize: what cannot be tokenized is rejected in one sentence, before any file") {
   const std::string model = hunyuan / "model";
-  rejects({"--model", model}, "--prompt is required");
-  rejects({"--model", model, "--prompt", "a\xFF"}, "the prompt is not UTF-8 at byte 1");
-  rejects({"--model", model, "--prompt", std::string(70000, 'a')}, "the prompt has 70000 bytes");
-  rejects({"--model", model, "--prompt", "a", "--max-sequence-length", "1"},
-          "1 is not a whole number from 2");
-  rejects({"--model", goldens / "v12" / "model", "--prompt", "a"}, "has no folder tokenizer/");
-  rejects({"--model", goldens / "clip_text" / "model", "--prompt", "a", "--max-sequence-length", "9"},
-          "has no T5");
-  rejects({"--model", goldens / "t5_tokenizer", "--prompt", "a"}, "set max_sequence_length");
-  rejects({"--model", model, "--prompt", "a", "--steps", "3"}, "--steps 3 were not expected");
+  check_rejected("tokenize", {"--model", model}, "--prompt is required");
+  check_rejected("tokenize", {"--model", model, "--prompt", "a\xFF"}, "the prompt is not UTF-8 at byte 1");
+  check_rejected("tokenize", {"--model", model, "--prompt", std::string(70000, 'a')},
+                 "the prompt has 70000 bytes");
+  check_rejected("tokenize", {"--model", model, "--prompt", "a", "--max-sequence-length", "1"},
+                 "1 is not a whole number from 2");
+  check_rejected("tokenize", {"--model", goldens / "v12" / "model", "--prompt", "a"},
+                 "has no folder tokenizer/");
+  check_rejected("tokenize",
+                 {"--model", goldens / "clip_text" / "model", "--prompt", "a", "--max-sequence-length", "9"},
+                 "has no T5");
+  check_rejected("tokenize", {"--model", goldens / "t5_tokenizer", "--prompt", "a"},
+                 "set max_sequence_length");
+  check_rejected("tokenize", {"--model", model, "--prompt", "a", "--steps", "3"},
+                 "--steps 3 were not expected");
 }
