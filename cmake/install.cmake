@@ -10,3 +10,18 @@ install(FILES cmake/weftConfig.cmake cmake/find_headers.cmake cmake/FindRandom12
               cmake/FindRapidJSON.cmake cmake/FindSodium.cmake
               cmake/Findutf8proc.cmake ${PROJECT_BINARY_DIR}/weftConfigVersion.cmake
         DESTINATION ${package_dir})
+
+# `cpack --config build/CPackConfig.cmake` makes the Debian package.
+if(PROJECT_IS_TOP_LEVEL)
+  set(CMAKE_SKIP_INSTALL_ALL_DEPENDENCY ON)  # nothing that is built is installed
+  set(CPACK_GENERATOR DEB)
+  set(CPACK_PACKAGE_NAME libweft-dev)
+  set(CPACK_PACKAGE_CONTACT "The weft authors")
+  set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+  set(CPACK_DEBIAN_PACKAGE_ARCHITECTURE all)
+  set(CPACK_DEBIAN_PACKAGE_SECTION libdevel)
+  set(CPACK_DEBIAN_PACKAGE_DEPENDS "libeigen3-dev, librandom123-dev, rapidjson-dev")
+  set(CPACK_DEBIAN_PACKAGE_SUGGESTS "libsodium-dev, libutf8proc-dev")
+  set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+  include(CPack)
+endif()
