@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 #include <limits>
 #include <new>
 #include <utility>
@@ -15,6 +16,10 @@ struct HeldBytes {
 };
 
 struct CountedHost : weft::Host {
+  static weft::FreeMemory free_memory() {
+    return {1, static_cast<std::uint64_t>(HeldBytes::limit - HeldBytes::now)};
+  }
+
   template <class T>
   class Buffer : public weft::Host::Buffer<T> {
    public:

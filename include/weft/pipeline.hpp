@@ -6,6 +6,7 @@
 #include "weft/comm/mesh.hpp"
 #include "weft/engine.hpp"
 #include "weft/pipeline/generation.hpp"
+#include "weft/pipeline/memory.hpp"
 #include "weft/pipeline/models.hpp"
 #include "weft/pipeline/resized.hpp"
 #include "weft/vae/image_decoder.hpp"
@@ -42,15 +43,19 @@ class Pipeline {
         world_(world),
         engine_(models.transformer(), mesh, world),
         agreement_(engine_.queue(), world_),
-        decoder_(models.autoencoder(), world) {}
+        decoder_(models.autoencoder(), world),
+        memory_(models, mesh, pipeline::engine_traits<Backend, World>(),
+                pipeline::memories_of<Backend>(agreement_)) {}
   Pipeline(const Models&&, const Mesh&, World&) = delete;  // would outlive the models
 
   /// Returns the images (prompts, 3, height, width), −1 black and 1 white, not clamped, on rank 0, and an
   /// empty tensor elsewhere. The text encoders are in memory only until the first step. Throws
-  /// InvalidArgument if the pipeline cannot do what is asked, and Cancelled if it is stopped.
+  /// InvalidArgument if the pipeline cannot do what is asked, or a memory is too small for this and a further
+  /// request like it, before any work, and Cancelled if it is stopped.
   [[nodiscard]] Tensor generate(const ImageRequest& asked) {
     agreement_.check([&asked] { return pipeline::summary_of(asked); });
     auto generation = pipeline::generation_of(models_.folder(), models_.transformer().config(), asked);
+    memory_.check(asked, generation);
     pipeline::set_prompts(generation, models_.transformer().config(),
                           models_.encoders().encode(generation.texts, world_));
     if (asked.stop.stop_possible() && agreement_.any(asked.stop.stop_requested()))
@@ -68,6 +73,7 @@ class Pipeline {
   Engine engine_;
   Agreement<Backend, World> agreement_;
   ImageDecoder<Backend, World> decoder_;
+  pipeline::MemoryCheck<Model> memory_;
 };
 
 }  // namespace weft::inline v0_1
