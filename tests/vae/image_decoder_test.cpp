@@ -3,8 +3,13 @@
 
 #include <doctest/doctest.h>
 
+#include <limits>
 #include <new>
 #include <random>
+#include <span>
+#include <stdexcept>
+#include <string_view>
+#include <vector>
 
 #include "../counted_host.hpp"
 #include "toy_autoencoder.hpp"
@@ -29,6 +34,19 @@ Tensor latents(Index images, Index height, Index width) {
   std::mt19937 generator(static_cast<unsigned>(height));
   return random_tensor(generator, {images, 4, height, width}, 1);
 }
+
+/// A world of one rank whose exchanges throw while it fails.
+struct FailingWorld : weft::Solo<weft::host::Queue> {
+  using Communicator = FailingWorld;
+  static inline bool fails = false;
+
+  [[nodiscard]] Event all_to_all(Queue& queue, std::span<const weft::Addressed> sends,
+                                 std::span<const weft::Addressed> receives) {
+    if (fails) throw std::runtime_error("the exchange has failed");
+    return Solo::all_to_all(queue, sends, receives);
+  }
+  [[nodiscard]] FailingWorld split(std::string_view, const std::vector<int>&) const { return *this; }
+};
 
 /// Decodes by a decoder of its own.
 template <class World>
@@ -89,6 +107,18 @@ TEST_CASE("ImageDecoder: after a lack of memory nothing is held, and smaller lat
   CHECK(HeldBytes::now < held);
   CHECK(decoder.decode(small).data == wanted.data);
   HeldBytes::limit = std::numeric_limits<Index>::max();
+}
+
+TEST_CASE("ImageDecoder: after a failure amid an image nothing is held, and the next is decoded") {
+  FailingWorld world;
+  weft::ImageDecoder decoder(model(), world);
+  const Index before = HeldBytes::now;
+  const Tensor asked = latents(1, 4, 4), wanted = decoded_once(asked, world);
+  FailingWorld::fails = true;
+  CHECK_THROWS_AS(static_cast<void>(decoder.decode(asked)), std::runtime_error);
+  FailingWorld::fails = false;
+  CHECK(HeldBytes::now == before);
+  CHECK(decoder.decode(asked).data == wanted.data);
 }
 
 TEST_CASE("ImageDecoder: latents that are rejected leave the memory as it is") {
