@@ -5,7 +5,6 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
-#include <exception>
 #include <memory>
 #include <optional>
 #include <span>
@@ -17,6 +16,7 @@
 #include "weft/comm/agreement.hpp"
 #include "weft/comm/launch.hpp"
 #include "weft/comm/world.hpp"
+#include "weft/core/on_exception.hpp"
 #include "weft/engine/denoiser.hpp"
 #include "weft/engine/evaluator.hpp"
 #include "weft/engine/input_summary.hpp"
@@ -145,7 +145,7 @@ class Engine {
     const auto begin = Clock::now();
     agreement_.check([&request, &guidance] { return detail::summary_of(request, guidance); });
     check(model_, mesh_, request, guidance);
-    const AfterThrow after_throw{*this};
+    const auto guard = dropping_on_exception();
     const RequestShape shape = detail::shape_of(model_, request, guidance);
     const Grid image = detail::grid_of(model_, shape.extent);
     const Range prompts = Policies::prompts(mesh_, world_.rank(), shape.prompts);
@@ -207,7 +207,7 @@ class Engine {
   /// on the others. All ranks call it together. Throws std::logic_error if the last call made none.
   Tensor latents() {
     const RequestShape shape = last_shape();
-    const AfterThrow after_throw{*this};
+    const auto guard = dropping_on_exception();
     return latents(shape, &Engine::rows_on_first);
   }
 
@@ -216,7 +216,7 @@ class Engine {
   /// made none.
   Tensor latents_band() {
     const RequestShape shape = last_shape();
-    const AfterThrow after_throw{*this};
+    const auto guard = dropping_on_exception();
     return latents(shape, [](Index height, int ranks) {
       std::vector<Range> bands;
       for (int rank = 0; rank < ranks; ++rank) bands.push_back(split(height, ranks, rank));
@@ -229,7 +229,7 @@ class Engine {
   Tensor forward(const Evaluation<Prompt>& evaluation) {
     agreement_.check([&evaluation] { return detail::summary_of(evaluation); });
     check(model_, mesh_, evaluation);
-    const AfterThrow after_throw{*this};
+    const auto guard = dropping_on_exception();
     const Shape& shape = evaluation.latents.shape;
     const Grid image = detail::grid_of(model_, detail::extent_of(evaluation.latents));
     const Grid out = image.with_channels(model_.shape().out_channels);
@@ -299,15 +299,10 @@ class Engine {
     return mesh_;
   }
 
-  /// Drops the unfinished request when its scope is left by an exception.
-  struct [[nodiscard]] AfterThrow {
-    Engine& engine;
-    int before = std::uncaught_exceptions();
-
-    ~AfterThrow() {
-      if (std::uncaught_exceptions() > before) engine.drop();
-    }
-  };
+  /// Drops the unfinished request when the scope of what it returns is left by an exception.
+  auto dropping_on_exception() {
+    return OnException([this] { drop(); });
+  }
 
   /// Returns whether memory and recordings of the request before serve one of this shape. All ranks must
   /// decide alike, since they record together: so the decision uses nothing that differs between ranks.

@@ -55,28 +55,6 @@ TEST_CASE("Buffer: reuses the memory of an earlier one of its size, and is zeroe
     REQUIRE(number == 0);
 }
 
-TEST_CASE("Buffer: is a part of what its queue has reserved, while that lasts, and may outlive both") {
-  Buffer<float> last;
-  {
-    Queue queue;
-    queue.reserve((1 << 20) + 1);
-    const weft::QueueCounts before = queue.counts();
-    for (int i = 0; i < 10; ++i) {
-      const Buffer<float> some(queue, 1000 + i), unset(queue, 2000 + i, weft::unset);
-      for (const float number : download(queue, some.view(std::array<Index, 2>{1, 1000 + i})).data)
-        REQUIRE(number == 0);
-    }
-    CHECK((queue.counts() - before).allocations == 0);
-    const Buffer<float> larger(queue, 1 << 20);
-    CHECK((queue.counts() - before).allocations == 1);
-    last = {queue, 100};
-  }
-  Queue other;
-  fill(other, 3, last.view(std::array<Index, 1>{100}));
-  for (const float number : download(other, last.view(std::array<Index, 2>{1, 100})).data)
-    REQUIRE(number == 3);
-}
-
 TEST_CASE("Buffer: may outlive its queue") {
   Buffer<float> buffer;
   {

@@ -15,7 +15,7 @@
 #include "weft/comm/peer/launch.cuh"
 #include "weft/comm/solo.hpp"
 #include "weft/text/encoder.hpp"
-#include "weft/vae/decode.hpp"
+#include "weft/vae/image_decoder.hpp"
 
 namespace {
 
@@ -68,9 +68,8 @@ void time_decoder(const std::filesystem::path& folder, int ranks) {
       latents.data[i] = static_cast<float>(i * 7919 % 1000) / 500 - 1;
     std::vector<double> times;
     weft::peer::launch(ranks, [&](weft::peer::World& world) {
-      const auto own = times_of([&] {
-        static_cast<void>(weft::decode(*models[static_cast<std::size_t>(world.device())], latents, world));
-      });
+      weft::ImageDecoder decoder(*models[static_cast<std::size_t>(world.device())], world);
+      const auto own = times_of([&] { static_cast<void>(decoder.decode(latents)); });
       if (world.rank() == 0) times = own;
     });
     print("decode " + std::to_string(px) + " px, " + std::to_string(ranks) + " ranks", times);

@@ -1,5 +1,5 @@
 // Decoding, against diffusers and against float64, on any number of ranks.
-#include "weft/vae/decode.hpp"
+#include "weft/vae/image_decoder.hpp"
 
 #include <doctest/doctest.h>
 
@@ -26,7 +26,7 @@ const std::filesystem::path golden = std::filesystem::path(WEFT_GOLDENS_DIR) / "
 Tensor decoded(const Model& model, const Tensor& latents, int ranks) {
   Tensor out;
   weft::launch(ranks, [&](weft::threads::World& world) {
-    Tensor own = weft::decode(model, latents, world);
+    Tensor own = weft::ImageDecoder(model, world).decode(latents);
     CHECK(own.empty() == (world.rank() > 0));
     if (world.rank() == 0) out = std::move(own);
   });
@@ -165,7 +165,7 @@ TEST_CASE("decode_band: what decode makes of whole latents, bit for bit, also on
       for (Index plane = 0; plane < 8; ++plane)
         next =
             std::copy_n(toy.latents.data.begin() + (plane * height + rows.begin) * 3, rows.size() * 3, next);
-      const Tensor own = weft::decode_band(toy.model, band, height, world);
+      const Tensor own = weft::ImageDecoder(toy.model, world).decode_band(band, height);
       CHECK(own.empty() == (world.rank() > 0));
       if (world.rank() == 0) CHECK(own.data == wanted.data);
     });
@@ -178,7 +178,7 @@ TEST_CASE("decode_band: a band of other rows, and ranks that differ, are rejecte
     const auto decode = [&](weft::threads::World& world) {
       weft::Shape own{1, 4, weft::split(height, world.size(), world.rank()).size(), 3};
       if (world.rank() == 1) own = shape;
-      static_cast<void>(weft::decode_band(toy.model, Tensor(own), height, world));
+      static_cast<void>(weft::ImageDecoder(toy.model, world).decode_band(Tensor(own), height));
     };
     CHECK_THROWS_WITH_AS(weft::launch(2, decode), why, weft::InvalidArgument);
   };
@@ -195,7 +195,7 @@ TEST_CASE("decode_band: a band of other rows, and ranks that differ, are rejecte
 TEST_CASE("decode: a world of one rank needs no threads") {
   const Toy toy{ToyAutoencoder(small)};
   weft::Solo<weft::host::Queue> world;
-  CHECK(difference(weft::decode(toy.model, toy.latents, world), toy.wanted) < 2e-5);
+  CHECK(difference(weft::ImageDecoder(toy.model, world).decode(toy.latents), toy.wanted) < 2e-5);
 }
 
 TEST_CASE("decode: ranks that differ in latents or weights are rejected") {
@@ -208,7 +208,8 @@ TEST_CASE("decode: ranks that differ in latents or weights are rejected") {
   const auto rejects = [&toy](const Model& model, const Tensor& latents, const char* why) {
     const auto decode = [&](weft::threads::World& world) {
       const bool is_other = world.rank() == 2;
-      static_cast<void>(weft::decode(is_other ? model : toy.model, is_other ? latents : toy.latents, world));
+      static_cast<void>(
+          weft::ImageDecoder(is_other ? model : toy.model, world).decode(is_other ? latents : toy.latents));
     };
     CHECK_THROWS_WITH_AS(weft::launch(3, decode), why, weft::InvalidArgument);
   };
@@ -226,7 +227,7 @@ TEST_CASE("decode: latents of another model are rejected before any work") {
   const Toy toy{ToyAutoencoder(small)};
   const auto rejects = [&toy](const Tensor& latents, const char* why) {
     weft::Solo<weft::host::Queue> world;
-    CHECK_THROWS_WITH_AS(static_cast<void>(weft::decode(toy.model, latents, world)), why,
+    CHECK_THROWS_WITH_AS(static_cast<void>(weft::ImageDecoder(toy.model, world).decode(latents)), why,
                          weft::InvalidArgument);
   };
   rejects(Tensor({1, 16, 5, 3}), "the latents have 16 channels, and this autoencoder decodes 4");

@@ -9,7 +9,7 @@
 #include "kernels.cuh"
 #include "weft/comm/peer/launch.cuh"
 #include "weft/comm/solo.hpp"
-#include "weft/vae/decode.hpp"
+#include "weft/vae/image_decoder.hpp"
 
 namespace command {
 
@@ -20,7 +20,7 @@ weft::Tensor decode_alone(const std::filesystem::path& folder, const LatentBands
                           weft::Trace* trace) {
   const weft::AutoencoderKL<Backend> model(folder);
   weft::Solo<typename Backend::Queue> world(1, trace ? &trace->lane(0) : nullptr);
-  return weft::decode_band(model, latents.of_rank.front(), latents.height, world);
+  return weft::ImageDecoder(model, world).decode_band(latents.of_rank.front(), latents.height);
 }
 
 template <class Backend>
@@ -36,9 +36,9 @@ weft::Tensor decode_in_bands(const Options& options, const std::filesystem::path
   weft::peer::launch(
       options.world(),
       [&models, &latents, &images](weft::peer::World& world) {
-        const weft::Tensor& band = latents.of_rank[static_cast<std::size_t>(world.rank())];
+        weft::ImageDecoder decoder(models[static_cast<std::size_t>(world.device())], world);
         weft::Tensor own =
-            weft::decode_band(models[static_cast<std::size_t>(world.device())], band, latents.height, world);
+            decoder.decode_band(latents.of_rank[static_cast<std::size_t>(world.rank())], latents.height);
         if (world.rank() == 0) images = std::move(own);
       },
       trace);

@@ -14,7 +14,7 @@
 #include "weft/comm/gather_trace.hpp"
 #include "weft/comm/mpi.hpp"
 #include "weft/text/prompt_encoders.hpp"
-#include "weft/vae/decode.hpp"
+#include "weft/vae/image_decoder.hpp"
 
 namespace command {
 
@@ -46,7 +46,7 @@ class StagesInProcesses : public Stages {
                       const LatentBands& latents) override {
     const weft::AutoencoderKL<weft::Host> model(autoencoder);
     const weft::Tensor& band = latents.of_rank[static_cast<std::size_t>(world_.rank())];
-    return weft::decode_band(model, band, latents.height, world_);
+    return weft::ImageDecoder(model, world_).decode_band(band, latents.height);
   }
 
   void collect_trace() override {

@@ -3,7 +3,7 @@
 #include "../cuda/dtype.cuh"
 #include "../cuda/kernels.cuh"
 #include "stages.cuh"
-#include "weft/vae/decode.hpp"
+#include "weft/vae/image_decoder.hpp"
 
 namespace command {
 
@@ -12,7 +12,7 @@ weft::Tensor decode_over_nccl(weft::nccl::World& world, const Options& options,
   return in_dtype(options, [&world, &autoencoder, &latents]<class E>(std::type_identity<E>) {
     const weft::AutoencoderKL<Cuda<typename Cuda<E>::Element>> model(autoencoder);
     const weft::Tensor& band = latents.of_rank[static_cast<std::size_t>(world.rank())];
-    return weft::decode_band(model, band, latents.height, world);
+    return weft::ImageDecoder(model, world).decode_band(band, latents.height);
   });
 }
 

@@ -22,6 +22,7 @@ void add_decode(CLI::App& app, Options& options) {
       ->type_name("FILE")
       ->required()
       ->group("Output");
+  add_timeout(app, options);
   add_trace(app, options);
 }
 

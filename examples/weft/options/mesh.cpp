@@ -49,17 +49,20 @@ void add_degrees(CLI::App& app, Options& options, NamedValues& names) {
   degree("--ulysses", mesh.ulysses, "Ranks that share the heads in attention");
   degree("--ring", mesh.ring, "Ranks that pass keys and values round a ring in attention");
   degree("--data", mesh.data, "Ranks that generate different images");
-  app.add_option("--timeout", options.timeout,
-                 "Seconds without a heartbeat after which another process counts as dead and all ranks end")
-      ->type_name("SECONDS")
-      ->check(between(0.1, 1e5))
-      ->capture_default_str()
-      ->group("Mesh");
   app.add_option("--ring-cache", names.ring_cache,
                  "Keys that a rank of the ring keeps: rotate, its own; copy, those of all; automatic")
       ->type_name("WHAT")
       ->capture_default_str()
       ->group("Mesh");
+}
+
+void add_timeout(CLI::App& app, Options& options) {
+  app.add_option("--timeout", options.timeout,
+                 "Seconds without a heartbeat after which another process counts as dead and all ranks end")
+      ->type_name("SECONDS")
+      ->check(between(0.1, 1e5))
+      ->capture_default_str()
+      ->group("Processes");
 }
 
 void add_trace(CLI::App& app, Options& options) {
@@ -89,6 +92,7 @@ void add_mesh(CLI::App& app, Options& options, NamedValues& names) {
       ->type_name("GB")
       ->check(between(0.001, 1e5))
       ->group("Mesh");
+  add_timeout(app, options);
   add_trace(app, options);
 }
 

@@ -35,6 +35,7 @@ void add_plan(CLI::App& app, Options& options, NamedValues& names) {
       ->type_name("TYPE");
   add_hardware(app, options);
   add_degrees(app, options, names);
+  add_timeout(app, options);
   app.add_option("--json", options.json, "The ranking as JSON")->type_name("F.json")->group("Output");
   app.add_option("--svg", planning.svg,
                  "The schedule of the mesh that is given, or of the fastest, as a chart")

@@ -10,7 +10,9 @@ namespace {
 
 constexpr Commands generate(Command::generate), bench(Command::bench), plan(Command::plan),
     on_model(Command::generate, Command::forward, Command::denoise),
-    on_ranks(Command::generate, Command::forward, Command::denoise, Command::bench);
+    on_ranks(Command::generate, Command::forward, Command::denoise, Command::bench),
+    in_processes(Command::generate, Command::forward, Command::denoise, Command::bench, Command::decode,
+                 Command::encode, Command::plan);
 
 bool is_one_mesh(const Options& options) { return !options.projects; }
 bool is_projected(const Options& options) { return !options.projects || options.arch == "hunyuan-v1.2"; }
@@ -93,8 +95,7 @@ constexpr std::array rules{
                "applies to later steps, and forward takes one;"},
     OptionRule{"--ring-cache", on_ranks, has_ring, needs_ring},
     OptionRule{"--ring-cache", plan, has_ring, needs_ring},
-    OptionRule{"--timeout", on_ranks, has_processes, needs_processes},
-    OptionRule{"--timeout", plan, has_processes, needs_processes},
+    OptionRule{"--timeout", in_processes, has_processes, needs_processes},
     OptionRule{"--mesh", on_ranks, has_planner, needs_planner},
     OptionRule{"--hardware", on_model, has_planner, needs_planner},
     OptionRule{"--hardware", bench,

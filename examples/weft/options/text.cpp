@@ -29,6 +29,7 @@ void add_encode(CLI::App& app, Options& options) {
   add_prompts(app, options,
               "The tensors `FOLDER.last_hidden_state` and `FOLDER.mask` of each text encoder, and of CLIP "
               "`FOLDER.penultimate_hidden_state` and `FOLDER.pooled`");
+  add_timeout(app, options);
 }
 
 }  // namespace command

@@ -3,11 +3,13 @@
 #include <algorithm>
 
 #include "../cuda/run.hpp"
-#include "../output/sizes.hpp"
-#include "host_memory.hpp"
 #include "machine.hpp"
+#include "weft/backend/host/free_memory.hpp"
+#include "weft/plan/sizes.hpp"
 
 namespace command {
+
+using weft::planner::size_of;
 
 namespace {
 
@@ -71,7 +73,8 @@ weft::planner::MemoryUse MemoryBudget::use(const weft::planner::CostModel& cost)
 MemoryBudget memory_budget(const Options& options) {
   const bool is_host = options.backend == Backend::host;
   const auto here = options.launched ? weft::Index{options.launched->local_world} : options.world();
-  const DeviceMemory device = is_host ? DeviceMemory{1, free_host_memory()} : memory_on_cuda(options);
+  const DeviceMemory device =
+      is_host ? DeviceMemory{1, weft::host::free_host_memory()} : memory_on_cuda(options);
   return {.free = options.memory_limit ? *options.memory_limit * 1e9 : device.free,
           .ranks = weft::planner::ceil_div(here, device.devices),
           .memories = options.launched ? 0 : device.devices,
@@ -93,7 +96,7 @@ std::string checked_memory(const Options& options, const weft::planner::ModelWor
                  size_of(budget.free), options.memory_limit ? " may be taken; " : " are free; ",
                  other.empty() ? advice_for(options, cost, budget) : other);
   }
-  const SizeUnit unit(taken);
+  const weft::planner::SizeUnit unit(taken);
   std::string parts = weft::sentence("weights ", unit.number(use.weights), ", conditioning ",
                                      unit.number(use.conditioning), ", keys and values ",
                                      unit.number(use.keys), ", activations ", unit.number(use.activations));

@@ -12,15 +12,17 @@
 #include "../input/image_size.hpp"
 #include "../input/model_folder.hpp"
 #include "../output/files.hpp"
-#include "../output/sizes.hpp"
 #include "measure.hpp"
 #include "model_work.hpp"
 #include "report.hpp"
 #include "stage_memory.hpp"
 #include "weft/pipeline/folder.hpp"
 #include "weft/plan.hpp"
+#include "weft/plan/sizes.hpp"
 
 namespace command {
+
+using weft::planner::size_of;
 
 namespace {
 

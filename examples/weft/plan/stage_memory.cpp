@@ -5,7 +5,7 @@
 #include <span>
 #include <type_traits>
 
-#include "../output/sizes.hpp"
+#include "weft/plan/sizes.hpp"
 #include "weft/text/prompt_encoders.hpp"
 #include "weft/vae/memory.hpp"
 
@@ -14,6 +14,7 @@ namespace command {
 namespace {
 
 using weft::StageMemory;
+using weft::planner::size_of;
 
 /// Returns act(std::type_identity<Element>()) for an element of the dtype's size. In fp8 only blocks of
 /// transformers compute.
@@ -97,7 +98,7 @@ std::string checked_stage(const Options& options, const StagePlan& stage) {
                  options.memory_limit               ? "raise --memory-limit"
                  : options.backend == Backend::host ? "a host with more memory is needed"
                                                     : "GPUs with more memory are needed");
-  const SizeUnit unit(taken);
+  const weft::planner::SizeUnit unit(taken);
   return weft::sentence("memory of the ", stage.name, ": ", size_of(taken), " ", scope, " (weights ",
                         unit.number(static_cast<double>(use.weights)), ", activations ",
                         unit.number(static_cast<double>(use.activations)), ") of ", size_of(budget.free),

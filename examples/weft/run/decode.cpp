@@ -12,7 +12,7 @@
 #include "run.hpp"
 #include "weft/backend/host.hpp"
 #include "weft/comm/launch.hpp"
-#include "weft/vae/decode.hpp"
+#include "weft/vae/image_decoder.hpp"
 
 namespace command {
 
@@ -32,7 +32,7 @@ weft::Tensor decode_on_threads(const std::filesystem::path& autoencoder, const L
   weft::launch(static_cast<weft::Index>(latents.of_rank.size()),
                [&model, &latents, &images](weft::threads::World& world) {
                  const weft::Tensor& band = latents.of_rank[static_cast<std::size_t>(world.rank())];
-                 weft::Tensor own = weft::decode_band(model, band, latents.height, world);
+                 weft::Tensor own = weft::ImageDecoder(model, world).decode_band(band, latents.height);
                  if (world.rank() == 0) images = std::move(own);
                },
                {.trace = trace});

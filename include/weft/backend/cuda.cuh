@@ -7,6 +7,7 @@
 #include "weft/backend/cuda/copy.cuh"
 #include "weft/backend/cuda/e4m3.cuh"
 #include "weft/backend/cuda/elementwise.cuh"
+#include "weft/backend/cuda/free_memory.cuh"
 #include "weft/backend/cuda/image.cuh"
 #include "weft/backend/cuda/linear.cuh"
 #include "weft/backend/cuda/loader.cuh"
@@ -46,6 +47,9 @@ struct Cuda {
     cuda::check_head_dim(model.head_dim);
     if constexpr (!std::is_same_v<E, float>) cuda::check_half_precision<E, HeadDims...>(model.head_dim);
   }
+
+  /// Returns what the current device has left.
+  static FreeMemory free_memory() { return cuda::free_memory(); }
 };
 
 /// The backend with linear layers of blocks in FP8 (e4m3), and everything else in bfloat16. Weights have one

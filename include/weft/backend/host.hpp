@@ -5,6 +5,7 @@
 #include "weft/backend/host/buffer.hpp"
 #include "weft/backend/host/copy.hpp"
 #include "weft/backend/host/elementwise.hpp"
+#include "weft/backend/host/free_memory.hpp"
 #include "weft/backend/host/image.hpp"
 #include "weft/backend/host/linear.hpp"
 #include "weft/backend/host/loader.hpp"
@@ -30,6 +31,8 @@ struct Host {
 
   /// Accepts every model.
   static void check(const DitShape&) {}
+
+  static FreeMemory free_memory() { return host::free_memory(); }
 };
 
 }  // namespace weft::inline v0_1

@@ -137,6 +137,20 @@ class Agreement {
     if (differing.front() != 0 && !Rehearses<WorldType>) reject(broadcast_difference(text, differing));
   }
 
+  /// Two numbers of a rank.
+  using Pair = std::array<std::uint64_t, 2>;
+
+  /// Returns on all ranks the numbers of every rank, in the ranks' order. All ranks call it together.
+  [[nodiscard]] std::vector<Pair> all(const Pair& own) {
+    if (!compares()) return {own};
+    static_cast<void>(gather(own));
+    const View<float, 1> numbers = heads_.view(std::array{world_.size() * head_size});
+    send(numbers, 0, others(world_));
+    std::vector<Pair> out(static_cast<std::size_t>(world_.size()));
+    set_bytes(download(queue_, numbers), out.data());
+    return out;
+  }
+
   /// Returns on all ranks whether any rank says so. All ranks call it together and wait for each other.
   [[nodiscard]] bool any(bool own) {
     if (!compares()) return own;
@@ -146,8 +160,8 @@ class Agreement {
   }
 
  private:
-  /// Two 64-bit numbers: a digest and a length, or a rank and a length.
-  using Head = std::array<std::uint64_t, 2>;
+  /// A digest and a length, or a rank and a length.
+  using Head = Pair;
   static constexpr Index head_size = sizeof(Head);
 
   bool compares() const { return world_.size() > 1; }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "weft/model/lora_weights.hpp"
+#include "weft/pipeline/check_weights.hpp"
 #include "weft/pipeline/folder.hpp"
 #include "weft/text/prompt_encoders.hpp"
 #include "weft/vae/autoencoder_kl.hpp"
@@ -28,12 +29,12 @@ class PipelineModels {
   using Encoders = text::PromptEncoders<Backend>;
 
   /// Reads the folder, as diffusers stores it. Throws InvalidArgument if a part is missing, not valid or of
-  /// another model.
+  /// another model, and, before any weight is read, if the current device's memory does not hold them.
   explicit PipelineModels(const std::filesystem::path& folder, const PipelineSettings& settings = {})
       : folder_(folder),
         encoders_(folder, settings.max_sequence_length),
-        transformer_(typename Model::Settings(Config::read(folder_.transformer() / "config.json")),
-                     LoraWeights(folder_.transformer(), settings.loras), settings.blocks),
+        transformer_(checked_settings(settings.blocks), LoraWeights(folder_.transformer(), settings.loras),
+                     settings.blocks),
         autoencoder_(folder_.autoencoder()) {
     folder_.check(transformer_.shape());
   }
@@ -44,6 +45,12 @@ class PipelineModels {
   const AutoencoderKL<Backend>& autoencoder() const { return autoencoder_; }
 
  private:
+  typename Model::Settings checked_settings(const std::vector<Range>& blocks) const {
+    const typename Model::Settings out(Config::read(folder_.transformer() / "config.json"));
+    pipeline::check_weights<Model>(folder_, out, blocks, static_cast<double>(Backend::free_memory().bytes));
+    return out;
+  }
+
   pipeline::PipelineFolder folder_;
   Encoders encoders_;
   Model transformer_;

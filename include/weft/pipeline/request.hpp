@@ -43,6 +43,10 @@ inline InputSummary summary_of(const ImageRequest& request) {
   };
   add("prompt", request.prompts);
   add("negative prompt", request.negatives);
+  out.add("height", request.height.value_or(-1));
+  out.add("width", request.width.value_or(-1));
+  out.add("scheduler", request.scheduler);
+  out.add("steps", request.steps.value_or(-1));
   out.add("guidance", request.guidance.value_or(-1));
   out.add(request.stop.stop_possible() ? "a way to stop" : "no way to stop");
   out.add("steps between previews", request.preview_every);

@@ -5,6 +5,7 @@
 #include <array>
 #include <map>
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -204,5 +205,25 @@ class CountedModel final : public ModelWork {
   std::vector<Index> kinds_;  // of every block
   mutable std::map<RankRows, Counted> counted_;
 };
+
+/// A type of the size of T for the counting backend.
+template <class T>
+using CountedNumber = std::conditional_t<std::is_same_v<T, float>, float, counting::Number<sizeof(T)>>;
+
+namespace detail {
+
+template <class Model>
+struct OnCounting;
+template <template <class> class Model, class Backend>
+struct OnCounting<Model<Backend>> {
+  using type =
+      Model<Counting<CountedNumber<typename Backend::Element>, CountedNumber<typename Backend::Operand>>>;
+};
+
+}  // namespace detail
+
+/// Counts a model of any backend.
+template <class Model>
+using CountedModelOf = CountedModel<typename detail::OnCounting<Model>::type>;
 
 }  // namespace weft::inline v0_1::planner

@@ -83,11 +83,14 @@ inline std::vector<int> largest_ranks(const CostModel& cost, int stage) {
 
 }  // namespace detail
 
-/// Returns the memory of a rank with the weights of its own blocks.
-inline MemoryUse memory_use(const CostModel& cost, int rank) {
+/// Returns the blocks that a rank runs.
+inline std::vector<Range> blocks_of(const CostModel& cost, int rank) {
+  return pipeline_blocks(cost.placed(), cost.mesh.pipe, cost.mesh.coordinate(Axis::pipe, rank));
+}
+
+/// Returns the memory that a rank's engine takes for a request, once the weights are there.
+inline MemoryUse engine_use(const CostModel& cost, int rank) {
   const DitShape placed = cost.placed();
-  const std::vector<Range> blocks =
-      pipeline_blocks(placed, cost.mesh.pipe, cost.mesh.coordinate(Axis::pipe, rank));
   const EngineMemory engine = cost.work->memory(placed, cost.mesh, rank,
                                                 {.tokens = cost.request.tokens,
                                                  .prompts = cost.request.prompts,
@@ -95,16 +98,23 @@ inline MemoryUse memory_use(const CostModel& cost, int rank) {
                                                  .steps = cost.request.steps,
                                                  .thresholds = cost.request.thresholds,
                                                  .pushes = cost.engine.stores_heads});
-  MemoryUse use{.weights = static_cast<double>(cost.work->weights(blocks)),
-                .conditioning = static_cast<double>(engine.conditioning),
+  MemoryUse use{.conditioning = static_cast<double>(engine.conditioning),
                 .keys = static_cast<double>(engine.keys),
                 .activations = static_cast<double>(engine.activations),
                 .preparing = static_cast<double>(engine.temporary)};
   if (cost.engine.lands_messages) use.activations += static_cast<double>(engine.messages);
   if (cost.engine.tries_products) {
     const RankRows rows{.rows = cost.rows(cost.tokens()), .prefix = 0, .images = cost.images()};
-    use.preparing = std::max(use.preparing, detail::trial_bytes(cost, rows, blocks));
+    use.preparing = std::max(use.preparing, detail::trial_bytes(cost, rows, blocks_of(cost, rank)));
   }
+  return use;
+}
+
+/// Returns the memory of a rank with the weights of its own blocks.
+inline MemoryUse memory_use(const CostModel& cost, int rank) {
+  const std::vector<Range> blocks = blocks_of(cost, rank);
+  MemoryUse use = engine_use(cost, rank);
+  use.weights = static_cast<double>(cost.work->weights(blocks));
   use.preparing = std::max(use.preparing, static_cast<double>(cost.work->staged(blocks)) - use.working());
   return use;
 }

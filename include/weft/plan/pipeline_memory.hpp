@@ -16,13 +16,12 @@ struct PipelineStages {
 };
 
 /// Returns the bytes that a rank takes at most in the second and further requests to a weft::Pipeline. The
-/// weights of the transformer and of the decoder stay, and the engine keeps the buffers of a request for the
-/// next; text encoders and the decoder's buffers are there only while their stages run.
+/// weights of the transformer and of the decoder stay, and engine and decoder keep the buffers of a request
+/// for the next; text encoders are there only while they run.
 constexpr double pipeline_memory(const PipelineStages& stages) {
   const double kept =
-      stages.transformer.weights + stages.transformer.working() + static_cast<double>(stages.decoder.weights);
-  return kept + std::max({static_cast<double>(stages.encoders.total()), stages.transformer.preparing,
-                          static_cast<double>(stages.decoder.activations)});
+      stages.transformer.weights + stages.transformer.working() + static_cast<double>(stages.decoder.total());
+  return kept + std::max(static_cast<double>(stages.encoders.total()), stages.transformer.preparing);
 }
 
 }  // namespace weft::inline v0_1::planner

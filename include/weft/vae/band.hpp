@@ -4,18 +4,18 @@
 #include <array>
 
 #include "weft/backend/image_operators.hpp"
-#include "weft/core/unset.hpp"
+#include "weft/vae/workspace.hpp"
 
 namespace weft::inline v0_1::vae {
 
-/// Some rows of an image in memory of their own, with room for the row above and the one below.
+/// Some rows of an image, with room for the row above and the one below.
 template <class Backend>
 class Band {
  public:
   using Element = typename Backend::Element;
 
-  Band(typename Backend::Queue& queue, Index rows, Index columns, Index channels)
-      : buffer_(queue, (rows + 2) * columns * channels, unset), extents_{rows + 2, columns, channels} {}
+  Band(Workspace<Backend>& workspace, Index rows, Index columns, Index channels)
+      : numbers_(workspace, (rows + 2) * columns * channels), extents_{rows + 2, columns, channels} {}
 
   Index rows() const { return extents_[0] - 2; }
   Index columns() const { return extents_[1]; }
@@ -31,9 +31,9 @@ class Band {
   View<Element, 2> pixels() const { return {own().data, {rows() * columns(), channels()}}; }
 
  private:
-  View<Element, 3> all() const { return buffer_.view(extents_); }
+  View<Element, 3> all() const { return numbers_.view(extents_); }
 
-  typename Backend::template Buffer<Element> buffer_;
+  typename Workspace<Backend>::template Array<Element> numbers_;
   std::array<Index, 3> extents_;
 };
 

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <utility>
 #include <vector>
 
 #include "weft/comm/communicator.hpp"
@@ -21,14 +20,17 @@ class Bands {
   using Element = typename Backend::Element;
   using Queue = typename Backend::Queue;
 
-  /// Cuts latents of so many rows and columns.
-  Bands(Comm communicator, Index rows, Index columns)
-      : communicator_(std::move(communicator)), rows_(rows), columns_(columns) {}
+  /// Cuts latents of so many rows and columns. The communicator must outlive it.
+  Bands(Comm& communicator, Index rows, Index columns)
+      : communicator_(communicator), rows_(rows), columns_(columns) {}
 
   int rank() const { return communicator_.rank(); }
   int size() const { return communicator_.size(); }
   /// Returns a member's rows of the latents.
   Range of(int member) const { return split(rows_, size(), member); }
+  /// Returns the rows and the columns of the latents.
+  Index rows() const { return rows_; }
+  Index columns() const { return columns_; }
 
   /// Returns the rows of all bands together, of an image of so many columns.
   Index rows_of_image(Index columns) const { return rows_ * (columns / columns_); }
@@ -65,20 +67,21 @@ class Bands {
   /// Calls act(pixels) with every band's pixels (pixels, features) in turn, first with this one's `own`,
   /// while the next ones travel round the ring of ranks.
   template <class Act>
-  void rotate(Queue& queue, const View<Element, 2>& own, Index columns, Act act) {
+  void rotate(Queue& queue, Workspace<Backend>& workspace, const View<Element, 2>& own, Index columns,
+              Act act) {
     if (size() == 1) return act(own);
     const int next = (rank() + 1) % size(), previous = (rank() + size() - 1) % size();
     const Index features = own.extent[1];
     Index most = 0;
     for (int member = 0; member < size(); ++member) most = std::max(most, of(member).size());
-    using Buffer = typename Backend::template Buffer<Element>;
-    const std::array buffers{Buffer(queue, most * columns * features),
-                             Buffer(queue, most * columns * features)};
+    using Array = typename Workspace<Backend>::template Array<Element>;
+    const std::array arrays{Array(workspace, most * columns * features),
+                            Array(workspace, most * columns * features)};
     View<Element, 2> here = own;
     for (int hop = 0; hop + 1 < size(); ++hop) {
       const int coming = (rank() + 2 * size() - hop - 1) % size();
       const View<Element, 2> incoming =
-          buffers[static_cast<std::size_t>(hop % 2)].view(std::array{of(coming).size() * columns, features});
+          arrays[static_cast<std::size_t>(hop % 2)].view(std::array{of(coming).size() * columns, features});
       const std::array<Addressed, 1> sends{{{next, here}}}, receives{{{previous, incoming}}};
       auto event = communicator_.all_to_all(queue, sends, receives);
       act(here);
@@ -114,7 +117,7 @@ class Bands {
     return member;
   }
 
-  Comm communicator_;
+  Comm& communicator_;
   Index rows_, columns_;  // of the latents
 };
 

@@ -12,7 +12,7 @@
 
 namespace weft::inline v0_1::vae {
 
-/// Decodes this rank's band of images, one after the other. They do not depend on the bands, up to rounding:
+/// Decodes this rank's band of an image, once. The image does not depend on the bands, up to rounding:
 /// convolutions read the rows beside a band, norms the statistics of the whole image, and attention all
 /// pixels.
 template <class Backend, Communicator Comm>
@@ -22,14 +22,16 @@ class Decoder {
   using Queue = typename Backend::Queue;
   using Image = Band<Backend>;
 
-  Decoder(Queue& queue, const AutoencoderKL<Backend>& model, Bands<Backend, Comm>& bands)
+  Decoder(Queue& queue, Workspace<Backend>& workspace, const AutoencoderKL<Backend>& model,
+          Bands<Backend, Comm>& bands)
       : queue_(queue),
+        workspace_(workspace),
         config_(model.config()),
         weights_(model.weights()),
         bands_(bands),
-        moments_(queue, 2 * config_.groups) {}
+        moments_(workspace, 2 * config_.groups) {}
 
-  /// Returns the band of an image: latents (channels, the band's rows, width), as a denoiser leaves them.
+  /// Returns the band of the image: latents (channels, the band's rows, width), as a denoiser leaves them.
   Image decode(const View<const float, 3>& latents) {
     Image x = scaled(latents);
     if (weights_.post_quant) x = projected(x, *weights_.post_quant);
@@ -47,6 +49,8 @@ class Decoder {
  private:
   using Pixels = View<Element, 2>;  // (pixels, features)
   using Convolution = ConvolutionWeights<Element>;
+  template <class T>
+  using Array = typename Workspace<Backend>::template Array<T>;
 
   /// Returns the band of latents on the autoencoder's own scale.
   Image scaled(const View<const float, 3>& latents) {
@@ -58,13 +62,13 @@ class Decoder {
       for (Index column = 0; column < width; ++column)
         for (Index c = 0; c < channels; ++c)
           values.view<3>()[row][column][c] = latents[c][row][column] / scale + shift;
-    Image out(queue_, rows, width, channels);
+    Image out(workspace_, rows, width, channels);
     upload(queue_, values, out.own());
     return out;
   }
 
   Image projected(const Image& x, const LinearWeights<Element>& weights) {
-    Image out(queue_, x.rows(), x.columns(), weights.outputs());
+    Image out(workspace_, x.rows(), x.columns(), weights.outputs());
     linear(queue_, x.pixels(), weights, out.pixels());
     return out;
   }
@@ -80,7 +84,7 @@ class Decoder {
   }
 
   Image convolved(const Image& x, const GroupNorm& norm, const Convolution& weights) {
-    Image out(queue_, x.rows() * weights.scale(), x.columns() * weights.scale(), weights.outputs());
+    Image out(workspace_, x.rows() * weights.scale(), x.columns() * weights.scale(), weights.outputs());
     convolve_into(out, x, norm, weights, {});
     return out;
   }
@@ -101,17 +105,18 @@ class Decoder {
 
   Image attended(Image x, const PixelAttention<Element>& layer) {
     const Index pixels = x.pixels().extent[0], width = x.channels();
-    Image between(queue_, x.rows(), x.columns(), width), qkv(queue_, x.rows(), x.columns(), 3 * width);
+    Image between(workspace_, x.rows(), x.columns(), width),
+        qkv(workspace_, x.rows(), x.columns(), 3 * width);
     group_norm(queue_, x.own(), normed(x, layer.norm, Activation::none), between.own());
     linear(queue_, between.pixels(), layer.qkv, qkv.pixels());
 
-    const typename Backend::template Buffer<float> lse(queue_, pixels + 1);  // without pixels too
+    const Array<float> lse(workspace_, pixels);
     const auto part = [](const Pixels& all, Range features) {
       return as_head(all.template slice<1>(features));
     };
     const View<Element, 4> q = part(qkv.pixels(), {0, width}), out = as_head(between.pixels());
     bands_.rotate(
-        queue_, qkv.pixels().template slice<1>({width, 3 * width}), x.columns(),
+        queue_, workspace_, qkv.pixels().template slice<1>({width, 3 * width}), x.columns(),
         [this, &part, &q, &out, &lse, pixels, width, output = Output::replace](const Pixels& kv) mutable {
           const auto span = queue_.span("vae", "attention");
           attention(queue_, q, part(kv, {0, width}), part(kv, {width, 2 * width}), out,
@@ -127,10 +132,11 @@ class Decoder {
   }
 
   Queue& queue_;
+  Workspace<Backend>& workspace_;
   const AutoencoderConfig& config_;
   const Weights<Element>& weights_;
   Bands<Backend, Comm>& bands_;
-  typename Backend::template Buffer<double> moments_;  // (groups, 2) of the latest norm
+  Array<double> moments_;  // (groups, 2) of the latest norm
 };
 
 }  // namespace weft::inline v0_1::vae

@@ -129,9 +129,9 @@ TEST_CASE("processes encode what one does, and rank 0 writes") {
   const std::filesystem::path model = goldens / "hunyuan_pipeline" / "model";
   const TemporaryFolder folder;
   const auto encode = [&](const std::string& out, const std::string& launcher) {
-    return run({"encode", "--model", model, "--prompt", "a red circle", "--prompt", "a green ring", "--out",
-                folder / out},
-               launcher);
+    const Arguments line{"encode",   "--model",      model,   "--prompt",  "a red circle",
+                         "--prompt", "a green ring", "--out", folder / out};
+    return run(launcher.empty() ? line : line + Arguments{"--timeout", "20"}, launcher);
   };
   REQUIRE(encode("one", "").code == 0);
   for (const char* ranks : {"2", "3"}) {
@@ -154,9 +154,10 @@ TEST_CASE("processes decode what one does, and rank 0 prints, writes and has all
   const std::string file = folder.write("latents", weft::to_safetensors({{"latents", latents}}));
   for (const int ranks : {2, 3}) {
     CAPTURE(ranks);
-    const Outcome outcome = run({"decode", "--model", vae / "model", "--latents", file, "--out",
-                                 folder / "images.safetensors", "--trace", folder / "trace.json"},
-                                WEFT_MPIRUN " -q -n " + std::to_string(ranks));
+    const Outcome outcome =
+        run({"decode", "--model", vae / "model", "--latents", file, "--out", folder / "images.safetensors",
+             "--trace", folder / "trace.json", "--timeout", "20"},
+            WEFT_MPIRUN " -q -n " + std::to_string(ranks));
     CAPTURE(outcome.err);
     REQUIRE(outcome.code == 0);
     CHECK(folder.count() == 3);

@@ -105,6 +105,8 @@ TEST_CASE("an option without an effect is rejected with what would give it one")
     reject(command, {"--mesh", "exact", "--ring", "2"}, "omit --mesh");
     reject(command, {"--hardware", "t4-pcie", "--ring", "2"}, "omit --hardware");
   }
+  for (const char* command : {"decode", "encode"})
+    reject(command, {"--timeout", "3"}, "start them by mpirun, torchrun or srun, or omit --timeout");
   reject("forward", {"--pipefusion", "2", "--warmup", "2"}, "forward takes one");
   reject("generate", {"--guidance", "1", "--negative", "a"},
          "--negative has no effect where --guidance is 1 or below");

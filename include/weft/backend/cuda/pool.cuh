@@ -8,7 +8,6 @@
 #include <memory>
 #include <utility>
 
-#include "weft/backend/cuda/slab.hpp"
 #include "weft/check.cuh"
 
 namespace weft::inline v0_1::cuda {
@@ -27,18 +26,6 @@ class Pool : public std::enable_shared_from_this<Pool> {
   Pool& operator=(const Pool&) = delete;
   ~Pool() { trim(); }
 
-  /// Takes so much of the device at once, if it has that in one piece: later memory is a part of it while it
-  /// lasts. It is freed with the pool and the last of its parts.
-  void reserve(std::size_t bytes) {
-    auto slab = std::make_shared<Reserved>(bytes);
-    if (cudaMalloc(&slab->data, slab->parts.size()) == cudaSuccess) {
-      slab_ = std::move(slab);
-    } else {
-      cudaGetLastError();  // not an error of this thread
-    }
-    ++allocations_;
-  }
-
   /// Returns how often memory was taken from the device.
   std::size_t allocations() const { return allocations_; }
 
@@ -55,10 +42,6 @@ class Pool : public std::enable_shared_from_this<Pool> {
 
   /// Returns unused memory of this size, or allocates it. Its content is undefined.
   [[nodiscard]] Memory take(std::size_t bytes) {
-    if (slab_ && !keeps_)
-      if (const auto place = slab_->parts.take(bytes))
-        return {static_cast<std::byte*>(slab_->data) + *place,
-                [slab = slab_, bytes, place = *place](void*) { slab->parts.give_back(place, bytes); }};
     void* const data =
         !keeps_ && left_.contains(bytes) ? left_.extract(left_.find(bytes)).mapped() : from_device(bytes);
     return {data, [pool = weak_from_this(), bytes](void* memory) {
@@ -70,23 +53,13 @@ class Pool : public std::enable_shared_from_this<Pool> {
             }};
   }
 
-  /// Returns unused memory to the device, but for what was reserved.
+  /// Returns unused memory to the device.
   void trim() {
     for (const auto& [bytes, memory] : left_) cudaFree(memory);
     left_.clear();
   }
 
  private:
-  struct Reserved {
-    void* data = nullptr;
-    Slab parts;
-
-    explicit Reserved(std::size_t bytes) : parts(bytes) {}
-    Reserved(const Reserved&) = delete;
-    Reserved& operator=(const Reserved&) = delete;
-    ~Reserved() { cudaFree(data); }
-  };
-
   void* from_device(std::size_t bytes) {
     ++allocations_;
     void* memory = nullptr;
@@ -99,7 +72,6 @@ class Pool : public std::enable_shared_from_this<Pool> {
 
   std::multimap<std::size_t, void*> left_;  // by their bytes
   bool keeps_ = false;
-  std::shared_ptr<Reserved> slab_;
   std::size_t allocations_ = 0;
 };
 

@@ -111,11 +111,6 @@ class Queue {
     if (pool_->allocations() > before) count_allocation();
     return memory;
   }
-  /// Takes so many bytes of the device at once, of which later buffers are parts.
-  void reserve(Index bytes) {
-    count_allocation();
-    pool_->reserve(static_cast<std::size_t>(bytes));
-  }
   /// Returns memory for an operator between its kernels, at least `bytes` of it. It stays with the queue,
   /// since recordings work on it.
   [[nodiscard]] void* room(std::size_t bytes) {

@@ -4,13 +4,18 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <limits>
 #include <optional>
 #include <string>
+#include <string_view>
 
-namespace command {
+#include "weft/backend/free_memory.hpp"
+#include "weft/core/digest.hpp"
+
+namespace weft::inline v0_1::host {
 
 /// The folders in which Linux reports memory (proc(5); Documentation/admin-guide/cgroup-v1/memory.rst and
 /// cgroup-v2.rst).
@@ -88,4 +93,11 @@ inline double free_in_cgroups(const MemoryFiles& files) {
   return std::min(on_host, detail::free_in_cgroups(files));
 }
 
-}  // namespace command
+/// Returns the same, with the host's name as the memory's.
+[[nodiscard]] inline FreeMemory free_memory() {
+  std::array<char, 256> name{};
+  ::gethostname(name.data(), name.size() - 1);
+  return {digest_of(std::string_view(name.data())), static_cast<std::uint64_t>(free_host_memory())};
+}
+
+}  // namespace weft::inline v0_1::host

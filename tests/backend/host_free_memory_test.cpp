@@ -1,8 +1,8 @@
-#include "../../../examples/weft/plan/host_memory.hpp"
+#include "weft/backend/host/free_memory.hpp"
 
 #include <doctest/doctest.h>
 
-#include "../../io/temporary_folder.hpp"
+#include "../io/temporary_folder.hpp"
 
 namespace {
 
@@ -25,7 +25,7 @@ struct LinuxHost {
     write(name, std::to_string(static_cast<long long>(bytes)) + "\n");
   }
 
-  double free() const { return command::free_host_memory({folder / "proc", folder / "cgroup"}) / mib; }
+  double free() const { return weft::host::free_host_memory({folder / "proc", folder / "cgroup"}) / mib; }
 };
 
 }  // namespace

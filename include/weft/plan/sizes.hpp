@@ -5,7 +5,7 @@
 
 #include "weft/plan/explanation.hpp"
 
-namespace command {
+namespace weft::inline v0_1::planner {
 
 /// A unit for sizes in bytes: MB or GB, by the largest of them.
 struct SizeUnit {
@@ -14,7 +14,7 @@ struct SizeUnit {
 
   explicit SizeUnit(double largest) : bytes(largest < 1e9 ? 1e6 : 1e9), name(largest < 1e9 ? " MB" : " GB") {}
 
-  std::string number(double size) const { return weft::planner::number("%.3g", size / bytes); }
+  std::string number(double size) const { return planner::number("%.3g", size / bytes); }
 };
 
 inline std::string size_of(double bytes) {
@@ -22,4 +22,4 @@ inline std::string size_of(double bytes) {
   return unit.number(bytes) + unit.name;
 }
 
-}  // namespace command
+}  // namespace weft::inline v0_1::planner
