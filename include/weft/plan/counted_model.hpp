@@ -20,6 +20,7 @@
 #include "weft/policy/data_parallel.hpp"
 #include "weft/policy/pipefusion.hpp"
 #include "weft/policy/ring.hpp"
+#include "weft/policy/step_cache.hpp"
 #include "weft/policy/ulysses.hpp"
 
 namespace weft::inline v0_1::planner {

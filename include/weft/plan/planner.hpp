@@ -45,6 +45,7 @@ struct Plan {
 /// Stands for a stack of all policies in `check`.
 struct AllMethods {
   static constexpr bool has(Axis) { return true; }
+  static constexpr bool reuses_steps = true;
 };
 
 namespace detail {

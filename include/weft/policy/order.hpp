@@ -20,7 +20,7 @@ constexpr int depth_of_local = std::numeric_limits<int>::max();
 template <class P>
 concept Stackable = requires(Axis axis) {
   P::depth < depth_of_local;
-  P::has(axis) || true;
+  P::has(axis) || P::reuses_steps;
 };
 
 /// The position of a policy in a stack, and what it wraps.
@@ -31,6 +31,12 @@ struct Stacked {
 
   static_assert(Stackable<Inner>,
                 "weft: a policy wraps another one, or weft::Local, and the type that it wraps is none");
+
+  /// Whether the stack has a policy for steps that leave blocks out.
+  static constexpr bool reuses_steps = [] {
+    if constexpr (Stackable<Inner>) return Inner::reuses_steps;
+    return false;
+  }();
 
   /// Returns whether the stack has a policy for the axis.
   static constexpr bool has(Axis axis) {
