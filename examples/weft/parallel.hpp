@@ -13,4 +13,7 @@ namespace command {
 using Parallel =
     weft::DataParallel<weft::CfgParallel<weft::StepCache<weft::PipeFusion<weft::Ulysses<weft::Ring<>>>>>>;
 
+/// Those of a device alone.
+using Single = weft::StepCache<>;
+
 }  // namespace command

@@ -283,7 +283,7 @@ TEST_CASE("pipeline: windows of one recording have the same tasks, and as many o
   }
   CHECK(shared > 500);
   Job job = job_of(Placement::folded, 40, 1, 50, 1);
-  job.reuse = weft::reuse_between(3, 50);
+  job.reuse = weft::skip_cache(3, 50, job.model);
   Index recordings = 0;
   for (const weft::Window& window : pipeline_windows(job, 1))
     recordings = std::max(recordings, window.recording + 1);

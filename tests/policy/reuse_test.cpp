@@ -9,9 +9,28 @@ using weft::Placement;
 using weft::Range;
 using weft::Reuse;
 
-TEST_CASE("reuse: of every step but each third, counted from the first") {
-  CHECK(weft::reuse_between(3, 8, 2) == Reuse{{1, 2, 4, 5, 7}, 2});
-  CHECK(weft::reuse_between(1, 8).empty());
+TEST_CASE("reuse: Skip-Cache's steps are all but each third, counted from the first") {
+  const DitShape folded{.blocks = 10, .placement = Placement::folded};
+  CHECK(weft::skip_cache(3, 8, folded) == Reuse{{1, 2, 4, 5, 7}, 1});
+  CHECK(weft::skip_cache(9, 8, folded) == Reuse{{1, 2, 3, 4, 5, 6, 7}, 1});
+  CHECK_THROWS_WITH_AS(static_cast<void>(weft::skip_cache(1, 8, folded)),
+                       "every 1-th step is to be full, which leaves none to reuse; use 2 or more",
+                       InvalidArgument);
+  CHECK_THROWS_WITH_AS(static_cast<void>(weft::skip_cache(2, 8, {.blocks = 10})),
+                       Contains("needs a model with long skips, and this one has none"), InvalidArgument);
+}
+
+TEST_CASE("reuse: TeaCache's steps are those below the threshold since the last full one") {
+  // Distances: 0.25, 0.2, 0, 1, 0.5, 0.125.
+  const weft::Tensor some({7, 2}, {3, -1, 4, -1, 4, 0, 4, 0, 8, 0, 4, 0, 4, 0.5f});
+  CHECK(weft::teacache(some, 0.21) == Reuse{{2, 3, 6}});
+  CHECK(weft::teacache(some, 0.3) == Reuse{{1, 3, 6}});
+  CHECK(weft::teacache(some, 0.46) == Reuse{{1, 2, 3, 6}});
+  CHECK(weft::teacache(some, 10) == Reuse{{1, 2, 3, 4, 5, 6}});
+  CHECK(weft::teacache(some, 0.01) == Reuse{{3}});
+}
+
+TEST_CASE("reuse: its steps and blocks") {
   CHECK(Reuse{{1, 4}}.contains(4));
   CHECK(!Reuse{{1, 4}}.contains(3));
   CHECK(Reuse{{1}, 3}.blocks({.blocks = 10}) == Range{3, 7});

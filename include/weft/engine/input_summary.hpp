@@ -25,13 +25,6 @@ inline std::string text_of(const DitShape& shape) {
                   " channels and ", shape.out_channels, " predicted ones");
 }
 
-inline std::string text_of(const Reuse& reuse) {
-  if (reuse.empty()) return "none";
-  std::vector<std::string> steps;
-  for (const Index step : reuse.steps) steps.push_back(std::to_string(step));
-  return sentence(listed(steps), " but for ", reuse.ends, " at either end");
-}
-
 template <class Model, class Parallel>
 InputSummary summary_of(const Model& model, const Mesh& mesh) {
   using Backend = typename Model::Backend;
@@ -77,7 +70,7 @@ InputSummary summary_of(const Request<Prompt>& request) {
   out.add("height", request.height);
   out.add("width", request.width);
   out.add("steps", request.sampler.size());
-  out.add("steps that leave blocks out", text_of(request.reuse));
+  out.add("reuse in", to_string(request.reuse));
   out.add("guidance", request.guidance);
   out.add("guidance rescale", request.guidance_rescale);
   out.add("seed", request.seed);

@@ -94,7 +94,8 @@ inline MemoryUse memory_use(const CostModel& cost, int rank) {
                                                  .branches = cost.request.branches,
                                                  .steps = cost.request.steps,
                                                  .thresholds = cost.request.thresholds,
-                                                 .pushes = cost.engine.stores_heads});
+                                                 .pushes = cost.engine.stores_heads,
+                                                 .reuse = cost.request.reuse});
   MemoryUse use{.weights = static_cast<double>(cost.work->weights(blocks)),
                 .conditioning = static_cast<double>(engine.conditioning),
                 .keys = static_cast<double>(engine.keys),

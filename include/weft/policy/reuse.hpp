@@ -2,11 +2,15 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
+#include <compare>
+#include <string>
 #include <vector>
 
 #include "weft/core/dit_shape.hpp"
 #include "weft/core/error.hpp"
 #include "weft/core/range.hpp"
+#include "weft/core/tensor.hpp"
 
 namespace weft::inline v0_1 {
 
@@ -22,6 +26,7 @@ struct Reuse {
   Range blocks(const DitShape& model) const { return {ends, model.blocks - ends}; }
 
   friend constexpr bool operator==(const Reuse&, const Reuse&) = default;
+  friend constexpr auto operator<=>(const Reuse&, const Reuse&) = default;
 
   /// Throws InvalidArgument unless these are steps of a run of `count`, and such blocks of the model.
   void check(Index count, const DitShape& model) const {
@@ -52,10 +57,55 @@ struct Reuse {
   }
 };
 
-/// Returns the reuse of every step of `count` but each `period`-th, from the first on.
-[[nodiscard]] inline Reuse reuse_between(Index period, Index count, Index ends = 0) {
-  Reuse out{.steps = {}, .ends = ends};
-  for (Index step = 0; step < count; ++step)
+/// Returns "no step", "steps 1 and 3", or "steps 1 and 3 but for 2 blocks at either end".
+[[nodiscard]] inline std::string to_string(const Reuse& reuse) {
+  if (reuse.empty()) return "no step";
+  std::vector<std::string> steps;
+  for (const Index step : reuse.steps) steps.push_back(std::to_string(step));
+  const std::string kept = reuse.ends > 0 ? sentence(" but for ", reuse.ends,
+                                                     reuse.ends == 1 ? " block" : " blocks", " at either end")
+                                          : "";
+  return sentence("steps ", listed(steps), kept);
+}
+
+/// Returns the steps that TeaCache reuses, from the embeddings of their times (steps, features): their
+/// relative L1 distances to the steps before are summed up from a full step on, and while the sum is below
+/// the threshold steps reuse. Liu et al., "Timestep Embedding Tells: It's Time to Cache for Video Diffusion
+/// Model", 2024, Eq. 4 to 6, without the polynomial, so that the steps depend on neither prompts nor latents.
+[[nodiscard]] inline Reuse teacache(const Tensor& embeddings, double threshold) {
+  const Index count = embeddings.shape[0], features = embeddings.shape[1];
+  Reuse out;
+  double sum = 0;
+  for (Index step = 1; step < count; ++step) {
+    const float* const now = embeddings.data.data() + step * features;
+    const float* const before = now - features;
+    double difference = 0, magnitude = 0;
+    for (Index f = 0; f < features; ++f) {
+      difference += std::abs(static_cast<double>(now[f]) - before[f]);
+      magnitude += std::abs(static_cast<double>(before[f]));
+    }
+    sum += difference / magnitude;
+    if (sum < threshold) {
+      out.steps.push_back(step);
+    } else {
+      sum = 0;
+    }
+  }
+  return out;
+}
+
+/// Returns the steps that Skip-Cache reuses: all but every `period`-th, from the first on; the first and the
+/// last block, between which a long skip leads, run in all. Throws InvalidArgument unless the model has long
+/// skips and the period is at least 2. Chen et al., "Accelerating Vision Diffusion Transformers with Skip
+/// Branches", 2024.
+[[nodiscard]] inline Reuse skip_cache(Index period, Index count, const DitShape& model) {
+  if (period < 2)
+    reject("every ", period, "-th step is to be full, which leaves none to reuse; use 2 or more");
+  if (!model.has_long_skips())
+    reject(
+        "Skip-Cache needs a model with long skips, and this one has none; use TeaCache, or list the steps");
+  Reuse out{.steps = {}, .ends = 1};
+  for (Index step = 1; step < count; ++step)
     if (step % period != 0) out.steps.push_back(step);
   return out;
 }
