@@ -69,7 +69,7 @@ inline Prediction predict(const CostModel& cost) {
 
   out.memory = largest_memory_use(cost).total();
   const DitShape placed = cost.placed();
-  const std::vector<int> alike = detail::alike_stages(*cost.work, placed, cost.mesh.pipe);
+  const std::vector<int> alike = detail::alike_stages(*cost.work, placed, cost.mesh.pipe, cost.request.reuse);
   UnitCosts costs(cost);
   double longest = -1;
   for (int stage = 0; stage < cost.mesh.pipe; ++stage) {

@@ -62,12 +62,12 @@ struct AxisPolicy : detail::Stacked<info_of(own).depth, InnerPolicy> {
  public:
   static_assert(
       !Stack::has(own),
-      "weft: use each policy once; write DataParallel<CfgParallel<PipeFusion<Ulysses<Ring<>>>>>, or leave "
-      "out any of them");
-  static_assert(
-      Stack::has(own) || Stack::is_outside(),
-      "weft: put the policies in the order DataParallel<CfgParallel<PipeFusion<Ulysses<Ring<>>>>>; any of "
-      "them may be left out, and others stand where their depths say");
+      "weft: use each policy once; write DataParallel<CfgParallel<StepCache<PipeFusion<Ulysses<Ring<>>>>>>, "
+      "or leave out any of them");
+  static_assert(Stack::has(own) || Stack::is_outside(),
+                "weft: put the policies in the order "
+                "DataParallel<CfgParallel<StepCache<PipeFusion<Ulysses<Ring<>>>>>>; "
+                "any of them may be left out, and others stand where their depths say");
 
   static constexpr bool has(Axis axis) { return axis == own || Stack::has(axis); }
 };
@@ -78,7 +78,7 @@ struct PolicyAtDepth : detail::Stacked<own_depth, InnerPolicy> {
   static_assert(
       detail::Stacked<own_depth, InnerPolicy>::is_outside(),
       "weft: a policy without an axis wraps policies of greater depths; those of data, cfg, pipe, ulysses "
-      "and ring are 10, 20, 30, 40 and 50");
+      "and ring are 10, 20, 30, 40 and 50, and StepCache's is 25");
 };
 
 }  // namespace weft::inline v0_1
