@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <exception>
 #include <iostream>
+#include <iterator>
 #include <new>
 #include <optional>
 #include <string>
@@ -13,6 +14,7 @@
 #include "cuda/run.hpp"
 #include "input/archs.hpp"
 #include "input/packed.hpp"
+#include "input/reuse.hpp"
 #include "mpi/run.hpp"
 #include "nccl/run.hpp"
 #include "options/parse.hpp"
@@ -34,6 +36,16 @@ namespace command {
 
 namespace {
 
+/// Prints which steps leave blocks out where --cache is given.
+void print_reuse(const Options& options, const Work& work) {
+  if (!options.has("--cache") || !options.prints()) return;
+  const auto print = [](const auto& asked) {
+    if constexpr (requires { asked.reuse; })
+      std::printf("%s\n", description_of(asked.reuse, std::ssize(asked.sampler)).c_str());
+  };
+  visit_work(print, work);
+}
+
 /// Runs generate, forward or denoise on the ranks of `stages`; rank 0's process prints and writes.
 void run_work(const Options& given, Stages& stages, const weft::Trace* trace) {
   const ModelFolder model(given.model);
@@ -48,6 +60,8 @@ void run_work(const Options& given, Stages& stages, const weft::Trace* trace) {
   if (given.prints())
     outputs.emplace(given, model, pipeline ? pipeline->images() : given.prompts.size(), pipeline.has_value());
   if (pipeline) work = pipeline->outline();
+  set_reuse(work, given.cache, model);
+  print_reuse(given, work);
   const Options options = with_mesh(given, model, work);
   std::string memory = checked_memory(options, *model_work(model.settings(), options.dtype, work),
                                       plan_request(options, work, model.shape()));
@@ -58,7 +72,10 @@ void run_work(const Options& given, Stages& stages, const weft::Trace* trace) {
       for (const std::string& line : others) std::printf("%s\n", line.c_str());
     }
   }
-  if (pipeline) work = pipeline->encoded(options, stages);
+  if (pipeline) {
+    work = pipeline->encoded(options, stages);
+    set_reuse(work, options.cache, model);
+  }
 
   const bool decodes = pipeline && options.has_images();
   RunResult result = stages.run(

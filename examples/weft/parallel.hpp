@@ -5,10 +5,15 @@
 #include "weft/policy/data_parallel.hpp"
 #include "weft/policy/pipefusion.hpp"
 #include "weft/policy/ring.hpp"
+#include "weft/policy/step_cache.hpp"
 #include "weft/policy/ulysses.hpp"
 
 namespace command {
 
-using Parallel = weft::DataParallel<weft::CfgParallel<weft::PipeFusion<weft::Ulysses<weft::Ring<>>>>>;
+using Parallel =
+    weft::DataParallel<weft::CfgParallel<weft::StepCache<weft::PipeFusion<weft::Ulysses<weft::Ring<>>>>>>;
+
+/// Those of a device alone.
+using Single = weft::StepCache<>;
 
 }  // namespace command

@@ -102,7 +102,10 @@ class Engine {
     if (!request.step_noise.empty()) detail::need_shape("noise of the steps", request.step_noise, shape);
     detail::check_image(model, image);
     const Index prefix = detail::common_prefix(model, request.prompts, guidance);
-    check(mesh, model.shape(), {prompts, guidance.branches(), prefix + image.tokens()});
+    const auto steps = static_cast<Index>(request.sampler.size());
+    request.reuse.check(steps, model.shape());
+    check(mesh, model.shape(),
+          {prompts, guidance.branches(), prefix + image.tokens(), steps, !request.reuse.empty()});
   }
 
   static void check(const Model& model, const Mesh& mesh, const Evaluation<Prompt>& evaluation) {
@@ -336,6 +339,7 @@ class Engine {
     part.job.predicted_features = features;
     part.job.most_images = most_images;
     part.job.has_padding = shape.has_padding;
+    part.job.reuse = shape.reuse;
     // Braces: parentheses around an aggregate make nvcc's front end give up.
     conditioning_.reset(new Conditioning{model_.condition(queue_, prompts, times, part.share)});
     queue_.take_together([this, &part, &take_more] {

@@ -32,6 +32,7 @@
 #include "weft/policy/pipefusion.hpp"
 #include "weft/policy/policy.hpp"
 #include "weft/policy/ring.hpp"
+#include "weft/policy/step_cache.hpp"
 #include "weft/policy/ulysses.hpp"
 
 #include "weft/model/dit.hpp"

@@ -140,15 +140,16 @@ struct EndProduct {
   }
 };
 
-/// out = a + b; `out` may be either.
+/// out = a + factor · b; `out` may be either.
 template <class E>
 struct Add {
   RowsOf<const E, 2> a, b;
+  float factor;
   RowsOf<E, 2> out;
 
   __device__ void operator()(Index row, int column) const {
-    out.row(row)[column] =
-        static_cast<E>(static_cast<float>(a.row(row)[column]) + static_cast<float>(b.row(row)[column]));
+    const auto added = static_cast<float>(b.row(row)[column]);
+    out.row(row)[column] = static_cast<E>(static_cast<float>(a.row(row)[column]) + factor * added);
   }
 };
 

@@ -1,4 +1,5 @@
-// expect: weft: put the policies in the order DataParallel<CfgParallel<PipeFusion<Ulysses<Ring<>>>>>;
+// expect: weft: put the policies in the order
+// DataParallel<CfgParallel<StepCache<PipeFusion<Ulysses<Ring<>>>>>>;
 #include "weft/policy/ring.hpp"
 #include "weft/policy/ulysses.hpp"
 

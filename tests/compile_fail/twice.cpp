@@ -1,4 +1,4 @@
-// expect: weft: use each policy once; write DataParallel<CfgParallel<PipeFusion<Ulysses<Ring<>>>>>
+// expect: weft: use each policy once; write DataParallel<CfgParallel<StepCache<PipeFusion<Ulysses<Ring<>>>>>>
 #include "weft/policy/ulysses.hpp"
 
 using Stack = weft::Ulysses<weft::Ulysses<>>;

@@ -69,6 +69,10 @@ TEST_CASE("Requests of which one rank's differs are rejected on all ranks, namin
        [](Given& g) { g.request.sampler = toy_sampler(3); }},
       {"rank 1 was asked for steps 1 and rank 0 for steps 2",
        [](Given& g) { g.request.sampler = toy_sampler(1); }},
+      {"rank 1 was asked for reuse in steps 1 but for 2 blocks at either end and rank 0 for reuse in no step",
+       [](Given& g) {
+         g.request.reuse = {{1}, 2};
+       }},
       {"rank 1 was asked for another sampler than rank 0",
        [](Given& g) { g.request.sampler[1].take += 1e-6f; }},
       {"rank 1 was asked for another sampler than rank 0",

@@ -9,7 +9,8 @@
 #include "weft/weft.hpp"
 
 using Prompt = weft::HunyuanPrompt;
-using Full = weft::DataParallel<weft::CfgParallel<weft::PipeFusion<weft::Ulysses<weft::Ring<>>>>>;
+using Full =
+    weft::DataParallel<weft::CfgParallel<weft::StepCache<weft::PipeFusion<weft::Ulysses<weft::Ring<>>>>>>;
 
 inline double relative_l2(const weft::Tensor& a, const weft::Tensor& b) {
   if (a.shape != b.shape) return INFINITY;

@@ -11,6 +11,9 @@ TEST_CASE("Planned memory is that of every rank, within half a percent") {
   request.sampler = weft::make_sampler("ddim", scheduler, 3);
   held::compare<weft::HunyuanDiT>(folder / "transformer", request);
   for (weft::SamplerStep& step : request.sampler) step.quantile = 0.9f;
+  request.reuse = {{1}};
+  held::compare<weft::HunyuanDiT>(folder / "transformer", request);
+  request.reuse = {{2}, 2};
   held::compare<weft::HunyuanDiT>(folder / "transformer", request);
 }
 

@@ -49,6 +49,32 @@ TEST_CASE("The bytes that a rank sends are those of the methods' formulas") {
   CHECK(predict(cost_of({.cfg = 2})).sent == 4096 * 16 * 4);  // predictions in float32
 }
 
+TEST_CASE("Steps that leave blocks out take the time of the others, and memory for what these have added") {
+  const double residuals = 2.0 * (2.0 * 4096 * 1408 * 2);  // of both halves of the blocks
+  for (const Mesh& mesh : {Mesh{}, {.cfg = 2}, {.ulysses = 4}, {.pipe = 4}}) {
+    auto cost = cost_of(mesh);
+    const auto full = predict(cost);
+    cost.request.reuse = weft::skip_cache(2, cost.request.steps, cost.model());
+    const auto ends = predict(cost);
+    cost.request.reuse.ends = 0;
+    const auto none = predict(cost);
+    CHECK(ends.step == full.step);
+    CHECK(none.total < ends.total);
+    CHECK(none.memory == ends.memory);
+    if (mesh.pipe > 1) {  // stages wait where full units meet others
+      CHECK(ends.total < full.total);
+      continue;
+    }
+    CHECK(none.total / full.total == doctest::Approx(0.51).epsilon(0.02));
+    CHECK(ends.total / full.total == doctest::Approx(0.535).epsilon(0.02));
+    CHECK(none.memory - full.memory ==
+          doctest::Approx(residuals / static_cast<double>(mesh.ranks())).epsilon(1e-3));
+  }
+  const auto tera = [](weft::Range spared) { return flop(hunyuan_work(), 4096, 2, spared) / 1e12; };
+  CHECK(tera({1, 39}) == doctest::Approx(tera({}) / 20).epsilon(0.02));
+  CHECK(tera({0, 40}) < 0.05);
+}
+
 TEST_CASE("One GPU's step takes what bench measured on an H200, within 10 %") {
   const std::map<int, double> measured{
       {512, 11.46e-3}, {1024, 50.98e-3}, {2048, 332.65e-3}};  // bf16, 2026-11-25

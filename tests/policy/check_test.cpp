@@ -9,6 +9,7 @@
 #include "weft/policy/data_parallel.hpp"
 #include "weft/policy/pipefusion.hpp"
 #include "weft/policy/ring.hpp"
+#include "weft/policy/step_cache.hpp"
 #include "weft/policy/ulysses.hpp"
 
 using weft::Axis;
@@ -65,6 +66,10 @@ static_assert(fault_of<weft::Ring<>>(Mesh{.ulysses = 5}) ==
 static_assert(fault_of<weft::Ring<>>(Mesh{.patches = 6}) ==
               MeshFault{MeshFault::missing_policy, Axis::pipe, 6});
 
+constexpr Demand reusing{.prompts = 4, .tokens = 1024, .steps = 50, .reuses_steps = true};
+static_assert(fault_of(Mesh{}, folded, reusing) == MeshFault{MeshFault::step_cache});
+static_assert(!fault_of<weft::StepCache<>>(Mesh{}, folded, reusing));
+
 static_assert(check<All>(Mesh{.cfg = 2, .ring = 2}, folded, demand, 8) ==
               MeshFault{MeshFault::world, Axis::data, 4, 8});
 static_assert(fault_of(Mesh{.data = 5}) == MeshFault{MeshFault::data, Axis::data, 5, 4});
@@ -96,6 +101,9 @@ TEST_CASE("to_string: every fault is a sentence with its value, its limit and a 
       {{MeshFault::missing_policy, Axis::cfg, 2, 0},
        "the mesh or its patches need a policy for cfg, which this stack of policies lacks; add it, or use "
        "cfg 1"},
+      {{MeshFault::step_cache},
+       "the request has steps that leave blocks out, and this stack of policies lacks StepCache; add it "
+       "outside of PipeFusion, or leave the request's reuse empty"},
       {{MeshFault::world, Axis::data, 4, 8},
        "the degrees of the mesh multiply to 4, and there are 8 ranks; they must multiply to 8"},
       {{MeshFault::world, Axis::data, 4, 1},

@@ -8,6 +8,7 @@
 #include "weft/policy/pipefusion.hpp"
 #include "weft/policy/policy.hpp"
 #include "weft/policy/ring.hpp"
+#include "weft/policy/step_cache.hpp"
 #include "weft/policy/ulysses.hpp"
 
 using weft::Axis;
@@ -16,10 +17,12 @@ using weft::DataParallel;
 using weft::Local;
 using weft::PipeFusion;
 using weft::Ring;
+using weft::StepCache;
 using weft::Ulysses;
 
 using All = DataParallel<CfgParallel<PipeFusion<Ulysses<Ring<>>>>>;
 using Some = CfgParallel<Ulysses<>>;
+using Caching = DataParallel<CfgParallel<StepCache<PipeFusion<Ulysses<Ring<>>>>>>;
 
 static_assert(All::has(Axis::data) && All::has(Axis::cfg) && All::has(Axis::pipe) && All::has(Axis::ulysses));
 static_assert(All::has(Axis::ring));
@@ -43,5 +46,10 @@ using Mixed = CfgParallel<Plain<middle, Ulysses<Plain<middle + 10, Ring<>>>>>;
 static_assert(Mixed::has(Axis::cfg) && Mixed::has(Axis::ulysses) && Mixed::has(Axis::ring) &&
               !Mixed::has(Axis::pipe));
 
+static_assert(Caching::reuses_steps && StepCache<>::reuses_steps && CfgParallel<StepCache<>>::reuses_steps);
+static_assert(!All::reuses_steps && !Local::reuses_steps && Caching::has(Axis::ring));
+static_assert(CfgParallel<>::depth < StepCache<>::depth && StepCache<>::depth < PipeFusion<>::depth);
+
+static_assert(weft::Policy<Caching> && weft::Policy<StepCache<>>);
 static_assert(weft::Policy<Local> && weft::Policy<All> && weft::Policy<Some> && weft::Policy<Mixed>);
 static_assert(!weft::Policy<int>);

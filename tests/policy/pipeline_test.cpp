@@ -254,6 +254,42 @@ TEST_CASE("pipeline: windows cover the whole run, and the steady state is one of
   CHECK(Schedule(job_of(Placement::folded, 40, 8, 50, 1), 4).windows.size() <= 4);
 }
 
+TEST_CASE("pipeline: windows of one recording have the same tasks, and as many of them leave blocks out") {
+  std::mt19937 random(3);
+  std::size_t shared = 0;
+  for (const Schedule& full : random_schedules()) {
+    Job job = full.job;
+    job.steps += 6;
+    for (Index step = 1; step < job.steps; ++step)
+      if (random() % 2) job.reuse.steps.push_back(step);
+    const Schedule schedule(job, full.stages);
+    for (const std::vector<Task>& tasks : schedule.tasks) {
+      std::map<Index, std::vector<std::array<Index, 7>>> recorded;
+      for (const auto& [window, group] : task_groups(tasks, schedule.windows))
+        for (Index time = 0; time < window.times; ++time) {
+          const Index begin = window.ticks.begin + time * window.ticks.size();
+          std::vector<std::array<Index, 7>> contents;
+          for (Index i = group.begin; i < group.end; ++i) {
+            const Task& task = tasks[static_cast<std::size_t>(i + time * group.size())];
+            contents.push_back({task.tick - begin, task.unit.patches.begin, task.unit.patches.end,
+                                task.blocks.begin, task.source, task.destination,
+                                job.reuse.contains(task.unit.step)});
+          }
+          const auto [at, is_new] = recorded.try_emplace(window.recording, contents);
+          CHECK(at->second == contents);
+          shared += !is_new;
+        }
+    }
+  }
+  CHECK(shared > 500);
+  Job job = job_of(Placement::folded, 40, 1, 50, 1);
+  job.reuse = weft::skip_cache(3, 50, job.model);
+  Index recordings = 0;
+  for (const weft::Window& window : pipeline_windows(job, 1))
+    recordings = std::max(recordings, window.recording + 1);
+  CHECK(recordings == 2);
+}
+
 TEST_CASE("pipeline: an output is needed at the next tick, so that a message arrives in its window") {
   for (const Schedule& schedule : random_schedules()) {
     std::multiset<std::array<Index, 5>> made, needed;  // tick, from, to, step, first patch

@@ -22,7 +22,7 @@ void bench(const Options& options) {
   const ModelSettings settings = settings_of(arch);
   const weft::Index branches = guidance_branches(settings);
   const auto work = model_work(settings, options.dtype, arch.text_tokens);
-  const std::vector<BenchCase> sizes = bench_cases(options, *work, branches);
+  const std::vector<BenchCase> sizes = bench_cases(options, settings, *work);
   print_memory(options, sizes, *work, branches);
   BenchReport report =
       options.launched ? bench_over_nccl(options, arch, sizes) : bench_on_cuda(options, arch, sizes);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "weft/comm/mesh.hpp"
+#include "weft/policy/reuse.hpp"
 
 namespace command {
 
@@ -13,7 +14,11 @@ namespace command {
 struct BenchCase {
   int px = 0;
   weft::Mesh mesh{};
+  weft::Reuse reuse{};
 };
+
+/// Returns how many first steps are not timed: the warm-up, and the first one after it.
+inline int unsteady_steps_of(const weft::Mesh& mesh) { return std::max(mesh.warmup, 1) + 1; }
 
 /// Returns the cases in groups of one mesh.
 inline std::vector<std::vector<BenchCase>> by_mesh(const std::vector<BenchCase>& sizes) {

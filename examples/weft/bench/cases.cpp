@@ -1,13 +1,16 @@
 #include "cases.hpp"
 
 #include <cstdio>
+#include <iterator>
 #include <string>
 
 #include "../input/image_size.hpp"
+#include "../input/reuse.hpp"
 #include "../parallel.hpp"
 #include "../plan/choose_mesh.hpp"
 #include "../plan/machine.hpp"
 #include "../plan/memory.hpp"
+#include "random_work.hpp"
 #include "weft/policy/check.hpp"
 
 namespace command {
@@ -34,8 +37,9 @@ weft::planner::PlanRequest bench_request(const Options& options, const weft::Dit
           .warmup = options.mesh.warmup};
 }
 
-std::vector<BenchCase> bench_cases(const Options& options, const weft::planner::ModelWork& work,
-                                   weft::Index branches) {
+std::vector<BenchCase> bench_cases(const Options& options, const ModelSettings& settings,
+                                   const weft::planner::ModelWork& work) {
+  const weft::Index branches = guidance_branches(settings);
   const weft::DitShape& shape = work.shape();
   std::vector<BenchCase> sizes;
   for (const int px : options.px) {
@@ -45,7 +49,10 @@ std::vector<BenchCase> bench_cases(const Options& options, const weft::planner::
                               request.steps};
     if (const auto fault = weft::check<Parallel>(mesh, shape, demand, options.world()))
       weft::reject(px, " px: ", to_string(*fault));
-    sizes.push_back({px, mesh});
+    const weft::Sampler sampler = random_sampler(unsteady_steps_of(mesh) + options.timed_steps);
+    sizes.push_back({px, mesh, reuse_of(options.cache, std::ssize(sampler), shape, [&settings, &sampler] {
+                       return embedded_times(settings, weft::RandomWeights{}, sampler);
+                     })});
   }
   return sizes;
 }
@@ -54,12 +61,11 @@ void print_memory(const Options& options, const std::vector<BenchCase>& sizes,
                   const weft::planner::ModelWork& work, weft::Index branches) {
   std::string lines;
   Options sized = options;
-  for (const auto& [px, mesh] : sizes) {
+  for (const auto& [px, mesh, reuse] : sizes) {
     sized.mesh = mesh;
-    lines += weft::sentence(
-        px, " px, ",
-        checked_memory(sized, work, bench_request(options, work.shape(), px, options.world(), branches)),
-        "\n");
+    weft::planner::PlanRequest request = bench_request(options, work.shape(), px, options.world(), branches);
+    request.reuse = reuse;
+    lines += weft::sentence(px, " px, ", checked_memory(sized, work, request), "\n");
   }
   if (options.prints()) std::printf("%s", lines.c_str());
 }

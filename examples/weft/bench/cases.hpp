@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "../input/model_settings.hpp"
 #include "../options/options.hpp"
 #include "case.hpp"
 #include "weft/plan.hpp"
@@ -14,9 +15,10 @@ namespace command {
 [[nodiscard]] weft::planner::PlanRequest bench_request(const Options& options, const weft::DitShape& shape,
                                                        int px, weft::Index ranks, weft::Index branches = 2);
 
-/// Returns every size with its mesh, the given or a planned one. Throws InvalidArgument if one cannot run.
-[[nodiscard]] std::vector<BenchCase> bench_cases(const Options& options, const weft::planner::ModelWork& work,
-                                                 weft::Index branches);
+/// Returns every size with its mesh, the given or a planned one, and the steps that leave blocks out. Throws
+/// InvalidArgument if one cannot run.
+[[nodiscard]] std::vector<BenchCase> bench_cases(const Options& options, const ModelSettings& settings,
+                                                 const weft::planner::ModelWork& work);
 
 /// Prints a line about the memory of each case. Throws InvalidArgument if one does not fit.
 void print_memory(const Options& options, const std::vector<BenchCase>& sizes,

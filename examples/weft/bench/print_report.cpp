@@ -4,9 +4,11 @@
 #include <chrono>
 #include <cstdio>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <string>
 
+#include "../input/reuse.hpp"
 #include "../output/padded.hpp"
 
 namespace command {
@@ -42,11 +44,6 @@ std::vector<Row> rows_of(const SizeReport& size) {
   return rows;
 }
 
-double median(std::vector<double> numbers) {
-  std::ranges::sort(numbers);
-  return numbers[numbers.size() / 2];
-}
-
 void print_operators(const SizeReport& size, const Roofline& roofline, double step) {
   std::printf("%-36s %6s %9s %8s %7s %9s %7s %9s\n", "operator", "calls", "us each", "ms", "share", "TFLOP/s",
               "GB/s", "roofline");
@@ -61,12 +58,13 @@ void print_operators(const SizeReport& size, const Roofline& roofline, double st
 }
 
 void print(const SizeReport& size, const Roofline& roofline) {
-  const double step = median(size.step_ms);
+  const double step = size.typical_step_ms();
   const auto [least, most] = std::ranges::minmax(size.step_ms);
   const std::string mesh = size.mesh.ranks() > 1 ? " on " + name_of(size.mesh) : "";
   std::printf("\n%d px%s: %.2f ms a step (%.2f to %.2f), the first finished %.2f s after the start\n",
               size.px, mesh.c_str(), step, least, most, size.first_step_s);
   const auto& [first, second] = size.requests;
+  if (!size.reuse.empty()) std::printf("%s\n", description_of(size.reuse, std::ssize(first.step_ms)).c_str());
   std::printf(
       "a request of %zu steps: the first %.1f ms, %.1f of them beyond its steps; the second %.1f ms, %.1f\n",
       first.step_ms.size(), first.ms, first.beyond_steps_ms(), second.ms, second.beyond_steps_ms());
@@ -140,7 +138,7 @@ nlohmann::json json_of(const BenchReport& report, const std::string& dtype) {
                            {"of_roofline", row.of_roofline(report.roofline)}});
     out["sizes"].push_back({{"px", size.px},
                             {"mesh", name_of(size.mesh)},
-                            {"ms", median(size.step_ms)},
+                            {"ms", size.typical_step_ms()},
                             {"step_ms", size.step_ms},
                             {"first_step_s", size.first_step_s},
                             {"first_request", json_of(size.requests.front())},

@@ -77,8 +77,9 @@ nlohmann::json table(const Rehearsals& all, const std::string& machine, int px) 
   std::printf("%4s  %s %9s %10s %7s %10s %10s %12s %10s %11s\n", "", padded("", 30).c_str(), "ms", "ms", "ms",
               "ms a step", "speed-up", "of one rank", "on A100s", "on A100s");
   nlohmann::json rows = nlohmann::json::array();
-  for (const auto& [size, mesh] : all.projected()) {
-    if (size != px) continue;
+  for (const BenchCase& projected : all.projected()) {
+    if (projected.px != px) continue;
+    const weft::Mesh& mesh = projected.mesh;
     const weft::planner::Projection p =
         weft::planner::project(all.cost(px, mesh, hardware), all.stages(px, mesh));
     const auto best = published_speed_up(px, nullptr, mesh.ranks());

@@ -44,12 +44,14 @@ template <class Policies, class Model, class World>
 SizeReport measured_size(const Options& options, const Arch& arch, const BenchCase& size, const Model& model,
                          World& world) {
   using Clock = std::chrono::steady_clock;
-  const int unsteady = std::max(size.mesh.warmup, 1) + 1;  // steps: the warm-up, and the first one after it
+  const int unsteady = unsteady_steps_of(size.mesh);
   SizeReport report;
   report.px = size.px;
   report.mesh = size.mesh;
+  report.reuse = size.reuse;
   auto request =
       random_request(model.config(), arch, size.px, options.images, unsteady + options.timed_steps);
+  request.reuse = size.reuse;
   request.progress = [&report, &options](weft::Index done) {
     if (done == 1)
       report.first_step_s = std::chrono::duration<double>(Clock::now() - options.started).count();

@@ -8,6 +8,7 @@
 
 #include "transfer_report.hpp"
 #include "weft/core/trace.hpp"
+#include "weft/policy/reuse.hpp"
 
 namespace command {
 
@@ -31,6 +32,7 @@ struct RequestReport {
 struct SizeReport {
   int px = 0;
   weft::Mesh mesh;
+  weft::Reuse reuse;
   std::vector<double> step_ms;            // for every steady step
   std::array<RequestReport, 2> requests;  // of the same shape, one after the other
   std::vector<double> launch_ms;          // on the host, for each of the last launches of a step
@@ -38,6 +40,9 @@ struct SizeReport {
   std::vector<weft::Lane::Slice> slices;  // operators of `traced_steps` further steps
   int traced_steps = 0;
   std::optional<double> error;  // relative L2 distance of an evaluation from float32's
+
+  /// Returns the milliseconds of a step: the median, or the mean where some leave blocks out.
+  double typical_step_ms() const;
 };
 
 struct BenchReport {

@@ -3,8 +3,8 @@
 
 #include <type_traits>
 
+#include "../input/with_model.hpp"
 #include "../options/options.hpp"
-#include "../run/with_model.hpp"
 #include "backend.cuh"
 #include "dtype.cuh"
 

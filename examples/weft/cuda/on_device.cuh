@@ -30,7 +30,7 @@ template <class Model>
 RunResult OnDevice<Model>::run(const Options& options, const ModelFolder& folder, Work work,
                                const Wanted& wanted, weft::Trace* trace) {
   if (is_alone(options))
-    return run_on<Model, weft::Local, Alone<Model>>(
+    return run_on<Model, Single, Alone<Model>>(
         options, folder, std::move(work), wanted,
         [trace](const auto& body) {
           Alone<Model> world(1, trace ? &trace->lane(0) : nullptr);
@@ -68,8 +68,9 @@ std::vector<SizeReport> OnDevice<Model>::bench(const Options& options, const Arc
   if (is_alone(options)) {
     const Model model(config_of<Model>(arch), weft::RandomWeights{});
     Alone<Model> world;
-    report = measured_sizes<weft::Local>(options, arch, sizes, model, world);
-    for (SizeReport& size : report) trace_operators(options, arch, model, size);
+    report = measured_sizes<Single>(options, arch, sizes, model, world);
+    for (SizeReport& size : report)
+      if (size.reuse.empty()) trace_operators(options, arch, model, size);
     return report;
   }
   for (const std::vector<BenchCase>& alike : by_mesh(sizes)) {

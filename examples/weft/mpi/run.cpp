@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "../input/with_model.hpp"
 #include "../options/agreement.hpp"
-#include "../run/with_model.hpp"
 #include "process.hpp"
 #include "weft/backend/host.hpp"
 #include "weft/comm/gather_trace.hpp"

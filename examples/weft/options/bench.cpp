@@ -3,7 +3,7 @@
 
 namespace command {
 
-void add_bench(CLI::App& app, Options& options) {
+void add_bench(CLI::App& app, Options& options, NamedValues& names) {
   app.add_option(
          "--arch", options.arch,
          "The model: hunyuan-v1.2, pixart-alpha, pixart-sigma, sd3-medium, sd3.5-medium, sd3.5-large, "
@@ -23,6 +23,7 @@ void add_bench(CLI::App& app, Options& options) {
       ->type_name("N")
       ->check(between(1, 1000))
       ->capture_default_str();
+  add_cache(app, names);
   app.add_flag("--compare", options.compares,
                "Also prints the error of an evaluation against one in fp32, which takes a while");
   app.add_flag(

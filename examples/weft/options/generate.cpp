@@ -52,6 +52,7 @@ void add_generate(CLI::App& app, Options& options, NamedValues& names) {
                  "(default: on for HunyuanDiT and PixArt)")
       ->type_name("HOW");
   add_sampling(app, options);
+  add_cache(app, names);
   add_images(app, options);
 }
 

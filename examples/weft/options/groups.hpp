@@ -12,7 +12,7 @@ namespace command {
 void add_generate(CLI::App& app, Options& options, NamedValues& names);
 void add_forward(CLI::App& app, Options& options, NamedValues& names);
 void add_denoise(CLI::App& app, Options& options, NamedValues& names);
-void add_bench(CLI::App& app, Options& options);
+void add_bench(CLI::App& app, Options& options, NamedValues& names);
 
 /// Adds all options of `decode`.
 void add_decode(CLI::App& app, Options& options);
@@ -44,6 +44,9 @@ void add_hardware(CLI::App& app, Options& options);
 
 /// Adds the settings of the scheduler, the guidance and the noise.
 void add_sampling(CLI::App& app, Options& options);
+
+/// Adds --cache.
+void add_cache(CLI::App& app, NamedValues& names);
 
 /// Adds --model, which is required.
 void add_model(CLI::App& app, Options& options);

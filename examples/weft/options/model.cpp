@@ -35,6 +35,7 @@ void add_denoise(CLI::App& app, Options& options, NamedValues& names) {
   add_loras(app, names);
   add_tensor_files(app, options, "The tensor `latents`, the text's, and the settings in the metadata",
                    "The final latents, as the tensor `latents`");
+  add_cache(app, names);
 }
 
 }  // namespace command

@@ -1,5 +1,6 @@
 #include "named_values.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <optional>
@@ -49,6 +50,40 @@ weft::Lora lora_of(const std::string& text) {
   return {text.substr(0, colon), *scale};
 }
 
+/// Returns the whole numbers of "3,5,7", or nothing.
+std::optional<std::vector<weft::Index>> numbers_in_list(const std::string& text) {
+  std::vector<weft::Index> out;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    const auto number = number_in<weft::Index>(text.substr(begin, end - begin));
+    if (!number) return std::nullopt;
+    out.push_back(*number);
+    begin = end + 1;
+  }
+  return out;
+}
+
+/// Returns the steps that "teacache:THRESHOLD", "steps:STEP,…" or "skip:PERIOD" name.
+Cache cache_of(const std::string& text) {
+  using Rule = Cache::Rule;
+  if (text.empty()) return {};
+  const std::size_t colon = std::min(text.find(':'), text.size());
+  const std::string rule = text.substr(0, colon), value = text.substr(std::min(colon + 1, text.size()));
+  if (rule == "teacache")
+    if (const auto threshold = number_in<double>(value);
+        threshold && *threshold > 0 && std::isfinite(*threshold))
+      return {.rule = Rule::teacache, .threshold = *threshold};
+  if (rule == "steps")
+    if (const auto steps = numbers_in_list(value)) return {.rule = Rule::steps, .steps = *steps};
+  if (rule == "skip")
+    if (const auto period = number_in<weft::Index>(value); period && *period > 1)
+      return {.rule = Rule::skip, .period = *period};
+  weft::reject(
+      "--cache is ", text,
+      " and must be teacache and a threshold above 0, steps and a list of steps, or skip and a period "
+      "from 2, such as teacache:0.1, steps:3,5,7 or skip:2");
+}
+
 }  // namespace
 
 void set_named_values(Options& options, const NamedValues& names) {
@@ -62,6 +97,7 @@ void set_named_values(Options& options, const NamedValues& names) {
     options.resolution_binning =
         value_of<bool>("resolution binning", names.resolution_binning, {{"on", true}, {"off", false}});
   for (const std::string& lora : names.loras) options.loras.push_back(lora_of(lora));
+  options.cache = cache_of(names.cache);
   options.backend = backend_of(options, names.backend);
   const bool is_host = options.backend == Backend::host;
   options.dtype_name = !names.dtype.empty() ? names.dtype : is_host ? "fp32" : "bf16";

@@ -30,6 +30,14 @@ struct Sampling {
   std::uint64_t seed = 0;
 };
 
+/// Which steps leave blocks out, as --cache says.
+struct Cache {
+  enum class Rule { none, teacache, steps, skip } rule = Rule::none;
+  double threshold = 0;              // of teacache
+  std::vector<weft::Index> steps{};  // that leave blocks out
+  weft::Index period = 0;            // of skip, from one full step to the next
+};
+
 /// Options of the planner.
 struct Planning {
   bool has_degrees = false;  // the mesh is given, and nothing is planned
@@ -48,6 +56,7 @@ struct Options {
   std::vector<std::string> prompts;
   std::string negative;
   Sampling sampling;
+  Cache cache;
   std::optional<int> height, width;        // in pixels
   std::optional<int> max_sequence_length;  // of T5's prompts, in tokens
   std::optional<bool> resolution_binning;  // unset: the pipeline's default

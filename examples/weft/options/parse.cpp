@@ -56,7 +56,7 @@ void add_commands(CLI::App& app, Options& options, NamedValues& names) {
   CLI::App& bench =
       add_command(app, options, Command::bench, "bench",
                   "Times a model's steps, requests and transfers on CUDA devices, with random weights");
-  add_bench(bench, options);
+  add_bench(bench, options, names);
   CLI::App& plan = add_command(app, options, Command::plan, "plan",
                                "Ranks the meshes of given hardware by a cost model; needs no GPU");
   add_plan(plan, options, names);

@@ -22,6 +22,7 @@ void add_plan(CLI::App& app, Options& options, NamedValues& names) {
       ->type_name("N")
       ->check(between(1, 1000))
       ->capture_default_str();
+  add_cache(app, names);
   app.add_flag("--exact", planning.exact, "Only methods whose output equals one rank's");
   app.add_option(
          "--calibrate", planning.calibrate,

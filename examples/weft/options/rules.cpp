@@ -52,6 +52,7 @@ constexpr std::array rules{
     OptionRule{"--ranks", bench, is_one_mesh, applies_to_one_mesh},
     OptionRule{"--mesh", bench, is_one_mesh, applies_to_one_mesh},
     OptionRule{"--timeout", bench, is_one_mesh, applies_to_one_mesh},
+    OptionRule{"--cache", bench, is_one_mesh, applies_to_one_mesh},
     OptionRule{"--compare", bench, is_one_mesh, applies_to_one_mesh},
     OptionRule{"--arch", bench, is_projected,
                "names a model whose steps are measured, and --project models those of hunyuan-v1.2; omit "
@@ -65,6 +66,7 @@ constexpr std::array rules{
     OptionRule{"--tokens", plan, has_plan, applies_to_plans},
     OptionRule{"--images", plan, has_plan, applies_to_plans},
     OptionRule{"--steps", plan, has_plan, applies_to_plans},
+    OptionRule{"--cache", plan, has_plan, applies_to_plans},
     OptionRule{"--exact", plan, has_plan, applies_to_plans},
     OptionRule{"--cfg", plan, has_plan, applies_to_plans},
     OptionRule{"--pipefusion", plan, has_plan, applies_to_plans},

@@ -33,4 +33,15 @@ void add_sampling(CLI::App& app, Options& options) {
       ->group("Sampling");
 }
 
+void add_cache(CLI::App& app, NamedValues& names) {
+  app.add_option(
+         "--cache", names.cache,
+         "Steps, numbered from 0, that add what blocks added last instead of running them: "
+         "teacache:THRESHOLD, while the timesteps' embeddings have moved less than that since the last "
+         "full step; steps:STEP,STEP,…; skip:PERIOD, all but each PERIOD-th, where the first and the last "
+         "block run always, for models with long skips")
+      ->type_name("RULE")
+      ->group("Sampling");
+}
+
 }  // namespace command

@@ -23,7 +23,8 @@ weft::planner::PlanRequest request_of(const weft::Request<Prompt>& request, cons
           .prompts = static_cast<weft::Index>(request.prompts.size()),
           .branches = request.branches(),
           .steps = static_cast<weft::Index>(request.sampler.size()),
-          .thresholds = std::ranges::any_of(request.sampler, &weft::SamplerStep::has_quantile)};
+          .thresholds = std::ranges::any_of(request.sampler, &weft::SamplerStep::has_quantile),
+          .reuse = request.reuse};
 }
 
 template <class Prompt>

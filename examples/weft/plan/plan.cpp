@@ -6,11 +6,13 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "../input/archs.hpp"
 #include "../input/image_size.hpp"
 #include "../input/model_folder.hpp"
+#include "../input/reuse.hpp"
 #include "../output/files.hpp"
 #include "measure.hpp"
 #include "model_work.hpp"
@@ -137,6 +139,23 @@ void report_pipeline(const PlannedStages& stages, const weft::planner::CostModel
   plan["stages"]["pipeline"] = {{"memory_bytes", kept}};
 }
 
+/// Returns the steps that leave blocks out. Throws InvalidArgument if they depend on weights, and no model is
+/// given.
+weft::Reuse planned_reuse(const Options& options, const weft::DitShape& shape, weft::Index tokens) {
+  const auto embeddings = [&options, tokens] {
+    if (options.model.empty())
+      weft::reject(
+          "--cache teacache reads the weights that embed timesteps, and no model is given; add --model, "
+          "or use --cache steps or skip");
+    const ModelFolder folder(options.model);
+    const bool is_flux = std::holds_alternative<weft::FluxConfig>(folder.settings());
+    return embedded_times(
+        folder, weft::make_sampler(weft::scheduler_config(folder.scheduler()), options.sampling.steps,
+                                   {.tokens = tokens, .spaces_sigmas = is_flux}));
+  };
+  return reuse_of(options.cache, options.sampling.steps, shape, embeddings);
+}
+
 /// Returns the plan of all meshes, or of the one that is given. Throws InvalidArgument if that breaks a rule.
 weft::planner::Plan plan_of(const Options& options, const weft::planner::ModelWork& work,
                             const weft::planner::Hardware& hardware,
@@ -179,18 +198,27 @@ void plan(const Options& options) {
   OutputWriter writer;
   nlohmann::json all = nlohmann::json::array();
   for (std::size_t i = 0; i < tokens.size(); ++i) {
+    const weft::Reuse reuse = planned_reuse(options, model.work->shape(), tokens[i]);
     const weft::planner::PlanRequest request{.gpus = gpus,
                                              .tokens = tokens[i],
                                              .prompts = options.images,
                                              .branches = model.branches,
                                              .steps = options.sampling.steps,
                                              .warmup = options.mesh.warmup,
-                                             .exact = planning.exact};
+                                             .exact = planning.exact,
+                                             .reuse = reuse};
     const weft::planner::Plan plan = plan_of(options, *model.work, hardware, request);
-    const double flop = weft::planner::flop(*model.work, request.tokens, request.prompts * request.branches);
+    const auto flop_without = [&model, &request](weft::Range spared) {
+      return weft::planner::flop(*model.work, request.tokens, request.prompts * request.branches, spared);
+    };
+    const double flop = flop_without({});
     std::printf("%s%d GPU%s, %s, %d tokens, %d steps of %.1f TFLOP (model output)\n", i == 0 ? "" : "\n",
                 gpus, gpus == 1 ? "" : "s", planning.hardware.c_str(), static_cast<int>(request.tokens),
                 options.sampling.steps, flop / 1e12);
+    const double reused_flop = flop_without(reuse.blocks(model.work->shape()));
+    if (options.has("--cache"))
+      std::printf("%s; they have %.1f TFLOP, and \"a step\" is a full one\n",
+                  description_of(reuse, request.steps).c_str(), reused_flop / 1e12);
     const std::string explanation = planning.has_degrees ? account_of(plan) : explanation_of(plan);
     print(plan, explanation);
     all.push_back(json_of(plan, explanation));
@@ -203,6 +231,10 @@ void plan(const Options& options) {
     }
     all.back()["tokens"] = request.tokens;
     all.back()["step_flop"] = flop;
+    if (options.has("--cache")) {
+      all.back()["reused_steps"] = reuse.steps;
+      all.back()["reused_step_flop"] = reused_flop;
+    }
     if (!svg) continue;
     if (plan.ranking.empty()) weft::reject("no mesh fits, so there is no schedule to draw");
     writer.write(

@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "../cuda/run.hpp"
+#include "../input/with_model.hpp"
 #include "host/threads.hpp"
 #include "weft/backend/host.hpp"
-#include "with_model.hpp"
 
 namespace command {
 

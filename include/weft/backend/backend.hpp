@@ -104,6 +104,7 @@ concept Backend = requires(typename B::Queue& queue, typename B::Loader& loader,
   activate(queue, Activation::silu, a.matrix);
   add(queue, a.matrix, a.matrix, a.matrix);
   add(queue, a.constants, a.constants, a.constants);
+  subtract(queue, a.matrix, a.matrix, a.matrix);
   gated_unit(queue, Activation::silu, a.matrix, a.matrix, a.matrix);
   gated_unit(queue, Activation::silu, a.matrix, a.matrix, a.operand_rows);
   modulate(queue, a.x, a.modulation, a.x);

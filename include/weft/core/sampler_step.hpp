@@ -64,4 +64,11 @@ struct SamplerStep {
 /// All denoising steps of an image, from noise to the image.
 using Sampler = std::vector<SamplerStep>;
 
+/// Returns what the steps pass to the model.
+[[nodiscard]] inline std::vector<float> timesteps_of(const Sampler& sampler) {
+  std::vector<float> out;
+  for (const SamplerStep& step : sampler) out.push_back(step.timestep);
+  return out;
+}
+
 }  // namespace weft::inline v0_1

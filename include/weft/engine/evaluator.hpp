@@ -144,10 +144,11 @@ class Evaluator {
     take_ = std::move(take);
     std::vector<Recording> recorded;
     for (const TaskGroup& group : groups_)
-      recorded.push_back(queue.record(Body([this, &queue, &conditioning, &group](Index step) {
-                                        run_group(queue, conditioning, group, step);
-                                      }),
-                                      step_of(group)));
+      if (group.window.recording == std::ssize(recorded))
+        recorded.push_back(queue.record(Body([this, &queue, &conditioning, &group](Index step) {
+                                          run_group(queue, conditioning, group, step);
+                                        }),
+                                        step_of(group)));
     recorded_ = std::move(recorded);
   }
   bool has_recorded() const { return !recorded_.empty(); }
@@ -164,7 +165,7 @@ class Evaluator {
       const auto& [window, tasks] = groups_[g];
       for (Index time = 0; time < window.times; ++time) {
         if (g > 0 || time > 0) between();
-        queue.replay(recorded_[g], step_of(groups_[g]) + time);
+        queue.replay(recorded_[static_cast<std::size_t>(window.recording)], step_of(groups_[g]) + time);
         for (Index i = tasks.begin; i < tasks.end; ++i)
           if (task_at(i).ends_unit && task_at(i).unit.patches.end == rows_.patches()) passed();
       }
@@ -232,7 +233,8 @@ class Evaluator {
       if (std::ranges::find(measured, part) != measured.end()) continue;
       measured.push_back(part);
       if (task.embed) embed(queue, conditioning, task);
-      const View<Element, 3> x = run_blocks(queue, conditioning, task);
+      const View<Element, 3> x =
+          run_blocks(queue, conditioning, task.unit, task.blocks, hidden(rows_.rows(task.unit.patches)));
       if (task.unembed) unembed(queue, conditioning, task, x);
       queue.clear();
     }
@@ -253,17 +255,35 @@ class Evaluator {
     model_.embed(context, conditioning, latents(image_rows_.rows(task.unit.patches)), hidden(rows));
   }
 
-  /// Runs a task's blocks. Outputs that a long skip reads again are kept; all others overwrite `hidden`.
-  View<Element, 3> run_blocks(auto& queue, const typename Model::Conditioning& conditioning,
+  /// Runs a task's blocks, or leaves out those that the policies spare; returns their output (rows, images,
+  /// width).
+  View<Element, 3> run_blocks(Queue& queue, const typename Model::Conditioning& conditioning,
                               const Task& task) {
-    const Range rows = rows_.rows(task.unit.patches);
-    View<Element, 3> x = hidden(rows);  // (rows, images, width)
-    for (Index i = task.blocks.begin; i < task.blocks.end; ++i) {
+    const View<Element, 3> input = hidden(rows_.rows(task.unit.patches));
+    const Range spared = policies_.spared(task);
+    View<Element, 3> x = run_blocks(queue, conditioning, task.unit, {task.blocks.begin, spared.begin}, input);
+    if (!spared.empty()) {
+      if (policies_.reuse(queue, task, x, input)) {
+        x = input;
+      } else {
+        x = run_blocks(queue, conditioning, task.unit, spared, x);
+        policies_.keep(queue, task, x);
+      }
+    }
+    return run_blocks(queue, conditioning, task.unit, {spared.end, task.blocks.end}, x);
+  }
+
+  /// Runs `blocks` on x (rows, images, width) and returns their output. Outputs that a long skip reads again
+  /// are kept; all others overwrite `hidden`.
+  View<Element, 3> run_blocks(auto& queue, const typename Model::Conditioning& conditioning, const Unit& unit,
+                              Range blocks, View<Element, 3> x) {
+    const Range rows = rows_.rows(unit.patches);
+    for (Index i = blocks.begin; i < blocks.end; ++i) {
       const auto span = queue.span("model", "block", i);
       const View<Element, 3> skip =
           job_.model.reads_skip(i) ? kept(job_.model.block(i).skip_from, rows) : View<Element, 3>();
       const View<Element, 3> out = job_.model.is_kept(i) ? kept(i, rows) : hidden(rows);
-      auto context = context_of(queue, task.unit, rows, prefix_rows(task.unit), layers_of(i));
+      auto context = context_of(queue, unit, rows, prefix_rows(unit), layers_of(i));
       model_.block(i, context, conditioning, x, skip, out);
       x = out;
     }
@@ -338,7 +358,7 @@ class Evaluator {
   Scratch<Backend> scratch_;
   Feed feed_;
   Take take_;
-  std::vector<Recording> recorded_;  // of every group
+  std::vector<Recording> recorded_;  // by Window::recording
 };
 
 }  // namespace weft::inline v0_1

@@ -70,6 +70,7 @@ InputSummary summary_of(const Request<Prompt>& request) {
   out.add("height", request.height);
   out.add("width", request.width);
   out.add("steps", request.sampler.size());
+  out.add("reuse in", to_string(request.reuse));
   out.add("guidance", request.guidance);
   out.add("guidance rescale", request.guidance_rescale);
   out.add("seed", request.seed);

@@ -18,6 +18,7 @@
 #include "weft/core/image.hpp"
 #include "weft/core/tensor.hpp"
 #include "weft/model/dit.hpp"
+#include "weft/policy/reuse.hpp"
 #include "weft/sampler/guidance.hpp"
 #include "weft/sampler/samplers.hpp"
 
@@ -37,6 +38,7 @@ struct Request {
       default_guidance;        // scale of classifier-free guidance; none at 1 and below, as in diffusers
   float guidance_rescale = 0;  // as in diffusers, from 0 (off) to 1; must be 0 without guidance
   std::uint64_t seed = 0;
+  Reuse reuse{};        // steps that leave blocks out, by the policy StepCache
   Tensor noise{};       // (prompts, channels, height, width) to start from; empty: drawn from the seed
   Tensor step_noise{};  // (steps, prompts, channels, height, width); empty: drawn from the seed
   std::function<void(Index)> progress{};  // called on rank 0 with the number of finished steps
@@ -69,6 +71,7 @@ struct RequestShape {
   Index branches = 1;
   Index scales = 0;  // of guidance, at a step
   Index steps = 1;
+  Reuse reuse{};
   bool rescales = false;        // whether the guided prediction is rescaled
   bool thresholds = false;      // whether any step's bound is a quantile
   bool is_noisy = false;        // whether any step adds noise
@@ -194,6 +197,7 @@ RequestShape shape_of(const Model& model, const Request<Prompt>& request, const 
           .branches = branches,
           .scales = branches > 1 ? static_cast<Index>(guidance.scales(0).size()) : 0,
           .steps = static_cast<Index>(request.sampler.size()),
+          .reuse = request.reuse,
           .rescales = request.guidance_rescale != 0,
           .thresholds = std::ranges::any_of(request.sampler, &SamplerStep::has_quantile),
           .is_noisy =

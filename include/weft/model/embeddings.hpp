@@ -67,4 +67,14 @@ void apply_to_sinusoids(typename Backend::Queue& queue, const Mlp<Element>& mlp,
   apply<Backend>(queue, mlp, Activation::silu, View<const Element, 2>(x.view(extents)), out, adds);
 }
 
+/// Returns the layers' outputs of the sinusoids of times, in the host's memory: (times, outputs).
+template <class Backend, class Element = typename Backend::Element>
+Tensor embedded_sinusoids(typename Backend::Queue& queue, const Mlp<Element>& mlp,
+                          std::span<const float> times) {
+  const std::array<Index, 2> extents{static_cast<Index>(times.size()), mlp.outputs()};
+  const typename Backend::template Buffer<Element> out(queue, extents[0] * extents[1]);
+  apply_to_sinusoids<Backend>(queue, mlp, times, out.view(extents));
+  return download(queue, View<const Element, 2>(out.view(extents)));
+}
+
 }  // namespace weft::inline v0_1

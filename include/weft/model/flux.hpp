@@ -64,6 +64,11 @@ class Flux : public LoadedModel<BackendType, FluxConfig, flux::Weights<BackendTy
     joint::refill<Backend>(queue, weights().layers, modulation_layers(), prompts, times, out);
   }
 
+  /// Returns the embeddings of times, without the prompts' part: (times, width).
+  Tensor embed_times(Queue& queue, std::span<const float> times) const {
+    return embedded_sinusoids<Backend>(queue, weights().layers.time, times);
+  }
+
   /// latents (image tokens, images, features) → tokens (tokens, images, width), of which the first are the
   /// text's.
   void embed(auto& context, const Conditioning& conditioning, View<const Element, 3> latents,

@@ -67,6 +67,11 @@ class HunyuanDiT : public LoadedModel<BackendType, HunyuanConfig, hunyuan::Weigh
     conditioning.fill(queue, weights(), prompts, times);
   }
 
+  /// Returns the embeddings of times, without the prompts' part: (times, width).
+  Tensor embed_times(Queue& queue, std::span<const float> times) const {
+    return embedded_sinusoids<Backend>(queue, Mlp<Element>{weights().time_1, weights().time_2}, times);
+  }
+
   /// Embeds latents (tokens, images, features) → tokens (tokens, images, width).
   void embed(auto& context, const Conditioning&, View<const Element, 3> latents,
              View<Element, 3> tokens) const {

@@ -63,6 +63,11 @@ class PixArt : public LoadedModel<BackendType, PixArtConfig, pixart::Weights<Bac
     out.fill(queue, weights(), prompts, times);
   }
 
+  /// Returns the embeddings of times, without the prompts' part: (times, width).
+  Tensor embed_times(Queue& queue, std::span<const float> times) const {
+    return embedded_sinusoids<Backend>(queue, weights().shared.time, times);
+  }
+
   /// latents (tokens, images, features) → tokens (tokens, images, width).
   void embed(auto& context, const Conditioning& conditioning, View<const Element, 3> latents,
              View<Element, 3> tokens) const {

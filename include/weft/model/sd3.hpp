@@ -68,6 +68,11 @@ class SD3 : public LoadedModel<BackendType, SD3Config, sd3::Weights<BackendType>
     joint::refill<Backend>(queue, weights().shared.layers, modulation_layers(), prompts, times, out);
   }
 
+  /// Returns the embeddings of times, without the prompts' part: (times, width).
+  Tensor embed_times(Queue& queue, std::span<const float> times) const {
+    return embedded_sinusoids<Backend>(queue, weights().shared.layers.time, times);
+  }
+
   /// latents (image tokens, images, features) → tokens (tokens, images, width), of which the first are the
   /// text's.
   void embed(auto& context, const Conditioning& conditioning, View<const Element, 3> latents,

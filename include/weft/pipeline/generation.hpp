@@ -110,6 +110,7 @@ template <class Settings>
       scheduler, asked.steps.value_or(detail::steps_of(settings, pipeline)),
       {.tokens = request.height / shape.patch * (request.width / shape.patch), .spaces_sigmas = is_flux});
   request.seed = asked.seed;
+  request.reuse = asked.reuse;
   request.noise = asked.noise;
   request.step_noise = asked.step_noise;
   request.stop = asked.stop;

@@ -85,7 +85,8 @@ class MemoryCheck {
                     .branches = request.guidance > 1 ? 2 : 1,
                     .steps = static_cast<Index>(request.sampler.size()),
                     .texts = static_cast<Index>(texts.size()),
-                    .thresholds = std::ranges::any_of(request.sampler, &SamplerStep::has_quantile)};
+                    .thresholds = std::ranges::any_of(request.sampler, &SamplerStep::has_quantile),
+                    .reuse = request.reuse};
     if (passed_ == size) return;
     const std::vector<StageMemory> encoders = models_.encoders().memory(generation.texts, mesh_.ranks());
     if (const std::optional<Lack> lack = lack_of(size, encoders))
@@ -102,6 +103,7 @@ class MemoryCheck {
     Index height, width;  // of the latents
     Index prompts, branches, steps, texts;
     bool thresholds;
+    Reuse reuse;
 
     friend bool operator==(const Size&, const Size&) = default;
   };
@@ -144,7 +146,8 @@ class MemoryCheck {
                                               .branches = size.branches,
                                               .steps = size.steps,
                                               .warmup = mesh_.warmup,
-                                              .thresholds = size.thresholds},
+                                              .thresholds = size.thresholds,
+                                              .reuse = size.reuse},
                                   .engine = engine_,
                                   .mesh = mesh_};
     const Index arrays = vae::memory_of_rank<Number>(models_.autoencoder().config(), size.height, size.width,

@@ -11,6 +11,7 @@
 
 #include "weft/comm/agreement.hpp"
 #include "weft/core/tensor.hpp"
+#include "weft/policy/reuse.hpp"
 
 namespace weft::inline v0_1::pipeline {
 
@@ -25,6 +26,7 @@ struct ImageRequest {
   std::optional<float> guidance{};
   float guidance_rescale = 0;
   std::uint64_t seed = 0;
+  Reuse reuse{};        // steps that leave blocks out, by the policy StepCache
   Tensor noise{};       // (prompts, channels, height, width) of the latents to start from; empty: drawn
   Tensor step_noise{};  // (steps, prompts, channels, height, width); empty: drawn
   std::function<void(Index done, Index steps)> progress{};           // called on rank 0 after every step
@@ -47,6 +49,7 @@ inline InputSummary summary_of(const ImageRequest& request) {
   out.add("width", request.width.value_or(-1));
   out.add("scheduler", request.scheduler);
   out.add("steps", request.steps.value_or(-1));
+  out.add("reuse in", to_string(request.reuse));
   out.add("guidance", request.guidance.value_or(-1));
   out.add(request.stop.stop_possible() ? "a way to stop" : "no way to stop");
   out.add("steps between previews", request.preview_every);

@@ -8,6 +8,7 @@
 #include "weft/plan/engine_traits.hpp"
 #include "weft/plan/kernels.hpp"
 #include "weft/plan/model_work.hpp"
+#include "weft/policy/reuse.hpp"
 
 namespace weft::inline v0_1::planner {
 
@@ -21,6 +22,7 @@ struct PlanRequest {
   int warmup = 1;
   bool exact = false;       // only methods whose output equals one rank's
   bool thresholds = false;  // whether estimates are bounded by a quantile, which takes memory
+  Reuse reuse{};
 };
 
 /// Seconds of a block.

@@ -21,6 +21,7 @@
 #include "weft/policy/data_parallel.hpp"
 #include "weft/policy/pipefusion.hpp"
 #include "weft/policy/ring.hpp"
+#include "weft/policy/step_cache.hpp"
 #include "weft/policy/ulysses.hpp"
 
 namespace weft::inline v0_1::planner {
@@ -66,7 +67,7 @@ class CountedModel final : public ModelWork {
 
   EngineMemory memory(const DitShape& placed, const Mesh& mesh, int rank,
                       const MemoryRequest& request) const override {
-    using Parallel = DataParallel<CfgParallel<PipeFusion<Ulysses<Ring<>>>>>;
+    using Parallel = DataParallel<CfgParallel<StepCache<PipeFusion<Ulysses<Ring<>>>>>>;
     using World = Rehearsal<counting::Queue>;
     using Policies = typename Parallel::template On<Backend, World>;
     const Range prompts = Policies::prompts(mesh, rank, request.prompts);
@@ -92,6 +93,7 @@ class CountedModel final : public ModelWork {
     policies.prepare(queue, part.job);
     out.keys = taken();
     out.messages = world.reserved();
+    part.job.reuse = request.reuse;
     Evaluator<Model, Policies> evaluator(model_, policies);
     evaluator.prepare(queue, part.job, part.share.blocks, part.share.rows, conditioning);
     const RequestShape shape{.extent = {.height = image.height, .width = image.width},

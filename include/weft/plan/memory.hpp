@@ -40,8 +40,11 @@ inline double trial_bytes(const CostModel& cost, const RankRows& rows, const std
   return workspaces + static_cast<double>(most * cost.work->element_bytes());
 }
 
-/// Returns for every stage the first stage with as many blocks of the same kinds in each of its ranges.
-inline std::vector<int> alike_stages(const ModelWork& work, const DitShape& placed, int stages) {
+/// Returns for every stage the first stage with as many blocks of the same kinds in each of its ranges, of
+/// which the same ranges have blocks that some steps leave out.
+inline std::vector<int> alike_stages(const ModelWork& work, const DitShape& placed, int stages,
+                                     const Reuse& reuse = {}) {
+  constexpr Index has_residual = -1;
   std::vector<std::vector<std::vector<Index>>> all;
   std::vector<int> out;
   for (int stage = 0; stage < stages; ++stage) {
@@ -49,6 +52,8 @@ inline std::vector<int> alike_stages(const ModelWork& work, const DitShape& plac
     for (const Range& range : pipeline_blocks(placed, stages, stage)) {
       kinds.emplace_back();
       for (Index i = range.begin; i < range.end; ++i) kinds.back().push_back(work.kind(i));
+      if (!reuse.empty() && !common(range, reuse.blocks(placed)).empty())
+        kinds.back().push_back(has_residual);
     }
     all.push_back(std::move(kinds));
     int alike = 0;
@@ -97,7 +102,8 @@ inline MemoryUse engine_use(const CostModel& cost, int rank) {
                                                  .branches = cost.request.branches,
                                                  .steps = cost.request.steps,
                                                  .thresholds = cost.request.thresholds,
-                                                 .pushes = cost.engine.stores_heads});
+                                                 .pushes = cost.engine.stores_heads,
+                                                 .reuse = cost.request.reuse});
   MemoryUse use{.conditioning = static_cast<double>(engine.conditioning),
                 .keys = static_cast<double>(engine.keys),
                 .activations = static_cast<double>(engine.activations),
@@ -121,7 +127,8 @@ inline MemoryUse memory_use(const CostModel& cost, int rank) {
 
 /// Returns the memory of the rank of a mesh that needs most.
 inline MemoryUse largest_memory_use(const CostModel& cost) {
-  const std::vector<int> alike = detail::alike_stages(*cost.work, cost.placed(), cost.mesh.pipe);
+  const std::vector<int> alike =
+      detail::alike_stages(*cost.work, cost.placed(), cost.mesh.pipe, cost.request.reuse);
   MemoryUse most;
   for (int stage = 0; stage < cost.mesh.pipe; ++stage) {
     if (alike[static_cast<std::size_t>(stage)] != stage) continue;

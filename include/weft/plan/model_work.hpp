@@ -8,6 +8,7 @@
 #include "weft/backend/counting/work.hpp"
 #include "weft/comm/mesh.hpp"
 #include "weft/core/dit_shape.hpp"
+#include "weft/policy/reuse.hpp"
 
 namespace weft::inline v0_1::planner {
 
@@ -28,6 +29,7 @@ struct MemoryRequest {
   Index prompts = 1, branches = 2, steps = 1;
   bool thresholds = false;
   bool pushes = false;  // whether ranks store into each other's memory
+  Reuse reuse{};
 
   friend constexpr auto operator<=>(const MemoryRequest&, const MemoryRequest&) = default;
   friend constexpr bool operator==(const MemoryRequest&, const MemoryRequest&) = default;
@@ -67,8 +69,9 @@ class ModelWork {
                               const MemoryRequest& request) const = 0;
 };
 
-/// Returns the operations of products and attention in one evaluation of `images` images of so many tokens.
-inline double flop(const ModelWork& work, Index tokens, Index images) {
+/// Returns the operations of products and attention in one evaluation of `images` images of so many tokens,
+/// in which the blocks `spared` are left out.
+inline double flop(const ModelWork& work, Index tokens, Index images, Range spared = {}) {
   const RankRows rows{work.prefix() + tokens, work.prefix(), images};
   double sum = 0;
   const auto add = [&sum, &work, tokens](std::span<const Work> all) {
@@ -81,7 +84,8 @@ inline double flop(const ModelWork& work, Index tokens, Index images) {
     }
   };
   add(work.ends(rows));
-  for (Index i = 0; i < work.shape().blocks; ++i) add(work.block(work.kind(i), rows));
+  for (Index i = 0; i < work.shape().blocks; ++i)
+    if (!spared.contains(i)) add(work.block(work.kind(i), rows));
   return sum;
 }
 

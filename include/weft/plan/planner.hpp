@@ -22,9 +22,9 @@ struct Bounds {
 /// The cost model's prediction for a mesh.
 struct Prediction {
   Mesh mesh;
-  double step = 0;    // seconds, after the warm-up
+  double step = 0;    // seconds of a full one, after the warm-up
   double total = 0;   // seconds of all steps
-  double warmup = 0;  // seconds that the first steps take longer than later ones
+  double warmup = 0;  // seconds that the first steps take longer than later full ones
   double memory = 0;  // bytes, on the rank that needs most
   double sent = 0;    // bytes a step, of the rank that sends most
   Bounds bounds;      // seconds of a step
@@ -45,6 +45,7 @@ struct Plan {
 /// Stands for a stack of all policies in `check`.
 struct AllMethods {
   static constexpr bool has(Axis) { return true; }
+  static constexpr bool reuses_steps = true;
 };
 
 namespace detail {
@@ -57,14 +58,18 @@ constexpr Index shown_steps(const Mesh& mesh) { return std::max(mesh.warmup, 0) 
 inline Prediction predict(const CostModel& cost) {
   Prediction out{};
   out.mesh = cost.mesh;
-  const Timeline timeline = timeline_of(cost, detail::shown_steps(cost.mesh));
+  CostModel full = cost;
+  full.request.reuse = {};
+  const Index steps = cost.request.steps;
+  const Timeline timeline = timeline_of(full, detail::shown_steps(cost.mesh));
   out.step = timeline.step();
-  out.total = timeline.run(cost.request.steps);
-  out.warmup = out.total - static_cast<double>(cost.request.steps) * out.step;
+  out.total = timeline.run(steps);
+  out.warmup = out.total - static_cast<double>(steps) * out.step;
+  if (!cost.request.reuse.empty()) out.total = timeline_of(cost, std::max<Index>(steps, 3)).run(steps);
 
   out.memory = largest_memory_use(cost).total();
   const DitShape placed = cost.placed();
-  const std::vector<int> alike = detail::alike_stages(*cost.work, placed, cost.mesh.pipe);
+  const std::vector<int> alike = detail::alike_stages(*cost.work, placed, cost.mesh.pipe, cost.request.reuse);
   UnitCosts costs(cost);
   double longest = -1;
   for (int stage = 0; stage < cost.mesh.pipe; ++stage) {

@@ -55,7 +55,8 @@ class PipelineRun {
         job_{.model = cost.placed(),
              .layout = {.tokens = cost.tokens(), .patches = cost.mesh.patch_count()},
              .steps = steps,
-             .warmup = cost.mesh.warmup} {
+             .warmup = cost.mesh.warmup,
+             .reuse = cost.request.reuse} {
     hops_ = pipeline_hops(job_.model, stages_);
     patches_.resize(static_cast<std::size_t>(job_.layout.patches));
     for (int s = 0; s < stages_; ++s) state_.push_back({.tasks = pipeline_tasks(job_, stages_, s)});
@@ -100,12 +101,25 @@ class PipelineRun {
         {job_.layout.patch(unit.patches.begin).begin, job_.layout.patch(unit.patches.end - 1).end});
   }
 
+  /// Returns the cost of a task's blocks that run, and of the residual of those that some steps leave out.
+  BlockCost cost_of_blocks(const Task& task) {
+    const UnitCost& unit = unit_cost(task.unit);
+    const bool reuses = job_.reuse.contains(task.unit.step);
+    const Range spared = job_.reuse.empty() ? Range{} : common(task.blocks, job_.reuse.blocks(job_.model));
+    BlockCost cost;
+    for (Index i = task.blocks.begin; i < task.blocks.end; ++i)
+      if (!reuses || !spared.contains(i)) cost += costs_.block(unit, i);
+    if (!spared.empty()) {
+      const int passes = reuses ? 3 : 5;  // over the tokens: a sum, or a copy and a difference
+      cost.rows += rows_seconds(cost_.hardware.gpu, passes * unit.bytes);
+    }
+    return cost;
+  }
+
   /// Returns the seconds of a task's kernels.
   double compute_seconds(const Task& task) {
-    const UnitCost& unit = unit_cost(task.unit);
-    double seconds = (task.embed + task.unembed) * unit.ends / 2;
-    for (Index i = task.blocks.begin; i < task.blocks.end; ++i) seconds += costs_.block(unit, i).computed();
-    return seconds;
+    const double ends = (task.embed + task.unembed) * unit_cost(task.unit).ends / 2;
+    return ends + cost_of_blocks(task).computed();
   }
   double modelled_seconds(const std::vector<Task>& tasks, Index step) {
     double seconds = 0;
@@ -167,8 +181,7 @@ class PipelineRun {
   void run_task(int s, const Task& task, Index hop, double begin) {
     Stage& stage = state_[static_cast<std::size_t>(s)];
     const UnitCost& unit = unit_cost(task.unit);
-    BlockCost cost;
-    for (Index i = task.blocks.begin; i < task.blocks.end; ++i) cost += costs_.block(unit, i);
+    const BlockCost cost = cost_of_blocks(task);
     const double synchronised = task.blocks.empty() ? 0 : cost_.engine.per_unit;
     double end = begin + stage.pace * compute_seconds(task) + cost.host + synchronised;
     add_span(s, task, Activity::compute, begin, end);

@@ -17,6 +17,7 @@ struct Demand {
   Index branches = 2;  // of guidance; 1 without
   Index tokens = 0;    // of an image
   Index steps = 1;
+  bool reuses_steps = false;
 };
 
 /// A rule that a mesh violates, with the offending value and the limit that it violates.
@@ -24,6 +25,7 @@ struct MeshFault {
   enum Rule {
     degree,
     missing_policy,
+    step_cache,
     world,
     data,
     cfg,
@@ -53,6 +55,7 @@ template <class Parallel>
       return MeshFault{MeshFault::missing_policy, axis, mesh.degree(axis)};
   if (mesh.patch_count() > 1 && !Parallel::has(Axis::pipe))
     return MeshFault{MeshFault::missing_policy, Axis::pipe, mesh.patch_count()};
+  if (demand.reuses_steps && !Parallel::reuses_steps) return MeshFault{MeshFault::step_cache};
   if (mesh.ranks() != ranks) return MeshFault{MeshFault::world, Axis::data, mesh.ranks(), ranks};
   if (mesh.data > demand.prompts) return MeshFault{MeshFault::data, Axis::data, mesh.data, demand.prompts};
   if (mesh.cfg > demand.branches) return MeshFault{MeshFault::cfg, Axis::cfg, mesh.cfg, demand.branches};
@@ -84,6 +87,10 @@ inline std::string to_string(const MeshFault& fault) {
     case MeshFault::missing_policy:
       return sentence("the mesh or its patches need a policy for ", name_of(fault.axis),
                       ", which this stack of policies lacks; add it, or use ", name_of(fault.axis), " 1");
+    case MeshFault::step_cache:
+      return "the request has steps that leave blocks out, and this stack of policies lacks StepCache; add "
+             "it "
+             "outside of PipeFusion, or leave the request's reuse empty";
     case MeshFault::world:
       return sentence("the degrees of the mesh multiply to ", fault.value, ", and there ",
                       fault.limit == 1 ? "is 1 rank" : "are " + std::to_string(fault.limit) + " ranks",

@@ -187,6 +187,40 @@ struct FinishHook {
                   "finish(Queue& queue)");
   }
 };
+struct SparedHook {
+  static constexpr std::string_view name = "spared";
+  template <class On>
+  using Of = decltype(&On::spared);
+  template <class Policy, HookFault fault, HookName... written>
+  static constexpr void explain() {
+    static_assert(fault == HookFault::none,
+                  "weft: a policy that replaces the hook spared lists it in Replaces, and declares Range "
+                  "spared(const Task& task) const");
+  }
+};
+struct ReuseHook {
+  static constexpr std::string_view name = "reuse";
+  template <class On>
+  using Of = decltype(&On::reuse);
+  template <class Policy, HookFault fault, HookName... written>
+  static constexpr void explain() {
+    static_assert(
+        fault == HookFault::none,
+        "weft: a policy that replaces the hook reuse lists it in Replaces, and declares bool reuse(Queue& "
+        "queue, const Task& task, const View<const Element, 3>& x, const View<Element, 3>& out)");
+  }
+};
+struct KeepHook {
+  static constexpr std::string_view name = "keep";
+  template <class On>
+  using Of = decltype(&On::keep);
+  template <class Policy, HookFault fault, HookName... written>
+  static constexpr void explain() {
+    static_assert(fault == HookFault::none,
+                  "weft: a policy that replaces the hook keep lists it in Replaces, and declares void "
+                  "keep(Queue& queue, const Task& task, const View<const Element, 3>& out)");
+  }
+};
 struct SumHook {
   static constexpr std::string_view name = "sum";
   template <class On>
@@ -225,7 +259,7 @@ struct AttendHook {
 
 using AllHooks = std::tuple<PrepareHook, ReleaseHook, PromptsHook, BranchesHook, ShareBranchesHook,
                             BlocksHook, TasksHook, WindowsHook, PostInputHook, WaitInputHook, SendOutputHook,
-                            FinishHook, SumHook, PlaceHook, AttendHook>;
+                            FinishHook, SparedHook, ReuseHook, KeepHook, SumHook, PlaceHook, AttendHook>;
 constexpr std::size_t hook_count = std::tuple_size_v<AllHooks>;
 
 constexpr auto hook_names = []<std::size_t... i>(std::index_sequence<i...>) {

@@ -3,6 +3,7 @@
 
 #include "weft/core/dit_shape.hpp"
 #include "weft/core/layout.hpp"
+#include "weft/policy/reuse.hpp"
 
 namespace weft::inline v0_1 {
 
@@ -17,6 +18,7 @@ struct Job {
   Index latent_features = 0, predicted_features = 0;  // of a token of the image
   Index most_images = 0;     // evaluated by any rank: of uneven branches more than `images`
   bool has_padding = false;  // whether tokens of the prefix may be hidden from others, image by image
+  Reuse reuse{};
 
   Range all_tokens() const { return {0, layout.tokens}; }
   Range image_tokens() const { return {prefix, layout.tokens}; }

@@ -25,6 +25,7 @@ namespace weft::inline v0_1 {
 /// Every other policy hides the hooks of its own axis and inherits the rest from here.
 struct Local {
   static constexpr bool has(Axis) { return false; }
+  static constexpr bool reuses_steps = false;
   static constexpr int depth = detail::depth_of_local;
 
   template <class Backend, class Communicator>
@@ -93,6 +94,14 @@ struct Local {
     /// Waits for all sends and receives of this window.
     void finish(Queue&) {}
 
+    /// Returns those of a task's blocks that some steps leave out; by default none, after all others.
+    Range spared(const Task& task) const { return {task.blocks.end, task.blocks.end}; }
+    /// Called before the spared blocks with their input. Returns whether the task's step leaves them out, and
+    /// if so writes what follows them to `out`, which may be x: both (rows, images, width).
+    bool reuse(Queue&, const Task&, const View<const Element, 3>&, const View<Element, 3>&) { return false; }
+    /// Called with the output of spared blocks that have run.
+    void keep(Queue&, const Task&, const View<const Element, 3>&) {}
+
     /// Sums values over all ranks that hold tokens of these images.
     void sum(Queue&, const View<double, 1>&) {}
 
@@ -134,10 +143,9 @@ struct Local {
     int coordinate(Axis axis) const { return mesh_.coordinate(axis, rank_); }
     KeyValues<Backend>& store() { return store_; }
 
-    /// Returns how many of the sequence's tokens this rank holds.
-    Index tokens() const {
-      return job_.layout.of_rank(coordinate(Axis::ring), coordinate(Axis::ulysses)).size();
-    }
+    /// Returns the sequence's tokens that this rank holds, and how many.
+    Rows rows() const { return job_.layout.of_rank(coordinate(Axis::ring), coordinate(Axis::ulysses)); }
+    Index tokens() const { return rows().size(); }
 
     /// Returns which heads the ulysses ranks attend to.
     HeadSplit head_split() const { return {job_.model.heads, job_.model.key_heads(), mesh_.ulysses}; }

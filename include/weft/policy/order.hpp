@@ -20,7 +20,7 @@ constexpr int depth_of_local = std::numeric_limits<int>::max();
 template <class P>
 concept Stackable = requires(Axis axis) {
   P::depth < depth_of_local;
-  P::has(axis) || true;
+  P::has(axis) || P::reuses_steps;
 };
 
 /// The position of a policy in a stack, and what it wraps.
@@ -31,6 +31,12 @@ struct Stacked {
 
   static_assert(Stackable<Inner>,
                 "weft: a policy wraps another one, or weft::Local, and the type that it wraps is none");
+
+  /// Whether the stack has a policy for steps that leave blocks out.
+  static constexpr bool reuses_steps = [] {
+    if constexpr (Stackable<Inner>) return Inner::reuses_steps;
+    return false;
+  }();
 
   /// Returns whether the stack has a policy for the axis.
   static constexpr bool has(Axis axis) {
@@ -56,12 +62,12 @@ struct AxisPolicy : detail::Stacked<info_of(own).depth, InnerPolicy> {
  public:
   static_assert(
       !Stack::has(own),
-      "weft: use each policy once; write DataParallel<CfgParallel<PipeFusion<Ulysses<Ring<>>>>>, or leave "
-      "out any of them");
-  static_assert(
-      Stack::has(own) || Stack::is_outside(),
-      "weft: put the policies in the order DataParallel<CfgParallel<PipeFusion<Ulysses<Ring<>>>>>; any of "
-      "them may be left out, and others stand where their depths say");
+      "weft: use each policy once; write DataParallel<CfgParallel<StepCache<PipeFusion<Ulysses<Ring<>>>>>>, "
+      "or leave out any of them");
+  static_assert(Stack::has(own) || Stack::is_outside(),
+                "weft: put the policies in the order "
+                "DataParallel<CfgParallel<StepCache<PipeFusion<Ulysses<Ring<>>>>>>; "
+                "any of them may be left out, and others stand where their depths say");
 
   static constexpr bool has(Axis axis) { return axis == own || Stack::has(axis); }
 };
@@ -72,7 +78,7 @@ struct PolicyAtDepth : detail::Stacked<own_depth, InnerPolicy> {
   static_assert(
       detail::Stacked<own_depth, InnerPolicy>::is_outside(),
       "weft: a policy without an axis wraps policies of greater depths; those of data, cfg, pipe, ulysses "
-      "and ring are 10, 20, 30, 40 and 50");
+      "and ring are 10, 20, 30, 40 and 50, and StepCache's is 25");
 };
 
 }  // namespace weft::inline v0_1

@@ -26,6 +26,7 @@ struct Task {
 struct Window {
   Range ticks;  // of the first repetition
   Index times = 1;
+  Index recording = 0;  // the same for windows of the same contents, but for the step
 };
 
 /// A stage's tasks in a window.
@@ -151,7 +152,8 @@ inline std::vector<Task> pipeline_tasks(const Job& job, int stages, int stage) {
 }
 
 /// Returns the windows of the run. A step's window reaches from its first unit's start to that of the next
-/// step; consecutive steps whose windows have the same contents, but for the step, are one window.
+/// step; consecutive steps whose windows have the same contents, but for the step, are one window. Units of
+/// steps that leave blocks out are other contents than those of full ones.
 inline std::vector<Window> pipeline_windows(const Job& job, int stages) {
   const std::vector<detail::Start> starts = detail::pipeline_starts(job, stages);
   if (starts.empty()) return {};
@@ -165,30 +167,35 @@ inline std::vector<Window> pipeline_windows(const Job& job, int stages) {
     first = std::min(first, tick);
   }
   const auto begin_of = [&begin](Index step) { return begin[static_cast<std::size_t>(step)]; };
-  const auto same = [&starts, &begin_of, last_hop](Index step, Index later, Index ticks) {
-    const auto contents = [&starts, &begin_of, last_hop, ticks](Index of) {
-      std::vector<std::array<Index, 4>> out;
-      for (const auto& [unit, tick] : starts)
-        if (tick < begin_of(of) + ticks && tick + last_hop >= begin_of(of))
-          out.push_back({unit.step - of, unit.patches.begin, unit.patches.end, tick - begin_of(of)});
-      return out;
-    };
-    return contents(step) == contents(later);
+  using Contents = std::vector<std::array<Index, 5>>;
+  const auto contents = [&job, &starts, last_hop](Index step, Range ticks) {
+    Contents out{{ticks.size()}};
+    for (const auto& [unit, tick] : starts)
+      if (tick < ticks.end && tick + last_hop >= ticks.begin)
+        out.push_back({unit.step - step, unit.patches.begin, unit.patches.end, tick - ticks.begin,
+                       job.reuse.contains(unit.step)});
+    return out;
   };
-
+  std::vector<Contents> recorded;
   std::vector<Window> windows;
+  const auto push = [&windows, &recorded](Range ticks, Index times, const Contents& some) {
+    const auto recording = std::ranges::find(recorded, some) - recorded.begin();
+    if (recording == std::ssize(recorded)) recorded.push_back(some);
+    windows.push_back({ticks, times, recording});
+  };
   Index step = 0, covered = 0;
   while (step < job.steps) {
-    const Index ticks = begin_of(step + 1) - begin_of(step);
+    const Range ticks{begin_of(step), begin_of(step + 1)};
+    const Contents first = contents(step, ticks);
     Index times = 1;
-    while (step + times < job.steps && begin_of(step + times) == begin_of(step) + times * ticks &&
-           same(step, step + times, ticks))
+    while (step + times < job.steps && begin_of(step + times) == ticks.begin + times * ticks.size() &&
+           contents(step + times, ticks + times * ticks.size()) == first)
       ++times;
-    covered = begin_of(step) + times * ticks;
-    windows.push_back({{begin_of(step), begin_of(step) + ticks}, times});
+    covered = ticks.begin + times * ticks.size();
+    push(ticks, times, first);
     step += times;
   }
-  if (covered < end) windows.push_back({{covered, end}});
+  if (covered < end) push({covered, end}, 1, contents(job.steps, {covered, end}));
   return windows;
 }
 

@@ -31,26 +31,37 @@ TEST_CASE_TEMPLATE_DEFINE("activate: in place, at extreme numbers too", B, activ
   });
 }
 
-TEST_CASE_TEMPLATE_DEFINE("add: in place or elsewhere, of any strides", B, add_conformance) {
+/// Checks a + sign · b where `out` is an input or elsewhere.
+template <class B>
+void check_sum(typename B::Queue& queue, int sign) {
+  using E = typename B::Element;
+  for (const Index rows : {0, 1, 45})
+    for (const Placement placement :
+         {Placement::elsewhere, Placement::first_input, Placement::second_input}) {
+      CAPTURE(rows);
+      CAPTURE(sign);
+      CAPTURE(static_cast<int>(placement));
+      auto a = Placed<B, E, 2>::random(queue, 71, {rows, 7}, gap<E>),
+           b = Placed<B, E, 2>::random(queue, 72, {rows, 7}, 2 * gap<E>);
+      Placed<B, E, 2> other(queue, {rows, 7}, 3 * gap<E>);
+      Placed<B, E, 2>& out = placement == Placement::elsewhere     ? other
+                             : placement == Placement::first_input ? a
+                                                                   : b;
+      if (sign > 0)
+        add(queue, a.view(), b.view(), out.view());
+      else
+        subtract(queue, a.view(), b.view(), out.view());
+      CHECK(error(out.after(queue), [&](Index r, Index f) {
+              return number(a.before()[r][f]) + sign * number(b.before()[r][f]);
+            }) <= rounding<E>);
+      CHECK(out.gaps_untouched());
+    }
+}
+
+TEST_CASE_TEMPLATE_DEFINE("add, subtract: in place or elsewhere, of any strides", B, add_conformance) {
   using E = typename B::Element;
   on_queues<B>([](typename B::Queue& queue) {
-    for (const Index rows : {0, 1, 45})
-      for (const Placement placement :
-           {Placement::elsewhere, Placement::first_input, Placement::second_input}) {
-        CAPTURE(rows);
-        CAPTURE(static_cast<int>(placement));
-        auto a = Placed<B, E, 2>::random(queue, 71, {rows, 7}, gap<E>),
-             b = Placed<B, E, 2>::random(queue, 72, {rows, 7}, 2 * gap<E>);
-        Placed<B, E, 2> other(queue, {rows, 7}, 3 * gap<E>);
-        Placed<B, E, 2>& out = placement == Placement::elsewhere     ? other
-                               : placement == Placement::first_input ? a
-                                                                     : b;
-        add(queue, a.view(), b.view(), out.view());
-        CHECK(error(out.after(queue), [&](Index r, Index f) {
-                return number(a.before()[r][f]) + number(b.before()[r][f]);
-              }) <= rounding<E>);
-        CHECK(out.gaps_untouched());
-      }
+    for (const int sign : {1, -1}) check_sum<B>(queue, sign);
     // One row to all, in float32 whatever the elements, as modulations are.
     auto x = Placed<B, float, 2>::random(queue, 76, {45, 7}, 3);
     const auto row = Placed<B, float, 2>::random(queue, 77, {1, 7}, 0);
@@ -64,6 +75,7 @@ TEST_CASE_TEMPLATE_DEFINE("add: in place or elsewhere, of any strides", B, add_c
         add(queue, three, four, three),
         "add was given an input of (4, 8) and an output of (3, 8); both must have the same extents",
         std::logic_error);
+    CHECK_THROWS_AS(subtract(queue, three, four, three), std::logic_error);
   });
 }
 

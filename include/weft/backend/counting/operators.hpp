@@ -58,6 +58,11 @@ void add(Queue& queue, const View<A, 2>& a, const View<B, 2>& b, const View<Out,
   detail::rows(queue, a, b, out);
 }
 
+template <class A, class B, class Out>
+void subtract(Queue& queue, const View<A, 2>& a, const View<B, 2>& b, const View<Out, 2>& out) {
+  detail::rows(queue, a, b, out);
+}
+
 template <class G, class V, class Out>
 void gated_unit(Queue& queue, Activation, const View<G, 2>& gate, const View<V, 2>& value,
                 const View<Out, 2>& out) {

@@ -1,4 +1,4 @@
-// Elementwise operators on a CUDA device: activations, sums, gated units and modulation.
+// Elementwise operators on a CUDA device: activations, sums, differences, gated units and modulation.
 #pragma once
 
 #include "weft/backend/cuda/linear.cuh"
@@ -17,15 +17,15 @@ void activate(Queue& queue, Activation activation, const View<E, 2>& x) {
                            kernels::EndProduct<E, E>{View<const E, 2>(x), nullptr, activation, {}, x});
 }
 
-/// Computes out = a + b, all (rows, features); `out` may be a or b.
-template <class E>
-void add(Queue& queue, In<E, 2> a, In<E, 2> b, const View<E, 2>& out) {
-  check_extents("add", out, {&a, &b});
-  const auto span = queue.span(Work{"add", {out.extent[0], out.extent[1]}, 0, 3 * out.size() * bytes_of<E>});
-  kernels::for_each_number(queue.stream(), out.extent[0], out.extent[1], kernels::Add<E>{a, b, out});
-}
-
 namespace detail {
+
+/// Computes out = a + factor · b by an operator of that name.
+template <class E>
+void run_add(Queue& queue, const char* name, In<E, 2> a, In<E, 2> b, float factor, const View<E, 2>& out) {
+  check_extents(name, out, {&a, &b});
+  const auto span = queue.span(Work{name, {out.extent[0], out.extent[1]}, 0, 3 * out.size() * bytes_of<E>});
+  kernels::for_each_number(queue.stream(), out.extent[0], out.extent[1], kernels::Add<E>{a, b, factor, out});
+}
 
 template <class E, class Out>
 void run_gated_unit(Queue& queue, Activation activation, In<E, 2> gate, In<E, 2> value,
@@ -50,6 +50,18 @@ void run_modulate(Queue& queue, In<E, 3> x, const Modulation& modulation, const 
 }
 
 }  // namespace detail
+
+/// Computes out = a + b, all (rows, features); `out` may be a or b.
+template <class E>
+void add(Queue& queue, In<E, 2> a, In<E, 2> b, const View<E, 2>& out) {
+  detail::run_add<E>(queue, "add", a, b, 1, out);
+}
+
+/// Computes out = a − b, all (rows, features); `out` may be a or b.
+template <class E>
+void subtract(Queue& queue, In<E, 2> a, In<E, 2> b, const View<E, 2>& out) {
+  detail::run_add<E>(queue, "subtract", a, b, -1, out);
+}
 
 /// Computes a gated linear unit: out = value · activation(gate), all (rows, features); `out` may be the gate
 /// or the value.

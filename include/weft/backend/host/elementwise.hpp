@@ -1,7 +1,8 @@
-// Elementwise operators on the host: activations, sums, gated units and modulation.
+// Elementwise operators on the host: activations, sums, differences, gated units and modulation.
 #pragma once
 
 #include <algorithm>
+#include <functional>
 
 #include "weft/backend/host/linear.hpp"
 
@@ -14,13 +15,30 @@ inline void activate(Queue& queue, Activation activation, View<float, 2> x) {
   });
 }
 
+namespace detail {
+
+/// Computes out = combined(a, b) for every number.
+template <class Combined>
+void combine(Queue& queue, const View<const float, 2>& a, const View<const float, 2>& b,
+             const View<float, 2>& out, Combined combined) {
+  queue.workers().parallel_for(out.extent[0], 16, [&a, &b, &out, combined](Range rows) {
+    for (Index r = rows.begin; r < rows.end; ++r)
+      for (Index f = 0; f < out.extent[1]; ++f) out[r][f] = combined(a[r][f], b[r][f]);
+  });
+}
+
+}  // namespace detail
+
 /// Computes out = a + b, all (rows, features); `out` may be a or b.
 inline void add(Queue& queue, In<float, 2> a, In<float, 2> b, View<float, 2> out) {
   check_extents("add", out, {&a, &b});
-  queue.workers().parallel_for(out.extent[0], 16, [&a, &b, &out](Range rows) {
-    for (Index r = rows.begin; r < rows.end; ++r)
-      for (Index f = 0; f < out.extent[1]; ++f) out[r][f] = a[r][f] + b[r][f];
-  });
+  detail::combine(queue, a, b, out, std::plus<float>());
+}
+
+/// Computes out = a − b, all (rows, features); `out` may be a or b.
+inline void subtract(Queue& queue, In<float, 2> a, In<float, 2> b, View<float, 2> out) {
+  check_extents("subtract", out, {&a, &b});
+  detail::combine(queue, a, b, out, std::minus<float>());
 }
 
 /// Computes a gated linear unit: out = value · activation(gate), all (rows, features); `out` may be the gate

@@ -4,7 +4,7 @@
 #include <type_traits>
 #include <variant>
 
-#include "../input/model_settings.hpp"
+#include "model_settings.hpp"
 #include "weft/model/flux.hpp"
 #include "weft/model/hunyuan_dit.hpp"
 #include "weft/model/pixart.hpp"

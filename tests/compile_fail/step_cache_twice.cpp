@@ -1,0 +1,4 @@
+// expect: weft: a policy without an axis wraps policies of greater depths; those of data, cfg, pipe,
+#include "weft/policy/step_cache.hpp"
+
+constexpr int depth = weft::StepCache<weft::StepCache<>>::depth;
