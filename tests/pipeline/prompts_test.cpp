@@ -136,6 +136,9 @@ TEST_CASE("a pipeline's defaults, and what replaces them") {
   const auto plain =
       folder.asked<weft::HunyuanConfig>({.prompts = {"a", "b"}, .height = 1024, .width = 1024});
   CHECK(plain.request.sampler.size() == 50);
+  CHECK(plain.request.reuse.empty());
+  const auto reusing = folder.asked<weft::HunyuanConfig>({.prompts = {"a"}, .reuse = {{1, 3}, 2}});
+  CHECK(reusing.request.reuse == weft::Reuse{{1, 3}, 2});
   CHECK(plain.request.guidance == 5);
   CHECK(plain.request.height == 128);
   CHECK(plain.texts == std::vector<std::string>{"", "", "a", "b"});
