@@ -44,7 +44,7 @@ class SentencePieceNormalizer {
           out += byte;
       if (!part.empty()) is_after_space = removes && part.ends_with(' ');
     }
-    while (removes && out.ends_with(space)) out.resize(out.size() - space.size());
+    while (removes && out.ends_with(space)) out.erase(out.size() - space.size());
     return out;
   }
 
