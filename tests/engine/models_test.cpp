@@ -119,8 +119,8 @@ TEST_CASE("PixArt, SD3 and FLUX begin a second request with its steps") {
 }
 
 TEST_CASE("PixArt's prompts may have different numbers of tokens, with padding or without") {
-  using Model = weft::PixArt<weft::Host>;
-  const ModelGolden<Model> golden("pixart_sigma");
+  using PixArt = weft::PixArt<weft::Host>;
+  const ModelGolden<PixArt> golden("pixart_sigma");
   const auto padded = golden.request("ddim");
   auto bare = padded;
   for (auto* prompts : {&bare.prompts, &bare.negatives}) {
@@ -131,7 +131,7 @@ TEST_CASE("PixArt's prompts may have different numbers of tokens, with padding o
   }
   REQUIRE(bare.prompts.front().states.shape != bare.negatives.front().states.shape);
   weft::launch(1, [&](weft::threads::World& world) {
-    weft::Engine<Model, weft::Local> engine(golden.model, {}, world);
+    weft::Engine<PixArt, weft::Local> engine(golden.model, {}, world);
     const Tensor states = engine.generate(padded);
     CHECK(relative_l2(engine.generate(bare), states) <= 1e-6);
     CHECK(engine.generate(padded).data == states.data);

@@ -19,19 +19,19 @@ using weft::Index;
 
 namespace {
 
-using Model = weft::HunyuanDiT<CountedHost>;
+using CountedModel = weft::HunyuanDiT<CountedHost>;
 using Alone = weft::Solo<weft::host::Queue>;
 
-const PipelineGolden golden("hunyuan_pipeline");
+const PipelineGolden counted_golden("hunyuan_pipeline");
 
-const weft::PipelineModels<Model>& models() {
-  static const weft::PipelineModels<Model> all(golden.model());
+const weft::PipelineModels<CountedModel>& counted_models() {
+  static const weft::PipelineModels<CountedModel> all(counted_golden.model());
   return all;
 }
 
 /// Returns a request that draws its noise.
 ImageRequest request_for(const std::string& run) {
-  ImageRequest out = golden.request(run);
+  ImageRequest out = counted_golden.request(run);
   out.steps = 2;
   out.noise = out.step_noise = {};
   out.resolution_binning = false;
@@ -48,13 +48,13 @@ struct Limited {
 
 void generate_twice(const ImageRequest& request) {
   Alone world;
-  weft::Pipeline<Model, weft::Local, Alone> pipeline(models(), {}, world);
+  weft::Pipeline<CountedModel, weft::Local, Alone> pipeline(counted_models(), {}, world);
   for (int i = 0; i < 2; ++i) static_cast<void>(pipeline.generate(request));
 }
 
 /// Returns the bytes that two requests take at most, beside the weights.
 double taken_by(const ImageRequest& request) {
-  static_cast<void>(models());
+  static_cast<void>(counted_models());
   const Index before = HeldBytes::peak = HeldBytes::now;
   generate_twice(request);
   return static_cast<double>(HeldBytes::peak - before);
@@ -120,28 +120,29 @@ TEST_CASE("ranks that share a memory are rejected together, by what all of them 
   const double alone = taken_by(request);
   weft::launch(2, [&request, alone](weft::threads::World& world) {
     const Limited limited(alone);
-    weft::Pipeline<Model, weft::Ulysses<>> pipeline(models(), {.ulysses = 2}, world);
+    weft::Pipeline<CountedModel, weft::Ulysses<>> pipeline(counted_models(), {.ulysses = 2}, world);
     CHECK_THROWS_WITH_AS(static_cast<void>(pipeline.generate(request)),
                          Contains(" of memory for 2 ranks beside"), weft::InvalidArgument);
   });
 }
 
 TEST_CASE("weights that a memory does not hold are rejected before they are read, with stages that fit") {
-  static_cast<void>(models());
-  const Index weights = models().autoencoder().weight_bytes() + [] {
+  static_cast<void>(counted_models());
+  const Index weights = counted_models().autoencoder().weight_bytes() + [] {
     Index sum = 0;
-    for (const auto& section : models().transformer().weight_memory().sections) sum += section.size();
+    for (const auto& section : counted_models().transformer().weight_memory().sections) sum += section.size();
     return sum;
   }();
   {
     const Limited limited(1.01 * static_cast<double>(weights));
-    CHECK_NOTHROW(weft::PipelineModels<Model>(golden.model()));
+    CHECK_NOTHROW(weft::PipelineModels<CountedModel>(counted_golden.model()));
   }
   const Limited limited(0.8 * static_cast<double>(weights));
-  CHECK_THROWS_WITH_AS(weft::PipelineModels<Model>(golden.model()),
+  CHECK_THROWS_WITH_AS(weft::PipelineModels<CountedModel>(counted_golden.model()),
                        Contains("are free; a stage of 3, whose blocks PipelineSettings names, would fit"),
                        weft::InvalidArgument);
   for (int stage = 0; stage < 3; ++stage)
-    CHECK_NOTHROW(weft::PipelineModels<Model>(
-        golden.model(), {.blocks = weft::pipeline_blocks(models().transformer().shape(), 3, stage)}));
+    CHECK_NOTHROW(weft::PipelineModels<CountedModel>(
+        counted_golden.model(),
+        {.blocks = weft::pipeline_blocks(counted_models().transformer().shape(), 3, stage)}));
 }

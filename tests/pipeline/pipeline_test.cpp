@@ -23,7 +23,7 @@ using weft::Tensor;
 
 namespace {
 
-const PipelineGolden golden("hunyuan_pipeline");
+const PipelineGolden small("hunyuan_pipeline");
 
 using Model = weft::HunyuanDiT<weft::Host>;
 using Parallel = weft::DataParallel<weft::CfgParallel<weft::PipeFusion<weft::Ulysses<weft::Ring<>>>>>;
@@ -31,7 +31,7 @@ using Pipeline = weft::Pipeline<Model, Parallel>;
 using World = weft::threads::World;
 
 const weft::PipelineModels<Model>& models() {
-  static const weft::PipelineModels<Model> all(golden.model());
+  static const weft::PipelineModels<Model> all(small.model());
   return all;
 }
 
@@ -49,8 +49,8 @@ Tensor generated(const ImageRequest& request, const Mesh& mesh) {
 }  // namespace
 
 TEST_CASE("prompts become the images that diffusers makes of them, on any mesh") {
-  const ImageRequest one = golden.request("run"), batch = golden.request("run_batch");
-  const Tensor image = golden.image("run"), images = golden.image("run_batch");
+  const ImageRequest one = small.request("run"), batch = small.request("run_batch");
+  const Tensor image = small.image("run"), images = small.image("run_batch");
   for (const Mesh& mesh :
        {Mesh{}, {.cfg = 2, .ulysses = 2}, {.pipe = 2, .ring = 2, .patches = 3, .warmup = 6}})
     CHECK(relative_error(generated(one, mesh), image) < 1e-4);
@@ -59,8 +59,8 @@ TEST_CASE("prompts become the images that diffusers makes of them, on any mesh")
 }
 
 TEST_CASE("a pipeline is kept between requests, shows previews, and goes on after one is stopped") {
-  const ImageRequest request = golden.request("run");
-  const Tensor image = golden.image("run");
+  const ImageRequest request = small.request("run");
+  const Tensor image = small.image("run");
   const Mesh mesh{.cfg = 2};
   weft::launch(mesh.ranks(), [&](World& world) {
     Pipeline pipeline(models(), mesh, world);
@@ -100,7 +100,7 @@ TEST_CASE("ranks with different prompts are rejected before any work, and may as
   const Mesh mesh{.ulysses = 2};
   weft::launch(mesh.ranks(), [&](World& world) {
     Pipeline pipeline(models(), mesh, world);
-    ImageRequest request = golden.request("run");
+    ImageRequest request = small.request("run");
     request.steps = 1;
     request.step_noise = {};
     ImageRequest other = request;

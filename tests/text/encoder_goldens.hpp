@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "folders.hpp"
 #include "weft/io/safetensors.hpp"
 #include "weft/text/encoder.hpp"
 
@@ -26,8 +27,7 @@ inline std::vector<weft::text::Id> whole_row(const weft::Tensor& tensor, weft::I
 }
 
 inline std::vector<EncoderGolden> encoder_goldens() {
-  const std::filesystem::path goldens = WEFT_GOLDENS_DIR, hunyuan = goldens / "hunyuan_pipeline",
-                              clip = goldens / "clip_text";
+  const std::filesystem::path hunyuan = goldens / "hunyuan_pipeline", clip = goldens / "clip_text";
   const weft::SafeTensors tokens(hunyuan / "tokens_expected.safetensors"),
       states(hunyuan / "encoders_expected.safetensors"), of_clip(clip / "expected.safetensors");
   const auto all = [](const weft::SafeTensors& file, const char* name) { return file.tensor(name); };

@@ -20,13 +20,13 @@ namespace {
 
 using weft::Index;
 using weft::Tensor;
-using Model = weft::AutoencoderKL<CountedHost>;
+using CountedKL = weft::AutoencoderKL<CountedHost>;
 
-const ToyAutoencoder toy({{"block_out_channels", {8, 12}}, {"norm_num_groups", 4}});
+const ToyAutoencoder two_levels({{"block_out_channels", {8, 12}}, {"norm_num_groups", 4}});
 
-const Model& model() {
+const CountedKL& model() {
   static const TemporaryFolder folder;
-  static const Model out(toy.write(folder));
+  static const CountedKL out(two_levels.write(folder));
   return out;
 }
 

@@ -30,13 +30,13 @@ std::vector<Index> most_on_ranks(const weft::AutoencoderKL<CountedHost>& model, 
   return most;
 }
 
-const ToyAutoencoder toy({{"block_out_channels", {8, 16, 16, 16}}, {"norm_num_groups", 4}});
+const ToyAutoencoder four_levels({{"block_out_channels", {8, 16, 16, 16}}, {"norm_num_groups", 4}});
 
 }  // namespace
 
 TEST_CASE("decode: a rank's memory falls with the ranks") {
   const TemporaryFolder folder;
-  const weft::AutoencoderKL<CountedHost> model(toy.write(folder));
+  const weft::AutoencoderKL<CountedHost> model(four_levels.write(folder));
   const weft::Tensor latents({1, 4, 32, 32});
   const Index pixels = 256 * 256, image = 3 * pixels * 4;
   const auto most = [&model, &latents](int ranks) {
@@ -57,7 +57,7 @@ TEST_CASE("decode: a rank's memory falls with the ranks") {
 TEST_CASE("decoder_memory: what buffers hold, on every rank of uneven and empty bands") {
   const TemporaryFolder folder;
   const Index before = HeldBytes::now;
-  const weft::AutoencoderKL<CountedHost> model(toy.write(folder));
+  const weft::AutoencoderKL<CountedHost> model(four_levels.write(folder));
   const Index weights = HeldBytes::now - before;
   for (const auto& [height, width] : {std::pair<Index, Index>{32, 32}, {9, 40}, {21, 6}})
     for (const int ranks : {1, 2, 3, 5, 8, 11}) {
@@ -76,7 +76,7 @@ TEST_CASE("decoder_memory: what buffers hold, on every rank of uneven and empty 
 }
 
 TEST_CASE("decoder_memory: elements of half the size take half the memory") {
-  const weft::AutoencoderConfig config = toy.config();
+  const weft::AutoencoderConfig config = four_levels.config();
   const auto wide = weft::vae::decoder_memory<float>(config, 32, 32, 2),
              narrow = weft::vae::decoder_memory<weft::counting::Number<2>>(config, 32, 32, 2);
   for (std::size_t rank = 0; rank < 2; ++rank) {

@@ -38,14 +38,14 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 
-const std::string text = "what only ranks may know";
+const std::string shared_text = "what only ranks may know";
 
 /// Rank 0 of a job, on a thread.
 class Rank0 {
  public:
   explicit Rank0(int ranks, milliseconds patience = seconds(10)) {
     result_ = std::async(std::launch::async, [this, ranks, patience] {
-      return RendezvousServer(listener_, info_.key, ranks, text).run(patience).size();
+      return RendezvousServer(listener_, info_.key, ranks, shared_text).run(patience).size();
     });
   }
 
@@ -136,7 +136,7 @@ class Rank0Process {
     if (process_ != 0) return;
     if (prepare) prepare();
     try {
-      (void)RendezvousServer(listener_, info_.key, 2, text).run(patience);
+      (void)RendezvousServer(listener_, info_.key, 2, shared_text).run(patience);
       ::_exit(0);
     } catch (const std::exception&) {
       ::_exit(3);
@@ -173,8 +173,8 @@ TEST_CASE("rendezvous server: all that know the key are welcome, and none before
   Rank0 rank0(3);
   auto first = std::async(std::launch::async, [&] { return joined(rank0, 1); });
   CHECK(first.wait_for(milliseconds(300)) == std::future_status::timeout);
-  CHECK(joined(rank0, 2) == text);
-  CHECK(first.get() == text);
+  CHECK(joined(rank0, 2) == shared_text);
+  CHECK(first.get() == shared_text);
   CHECK(rank0.ranks() == 2);
 }
 
@@ -195,7 +195,7 @@ TEST_CASE("rendezvous server: a process without the secret gets a challenge and 
   connection.send({Message::Kind::proof, 0, std::string(Key::proof_size, 'x') + "process 1"});
   CHECK(received(connection).empty());
   CHECK_FALSE(connection.is_open());
-  CHECK(joined(rank0, 1) == text);
+  CHECK(joined(rank0, 1) == shared_text);
   CHECK(rank0.ranks() == 1);
 }
 
@@ -216,7 +216,7 @@ TEST_CASE("rendezvous server: a replayed hello and proof are rejected") {
   REQUIRE(answers.size() == 1);
   CHECK(answers.front().kind == Message::Kind::challenge);
   CHECK_FALSE(replay.is_open());
-  CHECK(joined(rank0, 1) == text);
+  CHECK(joined(rank0, 1) == shared_text);
 }
 
 TEST_CASE("rendezvous server: a silent connection is closed after a second, and one that trickles too") {
@@ -238,7 +238,7 @@ TEST_CASE("rendezvous server: a silent connection is closed after a second, and 
   trickle.join();
   received(trickling);
   CHECK_FALSE(trickling.is_open());
-  CHECK(joined(rank0, 1) == text);
+  CHECK(joined(rank0, 1) == shared_text);
 }
 
 TEST_CASE("rendezvous server: floods of bytes take no memory, and floods of connections block no rank") {
@@ -268,7 +268,7 @@ TEST_CASE("rendezvous server: floods of bytes take no memory, and floods of conn
     });
     CHECK(most_memory < memory_before + 64);
     CHECK(most_descriptors < 100);
-    CHECK(RendezvousClient(rank0.info(), 1).run(seconds(10)).text == text);
+    CHECK(RendezvousClient(rank0.info(), 1).run(seconds(10)).text == shared_text);
     flood.request_stop();
     flood.join();
     CHECK(rank0.wait().code == 0);
@@ -298,8 +298,8 @@ TEST_CASE(
   CHECK(first.wait_for(milliseconds(200)) == std::future_status::timeout);
   const std::string again = joined(rank0, 1);
   CHECK(again.starts_with("rank 1 has come already, as process "));
-  CHECK(joined(rank0, 2) == text);
-  CHECK(first.get() == text);
+  CHECK(joined(rank0, 2) == shared_text);
+  CHECK(first.get() == shared_text);
   CHECK(rank0.ranks() == 2);
 }
 
@@ -340,7 +340,7 @@ TEST_CASE("rendezvous client: a server that sends nothing, or forges rank 0, get
     RendezvousInfo info = rank0.info();
     info.endpoints.insert(info.endpoints.begin(), forger.endpoint());
     const auto begin = Clock::now();
-    CHECK(RendezvousClient(info, 1).run(seconds(10)).text == text);
+    CHECK(RendezvousClient(info, 1).run(seconds(10)).text == shared_text);
     CHECK(Clock::now() - begin < milliseconds(2600));
     info.endpoints.pop_back();
     CHECK_THROWS_WITH((void)RendezvousClient(info, 1).run(milliseconds(100)), Contains(reason.c_str()));
@@ -371,8 +371,8 @@ TEST_CASE("rendezvous client: rank 0's text is accepted only with its proof") {
   CHECK(server.state() == ServerHandshake::State::proved);
   CHECK(server.rank() == 1);
   CHECK(server.process() == "process 1");
-  Message welcome = server.sealed(Message::Kind::welcome, text);
-  CHECK(client.opened(welcome) == text);
+  Message welcome = server.sealed(Message::Kind::welcome, shared_text);
+  CHECK(client.opened(welcome) == shared_text);
   welcome.kind = Message::Kind::rejection;
   CHECK_FALSE(client.opened(welcome));
   welcome.kind = Message::Kind::welcome;
