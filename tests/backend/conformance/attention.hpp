@@ -126,10 +126,12 @@ class AttentionCheck {
     const double lse = expected_lse(t, image, h);
     if (std::isinf(lse)) return out;
     const std::vector<double> all = logits(t, image, h);
-    for (std::size_t key = 0; key < all.size(); ++key)
+    for (std::size_t key = 0; key < all.size(); ++key) {
+      const double weight = std::exp(all[key] - lse);
       for (Index d = 0; d < head_dim_; ++d)
         out[static_cast<std::size_t>(d)] +=
-            std::exp(all[key] - lse) * number(v_.before()[static_cast<Index>(key)][image][key_head(h)][d]);
+            weight * number(v_.before()[static_cast<Index>(key)][image][key_head(h)][d]);
+    }
     return out;
   }
 
