@@ -60,7 +60,8 @@ void run_work(const Options& given, Stages& stages, const weft::Trace* trace) {
   if (given.prints())
     outputs.emplace(given, model, pipeline ? pipeline->images() : given.prompts.size(), pipeline.has_value());
   if (pipeline) work = pipeline->outline();
-  set_reuse(work, given.cache, model);
+  const weft::Reuse reuse = reuse_of(work, given.cache, model);
+  set_reuse(work, reuse);
   print_reuse(given, work);
   const Options options = with_mesh(given, model, work);
   std::string memory = checked_memory(options, *model_work(model.settings(), options.dtype, work),
@@ -74,7 +75,7 @@ void run_work(const Options& given, Stages& stages, const weft::Trace* trace) {
   }
   if (pipeline) {
     work = pipeline->encoded(options, stages);
-    set_reuse(work, options.cache, model);
+    set_reuse(work, reuse);
   }
 
   const bool decodes = pipeline && options.has_images();

@@ -52,12 +52,20 @@ weft::Tensor embedded_times(const ModelSettings& settings, const weft::RandomWei
   return embedded_by(settings, weights, sampler);
 }
 
-void set_reuse(Work& work, const Cache& cache, const ModelFolder& folder) {
-  const auto set = [&cache, &folder]<class Asked>(Asked& asked) {
-    if constexpr (requires { asked.sampler; }) {
-      asked.reuse = reuse_of(cache, static_cast<weft::Index>(asked.sampler.size()), folder.shape(),
-                             [&folder, &asked] { return embedded_times(folder, asked.sampler); });
-    }
+weft::Reuse reuse_of(const Work& work, const Cache& cache, const ModelFolder& folder) {
+  const auto of = [&cache, &folder](const auto& asked) {
+    if constexpr (requires { asked.sampler; })
+      return reuse_of(cache, static_cast<weft::Index>(asked.sampler.size()), folder.shape(),
+                      [&folder, &asked] { return embedded_times(folder, asked.sampler); });
+    else
+      return weft::Reuse{};
+  };
+  return visit_work(of, work);
+}
+
+void set_reuse(Work& work, const weft::Reuse& reuse) {
+  const auto set = [&reuse](auto& asked) {
+    if constexpr (requires { asked.sampler; }) asked.reuse = reuse;
   };
   std::visit([&set](auto& some) { std::visit(set, some); }, work.asked);
 }

@@ -22,8 +22,11 @@ namespace command {
 [[nodiscard]] weft::Tensor embedded_times(const ModelSettings& settings, const weft::RandomWeights& weights,
                                           const weft::Sampler& sampler);
 
-/// Sets which steps of a request leave blocks out; an evaluation has none.
-void set_reuse(Work& work, const Cache& cache, const ModelFolder& folder);
+/// Returns which steps of a request leave blocks out; an evaluation has none.
+[[nodiscard]] weft::Reuse reuse_of(const Work& work, const Cache& cache, const ModelFolder& folder);
+
+/// Sets them.
+void set_reuse(Work& work, const weft::Reuse& reuse);
 
 /// Returns a line that says which of `count` steps leave blocks out.
 [[nodiscard]] std::string description_of(const weft::Reuse& reuse, weft::Index count);
