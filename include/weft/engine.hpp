@@ -17,6 +17,7 @@
 #include "weft/comm/launch.hpp"
 #include "weft/comm/world.hpp"
 #include "weft/core/on_exception.hpp"
+#include "weft/core/spans.hpp"
 #include "weft/engine/denoiser.hpp"
 #include "weft/engine/evaluator.hpp"
 #include "weft/engine/input_summary.hpp"
@@ -157,10 +158,10 @@ class Engine {
     std::vector<Prompt> mine;
     for (Index branch = here.begin; branch < here.end; ++branch)
       for (Index i = prompts.begin; i < prompts.end; ++i)
-        mine.push_back(guidance.prompt(branch, std::span(request.prompts), i));
+        mine.push_back(guidance.prompt(branch, span_of(request.prompts), i));
     Tensor times({shape.steps, static_cast<Index>(mine.size())});
     for (Index step = 0; step < shape.steps; ++step)
-      for (float& time : std::span(times.view<2>()[step].data, mine.size()))
+      for (float& time : std::span<float>(times.view<2>()[step].data, mine.size()))
         time = request.sampler[static_cast<std::size_t>(step)].timestep;
 
     if (!resume(shape)) {

@@ -190,7 +190,8 @@ template <class E>
 void launch_head_moves(cudaStream_t stream, const HeadMoves<E>& moves) {
   Index places = 0;  // tokens of images
   bool whole = true;
-  for (const HeadMove<E>& move : std::span(moves.move, static_cast<std::size_t>(moves.count))) {
+  for (const HeadMove<E>& move :
+       std::span<const HeadMove<E>>(moves.move, static_cast<std::size_t>(moves.count))) {
     places = std::max(places, Index{move.to.extent[0]} * move.to.extent[1]);
     whole &= move.to.width % 8 == 0;
     if (move.to.width > 128 || (whole && !move.moves_by(8)))

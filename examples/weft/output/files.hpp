@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "weft/core/error.hpp"
+#include "weft/core/spans.hpp"
 #include "weft/io/output_file.hpp"
 
 namespace command {
@@ -67,9 +68,7 @@ class OutputWriter {
     }
     written_.push_back(file.path().string());
   }
-  void write(const weft::OutputFile& file, const std::string& text) {
-    write(file, std::as_bytes(std::span(text)));
-  }
+  void write(const weft::OutputFile& file, const std::string& text) { write(file, weft::bytes_of(text)); }
 
   const std::vector<std::string>& written() const { return written_; }
 

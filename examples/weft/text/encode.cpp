@@ -3,11 +3,11 @@
 #include <cstddef>
 #include <map>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "../output/files.hpp"
+#include "weft/core/spans.hpp"
 #include "weft/io/safetensors_writer.hpp"
 
 namespace command {
@@ -33,11 +33,11 @@ struct Stacked {
   weft::SafeTensors::Entries entries() const {
     weft::SafeTensors::Entries out;
     for (const auto& [name, tensor] : tensors)
-      out.emplace(name, weft::SafeTensors::Entry{{weft::Dtype::f32, std::as_bytes(std::span(tensor.data))},
-                                                 tensor.shape});
+      out.emplace(name,
+                  weft::SafeTensors::Entry{{weft::Dtype::f32, weft::bytes_of(tensor.data)}, tensor.shape});
     for (const auto& [name, mask] : masks)
       out.emplace(name,
-                  weft::SafeTensors::Entry{{weft::Dtype::i64, std::as_bytes(std::span(mask))},
+                  weft::SafeTensors::Entry{{weft::Dtype::i64, weft::bytes_of(mask)},
                                            {prompts_, static_cast<weft::Index>(mask.size()) / prompts_}});
     return out;
   }

@@ -1,11 +1,11 @@
 #include "tokenize.hpp"
 
 #include <map>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "../output/files.hpp"
+#include "weft/core/spans.hpp"
 #include "weft/io/safetensors_writer.hpp"
 #include "weft/text/prompt_tokenizers.hpp"
 
@@ -30,7 +30,7 @@ void tokenize(const Options& options) {
   const auto prompts = static_cast<weft::Index>(options.prompts.size());
   for (const auto& [name, values] : numbers)
     entries.emplace(name,
-                    weft::SafeTensors::Entry{{weft::Dtype::i64, std::as_bytes(std::span(values))},
+                    weft::SafeTensors::Entry{{weft::Dtype::i64, weft::bytes_of(values)},
                                              {prompts, static_cast<weft::Index>(values.size()) / prompts}});
   file.commit(weft::entries_to_safetensors(entries));
 }

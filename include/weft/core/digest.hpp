@@ -11,6 +11,7 @@
 #include <string_view>
 #include <type_traits>
 
+#include "weft/core/spans.hpp"
 #include "weft/core/tensor.hpp"
 
 namespace weft::inline v0_1 {
@@ -60,13 +61,13 @@ class Digest {
 
 template <class T>
 requires std::is_arithmetic_v<T> || std::is_enum_v<T>
-void add_to(Digest& digest, const T& value) { digest.add(std::as_bytes(std::span(&value, 1))); }
+void add_to(Digest& digest, const T& value) { digest.add(std::as_bytes(std::span<const T>(&value, 1))); }
 
-inline void add_to(Digest& digest, std::string_view text) { digest.add(std::as_bytes(std::span(text))); }
+inline void add_to(Digest& digest, std::string_view text) { digest.add(bytes_of(text)); }
 
 inline void add_to(Digest& digest, const Tensor& tensor) {
-  digest.add(std::as_bytes(std::span(tensor.shape)));
-  digest.add(std::as_bytes(std::span(tensor.data)));
+  digest.add(bytes_of(tensor.shape));
+  digest.add(bytes_of(tensor.data));
 }
 
 /// A type that can be hashed: numbers, text, tensors, and every type with an `add_to` in its namespace.

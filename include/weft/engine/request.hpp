@@ -16,6 +16,7 @@
 #include "weft/core/error.hpp"
 #include "weft/core/grid.hpp"
 #include "weft/core/image.hpp"
+#include "weft/core/spans.hpp"
 #include "weft/core/tensor.hpp"
 #include "weft/model/dit.hpp"
 #include "weft/policy/reuse.hpp"
@@ -162,7 +163,7 @@ template <class Prompt, class G, class Body>
 void for_each_prompt(const std::vector<Prompt>& prompts, const G& guidance, Body body) {
   for (Index branch = 0; branch < guidance.branches(); ++branch)
     for (Index i = 0; i < static_cast<Index>(prompts.size()); ++i)
-      body(guidance.prompt(branch, std::span(prompts), i));
+      body(guidance.prompt(branch, span_of(prompts), i));
 }
 
 /// Returns whether any prompt has padding among its tokens.

@@ -15,6 +15,7 @@
 
 #include "weft/core/dtype.hpp"
 #include "weft/core/error.hpp"
+#include "weft/core/spans.hpp"
 #include "weft/core/tensor.hpp"
 #include "weft/io/json_value.hpp"
 #include "weft/io/safetensors.hpp"
@@ -81,8 +82,8 @@ inline std::string entry_text(const SafeTensors::Entry& tensor, std::uint64_t be
   const auto append = [&at](std::span<const std::byte> bytes) {
     at = std::copy(bytes.begin(), bytes.end(), at);
   };
-  append(std::as_bytes(std::span(&length, 1)));
-  append(std::as_bytes(std::span(header)));
+  append(bytes_of(std::array{length}));
+  append(bytes_of(header));
   for (const auto& [name, tensor] : tensors) append(tensor.bytes);
   return out;
 }
@@ -92,8 +93,7 @@ inline std::string entry_text(const SafeTensors::Entry& tensor, std::uint64_t be
     const std::map<std::string, Tensor>& tensors, const std::map<std::string, std::string>& metadata = {}) {
   SafeTensors::Entries entries;
   for (const auto& [name, tensor] : tensors)
-    entries.emplace(name,
-                    SafeTensors::Entry{{Dtype::f32, std::as_bytes(std::span(tensor.data))}, tensor.shape});
+    entries.emplace(name, SafeTensors::Entry{{Dtype::f32, bytes_of(tensor.data)}, tensor.shape});
   return entries_to_safetensors(entries, metadata);
 }
 

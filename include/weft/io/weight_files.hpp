@@ -15,6 +15,7 @@
 
 #include "weft/core/digest.hpp"
 #include "weft/core/error.hpp"
+#include "weft/core/spans.hpp"
 #include "weft/core/tensor.hpp"
 #include "weft/io/json.hpp"
 #include "weft/io/name_list.hpp"
@@ -63,7 +64,7 @@ class WeightFiles {
     for (const auto& [name, entry] : entries_) {
       add_to(out, name);
       add_to(out, entry->dtype);
-      out.add(std::as_bytes(std::span(entry->shape)));
+      out.add(bytes_of(entry->shape));
       const std::span<const std::byte> bytes = entry->bytes;
       const std::size_t size = std::min(sample, bytes.size());
       for (const std::size_t begin : {std::size_t{0}, (bytes.size() - size) / 2, bytes.size() - size})

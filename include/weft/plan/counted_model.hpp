@@ -11,6 +11,7 @@
 
 #include "weft/backend/counting.hpp"
 #include "weft/comm/rehearsal.hpp"
+#include "weft/core/spans.hpp"
 #include "weft/engine/denoiser.hpp"
 #include "weft/engine/evaluator.hpp"
 #include "weft/engine/part.hpp"
@@ -147,7 +148,7 @@ class CountedModel final : public ModelWork {
   Conditioning condition(counting::Queue& queue, const Share& share, Index steps) const {
     const auto images = static_cast<std::size_t>(share.images);
     if (prompts_.size() < images) prompts_.resize(images, prompts_.front());
-    return model_.condition(queue, std::span(prompts_).first(images), Tensor({steps, share.images}), share);
+    return model_.condition(queue, span_of(prompts_).first(images), Tensor({steps, share.images}), share);
   }
 
   const Counted& counted(const RankRows& rows) const {

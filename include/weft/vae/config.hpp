@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "weft/core/digest.hpp"
+#include "weft/core/spans.hpp"
 #include "weft/io/json.hpp"
 #include "weft/model/config.hpp"
 
@@ -54,7 +54,7 @@ struct AutoencoderConfig {
   /// Returns a hash of the settings.
   std::uint64_t digest() const {
     Digest out;
-    out.add(std::as_bytes(std::span(widths)));
+    out.add(bytes_of(widths));
     return digest_of(out.value(), resnets, groups, latent_channels, out_channels, scaling_factor,
                      shift_factor, has_post_quant, has_attention);
   }

@@ -13,6 +13,7 @@
 #include "weft/backend/cuda/queue.cuh"
 #include "weft/core/numbers.hpp"
 #include "weft/core/share_out.hpp"
+#include "weft/core/spans.hpp"
 #include "weft/weights.cuh"
 
 namespace weft::inline v0_1::cuda {
@@ -100,8 +101,7 @@ class Loader {
       fills_.push_back([numbers, to, first, count](Conveyor& conveyor) {
         std::vector<float> piece(static_cast<std::size_t>(count));
         numbers.copy(first, count, piece.data());
-        kernels::unpack(conveyor.stream(), Dtype::f32, conveyor.carry(std::as_bytes(std::span(piece))), count,
-                        first, to);
+        kernels::unpack(conveyor.stream(), Dtype::f32, conveyor.carry(bytes_of(piece)), count, first, to);
       });
     }
   }

@@ -95,7 +95,8 @@ inline void rescale(Queue&, In<double, 3> x_moments, In<double, 3> reference_mom
     const double ratio = deviation(reference_moments, image) / deviation(x_moments, image);
     const auto factor = static_cast<float>(*rescale * ratio + 1 - *rescale);
     for (Index t = 0; t < x.extent[0]; ++t)
-      for (float& value : std::span(x[t][image].data, static_cast<std::size_t>(x.extent[2]))) value *= factor;
+      for (float& value : std::span<float>(x[t][image].data, static_cast<std::size_t>(x.extent[2])))
+        value *= factor;
   }
 }
 
@@ -114,7 +115,7 @@ inline void magnitudes(Queue&, In<float, 2> constants, Step number, In<float, 3>
 inline void count_digits(Queue&, In<float, 3> magnitudes, const QuantileSearch* searches, int round,
                          View<double, 2> counts) {
   for (Index image = 0; image < magnitudes.extent[1]; ++image) {
-    std::ranges::fill(std::span(counts[image].data, static_cast<std::size_t>(counts.extent[1])), 0);
+    std::ranges::fill(std::span<double>(counts[image].data, static_cast<std::size_t>(counts.extent[1])), 0);
     for (Index t = 0; t < magnitudes.extent[0]; ++t)
       for (Index f = 0; f < magnitudes.extent[2]; ++f)
         for (int s = 0; s < QuantileSearch::statistics; ++s) {
