@@ -101,7 +101,8 @@ class Loader {
       fills_.push_back([numbers, to, first, count](Conveyor& conveyor) {
         std::vector<float> piece(static_cast<std::size_t>(count));
         numbers.copy(first, count, piece.data());
-        kernels::unpack(conveyor.stream(), Dtype::f32, conveyor.carry(bytes_of(piece)), count, first, to);
+        kernels::unpack(conveyor.stream(), Dtype::f32, conveyor.carry(weft::bytes_of(piece)), count, first,
+                        to);
       });
     }
   }
