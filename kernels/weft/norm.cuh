@@ -70,25 +70,17 @@ struct NormConstants {
 
 inline constexpr int norm_warps = 4, norm_threads = norm_warps * warp_size;  // of a block of norm_rows
 
+/// Returns how many blocks of norm_rows the registers of a multiprocessor are shared among.
+constexpr int norm_blocks_at_once(int chunks) { return chunks > 6 ? 3 : 4; }
+
 /// Norms rows of `x`, or of `x` and `second` concatenated, all (tokens, images, features). blockIdx.y is an
 /// image, whose factors and addends a block keeps in shared memory. A warp takes one row at a time, `Chunks`
-/// times `N` numbers a lane, and prefetches the next.
+/// times `N` numbers a lane, which stay as narrow as they are read, and prefetches the next.
 template <int N, int Chunks, class E, class Out>
-__global__ __launch_bounds__(norm_threads) void norm_rows(RowsOf<const E, 3> x, RowsOf<const E, 3> second,
-                                                          NormConstants constants, RowsOf<Out, 3> out) {
+__global__ __launch_bounds__(norm_threads, norm_blocks_at_once(Chunks)) void norm_rows(
+    RowsOf<const E, 3> x, RowsOf<const E, 3> second, NormConstants constants, RowsOf<Out, 3> out) {
   extern __shared__ float4 shared[];
   const int width = out.width, image = static_cast<int>(blockIdx.y), lane = static_cast<int>(threadIdx.x);
-  float* const factors = reinterpret_cast<float*>(shared);
-  float* const addends = factors + (width + 3) / 4 * 4;
-  for (int column = (static_cast<int>(threadIdx.y) * warp_size + lane) * N; column < width;
-       column += norm_threads * N) {
-    float factor[N], addend[N];
-    constants.gather(image, column, factor, addend);
-    store(factor, factors + column);
-    store(addend, addends + column);
-  }
-  __syncthreads();
-
   const E* const first_rows = x.data + image * x.stride[1];
   const E* const second_rows = second.data + image * second.stride[1];
   const auto fetch = [&](int token, Packed<N, E>(&packed)[Chunks]) {
@@ -104,30 +96,43 @@ __global__ __launch_bounds__(norm_threads) void norm_rows(RowsOf<const E, 3> x, 
   };
 
   const int step = static_cast<int>(gridDim.x * blockDim.y), tokens = out.extent[0];
-  const float one_of = 1 / static_cast<float>(width);
-  Packed<N, E> next[Chunks];
+  Packed<N, E> row[Chunks], next[Chunks];
   int token = static_cast<int>(blockIdx.x * blockDim.y + threadIdx.y);
-  if (token < tokens) fetch(token, next);
+  if (token < tokens) fetch(token, next);  // on its way while the constants are
+
+  float* const factors = reinterpret_cast<float*>(shared);
+  float* const addends = factors + (width + 3) / 4 * 4;
+  for (int column = (static_cast<int>(threadIdx.y) * warp_size + lane) * N; column < width;
+       column += norm_threads * N) {
+    float factor[N], addend[N];
+    constants.gather(image, column, factor, addend);
+    store(factor, factors + column);
+    store(addend, addends + column);
+  }
+  __syncthreads();
+
+  const float one_of = 1 / static_cast<float>(width);
   for (; token < tokens; token += step) {
-    float values[Chunks][N];
 #pragma unroll
-    for (int c = 0; c < Chunks; ++c) next[c].widen(values[c]);
+    for (int c = 0; c < Chunks; ++c) row[c] = next[c];
     if (token + step < tokens) fetch(token + step, next);
 
     float sum = 0, squares = 0;
 #pragma unroll
-    for (int c = 0; c < Chunks; ++c)
+    for (int c = 0; c < Chunks; ++c) {
+      float values[N];
+      row[c].widen(values);
 #pragma unroll
-      for (int i = 0; i < N; ++i) sum += values[c][i];
+      for (int i = 0; i < N; ++i) sum += values[i];
+    }
     const float mean = constants.centers ? sum_over_lanes<warp_size>(sum) * one_of : 0;
 #pragma unroll
     for (int c = 0; c < Chunks; ++c) {
       if ((c * warp_size + lane) * N >= width) continue;
+      float values[N];
+      row[c].widen(values);
 #pragma unroll
-      for (int i = 0; i < N; ++i) {
-        values[c][i] -= mean;
-        squares += values[c][i] * values[c][i];
-      }
+      for (int i = 0; i < N; ++i) squares += (values[i] - mean) * (values[i] - mean);
     }
     const float inverse = rsqrtf(sum_over_lanes<warp_size>(squares) * one_of + constants.epsilon);
 
@@ -136,12 +141,13 @@ __global__ __launch_bounds__(norm_threads) void norm_rows(RowsOf<const E, 3> x, 
     for (int c = 0; c < Chunks; ++c) {
       const int column = (c * warp_size + lane) * N;
       if (column >= width) continue;
-      float factor[N], addend[N];
+      float values[N], factor[N], addend[N];
+      row[c].widen(values);
       load(factors + column, factor);
       load(addends + column, addend);
 #pragma unroll
-      for (int i = 0; i < N; ++i) values[c][i] = values[c][i] * inverse * factor[i] + addend[i];
-      store(values[c], to + column);
+      for (int i = 0; i < N; ++i) values[i] = (values[i] - mean) * inverse * factor[i] + addend[i];
+      store(values, to + column);
     }
   }
 }
@@ -192,9 +198,8 @@ void norm(cudaStream_t stream, RowsOf<const E, 3> x, RowsOf<const E, 3> second,
           const NormConstants& constants, std::type_identity_t<RowsOf<Out, 3>> out) {
   if (out.count() == 0) return;
   const auto launch = [&]<int N, int Chunks>() {
-    constexpr int blocks_at_once = 4;  // a multiprocessor
     const unsigned blocks = blocks_for(out.extent[0], norm_warps);
-    const unsigned at_once = std::max(1, blocks_at_once * multiprocessors() / out.extent[1]);
+    const unsigned at_once = std::max(1, norm_blocks_at_once(Chunks) * multiprocessors() / out.extent[1]);
     const dim3 grid(std::min(blocks, at_once), static_cast<unsigned>(out.extent[1]));
     const std::size_t constants_bytes = 2 * sizeof(float) * ((out.width + 3) / 4 * 4);
     norm_rows<N, Chunks>
@@ -208,6 +213,7 @@ void norm(cudaStream_t stream, RowsOf<const E, 3> x, RowsOf<const E, 3> second,
   if (wide && chunks <= 1) return launch.template operator()<8, 1>();
   if (wide && chunks <= 3) return launch.template operator()<8, 3>();
   if (wide && chunks <= 6) return launch.template operator()<8, 6>();
+  if (wide && chunks <= 10) return launch.template operator()<8, 10>();
   if (wide && chunks <= 12) return launch.template operator()<8, 12>();
   if (!wide && chunks <= 32) return launch.template operator()<1, 32>();
   constexpr int threads = 512;

@@ -30,20 +30,21 @@ const std::vector<Expected> flagship{
     {"1024 px, ring2", 2048, 2048, 32, "wide", "wide"},
     {"1024 px, cfg2 ulysses2", 4096, 4096, 8, "wide", "tall"},
     {"1024 px, cfg2, a patch of 8", 512, 4096, 16, "split", "wide"},
-    {"1024 px, text", 4096, text, 32, "narrow", "narrow"},
-    {"1024 px, text, cfg2", 4096, text, 16, "narrow", "narrow"},
-    {"1024 px, text, ulysses2 or ring2", 2048, text, 32, "narrow", "narrow"},
+    {"1024 px, text", 4096, text, 32, "resident", "narrow"},
+    {"1024 px, text, cfg2", 4096, text, 16, "resident", "resident"},
+    {"1024 px, text, ulysses2 or ring2", 2048, text, 32, "resident", "resident"},
     {"1024 px, text, cfg2, a patch of 8", 512, text, 16, "narrow", "narrow"},
     {"2048 px", 16384, 16384, 32, "tall", "tall"},
     {"2048 px, cfg2 or ulysses2", 16384, 16384, 16, "tall", "wide"},
     {"2048 px, ring2", 8192, 8192, 32, "tall", "wide"},
     {"2048 px, cfg2 ulysses2", 16384, 16384, 8, "wide", "wide"},
-    {"2048 px, text", 16384, text, 32, "narrow", "narrow"},
-    {"2048 px, text, cfg2", 16384, text, 16, "narrow", "narrow"},
-    {"2048 px, text, ulysses2 or ring2", 8192, text, 32, "narrow", "narrow"},
+    {"2048 px, text", 16384, text, 32, "resident", "resident"},
+    {"2048 px, text, cfg2", 16384, text, 16, "resident", "resident"},
+    {"2048 px, text, ulysses2 or ring2", 8192, text, 32, "resident", "narrow"},
 };
 
-constexpr TilingName names[] = {TilingName::wide, TilingName::narrow, TilingName::split, TilingName::tall};
+constexpr TilingName names[] = {TilingName::wide, TilingName::narrow, TilingName::split, TilingName::tall,
+                                TilingName::resident};
 
 }  // namespace
 

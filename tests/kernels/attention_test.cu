@@ -68,8 +68,8 @@ Operand<float> widened(const Operand<E>& x) {
 
 /// A given tiling, or the one that attention chooses.
 using Tiling = std::optional<TilingName>;
-constexpr Tiling tilings[] = {std::nullopt, TilingName::wide, TilingName::narrow, TilingName::split,
-                              TilingName::tall};
+constexpr Tiling tilings[] = {std::nullopt,      TilingName::wide, TilingName::narrow,
+                              TilingName::split, TilingName::tall, TilingName::resident};
 
 bool runs(Tiling tiling, const Shape& shape, Index keys) {
   if (!tiling) return true;
@@ -96,6 +96,8 @@ void attend(Tiling tiling, In<E, 4> q, In<E, 4> k, In<E, 4> v, const View<E, 4>&
       return with.template operator()<TilingName::split>();
     case TilingName::tall:
       return with.template operator()<TilingName::tall>();
+    case TilingName::resident:
+      return with.template operator()<TilingName::resident>();
   }
 }
 
@@ -212,6 +214,8 @@ const std::vector<Shape> small = {
 const std::vector<Shape> large = {
     {1024, 700, 2, 16, 2},  // several tiles of queries a block
     {700, 200, 4, 16},
+    {1100, 333, 2, 16},  // several shares of a head's queries
+    {200, 111, 5, 30},   // several heads a block
 };
 
 const std::vector<Shape> merged = {
@@ -233,6 +237,7 @@ const std::vector<Shape> hidden = {
     {.queries = 70, .keys = 333, .batch = 3, .heads = 2, .spread = 4, .merged = 200, .hidden_end = 300},
     {.queries = 1024, .keys = 700, .batch = 5, .heads = 16, .spread = 2, .hidden_end = 700},
     {.queries = 1024, .keys = 900, .batch = 3, .heads = 16, .spread = 2, .hidden_end = 640},
+    {.queries = 300, .keys = 300, .batch = 10, .heads = 16, .hidden_end = 300},  // several heads a block
 };
 
 template <class E>

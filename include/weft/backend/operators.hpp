@@ -101,6 +101,9 @@ struct HeadMove {
   View<Element, 4> to{};          // (tokens, images, heads, head_dim)
   const NormWeights* norm = nullptr;
   Rotation rotation{};  // of these tokens
+
+  /// Returns whether it does anything: heads that are not normed or rotated may be where they belong.
+  bool is_needed() const { return norm || !rotation.cos.empty() || from.data != to.data; }
 };
 
 /// The heads that a block passes to attention: projected, not yet normed or rotated, so that the policy that
@@ -150,9 +153,11 @@ struct Heads {
             const NormWeights* rest, Moves& moves) const {
     for (const auto& [norm, range] :
          {std::pair{first, Range{0, prefix}}, std::pair{rest, Range{prefix, from.extent[0]}}})
-      if (!range.empty())
-        moves.push_back(
-            {from.template slice<0>(range), to.template slice<0>(range), norm, rotation.rows(range)});
+      if (!range.empty()) {
+        const HeadMove<Element> one{from.template slice<0>(range), to.template slice<0>(range), norm,
+                                    rotation.rows(range)};
+        if (one.is_needed()) moves.push_back(one);
+      }
   }
 };
 

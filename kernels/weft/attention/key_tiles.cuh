@@ -7,6 +7,17 @@
 
 namespace weft::inline v0_1::kernels {
 
+/// The hidden keys of a tile, and those that do not exist, numbered from the tile's first. Small enough to
+/// stay in registers.
+struct HiddenKeys {
+  int end;                       // of those that exist
+  int hidden_begin, hidden_end;  // among them
+
+  __device__ bool operator()(int key) const {
+    return key >= end || (key >= hidden_begin && key < hidden_end);
+  }
+};
+
 /// Keys in tiles of `Size`, gone through from the last to the first.
 template <int Size>
 struct AllTiles {
@@ -14,9 +25,10 @@ struct AllTiles {
 
   __device__ AllTiles(const KeyMask&, int, int count) : keys(count) {}
 
+  __device__ bool empty() const { return keys == 0; }
   __device__ int last() const { return (keys + Size - 1) / Size - 1; }
   __device__ int next(int tile) const { return tile - 1; }
-  __device__ bool hides(int tile, int key) const { return key >= keys - tile * Size; }
+  __device__ HiddenKeys hidden(int tile) const { return {keys - tile * Size, 0, 0}; }
   __device__ bool hides_some(int tile) const { return tile == last(); }
 };
 
@@ -44,10 +56,10 @@ struct VisibleTiles {
   /// Returns the tile after `tile`, which is before it among the keys; −1 after the first tile.
   __device__ int next(int tile) const { return tile == gap_end ? gap_begin - 1 : tile - 1; }
 
-  /// Returns whether key `key` of a tile is hidden or does not exist.
-  __device__ bool hides(int tile, int key) const {
-    const int at = tile * Size + key;
-    return at >= keys || (at >= hidden_begin && at < hidden_end);
+  /// Returns which keys of a tile are hidden or do not exist.
+  __device__ HiddenKeys hidden(int tile) const {
+    const int first = tile * Size;
+    return {keys - first, hidden_begin - first, hidden_end - first};
   }
   /// Returns whether a tile has such keys.
   __device__ bool hides_some(int tile) const {

@@ -68,44 +68,49 @@ __device__ inline void transpose_quad(std::uint32_t (&words)[4]) {
 }
 
 /// Stores a warp's 16 rows, those of tokens from `token` on that are below `tokens`: the accumulators
-/// `output` divided by the sums of `softmax`. The lanes of a row store 64 bytes of it together, which travel
-/// well to other GPUs too.
+/// `output`, which it overwrites, divided by the sums of `softmax`. The lanes of a row store 64 bytes of it
+/// together, which travel well to other GPUs too.
 template <class E, int Count>
-__device__ void store_rows(const AttentionResult<E>& result, RunningSoftmax& softmax,
-                           const float (&output)[Count], int token, int tokens, int batch, int head) {
+__device__ void store_rows(const AttentionResult<E>& result, RunningSoftmax& softmax, float (&output)[Count],
+                           int token, int tokens, int batch, int head) {
+  using Two = typename Pair<E>::Type;
+  static_assert(sizeof(Two) == sizeof(std::uint32_t));
+  constexpr int chunks = Count / 4;  // of 8 features, two of them in each lane
   const int lane = threadIdx.x % warp_size;
   softmax.finish();
 #pragma unroll
   for (int r = 0; r < 2; ++r) {
     const int own = token + lane / 4 + 8 * r;
     const bool exists = own < tokens;
-    MergeWeights weights{};
-    if (exists) weights = result.weights(own, batch, head, softmax.log_sum(r));
-    __syncwarp();  // all have read the log-sum-exp that is about to be replaced
-    const float share = weights.added * __frcp_rn(softmax.sum[r]);
-    using Two = typename Pair<E>::Type;
-    static_assert(sizeof(Two) == sizeof(std::uint32_t));
     auto* const row = reinterpret_cast<Two*>(exists ? result.row(own, batch, head) : nullptr);
-    constexpr int chunks = Count / 4;  // of 8 features, two of them in each lane
+    float share = __fdividef(1, softmax.sum[r]), lse = 0;
+    if (result.lse && exists) lse = softmax.log_sum(r);
+    if (result.merges) {
+      MergeWeights weights{};
+      if (exists) weights = result.weights(own, batch, head, lse);
+      __syncwarp();  // all have read the log-sum-exp that is about to be replaced
+#pragma unroll
+      for (int i = 0; i < chunks; ++i) {
+        const float2 there = exists ? Pair<E>::widen(row[4 * i + lane % 4]) : float2{};
+        float &low = output[4 * i + 2 * r], &high = output[4 * i + 2 * r + 1];
+        low = fmaf(weights.kept, there.x, weights.added * share * low);
+        high = fmaf(weights.kept, there.y, weights.added * share * high);
+      }
+      share = 1;
+      lse = weights.lse;
+    }
 #pragma unroll
     for (int first = 0; first < chunks; first += 4) {
       std::uint32_t words[4] = {};
 #pragma unroll
-      for (int i = first; i < min(first + 4, chunks); ++i) {
-        float low = output[4 * i + 2 * r] * share, high = output[4 * i + 2 * r + 1] * share;
-        if (result.merges && exists) {
-          const float2 there = Pair<E>::widen(row[4 * i + lane % 4]);
-          low = fmaf(weights.kept, there.x, low);
-          high = fmaf(weights.kept, there.y, high);
-        }
-        words[i - first] = pack<E>(low, high);
-      }
+      for (int i = first; i < min(first + 4, chunks); ++i)
+        words[i - first] = pack<E>(output[4 * i + 2 * r] * share, output[4 * i + 2 * r + 1] * share);
       transpose_quad(words);
       const int own_chunk = first + lane % 4;
       if (exists && own_chunk < chunks)
         reinterpret_cast<uint4*>(row)[own_chunk] = {words[0], words[1], words[2], words[3]};
     }
-    if (exists && result.lse && lane % 4 == 0) *result.lse_at(own, batch, head) = weights.lse;
+    if (result.lse && exists && lane % 4 == 0) *result.lse_at(own, batch, head) = lse;
   }
 }
 

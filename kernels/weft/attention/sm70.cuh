@@ -100,10 +100,11 @@ struct Attention {
       store_matrix_sync(&floats[0][n], sums, room, nvcuda::wmma::mem_row_major);
     }
     __syncwarp();
+    const HiddenKeys hidden = tiles.hidden(tile);
 #pragma unroll
     for (int i = 0; i < keys / 2; ++i) {
       const int key = keys / 2 * side + i;
-      logits[i] = tiles.hides(tile, key) ? -INFINITY : operands.scale * floats[row][key];
+      logits[i] = hidden(key) ? -INFINITY : operands.scale * floats[row][key];
     }
     __syncwarp();
   }

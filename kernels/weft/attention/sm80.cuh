@@ -141,12 +141,12 @@ struct Attention {
   using Tiles = TilesOfKeys<keys, masks>;
 
   /// Masks the keys of a tile that are hidden or do not exist.
-  __device__ void mask(const Tiles& tiles, int tile) {
+  __device__ void mask(HiddenKeys hidden) {
 #pragma unroll
     for (int h = 0; h < halves; ++h) {
 #pragma unroll
       for (int i = 0; i < keys / 2; ++i) {
-        if (tiles.hides(tile, i / 4 * 8 + lane % 4 * 2 + i % 2)) logits[h][i] = -INFINITY;
+        if (hidden(i / 4 * 8 + lane % 4 * 2 + i % 2)) logits[h][i] = -INFINITY;
       }
     }
   }
@@ -217,7 +217,7 @@ struct Attention {
       __syncthreads();
       if (tiles.next(tile) >= 0) fetch_tile(tiles.next(tile), stage ^ 1);
       multiply_keys(stage);
-      if (tiles.hides_some(tile)) mask(tiles, tile);
+      if (tiles.hides_some(tile)) mask(tiles.hidden(tile));
       if (tile == tiles.last()) begin_softmax();
       weigh();
       multiply_values(stage);

@@ -43,11 +43,19 @@ void launch_tiled(cudaStream_t stream, View<const E, 4> q, View<const E, 4> k, V
                   const Plan& plan, Index features) {
   using L = Layout<E, HeadDim, name>;
   const int queries = q.extent[0], keys = k.extent[0], batch = q.extent[1], heads = q.extent[2];
-  const int tiles = plan.clusters * L::sharing;
+  const int together = L::rows * L::sharing, row_tiles = (queries + together - 1) / together * L::sharing;
   const float scale = log2_e / std::sqrt(static_cast<float>(features));
   const int group = heads / static_cast<int>(k.extent[2]);
-  const Problem<E> problem{{out, lse, output},      queries, keys,  heads, group,
-                           tiles / (batch * heads), tiles,   scale, mask};
+  const Problem<E> problem{.result = {out, lse, output},
+                           .queries = queries,
+                           .keys = keys,
+                           .heads = heads,
+                           .group = group,
+                           .row_tiles = row_tiles,
+                           .tiles = row_tiles * batch * heads,
+                           .shares = plan.clusters / (batch * heads),
+                           .scale = scale,
+                           .mask = mask};
   const Maps maps{tensor_maps<HeadDim, L::rows>(q, "q"), tensor_maps<HeadDim, L::keys / L::sharing>(k, "k"),
                   tensor_maps<HeadDim, L::keys / L::sharing>(v, "v")};
 
@@ -76,11 +84,19 @@ template <int HeadDim, class E>
 void launch_attention(cudaStream_t stream, View<const E, 4> q, View<const E, 4> k, View<const E, 4> v,
                       const Stretches<E, 4>& out, View<float, 3> lse, Output output, const KeyMask& mask,
                       Index features) {
-  if (!mask.empty())  // one tiling alone, which runs whatever the sizes
-    return launch_tiled<HeadDim, TilingName::wide, true>(
-        stream, q, k, v, out, lse, output, mask, plan(TilingName::wide, size_of(q, k), multiprocessors()),
-        features);
-  const Plan plan = choose(size_of(q, k), multiprocessors());
+  const AttentionSize size = size_of(q, k);
+  if (!mask.empty()) {  // two tilings alone, of which wide runs whatever the sizes
+    const Plan wide = plan(TilingName::wide, size, multiprocessors());
+    if constexpr (has_tiling(TilingName::resident, HeadDim)) {
+      const Plan resident = plan(TilingName::resident, size, multiprocessors());
+      if (resident.cost < wide.cost)
+        return launch_tiled<HeadDim, TilingName::resident, true>(stream, q, k, v, out, lse, output, mask,
+                                                                 resident, features);
+    }
+    return launch_tiled<HeadDim, TilingName::wide, true>(stream, q, k, v, out, lse, output, mask, wide,
+                                                         features);
+  }
+  const Plan plan = choose(size, multiprocessors());
   const auto launch = [&]<TilingName name>() {
     if constexpr (has_tiling(name, HeadDim))
       launch_tiled<HeadDim, name>(stream, q, k, v, out, lse, output, {}, plan, features);
@@ -94,6 +110,8 @@ void launch_attention(cudaStream_t stream, View<const E, 4> q, View<const E, 4> 
       return launch.template operator()<TilingName::split>();
     case TilingName::tall:
       return launch.template operator()<TilingName::tall>();
+    case TilingName::resident:
+      return launch.template operator()<TilingName::resident>();
   }
 }
 

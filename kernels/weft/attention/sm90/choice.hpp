@@ -13,24 +13,27 @@ namespace weft::inline v0_1::kernels::sm90 {
 
 enum class TilingName {
   wide,
-  narrow,  // fewer keys a tile, for where the last tile is then fuller
-  split,   // each tile of queries by two blocks, for where queries are too few for all multiprocessors
-  tall,    // more queries a tile, for where they are many enough to spread evenly all the same
+  narrow,    // fewer keys a tile, for where the last tile is then fuller
+  split,     // each tile of queries by two blocks, for where queries are too few for all multiprocessors
+  tall,      // more queries a tile, for where they are many enough to spread evenly all the same
+  resident,  // all keys stay in shared memory, for where they are few
 };
 
 /// The blocks of a cluster either multicast keys and values to each other, or take a part of the keys each,
-/// for the same queries.
+/// for the same queries. Or a block loads all keys and values of a head once, and its consumers each take
+/// tiles of their own.
 struct Tiling {
   int consumers;  // warpgroups, each with wgmma_rows queries
   int keys;       // a tile
   int stages;     // of the pipelines of keys and values
   int sharing;    // blocks that multicast keys and values to each other
   int parts;      // of the keys
+  bool resident;  // whether the stages hold all keys
   // The cost of a query, where one key costs a query of the wide tiling 1:
   double key_cost;    // for each key
   double start_cost;  // besides its keys
 
-  constexpr int rows() const { return wgmma_rows * consumers; }
+  constexpr int rows() const { return resident ? wgmma_rows : wgmma_rows * consumers; }
   constexpr int cluster() const { return sharing * parts; }
 };
 
@@ -46,6 +49,7 @@ constexpr Tiling tiling_of(TilingName name, int head_dim) {
               .stages = 3,
               .sharing = 2,
               .parts = 1,
+              .resident = false,
               .key_cost = 1.05,
               .start_cost = 300};
     case TilingName::split:
@@ -54,6 +58,7 @@ constexpr Tiling tiling_of(TilingName name, int head_dim) {
               .stages = 3,
               .sharing = 1,
               .parts = 2,
+              .resident = false,
               .key_cost = 1.2,
               .start_cost = 700};
     case TilingName::tall:
@@ -62,16 +67,32 @@ constexpr Tiling tiling_of(TilingName name, int head_dim) {
               .stages = 3,
               .sharing = 2,
               .parts = 1,
+              .resident = false,
               .key_cost = 0.945,
               .start_cost = 345};
+    case TilingName::resident:
+      return {.consumers = 3,
+              .keys = 48,
+              .stages = 7,
+              .sharing = 1,
+              .parts = 1,
+              .resident = true,
+              .key_cost = 0.89,
+              .start_cost = 232};
   }
-  return {
-      .consumers = 2, .keys = keys, .stages = 3, .sharing = 2, .parts = 1, .key_cost = 1, .start_cost = 300};
+  return {.consumers = 2,
+          .keys = keys,
+          .stages = 3,
+          .sharing = 2,
+          .parts = 1,
+          .resident = false,
+          .key_cost = 1,
+          .start_cost = 300};
 }
 
-/// Returns whether the registers suffice for a tiling.
+/// Returns whether registers and shared memory suffice for a tiling.
 constexpr bool has_tiling(TilingName name, int head_dim) {
-  return name != TilingName::tall || head_dim <= 88;
+  return name == TilingName::tall ? head_dim <= 88 : name != TilingName::resident || head_dim <= 96;
 }
 
 /// The size of a call of attention, on which the choice depends.
@@ -81,10 +102,11 @@ struct AttentionSize {
   int head_dim;
 };
 
-/// A call with a tiling: clusters of blocks that take tiles of queries in turn.
+/// A call with a tiling: clusters of blocks that take tiles of queries in turn, or, of resident keys, the
+/// tiles of a share of a head's queries.
 struct Plan {
   TilingName tiling;
-  int clusters;  // tiles of queries, each of a cluster
+  int clusters;  // tiles of queries, or shares of them, each of a cluster
   int at_once;   // clusters that run at the same time
   double cost;   // of all rounds, in queries times the costs of a Tiling; infinite if it cannot run
 
@@ -93,8 +115,27 @@ struct Plan {
   constexpr bool runs() const { return cost < std::numeric_limits<double>::infinity(); }
 };
 
+/// Returns the plan with resident keys, of infinite cost if they do not fit.
+constexpr Plan resident_plan(const AttentionSize& size, int multiprocessors) {
+  const Tiling tiling = tiling_of(TilingName::resident, size.head_dim);
+  const Index tiles = (size.queries + tiling.rows() - 1) / tiling.rows(),
+              shares = std::clamp(multiprocessors / size.sequences, Index{1}, tiles),
+              rounds = (size.sequences * shares + multiprocessors - 1) / multiprocessors,
+              tiles_each = (tiles + shares - 1) / shares,
+              turns = (tiles_each + tiling.consumers - 1) / tiling.consumers,
+              stages = (size.keys + tiling.keys - 1) / tiling.keys;
+  Plan out{TilingName::resident, static_cast<int>(size.sequences * shares), multiprocessors,
+           std::numeric_limits<double>::infinity()};
+  if (!has_tiling(TilingName::resident, size.head_dim) || stages > tiling.stages) return out;
+  const double keys = tiling.key_cost * static_cast<double>(stages * tiling.keys);
+  out.cost =
+      static_cast<double>(rounds * turns * tiling.consumers * tiling.rows()) * (keys + tiling.start_cost);
+  return out;
+}
+
 /// Returns the plan with a tiling, of infinite cost if it cannot run.
 constexpr Plan plan(TilingName name, const AttentionSize& size, int multiprocessors) {
+  if (name == TilingName::resident) return resident_plan(size, multiprocessors);
   const Tiling tiling = tiling_of(name, size.head_dim);
   const Index rows = tiling.rows() * tiling.sharing, tiles = (size.keys + tiling.keys - 1) / tiling.keys;
   const int clusters = static_cast<int>((size.queries + rows - 1) / rows * size.sequences),
@@ -111,7 +152,8 @@ constexpr Plan plan(TilingName name, const AttentionSize& size, int multiprocess
 /// Returns the plan with the tiling that costs least.
 constexpr Plan choose(const AttentionSize& size, int multiprocessors) {
   Plan best = plan(TilingName::wide, size, multiprocessors);
-  for (const TilingName name : {TilingName::narrow, TilingName::split, TilingName::tall}) {
+  for (const TilingName name :
+       {TilingName::narrow, TilingName::split, TilingName::tall, TilingName::resident}) {
     const Plan other = plan(name, size, multiprocessors);
     if (other.cost < best.cost) best = other;
   }
@@ -119,7 +161,7 @@ constexpr Plan choose(const AttentionSize& size, int multiprocessors) {
 }
 
 constexpr const char* to_string(TilingName name) {
-  constexpr const char* names[] = {"wide", "narrow", "split", "tall"};
+  constexpr const char* names[] = {"wide", "narrow", "split", "tall", "resident"};
   return names[static_cast<int>(name)];
 }
 

@@ -13,7 +13,7 @@ namespace weft::inline v0_1::kernels::sm90 {
 template <class E, int HeadDim, TilingName name, bool masks>
 struct Consumer : Layout<E, HeadDim, name> {
   using L = Layout<E, HeadDim, name>;
-  using L::keys, L::stages, L::sharing, L::parts, L::k_steps;
+  using L::keys, L::stages, L::sharing, L::parts, L::k_steps, L::resident;
 
   using Weights = std::uint32_t[keys / 4];                     // (64, keys), two a register
   static constexpr int box_steps = box_columns / wgmma_depth;  // of a product along a box
@@ -21,10 +21,11 @@ struct Consumer : Layout<E, HeadDim, name> {
   typename L::Shared& shared;
   const Problem<E>& problem;
   const int consumer;
-  const KeyTiles tiles;
+  const Tiles tiles;
   const std::uint32_t k_low = descriptor_low(&shared.k),
                       v_low = descriptor_low(&shared.v, sizeof shared.v[0][0]);
   PipelineState<stages> k, v;
+  std::uint32_t q_parity = 0;
   std::uint32_t queries[4 * k_steps];  // (64, D)
   float logits[keys / 2];              // (64, keys)
   float output[HeadDim / 2];           // (64, D)
@@ -36,14 +37,19 @@ struct Consumer : Layout<E, HeadDim, name> {
   // The named barriers by which consumers take turns: one warpgroup waits there, and one arrives.
   static constexpr int first_turn_barrier = 1;  // 0 is that of __syncthreads
   static constexpr int turn_threads = 2 * warpgroup_size;
-  __device__ void await_turn() { named_wait(first_turn_barrier + consumer, turn_threads); }
+  __device__ void await_turn() {
+    if constexpr (!resident) named_wait(first_turn_barrier + consumer, turn_threads);
+  }
   __device__ void pass_turn() {
-    named_arrive(first_turn_barrier + (consumer + 1) % L::consumers, turn_threads);
+    if constexpr (!resident) named_arrive(first_turn_barrier + (consumer + 1) % L::consumers, turn_threads);
   }
 
-  /// Returns the first of this warp's rows among those of the block.
+  /// Returns which of the tiles of queries in shared memory is this consumer's.
+  __device__ int taker() const { return resident ? consumer : 0; }
+  /// Returns the first of this warpgroup's rows of the tile, and of this warp's.
+  __device__ int group_row() const { return resident ? 0 : wgmma_rows * consumer; }
   __device__ int first_row() const {
-    return wgmma_rows * consumer + threadIdx.x / warp_size % warpgroup_warps * warp_rows;
+    return group_row() + threadIdx.x / warp_size % warpgroup_warps * warp_rows;
   }
 
   /// Signals to every block that loads into a stage that this warp has read it.
@@ -55,16 +61,19 @@ struct Consumer : Layout<E, HeadDim, name> {
     }
   }
 
-  /// Loads the warp's rows of queries as left operands.
+  /// Waits for the tile's queries and loads the warp's rows of them as left operands.
   __device__ void load_queries() {
+    shared.q_full[taker()].wait(q_parity);
+    q_parity ^= 1;
     const int lane = threadIdx.x % warp_size, row = first_row() + lane % warp_rows;
 #pragma unroll
     for (int i = 0; i < k_steps; ++i) {
       const int chunk = (i % box_steps * 2 + lane / warp_rows) ^ (row % swizzle_rows);
-      load_matrices<4>(queries + 4 * i, shared_address(&shared.q[i / box_steps][row][chunk_columns * chunk]));
+      load_matrices<4>(queries + 4 * i,
+                       shared_address(&shared.q[taker()][i / box_steps][row][chunk_columns * chunk]));
     }
     __syncwarp();
-    if (lane == 0) shared.q_free.arrive();
+    if (lane == 0) shared.q_free[taker()].arrive();
   }
 
   /// Issues logits = q · kᵀ.
@@ -98,24 +107,22 @@ struct Consumer : Layout<E, HeadDim, name> {
 
   __device__ void end_logits() {
     settle(logits);
-    release(shared.k_free[k.stage]);
+    if constexpr (!resident) release(shared.k_free[k.stage]);
     k.advance();
   }
 
   __device__ void end_output() {
     wgmma_wait<0>();
     settle(output);
-    release(shared.v_free[v.stage]);
+    if constexpr (!resident) release(shared.v_free[v.stage]);
     v.advance();
   }
 
-  /// Masks the keys for which hides(key of the tile) is true.
-  template <class Hides>
-  __device__ void mask(const Hides& hides) {
+  __device__ void mask(HiddenKeys hidden) {
     const int column = threadIdx.x % 4 * 2;
 #pragma unroll
     for (int i = 0; i < keys / 2; ++i) {
-      if (hides(i / 4 * 8 + column + i % 2)) logits[i] = -INFINITY;
+      if (hidden(i / 4 * 8 + column + i % 2)) logits[i] = -INFINITY;
     }
   }
 
@@ -219,7 +226,7 @@ struct Consumer : Layout<E, HeadDim, name> {
   __device__ void attend_all() {
     auto mask_first = [this] {
       const int count = problem.keys - (tiles.end - 1) * keys;
-      if (count < keys) mask([count](int key) { return key >= count; });
+      if (count < keys) mask({count, 0, 0});
     };
     auto nothing = [] {};
     attend_tiles(tiles.end - tiles.begin, mask_first, nothing);
@@ -228,39 +235,63 @@ struct Consumer : Layout<E, HeadDim, name> {
   __device__ void attend_visible(const VisibleTiles<keys>& visible) {
     int tile = visible.last();
     auto mask_tile = [this, &visible, &tile] {
-      if (visible.hides_some(tile)) mask([&visible, &tile](int key) { return visible.hides(tile, key); });
+      if (visible.hides_some(tile)) mask(visible.hidden(tile));
       tile = visible.next(tile);
     };
     attend_tiles(visible.count(), mask_tile, mask_tile);
   }
 
-  __device__ void run() {
-    std::uint32_t q_parity = 0;
-    if (consumer == L::consumers - 1) pass_turn();
-    for (int tile = L::first_tile(); tile < problem.tiles; tile += L::tile_step()) {
-      if constexpr (masks) {
-        const Place at(problem, tile, L::rows);
-        const VisibleTiles<keys> visible(problem.mask, at.batch, problem.keys);
-        if (visible.empty()) {
-          store_nothing(problem.result, at.token + wgmma_rows * consumer, wgmma_rows, problem.queries,
-                        at.batch, at.head, HeadDim, threadIdx.x % warpgroup_size, warpgroup_size);
-          continue;
-        }
-        shared.q_full.wait(q_parity);
-        load_queries();
-        attend_visible(visible);
-      } else {
-        shared.q_full.wait(q_parity);
-        load_queries();
-        attend_all();
+  /// Computes and stores the output of a tile of queries; returns false if that is left to another block.
+  __device__ bool attend_to(int tile) {
+    const Place at(problem, tile, L::rows);
+    if constexpr (masks) {
+      const VisibleTiles<keys> visible(problem.mask, at.batch, problem.keys);
+      if (visible.empty()) {
+        store_nothing(problem.result, at.token + group_row(), wgmma_rows, problem.queries, at.batch, at.head,
+                      HeadDim, threadIdx.x % warpgroup_size, warpgroup_size);
+        return true;
       }
-      q_parity ^= 1;
-      if constexpr (parts > 1) {  // then this is the only tile
-        if (!join_parts()) return;
-      }
-      const Place at(problem, tile, L::rows);
-      store_rows(problem.result, softmax, output, at.token + first_row(), problem.queries, at.batch, at.head);
+      load_queries();
+      attend_visible(visible);
+    } else {
+      load_queries();
+      attend_all();
     }
+    if constexpr (parts > 1) {
+      if (!join_parts()) return false;
+    }
+    store_rows(problem.result, softmax, output, at.token + first_row(), problem.queries, at.batch, at.head);
+    return true;
+  }
+
+  __device__ void run() {
+    if constexpr (resident)
+      run_shares();
+    else
+      run_tiles();
+  }
+
+  __device__ void run_tiles() {
+    if (consumer == L::consumers - 1) pass_turn();
+    for (int tile = L::first_tile(); tile < problem.tiles; tile += L::tile_step())
+      if (!attend_to(tile)) return;
+  }
+
+  /// Takes every other tile of each share, all over the same keys, then frees these.
+  __device__ void run_shares() {
+    std::uint32_t parity = 0;
+    L::for_each_share(problem, [&](Tiles share) {
+#pragma unroll 1
+      for (int tile = share.begin + consumer; tile < share.end; tile += L::consumers) {
+        k = v = {0, parity};
+        attend_to(tile);
+      }
+      for (int stage = 0; stage < stages; ++stage) {
+        release(shared.k_free[stage]);
+        release(shared.v_free[stage]);
+      }
+      parity ^= 1;
+    });
   }
 };
 

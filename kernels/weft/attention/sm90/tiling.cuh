@@ -14,6 +14,7 @@ struct Problem {
   int queries, keys, heads;
   int group;             // heads of queries that share one of keys
   int row_tiles, tiles;  // of one head, of all
+  int shares;            // of a head's tiles, of which a block takes one, if keys are resident
   float scale;           // of logits, to exponents of two
   KeyMask mask;
 };
@@ -29,8 +30,8 @@ struct Place {
         head(tile / p.row_tiles % p.heads) {}
 };
 
-/// The range of tiles of keys that a block attends to.
-struct KeyTiles {
+/// A range of tiles.
+struct Tiles {
   int begin, end;
 };
 
@@ -40,8 +41,10 @@ struct Layout {
   static constexpr Tiling tiling = tiling_of(name, HeadDim);
   static constexpr int consumers = tiling.consumers, keys = tiling.keys, stages = tiling.stages;
   static constexpr int sharing = tiling.sharing, parts = tiling.parts;
+  static constexpr bool resident = tiling.resident;
   static constexpr int cluster = tiling.cluster();
   static constexpr int rows = tiling.rows();
+  static constexpr int takers = resident ? consumers : 1;  // that take tiles of queries of their own
   static constexpr int boxes = (HeadDim + box_columns - 1) / box_columns;  // side by side
   static constexpr int k_steps = (HeadDim + wgmma_depth - 1) / wgmma_depth;
   static constexpr int threads = warpgroup_size * (consumers + 1);
@@ -50,15 +53,15 @@ struct Layout {
 
   // Registers of a thread, by which the warpgroups share out those of a multiprocessor.
   static_assert(consumers == 2 || consumers == 3);
-  static constexpr int producer_registers = consumers == 2 ? 24 : 32;
-  static constexpr int consumer_registers = consumers == 2 ? 240 : 160;
+  static constexpr int producer_registers = resident ? 40 : consumers == 2 ? 24 : 32;
+  static constexpr int consumer_registers = resident ? 152 : consumers == 2 ? 240 : 160;
   static_assert(warpgroup_size * (producer_registers + consumers * consumer_registers) <= register_count);
 
   struct Shared {
-    alignas(swizzle_span) E q[boxes][rows][box_columns];
+    alignas(swizzle_span) E q[takers][boxes][rows][box_columns];
     alignas(swizzle_span) E k[stages][boxes][keys][box_columns];
     alignas(swizzle_span) E v[stages][boxes][keys][box_columns];
-    Barrier q_full, q_free, k_full[stages], k_free[stages], v_full[stages], v_free[stages];
+    Barrier q_full[takers], q_free[takers], k_full[stages], k_free[stages], v_full[stages], v_free[stages];
   };
   static_assert(sizeof(Shared) <= shared_memory_bytes);
 
@@ -73,16 +76,29 @@ struct Layout {
   static __device__ int first_tile() { return blockIdx.x / parts; }
   static __device__ int tile_step() { return gridDim.x / parts; }
   static __device__ int part() { return parts == 1 ? 0 : cluster_rank(); }
-  static __device__ KeyTiles key_tiles(const Problem<E>& problem) {
+  static __device__ Tiles key_tiles(const Problem<E>& problem) {
     const int tiles = (problem.keys + keys - 1) / keys;
     return {tiles * part() / parts, tiles * (part() + 1) / parts};
+  }
+
+  /// Calls body(tiles) for each share of a head's tiles of queries that this block takes, where keys are
+  /// resident.
+  template <class Body>
+  static __device__ void for_each_share(const Problem<E>& problem, const Body& body) {
+    const int tiles = problem.row_tiles, shares = problem.shares;
+    for (int i = blockIdx.x; i < problem.tiles / tiles * shares; i += gridDim.x) {
+      const int first = i / shares * tiles, share = i % shares;
+      body(Tiles{first + tiles * share / shares, first + tiles * (share + 1) / shares});
+    }
   }
 
   static __device__ void init(Shared& s) {
     constexpr int warps = warpgroup_warps * consumers;
     if (threadIdx.x == 0) {
-      s.q_full.init(1);
-      s.q_free.init(warps);
+      for (int i = 0; i < takers; ++i) {
+        s.q_full[i].init(1);
+        s.q_free[i].init(warps / takers);
+      }
       for (int i = 0; i < stages; ++i) {
         s.k_full[i].init(1);
         s.k_free[i].init(warps * sharing);
