@@ -15,7 +15,7 @@
 
 namespace {
 
-using Backend = weft::Cuda<__nv_bfloat16, 16>;
+using Backend = weft::Cuda<__nv_bfloat16, 8, 16>;  // the heads of these small models
 using World = weft::Solo<Backend::Queue>;
 
 /// Compares a run with diffusers'. T5's states alone are off by up to 3.3e-2, and guidance multiplies the
