@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <memory>
 #include <numeric>
 #include <string>
 #include <vector>
@@ -37,6 +38,11 @@ TEST_CASE("launch: runs every rank once") {
     });
     CHECK(runs == Numbers(runs.size(), 1));
   }
+}
+
+TEST_CASE("launch: returns what its body has returned on rank 0") {
+  const auto numbers = launch(3, [](World& world) { return std::make_unique<int>(7 - world.rank()); });
+  CHECK(*numbers == 7);
 }
 
 TEST_CASE("launch: the ranks share the threads") {
