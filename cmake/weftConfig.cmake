@@ -2,14 +2,14 @@ include(CMakeFindDependencyMacro)
 find_dependency(Threads)
 find_dependency(Eigen3 3.4)
 list(PREPEND CMAKE_MODULE_PATH ${CMAKE_CURRENT_LIST_DIR})
-find_dependency(Random123)
-find_dependency(RapidJSON)
+find_dependency(Random123 MODULE)
+find_dependency(RapidJSON MODULE)
 
 include(${CMAKE_CURRENT_LIST_DIR}/weftTargets.cmake)
 
 # find_package(weft COMPONENTS job): weft::job as well, for the processes of a job (weft/comm/job).
 if("job" IN_LIST weft_FIND_COMPONENTS OR "mpi" IN_LIST weft_FIND_COMPONENTS)
-  find_dependency(Sodium)
+  find_dependency(Sodium MODULE)
   if(NOT TARGET weft::job)
     add_library(weft::job INTERFACE IMPORTED)
     set_target_properties(weft::job PROPERTIES INTERFACE_LINK_LIBRARIES "weft::weft;Sodium::Sodium")
