@@ -12,6 +12,7 @@
 
 #include "weft/comm/returned.hpp"
 #include "weft/comm/threads.hpp"
+#include "weft/comm/world.hpp"
 #include "weft/core/error.hpp"
 #include "weft/core/thread.hpp"
 #include "weft/core/trace.hpp"
@@ -129,7 +130,7 @@ template <class Body>
 auto launch(Index ranks, Body body, const LaunchOptions& options = {}) {
   const int count = detail::checked_ranks(ranks, options.trace);
   const int available =
-      options.threads > 0 ? options.threads : static_cast<int>(std::thread::hardware_concurrency());
+      detail::threads_or(static_cast<int>(std::thread::hardware_concurrency()), options.threads);
   threads::Hub hub(count);
   return detail::returned<threads::World>(body, [&hub, &options, count, available](const auto& on_rank) {
     detail::run_ranks(hub, [&hub, &options, &on_rank, count, available](int rank) {

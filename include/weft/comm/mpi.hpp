@@ -67,7 +67,8 @@ inline int processes_of_host() {
 /// `launch` makes it; it lives until the body of that returns.
 class World : public Communicator {
  public:
-  World(int threads, std::atomic<Lane*>& lane) : workers_(threads > 0 ? threads : share()), lane_(&lane) {}
+  World(int threads, std::atomic<Lane*>& lane)
+      : workers_(weft::detail::threads_or(share(), threads)), lane_(&lane) {}
 
   /// Makes a world of some ranks of another one.
   World(const World& whole, const std::vector<int>& members)
