@@ -47,4 +47,12 @@ if("mpi" IN_LIST weft_FIND_COMPONENTS)
   set(weft_mpi_FOUND ON)
 endif()
 
+foreach(component IN LISTS weft_FIND_COMPONENTS)
+  if(NOT weft_${component}_FOUND)
+    set(weft_FOUND OFF)
+    set(weft_NOT_FOUND_MESSAGE "weft has no component ${component}; it has job, mpi, text and pipeline.")
+  endif()
+endforeach()
+
 list(POP_FRONT CMAKE_MODULE_PATH)
+include(${CMAKE_CURRENT_LIST_DIR}/build_type.cmake)
