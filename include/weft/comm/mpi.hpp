@@ -77,7 +77,8 @@ class World : public Communicator {
   int workers() const { return workers_; }
   Lane* lane() const { return *lane_; }
 
-  /// Records every operator and message from now on. The trace must outlive the launch.
+  /// Records every operator and message from now on. The trace must outlive the launch. Throws
+  /// InvalidArgument if it has no lane for this rank.
   void record(Trace& trace) { *lane_ = &trace.lane(rank()); }
 
  private:

@@ -44,7 +44,8 @@ class World : public Communicator {
   /// thread.
   std::string failure() const { return state().failure(); }
 
-  /// Records every operator and message from now on. The trace must outlive this and its engines.
+  /// Records every operator and message from now on. The trace must outlive this and its engines. Throws
+  /// InvalidArgument if it has no lane for this rank.
   void record(Trace& trace) { state().lane = &trace.lane(rank()); }
 
  private:
