@@ -23,12 +23,12 @@ class Members {
   [[nodiscard]] Members some(const std::vector<int>& members) const {
     const auto self = std::ranges::find(members, rank_);
     if (self == members.end()) throw std::logic_error("a rank can only split off a group that it is in");
+    std::vector<int> sorted = members;
+    std::ranges::sort(sorted);
+    if (const auto twice = std::ranges::adjacent_find(sorted); twice != sorted.end())
+      throw std::logic_error(sentence("a group that is split off has rank ", *twice, " twice"));
     std::vector<int> of_world;
-    for (int member : members) {
-      if (std::ranges::count(members, member) > 1)
-        throw std::logic_error(sentence("a group that is split off has rank ", member, " twice"));
-      of_world.push_back(world_rank(member));
-    }
+    for (int member : members) of_world.push_back(world_rank(member));
     return {std::move(of_world), static_cast<int>(self - members.begin())};
   }
 
