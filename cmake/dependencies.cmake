@@ -17,11 +17,16 @@ function(weft_fetch name)
   set(${name}_SOURCE ${source} PARENT_SCOPE)
 endfunction()
 
-# weft_headers(<target> <name> [VERSION <least>] [INCLUDE <folder>] <pin>...): a library of headers.
+# weft_headers(<target> <name> [MODULE] [VERSION <least>] [INCLUDE <folder>] <pin>...): a library of headers. MODULE: found
+# by the module beside this file, also where a package's own files, which may lack the target, would be preferred.
 function(weft_headers target name)
-  cmake_parse_arguments(PARSE_ARGV 2 needed "" "VERSION;INCLUDE" "")
+  cmake_parse_arguments(PARSE_ARGV 2 needed "MODULE" "VERSION;INCLUDE" "")
   if(NOT TARGET ${target})
-    find_package(${name} ${needed_VERSION} QUIET GLOBAL)
+    set(mode)
+    if(needed_MODULE)
+      set(mode MODULE)
+    endif()
+    find_package(${name} ${needed_VERSION} QUIET ${mode} GLOBAL)
   endif()
   if(NOT TARGET ${target})
     weft_fetch(${name} ${needed_UNPARSED_ARGUMENTS})
@@ -36,10 +41,10 @@ endif()
 weft_headers(Eigen3::Eigen Eigen3 VERSION 3.4
   DEBIAN libeigen3-dev GIT https://gitlab.com/libeigen/eigen.git TAG 3.4.0
     COMMIT 3147391d946bb4b6c68edd901f2add6ac1f31f8c)
-weft_headers(Random123::Random123 Random123 INCLUDE include
+weft_headers(Random123::Random123 Random123 MODULE INCLUDE include
   DEBIAN librandom123-dev GIT https://github.com/DEShawResearch/random123.git TAG v1.14.0
     COMMIT 726a093cd9a73f3ec3c8d7a70ff10ed8efec8d13)
-weft_headers(RapidJSON::RapidJSON RapidJSON INCLUDE include
+weft_headers(RapidJSON::RapidJSON RapidJSON MODULE INCLUDE include
   DEBIAN rapidjson-dev GIT https://github.com/Tencent/rapidjson.git TAG v1.1.0
     COMMIT f54b0e47a08782a6131cc3d60f94d038fa6e0a51)
 
@@ -47,7 +52,7 @@ weft_headers(RapidJSON::RapidJSON RapidJSON INCLUDE include
 if(WEFT_MPI OR WEFT_BUILD_TESTS OR WEFT_BUILD_FUZZERS OR (WEFT_CUDA AND WEFT_BUILD_EXAMPLES))
   if(NOT TARGET Sodium::Sodium)
     set(Sodium_USE_STATIC_LIBS ${PROJECT_IS_TOP_LEVEL})
-    find_package(Sodium QUIET)
+    find_package(Sodium QUIET MODULE)
   endif()
   if(NOT TARGET Sodium::Sodium)
     include(cmake/sodium.cmake)

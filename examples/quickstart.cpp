@@ -42,11 +42,11 @@ int main(int argc, char** argv) try {
   request.seed = 7;
 
   const weft::Mesh mesh{.cfg = 2, .ulysses = 2};
-  weft::launch(mesh.ranks(), [&](weft::threads::World& world) {
+  const weft::Tensor images = weft::launch(mesh.ranks(), [&](weft::threads::World& world) {
     weft::Engine<Model, Parallel> engine(model, mesh, world);
-    const weft::Tensor images = engine.generate(request);
-    if (world.rank() == 0) show(images.at(0));
+    return engine.generate(request);
   });
+  show(images.at(0));
 } catch (const std::exception& error) {
   std::cerr << error.what() << '\n';
   return 1;

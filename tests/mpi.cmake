@@ -42,5 +42,10 @@ weft_mpi_test(vae/mpi_decode RANKS 1 3 8 SOURCES vae/mpi_decode_test.cpp)
 weft_mpi_test(text/mpi_prompt_encoders RANKS 1 2 4 SOURCES text/mpi_prompt_encoders_test.cpp LIBRARIES weft_text)
 weft_mpi_test(pipeline/mpi_pipeline RANKS 1 2 4 SOURCES pipeline/mpi_pipeline_test.cpp LIBRARIES weft_pipeline)
 
+if(TARGET usage_mpi)
+  add_test(NAME examples/usage/mpi COMMAND ${mpirun} -n 3 $<TARGET_FILE:usage_mpi>)
+  set_tests_properties(examples/usage/mpi PROPERTIES LABELS mpi TIMEOUT 120 PROCESSORS 2)
+endif()
+
 target_sources(weft_mpi INTERFACE FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/include FILES ${mpi_headers})
 set_target_properties(weft_mpi PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)

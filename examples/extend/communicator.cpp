@@ -45,12 +45,10 @@ int main() {
   using Parallel = weft::Ring<>;
   const weft::Mesh mesh{.ring = 3};
   const weft::Request<int> request = digits_request(ddim_steps(2));
-  weft::Tensor metered;
-  on_ranks(mesh, [&mesh, &request, &metered](World& world) {
+  const weft::Tensor metered = on_ranks(mesh, [&mesh, &request](World& world) {
     const Model model;
     MeteredWorld own(world);
-    weft::Tensor images = weft::Engine<Model, Parallel, MeteredWorld>(model, mesh, own).generate(request);
-    if (own.rank() == 0) metered = images;
+    return weft::Engine<Model, Parallel, MeteredWorld>(model, mesh, own).generate(request);
   });
   std::cout << "Three ranks have sent " << sent << " bytes round the ring.\n";
   return sent > 0 && are_close(metered, generated<Model, Parallel>(mesh, request)) ? 0 : 1;

@@ -59,14 +59,11 @@ int main() {
     evaluation.latents.data[i] = weft::normal(1, 0, i);
   evaluation.times.data = {900, 500};
   const auto predicted = [&evaluation]<class Model>(const weft::Mesh& mesh, std::type_identity<Model>) {
-    weft::Tensor out;
-    on_ranks(mesh, [&mesh, &evaluation, &out](World& world) {
+    return on_ranks(mesh, [&mesh, &evaluation](World& world) {
       const Model model;
       weft::Engine<Model, weft::Ulysses<>, World> engine(model, mesh, world);
-      weft::Tensor own = engine.forward(evaluation);
-      if (world.rank() == 0) out = own;
+      return engine.forward(evaluation);
     });
-    return out;
   };
   weft::Tensor expected = predicted({}, std::type_identity<SmallDit<Backend>>{});
   for (float& number : expected.data)

@@ -16,27 +16,24 @@ using Backend = weft::Host;
 using World = weft::threads::World;
 #endif
 
-/// Calls body(world) on every rank of the mesh.
+/// Calls body(world) on every rank of the mesh. Returns what it has returned on rank 0.
 template <class Body>
-void on_ranks(const weft::Mesh& mesh, Body body) {
+auto on_ranks(const weft::Mesh& mesh, Body body) {
 #ifdef __CUDACC__
-  weft::peer::launch(mesh.ranks(), body);
+  return weft::peer::launch(mesh.ranks(), body);
 #else
-  weft::launch(mesh.ranks(), body);
+  return weft::launch(mesh.ranks(), body);
 #endif
 }
 
 /// Returns the images that an engine on these ranks generates; each rank has a model of its own.
 template <class Model, class Parallel>
 weft::Tensor generated(const weft::Mesh& mesh, const weft::Request<int>& request) {
-  weft::Tensor images;
-  on_ranks(mesh, [&mesh, &request, &images](World& world) {
+  return on_ranks(mesh, [&mesh, &request](World& world) {
     const Model model;
     weft::Engine<Model, Parallel, World> engine(model, mesh, world);
-    weft::Tensor own = engine.generate(request);
-    if (world.rank() == 0) images = own;
+    return engine.generate(request);
   });
-  return images;
 }
 
 /// Returns whether images are equal up to rounding.

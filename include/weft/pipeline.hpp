@@ -21,9 +21,9 @@ using pipeline::ImageRequest;
 ///     using Model = weft::HunyuanDiT<weft::Host>;
 ///     const weft::PipelineModels<Model> models("HunyuanDiT-v1.2-Diffusers");
 ///     const weft::Mesh mesh{.cfg = 2, .ulysses = 2};
-///     weft::launch(mesh.ranks(), [&models, &mesh](weft::threads::World& world) {
+///     const weft::Tensor images = weft::launch(mesh.ranks(), [&models, &mesh](weft::threads::World& world) {
 ///       weft::Pipeline<Model, weft::CfgParallel<weft::Ulysses<>>> pipeline(models, mesh, world);
-///       const weft::Tensor images = pipeline.generate({.prompts = {"an astronaut riding a horse"}});
+///       return pipeline.generate({.prompts = {"an astronaut riding a horse"}});  // on rank 0
 ///     });
 ///
 /// Engine and decoder are kept between requests with their memory: a request of the same shape begins with

@@ -185,6 +185,26 @@ TEST_CASE("split: a rank that is not in the group is an error") {
                        "a rank can only split off a group that it is in", std::logic_error);
 }
 
+TEST_CASE("split: a member that is none, or is one twice, is an error, and so is a message for it") {
+  CHECK_THROWS_WITH_AS(launch(1,
+                              [](World& world) {
+                                (void)world.split("some", {0, 1});
+                              }),
+                       "there is no rank 1 in a group of 1", std::logic_error);
+  CHECK_THROWS_WITH_AS(launch(1,
+                              [](World& world) {
+                                (void)world.split("some", {-1, 0});
+                              }),
+                       "there is no rank -1 in a group of 1", std::logic_error);
+  CHECK_THROWS_WITH_AS(launch(1,
+                              [](World& world) {
+                                (void)world.split("some", {0, 0});
+                              }),
+                       "a group that is split off has rank 0 twice", std::logic_error);
+  CHECK_THROWS_WITH_AS(launch(1, [](World& world) { receive_from(world, 1); }),
+                       "there is no rank 1 in a group of 1", std::logic_error);
+}
+
 TEST_CASE("Event: replaced, it cancels its post as well, and moved, it keeps it") {
   launch(2, [](World& world) {
     Queue queue;

@@ -19,13 +19,11 @@ void on_processes(int ranks, Body body) {
 }
 
 int main(int argc, char** argv) {
-  int code = 1;
-  weft::mpi::launch([&](weft::mpi::World& world) {
+  return weft::mpi::launch([argc, argv](weft::mpi::World& world) {
     all_processes = &world;
     doctest::Context context(argc, argv);
     context.setOption("no-version", true);
     context.setOption("minimal", world.rank() > 0);
-    code = context.run();
+    return context.run();
   });
-  return code;
 }

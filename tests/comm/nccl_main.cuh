@@ -26,20 +26,19 @@ int main(int argc, char** argv) {
     return 2;
   }
   weft::Trace trace(place->world);
-  int code = 1;
   try {
-    weft::nccl::launch(*place, [&](weft::nccl::World& world) {
+    return weft::nccl::launch(*place, [&](weft::nccl::World& world) {
       if (is_eager()) world.record(trace);
       all_processes = &world;
       doctest::Context context(argc, argv);
       context.setOption("no-version", true);
       context.setOption("minimal", world.rank() > 0);
-      code = context.run();
+      const int code = context.run();
       if (code != 0) throw std::runtime_error("a test has failed");  // others may wait for what it left out
+      return code;
     });
   } catch (const weft::InvalidArgument& rejection) {
     std::fprintf(stderr, "%s\n", rejection.what());
     return 2;
   }
-  return code;
 }

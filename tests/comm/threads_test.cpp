@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <memory>
 #include <numeric>
 #include <string>
 #include <vector>
@@ -39,9 +40,16 @@ TEST_CASE("launch: runs every rank once") {
   }
 }
 
+TEST_CASE("launch: returns what its body has returned on rank 0") {
+  const auto numbers = launch(3, [](World& world) { return std::make_unique<int>(7 - world.rank()); });
+  CHECK(*numbers == 7);
+}
+
 TEST_CASE("launch: the ranks share the threads") {
   launch(3, [](World& world) { CHECK(world.workers() == 2); }, {.threads = 7});
   launch(3, [](World& world) { CHECK(world.workers() == 1); }, {.threads = 2});
+  CHECK_THROWS_WITH_AS(launch(3, [](World&) {}, {.threads = -1}),
+                       doctest::Contains("is to use -1 threads; use 1 or more, or 0"), weft::InvalidArgument);
 }
 
 TEST_CASE("threads: every collective, at any number of ranks") {

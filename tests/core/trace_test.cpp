@@ -61,6 +61,12 @@ TEST_CASE("Lane: reports the span that an exception came from") {
   CHECK(lane.slices().size() == 2);
 }
 
+TEST_CASE("Trace: has no lane for a rank beyond those that it was made for") {
+  weft::Trace trace(2);
+  CHECK_THROWS_WITH_AS(trace.lane(2), doctest::Contains("lanes for 2 ranks and none for rank 2"),
+                       weft::InvalidArgument);
+}
+
 TEST_CASE("Trace: is JSON with one named row a rank") {
   Trace trace(3);
   { const Span span(&trace.lane(0), "model", "block", 7); }

@@ -10,7 +10,9 @@
 #include <thread>
 #include <vector>
 
+#include "weft/comm/returned.hpp"
 #include "weft/comm/threads.hpp"
+#include "weft/comm/world.hpp"
 #include "weft/core/error.hpp"
 #include "weft/core/thread.hpp"
 #include "weft/core/trace.hpp"
@@ -121,19 +123,21 @@ void run_ranks(HubType& hub, const OnRank& on_rank) {
 
 }  // namespace detail
 
-/// Calls body(world) on `ranks` threads, one for each rank, and returns when all have ended. If a rank
-/// throws, the others are stopped, and its exception is rethrown. The caller's thread is rank 0. May be
-/// called again after an exception.
+/// Calls body(world) on `ranks` threads, one for each rank, and returns what it has returned on rank 0 when
+/// all have ended. If a rank throws, the others are stopped, and its exception is rethrown. The caller's
+/// thread is rank 0. May be called again after an exception.
 template <class Body>
-void launch(Index ranks, Body body, const LaunchOptions& options = {}) {
+auto launch(Index ranks, Body body, const LaunchOptions& options = {}) {
   const int count = detail::checked_ranks(ranks, options.trace);
   const int available =
-      options.threads > 0 ? options.threads : static_cast<int>(std::thread::hardware_concurrency());
+      detail::threads_or(static_cast<int>(std::thread::hardware_concurrency()), options.threads);
   threads::Hub hub(count);
-  detail::run_ranks(hub, [&hub, &body, &options, count, available](int rank) {
-    threads::World world(hub, rank, std::max(1, available / count),
-                         options.trace ? &options.trace->lane(rank) : nullptr);
-    body(world);
+  return detail::returned<threads::World>(body, [&hub, &options, count, available](const auto& on_rank) {
+    detail::run_ranks(hub, [&hub, &options, &on_rank, count, available](int rank) {
+      threads::World world(hub, rank, std::max(1, available / count),
+                           options.trace ? &options.trace->lane(rank) : nullptr);
+      on_rank(world, rank == 0);
+    });
   });
 }
 

@@ -23,6 +23,7 @@
 #include "weft/comm/job/rendezvous.hpp"
 #include "weft/comm/job/watchdog.hpp"
 #include "weft/comm/mpi/communicator.hpp"
+#include "weft/comm/returned.hpp"
 #include "weft/comm/world.hpp"
 #include "weft/core/error.hpp"
 #include "weft/core/trace.hpp"
@@ -66,7 +67,8 @@ inline int processes_of_host() {
 /// `launch` makes it; it lives until the body of that returns.
 class World : public Communicator {
  public:
-  World(int threads, std::atomic<Lane*>& lane) : workers_(threads > 0 ? threads : share()), lane_(&lane) {}
+  World(int threads, std::atomic<Lane*>& lane)
+      : workers_(weft::detail::threads_or(share(), threads)), lane_(&lane) {}
 
   /// Makes a world of some ranks of another one.
   World(const World& whole, const std::vector<int>& members)
@@ -75,7 +77,8 @@ class World : public Communicator {
   int workers() const { return workers_; }
   Lane* lane() const { return *lane_; }
 
-  /// Records every operator and message from now on. The trace must outlive the launch.
+  /// Records every operator and message from now on. The trace must outlive the launch. Throws
+  /// InvalidArgument if it has no lane for this rank.
   void record(Trace& trace) { *lane_ = &trace.lane(rank()); }
 
  private:
@@ -161,20 +164,23 @@ class Session {
   std::optional<job::Watchdog> watchdog_;  // last: its thread uses lane_
 };
 
-/// Calls body(world) in every process that mpirun has started, once, and returns when all are done. A failure
-/// of any rank ends all processes with one sentence and exit code 2 for InvalidArgument, 1 otherwise; with
-/// on_failure, it throws Stopped on the rank that has failed instead. That a rank is done while another asks
-/// for more work is an InvalidArgument. `processes` is their number by the launcher, or 0 if that is unknown.
+/// Calls body(world) in every process that mpirun has started, once, and returns what it has returned in this
+/// one when all are done. A failure of any rank ends all processes with one sentence and exit code 2 for
+/// InvalidArgument, 1 otherwise; with on_failure, it throws Stopped on the rank that has failed instead. That
+/// a rank is done while another asks for more work is an InvalidArgument. `processes` is their number by the
+/// launcher, or 0 if that is unknown.
 template <class Body>
-void launch(Body body, const LaunchOptions& options = {}, int processes = 0) {
-  Session session(options, processes);
-  try {
-    World world(options.threads, session.lane());
-    body(world);
-    end_together<detail::AgreementMemory>(world);
-  } catch (...) {
-    session.watchdog().fail(std::current_exception());
-  }
+auto launch(Body body, const LaunchOptions& options = {}, int processes = 0) {
+  return weft::detail::returned<World>(body, [&options, processes](const auto& on_rank) {
+    Session session(options, processes);
+    try {
+      World world(options.threads, session.lane());
+      on_rank(world, true);
+      end_together<detail::AgreementMemory>(world);
+    } catch (...) {
+      session.watchdog().fail(std::current_exception());
+    }
+  });
 }
 
 }  // namespace weft::inline v0_1::mpi

@@ -21,6 +21,7 @@
 #include "weft/comm/job/rendezvous.hpp"
 #include "weft/comm/job/watchdog.hpp"
 #include "weft/comm/nccl/communicator.cuh"
+#include "weft/comm/returned.hpp"
 #include "weft/core/thread.hpp"
 
 namespace weft::inline v0_1::nccl {
@@ -43,7 +44,8 @@ class World : public Communicator {
   /// thread.
   std::string failure() const { return state().failure(); }
 
-  /// Records every operator and message from now on. The trace must outlive this and its engines.
+  /// Records every operator and message from now on. The trace must outlive this and its engines. Throws
+  /// InvalidArgument if it has no lane for this rank.
   void record(Trace& trace) { state().lane = &trace.lane(rank()); }
 
  private:
@@ -102,7 +104,7 @@ class Session {
   /// thrown, without unwinding the stack: destructors would wait for the device, which may wait for other
   /// ranks. So the body runs on a thread of its own, in which nothing catches.
   template <class Body>
-  void run(Body& body) {
+  void run(const Body& body) {
     const auto on_rank = [this, &body] {
       choose_device();
       World world(id_, environment_.world, environment_.rank);
@@ -172,12 +174,14 @@ class Session {
 };
 
 /// Calls body(world) once, on a thread of its own, in every process that the launcher has started, and
-/// returns when all are done. A failure of any rank ends all processes with one sentence and exit code 2 for
-/// InvalidArgument, 1 otherwise; that a rank ends while another asks for more work is an InvalidArgument. A
-/// process runs one launch at a time.
+/// returns what it has returned in this one when all are done. A failure of any rank ends all processes with
+/// one sentence and exit code 2 for InvalidArgument, 1 otherwise; that a rank ends while another asks for
+/// more work is an InvalidArgument. A process runs one launch at a time.
 template <class Body>
-void launch(const LaunchEnvironment& environment, Body body, const LaunchOptions& options = {}) {
-  Session(environment, options).run(body);
+auto launch(const LaunchEnvironment& environment, Body body, const LaunchOptions& options = {}) {
+  return weft::detail::returned<World>(body, [&environment, &options](const auto& on_rank) {
+    Session(environment, options).run([&on_rank](World& world) { on_rank(world, true); });
+  });
 }
 
 }  // namespace weft::inline v0_1::nccl

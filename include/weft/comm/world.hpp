@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "weft/comm/communicator.hpp"
+#include "weft/core/error.hpp"
 #include "weft/core/trace.hpp"
 
 namespace weft::inline v0_1 {
@@ -24,5 +25,15 @@ concept World = SendReceive<W> && AllToAll<W> && Communicator<typename W::Commun
   { world.lane() } -> std::same_as<Lane*>;
   { world.split(name, members) } -> std::same_as<typename W::Communicator>;
 };
+
+namespace detail {
+
+/// Returns how many threads a launch was asked for: `all` for 0. Throws InvalidArgument below that.
+[[nodiscard]] inline int threads_or(int all, int threads) {
+  if (threads < 0) reject("a launch is to use ", threads, " threads; use 1 or more, or 0 for ", all, " here");
+  return threads > 0 ? threads : all;
+}
+
+}  // namespace detail
 
 }  // namespace weft::inline v0_1

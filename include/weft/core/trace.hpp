@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdio>
 #include <deque>
 #include <exception>
@@ -13,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "weft/core/error.hpp"
 #include "weft/core/range.hpp"
 
 namespace weft::inline v0_1 {
@@ -108,9 +110,11 @@ class Trace {
  public:
   explicit Trace(int ranks) : lanes_(ranks) {}
 
-  Lane& lane(int rank) { return lanes_[rank]; }
   int ranks() const { return static_cast<int>(lanes_.size()); }
-  const Lane& lane(int rank) const { return lanes_[rank]; }
+
+  /// Returns a rank's lane. Throws InvalidArgument if there is none.
+  Lane& lane(int rank) { return lanes_[index_of(rank)]; }
+  const Lane& lane(int rank) const { return lanes_[index_of(rank)]; }
 
   /// Returns the trace in the Trace Event Format: a row a rank, and another for transfers that ran beside it;
   /// one complete ("X") event a slice, times in microseconds from the first.
@@ -140,6 +144,13 @@ class Trace {
   }
 
  private:
+  std::size_t index_of(int rank) const {
+    if (rank < 0 || rank >= ranks())
+      reject("the trace has lanes for ", ranks(), " ranks and none for rank ", rank,
+             "; make it with as many as the world has");
+    return static_cast<std::size_t>(rank);
+  }
+
   static std::string event_head(const std::string& name, const char* phase, int row) {
     return "{\"name\": " + quoted(name) + ", \"ph\": \"" + phase +
            "\", \"pid\": 0, \"tid\": " + std::to_string(row);

@@ -55,26 +55,29 @@ inline std::atomic<int> checked_devices = 1;
 
 }  // namespace detail
 
-/// Calls body(world) on `ranks` threads, as weft::launch does, each with its device as the current one.
-/// Throws InvalidArgument if devices do not reach each other's memory, which they check once a process. A
-/// device that fails, as after a kernel that faults, ends the process within a second, with exit code 1 and a
-/// sentence that names it, its ranks and the devices that fail with it: see DeviceWatch.
+/// Calls body(world) on `ranks` threads, as weft::launch does, each with its device as the current one, and
+/// returns what it has returned on rank 0. Throws InvalidArgument if devices do not reach each other's
+/// memory, which they check once a process. A device that fails, as after a kernel that faults, ends the
+/// process within a second, with exit code 1 and a sentence that names it, its ranks and the devices that
+/// fail with it: see DeviceWatch.
 template <class Body>
-void launch(Index ranks, Body body, Trace* trace = nullptr) {
+auto launch(Index ranks, Body body, Trace* trace = nullptr) {
   const int count = weft::detail::checked_ranks(ranks, trace), devices = std::min(device_count(), count);
   const bool is_checked = detail::checked_devices >= devices;
   Hub hub(count);
-  weft::detail::run_ranks(hub, [&hub, &body, trace, count, devices, is_checked](int rank) {
-    const int device = device_of(rank, count, devices);
-    check(cudaSetDevice(device), "choosing the device");
-    const std::vector<int> neighbours = ranks_on(device, count, devices);
-    if (rank == neighbours.front()) hub.devices.add(named(neighbours));
-    reach_other_devices(device, devices);
-    if (!is_checked) detail::check_access(hub, rank, device, devices);
-    World world(hub, rank, device, trace ? &trace->lane(rank) : nullptr);
-    body(world);
+  return weft::detail::returned<World>(body, [&hub, trace, count, devices, is_checked](const auto& on_rank) {
+    weft::detail::run_ranks(hub, [&hub, &on_rank, trace, count, devices, is_checked](int rank) {
+      const int device = device_of(rank, count, devices);
+      check(cudaSetDevice(device), "choosing the device");
+      const std::vector<int> neighbours = ranks_on(device, count, devices);
+      if (rank == neighbours.front()) hub.devices.add(named(neighbours));
+      reach_other_devices(device, devices);
+      if (!is_checked) detail::check_access(hub, rank, device, devices);
+      World world(hub, rank, device, trace ? &trace->lane(rank) : nullptr);
+      on_rank(world, rank == 0);
+    });
+    if (devices > detail::checked_devices) detail::checked_devices = devices;
   });
-  if (devices > detail::checked_devices) detail::checked_devices = devices;
 }
 
 }  // namespace weft::inline v0_1::peer
