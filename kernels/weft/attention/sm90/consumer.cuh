@@ -241,22 +241,28 @@ struct Consumer : Layout<E, HeadDim, name> {
     attend_tiles(visible.count(), mask_tile, mask_tile);
   }
 
+  using Keys = TilesOfKeys<keys, masks>;
+
+  /// Returns the tiles of keys that a tile of queries attends to.
+  __device__ Keys keys_of(int tile) const {
+    return Keys(problem.mask, Place(problem, tile, L::rows).batch, problem.keys);
+  }
+
   /// Computes and stores the output of a tile of queries; returns false if that is left to another block.
-  __device__ bool attend_to(int tile) {
+  __device__ bool attend_to(int tile, const Keys& of_tile) {
     const Place at(problem, tile, L::rows);
     if constexpr (masks) {
-      const VisibleTiles<keys> visible(problem.mask, at.batch, problem.keys);
-      if (visible.empty()) {
+      if (of_tile.empty()) {
         store_nothing(problem.result, at.token + group_row(), wgmma_rows, problem.queries, at.batch, at.head,
                       HeadDim, threadIdx.x % warpgroup_size, warpgroup_size);
         return true;
       }
-      load_queries();
-      attend_visible(visible);
-    } else {
-      load_queries();
-      attend_all();
     }
+    load_queries();
+    if constexpr (masks)
+      attend_visible(of_tile);
+    else
+      attend_all();
     if constexpr (parts > 1) {
       if (!join_parts()) return false;
     }
@@ -274,17 +280,18 @@ struct Consumer : Layout<E, HeadDim, name> {
   __device__ void run_tiles() {
     if (consumer == L::consumers - 1) pass_turn();
     for (int tile = L::first_tile(); tile < problem.tiles; tile += L::tile_step())
-      if (!attend_to(tile)) return;
+      if (!attend_to(tile, keys_of(tile))) return;  // of parts there is one tile a block
   }
 
-  /// Takes every other tile of each share, all over the same keys, then frees these.
+  /// Takes tiles of each share in turn with the other consumers, all over the same keys, then frees these.
   __device__ void run_shares() {
     std::uint32_t parity = 0;
     L::for_each_share(problem, [&](Tiles share) {
+      const Keys of_share = keys_of(share.begin);
 #pragma unroll 1
       for (int tile = share.begin + consumer; tile < share.end; tile += L::consumers) {
         k = v = {0, parity};
-        attend_to(tile);
+        attend_to(tile, of_share);
       }
       for (int stage = 0; stage < stages; ++stage) {
         release(shared.k_free[stage]);
