@@ -60,6 +60,17 @@ void quantize(cudaStream_t stream, const E* from, Index count, __nv_fp8_e4m3* to
   for_each_number(stream, count, 1, Quantize<E>{from, scale, to});
 }
 
+/// Adds to *count how many numbers are ±448, where e4m3 ends and conversions cut off, or none.
+struct CountSaturated {
+  RowsOf<const __nv_fp8_e4m3, 2> x;
+  unsigned long long* count;
+
+  __device__ void operator()(Index row, int column) const {
+    constexpr unsigned most = 0x7e;  // 448 without its sign
+    if ((x.row(row)[column].__x & 0x7fu) >= most) atomicAdd(count, 1ull);
+  }
+};
+
 /// Converts rows to e4m3, one warp a row. A row of `out` may begin where that of `x` does: a warp reads
 /// `Chunks` times 8 numbers a lane before it writes them, and writes only below what it reads next.
 template <int Chunks, class E>

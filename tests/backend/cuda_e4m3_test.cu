@@ -159,6 +159,23 @@ TEST_CASE("rows are converted to e4m3 in place and saturate") {
   }
 }
 
+TEST_CASE("a trace counts the inputs of FP8 layers that saturate") {
+  weft::Lane lane;
+  {
+    Queue queue(&lane);
+    Tensor x = random_tensor({32, 64}, 2);
+    x.data[3] = 1000;
+    x.data[70] = -448;
+    const Layer layer(queue, 16, 64);
+    const Rows<Bf16> wide(queue, x), out(queue, 32, 16);
+    const Rows<E4m3> rows(queue, 32, 64);
+    narrow(queue, wide.view, rows.view);
+    for (int i = 0; i < 2; ++i) linear(queue, View<const E4m3, 2>(rows.view), layer.weights(), out.view);
+  }
+  CHECK(lane.saturation().inputs == 2 * 32 * 64);
+  CHECK(lane.saturation().saturated == 4);
+}
+
 TEST_CASE("norms round their output to the nearest e4m3 number") {
   Queue queue;
   for (const Index features : {64, 1408}) {

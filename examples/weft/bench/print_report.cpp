@@ -72,6 +72,9 @@ void print(const SizeReport& size, const Roofline& roofline) {
     std::printf("launching a step takes the host %.3f ms, where its launch queue is not full\n",
                 std::ranges::min(size.launch_ms));
   if (!size.slices.empty()) print_operators(size, roofline, step);
+  if (const auto& [inputs, saturated] = size.saturation; inputs > 0)
+    std::printf("%lld of %lld inputs of FP8 layers are at ±448, where e4m3 ends\n",
+                static_cast<long long>(saturated), static_cast<long long>(inputs));
   if (size.error) std::printf("relative L2 distance of an evaluation from float32's: %.2e\n", *size.error);
 }
 
@@ -144,6 +147,8 @@ nlohmann::json json_of(const BenchReport& report, const std::string& dtype) {
                             {"first_request", json_of(size.requests.front())},
                             {"second_request", json_of(size.requests.back())},
                             {"launch_ms", size.launch_ms},
+                            {"fp8_inputs", size.saturation.inputs},
+                            {"fp8_saturated", size.saturation.saturated},
                             {"operators", operators}});
     if (size.error) out["sizes"].back()["error"] = *size.error;
   }

@@ -39,7 +39,8 @@ struct SizeReport {
   double first_step_s = 0;                // after the program's start
   std::vector<weft::Lane::Slice> slices;  // operators of `traced_steps` further steps
   int traced_steps = 0;
-  std::optional<double> error;  // relative L2 distance of an evaluation from float32's
+  weft::Lane::Saturation saturation;  // in these steps and the one before
+  std::optional<double> error;        // relative L2 distance of an evaluation from float32's
 
   /// Returns the milliseconds of a step: the median, or the mean where some leave blocks out.
   double typical_step_ms() const;

@@ -52,6 +52,7 @@ void trace_operators(const Options& options, const Arch& arch, const Model& mode
   weft::Lane lane;
   Alone<Model> traced(1, &lane);
   weft::Engine<Model, weft::Local, Alone<Model>>(model, {}, traced).generate(request);
+  report.saturation = lane.saturation();
   int embeds = 0;  // one a step
   auto slices = lane.slices();
   std::ranges::sort(slices, {}, &weft::Lane::Slice::begin);

@@ -35,6 +35,11 @@ class Lane {
     int awaited_by = -1;  // the rank that waits for a transfer; −1: the lane's own
   };
 
+  /// How many inputs linear layers in FP8 have had, and how many of them were at the end of its range.
+  struct Saturation {
+    Index inputs = 0, saturated = 0;
+  };
+
   /// A rank's current activity: its innermost open span.
   struct Activity {
     const char* category = "";  // a constant
@@ -49,6 +54,11 @@ class Lane {
   bool keeps_slices() const { return keeps_slices_; }
   void add(Slice slice) { slices_.push_back(std::move(slice)); }
   const std::vector<Slice>& slices() const { return slices_; }
+  void add(const Saturation& more) {
+    saturation_.inputs += more.inputs;
+    saturation_.saturated += more.saturated;
+  }
+  const Saturation& saturation() const { return saturation_; }
 
   /// Makes `activity` the current one and returns the one before.
   Activity begin(const Activity& activity) {
@@ -69,6 +79,7 @@ class Lane {
 
   bool keeps_slices_ = true;
   std::vector<Slice> slices_;
+  Saturation saturation_;
   mutable std::mutex mutex_;
   Activity activity_;
 };

@@ -67,6 +67,13 @@ namespace detail {
 
 using E4m3Weights = LinearWeights<__nv_bfloat16, __nv_fp8_e4m3>;
 
+/// With a trace, counts the inputs of a layer that are saturated.
+inline void count_saturated(Queue& queue, const View<const __nv_fp8_e4m3, 2>& x) {
+  if (Timeline* const timeline = queue.timeline())
+    kernels::for_each_number(queue.stream(), x.extent[0], x.extent[1],
+                             kernels::CountSaturated{x, timeline->count_inputs(x.size())});
+}
+
 /// Returns the span of a product that reads and writes `bytes_an_output` for each output.
 inline Span span_of_e4m3(Queue& queue, const View<const __nv_fp8_e4m3, 2>& x, Index outputs,
                          Index bytes_an_output) {
@@ -84,6 +91,7 @@ template <std::same_as<__nv_bfloat16> O>
 void linear(Queue& queue, const View<const __nv_fp8_e4m3, 2>& x, const detail::E4m3Weights& weights,
             const View<O, 2>& out, const Epilogue<__nv_bfloat16>& epilogue = {}) {
   if (out.empty()) return;
+  detail::count_saturated(queue, x);
   const auto span = detail::span_of_e4m3(queue, x, out.extent[1], epilogue.residual.empty() ? 2 : 4);
   detail::run_linear(queue, x, weights, out, epilogue);
 }
@@ -94,6 +102,7 @@ template <std::same_as<__nv_fp8_e4m3> O>
 void linear(Queue& queue, const View<const __nv_fp8_e4m3, 2>& x, const detail::E4m3Weights& weights,
             const View<O, 2>& out, const Epilogue<__nv_bfloat16>& epilogue = {}) {
   if (out.empty()) return;
+  detail::count_saturated(queue, x);
   const auto span = detail::span_of_e4m3(queue, x, out.extent[1], 1);
   if (epilogue.activation == Activation::gelu_tanh && epilogue.ends_with_activation() &&
       !weights.bias.empty() &&

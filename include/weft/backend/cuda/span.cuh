@@ -23,6 +23,8 @@ class Timeline {
 
   Timeline(Lane& lane, cudaStream_t stream) : lane_(lane), stream_(stream), start_(now()) {
     check(cudaEventSynchronize(start_->get()), "starting a timeline");
+    check(cudaMalloc(&saturated_, sizeof *saturated_), "starting a timeline");
+    check(cudaMemset(saturated_, 0, sizeof *saturated_), "starting a timeline");
     start_on_host_ = Lane::Clock::now();
   }
   Timeline(const Timeline&) = delete;
@@ -35,10 +37,20 @@ class Timeline {
       slice.end = on_host(*end);
       lane_.add(std::move(slice));
     }
+    unsigned long long saturated = 0;
+    cudaMemcpy(&saturated, saturated_, sizeof saturated, cudaMemcpyDeviceToHost);
+    cudaFree(saturated_);
+    lane_.add(Lane::Saturation{inputs_, static_cast<Index>(saturated)});
   }
 
   /// Returns a timed event behind what is queued on the stream.
   Moment now() const { return moment_in(stream_, Event::Kind::time); }
+
+  /// Counts inputs of a linear layer in FP8; returns where the device adds how many of them are saturated.
+  unsigned long long* count_inputs(Index inputs) {
+    inputs_ += inputs;
+    return saturated_;
+  }
 
   void add(Lane::Slice slice, Moment begin) { add(std::move(slice), std::move(begin), now()); }
   void add(Lane::Slice slice, Moment begin, Moment end) {
@@ -63,6 +75,8 @@ class Timeline {
   Moment start_;
   Lane::Clock::time_point start_on_host_;
   std::vector<Marked> marked_;
+  unsigned long long* saturated_ = nullptr;  // on the device
+  Index inputs_ = 0;
 };
 
 template <class T>
