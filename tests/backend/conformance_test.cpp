@@ -16,6 +16,7 @@ TEST_CASE_TEMPLATE_INVOKE(linear_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(linear_slice_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(activate_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(add_conformance, weft::Host);
+TEST_CASE_TEMPLATE_INVOKE(sum_copies_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(gated_unit_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(modulate_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(norm_conformance, weft::Host);

@@ -20,6 +20,7 @@ TEST_CASE_TEMPLATE_INVOKE(linear_conformance, Float, Bfloat16, Half, E4m3);
 TEST_CASE_TEMPLATE_INVOKE(linear_slice_conformance, Float, Bfloat16, Half);
 TEST_CASE_TEMPLATE_INVOKE(activate_conformance, Float, Bfloat16, Half);
 TEST_CASE_TEMPLATE_INVOKE(add_conformance, Float, Bfloat16, Half);
+TEST_CASE_TEMPLATE_INVOKE(sum_copies_conformance, Float, Bfloat16, Half);
 TEST_CASE_TEMPLATE_INVOKE(gated_unit_conformance, Float, Bfloat16, Half, E4m3);
 TEST_CASE_TEMPLATE_INVOKE(modulate_conformance, Float, Bfloat16, Half, E4m3);
 TEST_CASE_TEMPLATE_INVOKE(norm_conformance, Float, Bfloat16, Half, E4m3);

@@ -45,6 +45,7 @@ struct OperatorArguments {
   View<E, 4> heads;
   Stretches<E, 4> stretches;
   std::vector<HeadMove<E>> head_moves;
+  std::vector<View<E, 2>> copies;
   View<float, 3> state;
   View<float, 1> numbers;
   const float* number;
@@ -105,6 +106,7 @@ concept Backend = requires(typename B::Queue& queue, typename B::Loader& loader,
   add(queue, a.matrix, a.matrix, a.matrix);
   add(queue, a.constants, a.constants, a.constants);
   subtract(queue, a.matrix, a.matrix, a.matrix);
+  sum_copies(queue, a.copies);
   gated_unit(queue, Activation::silu, a.matrix, a.matrix, a.matrix);
   gated_unit(queue, Activation::silu, a.matrix, a.matrix, a.operand_rows);
   modulate(queue, a.x, a.modulation, a.x);

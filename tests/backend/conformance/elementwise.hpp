@@ -3,8 +3,10 @@
 
 #include <doctest/doctest.h>
 
+#include <cstddef>
 #include <stdexcept>
 #include <type_traits>
+#include <vector>
 
 #include "linear.hpp"
 #include "norm.hpp"
@@ -76,6 +78,37 @@ TEST_CASE_TEMPLATE_DEFINE("add, subtract: in place or elsewhere, of any strides"
         "add was given an input of (4, 8) and an output of (3, 8); both must have the same extents",
         std::logic_error);
     CHECK_THROWS_AS(subtract(queue, three, four, three), std::logic_error);
+  });
+}
+
+TEST_CASE_TEMPLATE_DEFINE("sum_copies: of any number and stride", B, sum_copies_conformance) {
+  using E = typename B::Element;
+  on_queues<B>([](typename B::Queue& queue) {
+    for (const std::size_t count : {1, 2, 5})
+      for (const Index features : {7, 64}) {
+        CAPTURE(count);
+        CAPTURE(features);
+        std::vector<Placed<B, E, 2>> copies;
+        std::vector<View<E, 2>> views;
+        for (std::size_t i = 0; i < count; ++i)
+          copies.push_back(Placed<B, E, 2>::random(queue, 80 + static_cast<unsigned>(i), {45, features}, 8));
+        for (auto& copy : copies) views.push_back(copy.view());
+        sum_copies(queue, views);
+        for (auto& copy : copies) {
+          CHECK(error(copy.after(queue), [&](Index r, Index f) {
+                  double sum = 0;
+                  for (const auto& each : copies) sum += number(each.before()[r][f]);
+                  return sum;
+                }) <= rounding<E>);
+          CHECK(copy.gaps_untouched());
+        }
+      }
+    sum_copies(queue, std::vector<View<E, 2>>{});
+    const View<E, 2> three(nullptr, {3, 8}), four(nullptr, {4, 8});
+    CHECK_THROWS_WITH_AS(
+        sum_copies(queue, std::vector<View<E, 2>>{three, four}),
+        "sum_copies was given an input of (4, 8) and an output of (3, 8); both must have the same extents",
+        std::logic_error);
   });
 }
 

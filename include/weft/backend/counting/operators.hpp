@@ -63,6 +63,13 @@ void subtract(Queue& queue, const View<A, 2>& a, const View<B, 2>& b, const View
   detail::rows(queue, a, b, out);
 }
 
+template <class T>
+void sum_copies(Queue& queue, const std::vector<View<T, 2>>& copies) {
+  Index bytes = 0;
+  for (const View<T, 2>& copy : copies) bytes += 2 * detail::bytes_of(copy);
+  if (bytes > 0) queue.append({.kind = WorkKind::rows, .bytes = bytes});
+}
+
 template <class G, class V, class Out>
 void gated_unit(Queue& queue, Activation, const View<G, 2>& gate, const View<V, 2>& value,
                 const View<Out, 2>& out) {

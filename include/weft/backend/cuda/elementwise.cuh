@@ -1,10 +1,14 @@
 // Elementwise operators on a CUDA device: activations, sums, differences, gated units and modulation.
 #pragma once
 
+#include <stdexcept>
+#include <vector>
+
 #include "weft/backend/cuda/linear.cuh"
 #include "weft/backend/cuda/queue.cuh"
 #include "weft/backend/operators.hpp"
 #include "weft/elementwise.cuh"
+#include "weft/sum_copies.cuh"
 
 namespace weft::inline v0_1::cuda {
 
@@ -61,6 +65,28 @@ void add(Queue& queue, In<E, 2> a, In<E, 2> b, const View<E, 2>& out) {
 template <class E>
 void subtract(Queue& queue, In<E, 2> a, In<E, 2> b, const View<E, 2>& out) {
   detail::run_add<E>(queue, "subtract", a, b, -1, out);
+}
+
+/// Sums copies of rows, all (rows, features), in their order and in float32, and stores the sum in each. They
+/// may lie in the memory of GPUs that reach each other.
+template <class E>
+void sum_copies(Queue& queue, const std::vector<View<E, 2>>& copies) {
+  using Batch = kernels::Copies<E>;
+  if (copies.empty()) return;
+  if (copies.size() > Batch::most)
+    throw std::logic_error(
+        sentence("sum_copies was given ", copies.size(), " copies; ", Batch::most, " is the most"));
+  Batch batch;
+  Index numbers = 0;
+  for (const View<E, 2>& copy : copies) {
+    const View<const E, 2> input = copy;
+    check_extents("sum_copies", copies.front(), {&input});
+    batch.copy[batch.count++] = copy;
+    numbers += 2 * copy.size();
+  }
+  const auto span = queue.span(
+      Work{"sum_copies", {copies.front().extent[0], copies.front().extent[1]}, 0, numbers * bytes_of<E>});
+  kernels::sum_copies(queue.stream(), batch);
 }
 
 /// Computes a gated linear unit: out = value · activation(gate), all (rows, features); `out` may be the gate

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <vector>
 
 #include "weft/backend/host/linear.hpp"
 
@@ -39,6 +40,20 @@ inline void add(Queue& queue, In<float, 2> a, In<float, 2> b, View<float, 2> out
 inline void subtract(Queue& queue, In<float, 2> a, In<float, 2> b, View<float, 2> out) {
   check_extents("subtract", out, {&a, &b});
   detail::combine(queue, a, b, out, std::minus<float>());
+}
+
+/// Sums copies of rows, all (rows, features), in their order, and stores the sum in each.
+inline void sum_copies(Queue& queue, const std::vector<View<float, 2>>& copies) {
+  for (const View<const float, 2> copy : copies) check_extents("sum_copies", copies.front(), {&copy});
+  if (copies.empty()) return;
+  queue.workers().parallel_for(copies.front().extent[0], 16, [&copies](Range rows) {
+    for (Index r = rows.begin; r < rows.end; ++r)
+      for (Index f = 0; f < copies.front().extent[1]; ++f) {
+        float sum = 0;
+        for (const View<float, 2>& copy : copies) sum += copy[r][f];
+        for (const View<float, 2>& copy : copies) copy[r][f] = sum;
+      }
+  });
 }
 
 /// Computes a gated linear unit: out = value · activation(gate), all (rows, features); `out` may be the gate
