@@ -11,7 +11,8 @@ template <class Model>
 Tensor evaluated(const ModelGolden<Model>& golden, const Mesh& mesh, const std::string& name) {
   Tensor result;
   weft::launch(mesh.ranks(), [&](weft::threads::World& world) {
-    Tensor sample = weft::Engine<Model, Full>(golden.model, mesh, world).forward(golden.evaluation(name));
+    Tensor sample = weft::Engine<Model, Full>(golden.slices.of_rank(mesh, world.rank()), mesh, world)
+                        .forward(golden.evaluation(name));
     if (world.rank() == 0) result = std::move(sample);
   });
   return result;
@@ -21,7 +22,8 @@ template <class Model>
 Tensor generated(const ModelGolden<Model>& golden, const Mesh& mesh, const std::string& loop) {
   Tensor result;
   weft::launch(mesh.ranks(), [&](weft::threads::World& world) {
-    Tensor states = weft::Engine<Model, Full>(golden.model, mesh, world).generate(golden.request(loop));
+    Tensor states = weft::Engine<Model, Full>(golden.slices.of_rank(mesh, world.rank()), mesh, world)
+                        .generate(golden.request(loop));
     if (world.rank() == 0) result = std::move(states);
   });
   return result;
@@ -37,7 +39,7 @@ void check_evaluation(const ModelGolden<Model>& golden, const std::string& name,
   RandomMeshes meshes;
   const auto evaluation = golden.evaluation(name);
   for (int trial = 0; trial < trials; ++trial) {
-    Mesh mesh = meshes(golden.model.shape(), evaluation.latents.shape[0], 1);
+    Mesh mesh = meshes.sliced(golden.model.shape(), evaluation.latents.shape[0], 1);
     mesh.cfg = 1;
     CAPTURE(weft::name_of(mesh));
     CHECK(relative_l2(evaluated(golden, mesh, name), expected) <= 1e-5);

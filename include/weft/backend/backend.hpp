@@ -69,6 +69,7 @@ struct OperatorArguments {
   View<QuantileSearch, 1> searches;
   StoredNumbers stored;
   RandomNumbers random;
+  MatrixPart part;
 };
 
 }  // namespace detail
@@ -134,6 +135,8 @@ concept Backend = requires(typename B::Queue& queue, typename B::Loader& loader,
   requires std::constructible_from<typename B::Loader, typename B::Queue&>;
   loader.fill(a.stored, a.x);
   loader.fill(a.random, a.state);
+  loader.fill(a.stored, a.x, a.part);
+  loader.fill(a.random, a.state, a.part);
   loader.finish();
 };
 
