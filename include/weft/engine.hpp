@@ -363,6 +363,7 @@ class Engine {
     part.job.reuse = shape.reuse;
     // Braces: parentheses around an aggregate make nvcc's front end give up.
     conditioning_.reset(new Conditioning{model_.condition(queue_, prompts, times, part.share)});
+    complete_conditioning();
     queue_.take_together([this, &part, &take_more] {
       evaluator_.prepare(queue_, part.job, part.share.blocks, part.share.rows, *conditioning_);
       take_more();
@@ -380,11 +381,22 @@ class Engine {
   /// work reads it there.
   void condition_again(std::span<const Prompt> prompts, const Tensor& times, const Grid& image,
                        const RequestShape& shape) {
-    if constexpr (detail::HasRefill<Model>) return model_.refill(queue_, prompts, times, *conditioning_);
-    evaluator_.forget();
-    conditioning_.reset();
-    conditioning_.reset(new Conditioning{
-        model_.condition(queue_, prompts, times, part_of(prompts, times, image, shape).share)});
+    if constexpr (detail::HasRefill<Model>) {
+      model_.refill(queue_, prompts, times, *conditioning_);
+    } else {
+      evaluator_.forget();
+      conditioning_.reset();
+      conditioning_.reset(new Conditioning{
+          model_.condition(queue_, prompts, times, part_of(prompts, times, image, shape).share)});
+    }
+    complete_conditioning();
+  }
+
+  /// Receives what ranks with other slices of the model have computed of the conditioning.
+  void complete_conditioning() {
+    if constexpr (detail::HasSlicedConstants<Model>)
+      for (const View<float, 2>& constants : model_.sliced_constants(*conditioning_))
+        policies_.share_columns(queue_, constants);
   }
 
   PartOf<Grid> part_of(std::span<const Prompt> prompts, const Tensor& times, const Grid& image,

@@ -98,6 +98,51 @@ TEST_CASE("A subset of blocks is loaded into as many bytes as all blocks have fo
   }
 }
 
+TEST_CASE("A slice has its part of every block's matrices, and of the products") {
+  constexpr weft::TensorSlice quarter{1, 4};
+  const auto held = [](const ModelWork& work) {
+    const auto of_blocks = [&work](weft::TensorSlice slice) {
+      return static_cast<double>(work.weights(all_blocks(work), slice) - work.weights({}, slice));
+    };
+    return of_blocks(quarter) / of_blocks({});
+  };
+  CHECK(held(counted<weft::PixArt>(pixart_sigma())) == doctest::Approx(0.25).epsilon(0.01));
+  CHECK(held(counted<weft::SD3>(sd35_large())) == doctest::Approx(0.25).epsilon(0.01));
+  CHECK(held(counted<weft::Flux>(flux_dev())) == doctest::Approx(0.25).epsilon(0.01));
+  CHECK(held(hunyuan_work()) == doctest::Approx(0.33).epsilon(0.02));  // skips and shifts are not split
+
+  const auto products = [](const ModelWork& work, Index kind, weft::TensorSlice slice) {
+    double sum = 0;
+    for (const Work& some : work.block(kind, {.rows = 100, .prefix = 0, .slice = slice}))
+      if (some.kind == WorkKind::product) sum += some.flop();
+    return sum;
+  };
+  const auto flux = counted<weft::Flux>(flux_dev());
+  for (const Index kind : {0, 19}) CHECK(products(flux, kind, quarter) == products(flux, kind, {}) / 4);
+}
+
+TEST_CASE("Slices save memory, and time only where nothing else that is exact fits") {
+  const auto flux = counted<weft::Flux>(flux_dev());
+  const weft::planner::PlanRequest request{.gpus = 2, .tokens = 4096, .branches = 1, .steps = 28};
+  const auto on_h100s = weft::planner::plan(flux, weft::planner::machine_named("h100-nvlink"), request);
+  const auto is = [](int ulysses, int tensor) {
+    return [ulysses, tensor](const weft::planner::Prediction& p) {
+      return p.mesh.ulysses == ulysses && p.mesh.tensor == tensor && p.mesh.pipe == 1;
+    };
+  };
+  const auto tokens_split = std::ranges::find_if(on_h100s.ranking, is(2, 1));
+  const auto sliced = std::ranges::find_if(on_h100s.ranking, is(1, 2));
+  REQUIRE(sliced != on_h100s.ranking.end());
+  CHECK(tokens_split < sliced);
+  CHECK(sliced->memory < 0.6 * tokens_split->memory);
+
+  weft::planner::PlanRequest exact = request;
+  exact.exact = true;
+  weft::planner::Hardware small = weft::planner::machine_named("h100-nvlink");
+  small.gpu.memory = 20e9;
+  CHECK(name_of(weft::planner::plan(flux, small, exact).ranking.front().mesh) == "tensor2");
+}
+
 TEST_CASE("Blocks of a kind share their work: HunyuanDiT has three kinds, SD3.5-medium three, FLUX two") {
   const auto kinds = [](const ModelWork& work) {
     std::vector<Index> out;
@@ -163,5 +208,6 @@ TEST_CASE("Text tokens travel with Ulysses and Ring, and in a pipeline once a st
     CHECK(sent({.ulysses = n}) == doctest::Approx(57 * 4 * a * (n - 1) / n / n));
     CHECK(sent({.ring = n}) == doctest::Approx(57 * 2 * a * (n - 1) / n));
     CHECK(sent({.pipe = n}) == doctest::Approx(a));
+    CHECK(sent({.tensor = n}) == doctest::Approx((2 * 19 + 38) * 2 * a * (n - 1) / n));
   }
 }

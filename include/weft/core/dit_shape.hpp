@@ -33,6 +33,13 @@ struct TensorSlice {
   int index = 0, count = 1;
 
   constexpr bool is_first() const { return index == 0; }
+  /// Returns which of so many features are the slice's: whole groups of 16, as devices read them, where there
+  /// are such.
+  constexpr Range of(Index features) const {
+    const Index each = std::gcd(features, Index{16});
+    const Range own = split(features / each, count, index);
+    return {own.begin * each, own.end * each};
+  }
   friend constexpr auto operator<=>(const TensorSlice&, const TensorSlice&) = default;
   friend constexpr bool operator==(const TensorSlice&, const TensorSlice&) = default;
 };
@@ -138,9 +145,8 @@ struct DitShape {
   constexpr Index key_heads() const { return kv_heads > 0 ? kv_heads : heads; }
   constexpr Index ffn_width() const { return ffn > 0 ? ffn : 4 * width; }
 
-  /// Return what a slice of each block's matrices has: query heads, which are all of those of its key heads,
-  /// and hidden features of the feed-forward layer, in groups of 16, as devices read them, where these are
-  /// whole.
+  /// Return what a slice of each block's matrices has: key heads, all query heads of these, and hidden
+  /// features of the feed-forward layer.
   constexpr Range key_heads_of(TensorSlice slice) const {
     return split(key_heads(), slice.count, slice.index);
   }
@@ -149,13 +155,11 @@ struct DitShape {
     const Range own = key_heads_of(slice);
     return {own.begin * each, own.end * each};
   }
-  constexpr Range hidden_of(TensorSlice slice) const {
-    const Index each = hidden_group();
-    const Range own = split(ffn_width() / each, slice.count, slice.index);
-    return {own.begin * each, own.end * each};
-  }
+  constexpr Range hidden_of(TensorSlice slice) const { return slice.of(ffn_width()); }
   /// Returns the most slices of which each has heads and hidden features.
-  constexpr Index most_slices() const { return std::min(key_heads(), ffn_width() / hidden_group()); }
+  constexpr Index most_slices() const {
+    return std::min(key_heads(), ffn_width() / std::gcd(ffn_width(), Index{16}));
+  }
   /// Returns the shape with the heads and hidden features of a slice alone; tokens stay as wide.
   DitShape of_slice(TensorSlice slice) const {
     DitShape out = *this;
@@ -191,9 +195,6 @@ struct DitShape {
     for (Index i = range.begin; i < range.end; ++i) count += block(i).attentions;
     return count;
   }
-
- private:
-  constexpr Index hidden_group() const { return std::gcd(ffn_width(), Index{16}); }
 };
 
 }  // namespace weft::inline v0_1

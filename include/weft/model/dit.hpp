@@ -185,6 +185,15 @@ concept HasSlice = requires(const M& m) {
 };
 
 template <class M>
+concept NamesSlicedConstants = requires {
+  &M::sliced_constants;
+};
+template <class M>
+concept HasSlicedConstants = requires(const M& m, const typename M::Conditioning& conditioning) {
+  { m.sliced_constants(conditioning) } -> std::same_as<std::vector<View<float, 2>>>;
+};
+
+template <class M>
 concept NamesDigest = requires {
   &M::digest;
 };
@@ -224,7 +233,10 @@ concept HasDigest = requires(const M& m) {
 ///
 /// A model may have TensorSlice slice(): which slice of its blocks' matrices it holds. `attend` is then given
 /// the heads of that slice, and `reduce` sums what it computes. A model without holds them whole, and cannot
-/// run on meshes with a tensor degree above 1.
+/// run on meshes with a tensor degree above 1. A model with may have
+/// std::vector<View<float, 2>> sliced_constants(const Conditioning&): matrices (rows, features) of which
+/// `condition` and `refill` compute the columns slice().of(features) alone. Other ranks send the others
+/// before the first step.
 ///
 /// A model may have std::uint64_t digest(): a hash of its settings and weights, the same on ranks that hold
 /// different blocks of one model. Engines of several ranks reject models whose digests differ, and prompts
@@ -281,6 +293,9 @@ constexpr bool explain_dit() {
                 "or leave it out");
   static_assert(!NamesSlice<M> || HasSlice<M>,
                 "weft: give the model's member slice the form TensorSlice slice() const, or leave it out");
+  static_assert(!NamesSlicedConstants<M> || (HasSlicedConstants<M> && HasSlice<M>),
+                "weft: give the model's member sliced_constants the form std::vector<View<float, 2>> "
+                "sliced_constants(const Conditioning&) const, beside slice, or leave it out");
   static_assert(
       !NamesDigest<M> || HasDigest<M>,
       "weft: give the model's member digest the form std::uint64_t digest() const, or leave it out");

@@ -63,6 +63,11 @@ class Flux : public LoadedModel<BackendType, FluxConfig, flux::Weights<BackendTy
     joint::refill<Backend>(queue, weights().layers, modulation_layers(), prompts, times, out);
   }
 
+  /// Returns what `condition` and `refill` have computed of this rank's slice alone.
+  std::vector<View<float, 2>> sliced_constants(const Conditioning& conditioning) const {
+    return joint::sliced_constants<Backend>(modulation_layers(), conditioning);
+  }
+
   /// Returns the embeddings of times, without the prompts' part: (times, width).
   Tensor embed_times(Queue& queue, std::span<const float> times) const {
     return embedded_sinusoids<Backend>(queue, weights().layers.time, times);

@@ -66,6 +66,11 @@ class SD3 : public LoadedModel<BackendType, SD3Config, sd3::Weights<BackendType>
     joint::refill<Backend>(queue, weights().shared.layers, modulation_layers(), prompts, times, out);
   }
 
+  /// Returns what `condition` and `refill` have computed of this rank's slice alone.
+  std::vector<View<float, 2>> sliced_constants(const Conditioning& conditioning) const {
+    return joint::sliced_constants<Backend>(modulation_layers(), conditioning);
+  }
+
   /// Returns the embeddings of times, without the prompts' part: (times, width).
   Tensor embed_times(Queue& queue, std::span<const float> times) const {
     return embedded_sinusoids<Backend>(queue, weights().shared.layers.time, times);

@@ -243,6 +243,18 @@ struct ReduceHook {
                   "reduce(Queue& queue, const View<Element, 3>& x)");
   }
 };
+struct ShareColumnsHook {
+  static constexpr std::string_view name = "share_columns";
+  template <class On>
+  using Of = decltype(&On::share_columns);
+  template <class Policy, HookFault fault, HookName... written>
+  static constexpr void explain() {
+    static_assert(
+        fault == HookFault::none,
+        "weft: a policy that replaces the hook share_columns lists it in Replaces, and declares void "
+        "share_columns(Queue& queue, const View<float, 2>& constants)");
+  }
+};
 struct PlaceHook {
   static constexpr std::string_view name = "place";
   template <class On>
@@ -271,7 +283,7 @@ struct AttendHook {
 using AllHooks =
     std::tuple<PrepareHook, ReleaseHook, PromptsHook, BranchesHook, ShareBranchesHook, BlocksHook, TasksHook,
                WindowsHook, PostInputHook, WaitInputHook, SendOutputHook, FinishHook, SparedHook, ReuseHook,
-               KeepHook, SumHook, ReduceHook, PlaceHook, AttendHook>;
+               KeepHook, SumHook, ReduceHook, ShareColumnsHook, PlaceHook, AttendHook>;
 constexpr std::size_t hook_count = std::tuple_size_v<AllHooks>;
 
 constexpr auto hook_names = []<std::size_t... i>(std::index_sequence<i...>) {

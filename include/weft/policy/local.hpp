@@ -109,6 +109,10 @@ struct Local {
     /// of which has computed its part of it.
     void reduce(Queue&, const View<Element, 3>&) {}
 
+    /// All-gathers constants (rows, features) over these ranks, each of which has computed the columns of its
+    /// slice. Called between requests.
+    void share_columns(Queue&, const View<float, 2>&) {}
+
     /// Normalizes and rotates a unit's heads and writes keys and values where attention reads them; returns
     /// the queries for `attend`. The heads are those of the tokens in the scope.
     View<const Element, 4> place(Queue& queue, const Scope& scope, const Heads<Element>& heads) {

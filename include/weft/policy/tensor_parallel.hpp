@@ -16,7 +16,7 @@ namespace weft::inline v0_1 {
 /// uneven. What is inside of this policy splits the heads of a rank's slice as it would split all.
 template <class Inner = Local>
 struct TensorParallel : AxisPolicy<Axis::tensor, Inner> {
-  using Replaces = Hooks<"prepare", "release", "reduce">;
+  using Replaces = Hooks<"prepare", "release", "reduce", "share_columns">;
 
   template <class Backend, class Communicator>
   class On : public Inner::template On<Backend, Communicator> {
@@ -27,7 +27,9 @@ struct TensorParallel : AxisPolicy<Axis::tensor, Inner> {
     using typename Base::Queue;
 
     On(const auto& world, const Mesh& mesh)
-        : Base(world, mesh), group_(world.split("tensor", mesh.group(Axis::tensor, world.rank()))) {}
+        : Base(world, mesh),
+          group_(world.split("tensor", mesh.group(Axis::tensor, world.rank()))),
+          constants_(world.split("constants", mesh.group(Axis::tensor, world.rank()))) {}
 
     void prepare(Queue& queue, const Job& job) {
       Base::prepare(queue, job);
@@ -67,6 +69,18 @@ struct TensorParallel : AxisPolicy<Axis::tensor, Inner> {
       group_.wait(queue, gathered);
     }
 
+    void share_columns(Queue& queue, const View<float, 2>& constants) {
+      Base::share_columns(queue, constants);
+      if (constants_.size() == 1) return;
+      std::vector<StridedBytes> pieces;
+      for (int member = 0; member < constants_.size(); ++member) {
+        const TensorSlice slice{member, constants_.size()};
+        pieces.emplace_back(constants.template slice<1>(slice.of(constants.extent[1])));
+      }
+      auto gathered = constants_.all_gather(queue, pieces);
+      constants_.wait(queue, gathered);
+    }
+
    private:
     /// Returns which of so many rows a member sums.
     Range piece(Index rows, int member) const { return split(rows, group_.size(), member); }
@@ -86,7 +100,7 @@ struct TensorParallel : AxisPolicy<Axis::tensor, Inner> {
         add(queue, sum, part(member, own), member == last ? own : sum);
     }
 
-    Communicator group_;
+    Communicator group_, constants_;  // apart, since receive buffers are reserved for sums alone
     typename Backend::template Buffer<Element> parts_;  // (other members, rows of a piece, width)
   };
 };

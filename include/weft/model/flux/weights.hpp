@@ -13,7 +13,7 @@ namespace weft::inline v0_1::flux {
 /// Dehghani et al., "Scaling Vision Transformers to 22 Billion Parameters", 2023.
 template <class Backend>
 struct SingleBlock {
-  LinearWeights<typename Backend::Element> modulation;
+  joint::ModulationLayer<Backend> modulation;
   BlockLinear<Backend> qkv, up, out;
   NormWeights q_norm, k_norm;
 };
@@ -53,7 +53,7 @@ struct Weights {
     const auto single_block = [&config, &loader, &heads, &hidden, c](Index i) {
       const std::string name = "single_transformer_blocks." + std::to_string(i - config.double_blocks) + ".";
       return SingleBlock<Backend>{
-          .modulation = loader.linear(name + "norm.linear", 3 * c, c),
+          .modulation = joint::ModulationLayer<Backend>::place(loader, name + "norm.linear", 3 * c, c),
           .qkv = loader.block_linear({name + "attn.to_q", name + "attn.to_k", name + "attn.to_v"}, heads, c),
           .up = loader.block_linear({name + "proj_mlp"}, hidden, c),
           .out = loader.block_linear({name + "proj_out"}, c, heads + hidden),

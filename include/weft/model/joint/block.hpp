@@ -15,10 +15,25 @@
 
 namespace weft::inline v0_1::joint {
 
+/// A layer of modulations, of which a rank may hold some outputs.
+template <class Backend>
+struct ModulationLayer {
+  LinearWeights<typename Backend::Element> layer{};
+  Index outputs = 0;  // on all ranks
+  Range held{};
+
+  /// Places "name.weight" and "name.bias".
+  template <class Loader>
+  static ModulationLayer place(Loader& loader, const std::string& name, Index outputs, Index inputs) {
+    const Range held = loader.slice().of(outputs);
+    return {loader.linear({name}, Features(outputs, held), inputs), outputs, held};
+  }
+};
+
 /// The layers of one kind of tokens.
 template <class Backend>
 struct Stream {
-  LinearWeights<typename Backend::Element> modulation;
+  ModulationLayer<Backend> modulation;
   BlockLinear<Backend> qkv, out, up, down;
   NormWeights q_norm{}, k_norm{};
 };
@@ -50,14 +65,16 @@ Block<Backend> place_block(Loader& loader, const std::string& name, const DitSha
   Block<Backend> out;
   out.kind = kind;
   out.image = {
-      .modulation = loader.linear(name + "norm1.linear", image_vectors(kind) * c, c),
+      .modulation =
+          ModulationLayer<Backend>::place(loader, name + "norm1.linear", image_vectors(kind) * c, c),
       .qkv = loader.block_linear({name + "attn.to_q", name + "attn.to_k", name + "attn.to_v"}, heads, c),
       .out = loader.block_linear({name + "attn.to_out.0"}, c, heads),
       .up = loader.block_linear({name + "ff.net.0.proj"}, hidden, c),
       .down = loader.block_linear({name + "ff.net.2"}, c, hidden),
       .q_norm = head_norm("attn.norm_q"),
       .k_norm = head_norm("attn.norm_k")};
-  out.text.modulation = loader.linear(name + "norm1_context.linear", text_vectors(kind) * c, c);
+  out.text.modulation =
+      ModulationLayer<Backend>::place(loader, name + "norm1_context.linear", text_vectors(kind) * c, c);
   out.text.qkv = loader.block_linear(
       {name + "attn.add_q_proj", name + "attn.add_k_proj", name + "attn.add_v_proj"}, heads, c);
   out.text.q_norm = head_norm("attn.norm_added_q");
