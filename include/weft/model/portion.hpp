@@ -1,6 +1,7 @@
 // Portion: which of a model's weights a rank holds.
 #pragma once
 
+#include <initializer_list>
 #include <utility>
 #include <vector>
 
@@ -17,6 +18,7 @@ struct Portion {
   Portion() = default;
   Portion(std::vector<Range> some_blocks, TensorSlice of_each = {})
       : blocks(std::move(some_blocks)), slice(of_each) {}
+  Portion(std::initializer_list<Range> some_blocks) : blocks(some_blocks) {}
 
   friend bool operator==(const Portion&, const Portion&) = default;
 };

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "weft/model/lora_weights.hpp"
+#include "weft/model/portion.hpp"
 #include "weft/pipeline/check_weights.hpp"
 #include "weft/pipeline/folder.hpp"
 #include "weft/text/prompt_encoders.hpp"

@@ -16,6 +16,7 @@
 #include "weft/engine/evaluator.hpp"
 #include "weft/engine/part.hpp"
 #include "weft/model/counting_context.hpp"
+#include "weft/model/portion.hpp"
 #include "weft/model/weight_source.hpp"
 #include "weft/plan/model_work.hpp"
 #include "weft/policy/cfg_parallel.hpp"

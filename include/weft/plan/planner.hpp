@@ -105,7 +105,8 @@ inline Prediction predict(const CostModel& cost) {
   return out;
 }
 
-/// Returns every mesh of `request.gpus` ranks, with one, two and four patches a stage.
+/// Returns every mesh of `request.gpus` ranks, with one, two and four patches a stage. Slices beside stages
+/// are left out: stages divide the weights too, and send less.
 inline std::vector<Mesh> candidate_meshes(const DitShape& model, const PlanRequest& request) {
   std::vector<Mesh> out;
   const auto divisors = [](Index n, Index most) {
@@ -119,7 +120,7 @@ inline std::vector<Mesh> candidate_meshes(const DitShape& model, const PlanReque
   for (const int data : divisors(ranks, request.prompts))
     for (const int cfg : divisors(ranks / data, request.branches))
       for (const int pipe : divisors(ranks / data / cfg, stages))
-        for (const int tensor : divisors(ranks / data / cfg / pipe, model.most_slices())) {
+        for (const int tensor : divisors(ranks / data / cfg / pipe, pipe > 1 ? 1 : model.most_slices())) {
           const Index left = ranks / data / cfg / pipe / tensor;
           for (const int ulysses : divisors(left, model.heads_of({0, tensor}).size())) {
             const int ring = static_cast<int>(left / ulysses);
