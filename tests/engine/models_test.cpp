@@ -64,7 +64,8 @@ void check_second_request(const char* name, const char* loop, const Mesh& mesh) 
   const ModelGolden<Model> golden(name);
   const auto first = golden.request(loop), second = with_other_prompts(first);
   weft::launch(mesh.ranks(), [&](weft::threads::World& world) {
-    weft::Engine<Model, Full> engine(golden.model, mesh, world), other(golden.model, mesh, world);
+    const Model& model = golden.slices.of_rank(mesh, world.rank());
+    weft::Engine<Model, Full> engine(model, mesh, world), other(model, mesh, world);
     const Tensor before = engine.generate(first);
     const weft::Index recordings = engine.queue().counts().recordings;
     const Tensor states = engine.generate(second);
@@ -118,6 +119,9 @@ TEST_CASE("PixArt, SD3 and FLUX begin a second request with its steps") {
   check_second_request<weft::PixArt<weft::Host>>("pixart_alpha", "dpmpp", {.cfg = 2, .ring = 2});
   check_second_request<weft::SD3<weft::Host>>("sd3", "loop", mesh);
   check_second_request<weft::Flux<weft::Host>>("flux", "loop", mesh);
+  const Mesh sliced{.ulysses = 2, .tensor = 2};
+  check_second_request<weft::SD3<weft::Host>>("sd3", "loop", sliced);
+  check_second_request<weft::Flux<weft::Host>>("flux", "loop", sliced);
 }
 
 TEST_CASE("PixArt's prompts may have different numbers of tokens, with padding or without") {

@@ -121,26 +121,25 @@ TEST_CASE("A slice has its part of every block's matrices, and of the products")
   for (const Index kind : {0, 19}) CHECK(products(flux, kind, quarter) == products(flux, kind, {}) / 4);
 }
 
-TEST_CASE("Slices save memory, and time only where nothing else that is exact fits") {
+TEST_CASE("Slices save memory, and are the fastest mesh only where no other fits") {
   const auto flux = counted<weft::Flux>(flux_dev());
-  const weft::planner::PlanRequest request{.gpus = 2, .tokens = 4096, .branches = 1, .steps = 28};
-  const auto on_h100s = weft::planner::plan(flux, weft::planner::machine_named("h100-nvlink"), request);
-  const auto is = [](int ulysses, int tensor) {
-    return [ulysses, tensor](const weft::planner::Prediction& p) {
-      return p.mesh.ulysses == ulysses && p.mesh.tensor == tensor && p.mesh.pipe == 1;
-    };
+  const auto plan = [](const ModelWork& work, const char* machine, int gpus) {
+    const Index branches = work.prefix() > 0 ? 1 : 2;
+    return weft::planner::plan(work, weft::planner::machine_named(machine),
+                               {.gpus = gpus, .tokens = 4096, .branches = branches, .steps = 28});
   };
-  const auto tokens_split = std::ranges::find_if(on_h100s.ranking, is(2, 1));
-  const auto sliced = std::ranges::find_if(on_h100s.ranking, is(1, 2));
-  REQUIRE(sliced != on_h100s.ranking.end());
-  CHECK(tokens_split < sliced);
-  CHECK(sliced->memory < 0.6 * tokens_split->memory);
-
-  weft::planner::PlanRequest exact = request;
-  exact.exact = true;
-  weft::planner::Hardware small = weft::planner::machine_named("h100-nvlink");
-  small.gpu.memory = 20e9;
-  CHECK(name_of(weft::planner::plan(flux, small, exact).ranking.front().mesh) == "tensor2");
+  for (const ModelWork* work : {static_cast<const ModelWork*>(&flux), &hunyuan_work()})
+    for (const int gpus : {2, 4, 8}) {
+      const auto ranking = plan(*work, "h100-nvlink", gpus).ranking;
+      const auto of = [&ranking](const Mesh& mesh) {
+        return *std::ranges::find(ranking, name_of(mesh), [](const auto& p) { return name_of(p.mesh); });
+      };
+      CHECK(ranking.front().mesh.tensor == 1);
+      const auto split = of({.ulysses = gpus}), sliced = of({.tensor = gpus});
+      CHECK(sliced.total > split.total);
+      CHECK(sliced.memory < split.memory);
+    }
+  CHECK(name_of(plan(flux, "t4-pcie", 2).ranking.front().mesh) == "tensor2");
 }
 
 TEST_CASE("Blocks of a kind share their work: HunyuanDiT has three kinds, SD3.5-medium three, FLUX two") {
