@@ -24,6 +24,7 @@
 #include "weft/engine/part.hpp"
 #include "weft/engine/request.hpp"
 #include "weft/engine/reshard.hpp"
+#include "weft/model/portion.hpp"
 #include "weft/policy/check.hpp"
 #include "weft/policy/local.hpp"
 #include "weft/policy/policy.hpp"
@@ -72,6 +73,11 @@ class Engine {
         policies_(world, agreed_mesh()),
         evaluator_(model_, policies_) {}
   Engine(const Model&&, const Mesh&, World&) = delete;  // would outlive the model
+
+  /// Returns the portion of the model's weights that a rank of the mesh needs. Throws as `blocks` does.
+  [[nodiscard]] static Portion portion(const Mesh& mesh, int rank, const DitShape& model) {
+    return {blocks(mesh, rank, model), slice_of_rank(mesh, rank)};
+  }
 
   /// Returns the blocks that a rank of the mesh runs; it needs no weights of other blocks. Throws
   /// InvalidArgument if the mesh does not fit the model, or has no such rank.
@@ -300,7 +306,22 @@ class Engine {
   const Mesh& agreed_mesh() {
     agreement_.check([this] { return detail::summary_of<Model, Parallel>(model_, mesh_); });
     check_mesh(mesh_, model_.shape(), world_.size());
+    check_slice();
     return mesh_;
+  }
+
+  /// Throws InvalidArgument unless the model holds the slice that this rank needs.
+  void check_slice() const {
+    const TensorSlice held = detail::slice_of(model_), needed = slice_of_rank(mesh_, world_.rank());
+    if (held == needed) return;
+    if (!detail::HasSlice<Model>)
+      reject("the mesh has tensor ", mesh_.tensor,
+             ", and the matrices of this model's blocks cannot be cut into slices; use tensor 1");
+    const auto named = [](TensorSlice slice) {
+      return slice.count == 1 ? "whole" : sentence("as slice ", slice.index, " of ", slice.count);
+    };
+    reject("rank ", world_.rank(), " needs the matrices of its blocks ", named(needed),
+           ", and its model holds them ", named(held), "; load what Engine::portion returns for the rank");
   }
 
   /// Drops the unfinished request when the scope of what it returns is left by an exception.
@@ -343,6 +364,7 @@ class Engine {
     part.job.reuse = shape.reuse;
     // Braces: parentheses around an aggregate make nvcc's front end give up.
     conditioning_.reset(new Conditioning{model_.condition(queue_, prompts, times, part.share)});
+    complete_conditioning();
     queue_.take_together([this, &part, &take_more] {
       evaluator_.prepare(queue_, part.job, part.share.blocks, part.share.rows, *conditioning_);
       take_more();
@@ -360,11 +382,22 @@ class Engine {
   /// work reads it there.
   void condition_again(std::span<const Prompt> prompts, const Tensor& times, const Grid& image,
                        const RequestShape& shape) {
-    if constexpr (detail::HasRefill<Model>) return model_.refill(queue_, prompts, times, *conditioning_);
-    evaluator_.forget();
-    conditioning_.reset();
-    conditioning_.reset(new Conditioning{
-        model_.condition(queue_, prompts, times, part_of(prompts, times, image, shape).share)});
+    if constexpr (detail::HasRefill<Model>) {
+      model_.refill(queue_, prompts, times, *conditioning_);
+    } else {
+      evaluator_.forget();
+      conditioning_.reset();
+      conditioning_.reset(new Conditioning{
+          model_.condition(queue_, prompts, times, part_of(prompts, times, image, shape).share)});
+    }
+    complete_conditioning();
+  }
+
+  /// Receives what ranks with other slices of the model have computed of the conditioning.
+  void complete_conditioning() {
+    if constexpr (detail::HasSlicedConstants<Model>)
+      for (const View<float, 2>& constants : model_.sliced_constants(*conditioning_))
+        policies_.share_columns(queue_, constants);
   }
 
   PartOf<Grid> part_of(std::span<const Prompt> prompts, const Tensor& times, const Grid& image,
@@ -409,14 +442,15 @@ class Engine {
   }
 
   /// Returns this rank's rows of all images, from the tokens that ranks hold of those which of_rank(rank)
-  /// gives. Ranks of later stages send nothing: what they hold, the first has too.
+  /// gives. Ranks of later stages and of later slices send nothing: what they hold, the first has too.
   template <class OfRank, class RowsOf>
   Tensor resharded(const View<float, 3>& own, const Grid& image, Index prefix, Index count,
                    const OfRank& of_rank, const RowsOf& rows_of) {
     const Index sequence = prefix + image.tokens(), height = image.extents()[image.extents().size() - 2];
     std::vector<TokenShard> shards;
     for (int rank = 0; rank < world_.size(); ++rank) {
-      const bool is_first = mesh_.coordinate(Axis::pipe, rank) == 0;
+      const bool is_first =
+          mesh_.coordinate(Axis::pipe, rank) == 0 && mesh_.coordinate(Axis::tensor, rank) == 0;
       shards.push_back({is_first ? of_rank(rank) : Range{},
                         rows_of_rank(mesh_, rank, sequence).within({prefix, sequence})});
     }

@@ -33,6 +33,7 @@
 #include "weft/policy/policy.hpp"
 #include "weft/policy/ring.hpp"
 #include "weft/policy/step_cache.hpp"
+#include "weft/policy/tensor_parallel.hpp"
 #include "weft/policy/ulysses.hpp"
 
 #include "weft/model/dit.hpp"

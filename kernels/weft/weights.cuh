@@ -59,10 +59,11 @@ void unpack(cudaStream_t stream, Dtype dtype, const void* from, Index count, Ind
 template <class T>
 struct Draw {
   RandomNumbers numbers;
+  MatrixPart part;
   RowsOf<T, 3> to;
 
   __device__ void operator()(Index row, int column) const {
-    const Index i = row * to.width + column;
+    const Index i = part.row(row) + column;
     to.row(row)[column] = static_cast<T>(numbers[static_cast<std::uint64_t>(i)]);
   }
 };

@@ -36,6 +36,30 @@ TEST_CASE("Loader: products of low rank are added, whatever the strides") {
   CHECK(out == std::vector<float>{10, 21, -1, -1, -8, -17, -1, -1, 24, 45, -1, -1});
 }
 
+TEST_CASE("Loader: a part of a matrix gets the numbers that the whole has there") {
+  constexpr Index rows = 7, width = 11, first = 2, height = 4, left = 3, columns = 5;
+  std::vector<float> stored(rows * width), up(2 * rows), down(2 * width);
+  std::iota(stored.begin(), stored.end(), 0.0f);
+  std::iota(up.begin(), up.end(), -3.0f);
+  std::iota(down.begin(), down.end(), -5.0f);
+  const weft::StoredNumbers plain{weft::Dtype::f32, std::as_bytes(std::span(stored))};
+  weft::host::Queue queue;
+  weft::host::Loader loader(queue);
+  const auto check = [&loader](const auto& numbers) {
+    std::vector<float> whole(rows * width), part(height * columns);
+    loader.fill(numbers, View<float, 3>(whole.data(), {1, rows, width}));
+    loader.fill(numbers, View<float, 3>(part.data(), {1, height, columns}), {first * width + left, width});
+    loader.finish();
+    for (Index row = 0; row < height; ++row)
+      for (Index column = 0; column < columns; ++column)
+        CHECK(part[static_cast<std::size_t>(row * columns + column)] ==
+              whole[static_cast<std::size_t>((first + row) * width + left + column)]);
+  };
+  check(plain);
+  check(weft::MergedNumbers(plain, {{up.data(), down.data(), 2, width, 0.5f}}));
+  check(weft::RandomNumbers{.seed = 1, .stream = 2, .mean = 3, .deviation = 0.5f});
+}
+
 TEST_CASE("Loader: random numbers depend on their index alone") {
   const weft::RandomNumbers numbers{.seed = 1, .stream = 2, .mean = 3, .deviation = 0.5f};
   constexpr Index rows = 300, width = 5000;

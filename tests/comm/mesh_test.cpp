@@ -12,22 +12,24 @@ using weft::Mesh;
 
 namespace {
 
-constexpr Mesh mesh{.data = 2, .cfg = 2, .pipe = 3, .ulysses = 4, .ring = 5};
+constexpr Mesh mesh{.data = 2, .cfg = 2, .pipe = 3, .ulysses = 4, .ring = 5, .tensor = 2};
 
 }  // namespace
 
-static_assert(Mesh{}.ranks() == 1 && mesh.ranks() == 240);
+static_assert(Mesh{}.ranks() == 1 && mesh.ranks() == 480);
 static_assert(mesh.degree(Axis::data) == 2 && mesh.degree(Axis::cfg) == 2 && mesh.degree(Axis::pipe) == 3);
-static_assert(mesh.degree(Axis::ulysses) == 4 && mesh.degree(Axis::ring) == 5);
+static_assert(mesh.degree(Axis::ulysses) == 4 && mesh.degree(Axis::ring) == 5 &&
+              mesh.degree(Axis::tensor) == 2);
 static_assert(name_of(Axis::data) == "data" && name_of(Axis::ring) == "ring" &&
-              name_of(Axis::ulysses) == "ulysses");
+              name_of(Axis::ulysses) == "ulysses" && name_of(Axis::tensor) == "tensor");
 
-TEST_CASE("Mesh: data is slowest, then cfg, pipe and ring; ulysses is fastest") {
-  static_assert(mesh.stride(Axis::ulysses) == 1);
-  static_assert(mesh.stride(Axis::ring) == 4);
-  static_assert(mesh.stride(Axis::pipe) == 20);
-  static_assert(mesh.stride(Axis::cfg) == 60);
-  static_assert(mesh.stride(Axis::data) == 120);
+TEST_CASE("Mesh: data is slowest, then cfg, pipe, ring and ulysses; tensor is fastest") {
+  static_assert(mesh.stride(Axis::tensor) == 1);
+  static_assert(mesh.stride(Axis::ulysses) == 2);
+  static_assert(mesh.stride(Axis::ring) == 8);
+  static_assert(mesh.stride(Axis::pipe) == 40);
+  static_assert(mesh.stride(Axis::cfg) == 120);
+  static_assert(mesh.stride(Axis::data) == 240);
 }
 
 TEST_CASE("Mesh: coordinates identify ranks and lead back to them") {

@@ -1,5 +1,5 @@
 // expect: weft: put the policies in the order
-// DataParallel<CfgParallel<StepCache<PipeFusion<Ulysses<Ring<>>>>>>;
+// DataParallel<CfgParallel<StepCache<PipeFusion<TensorParallel<Ulysses<Ring<>>>>>>>;
 #include "weft/policy/cfg_parallel.hpp"
 #include "weft/policy/pipefusion.hpp"
 #include "weft/policy/ring.hpp"

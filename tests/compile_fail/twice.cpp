@@ -1,4 +1,5 @@
-// expect: weft: use each policy once; write DataParallel<CfgParallel<StepCache<PipeFusion<Ulysses<Ring<>>>>>>
+// expect: weft: use each policy once; write
+// DataParallel<CfgParallel<StepCache<PipeFusion<TensorParallel<Ulysses<Ring<>>>>>>>
 #include "weft/policy/ulysses.hpp"
 
 using Stack = weft::Ulysses<weft::Ulysses<>>;

@@ -65,7 +65,8 @@ struct TrafficLoop {
 
   /// Returns a case for each method on n ranks. Those of Ulysses and Ring hold if n divides tokens and heads.
   /// Ulysses: 4 (N − 1) / N² of the activations a rank and block; Ring: 2 (N − 1) / N; folded PipeFusion: the
-  /// activations once on the first and last stage and twice on others; CfgParallel: one prediction a step.
+  /// activations once on the first and last stage and twice on others; CfgParallel: one prediction a step;
+  /// TensorParallel, if n divides tokens: 2 (N − 1) / N of the activations for each of a block's three sums.
   std::vector<Sending> sendings(int n) const {
     const weft::Index activations = 2 * 64 * golden.shape().width * 4;  // of both branches, in float32
     const weft::Index blocks = golden.shape().blocks;
@@ -77,6 +78,8 @@ struct TrafficLoop {
                              {{.pipe = n, .patches = n + 1}, "pipe", [pipe, n](int rank) {
                                 return (rank == 0 || rank == n - 1 ? 1 : 2) * pipe;
                               }}};
+    const weft::Index tensor = steps * 3 * 2 * (n - 1) * activations * blocks / n;
+    out.push_back({{.tensor = n}, "tensor", [tensor](int) { return tensor; }});
     if (n == 2) out.push_back({{.cfg = 2}, "cfg", [cfg](int) { return cfg; }});
     return out;
   }

@@ -14,8 +14,8 @@
 
 namespace {
 
-using Every =
-    weft::DataParallel<weft::CfgParallel<weft::StepCache<weft::PipeFusion<weft::Ulysses<weft::Ring<>>>>>>;
+using Every = weft::DataParallel<
+    weft::CfgParallel<weft::StepCache<weft::PipeFusion<weft::TensorParallel<weft::Ulysses<weft::Ring<>>>>>>>;
 
 template <class Element>
 using OnDevice = weft::HunyuanDiT<weft::Cuda<Element, 16, 88>>;

@@ -1,16 +1,21 @@
 // Goldens and meshes for the engine's tests in any world.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
 #include <random>
 #include <string>
+#include <utility>
 
 #include "weft/weft.hpp"
 
 using Prompt = weft::HunyuanPrompt;
-using Full =
-    weft::DataParallel<weft::CfgParallel<weft::StepCache<weft::PipeFusion<weft::Ulysses<weft::Ring<>>>>>>;
+using Full = weft::DataParallel<
+    weft::CfgParallel<weft::StepCache<weft::PipeFusion<weft::TensorParallel<weft::Ulysses<weft::Ring<>>>>>>>;
 
 inline double relative_l2(const weft::Tensor& a, const weft::Tensor& b) {
   if (a.shape != b.shape) return INFINITY;
@@ -77,9 +82,39 @@ struct Golden {
   }
 };
 
+/// The models of a folder that ranks of any mesh need: a whole one, and slices of it, loaded when a rank
+/// first asks for one. Ranks that are threads share them.
+template <class Model>
+class Slices {
+ public:
+  explicit Slices(std::filesystem::path folder) : folder_(std::move(folder)) {}
+
+  const Model& of_rank(const weft::Mesh& mesh, int rank) const {
+    const weft::TensorSlice slice = weft::slice_of_rank(mesh, rank);
+    std::lock_guard lock(mutex_);
+    std::unique_ptr<const Model>& model = models_[slice];
+    if (!model) model = std::make_unique<const Model>(folder_, weft::Portion({}, slice));
+    return *model;
+  }
+
+ private:
+  std::filesystem::path folder_;
+  mutable std::mutex mutex_;
+  mutable std::map<weft::TensorSlice, std::unique_ptr<const Model>> models_;
+};
+
 /// Meshes of at most 8 ranks that the model can run on, with every patch fresh in every step.
 class RandomMeshes {
  public:
+  /// Draws a mesh whose ranks need slices of the model.
+  weft::Mesh sliced(const weft::DitShape& model, weft::Index prompts, int steps) {
+    for (;;) {
+      weft::Mesh mesh = (*this)(model, prompts, steps);
+      mesh.tensor = draw(1, static_cast<int>(std::min<weft::Index>(model.most_slices(), 4)));
+      if (mesh.ranks() <= 8 && mesh.ulysses <= model.heads_of({0, mesh.tensor}).size()) return mesh;
+    }
+  }
+
   weft::Mesh operator()(const weft::DitShape& model, weft::Index prompts, int steps) {
     for (;;) {
       weft::Mesh mesh{.data = draw(1, static_cast<int>(prompts)),

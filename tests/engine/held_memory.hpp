@@ -71,7 +71,7 @@ struct Bytes {
   double in_loop = 0, most = 0;
 };
 
-/// Returns the memory of every rank. Each has a model with its own blocks alone.
+/// Returns the memory of every rank. Each has a model with its own portion alone.
 template <class Model>
 std::vector<Bytes> bytes_of(const std::filesystem::path& folder, const weft::Mesh& mesh,
                             const weft::Request<typename Model::Prompt>& request) {
@@ -82,7 +82,7 @@ std::vector<Bytes> bytes_of(const std::filesystem::path& folder, const weft::Mes
     const weft::DitShape shape =
         std::decay_t<decltype(std::declval<Model>().config())>(weft::Config::read(folder / "config.json"))
             .shape();
-    const Model model(folder, Engine::blocks(mesh, world.rank(), shape));
+    const Model model(folder, Engine::portion(mesh, world.rank(), shape));
     Engine engine(model, mesh, world);
     engine.generate(request);
     most = 0;
@@ -107,6 +107,9 @@ inline const weft::Mesh meshes[] = {
     {.pipe = 2, .ring = 2, .patches = 4, .ring_cache = weft::RingCache::copy},
     {.pipe = 2, .ring = 2, .patches = 4, .ring_cache = weft::RingCache::rotate},
     {.ring = 2, .ring_cache = weft::RingCache::copy},
+    {.tensor = 2},
+    {.tensor = 3},
+    {.pipe = 2, .ulysses = 2, .tensor = 2, .patches = 4},
 };
 
 /// Checks that the memory of each rank of each mesh that fits is as planned, within half a percent.

@@ -11,6 +11,7 @@ using Model = weft::HunyuanDiT<weft::Host>;
 
 struct HostGolden : Golden {
   Model model;
+  Slices<Model> slices{folder / "model/transformer"};
 
   explicit HostGolden(const std::string& name) : Golden(name), model(folder / "model/transformer") {}
 };

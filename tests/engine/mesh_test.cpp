@@ -16,13 +16,13 @@ TEST_CASE("Any mesh with full warm-up equals one rank, also without divisibility
       const auto request = two_images(golden, i, height, width);
       const weft::Tensor serial = generate(golden.model, {}, request);
 
-      weft::Mesh mesh = meshes(golden.model.shape(), 2, 2);
+      weft::Mesh mesh = meshes.sliced(golden.model.shape(), 2, 2);
       const auto tokens = static_cast<int>(request.height * request.width / 4);
       if (mesh.patches > tokens) mesh.patches = mesh.pipe = 1;
       CAPTURE(name_of(mesh));
       CAPTURE(request.height);
       CAPTURE(request.width);
-      CHECK(relative_l2(generate(golden.model, mesh, request), serial) <= 1e-5);
+      CHECK(relative_l2(generate(golden, mesh, request), serial) <= 1e-5);
     }
   }
 }
@@ -50,9 +50,9 @@ TEST_CASE("If steps change nothing, the state is the noise, bit for bit on every
     REQUIRE(serial.data[element] == weft::normal(0, 0, element) + weft::normal(0, 2, element));
   }
   for (int i = 0; i < 8; ++i) {
-    const weft::Mesh mesh = meshes(golden.model.shape(), 1, 2);
+    const weft::Mesh mesh = meshes.sliced(golden.model.shape(), 1, 2);
     CAPTURE(name_of(mesh));
-    CHECK(generate(golden.model, mesh, request).data == serial.data);
+    CHECK(generate(golden, mesh, request).data == serial.data);
   }
 }
 
@@ -82,9 +82,9 @@ TEST_CASE("Thresholds are those of whole images, bit for bit on every mesh") {
     CHECK(worst < 1e-5);
   }
   for (int i = 0; i < 8; ++i) {
-    const weft::Mesh mesh = meshes(golden.model.shape(), 2, 2);
+    const weft::Mesh mesh = meshes.sliced(golden.model.shape(), 2, 2);
     CAPTURE(name_of(mesh));
-    CHECK(generate(golden.model, mesh, request).data == serial.data);
+    CHECK(generate(golden, mesh, request).data == serial.data);
   }
 
   // A patch in flight uses the newest values of the others.

@@ -59,6 +59,7 @@ struct ModelGolden {
 
   std::filesystem::path folder;
   Model model;
+  Slices<Model> slices{folder / "model/transformer"};
 
   explicit ModelGolden(const std::string& name)
       : folder(std::filesystem::path(WEFT_GOLDENS_DIR) / name), model(folder / "model/transformer") {}

@@ -11,7 +11,8 @@ template <class Model>
 Tensor evaluated(const ModelGolden<Model>& golden, const Mesh& mesh, const std::string& name) {
   Tensor result;
   weft::launch(mesh.ranks(), [&](weft::threads::World& world) {
-    Tensor sample = weft::Engine<Model, Full>(golden.model, mesh, world).forward(golden.evaluation(name));
+    Tensor sample = weft::Engine<Model, Full>(golden.slices.of_rank(mesh, world.rank()), mesh, world)
+                        .forward(golden.evaluation(name));
     if (world.rank() == 0) result = std::move(sample);
   });
   return result;
@@ -21,7 +22,8 @@ template <class Model>
 Tensor generated(const ModelGolden<Model>& golden, const Mesh& mesh, const std::string& loop) {
   Tensor result;
   weft::launch(mesh.ranks(), [&](weft::threads::World& world) {
-    Tensor states = weft::Engine<Model, Full>(golden.model, mesh, world).generate(golden.request(loop));
+    Tensor states = weft::Engine<Model, Full>(golden.slices.of_rank(mesh, world.rank()), mesh, world)
+                        .generate(golden.request(loop));
     if (world.rank() == 0) result = std::move(states);
   });
   return result;
@@ -37,7 +39,7 @@ void check_evaluation(const ModelGolden<Model>& golden, const std::string& name,
   RandomMeshes meshes;
   const auto evaluation = golden.evaluation(name);
   for (int trial = 0; trial < trials; ++trial) {
-    Mesh mesh = meshes(golden.model.shape(), evaluation.latents.shape[0], 1);
+    Mesh mesh = meshes.sliced(golden.model.shape(), evaluation.latents.shape[0], 1);
     mesh.cfg = 1;
     CAPTURE(weft::name_of(mesh));
     CHECK(relative_l2(evaluated(golden, mesh, name), expected) <= 1e-5);
@@ -62,7 +64,8 @@ void check_second_request(const char* name, const char* loop, const Mesh& mesh) 
   const ModelGolden<Model> golden(name);
   const auto first = golden.request(loop), second = with_other_prompts(first);
   weft::launch(mesh.ranks(), [&](weft::threads::World& world) {
-    weft::Engine<Model, Full> engine(golden.model, mesh, world), other(golden.model, mesh, world);
+    const Model& model = golden.slices.of_rank(mesh, world.rank());
+    weft::Engine<Model, Full> engine(model, mesh, world), other(model, mesh, world);
     const Tensor before = engine.generate(first);
     const weft::Index recordings = engine.queue().counts().recordings;
     const Tensor states = engine.generate(second);
@@ -116,6 +119,9 @@ TEST_CASE("PixArt, SD3 and FLUX begin a second request with its steps") {
   check_second_request<weft::PixArt<weft::Host>>("pixart_alpha", "dpmpp", {.cfg = 2, .ring = 2});
   check_second_request<weft::SD3<weft::Host>>("sd3", "loop", mesh);
   check_second_request<weft::Flux<weft::Host>>("flux", "loop", mesh);
+  const Mesh sliced{.ulysses = 2, .tensor = 2};
+  check_second_request<weft::SD3<weft::Host>>("sd3", "loop", sliced);
+  check_second_request<weft::Flux<weft::Host>>("flux", "loop", sliced);
 }
 
 TEST_CASE("PixArt's prompts may have different numbers of tokens, with padding or without") {

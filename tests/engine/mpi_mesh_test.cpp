@@ -22,13 +22,13 @@ Tensor serial(const Model& model, const weft::Request<Prompt>& request) {
 
 using Engine = weft::Engine<Model, Full, World>;
 
-/// Returns the mesh's images on the whole world's rank 0. Every process has only the weights of its own
-/// blocks.
+/// Returns the mesh's images on the whole world's rank 0. Every process has only its portion of the
+/// weights.
 Tensor generate(const HostGolden& golden, const weft::Mesh& mesh, const weft::Request<Prompt>& request) {
   Tensor result;
   on_processes(static_cast<int>(mesh.ranks()), [&](World& world) {
     const Model part(golden.folder / "model/transformer",
-                     Engine::blocks(mesh, world.rank(), golden.model.shape()));
+                     Engine::portion(mesh, world.rank(), golden.model.shape()));
     result = Engine(part, mesh, world).generate(request);
   });
   return result;
@@ -47,7 +47,7 @@ TEST_CASE("Any mesh of processes with full warm-up equals one rank, also without
     for (int i = 0; i < 8; ++i) {
       const Index height = 2 * meshes.draw(3, 9), width = 2 * meshes.draw(3, 9);
       const auto request = two_images(golden, i, height, width);
-      const weft::Mesh mesh = meshes(golden.model.shape(), 2, 2);
+      const weft::Mesh mesh = meshes.sliced(golden.model.shape(), 2, 2);
       CAPTURE(name_of(mesh));
       check_equal(generate(golden, mesh, request), serial(golden.model, request));
     }
@@ -60,7 +60,7 @@ TEST_CASE("Noise is the same bits in any processes") {
   const auto request = noise_alone(golden);
   const Tensor alone = serial(golden.model, request);
   for (int i = 0; i < 5; ++i) {
-    const weft::Mesh mesh = meshes(golden.model.shape(), 1, 2);
+    const weft::Mesh mesh = meshes.sliced(golden.model.shape(), 1, 2);
     CAPTURE(name_of(mesh));
     const Tensor noise = generate(golden, mesh, request);
     CHECK(noise.data == alone.data);
@@ -74,7 +74,7 @@ TEST_CASE("Processes send the bytes of the methods' formulas") {
     for (const auto& [mesh, axis, bytes] : loop.sendings(n))
       on_processes(n, [&loop, &golden, &mesh, axis, &bytes](World& world) {
         const Index before = bytes_sent(world, axis);
-        Engine engine(golden.model, mesh, world);
+        Engine engine(golden.slices.of_rank(mesh, world.rank()), mesh, world);
         engine.generate(loop.request());
         CHECK(engine.loop_counts() == weft::QueueCounts());
         CHECK(bytes_sent(world, axis) - before == bytes(world.rank()));

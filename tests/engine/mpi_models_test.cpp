@@ -11,7 +11,7 @@ using weft::mpi::World;
 
 namespace {
 
-/// Returns a loop's states on the whole world's rank 0. Every process has only the weights of its own blocks.
+/// Returns a loop's states on the whole world's rank 0. Every process has only its portion of the weights.
 template <class Model>
 Tensor generated(const ModelGolden<Model>& golden, const Mesh& mesh,
                  const weft::Request<weft::JointPrompt>& request) {
@@ -19,7 +19,7 @@ Tensor generated(const ModelGolden<Model>& golden, const Mesh& mesh,
   Tensor states;
   on_processes(static_cast<int>(mesh.ranks()), [&](World& world) {
     const Model part(golden.folder / "model/transformer",
-                     Engine::blocks(mesh, world.rank(), golden.model.shape()));
+                     Engine::portion(mesh, world.rank(), golden.model.shape()));
     states = Engine(part, mesh, world).generate(request);
   });
   return states;
@@ -33,7 +33,7 @@ void check_loop(const char* name) {
   const Tensor expected = golden.file("loop_expected").tensor("latents");
   RandomMeshes meshes;
   for (int trial = 0; trial < 6; ++trial) {
-    Mesh mesh = meshes(golden.model.shape(), 1, static_cast<int>(request.sampler.size()));
+    Mesh mesh = meshes.sliced(golden.model.shape(), 1, static_cast<int>(request.sampler.size()));
     mesh.cfg = std::min(mesh.cfg, static_cast<int>(request.branches()));
     CAPTURE(name_of(mesh));
     const Tensor states = generated(golden, mesh, request);

@@ -29,12 +29,12 @@ Tensor serial(const std::filesystem::path& transformer, const weft::Request<Prom
   return weft::Engine<DeviceModel<Element>, weft::Local, Alone>(model, {}, world).generate(request);
 }
 
-/// Generates on a mesh; the result is on rank 0. Every process has only the weights of its own blocks.
+/// Generates on a mesh; the result is on rank 0. Every process has only its portion of the weights.
 template <class Element>
 Tensor generate(const std::filesystem::path& transformer, const weft::DitShape& shape, const weft::Mesh& mesh,
                 const weft::Request<Prompt>& request) {
   using Engine = weft::Engine<DeviceModel<Element>, Full, World>;
-  const DeviceModel<Element> model(transformer, Engine::blocks(mesh, all_processes->rank(), shape));
+  const DeviceModel<Element> model(transformer, Engine::portion(mesh, all_processes->rank(), shape));
   Engine engine(model, mesh, *all_processes);
   Tensor out = engine.generate(request);
   CHECK(engine.loop_counts() == weft::QueueCounts());
@@ -50,7 +50,7 @@ std::vector<weft::Mesh> meshes(const weft::DitShape& model, bool with_stages, st
   RandomMeshes random;
   std::vector<weft::Mesh> out;
   for (int tries = 0; out.size() < count && tries < 100000; ++tries) {
-    const weft::Mesh mesh = random(model, 2, 2);
+    const weft::Mesh mesh = random.sliced(model, 2, 2);
     const bool has_stages = mesh.pipe > 1 || mesh.patch_count() > 1;
     if (mesh.ranks() != all_processes->size() || has_stages != with_stages) continue;
     out.push_back(mesh);
@@ -128,10 +128,12 @@ TEST_CASE("Ranks send the bytes of the methods' formulas") {
   if (n != 2 && n != 4) return;
   const Golden golden("v12");
   const TrafficLoop loop{golden};
-  const DeviceModel<float> model(golden.folder / "model/transformer");
+  using Engine = weft::Engine<DeviceModel<float>, Full, World>;
   for (const auto& [mesh, axis, bytes] : loop.sendings(n)) {
     const Index before = bytes_sent(*all_processes, axis);
-    weft::Engine<DeviceModel<float>, Full, World>(model, mesh, *all_processes).generate(loop.request());
+    const DeviceModel<float> model(golden.folder / "model/transformer",
+                                   Engine::portion(mesh, all_processes->rank(), golden.shape()));
+    Engine(model, mesh, *all_processes).generate(loop.request());
     CAPTURE(axis);
     CHECK(bytes_sent(*all_processes, axis) - before == bytes(all_processes->rank()));
   }

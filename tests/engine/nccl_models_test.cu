@@ -21,18 +21,19 @@ std::vector<Mesh> meshes(const weft::DitShape& model, int branches, int steps) {
   const int n = all_processes->size();
   std::vector<Mesh> out{{.ring = n}};
   if (n <= model.heads) out.push_back({.ulysses = n});
+  if (n <= model.most_slices()) out.push_back({.tensor = n});
   if (n <= model.blocks / 2) out.push_back({.pipe = n, .patches = n + 1, .warmup = steps});
   RandomMeshes random;
   const std::size_t count = out.size() + 3;
   for (int tries = 0; out.size() < count && tries < 100000; ++tries) {
-    const Mesh mesh = random(model, 1, steps);
+    const Mesh mesh = random.sliced(model, 1, steps);
     if (mesh.ranks() == n && mesh.cfg <= branches) out.push_back(mesh);
   }
   return out;
 }
 
-/// Compares a loop, and a second one, which begins with its steps. Every process has only the weights of its
-/// own blocks.
+/// Compares a loop, and a second one, which begins with its steps. Every process has only its portion
+/// of the weights.
 template <template <class> class ModelOn>
 void compare(const char* name, const char* loop) {
   using Model = ModelOn<weft::Cuda<float, 16>>;
@@ -44,7 +45,8 @@ void compare(const char* name, const char* loop) {
   for (const Mesh& mesh :
        meshes(shape, static_cast<int>(request.branches()), static_cast<int>(request.sampler.size()))) {
     CAPTURE(weft::name_of(mesh));
-    const Model part(golden.folder / "model/transformer", Engine::blocks(mesh, all_processes->rank(), shape));
+    const Model part(golden.folder / "model/transformer",
+                     Engine::portion(mesh, all_processes->rank(), shape));
     Engine engine(part, mesh, *all_processes);
     const Tensor states = engine.generate(request), again = engine.generate(request);
     CHECK(engine.loop_counts() == weft::QueueCounts());

@@ -26,6 +26,7 @@ Mesh random_mesh(std::mt19937& numbers, const weft::DitShape& shape, const weft:
               .pipe = up_to(numbers, 4),
               .ulysses = up_to(numbers, 3),
               .ring = up_to(numbers, 3),
+              .tensor = up_to(numbers, 3),
               .warmup = up_to(numbers, 2)};
     mesh.patches = mesh.pipe + up_to(numbers, 4) - 1;
     mesh.ring_cache = up_to(numbers, 2) == 1 ? weft::RingCache::rotate : weft::RingCache::copy;
@@ -35,24 +36,25 @@ Mesh random_mesh(std::mt19937& numbers, const weft::DitShape& shape, const weft:
 
 /// Returns what every rank sends in a request, as its communicators count it.
 template <class Model>
-std::vector<SentBytes> counted(const Model& model, const Mesh& mesh,
+std::vector<SentBytes> counted(const Slices<Model>& slices, const Mesh& mesh,
                                const weft::Request<typename Model::Prompt>& request) {
   std::vector<SentBytes> out(static_cast<std::size_t>(mesh.ranks()));
   weft::launch(mesh.ranks(), [&](weft::threads::World& world) {
-    weft::Engine<Model, Full>(model, mesh, world).generate(request);
+    weft::Engine<Model, Full>(slices.of_rank(mesh, world.rank()), mesh, world).generate(request);
     const auto bytes = [&world](const char* axis) {
       const auto at = world.traffic().find(axis);
       return at == world.traffic().end() ? 0 : at->second.bytes;
     };
     out[static_cast<std::size_t>(world.rank())] = {bytes("cfg"), bytes("pipe"), bytes("ulysses"),
-                                                   bytes("ring")};
+                                                   bytes("ring"), bytes("tensor")};
   });
   return out;
 }
 
 /// Compares both on random meshes; `prompt(text)` has so many tokens of text.
 template <template <class> class Model, class MakePrompt>
-void compare(const Model<weft::Host>& model, const MakePrompt& prompt, Index branches, int trials) {
+void compare(const Model<weft::Host>& model, const Slices<Model<weft::Host>>& slices,
+             const MakePrompt& prompt, Index branches, int trials) {
   using Counted = weft::planner::CountedModel<Model<weft::Counting<float>>>;
   std::mt19937 numbers(1);
   constexpr Index steps = 4;
@@ -78,7 +80,7 @@ void compare(const Model<weft::Host>& model, const MakePrompt& prompt, Index bra
                                         mesh};
     INFO("mesh ", name_of(mesh), ", ", work.prefix(), " tokens of text, ", request.height, " × ",
          request.width);
-    const std::vector<SentBytes> all = counted(model, mesh, request);
+    const std::vector<SentBytes> all = counted(slices, mesh, request);
     for (int rank = 0; rank < mesh.ranks(); ++rank) {
       const SentBytes warm = sent_in_step(cost, rank, true), steady = sent_in_step(cost, rank);
       const auto in_all = [&mesh](Index first, Index later) {
@@ -90,6 +92,7 @@ void compare(const Model<weft::Host>& model, const MakePrompt& prompt, Index bra
       CHECK(sent.pipe == in_all(warm.pipe, steady.pipe));
       CHECK(sent.ulysses == in_all(warm.ulysses, steady.ulysses));
       CHECK(sent.ring == in_all(warm.ring, steady.ring));
+      CHECK(sent.tensor == in_all(warm.tensor, steady.tensor));
     }
   }
 }
@@ -99,9 +102,11 @@ weft::JointPrompt joint_prompt(Index text, Index width, Index pooled) {
 }
 
 /// Checks what all ranks of each method send together against the formulas of the README's table, for blocks
-/// of which `alone` have a further attention among the image.
+/// of which `alone` have a further attention among the image and `pairs` sum over slices twice, others once;
+/// the last may drop its text.
 template <class Model>
-void check_table(const Model& model, const weft::JointPrompt& prompt, Index branches, Index alone) {
+void check_table(const Model& model, const Slices<Model>& slices, const weft::JointPrompt& prompt,
+                 Index branches, Index alone, Index pairs, bool drops_text) {
   constexpr Index steps = 3, height = 16, width = 8, image = height * width / 4;
   weft::Request<weft::JointPrompt> request;
   request.prompts = {prompt};
@@ -113,21 +118,25 @@ void check_table(const Model& model, const weft::JointPrompt& prompt, Index bran
   const Index row = branches * shape.width * static_cast<Index>(sizeof(float));
   const Index sequence = (prompt.states.shape[0] + image) * row;         // A
   const Index attended = shape.blocks * sequence + alone * image * row;  // A · L
+  const Index summed =                                                   // A · S
+      (shape.blocks + pairs) * sequence - (drops_text ? 2 * prompt.states.shape[0] * row : 0);
   const Index prediction = image * shape.channels * shape.patch * shape.patch * 4;
   for (const int n : {2, 4}) {
     CAPTURE(n);
-    const auto sent = [&model, &request](const Mesh& mesh) {
+    const auto sent = [&slices, &request](const Mesh& mesh) {
       SentBytes all;
-      for (const SentBytes& rank : counted(model, mesh, request)) {
+      for (const SentBytes& rank : counted(slices, mesh, request)) {
         all.cfg += rank.cfg;
         all.pipe += rank.pipe;
         all.ulysses += rank.ulysses;
         all.ring += rank.ring;
+        all.tensor += rank.tensor;
       }
       return all;
     };
     CHECK(sent({.ulysses = n}) == SentBytes{.ulysses = steps * 4 * (n - 1) * attended / n});
     CHECK(sent({.ring = n}) == SentBytes{.ring = steps * 2 * (n - 1) * attended});
+    CHECK(sent({.tensor = n}) == SentBytes{.tensor = steps * 2 * (n - 1) * summed});
     CHECK(sent({.pipe = n, .patches = n + 1}) ==
           SentBytes{.pipe = steps * ((n - 1) * sequence + branches * prediction)});
     if (n == branches) CHECK(sent({.cfg = n}) == SentBytes{.cfg = steps * n * (n - 1) * prediction});
@@ -143,14 +152,17 @@ TEST_CASE("Models whose text goes through the blocks send the bytes of the metho
   const auto prompt = [](const auto& config) {
     return joint_prompt(text, config.text_width, config.pooled_width);
   };
-  check_table(sd3.model, prompt(sd3.model.config()), 2, static_cast<Index>(sd3.model.config().dual.size()));
-  check_table(flux.model, prompt(flux.model.config()), 1, 0);
+  check_table(sd3.model, sd3.slices, prompt(sd3.model.config()), 2,
+              static_cast<Index>(sd3.model.config().dual.size()), sd3.model.config().blocks, true);
+  check_table(flux.model, flux.slices, prompt(flux.model.config()), 1, 0, flux.model.config().double_blocks,
+              false);
 }
 
 TEST_CASE("Planned bytes are those that ranks send: HunyuanDiT, whose blocks are folded") {
   const HostGolden golden("v12");
   compare<weft::HunyuanDiT>(
-      golden.model, [&golden](Index) { return golden.request("ddim").prompts.front(); }, 2, 30);
+      golden.model, golden.slices, [&golden](Index) { return golden.request("ddim").prompts.front(); }, 2,
+      30);
 }
 
 TEST_CASE("Planned bytes are those that ranks send: SD3, with attention among the image alone") {
@@ -158,7 +170,7 @@ TEST_CASE("Planned bytes are those that ranks send: SD3, with attention among th
   CHECK(!golden.model.config().dual.empty());
   const auto& config = golden.model.config();
   compare<weft::SD3>(
-      golden.model,
+      golden.model, golden.slices,
       [&config](Index text) { return joint_prompt(text, config.text_width, config.pooled_width); }, 2, 40);
 }
 
@@ -166,6 +178,6 @@ TEST_CASE("Planned bytes are those that ranks send: FLUX, without branches") {
   const ModelGolden<weft::Flux<weft::Host>> golden("flux");
   const auto& config = golden.model.config();
   compare<weft::Flux>(
-      golden.model,
+      golden.model, golden.slices,
       [&config](Index text) { return joint_prompt(text, config.text_width, config.pooled_width); }, 1, 40);
 }

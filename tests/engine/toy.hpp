@@ -78,8 +78,8 @@ struct Toy {
   }
 };
 
-using Full =
-    weft::DataParallel<weft::CfgParallel<weft::StepCache<weft::PipeFusion<weft::Ulysses<weft::Ring<>>>>>>;
+using Full = weft::DataParallel<
+    weft::CfgParallel<weft::StepCache<weft::PipeFusion<weft::TensorParallel<weft::Ulysses<weft::Ring<>>>>>>>;
 
 /// Returns the images that rank 0 gets from an engine of its own.
 inline weft::Tensor toy_result(const Toy& model, const weft::Mesh& mesh, const weft::Request<int>& request) {

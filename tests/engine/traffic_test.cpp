@@ -30,7 +30,7 @@ struct Loop {
     Sent sent;
     sent.ranks.resize(static_cast<std::size_t>(mesh.ranks()));
     weft::launch(mesh.ranks(), [&](weft::threads::World& world) {
-      weft::Engine<Model, Full> engine(golden.model, mesh, world);
+      weft::Engine<Model, Full> engine(golden.slices.of_rank(mesh, world.rank()), mesh, world);
       engine.generate(loop.request());
       CHECK(engine.loop_counts() == weft::QueueCounts());
       sent.ranks[static_cast<std::size_t>(world.rank())] = world.traffic();

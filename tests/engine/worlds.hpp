@@ -20,6 +20,18 @@ weft::Tensor generate(const Model& model, const weft::Mesh& mesh, const weft::Re
   return result;
 }
 
+/// Returns the same, from ranks that hold slices of the model.
+inline weft::Tensor generate(const HostGolden& golden, const weft::Mesh& mesh,
+                             const weft::Request<Prompt>& request) {
+  weft::Tensor result;
+  weft::launch(mesh.ranks(), [&](weft::threads::World& world) {
+    weft::Engine<Model, Full> engine(golden.slices.of_rank(mesh, world.rank()), mesh, world);
+    weft::Tensor images = engine.generate(request);
+    if (world.rank() == 0) result = std::move(images);
+  });
+  return result;
+}
+
 template <class Parallel = Full>
 weft::Tensor forward(const Model& model, const weft::Mesh& mesh, const weft::Evaluation<Prompt>& evaluation) {
   weft::Tensor result;

@@ -10,6 +10,7 @@
 #include "weft/policy/data_parallel.hpp"
 #include "weft/policy/pipefusion.hpp"
 #include "weft/policy/ring.hpp"
+#include "weft/policy/tensor_parallel.hpp"
 #include "weft/policy/ulysses.hpp"
 
 using weft::Mesh;
@@ -17,7 +18,8 @@ using weft::Mesh;
 namespace {
 
 using Model = weft::HunyuanDiT<weft::Host>;
-using Parallel = weft::DataParallel<weft::CfgParallel<weft::PipeFusion<weft::Ulysses<weft::Ring<>>>>>;
+using Parallel = weft::DataParallel<
+    weft::CfgParallel<weft::PipeFusion<weft::TensorParallel<weft::Ulysses<weft::Ring<>>>>>>;
 using Pipeline = weft::Pipeline<Model, Parallel, weft::mpi::World>;
 using Models = weft::PipelineModels<Model>;
 
@@ -31,7 +33,7 @@ weft::Tensor image_alone(const char* name) {
       .generate(golden.request(name));
 }
 
-/// Checks that the processes of a mesh, each with the weights of its own blocks, make one rank's image of a
+/// Checks that the processes of a mesh, each with its portion of the weights, make one rank's image of a
 /// golden's request, on rank 0.
 void check_image(const Mesh& mesh, const char* name) {
   CAPTURE(weft::name_of(mesh));
@@ -39,7 +41,8 @@ void check_image(const Mesh& mesh, const char* name) {
   on_processes(mesh.ranks(), [&](weft::mpi::World& world) {
     const weft::DitShape shape =
         Model::Settings(weft::Config::read(golden.model() / "transformer/config.json")).shape();
-    const Models models(golden.model(), {.blocks = Pipeline::Engine::blocks(mesh, world.rank(), shape)});
+    const weft::Portion portion = Pipeline::Engine::portion(mesh, world.rank(), shape);
+    const Models models(golden.model(), {.blocks = portion.blocks, .slice = portion.slice});
     Pipeline pipeline(models, mesh, world);
     for (int i = 0; i < 2; ++i) {  // the second begins with its steps
       const weft::Tensor image = pipeline.generate(golden.request(name));
@@ -54,8 +57,11 @@ void check_image(const Mesh& mesh, const char* name) {
 }  // namespace
 
 TEST_CASE("Pipeline: processes make one rank's images, and diffusers'") {
-  for (const Mesh& mesh :
-       {Mesh{}, {.cfg = 2}, {.cfg = 2, .ulysses = 2}, {.pipe = 2, .ring = 2, .patches = 3, .warmup = 6}})
+  for (const Mesh& mesh : {Mesh{},
+                           {.cfg = 2},
+                           {.cfg = 2, .ulysses = 2},
+                           {.cfg = 2, .tensor = 2},
+                           {.pipe = 2, .ring = 2, .patches = 3, .warmup = 6}})
     check_image(mesh, "run");
   for (const Mesh& mesh : {Mesh{.data = 2}, {.data = 2, .cfg = 2}}) check_image(mesh, "run_batch");
 }

@@ -98,6 +98,50 @@ TEST_CASE("A subset of blocks is loaded into as many bytes as all blocks have fo
   }
 }
 
+TEST_CASE("A slice has its part of every block's matrices, and of the products") {
+  constexpr weft::TensorSlice quarter{1, 4};
+  const auto held = [](const ModelWork& work) {
+    const auto of_blocks = [&work](weft::TensorSlice slice) {
+      return static_cast<double>(work.weights(all_blocks(work), slice) - work.weights({}, slice));
+    };
+    return of_blocks(quarter) / of_blocks({});
+  };
+  CHECK(held(counted<weft::PixArt>(pixart_sigma())) == doctest::Approx(0.25).epsilon(0.01));
+  CHECK(held(counted<weft::SD3>(sd35_large())) == doctest::Approx(0.25).epsilon(0.01));
+  CHECK(held(counted<weft::Flux>(flux_dev())) == doctest::Approx(0.25).epsilon(0.01));
+  CHECK(held(hunyuan_work()) == doctest::Approx(0.33).epsilon(0.02));  // skips and shifts are not split
+
+  const auto products = [](const ModelWork& work, Index kind, weft::TensorSlice slice) {
+    double sum = 0;
+    for (const Work& some : work.block(kind, {.rows = 100, .prefix = 0, .slice = slice}))
+      if (some.kind == WorkKind::product) sum += some.flop();
+    return sum;
+  };
+  const auto flux = counted<weft::Flux>(flux_dev());
+  for (const Index kind : {0, 19}) CHECK(products(flux, kind, quarter) == products(flux, kind, {}) / 4);
+}
+
+TEST_CASE("Slices save memory, and are the fastest mesh only where no other fits") {
+  const auto flux = counted<weft::Flux>(flux_dev());
+  const auto plan = [](const ModelWork& work, const char* machine, int gpus) {
+    const Index branches = work.prefix() > 0 ? 1 : 2;
+    return weft::planner::plan(work, weft::planner::machine_named(machine),
+                               {.gpus = gpus, .tokens = 4096, .branches = branches, .steps = 28});
+  };
+  for (const ModelWork* work : {static_cast<const ModelWork*>(&flux), &hunyuan_work()})
+    for (const int gpus : {2, 4, 8}) {
+      const auto ranking = plan(*work, "h100-nvlink", gpus).ranking;
+      const auto of = [&ranking](const Mesh& mesh) {
+        return *std::ranges::find(ranking, name_of(mesh), [](const auto& p) { return name_of(p.mesh); });
+      };
+      CHECK(ranking.front().mesh.tensor == 1);
+      const auto split = of({.ulysses = gpus}), sliced = of({.tensor = gpus});
+      CHECK(sliced.total > split.total);
+      CHECK(sliced.memory < split.memory);
+    }
+  CHECK(name_of(plan(flux, "t4-pcie", 2).ranking.front().mesh) == "tensor2");
+}
+
 TEST_CASE("Blocks of a kind share their work: HunyuanDiT has three kinds, SD3.5-medium three, FLUX two") {
   const auto kinds = [](const ModelWork& work) {
     std::vector<Index> out;
@@ -163,5 +207,6 @@ TEST_CASE("Text tokens travel with Ulysses and Ring, and in a pipeline once a st
     CHECK(sent({.ulysses = n}) == doctest::Approx(57 * 4 * a * (n - 1) / n / n));
     CHECK(sent({.ring = n}) == doctest::Approx(57 * 2 * a * (n - 1) / n));
     CHECK(sent({.pipe = n}) == doctest::Approx(a));
+    CHECK(sent({.tensor = n}) == doctest::Approx((2 * 19 + 38) * 2 * a * (n - 1) / n));
   }
 }

@@ -40,6 +40,7 @@ TEST_CASE("The bytes that a rank sends are those of the methods' formulas") {
   for (const int n : {2, 4, 8}) {
     CHECK(predict(cost_of({.ulysses = n})).sent == doctest::Approx(4.0 * (n - 1) / (n * n) * all));
     CHECK(predict(cost_of({.ring = n})).sent == doctest::Approx(2.0 * (n - 1) / n * all));
+    CHECK(predict(cost_of({.tensor = n})).sent == doctest::Approx(3 * 2.0 * (n - 1) / n * all));
     CHECK(predict(cost_of({.pipe = n})).sent == doctest::Approx(n == 2 ? a : 2 * a));
   }
   const std::map<int, int> contiguous{{2, 20}, {4, 11}, {8, 6}};

@@ -10,6 +10,7 @@
 #include "weft/policy/pipefusion.hpp"
 #include "weft/policy/ring.hpp"
 #include "weft/policy/step_cache.hpp"
+#include "weft/policy/tensor_parallel.hpp"
 #include "weft/policy/ulysses.hpp"
 
 using weft::Axis;
@@ -21,10 +22,12 @@ using weft::MeshFault;
 
 namespace {
 
-using All = weft::DataParallel<weft::CfgParallel<weft::PipeFusion<weft::Ulysses<weft::Ring<>>>>>;
+using All = weft::DataParallel<
+    weft::CfgParallel<weft::PipeFusion<weft::TensorParallel<weft::Ulysses<weft::Ring<>>>>>>;
 
 constexpr DitShape folded{.blocks = 40, .heads = 16, .placement = weft::Placement::folded};
 constexpr DitShape contiguous{.blocks = 5, .heads = 6};
+constexpr DitShape sliced{.blocks = 5, .heads = 6, .kv_heads = 3, .ffn = 64};
 constexpr Demand demand{.prompts = 4, .branches = 2, .tokens = 1024, .steps = 50};
 
 template <class Parallel = All>
@@ -44,6 +47,7 @@ static_assert(!fault_of<weft::Local>(Mesh{}));
 static_assert(!fault_of(Mesh{.data = 4, .cfg = 2, .pipe = 20, .ulysses = 16, .ring = 7}));
 static_assert(!fault_of(Mesh{.pipe = 3, .ulysses = 5, .ring = 3, .patches = 11, .warmup = 4}));
 static_assert(!fault_of(Mesh{.pipe = 5, .ulysses = 6}, contiguous));
+static_assert(!fault_of(Mesh{.ulysses = 2, .tensor = 2}, sliced));
 static_assert(!fault_of(Mesh{.patches = 1024}));
 static_assert(!fault_of(Mesh{.warmup = 0}));
 
@@ -51,6 +55,7 @@ static_assert(fault_of(Mesh{.data = 0}) == MeshFault{MeshFault::degree, Axis::da
 static_assert(fault_of(Mesh{.cfg = -1}) == MeshFault{MeshFault::degree, Axis::cfg, -1, 1});
 static_assert(fault_of(Mesh{.pipe = 0}) == MeshFault{MeshFault::degree, Axis::pipe, 0, 1});
 static_assert(fault_of(Mesh{.ulysses = 0}) == MeshFault{MeshFault::degree, Axis::ulysses, 0, 1});
+static_assert(fault_of(Mesh{.tensor = 0}) == MeshFault{MeshFault::degree, Axis::tensor, 0, 1});
 static_assert(fault_of(Mesh{.ring = -3}) == MeshFault{MeshFault::degree, Axis::ring, -3, 1});
 
 static_assert(fault_of<weft::CfgParallel<>>(Mesh{.data = 2}) ==
@@ -63,6 +68,8 @@ static_assert(fault_of<weft::Ulysses<>>(Mesh{.ring = 4}) ==
               MeshFault{MeshFault::missing_policy, Axis::ring, 4});
 static_assert(fault_of<weft::Ring<>>(Mesh{.ulysses = 5}) ==
               MeshFault{MeshFault::missing_policy, Axis::ulysses, 5});
+static_assert(fault_of<weft::Ring<>>(Mesh{.tensor = 2}) ==
+              MeshFault{MeshFault::missing_policy, Axis::tensor, 2});
 static_assert(fault_of<weft::Ring<>>(Mesh{.patches = 6}) ==
               MeshFault{MeshFault::missing_policy, Axis::pipe, 6});
 
@@ -77,6 +84,11 @@ static_assert(fault_of(Mesh{.cfg = 3}) == MeshFault{MeshFault::cfg, Axis::cfg, 3
 static_assert(fault_of(Mesh{.pipe = 21}) == MeshFault{MeshFault::pipe, Axis::pipe, 21, 20});
 static_assert(fault_of(Mesh{.pipe = 6}, contiguous) == MeshFault{MeshFault::pipe, Axis::pipe, 6, 5});
 static_assert(fault_of(Mesh{.ulysses = 17}) == MeshFault{MeshFault::ulysses, Axis::ulysses, 17, 16});
+static_assert(fault_of(Mesh{.tensor = 4}, sliced) == MeshFault{MeshFault::tensor, Axis::tensor, 4, 3});
+static_assert(fault_of(Mesh{.tensor = 5}, {.heads = 16, .ffn = 64}) ==
+              MeshFault{MeshFault::tensor, Axis::tensor, 5, 4});
+static_assert(fault_of(Mesh{.ulysses = 3, .tensor = 2}, sliced) ==
+              MeshFault{MeshFault::heads_of_slice, Axis::ulysses, 3, 2});
 static_assert(fault_of(Mesh{.pipe = 4, .patches = 3}) == MeshFault{MeshFault::patches_few, Axis::pipe, 3, 4});
 static_assert(fault_of(Mesh{.patches = -1}) == MeshFault{MeshFault::patches_few, Axis::pipe, -1, 1});
 static_assert(fault_of(Mesh{.patches = 1025}) == MeshFault{MeshFault::patches_many, Axis::pipe, 1025, 1024});
@@ -122,6 +134,13 @@ TEST_CASE("to_string: every fault is a sentence with its value, its limit and a 
        "the mesh has pipe 21, and the blocks of this model make at most 20 stages; use pipe 20 or fewer"},
       {{MeshFault::ulysses, Axis::ulysses, 17, 16},
        "the mesh has ulysses 17, and the model has 16 heads; use ulysses 16 or fewer, and ring for the rest"},
+      {{MeshFault::heads_of_slice, Axis::ulysses, 3, 2},
+       "the mesh has ulysses 3, and a slice of the model has 2 heads; use ulysses 2 or fewer, or fewer "
+       "slices"},
+      {{MeshFault::tensor, Axis::tensor, 17, 16},
+       "the mesh has tensor 17, and the matrices of this model's blocks can be cut into 16 slices, by heads "
+       "and "
+       "by hidden features; use tensor 16 or fewer"},
       {{MeshFault::patches_few, Axis::pipe, 3, 4},
        "the image is cut into 3 patches, and 4 stages need as many or more; use 4 patches"},
       {{MeshFault::patches_many, Axis::pipe, 2000, 1024},

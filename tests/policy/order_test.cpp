@@ -9,6 +9,7 @@
 #include "weft/policy/policy.hpp"
 #include "weft/policy/ring.hpp"
 #include "weft/policy/step_cache.hpp"
+#include "weft/policy/tensor_parallel.hpp"
 #include "weft/policy/ulysses.hpp"
 
 using weft::Axis;
@@ -18,19 +19,21 @@ using weft::Local;
 using weft::PipeFusion;
 using weft::Ring;
 using weft::StepCache;
+using weft::TensorParallel;
 using weft::Ulysses;
 
-using All = DataParallel<CfgParallel<PipeFusion<Ulysses<Ring<>>>>>;
+using All = DataParallel<CfgParallel<PipeFusion<TensorParallel<Ulysses<Ring<>>>>>>;
 using Some = CfgParallel<Ulysses<>>;
 using Caching = DataParallel<CfgParallel<StepCache<PipeFusion<Ulysses<Ring<>>>>>>;
 
 static_assert(All::has(Axis::data) && All::has(Axis::cfg) && All::has(Axis::pipe) && All::has(Axis::ulysses));
-static_assert(All::has(Axis::ring));
+static_assert(All::has(Axis::ring) && All::has(Axis::tensor) && !Some::has(Axis::tensor));
 static_assert(Some::has(Axis::cfg) && Some::has(Axis::ulysses));
 static_assert(!Some::has(Axis::data) && !Some::has(Axis::pipe) && !Some::has(Axis::ring));
 static_assert(!Local::has(Axis::data) && !Local::has(Axis::ring));
 
 static_assert(DataParallel<>::depth < CfgParallel<>::depth && CfgParallel<>::depth < PipeFusion<>::depth);
+static_assert(PipeFusion<>::depth < TensorParallel<>::depth && TensorParallel<>::depth < Ulysses<>::depth);
 static_assert(PipeFusion<>::depth < Ulysses<>::depth && Ulysses<>::depth < Ring<>::depth);
 static_assert(Ring<>::depth < Local::depth);
 static_assert(All::depth == DataParallel<>::depth && Some::depth == CfgParallel<>::depth);
@@ -49,6 +52,11 @@ static_assert(Mixed::has(Axis::cfg) && Mixed::has(Axis::ulysses) && Mixed::has(A
 static_assert(Caching::reuses_steps && StepCache<>::reuses_steps && CfgParallel<StepCache<>>::reuses_steps);
 static_assert(!All::reuses_steps && !Local::reuses_steps && Caching::has(Axis::ring));
 static_assert(CfgParallel<>::depth < StepCache<>::depth && StepCache<>::depth < PipeFusion<>::depth);
+
+// Policies without an axis stand outside and inside of TensorParallel.
+using Around =
+    Plain<middle, TensorParallel<Plain<weft::depth_between(Axis::tensor, Axis::ulysses), Ulysses<>>>>;
+static_assert(Around::has(Axis::tensor) && weft::Policy<Around>);
 
 static_assert(weft::Policy<Caching> && weft::Policy<StepCache<>>);
 static_assert(weft::Policy<Local> && weft::Policy<All> && weft::Policy<Some> && weft::Policy<Mixed>);

@@ -82,7 +82,7 @@ std::vector<SizeReport> measured_sizes(const Options& options, const Arch& arch,
   return out;
 }
 
-/// Returns models with random weights for the ranks of this process, each with the blocks of its own ranks.
+/// Returns models with random weights for the ranks of this process, each with the portion of its own ranks.
 template <class Model, class Policies, class World>
 auto bench_models(const Arch& arch, const weft::Mesh& mesh, const OwnRanks& ranks,
                   const Memories& memories = {}) {
@@ -90,10 +90,10 @@ auto bench_models(const Arch& arch, const weft::Mesh& mesh, const OwnRanks& rank
   return models_in<Model>(
       memories, ranks,
       [&mesh, &config](int rank) {
-        return weft::Engine<Model, Policies, World>::blocks(mesh, rank, config.shape());
+        return weft::Engine<Model, Policies, World>::portion(mesh, rank, config.shape());
       },
-      [&config](std::deque<Model>& at, const std::vector<weft::Range>& blocks, const auto& others) {
-        at.emplace_front(config, weft::RandomWeights{}, blocks, others);
+      [&config](std::deque<Model>& at, const weft::Portion& portion, const auto& others) {
+        at.emplace_front(config, weft::RandomWeights{}, portion, others);
       });
 }
 

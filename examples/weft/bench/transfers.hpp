@@ -188,6 +188,8 @@ inline std::vector<TransferKind> kinds_along(weft::Axis axis, const weft::Mesh& 
       return mesh.copies_ring_cache() ? std::vector{all_to_all} : std::vector{send, strided_send};
     case weft::Axis::ulysses:
       return {all_to_all, stores, barrier};
+    case weft::Axis::tensor:
+      return {all_to_all, all_gather};
     default:
       return {};
   }

@@ -77,12 +77,11 @@ std::vector<SizeReport> OnDevice<Model>::bench(const Options& options, const Arc
   for (const std::vector<BenchCase>& alike : by_mesh(sizes)) {
     const auto models = bench_models<Model, Parallel, weft::peer::World>(
         arch, alike.front().mesh, OwnRanks::all(options.world()), devices_of(options));
-    weft::peer::launch(options.world(),
-                       [&options, &arch, &alike, &models, &report](weft::peer::World& world) {
-                         const auto& own = models[static_cast<std::size_t>(world.device())];
-                         const auto measured = measured_sizes<Parallel>(options, arch, alike, own, world);
-                         if (world.rank() == 0) report.insert(report.end(), measured.begin(), measured.end());
-                       });
+    weft::peer::launch(options.world(), [&options, &arch, &alike, &models,
+                                         &report](weft::peer::World& world) {
+      const auto measured = measured_sizes<Parallel>(options, arch, alike, models.of(world.rank()), world);
+      if (world.rank() == 0) report.insert(report.end(), measured.begin(), measured.end());
+    });
   }
   return report;
 }

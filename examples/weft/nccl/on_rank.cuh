@@ -27,7 +27,7 @@ std::vector<SizeReport> OnRank<Model>::bench(weft::nccl::World& world, const Opt
   for (const std::vector<BenchCase>& alike : by_mesh(sizes)) {
     const auto models = bench_models<Model, Parallel, weft::nccl::World>(arch, alike.front().mesh,
                                                                          {{world.rank()}, world.size()});
-    const auto measured = measured_sizes<Parallel>(options, arch, alike, models.front(), world);
+    const auto measured = measured_sizes<Parallel>(options, arch, alike, models.of(world.rank()), world);
     report.insert(report.end(), measured.begin(), measured.end());
   }
   return report;

@@ -47,6 +47,8 @@ void add_degrees(CLI::App& app, Options& options, NamedValues& names) {
       ->capture_default_str()
       ->group("Mesh");
   degree("--ulysses", mesh.ulysses, "Ranks that share the heads in attention");
+  degree("--tensor", mesh.tensor,
+         "Ranks that share the matrices of each block, and so the memory of its weights");
   degree("--ring", mesh.ring, "Ranks that pass keys and values round a ring in attention");
   degree("--data", mesh.data, "Ranks that generate different images");
   app.add_option("--ring-cache", names.ring_cache,

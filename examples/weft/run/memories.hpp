@@ -2,9 +2,12 @@
 #pragma once
 
 #include <deque>
+#include <map>
+#include <ranges>
+#include <utility>
 #include <vector>
 
-#include "weft/core/range.hpp"
+#include "weft/model/portion.hpp"
 
 namespace command {
 
@@ -29,24 +32,36 @@ struct OwnRanks {
   }
 };
 
-/// A model a memory, with the blocks that ranks there run, which blocks_of(rank) gives. `make(at, blocks,
-/// others)` puts one before those in `at`; what `others` have need not be loaded again. The first memory is
-/// the current one after that.
-template <class Model, class BlocksOf, class Make>
-std::deque<Model> models_in(const Memories& memories, const OwnRanks& ranks, const BlocksOf& blocks_of,
-                            const Make& make) {
-  std::deque<Model> models;
-  for (int memory = memories.count; memory-- > 0;) {
+/// Models, and which of them each rank of this process uses.
+template <class Model>
+struct ModelsOfRanks {
+  std::deque<Model> models;  // those of the first memory are the first
+  std::map<int, const Model*> by_rank{};
+
+  const Model& of(int rank) const { return *by_rank.at(rank); }
+};
+
+/// Makes a model for each memory and slice, with the blocks that ranks there run; portion_of(rank) gives
+/// both. `make(at, portion, others)` puts one before those in `at`; what `others` have need not be loaded
+/// again. The first memory is the current one after that.
+template <class Model, class PortionOf, class Make>
+ModelsOfRanks<Model> models_in(const Memories& memories, const OwnRanks& ranks, const PortionOf& portion_of,
+                               const Make& make) {
+  std::map<std::pair<int, weft::TensorSlice>, std::vector<int>> sharers;
+  for (const int rank : ranks.own)
+    sharers[{memories.of(rank, ranks.world, memories.count), portion_of(rank).slice}].push_back(rank);
+  ModelsOfRanks<Model> out;
+  for (const auto& [place, own] : std::views::reverse(sharers)) {
     std::vector<weft::Range> blocks;
-    for (const int rank : ranks.own)
-      if (memories.of(rank, ranks.world, memories.count) == memory)
-        for (const weft::Range& range : blocks_of(rank)) blocks.push_back(range);
+    for (const int rank : own)
+      for (const weft::Range& range : portion_of(rank).blocks) blocks.push_back(range);
     std::vector<const Model*> others;
-    for (const Model& model : models) others.push_back(&model);
-    memories.choose(memory, memories.count);
-    make(models, weft::united(blocks), others);
+    for (const Model& model : out.models) others.push_back(&model);
+    memories.choose(place.first, memories.count);
+    make(out.models, weft::Portion(weft::united(blocks), place.second), others);
+    for (const int rank : own) out.by_rank[rank] = &out.models.front();
   }
-  return models;
+  return out;
 }
 
 }  // namespace command

@@ -33,12 +33,12 @@ RunResult run_on(const Options& options, const ModelFolder& folder, Work all_wor
   std::unique_ptr<const weft::LoraWeights> weights = std::move(all_work.weights);
   if (!weights) weights = std::make_unique<const weft::LoraWeights>(folder.transformer(), options.loras);
   const auto models = models_in<Model>(
-      memories, ranks, [&](int rank) { return Engine::blocks(options.mesh, rank, shape); },
-      [&folder, &weights](std::deque<Model>& at, const std::vector<weft::Range>& blocks, const auto& others) {
-        at.emplace_front(std::get<typename Model::Settings>(folder.settings()), *weights, blocks, others);
+      memories, ranks, [&](int rank) { return Engine::portion(options.mesh, rank, shape); },
+      [&folder, &weights](std::deque<Model>& at, const weft::Portion& portion, const auto& others) {
+        at.emplace_front(std::get<typename Model::Settings>(folder.settings()), *weights, portion, others);
       });
   weights.reset();
-  std::visit([&](const auto& asked) { Engine::check(models.front(), options.mesh, asked); }, work);
+  std::visit([&](const auto& asked) { Engine::check(models.models.front(), options.mesh, asked); }, work);
   watch.lap("load");
   if (options.prints() && !wanted.memory.empty()) std::printf("%s\n", wanted.memory.c_str());
 
@@ -49,8 +49,7 @@ RunResult run_on(const Options& options, const ModelFolder& folder, Work all_wor
     Progress progress(request ? static_cast<weft::Index>(request->sampler.size()) : 1);
     if (request) request->progress = [&](weft::Index done) { progress.show(done); };
     on_ranks([&](World& world) {
-      const int memory_of_rank = memories.of(world.rank(), world.size(), memories.count);
-      Engine engine(models[static_cast<std::size_t>(memory_of_rank)], options.mesh, world);
+      Engine engine(models.of(world.rank()), options.mesh, world);
       weft::Tensor whole;
       if (request) {
         engine.denoise(*request);

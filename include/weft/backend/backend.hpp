@@ -70,6 +70,7 @@ struct OperatorArguments {
   View<QuantileSearch, 1> searches;
   StoredNumbers stored;
   RandomNumbers random;
+  MatrixPart part;
 };
 
 }  // namespace detail
@@ -136,6 +137,8 @@ concept Backend = requires(typename B::Queue& queue, typename B::Loader& loader,
   requires std::constructible_from<typename B::Loader, typename B::Queue&>;
   loader.fill(a.stored, a.x);
   loader.fill(a.random, a.state);
+  loader.fill(a.stored, a.x, a.part);
+  loader.fill(a.random, a.state, a.part);
   loader.finish();
 };
 

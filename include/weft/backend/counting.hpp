@@ -24,7 +24,7 @@ class Loader {
   explicit Loader(Queue&) {}
 
   template <class Numbers, class T>
-  void fill(const Numbers&, const View<T, 3>&) {}
+  void fill(const Numbers&, const View<T, 3>&, const MatrixPart& = {}) {}
   void finish() {}
 };
 

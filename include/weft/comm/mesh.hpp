@@ -13,7 +13,7 @@
 namespace weft::inline v0_1 {
 
 /// The parallel methods that ranks are counted along; `axes` describes them.
-enum class Axis { data, cfg, pipe, ring, ulysses };
+enum class Axis { data, cfg, pipe, ring, ulysses, tensor };
 
 /// The keys and values that a rank of Ring keeps.
 enum class RingCache {
@@ -24,7 +24,7 @@ enum class RingCache {
 
 /// Degrees are run-time numbers, chosen per machine; so are PipeFusion's patches and warm-up steps.
 struct Mesh {
-  int data = 1, cfg = 1, pipe = 1, ulysses = 1, ring = 1;
+  int data = 1, cfg = 1, pipe = 1, ulysses = 1, ring = 1, tensor = 1;
   int patches = 0;  // of PipeFusion; 0: one a stage
   int warmup = 1;   // first steps, in which every patch attends to fresh keys of the whole image
   RingCache ring_cache = RingCache::automatic;
@@ -68,9 +68,12 @@ struct AxisInfo {
 /// All axes, from the slowest to the fastest: neighbours along the last have consecutive ranks. Names,
 /// degrees, loops, the order of ranks and that of policies follow from this table.
 constexpr std::array axes{
-    AxisInfo{Axis::data, "data", &Mesh::data, 10},          AxisInfo{Axis::cfg, "cfg", &Mesh::cfg, 20},
-    AxisInfo{Axis::pipe, "pipe", &Mesh::pipe, 30},          AxisInfo{Axis::ring, "ring", &Mesh::ring, 50},
+    AxisInfo{Axis::data, "data", &Mesh::data, 10},
+    AxisInfo{Axis::cfg, "cfg", &Mesh::cfg, 20},
+    AxisInfo{Axis::pipe, "pipe", &Mesh::pipe, 30},
+    AxisInfo{Axis::ring, "ring", &Mesh::ring, 50},
     AxisInfo{Axis::ulysses, "ulysses", &Mesh::ulysses, 40},
+    AxisInfo{Axis::tensor, "tensor", &Mesh::tensor, 36},
 };
 
 constexpr const AxisInfo& info_of(Axis axis) { return axes[static_cast<std::size_t>(axis)]; }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <numeric>
 #include <vector>
 
 #include "weft/core/error.hpp"
@@ -25,6 +26,22 @@ struct BlockShape {
   Index cost = 1;          // its time relative to that of others, by which stages are cut
 
   friend constexpr bool operator==(const BlockShape&, const BlockShape&) = default;
+};
+
+/// One of `count` slices of the matrices of blocks.
+struct TensorSlice {
+  int index = 0, count = 1;
+
+  constexpr bool is_first() const { return index == 0; }
+  /// Returns which of so many features are the slice's: whole groups of 16, as devices read them, where there
+  /// are such.
+  constexpr Range of(Index features) const {
+    const Index each = std::gcd(features, Index{16});
+    const Range own = split(features / each, count, index);
+    return {own.begin * each, own.end * each};
+  }
+  friend constexpr auto operator<=>(const TensorSlice&, const TensorSlice&) = default;
+  friend constexpr bool operator==(const TensorSlice&, const TensorSlice&) = default;
 };
 
 struct DitShape {
@@ -127,6 +144,32 @@ struct DitShape {
 
   constexpr Index key_heads() const { return kv_heads > 0 ? kv_heads : heads; }
   constexpr Index ffn_width() const { return ffn > 0 ? ffn : 4 * width; }
+
+  /// Return what a slice of each block's matrices has: key heads, all query heads of these, and hidden
+  /// features of the feed-forward layer.
+  constexpr Range key_heads_of(TensorSlice slice) const {
+    return split(key_heads(), slice.count, slice.index);
+  }
+  constexpr Range heads_of(TensorSlice slice) const {
+    const Index each = heads / key_heads();
+    const Range own = key_heads_of(slice);
+    return {own.begin * each, own.end * each};
+  }
+  constexpr Range hidden_of(TensorSlice slice) const { return slice.of(ffn_width()); }
+  /// Returns the most slices of which each has heads and hidden features.
+  constexpr Index most_slices() const {
+    return std::min(key_heads(), ffn_width() / std::gcd(ffn_width(), Index{16}));
+  }
+  /// Returns the shape with the heads and hidden features of a slice alone; tokens stay as wide.
+  DitShape of_slice(TensorSlice slice) const {
+    DitShape out = *this;
+    if (slice.count == 1) return out;
+    out.heads = heads_of(slice).size();
+    out.kv_heads = key_heads_of(slice).size();
+    out.ffn = hidden_of(slice).size();
+    return out;
+  }
+
   constexpr bool has_long_skips() const { return placement == Placement::folded; }
 
   /// Returns block i: where blocks are alike and folded, those of the second half read what their mirror

@@ -1,6 +1,7 @@
 // Sources of a weight's numbers.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "weft/core/dtype.hpp"
+#include "weft/core/host_device.hpp"
 #include "weft/core/noise.hpp"
 #include "weft/core/range.hpp"
 
@@ -17,6 +19,15 @@ namespace weft::inline v0_1 {
 struct StoredNumbers {
   Dtype dtype;
   std::span<const std::byte> bytes;  // row-major, not aligned
+};
+
+/// The numbers of a part of a matrix, in the row-major order of the whole: where its first row begins, and
+/// how far the begins of two rows are apart.
+struct MatrixPart {
+  Index first = 0, pitch = 0;
+
+  /// Returns where row `i` begins.
+  WEFT_HOST_DEVICE constexpr Index row(Index i) const { return first + i * pitch; }
 };
 
 /// Normally distributed numbers; number i of a stream is the same on every rank.
@@ -47,19 +58,20 @@ struct MergedNumbers {
   StoredNumbers stored;
   std::vector<LowRankTerm> added;
 
-  /// Writes numbers `first` to `first + count`, which are whole rows where products are added.
+  /// Writes numbers `first` to `first + count`.
   void copy(Index first, Index count, float* to) const {
     const std::size_t size = size_of(stored.dtype);
     to_float(stored.dtype, stored.bytes.data() + static_cast<std::size_t>(first) * size,
              static_cast<std::size_t>(count), to);
     for (const LowRankTerm& term : added)
-      for (Index row = 0; row < count / term.columns; ++row) {
-        const float* const up = term.up + (first / term.columns + row) * term.rank;
-        float* const out = to + row * term.columns;
+      for (Index done = 0, run = 0; done < count; done += run) {
+        const Index row = (first + done) / term.columns, begin = (first + done) % term.columns;
+        run = std::min(term.columns - begin, count - done);
+        const float* const up = term.up + row * term.rank;
         for (Index k = 0; k < term.rank; ++k) {
           const float factor = term.scale * up[k];
-          const float* const down = term.down + k * term.columns;
-          for (Index column = 0; column < term.columns; ++column) out[column] += factor * down[column];
+          const float* const down = term.down + k * term.columns + begin;
+          for (Index i = 0; i < run; ++i) to[done + i] += factor * down[i];
         }
       }
   }

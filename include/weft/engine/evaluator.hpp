@@ -62,6 +62,10 @@ class Context {
     const View<const Element, 4> q = policies_.place(queue_, scope, heads);
     policies_.attend(queue_, scope, q, out);
   }
+  void reduce(const View<Element, 3>& x) { policies_.reduce(queue_, x); }
+  View<const Element, 3> once(const View<const Element, 3>& x) const {
+    return job_.slice.is_first() ? x : View<const Element, 3>();
+  }
 
  private:
   Queue& queue_;
@@ -305,7 +309,7 @@ class Evaluator {
   template <class AnyQueue>
   auto context_of(AnyQueue& queue, const Unit& unit, Range rows, Range prefix_rows, Range layers = {}) {
     if constexpr (std::is_same_v<AnyQueue, Measuring>)
-      return detail::CountingContext<Backend>(queue, scratch_, rows, prefix_rows);
+      return detail::CountingContext<Backend>(queue, scratch_, rows, prefix_rows, job_.slice);
     else
       return Context(queue, scratch_, policies_, job_, unit, rows, prefix_rows, layers);
   }

@@ -23,6 +23,11 @@ namespace weft::inline v0_1 {
       .of_rank(mesh.coordinate(Axis::ring, rank), mesh.coordinate(Axis::ulysses, rank));
 }
 
+/// Returns the slice of its blocks' matrices that a rank holds.
+[[nodiscard]] inline TensorSlice slice_of_rank(const Mesh& mesh, int rank) {
+  return {mesh.coordinate(Axis::tensor, rank), mesh.tensor};
+}
+
 /// The same part, as the model and as policies see it.
 template <Grid G>
 struct PartOf {
@@ -37,7 +42,8 @@ struct PartOf {
     const Index tokens = prefix + image.tokens();
     Index layers = 0;
     for (const Range& range : blocks) layers += model.attentions(range);
-    const Job job{.model = model,
+    const TensorSlice slice = slice_of_rank(mesh, rank);
+    const Job job{.model = model.of_slice(slice),
                   .layout = layout_of(mesh, tokens),
                   .prefix = prefix,
                   .images = images,
@@ -46,7 +52,8 @@ struct PartOf {
                   .warmup = std::max(mesh.warmup, 1),
                   .latent_features = image.features(),
                   .predicted_features = image.features(),
-                  .most_images = images};
+                  .most_images = images,
+                  .slice = slice};
     return {{image, rows_of_rank(mesh, rank, tokens), std::move(blocks), images, prefix}, job};
   }
 };

@@ -13,10 +13,11 @@ class CountingContext {
  public:
   using Element = typename Backend::Element;
 
-  /// Makes the context of `rows`, of which the first are `prefix_rows`. The queue and the scratch must
-  /// outlive it.
-  CountingContext(counting::Queue& queue, Scratch<Backend>& scratch, Range rows, Range prefix_rows)
-      : queue_(queue), scratch_(scratch), rows_(rows), prefix_rows_(prefix_rows) {
+  /// Makes the context of `rows`, of which the first are `prefix_rows`, for a model that holds `slice` of its
+  /// blocks' matrices. The queue and the scratch must outlive it.
+  CountingContext(counting::Queue& queue, Scratch<Backend>& scratch, Range rows, Range prefix_rows,
+                  TensorSlice slice = {})
+      : queue_(queue), scratch_(scratch), rows_(rows), prefix_rows_(prefix_rows), slice_(slice) {
     scratch_.reset();
   }
 
@@ -33,11 +34,19 @@ class CountingContext {
                    .k = heads.q.extent[1] * heads.q.extent[2],
                    .head_dim = heads.q.extent[3]});
   }
+  void reduce(const View<Element, 3>& x) {
+    if (slice_.count > 1 && !x.empty())
+      queue_.append({.kind = counting::WorkKind::sum, .m = x.extent[0] * x.extent[1], .n = x.extent[2]});
+  }
+  View<const Element, 3> once(const View<const Element, 3>& x) const {
+    return slice_.is_first() ? x : View<const Element, 3>();
+  }
 
  private:
   counting::Queue& queue_;
   Scratch<Backend>& scratch_;
   Range rows_, prefix_rows_;
+  TensorSlice slice_;
 };
 
 }  // namespace weft::inline v0_1::detail

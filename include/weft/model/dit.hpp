@@ -57,6 +57,12 @@ struct AnyContext {
   /// block asks for it as often as its BlockShape says.
   void attend(const Heads<typename B::Element>& heads, const View<typename B::Element, 4>& out,
               Among among = Among::sequence);
+  /// Sums x (tokens, images, width), of which every rank that holds a slice of the block's matrices has
+  /// computed its part: after a linear layer whose inputs are split.
+  void reduce(const View<typename B::Element, 3>& x);
+  /// Returns what one part of such a sum alone has, such as a residual: on the rank of the first slice `x`,
+  /// and an empty view on others.
+  View<const typename B::Element, 3> once(const View<const typename B::Element, 3>& x) const;
 };
 
 namespace detail {
@@ -170,6 +176,24 @@ concept HasTextTokens = requires(const M& m, const typename M::Prompt& prompt) {
 };
 
 template <class M>
+concept NamesSlice = requires {
+  &M::slice;
+};
+template <class M>
+concept HasSlice = requires(const M& m) {
+  { m.slice() } -> std::same_as<TensorSlice>;
+};
+
+template <class M>
+concept NamesSlicedConstants = requires {
+  &M::sliced_constants;
+};
+template <class M>
+concept HasSlicedConstants = requires(const M& m, const typename M::Conditioning& conditioning) {
+  { m.sliced_constants(conditioning) } -> std::same_as<std::vector<View<float, 2>>>;
+};
+
+template <class M>
 concept NamesDigest = requires {
   &M::digest;
 };
@@ -206,6 +230,13 @@ concept HasDigest = requires(const M& m) {
 /// A model may have Index text_tokens(const Prompt&): how many tokens of text a prompt has that stand beside
 /// the sequence, for cross-attention. Share::text_tokens is the most of any prompt of the request, on all
 /// ranks; requests with different ones are of different shapes.
+///
+/// A model may have TensorSlice slice(): which slice of its blocks' matrices it holds. `attend` is then given
+/// the heads of that slice, and `reduce` sums what it computes. A model without holds them whole, and cannot
+/// run on meshes with a tensor degree above 1. A model with may have
+/// std::vector<View<float, 2>> sliced_constants(const Conditioning&): matrices (rows, features) of which
+/// `condition` and `refill` compute the columns slice().of(features) alone. Other ranks send the others
+/// before the first step.
 ///
 /// A model may have std::uint64_t digest(): a hash of its settings and weights, the same on ranks that hold
 /// different blocks of one model. Engines of several ranks reject models whose digests differ, and prompts
@@ -260,6 +291,11 @@ constexpr bool explain_dit() {
   static_assert(!NamesTextTokens<M> || HasTextTokens<M>,
                 "weft: give the model's member text_tokens the form Index text_tokens(const Prompt&) const, "
                 "or leave it out");
+  static_assert(!NamesSlice<M> || HasSlice<M>,
+                "weft: give the model's member slice the form TensorSlice slice() const, or leave it out");
+  static_assert(!NamesSlicedConstants<M> || (HasSlicedConstants<M> && HasSlice<M>),
+                "weft: give the model's member sliced_constants the form std::vector<View<float, 2>> "
+                "sliced_constants(const Conditioning&) const, beside slice, or leave it out");
   static_assert(
       !NamesDigest<M> || HasDigest<M>,
       "weft: give the model's member digest the form std::uint64_t digest() const, or leave it out");
@@ -294,6 +330,13 @@ template <class M>
 Index text_tokens_of(const M& model, const typename M::Prompt& prompt) {
   if constexpr (HasTextTokens<M>) return model.text_tokens(prompt);
   return 0;
+}
+
+/// Returns which slice of its blocks' matrices a model holds.
+template <class M>
+TensorSlice slice_of(const M& model) {
+  if constexpr (HasSlice<M>) return model.slice();
+  return {};
 }
 
 }  // namespace detail

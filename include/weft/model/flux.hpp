@@ -33,18 +33,17 @@ class Flux : public LoadedModel<BackendType, FluxConfig, flux::Weights<BackendTy
   using Conditioning = joint::Conditioning<Backend>;
   using Others = std::vector<const Flux*>;
 
-  /// Reads `folder`/config.json and the weights beside it, of all blocks or of some. Weights that one of
-  /// `others` has, which came from there too, are copied from its memory.
-  explicit Flux(const std::filesystem::path& folder, const std::vector<Range>& blocks = {},
-                const Others& others = {})
-      : Base(folder, blocks, Base::memories_of(others)) {}
+  /// Reads `folder`/config.json and the weights beside it, all or a portion. Weights that one of `others`
+  /// has, which came from there too, are copied from its memory.
+  explicit Flux(const std::filesystem::path& folder, const Portion& portion = {}, const Others& others = {})
+      : Base(folder, portion, Base::memories_of(others)) {}
 
   /// Takes weights from any source. Throws InvalidArgument, before any is read, if they are not those of the
   /// settings, or the backend cannot run the model.
   template <WeightSource Source>
-  Flux(const FluxConfig& settings, const Source& source, const std::vector<Range>& blocks = {},
+  Flux(const FluxConfig& settings, const Source& source, const Portion& portion = {},
        const Others& others = {})
-      : Base(settings, source, blocks, Base::memories_of(others)) {}
+      : Base(settings, source, portion, Base::memories_of(others)) {}
 
   void check(const Prompt& prompt) const { prompt.check(config().text_width, config().pooled_width); }
   Index prefix(const Prompt& prompt) const { return prompt.states.shape[0]; }
@@ -62,6 +61,11 @@ class Flux : public LoadedModel<BackendType, FluxConfig, flux::Weights<BackendTy
   /// Overwrites a conditioning with that of other prompts, as long as its own.
   void refill(Queue& queue, std::span<const Prompt> prompts, const Tensor& times, Conditioning& out) const {
     joint::refill<Backend>(queue, weights().layers, modulation_layers(), prompts, times, out);
+  }
+
+  /// Returns what `condition` and `refill` have computed of this rank's slice alone.
+  std::vector<View<float, 2>> sliced_constants(const Conditioning& conditioning) const {
+    return joint::sliced_constants<Backend>(modulation_layers(), conditioning);
   }
 
   /// Returns the embeddings of times, without the prompts' part: (times, width).
@@ -84,8 +88,7 @@ class Flux : public LoadedModel<BackendType, FluxConfig, flux::Weights<BackendTy
              View<const Element, 3>, View<Element, 3> out) const {
     const Rotation rotation = conditioning.rotations.rows(context.rows());
     if (i >= config().double_blocks) return single_block(i, context, conditioning, rotation, x, out);
-    const joint::BlockSizes sizes = config().sizes();
-    joint::BlockRun(context, weights().double_blocks[static_cast<std::size_t>(i)], sizes,
+    joint::BlockRun(context, weights().double_blocks[static_cast<std::size_t>(i)], config().head_dim,
                     conditioning.modulations, {2 * i, 2 * i + 1}, rotation, x, out)();
   }
 
@@ -118,18 +121,20 @@ class Flux : public LoadedModel<BackendType, FluxConfig, flux::Weights<BackendTy
                     const View<const Element, 3>& x, const View<Element, 3>& out) const {
     const flux::SingleBlock<Backend>& w = single(i);
     auto& queue = context.queue();
-    const Index n = x.extent[0], b = x.extent[1], c = config().width();
+    const Index n = x.extent[0], b = x.extent[1];
+    const Index a = w.qkv.outputs() / 3, hidden = w.up.outputs();  // features of heads, and hidden ones, here
     const View<Element, 3> narrow_memory = context.scratch().take(x.extent);       // (n, b, c)
-    const View<Element, 3> qkv = context.scratch().take(std::array{n, b, 3 * c});  // (n, b, 3c)
-    const View<Element, 3> wide = context.scratch().take(std::array{n, b, c + config().ffn()});
+    const View<Element, 3> qkv = context.scratch().take(std::array{n, b, 3 * a});  // (n, b, 3a)
+    const View<Element, 3> wide = context.scratch().take(std::array{n, b, a + hidden});
     const View<Operand, 3> normed = as_operands<Operand>(narrow_memory);
     const View<Operand, 3> joined = as_operands<Operand>(wide);  // (n, b, attended | hidden)
-    const auto heads = [this, &qkv, c](Index part) {
-      return qkv.template slice<2>({part * c, (part + 1) * c}).unfold(config().head_dim);
+    const auto heads = [this, &qkv, a](Index part) {
+      return qkv.template slice<2>({part * a, (part + 1) * a}).unfold(config().head_dim);
     };
+    const View<Element, 3> attended = attended_memory(narrow_memory, wide).template slice<2>({0, a});
     norm(queue, x, {}, conditioning.modulations.modulation(2 * i, 0, 1, context.step()), normed);
     linear(queue, rows_of(normed), w.qkv, rows_of(qkv));
-    linear(queue, rows_of(normed), w.up, rows_of(joined.template slice<2>({c, c + config().ffn()})),
+    linear(queue, rows_of(normed), w.up, rows_of(joined.template slice<2>({a, a + hidden})),
            {.activation = Activation::gelu_tanh});
     context.attend({.q = heads(0),
                     .k = heads(1),
@@ -140,17 +145,19 @@ class Flux : public LoadedModel<BackendType, FluxConfig, flux::Weights<BackendTy
                     .prefix = context.prefix_rows().size(),
                     .prefix_q_norm = &w.q_norm,
                     .prefix_k_norm = &w.k_norm},
-                   attended(narrow_memory, wide, c).unfold(config().head_dim));
+                   attended.unfold(config().head_dim));
     if constexpr (!std::is_same_v<Operand, Element>)
-      narrow(queue, rows_of(narrow_memory), rows_of(joined.template slice<2>({0, c})));
+      narrow(queue, rows_of(attended), rows_of(joined.template slice<2>({0, a})));
     linear(queue, rows_of(joined), w.out, rows_of(out),
-           {.residual = rows_of(x), .gate = conditioning.modulations.gate(2 * i, 2, context.step())});
+           {.residual = rows_of(context.once(x)),
+            .gate = conditioning.modulations.gate(2 * i, 2, context.step())});
+    context.reduce(out);
   }
 
-  /// Returns the memory that attention writes: beside the hidden features, or where operands are narrower,
-  /// its own.
-  static View<Element, 3> attended(const View<Element, 3>& own, const View<Element, 3>& wide, Index c) {
-    if constexpr (std::is_same_v<Operand, Element>) return wide.template slice<2>({0, c});
+  /// Returns the memory whose first features attention writes: beside the hidden features, or where operands
+  /// are narrower, its own.
+  static View<Element, 3> attended_memory(const View<Element, 3>& own, const View<Element, 3>& wide) {
+    if constexpr (std::is_same_v<Operand, Element>) return wide;
     return own;
   }
 

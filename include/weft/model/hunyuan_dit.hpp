@@ -36,19 +36,19 @@ class HunyuanDiT : public LoadedModel<BackendType, HunyuanConfig, hunyuan::Weigh
 
   using Others = std::vector<const HunyuanDiT*>;
 
-  /// Reads `folder`/config.json and the weights beside it, of all blocks or of `blocks`. Weights that one of
-  /// `others`, models from the same folder, has are copied from its memory, on any device. Throws
+  /// Reads `folder`/config.json and the weights beside it, all or a portion. Weights that one of `others`,
+  /// models from the same folder, has are copied from its memory, on any device. Throws
   /// InvalidArgument if the folder does not hold a model that the backend can run.
-  explicit HunyuanDiT(const std::filesystem::path& folder, const std::vector<Range>& blocks = {},
+  explicit HunyuanDiT(const std::filesystem::path& folder, const Portion& portion = {},
                       const Others& others = {})
-      : Base(folder, blocks, Base::memories_of(others)) {}
+      : Base(folder, portion, Base::memories_of(others)) {}
 
   /// Reads weights from any source. Throws InvalidArgument, before any is read, if they do not match the
   /// settings or if the backend cannot run the model.
   template <WeightSource Source>
-  HunyuanDiT(const HunyuanConfig& settings, const Source& source, const std::vector<Range>& blocks = {},
+  HunyuanDiT(const HunyuanConfig& settings, const Source& source, const Portion& portion = {},
              const Others& others = {})
-      : Base(settings, source, blocks, Base::memories_of(others)) {}
+      : Base(settings, source, portion, Base::memories_of(others)) {}
 
   /// Throws InvalidArgument unless the prompt fits the model.
   void check(const Prompt& prompt) const { prompt.check(config()); }
@@ -84,10 +84,13 @@ class HunyuanDiT : public LoadedModel<BackendType, HunyuanConfig, hunyuan::Weigh
              View<const Element, 3> skip, View<Element, 3> out) const {
     const hunyuan::Block<Backend>& w = weights().blocks[static_cast<std::size_t>(i)];
     auto& queue = context.queue();
-    const Index n = x.extent[0], b = x.extent[1], c = config().width();
+    const Index n = x.extent[0], b = x.extent[1], c = config().width(), head_dim = config().head_dim;
+    const Index a = w.text.q.outputs(), hidden = w.up.outputs();  // features of heads, and hidden ones, here
     const View<Element, 3> narrow = context.scratch().take(std::array{n, b, c});  // (n, b, c)
     const View<Operand, 3> normed = as_operands<Operand>(narrow);                 // (n, b, c)
-    Element* const memory = context.scratch().take(std::array{n * b * wide()}).data;
+    const View<Element, 3> attended = narrow.template slice<2>({0, a});           // (n, b, a)
+    const Index wide = std::max({3 * a, hidden, w.skip.inputs()});
+    Element* const memory = context.scratch().take(std::array{n * b * wide}).data;
     const auto wide_rows = [memory, n, b](Index features) {
       return View<Element, 3>(memory, {n, b, features});
     };
@@ -100,37 +103,38 @@ class HunyuanDiT : public LoadedModel<BackendType, HunyuanConfig, hunyuan::Weigh
     }
 
     norm(queue, x, w.norm1, conditioning.shift(i, context.step()), normed);
-    const View<Element, 3> qkv = wide_rows(3 * c);  // (n, b, 3c)
+    const View<Element, 3> qkv = wide_rows(3 * a);  // (n, b, 3a)
     linear(queue, rows_of(normed), w.self.qkv, rows_of(qkv));
-    const auto heads = [this, &qkv, c](Index part) {
-      return qkv.template slice<2>({part * c, (part + 1) * c})
-          .unfold(config().head_dim);  // (n, b, heads, head_dim)
+    const auto heads = [&qkv, a, head_dim](Index part) {
+      return qkv.template slice<2>({part * a, (part + 1) * a}).unfold(head_dim);  // (n, b, heads, head_dim)
     };
-    const View<Element, 4> attended = narrow.unfold(config().head_dim);  // (n, b, heads, head_dim)
     context.attend({.q = heads(0),
                     .k = heads(1),
                     .v = heads(2),
                     .q_norm = &w.self.q_norm,
                     .k_norm = &w.self.k_norm,
                     .rotation = conditioning.rotation(context.rows())},
-                   attended);
-    linear(queue, operands_of<Operand>(queue, narrow), w.self.out, rows_of(out),
-           {Activation::none, rows_of(x)});
+                   attended.unfold(head_dim));
+    linear(queue, operands_of<Operand>(queue, attended), w.self.out, rows_of(out),
+           {.residual = rows_of(context.once(x))});
+    context.reduce(out);
 
     norm(queue, out, w.norm2, {}, normed);
-    const View<Element, 3> q = wide_rows(c);  // (n, b, c)
+    const View<Element, 3> q = wide_rows(a);  // (n, b, a)
     linear(queue, rows_of(normed), w.text.q, rows_of(q));
-    norm_rotate(queue, q.unfold(config().head_dim), &w.text.q_norm, conditioning.rotation(context.rows()),
-                q.unfold(config().head_dim));
-    attention(queue, q.unfold(config().head_dim), conditioning.text_keys(i), conditioning.text_values(i),
-              attended);
-    linear(queue, operands_of<Operand>(queue, narrow), w.text.out, rows_of(out),
-           {Activation::none, rows_of(out)});
+    norm_rotate(queue, q.unfold(head_dim), &w.text.q_norm, conditioning.rotation(context.rows()),
+                q.unfold(head_dim));
+    attention(queue, q.unfold(head_dim), conditioning.text_keys(i), conditioning.text_values(i),
+              attended.unfold(head_dim));
+    linear(queue, operands_of<Operand>(queue, attended), w.text.out, rows_of(out),
+           {.residual = rows_of(context.once(out))});
+    context.reduce(out);
 
     norm(queue, out, w.norm3, {}, normed);
-    const View<Operand, 3> hidden = as_operands<Operand>(wide_rows(config().ffn));  // (n, b, ffn)
-    linear(queue, rows_of(normed), w.up, rows_of(hidden), {Activation::gelu_tanh, {}});
-    linear(queue, rows_of(hidden), w.down, rows_of(out), {Activation::none, rows_of(out)});
+    const View<Operand, 3> activated = as_operands<Operand>(wide_rows(hidden));  // (n, b, hidden)
+    linear(queue, rows_of(normed), w.up, rows_of(activated), {.activation = Activation::gelu_tanh});
+    linear(queue, rows_of(activated), w.down, rows_of(out), {.residual = rows_of(context.once(out))});
+    context.reduce(out);
   }
 
   /// Computes the prediction (tokens, images, features) from tokens (tokens, images, width): as many of the
@@ -145,8 +149,6 @@ class HunyuanDiT : public LoadedModel<BackendType, HunyuanConfig, hunyuan::Weigh
 
  private:
   using Base::weights;
-
-  Index wide() const { return std::max(3 * config().width(), config().ffn); }
 };
 
 }  // namespace weft::inline v0_1

@@ -26,6 +26,8 @@ class LoadedModel {
 
   const Settings& config() const { return config_; }
   DitShape shape() const { return config_.shape(); }
+  /// Returns the slice of its blocks' matrices that is here.
+  TensorSlice slice() const { return memory_.slice; }
   /// Returns whether the weights of block i are here.
   bool has_block(Index i) const { return memory_.has_section(static_cast<std::size_t>(i) + 1); }
   const WeightMemory<Backend>& weight_memory() const { return memory_; }
@@ -36,26 +38,30 @@ class LoadedModel {
   using Memories = std::vector<const WeightMemory<Backend>*>;
 
   /// Reads `folder`/config.json and the weights beside it.
-  LoadedModel(const std::filesystem::path& folder, const std::vector<Range>& blocks, const Memories& others)
-      : LoadedModel(Settings(Config::read(folder / "config.json")), folder, blocks, others) {}
+  LoadedModel(const std::filesystem::path& folder, const Portion& portion, const Memories& others)
+      : LoadedModel(Settings(Config::read(folder / "config.json")), folder, portion, others) {}
 
   /// Reads the weights in `folder`, for settings that were read before.
-  LoadedModel(const Settings& settings, const std::filesystem::path& folder, const std::vector<Range>& blocks,
+  LoadedModel(const Settings& settings, const std::filesystem::path& folder, const Portion& portion,
               const Memories& others)
-      : LoadedModel(settings, WeightFiles(folder), blocks, others) {}
+      : LoadedModel(settings, WeightFiles(folder), portion, others) {}
 
-  /// Loads the weights of `blocks`, or without any of all. Those that one of `others` has, which are of the
+  /// Loads a portion of the weights. Those that one of `others` has, which are of the
   /// same settings and come from the same source, are copied from its memory, on whatever device that is.
   /// Throws InvalidArgument, before any is read, if they are not those of the settings, or the backend cannot
   /// run the model.
   template <WeightSource Source>
-  LoadedModel(const Settings& settings, const Source& source, const std::vector<Range>& blocks,
-              const Memories& others)
+  LoadedModel(const Settings& settings, const Source& source, const Portion& portion, const Memories& others)
       : config_(settings), digest_(settings.digest()) {
     if constexpr (requires { source.digest(); }) digest_ = digest_of(digest_, source.digest());
     Queue queue;  // ends when all is there
-    Backend::check(config_.shape());
-    weights_ = WeightLoader<Backend, Source>(queue, source, blocks, others)
+    const DitShape shape = config_.shape();
+    if (portion.slice.count > shape.most_slices() || portion.slice.count < 1)
+      reject("the model is to be cut into ", portion.slice.count, " slices, and can be cut into 1 to ",
+             shape.most_slices());
+    Backend::check(shape);
+    Backend::check(shape.of_slice(portion.slice));
+    weights_ = WeightLoader<Backend, Source>(queue, source, portion, others)
                    .load([this](auto& loader) { return Weights::place(loader, config_); }, memory_);
   }
 

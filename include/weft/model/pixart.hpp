@@ -3,6 +3,7 @@
 // Text-to-Image Generation", 2024; weights and names are those of diffusers' PixArtTransformer2DModel.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <filesystem>
@@ -33,18 +34,17 @@ class PixArt : public LoadedModel<BackendType, PixArtConfig, pixart::Weights<Bac
   using Conditioning = pixart::Conditioning<Backend>;
   using Others = std::vector<const PixArt*>;
 
-  /// Reads `folder`/config.json and the weights beside it, of all blocks or of some. Weights that one of
-  /// `others` has, which came from there too, are copied from its memory.
-  explicit PixArt(const std::filesystem::path& folder, const std::vector<Range>& blocks = {},
-                  const Others& others = {})
-      : Base(folder, blocks, Base::memories_of(others)) {}
+  /// Reads `folder`/config.json and the weights beside it, all or a portion. Weights that one of `others`
+  /// has, which came from there too, are copied from its memory.
+  explicit PixArt(const std::filesystem::path& folder, const Portion& portion = {}, const Others& others = {})
+      : Base(folder, portion, Base::memories_of(others)) {}
 
   /// Takes weights from any source. Throws InvalidArgument, before any is read, if they are not those of the
   /// settings, or the backend cannot run the model.
   template <WeightSource Source>
-  PixArt(const PixArtConfig& settings, const Source& source, const std::vector<Range>& blocks = {},
+  PixArt(const PixArtConfig& settings, const Source& source, const Portion& portion = {},
          const Others& others = {})
-      : Base(settings, source, blocks, Base::memories_of(others)) {}
+      : Base(settings, source, portion, Base::memories_of(others)) {}
 
   void check(const Prompt& prompt) const { prompt.check(config()); }
 
@@ -53,7 +53,7 @@ class PixArt : public LoadedModel<BackendType, PixArtConfig, pixart::Weights<Bac
 
   Conditioning condition(Queue& queue, std::span<const Prompt> prompts, const Tensor& times,
                          const Share& share) const {
-    Conditioning out(queue, config(), share, times.shape[0]);
+    Conditioning out(queue, config(), weights(), share, times.shape[0]);
     out.fill(queue, weights(), prompts, times);
     return out;
   }
@@ -82,35 +82,39 @@ class PixArt : public LoadedModel<BackendType, PixArtConfig, pixart::Weights<Bac
     const Modulations<Backend>& modulations = conditioning.modulations();
     auto& queue = context.queue();
     const Step step = context.step();
-    const Index n = x.extent[0], b = x.extent[1], c = config().width(), head_dim = config().head_dim;
+    const Index n = x.extent[0], b = x.extent[1], head_dim = config().head_dim;
+    const Index a = w.text_q.outputs(), hidden = w.up.outputs();  // features of heads, and hidden ones, here
     const View<Element, 3> narrow_memory = context.scratch().take(x.extent);  // (n, b, c)
     const View<Operand, 3> normed = as_operands<Operand>(narrow_memory);
-    Element* const memory = context.scratch().take(std::array{n * b * config().ffn()}).data;
+    Element* const memory = context.scratch().take(std::array{n * b * std::max(3 * a, hidden)}).data;
     const auto wide = [memory, n, b](Index features) { return View<Element, 3>(memory, {n, b, features}); };
-    const View<Element, 4> attended = narrow_memory.unfold(head_dim);  // (n, b, heads, head_dim)
+    const View<Element, 3> attended = narrow_memory.template slice<2>({0, a});  // (n, b, a)
 
     norm(queue, x, {}, modulations.modulation(i, 0, 1, step), normed);
-    const View<Element, 3> qkv = wide(3 * c);
+    const View<Element, 3> qkv = wide(3 * a);
     linear(queue, rows_of(normed), w.qkv, rows_of(qkv));
-    const auto heads = [&qkv, c, head_dim](Index part) {
-      return qkv.template slice<2>({part * c, (part + 1) * c}).unfold(head_dim);
+    const auto heads = [&qkv, a, head_dim](Index part) {
+      return qkv.template slice<2>({part * a, (part + 1) * a}).unfold(head_dim);
     };
-    context.attend({.q = heads(0), .k = heads(1), .v = heads(2)}, attended);
-    linear(queue, operands_of<Operand>(queue, narrow_memory), w.out, rows_of(out),
-           {.residual = rows_of(x), .gate = modulations.gate(i, 2, step)});
+    context.attend({.q = heads(0), .k = heads(1), .v = heads(2)}, attended.unfold(head_dim));
+    linear(queue, operands_of<Operand>(queue, attended), w.out, rows_of(out),
+           {.residual = rows_of(context.once(x)), .gate = modulations.gate(i, 2, step)});
+    context.reduce(out);
 
-    const View<Element, 3> q = wide(c);
+    const View<Element, 3> q = wide(a);
     linear(queue, as_read(queue, out, narrow_memory), w.text_q, rows_of(q));
-    attention(queue, q.unfold(head_dim), conditioning.text_keys(i), conditioning.text_values(i), attended, {},
-              Output::replace, conditioning.padding());
-    linear(queue, operands_of<Operand>(queue, narrow_memory), w.text_out, rows_of(out),
-           {.residual = rows_of(out)});
+    attention(queue, q.unfold(head_dim), conditioning.text_keys(i), conditioning.text_values(i),
+              attended.unfold(head_dim), {}, Output::replace, conditioning.padding());
+    linear(queue, operands_of<Operand>(queue, attended), w.text_out, rows_of(out),
+           {.residual = rows_of(context.once(out))});
+    context.reduce(out);
 
     norm(queue, out, {}, modulations.modulation(i, 3, 4, step), normed);
-    const View<Operand, 3> hidden = as_operands<Operand>(wide(config().ffn()));
-    linear(queue, rows_of(normed), w.up, rows_of(hidden), {.activation = Activation::gelu_tanh});
-    linear(queue, rows_of(hidden), w.down, rows_of(out),
-           {.residual = rows_of(out), .gate = modulations.gate(i, 5, step)});
+    const View<Operand, 3> activated = as_operands<Operand>(wide(hidden));
+    linear(queue, rows_of(normed), w.up, rows_of(activated), {.activation = Activation::gelu_tanh});
+    linear(queue, rows_of(activated), w.down, rows_of(out),
+           {.residual = rows_of(context.once(out)), .gate = modulations.gate(i, 5, step)});
+    context.reduce(out);
   }
 
   /// tokens (tokens, images, width) → prediction (tokens, images, features): as many of the features as the

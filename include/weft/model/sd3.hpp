@@ -30,18 +30,16 @@ class SD3 : public LoadedModel<BackendType, SD3Config, sd3::Weights<BackendType>
   using Conditioning = joint::Conditioning<Backend>;
   using Others = std::vector<const SD3*>;
 
-  /// Reads `folder`/config.json and the weights beside it, of all blocks or of some. Weights that one of
-  /// `others` has, which came from there too, are copied from its memory.
-  explicit SD3(const std::filesystem::path& folder, const std::vector<Range>& blocks = {},
-               const Others& others = {})
-      : Base(folder, blocks, Base::memories_of(others)) {}
+  /// Reads `folder`/config.json and the weights beside it, all or a portion. Weights that one of `others`
+  /// has, which came from there too, are copied from its memory.
+  explicit SD3(const std::filesystem::path& folder, const Portion& portion = {}, const Others& others = {})
+      : Base(folder, portion, Base::memories_of(others)) {}
 
   /// Takes weights from any source. Throws InvalidArgument, before any is read, if they are not those of the
   /// settings, or the backend cannot run the model.
   template <WeightSource Source>
-  SD3(const SD3Config& settings, const Source& source, const std::vector<Range>& blocks = {},
-      const Others& others = {})
-      : Base(settings, source, blocks, Base::memories_of(others)) {}
+  SD3(const SD3Config& settings, const Source& source, const Portion& portion = {}, const Others& others = {})
+      : Base(settings, source, portion, Base::memories_of(others)) {}
 
   void check(const Prompt& prompt) const { prompt.check(config().text_width, config().pooled_width); }
   /// Throws InvalidArgument if the image has more tokens along a side than the stored table of positions.
@@ -68,6 +66,11 @@ class SD3 : public LoadedModel<BackendType, SD3Config, sd3::Weights<BackendType>
     joint::refill<Backend>(queue, weights().shared.layers, modulation_layers(), prompts, times, out);
   }
 
+  /// Returns what `condition` and `refill` have computed of this rank's slice alone.
+  std::vector<View<float, 2>> sliced_constants(const Conditioning& conditioning) const {
+    return joint::sliced_constants<Backend>(modulation_layers(), conditioning);
+  }
+
   /// Returns the embeddings of times, without the prompts' part: (times, width).
   Tensor embed_times(Queue& queue, std::span<const float> times) const {
     return embedded_sinusoids<Backend>(queue, weights().shared.layers.time, times);
@@ -91,9 +94,8 @@ class SD3 : public LoadedModel<BackendType, SD3Config, sd3::Weights<BackendType>
 
   void block(Index i, auto& context, const Conditioning& conditioning, View<const Element, 3> x,
              View<const Element, 3>, View<Element, 3> out) const {
-    const joint::BlockSizes sizes = config().sizes();
-    joint::BlockRun(context, weights().blocks[static_cast<std::size_t>(i)], sizes, conditioning.modulations,
-                    {2 * i, 2 * i + 1}, {}, x, out)();
+    joint::BlockRun(context, weights().blocks[static_cast<std::size_t>(i)], config().head_dim,
+                    conditioning.modulations, {2 * i, 2 * i + 1}, {}, x, out)();
   }
 
   /// tokens (image tokens, images, width) → prediction (image tokens, images, features).

@@ -15,6 +15,8 @@
 #include "weft/backend/arena.hpp"
 #include "weft/backend/operators.hpp"
 #include "weft/core/tensor.hpp"
+#include "weft/model/features.hpp"
+#include "weft/model/portion.hpp"
 #include "weft/model/weight_source.hpp"
 
 namespace weft::inline v0_1 {
@@ -29,6 +31,7 @@ struct WeightMemory {
   typename Backend::template Buffer<std::byte> bytes;
   std::vector<Range> sections;  // bytes: what all blocks share, then each block; empty: not here
   std::vector<Index> staged{};  // bytes of each section's weights before they were narrowed
+  TensorSlice slice{};          // that they hold of the blocks' matrices
 
   bool has_section(std::size_t i) const { return i < sections.size() && !sections[i].empty(); }
   View<std::byte, 1> view(Range range) const {
@@ -47,15 +50,20 @@ class WeightLoader {
   using Queue = typename Backend::Queue;
   using Linear = LinearWeights<Element>;
 
-  /// Loads what all blocks share, and the blocks in `wanted`. What one of `others` has, which are of the same
-  /// settings and in the memory of any device, is copied from there.
-  WeightLoader(Queue& queue, const Source& source, std::vector<Range> wanted,
+  /// Loads a portion. What one of `others` has of the same slice, which are of the same settings and in the
+  /// memory of any device, is copied from there.
+  WeightLoader(Queue& queue, const Source& source, Portion wanted,
                std::vector<const WeightMemory<Backend>*> others)
       : queue_(queue),
         loader_(queue),
         source_(source),
         wanted_(std::move(wanted)),
-        others_(std::move(others)) {}
+        others_(std::move(others)) {
+    std::erase_if(others_, [this](const auto* other) { return other->slice != wanted_.slice; });
+  }
+
+  /// Returns the slice of the blocks' matrices that is loaded.
+  TensorSlice slice() const { return wanted_.slice; }
 
   /// Returns the tensors that `place` names, and their shapes. No weight is read.
   template <class Place>
@@ -83,7 +91,7 @@ class WeightLoader {
       for (const Narrowing& layer : narrowings_) narrow_weights(queue_, layer.from, layer.to, layer.scale);
       queue_.synchronize();  // before the wide ones go
     }
-    memory = {memory_.release(), std::move(sections_), std::move(staged_)};
+    memory = {memory_.release(), std::move(sections_), std::move(staged_), wanted_.slice};
     for (const Copy& copied : copies_)
       copy_bytes(queue_, copied.other->view(copied.from), memory.view(copied.to));
     return weights;
@@ -101,8 +109,8 @@ class WeightLoader {
     std::vector<decltype(place(Index{}))> out(static_cast<std::size_t>(range.size()));
     for (Index i = range.begin; i < range.end; ++i) {
       const bool is_wanted =
-          pass_ == Pass::list || wanted_.empty() ||
-          std::ranges::any_of(wanted_, [i](const Range& some) { return some.contains(i); });
+          pass_ == Pass::list || wanted_.blocks.empty() ||
+          std::ranges::any_of(wanted_.blocks, [i](const Range& some) { return some.contains(i); });
       if (is_wanted)
         out[static_cast<std::size_t>(i - range.begin)] = section(i + 1, [&place, i] { return place(i); });
     }
@@ -113,8 +121,9 @@ class WeightLoader {
   Linear linear(const std::string& name, Index outputs, Index inputs) {
     return stacked(memory_, {name}, outputs, inputs);
   }
-  /// Places several layers of the same inputs as one, each of so many outputs.
-  Linear linear(std::initializer_list<std::string> names, Index outputs, Index inputs) {
+  /// Places several layers of the same inputs as one, each of so many outputs. Where inputs are on several
+  /// ranks, the bias is with the first slice of them alone, so that a sum over ranks has it once.
+  Linear linear(std::initializer_list<std::string> names, const Features& outputs, const Features& inputs) {
     return stacked(memory_, names, outputs, inputs);
   }
   /// Places the same for layers without biases.
@@ -122,7 +131,8 @@ class WeightLoader {
     return {stacked_weights(memory_, names, outputs, inputs), {}};
   }
   /// Places the same for a block's tokens.
-  BlockLinear<Backend> block_linear(std::initializer_list<std::string> names, Index outputs, Index inputs) {
+  BlockLinear<Backend> block_linear(std::initializer_list<std::string> names, const Features& outputs,
+                                    const Features& inputs) {
     if constexpr (narrows) {
       const Linear wide = stacked(is_copied_ ? nowhere_ : wide_, names, outputs, inputs);
       const auto weight = take<Operand>(wide.weight.extent);
@@ -237,7 +247,11 @@ class WeightLoader {
 
   template <class T>
   void fill(const std::string& name, const View<T, 3>& to) {
-    if (is_loading()) loader_.fill(source_.get(name, tensors_.at(name)), to);
+    fill(name, to, {.pitch = to.extent[2]});
+  }
+  template <class T>
+  void fill(const std::string& name, const View<T, 3>& to, const MatrixPart& part) {
+    if (is_loading()) loader_.fill(source_.get(name, tensors_.at(name)), to, part);
   }
 
   Linear placed(const std::string& name, const Shape& shape, Index outputs, Index inputs) {
@@ -250,27 +264,40 @@ class WeightLoader {
     return {weight, bias};
   }
 
-  Linear stacked(Arena<Backend>& arena, std::initializer_list<std::string> names, Index outputs,
-                 Index inputs) {
-    const auto weight = stacked_weights(arena, names, outputs, inputs);
+  Linear stacked(Arena<Backend>& arena, std::initializer_list<std::string> names, const Features& outputs,
+                 const Features& inputs) {
+    const View<Element, 2> weight = stacked_weights(arena, names, outputs, inputs);
+    for (const std::string& name : names) expect(name + ".bias", {outputs.all()});
+    if (!inputs.is_whole() && !wanted_.slice.is_first()) return {weight, {}};
     const auto bias = take<Element>(std::array{weight.extent[0]});
     Index first = 0;
-    for (const std::string& name : names) {
-      expect(name + ".bias", {outputs});
-      fill(name + ".bias", View<Element, 3>(bias.data + first, {1, 1, outputs}));
-      first += outputs;
-    }
+    for (const std::string& name : names)
+      for (const Range& held : outputs.held()) {
+        fill(name + ".bias", View<Element, 3>(bias.data + first, {1, 1, held.size()}),
+             {held.begin, held.size()});
+        first += held.size();
+      }
     return {weight, bias};
   }
 
   View<Element, 2> stacked_weights(Arena<Backend>& arena, std::initializer_list<std::string> names,
-                                   Index outputs, Index inputs) {
-    const auto weight = take<Element>(arena, std::array{static_cast<Index>(names.size()) * outputs, inputs});
-    Index first = 0;
+                                   const Features& outputs, const Features& inputs) {
+    const Index columns = inputs.count();
+    const auto weight =
+        take<Element>(arena, std::array{static_cast<Index>(names.size()) * outputs.count(), columns});
+    Index row = 0;
     for (const std::string& name : names) {
-      expect(name + ".weight", {outputs, inputs});
-      fill(name + ".weight", View<Element, 3>(weight[first].data, {1, outputs, inputs}));
-      first += outputs;
+      expect(name + ".weight", {outputs.all(), inputs.all()});
+      for (const Range& rows : outputs.held()) {
+        Index column = 0;
+        for (const Range& held : inputs.held()) {
+          fill(name + ".weight",
+               View<Element, 3>(weight[row].data + column, {1, rows.size(), held.size()}, {0, columns, 1}),
+               {rows.begin * inputs.all() + held.begin, inputs.all()});
+          column += held.size();
+        }
+        row += rows.size();
+      }
     }
     return weight;
   }
@@ -278,7 +305,7 @@ class WeightLoader {
   Queue& queue_;
   typename Backend::Loader loader_;
   const Source& source_;
-  std::vector<Range> wanted_;  // empty: all
+  Portion wanted_;
   std::vector<const WeightMemory<Backend>*> others_;
   Pass pass_ = Pass::list;
   std::map<std::string, Shape> tensors_;

@@ -17,19 +17,21 @@
 
 namespace weft::inline v0_1::pipeline {
 
-/// Throws InvalidArgument, with what would fit, if `free` bytes do not hold the weights of these blocks of
-/// the transformer, or without any of all, and those of the autoencoder's decoder.
+/// Throws InvalidArgument, with what would fit, if `free` bytes do not hold a portion of the transformer's
+/// weights and those of the autoencoder's decoder.
 template <class Model>
 void check_weights(const PipelineFolder& folder, const typename Model::Settings& settings,
-                   const std::vector<Range>& blocks, double free) {
+                   const Portion& portion, double free) {
   const planner::CountedModelOf<Model> work(settings, planner::sample_prompt(settings));
   const AutoencoderKL<Counting<planner::CountedNumber<typename Model::Element>>> decoder(
       folder.autoencoder_config(), ShapesAlone{});
-  const auto taken = [&work, &decoder](const std::vector<Range>& some) {
-    return static_cast<double>(work.weights(some) + std::max(work.staged(some), decoder.weight_bytes()));
+  const auto taken = [&work, &decoder, slice = portion.slice](const std::vector<Range>& some) {
+    return static_cast<double>(work.weights(some, slice) +
+                               std::max(work.staged(some, slice), decoder.weight_bytes()));
   };
   const DitShape& shape = work.shape();
-  const double all = taken(blocks.empty() ? std::vector<Range>{{0, shape.blocks}} : united(blocks));
+  const double all =
+      taken(portion.blocks.empty() ? std::vector<Range>{{0, shape.blocks}} : united(portion.blocks));
   if (all <= free) return;
   const auto fits_in = [&shape, &taken, free](int stages) {
     for (int stage = 0; stage < stages; ++stage)

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "weft/model/lora_weights.hpp"
+#include "weft/model/portion.hpp"
 #include "weft/pipeline/check_weights.hpp"
 #include "weft/pipeline/folder.hpp"
 #include "weft/text/prompt_encoders.hpp"
@@ -15,6 +16,7 @@ namespace weft::inline v0_1 {
 
 struct PipelineSettings {
   std::vector<Range> blocks{};                 // of the transformer that ranks here run; none: all
+  TensorSlice slice{};                         // of these blocks' matrices; by default they are whole
   std::vector<Lora> loras{};                   // merged into the transformer
   std::optional<Index> max_sequence_length{};  // of T5's prompts, in tokens; unset: the pipeline's
 };
@@ -33,8 +35,8 @@ class PipelineModels {
   explicit PipelineModels(const std::filesystem::path& folder, const PipelineSettings& settings = {})
       : folder_(folder),
         encoders_(folder, settings.max_sequence_length),
-        transformer_(checked_settings(settings.blocks), LoraWeights(folder_.transformer(), settings.loras),
-                     settings.blocks),
+        transformer_(checked_settings({settings.blocks, settings.slice}),
+                     LoraWeights(folder_.transformer(), settings.loras), {settings.blocks, settings.slice}),
         autoencoder_(folder_.autoencoder()) {
     folder_.check(transformer_.shape());
   }
@@ -45,9 +47,9 @@ class PipelineModels {
   const AutoencoderKL<Backend>& autoencoder() const { return autoencoder_; }
 
  private:
-  typename Model::Settings checked_settings(const std::vector<Range>& blocks) const {
+  typename Model::Settings checked_settings(const Portion& portion) const {
     const typename Model::Settings out(Config::read(folder_.transformer() / "config.json"));
-    pipeline::check_weights<Model>(folder_, out, blocks, static_cast<double>(Backend::free_memory().bytes));
+    pipeline::check_weights<Model>(folder_, out, portion, static_cast<double>(Backend::free_memory().bytes));
     return out;
   }
 

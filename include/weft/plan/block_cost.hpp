@@ -28,11 +28,11 @@ struct PlanRequest {
 /// Seconds of a block.
 struct BlockCost {
   double products = 0, attention = 0, rows = 0;  // kernels; `rows` are norms and rotations
-  double ulysses = 0, ring = 0;                  // transfers that no kernel hides
+  double ulysses = 0, ring = 0, tensor = 0;      // transfers that no kernel hides
   double host = 0;                               // launching, beyond all of the above
 
   constexpr double computed() const { return products + attention + rows; }
-  constexpr double seconds() const { return computed() + ulysses + ring + host; }
+  constexpr double seconds() const { return computed() + ulysses + ring + tensor + host; }
 
   constexpr BlockCost& operator+=(const BlockCost& more) {
     products += more.products;
@@ -40,6 +40,7 @@ struct BlockCost {
     rows += more.rows;
     ulysses += more.ulysses;
     ring += more.ring;
+    tensor += more.tensor;
     host += more.host;
     return *this;
   }
@@ -69,7 +70,9 @@ struct CostModel {
 
   /// Returns how many images a rank evaluates as one batch.
   Index images() const { return ceil_div(request.prompts, mesh.data) * ceil_div(request.branches, mesh.cfg); }
-  Index heads() const { return ceil_div(model().heads, mesh.ulysses); }
+  /// Returns the largest slice of the blocks' matrices.
+  TensorSlice slice() const { return {mesh.tensor - 1, mesh.tensor}; }
+  Index heads() const { return ceil_div(model().heads_of(slice()).size(), mesh.ulysses); }
   Index ring_rows(Index tokens) const { return ceil_div(tokens, mesh.ring); }
   Index rows(Index tokens) const { return ceil_div(ring_rows(tokens), mesh.ulysses); }
 
@@ -107,27 +110,27 @@ struct CostModel {
   /// Returns the different slices of a unit that ranks hold: without a prefix, the largest.
   std::vector<RankRows> slices(Range unit) const {
     const int last_ring = mesh.ring - 1, last_ulysses = mesh.ulysses - 1;
-    const auto slice = [this, unit](int ring, int ulysses) {
+    const auto held = [this, unit](int ring, int ulysses) {
       const Range tokens = split(split(unit, mesh.ring, ring), mesh.ulysses, ulysses);
-      return RankRows{tokens.size(), common(tokens, {0, work->prefix()}).size(), images()};
+      return RankRows{tokens.size(), common(tokens, {0, work->prefix()}).size(), images(), slice()};
     };
-    std::vector<RankRows> out{slice(last_ring, last_ulysses)};
+    std::vector<RankRows> out{held(last_ring, last_ulysses)};
     const auto add = [&out](const RankRows& rows) {
       if (std::ranges::find(out, rows) == out.end()) out.push_back(rows);
     };
     if (unit.begin >= work->prefix()) return out;
     for (int ring = 0; ring < mesh.ring; ++ring)
-      for (int ulysses = 0; ulysses < mesh.ulysses; ++ulysses) add(slice(ring, ulysses));
+      for (int ulysses = 0; ulysses < mesh.ulysses; ++ulysses) add(held(ring, ulysses));
     return out;
   }
 
   BlockCost block(std::span<const Work> kernels, Range unit) const {
     BlockCost cost;
+    int exchanges = (mesh.ulysses > 1 ? 2 : 0) + (mesh.ring > 1 ? mesh.ring - 1 : 0);
     for (const Work& kernel : kernels) {
-      if (kernel.kind == WorkKind::heads)
-        add_heads(cost, kernel, unit);
-      else
-        add_kernel(cost, kernel);
+      if (kernel.kind == WorkKind::heads) add_heads(cost, kernel, unit);
+      if (kernel.kind == WorkKind::sum) add_sum(cost, kernel), exchanges += 2;
+      add_kernel(cost, kernel);
     }
     const auto& [m, n, k] = engine.repeated;
     if (m > 0) cost.products += product(m * images(), n, k);
@@ -136,7 +139,6 @@ struct CostModel {
     cost.products /= engine.efficiency;
     cost.attention /= engine.efficiency;
     cost.rows /= engine.efficiency;
-    const int exchanges = (mesh.ulysses > 1 ? 2 : 0) + (mesh.ring > 1 ? mesh.ring - 1 : 0);
     const double launching = engine.host_per_block + exchanges * engine.host_per_exchange;
     cost.host = std::max(launching - cost.seconds(), 0.0);
     return cost;
@@ -159,9 +161,19 @@ struct CostModel {
       case WorkKind::rows:
         cost.rows += rows_seconds(hardware.gpu, static_cast<double>(kernel.bytes));
         break;
+      case WorkKind::sum:
       case WorkKind::heads:
         break;
     }
+  }
+
+  /// Adds a sum over the ranks that hold slices: an exchange of its pieces, their additions, and an exchange
+  /// of the sums.
+  void add_sum(BlockCost& cost, const Work& sum) const {
+    const double bytes = static_cast<double>(sum.m * sum.n * work->element_bytes()), others = mesh.tensor - 1;
+    cost.rows += others * rows_seconds(hardware.gpu, 3 * bytes / mesh.tensor);
+    cost.tensor += 2 * exchange_seconds(hardware, bytes * others / mesh.tensor, group_of(mesh, Axis::tensor),
+                                        engine.carrier);
   }
 
   /// Adds a call of attention: the rotation of queries, keys and values, which read and write them once each,

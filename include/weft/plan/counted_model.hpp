@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <memory>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -16,6 +17,7 @@
 #include "weft/engine/evaluator.hpp"
 #include "weft/engine/part.hpp"
 #include "weft/model/counting_context.hpp"
+#include "weft/model/portion.hpp"
 #include "weft/model/weight_source.hpp"
 #include "weft/plan/model_work.hpp"
 #include "weft/policy/cfg_parallel.hpp"
@@ -23,6 +25,7 @@
 #include "weft/policy/pipefusion.hpp"
 #include "weft/policy/ring.hpp"
 #include "weft/policy/step_cache.hpp"
+#include "weft/policy/tensor_parallel.hpp"
 #include "weft/policy/ulysses.hpp"
 
 namespace weft::inline v0_1::planner {
@@ -58,17 +61,18 @@ class CountedModel final : public ModelWork {
   }
   std::span<const Work> ends(const RankRows& rows) const override { return counted(rows).ends; }
 
-  Index weights(const std::vector<Range>& blocks) const override {
-    return sum(blocks,
-               [this](std::size_t section) { return model_.weight_memory().sections[section].size(); });
+  Index weights(const std::vector<Range>& blocks, TensorSlice slice = {}) const override {
+    const auto& memory = model(slice).weight_memory();
+    return sum(blocks, [&memory](std::size_t section) { return memory.sections[section].size(); });
   }
-  Index staged(const std::vector<Range>& blocks) const override {
-    return sum(blocks, [this](std::size_t section) { return model_.weight_memory().staged[section]; });
+  Index staged(const std::vector<Range>& blocks, TensorSlice slice = {}) const override {
+    const auto& memory = model(slice).weight_memory();
+    return sum(blocks, [&memory](std::size_t section) { return memory.staged[section]; });
   }
 
   EngineMemory memory(const DitShape& placed, const Mesh& mesh, int rank,
                       const MemoryRequest& request) const override {
-    using Parallel = DataParallel<CfgParallel<StepCache<PipeFusion<Ulysses<Ring<>>>>>>;
+    using Parallel = DataParallel<CfgParallel<StepCache<PipeFusion<TensorParallel<Ulysses<Ring<>>>>>>>;
     using World = Rehearsal<counting::Queue>;
     using Policies = typename Parallel::template On<Backend, World>;
     const Range prompts = Policies::prompts(mesh, rank, request.prompts);
@@ -88,14 +92,15 @@ class CountedModel final : public ModelWork {
     auto taken = [&queue, before = Index{0}]() mutable {
       return queue.memory().bytes() - std::exchange(before, queue.memory().bytes());
     };
-    const Conditioning conditioning = condition(queue, part.share, request.steps);
+    const Model& own = model(part.job.slice);
+    const Conditioning conditioning = condition(own, queue, part.share, request.steps);
     out.conditioning = taken();
     out.temporary = queue.memory().peak() - out.conditioning;
     policies.prepare(queue, part.job);
     out.keys = taken();
     out.messages = world.reserved();
     part.job.reuse = request.reuse;
-    Evaluator<Model, Policies> evaluator(model_, policies);
+    Evaluator<Model, Policies> evaluator(own, policies);
     evaluator.prepare(queue, part.job, part.share.blocks, part.share.rows, conditioning);
     const RequestShape shape{.extent = {.height = image.height, .width = image.width},
                              .prefix = prefix_,
@@ -118,6 +123,14 @@ class CountedModel final : public ModelWork {
     std::map<Index, std::vector<Work>> blocks;
     std::vector<Work> ends;
   };
+
+  /// Returns the model that holds a slice.
+  const Model& model(TensorSlice slice) const {
+    if (slice.count == 1) return model_;
+    std::unique_ptr<const Model>& out = slices_[slice];
+    if (!out) out = std::make_unique<const Model>(model_.config(), ShapesAlone{}, Portion({}, slice));
+    return *out;
+  }
 
   template <class OfSection>
   static Index sum(const std::vector<Range>& blocks, const OfSection& of_section) {
@@ -145,10 +158,10 @@ class CountedModel final : public ModelWork {
     return {shape_.channels, shape_.patch, shape_.patch * tokens, shape_.patch};
   }
 
-  Conditioning condition(counting::Queue& queue, const Share& share, Index steps) const {
+  Conditioning condition(const Model& model, counting::Queue& queue, const Share& share, Index steps) const {
     const auto images = static_cast<std::size_t>(share.images);
     if (prompts_.size() < images) prompts_.resize(images, prompts_.front());
-    return model_.condition(queue, span_of(prompts_).first(images), Tensor({steps, share.images}), share);
+    return model.condition(queue, span_of(prompts_).first(images), Tensor({steps, share.images}), share);
   }
 
   const Counted& counted(const RankRows& rows) const {
@@ -164,11 +177,12 @@ class CountedModel final : public ModelWork {
 
   /// Runs embed, `blocks` and unembed on such rows.
   Counted count(const RankRows& rows, const std::vector<Index>& blocks) const {
-    const auto& [n, prefix, images] = rows;
+    const auto& [n, prefix, images, slice] = rows;
+    const Model& model = this->model(slice);
     const ImageShape image = image_of(n - prefix);
     const Share share{image, Rows({{0, n}}), {{0, shape_.blocks}}, images, prefix, text_tokens()};
     counting::Queue queue;
-    const Conditioning conditioning = condition(queue, share, 1);
+    const Conditioning conditioning = condition(model, queue, share, 1);
     const typename Backend::template Buffer<Element> tokens(queue, n * images * shape_.width),
         latents(queue, (n - prefix) * images * image.features());
     const typename Backend::template Buffer<float> prediction(queue,
@@ -176,26 +190,25 @@ class CountedModel final : public ModelWork {
     const View<Element, 3> x = tokens.view(std::array{n, images, shape_.width});
     const std::array features{n - prefix, images, image.features()};
     Scratch<Backend> scratch;
-    const auto run = [&queue, &scratch, n = n, prefix = prefix](Range own, Range own_prefix,
-                                                                const auto& call) {
+    const auto run = [&queue, &scratch, slice = slice](Range own, Range own_prefix, const auto& call) {
       queue.clear();
-      weft::detail::CountingContext<Backend> context(queue, scratch, own, own_prefix);
+      weft::detail::CountingContext<Backend> context(queue, scratch, own, own_prefix, slice);
       call(context);
       return queue.work();
     };
 
     Counted out;
-    out.ends = run({0, n}, {0, prefix}, [this, &conditioning, &latents, &features, &x](auto& context) {
-      model_.embed(context, conditioning, latents.view(features), x);
+    out.ends = run({0, n}, {0, prefix}, [&model, &conditioning, &latents, &features, &x](auto& context) {
+      model.embed(context, conditioning, latents.view(features), x);
     });
     for (const Index i : blocks)
-      out.blocks[i] = run({0, n}, {0, prefix}, [this, i, &conditioning, &x](auto& context) {
-        model_.block(i, context, conditioning, x, shape_.reads_skip(i) ? x : View<Element, 3>(), x);
+      out.blocks[i] = run({0, n}, {0, prefix}, [this, &model, i, &conditioning, &x](auto& context) {
+        model.block(i, context, conditioning, x, shape_.reads_skip(i) ? x : View<Element, 3>(), x);
       });
     const std::vector<Work> last = run(
         {prefix, n}, {prefix, prefix},
-        [this, &conditioning, &prediction, &features, &x, n = n, prefix = prefix](auto& context) {
-          model_.unembed(context, conditioning, x.template slice<0>({prefix, n}), prediction.view(features));
+        [&model, &conditioning, &prediction, &features, &x, n = n, prefix = prefix](auto& context) {
+          model.unembed(context, conditioning, x.template slice<0>({prefix, n}), prediction.view(features));
         });
     out.ends.insert(out.ends.end(), last.begin(), last.end());
     return out;
@@ -207,6 +220,7 @@ class CountedModel final : public ModelWork {
   Index prefix_ = 0;
   std::vector<Index> kinds_;  // of every block
   mutable std::map<RankRows, Counted> counted_;
+  mutable std::map<TensorSlice, std::unique_ptr<const Model>> slices_;
 };
 
 /// A type of the size of T for the counting backend.

@@ -19,12 +19,13 @@ struct NamedBound {
 };
 
 /// Returns the parts of a step's time, the longest first.
-inline std::array<NamedBound, 8> sorted_bounds(const Bounds& b) {
-  std::array<NamedBound, 8> all{{{"matrix products", b.products},
+inline std::array<NamedBound, 9> sorted_bounds(const Bounds& b) {
+  std::array<NamedBound, 9> all{{{"matrix products", b.products},
                                  {"attention", b.attention},
                                  {"memory", b.rows},
                                  {"Ulysses' exchanges", b.ulysses},
                                  {"the ring's transfers", b.ring},
+                                 {"sums over slices", b.tensor},
                                  {"transfers between stages", b.stages},
                                  {"idle stages", b.idle},
                                  {"launching", b.host}}};
@@ -42,6 +43,7 @@ inline std::string_view bound_of(const Prediction& prediction) {
 inline NamedBound loss_of(const Prediction& prediction) {
   for (const NamedBound& bound : sorted_bounds({.ulysses = prediction.bounds.ulysses,
                                  .ring = prediction.bounds.ring,
+                                 .tensor = prediction.bounds.tensor,
                                  .stages = prediction.bounds.stages,
                                  .idle = prediction.bounds.idle,
                                  .host = prediction.bounds.host}))
@@ -62,7 +64,9 @@ inline std::string time_of(double seconds) {
 }
 
 /// Returns the seconds of a step in which a rank waits.
-constexpr double waiting(const Bounds& b) { return b.ulysses + b.ring + b.stages + b.idle + b.host; }
+constexpr double waiting(const Bounds& b) {
+  return b.ulysses + b.ring + b.tensor + b.stages + b.idle + b.host;
+}
 
 /// Explains why `other` is slower than `best`, by what it spends most additional time on.
 inline std::string reason_of(const Prediction& best, const Prediction& other) {
@@ -98,7 +102,7 @@ inline std::string explanation_of(const Plan& plan) {
   const Prediction& best = plan.ranking.front();
   const auto other = std::find_if(plan.ranking.begin(), plan.ranking.end(), [&best](const Prediction& p) {
     return std::pair(p.mesh.pipe, p.mesh.ulysses) != std::pair(best.mesh.pipe, best.mesh.ulysses) ||
-           p.mesh.cfg != best.mesh.cfg;
+           std::pair(p.mesh.cfg, p.mesh.tensor) != std::pair(best.mesh.cfg, best.mesh.tensor);
   });
   if (other == plan.ranking.end()) return text + " There is no other way to split the work.";
   return text + " The next other way, " + name_of(other->mesh) + ", is " +

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <set>
 #include <utility>
 #include <vector>
@@ -64,24 +65,29 @@ inline std::vector<int> alike_stages(const ModelWork& work, const DitShape& plac
 }
 
 /// Returns the ranks of a stage that differ in how many tokens, heads and rows of the prefix they hold, of
-/// those with most images: without a prefix the last alone, which has most of all.
+/// those with most images: without a prefix the last alone, which has most of all, and of slices the first
+/// too, which has the biases.
 inline std::vector<int> largest_ranks(const CostModel& cost, int stage) {
   const Mesh& mesh = cost.mesh;
-  const auto rank_at = [&mesh, stage](int ring, int ulysses) {
+  std::vector<int> out;
+  const auto add_ranks_at = [&mesh, stage, &out](int ring, int ulysses) {
     int rank = mesh.stride(Axis::pipe) * stage + mesh.stride(Axis::ring) * ring +
                mesh.stride(Axis::ulysses) * ulysses;
     for (const Axis axis : {Axis::data, Axis::cfg}) rank += mesh.stride(axis) * (mesh.degree(axis) - 1);
-    return rank;
+    out.push_back(rank + mesh.stride(Axis::tensor) * (mesh.tensor - 1));
+    if (mesh.tensor > 1) out.push_back(rank);
   };
-  if (cost.work->prefix() == 0) return {rank_at(mesh.ring - 1, mesh.ulysses - 1)};
-  std::vector<int> out;
+  if (cost.work->prefix() == 0) {
+    add_ranks_at(mesh.ring - 1, mesh.ulysses - 1);
+    return out;
+  }
   std::set<std::array<Index, 3>> seen;
   for (int ring = mesh.ring; ring-- > 0;)
     for (int ulysses = mesh.ulysses; ulysses-- > 0;) {
       const Rows rows = layout_of(mesh, cost.tokens()).of_rank(ring, ulysses);
       const std::array held{rows.size(), rows.within({0, cost.work->prefix()}).size(),
-                            split(cost.model().heads, mesh.ulysses, ulysses).size()};
-      if (seen.insert(held).second) out.push_back(rank_at(ring, ulysses));
+                            split(cost.model().heads_of(cost.slice()), mesh.ulysses, ulysses).size()};
+      if (seen.insert(held).second) add_ranks_at(ring, ulysses);
     }
   return out;
 }
@@ -110,18 +116,23 @@ inline MemoryUse engine_use(const CostModel& cost, int rank) {
                 .preparing = static_cast<double>(engine.temporary)};
   if (cost.engine.lands_messages) use.activations += static_cast<double>(engine.messages);
   if (cost.engine.tries_products) {
-    const RankRows rows{.rows = cost.rows(cost.tokens()), .prefix = 0, .images = cost.images()};
+    const RankRows rows{.rows = cost.rows(cost.tokens()),
+                        .prefix = 0,
+                        .images = cost.images(),
+                        .slice = slice_of_rank(cost.mesh, rank)};
     use.preparing = std::max(use.preparing, detail::trial_bytes(cost, rows, blocks_of(cost, rank)));
   }
   return use;
 }
 
-/// Returns the memory of a rank with the weights of its own blocks.
+/// Returns the memory of a rank with the weights of its own blocks, or of its slice of them.
 inline MemoryUse memory_use(const CostModel& cost, int rank) {
   const std::vector<Range> blocks = blocks_of(cost, rank);
   MemoryUse use = engine_use(cost, rank);
-  use.weights = static_cast<double>(cost.work->weights(blocks));
-  use.preparing = std::max(use.preparing, static_cast<double>(cost.work->staged(blocks)) - use.working());
+  const TensorSlice slice = slice_of_rank(cost.mesh, rank);
+  use.weights = static_cast<double>(cost.work->weights(blocks, slice));
+  use.preparing =
+      std::max(use.preparing, static_cast<double>(cost.work->staged(blocks, slice)) - use.working());
   return use;
 }
 
@@ -140,12 +151,12 @@ inline MemoryUse largest_memory_use(const CostModel& cost) {
   return most;
 }
 
-/// Returns the memory of ranks that share a device, and one copy of the weights of all their blocks; they
-/// prepare one at a time.
+/// Returns the memory of ranks that share a device, and for each slice one copy of the weights of all blocks
+/// of its ranks; they prepare one at a time.
 inline MemoryUse shared_memory_use(const CostModel& cost, Range ranks) {
   const DitShape placed = cost.placed();
   MemoryUse all;
-  std::vector<Range> blocks;
+  std::map<TensorSlice, std::vector<Range>> blocks;
   for (Index rank = ranks.begin; rank < ranks.end; ++rank) {
     const MemoryUse use = memory_use(cost, static_cast<int>(rank));
     all.conditioning += use.conditioning;
@@ -153,11 +164,16 @@ inline MemoryUse shared_memory_use(const CostModel& cost, Range ranks) {
     all.activations += use.activations;
     all.preparing = std::max(all.preparing, use.preparing);
     const int stage = cost.mesh.coordinate(Axis::pipe, static_cast<int>(rank));
-    for (const Range& range : pipeline_blocks(placed, cost.mesh.pipe, stage)) blocks.push_back(range);
+    std::vector<Range>& own = blocks[slice_of_rank(cost.mesh, static_cast<int>(rank))];
+    for (const Range& range : pipeline_blocks(placed, cost.mesh.pipe, stage)) own.push_back(range);
   }
-  blocks = united(std::move(blocks));
-  all.weights = static_cast<double>(cost.work->weights(blocks));
-  all.preparing = std::max(all.preparing, static_cast<double>(cost.work->staged(blocks)) - all.working());
+  double staged = 0;
+  for (auto& [slice, some] : blocks) {
+    some = united(std::move(some));
+    all.weights += static_cast<double>(cost.work->weights(some, slice));
+    staged = std::max(staged, static_cast<double>(cost.work->staged(some, slice)));
+  }
+  all.preparing = std::max(all.preparing, staged - all.working());
   return all;
 }
 

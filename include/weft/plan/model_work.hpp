@@ -15,9 +15,11 @@ namespace weft::inline v0_1::planner {
 using counting::Work;
 using counting::WorkKind;
 
-/// The rows that a rank holds of a unit's tokens, of which the first are of the prefix; for so many images.
+/// The rows that a rank holds of a unit's tokens, of which the first are of the prefix; for so many images;
+/// and its slice of the blocks' matrices.
 struct RankRows {
   Index rows = 0, prefix = 0, images = 1;
+  TensorSlice slice{};
 
   friend constexpr auto operator<=>(const RankRows&, const RankRows&) = default;
   friend constexpr bool operator==(const RankRows&, const RankRows&) = default;
@@ -60,10 +62,10 @@ class ModelWork {
   virtual std::span<const Work> block(Index kind, const RankRows& rows) const = 0;
   virtual std::span<const Work> ends(const RankRows& rows) const = 0;
 
-  /// Returns the bytes of the weights of `blocks` and of all that blocks share.
-  virtual Index weights(const std::vector<Range>& blocks) const = 0;
+  /// Returns the bytes of the weights of `blocks`, whole or of one slice, and of all that blocks share.
+  virtual Index weights(const std::vector<Range>& blocks, TensorSlice slice = {}) const = 0;
   /// Returns the bytes that these take in addition while they are narrowed.
-  virtual Index staged(const std::vector<Range>& blocks) const = 0;
+  virtual Index staged(const std::vector<Range>& blocks, TensorSlice slice = {}) const = 0;
   /// Returns the memory of a rank's engine for the model with its blocks placed as `placed` says.
   virtual EngineMemory memory(const DitShape& placed, const Mesh& mesh, int rank,
                               const MemoryRequest& request) const = 0;

@@ -16,7 +16,8 @@ namespace weft::inline v0_1::planner {
 
 /// The parts of a step's time on the slowest rank.
 struct Bounds {
-  double products = 0, attention = 0, rows = 0, ulysses = 0, ring = 0, stages = 0, idle = 0, host = 0;
+  double products = 0, attention = 0, rows = 0, ulysses = 0, ring = 0, tensor = 0, stages = 0, idle = 0,
+         host = 0;
 };
 
 /// The cost model's prediction for a mesh.
@@ -91,6 +92,7 @@ inline Prediction predict(const CostModel& cost) {
                   .rows = all.rows,
                   .ulysses = all.ulysses,
                   .ring = all.ring,
+                  .tensor = all.tensor,
                   .host = all.host};
   }
   const double begin = timeline.step_begin();
@@ -98,12 +100,13 @@ inline Prediction predict(const CostModel& cost) {
     if (span.activity == Activity::stage_transfer && span.stage == cost.mesh.pipe - 1)
       out.bounds.stages += std::max(0.0, std::min(span.end, begin + out.step) - std::max(span.begin, begin));
   const Bounds& b = out.bounds;
-  out.bounds.idle =
-      std::max(0.0, out.step - b.products - b.attention - b.rows - b.ulysses - b.ring - b.stages - b.host);
+  out.bounds.idle = std::max(
+      0.0, out.step - b.products - b.attention - b.rows - b.ulysses - b.ring - b.tensor - b.stages - b.host);
   return out;
 }
 
-/// Returns every mesh of `request.gpus` ranks, with one, two and four patches a stage.
+/// Returns every mesh of `request.gpus` ranks, with one, two and four patches a stage. Slices beside stages
+/// are left out: stages divide the weights too, and send less.
 inline std::vector<Mesh> candidate_meshes(const DitShape& model, const PlanRequest& request) {
   std::vector<Mesh> out;
   const auto divisors = [](Index n, Index most) {
@@ -117,20 +120,24 @@ inline std::vector<Mesh> candidate_meshes(const DitShape& model, const PlanReque
   for (const int data : divisors(ranks, request.prompts))
     for (const int cfg : divisors(ranks / data, request.branches))
       for (const int pipe : divisors(ranks / data / cfg, stages))
-        for (const int ulysses : divisors(ranks / data / cfg / pipe, model.heads)) {
-          const int ring = static_cast<int>(ranks / data / cfg / pipe / ulysses);
-          for (const int patches : {1, 2, 4}) {
-            if (pipe == 1 && patches > 1) break;
-            for (const RingCache cache : {RingCache::automatic, RingCache::rotate}) {
-              if (cache == RingCache::rotate && (pipe == 1 || ring == 1)) break;
-              out.push_back({.data = data,
-                             .cfg = cfg,
-                             .pipe = pipe,
-                             .ulysses = ulysses,
-                             .ring = ring,
-                             .patches = pipe == 1 ? 0 : patches * pipe,
-                             .warmup = request.warmup,
-                             .ring_cache = cache});
+        for (const int tensor : divisors(ranks / data / cfg / pipe, pipe > 1 ? 1 : model.most_slices())) {
+          const Index left = ranks / data / cfg / pipe / tensor;
+          for (const int ulysses : divisors(left, model.heads_of({0, tensor}).size())) {
+            const int ring = static_cast<int>(left / ulysses);
+            for (const int patches : {1, 2, 4}) {
+              if (pipe == 1 && patches > 1) break;
+              for (const RingCache cache : {RingCache::automatic, RingCache::rotate}) {
+                if (cache == RingCache::rotate && (pipe == 1 || ring == 1)) break;
+                out.push_back({.data = data,
+                               .cfg = cfg,
+                               .pipe = pipe,
+                               .ulysses = ulysses,
+                               .ring = ring,
+                               .tensor = tensor,
+                               .patches = pipe == 1 ? 0 : patches * pipe,
+                               .warmup = request.warmup,
+                               .ring_cache = cache});
+              }
             }
           }
         }

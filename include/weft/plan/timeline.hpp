@@ -186,7 +186,7 @@ class PipelineRun {
     double end = begin + stage.pace * compute_seconds(task) + cost.host + synchronised;
     add_span(s, task, Activity::compute, begin, end);
     const bool ends_step = task.sample && task.unit.patches.end == job_.layout.patches;
-    const double exchanged = cost.ulysses + cost.ring + (task.sample ? unit.guidance : 0) +
+    const double exchanged = cost.ulysses + cost.ring + cost.tensor + (task.sample ? unit.guidance : 0) +
                              (ends_step && cost_.mesh.ranks() > 1 ? cost_.hardware.relaunch : 0);
     add_span(s, task, Activity::attend_transfer, end, end + exchanged);
     end += exchanged;

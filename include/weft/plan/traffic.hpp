@@ -13,18 +13,18 @@ namespace weft::inline v0_1::planner {
 
 /// Bytes by the axis of the mesh that sends them.
 struct SentBytes {
-  Index cfg = 0, pipe = 0, ulysses = 0, ring = 0;
+  Index cfg = 0, pipe = 0, ulysses = 0, ring = 0, tensor = 0;
 
-  constexpr Index total() const { return cfg + pipe + ulysses + ring; }
+  constexpr Index total() const { return cfg + pipe + ulysses + ring + tensor; }
   friend constexpr bool operator==(const SentBytes&, const SentBytes&) = default;
 };
 
 namespace detail {
 
-/// What a block makes its rank send: the calls of attention among all tokens and among the image, and its
-/// output as a long skip.
+/// What a block makes its rank send: the calls of attention among all tokens and among the image, the sums
+/// over slices of all tokens and of the image, and its output as a long skip.
 struct BlockTraffic {
-  Index of_sequence = 0, of_image = 0;
+  Index of_sequence = 0, of_image = 0, sums = 0, sums_of_image = 0;
   bool sends_skip = false;
 };
 
@@ -35,6 +35,8 @@ class RankTraffic {
       : cost_(cost),
         mesh_(cost.mesh),
         placed_(cost.placed()),
+        slice_(slice_of_rank(mesh_, rank)),
+        heads_(placed_.heads_of(slice_).size()),
         ring_(mesh_.coordinate(Axis::ring, rank)),
         ulysses_(mesh_.coordinate(Axis::ulysses, rank)),
         stage_(mesh_.coordinate(Axis::pipe, rank)),
@@ -48,8 +50,12 @@ class RankTraffic {
       std::fill(stages.begin() + blocks.begin, stages.begin() + blocks.end, stage);
     for (Index i = 0; i < placed_.blocks; ++i) {
       BlockTraffic block;
-      for (const Work& call : cost.work->block(cost.work->kind(i), {.rows = 1}))
-        if (call.kind == WorkKind::heads) ++(call.n == 1 ? block.of_image : block.of_sequence);
+      const Index prefix = std::min<Index>(cost.work->prefix(), 1);
+      const RankRows rows{.rows = prefix + 1, .prefix = prefix, .slice = slice_};
+      for (const Work& work : cost.work->block(cost.work->kind(i), rows)) {
+        if (work.kind == WorkKind::heads) ++(work.n == 1 ? block.of_image : block.of_sequence);
+        if (work.kind == WorkKind::sum) ++(work.m < rows.rows ? block.sums_of_image : block.sums);
+      }
       const Index reader = cost.model().reader_of(i);
       block.sends_skip = reader != BlockShape::none &&
                          stages[static_cast<std::size_t>(reader)] != stages[static_cast<std::size_t>(i)];
@@ -79,7 +85,7 @@ class RankTraffic {
   Index prediction_row() const {
     return images() * placed_.channels * placed_.patch * placed_.patch * static_cast<Index>(sizeof(float));
   }
-  Index heads(int ulysses) const { return split(placed_.heads, mesh_.ulysses, ulysses).size(); }
+  Index heads(int ulysses) const { return split(heads_, mesh_.ulysses, ulysses).size(); }
   Range image() const { return {cost_.work->prefix(), cost_.tokens()}; }
 
   void add(SentBytes& out, const Task& task) const {
@@ -94,6 +100,7 @@ class RankTraffic {
       of_sequence += block.of_sequence;
       of_image += block.of_image;
       if (block.sends_skip) out.pipe += rows * activation_row();
+      out.tensor += block.sums * sum_bytes(rows) + block.sums_of_image * sum_bytes(sampled);
     }
     for (const auto& [calls, scope] :
          {std::pair{of_sequence, Range{0, cost_.tokens()}}, std::pair{of_image, image()}})
@@ -101,6 +108,13 @@ class RankTraffic {
         out.ulysses += calls * ulysses_bytes(task.unit, scope);
         out.ring += calls * ring_bytes(task.unit, scope);
       }
+  }
+
+  /// Returns the bytes of a sum over slices: all pieces to the members whose they are, and the sum of this
+  /// one's own to all.
+  Index sum_bytes(Index rows) const {
+    const Index all = rows * images(), own = split(all, slice_.count, slice_.index).size();
+    return (all - own + (slice_.count - 1) * own) * placed_.width * cost_.work->element_bytes();
   }
 
   /// Returns the bytes of queries, keys and values to ranks that have their heads, and of the output to ranks
@@ -132,6 +146,8 @@ class RankTraffic {
   const CostModel& cost_;
   Mesh mesh_;
   DitShape placed_;
+  TensorSlice slice_;
+  Index heads_;  // of the slice
   int ring_, ulysses_, stage_;
   Index prompts_, branches_;
   Layout layout_;

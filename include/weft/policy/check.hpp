@@ -31,7 +31,9 @@ struct MeshFault {
     cfg,
     pipe,
     skips,
+    tensor,
     ulysses,
+    heads_of_slice,
     patches_few,
     patches_many,
     warmup
@@ -66,8 +68,13 @@ template <class Parallel>
     while (!model.keeps_skips(fewer)) --fewer;
     return MeshFault{MeshFault::skips, Axis::pipe, mesh.pipe, fewer};
   }
+  if (mesh.tensor > 1 && mesh.tensor > model.most_slices())
+    return MeshFault{MeshFault::tensor, Axis::tensor, mesh.tensor, model.most_slices()};
   if (mesh.ulysses > model.heads)
     return MeshFault{MeshFault::ulysses, Axis::ulysses, mesh.ulysses, model.heads};
+  const Index heads = model.heads_of({0, mesh.tensor}).size();  // the first slice has fewest
+  if (mesh.tensor > 1 && mesh.ulysses > heads)
+    return MeshFault{MeshFault::heads_of_slice, Axis::ulysses, mesh.ulysses, heads};
   if (mesh.patches < 0) return MeshFault{MeshFault::patches_few, Axis::pipe, mesh.patches, mesh.pipe};
   if (mesh.patch_count() < mesh.pipe)
     return MeshFault{MeshFault::patches_few, Axis::pipe, mesh.patch_count(), mesh.pipe};
@@ -113,9 +120,17 @@ inline std::string to_string(const MeshFault& fault) {
       return sentence(mesh,
                       ", and of so many stages one would read what a block of another has put out; use pipe ",
                       fault.limit);
+    case MeshFault::tensor:
+      return sentence(mesh, ", and the matrices of this model's blocks can be cut into ", fault.limit,
+                      fault.limit == 1 ? " slice" : " slices",
+                      ", by heads and by hidden features; use tensor ", fault.limit, " or fewer");
     case MeshFault::ulysses:
       return sentence(mesh, ", and the model has ", fault.limit, " heads; use ulysses ", fault.limit,
                       " or fewer, and ring for the rest");
+    case MeshFault::heads_of_slice:
+      return sentence(mesh, ", and a slice of the model has ", fault.limit,
+                      fault.limit == 1 ? " head" : " heads", "; use ulysses ", fault.limit,
+                      " or fewer, or fewer slices");
     case MeshFault::patches_few:
       return sentence("the image is cut into ", fault.value, " patches, and ", fault.limit,
                       " stages need as many or more; use ", fault.limit, " patches");

@@ -232,6 +232,29 @@ struct SumHook {
                   "sum(Queue& queue, const View<double, 1>& values)");
   }
 };
+struct ReduceHook {
+  static constexpr std::string_view name = "reduce";
+  template <class On>
+  using Of = decltype(&On::reduce);
+  template <class Policy, HookFault fault, HookName... written>
+  static constexpr void explain() {
+    static_assert(fault == HookFault::none,
+                  "weft: a policy that replaces the hook reduce lists it in Replaces, and declares void "
+                  "reduce(Queue& queue, const View<Element, 3>& x)");
+  }
+};
+struct ShareColumnsHook {
+  static constexpr std::string_view name = "share_columns";
+  template <class On>
+  using Of = decltype(&On::share_columns);
+  template <class Policy, HookFault fault, HookName... written>
+  static constexpr void explain() {
+    static_assert(
+        fault == HookFault::none,
+        "weft: a policy that replaces the hook share_columns lists it in Replaces, and declares void "
+        "share_columns(Queue& queue, const View<float, 2>& constants)");
+  }
+};
 struct PlaceHook {
   static constexpr std::string_view name = "place";
   template <class On>
@@ -257,9 +280,10 @@ struct AttendHook {
   }
 };
 
-using AllHooks = std::tuple<PrepareHook, ReleaseHook, PromptsHook, BranchesHook, ShareBranchesHook,
-                            BlocksHook, TasksHook, WindowsHook, PostInputHook, WaitInputHook, SendOutputHook,
-                            FinishHook, SparedHook, ReuseHook, KeepHook, SumHook, PlaceHook, AttendHook>;
+using AllHooks =
+    std::tuple<PrepareHook, ReleaseHook, PromptsHook, BranchesHook, ShareBranchesHook, BlocksHook, TasksHook,
+               WindowsHook, PostInputHook, WaitInputHook, SendOutputHook, FinishHook, SparedHook, ReuseHook,
+               KeepHook, SumHook, ReduceHook, ShareColumnsHook, PlaceHook, AttendHook>;
 constexpr std::size_t hook_count = std::tuple_size_v<AllHooks>;
 
 constexpr auto hook_names = []<std::size_t... i>(std::index_sequence<i...>) {

@@ -8,7 +8,7 @@
 namespace weft::inline v0_1 {
 
 struct Job {
-  DitShape model;
+  DitShape model;    // with the heads and hidden features of this rank's slice
   Layout layout;     // of the sequence
   Index prefix = 0;  // tokens of the sequence before the image's
   Index images = 0;  // evaluated by this rank: branches × prompts
@@ -19,6 +19,7 @@ struct Job {
   Index most_images = 0;     // evaluated by any rank: of uneven branches more than `images`
   bool has_padding = false;  // whether tokens of the prefix may be hidden from others, image by image
   Reuse reuse{};
+  TensorSlice slice{};  // of the blocks' matrices, that this rank holds
 
   Range all_tokens() const { return {0, layout.tokens}; }
   Range image_tokens() const { return {prefix, layout.tokens}; }

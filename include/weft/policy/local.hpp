@@ -105,6 +105,14 @@ struct Local {
     /// Sums values over all ranks that hold tokens of these images.
     void sum(Queue&, const View<double, 1>&) {}
 
+    /// Sums x (tokens, images, width) over all ranks that hold slices of the matrices of these blocks, each
+    /// of which has computed its part of it.
+    void reduce(Queue&, const View<Element, 3>&) {}
+
+    /// All-gathers constants (rows, features) over these ranks, each of which has computed the columns of its
+    /// slice. Called between requests.
+    void share_columns(Queue&, const View<float, 2>&) {}
+
     /// Normalizes and rotates a unit's heads and writes keys and values where attention reads them; returns
     /// the queries for `attend`. The heads are those of the tokens in the scope.
     View<const Element, 4> place(Queue& queue, const Scope& scope, const Heads<Element>& heads) {

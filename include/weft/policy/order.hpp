@@ -60,13 +60,13 @@ struct AxisPolicy : detail::Stacked<info_of(own).depth, InnerPolicy> {
   using Stack = detail::Stacked<info_of(own).depth, InnerPolicy>;
 
  public:
-  static_assert(
-      !Stack::has(own),
-      "weft: use each policy once; write DataParallel<CfgParallel<StepCache<PipeFusion<Ulysses<Ring<>>>>>>, "
-      "or leave out any of them");
+  static_assert(!Stack::has(own),
+                "weft: use each policy once; write "
+                "DataParallel<CfgParallel<StepCache<PipeFusion<TensorParallel<Ulysses<Ring<>>>>>>>, "
+                "or leave out any of them");
   static_assert(Stack::has(own) || Stack::is_outside(),
                 "weft: put the policies in the order "
-                "DataParallel<CfgParallel<StepCache<PipeFusion<Ulysses<Ring<>>>>>>; "
+                "DataParallel<CfgParallel<StepCache<PipeFusion<TensorParallel<Ulysses<Ring<>>>>>>>; "
                 "any of them may be left out, and others stand where their depths say");
 
   static constexpr bool has(Axis axis) { return axis == own || Stack::has(axis); }
@@ -77,8 +77,8 @@ template <int own_depth, class InnerPolicy>
 struct PolicyAtDepth : detail::Stacked<own_depth, InnerPolicy> {
   static_assert(
       detail::Stacked<own_depth, InnerPolicy>::is_outside(),
-      "weft: a policy without an axis wraps policies of greater depths; those of data, cfg, pipe, ulysses "
-      "and ring are 10, 20, 30, 40 and 50, and StepCache's is 25");
+      "weft: a policy without an axis wraps policies of greater depths; those of data, cfg, pipe, tensor, "
+      "ulysses and ring are 10, 20, 30, 36, 40 and 50, and StepCache's is 25");
 };
 
 }  // namespace weft::inline v0_1

@@ -18,6 +18,7 @@ TEST_CASE("every model's forward equals diffusers, on one rank and on several") 
     CAPTURE(file);
     CHECK(error_of("forward", name, file, "sample") < 1e-5);
     CHECK(error_of("forward", name, file, "sample", {"--ulysses", "2", "--ring", "2"}) < 1e-5);
+    CHECK(error_of("forward", name, file, "sample", {"--tensor", "2", "--ulysses", "2"}) < 1e-5);
     CHECK(error_of("forward", name, file, "sample", {"--pipefusion", "2", "--patches", "3", "--ranks", "2"}) <
           1e-5);
   }

@@ -270,6 +270,7 @@ TEST_CASE(
   CHECK(relative_error(sample(model, {"--lora", lora + ":0.5"}), wanted) < 1e-5);
   CHECK(relative_error(sample(model, {"--lora", lora + ":0.2", "--lora", lora + ":0.3", "--ulysses", "2"}),
                        wanted) < 1e-5);
+  CHECK(relative_error(sample(model, {"--lora", lora + ":0.5", "--tensor", "2"}), wanted) < 1e-5);
   CHECK(relative_error(sample(model, {}), wanted) > 1e-2);
   const Outcome missing =
       run({"forward", "--model", goldens / "sd3" / "model", "--inputs",

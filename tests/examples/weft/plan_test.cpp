@@ -126,6 +126,8 @@ TEST_CASE("Memory is planned and printed, and compared with the limit") {
   const Outcome limited = run(generate(folder, {"--ulysses", "2", "--memory-limit", "1"}));
   CHECK(limited.out.find("for 2 ranks") != std::string::npos);
   CHECK(limited.out.find("of 1 GB allowed") != std::string::npos);
+  // Two slices share the host, each with what is not split.
+  CHECK(run(generate(folder, {"--tensor", "2"})).out.find("for 2 ranks (weights ") != std::string::npos);
 }
 
 TEST_CASE("Memory of a pipeline's stages is planned, printed, and compared with the limit") {

@@ -80,6 +80,7 @@ TEST_CASE("processes make a pipeline's latents and images as one rank does, and 
   };
   check("run", 2, {"--cfg", "2"});
   check("run", 4, {"--cfg", "2", "--ulysses", "2"});
+  check("run", 4, {"--cfg", "2", "--tensor", "2"});
   check("run", 4, {"--pipefusion", "2", "--ring", "2", "--patches", "3", "--warmup", "6"});
   check("run", 2, {"--mesh", "exact"});
   check("run_batch", 4, {"--data", "2", "--cfg", "2"});

@@ -89,6 +89,9 @@ TEST_CASE_FIXTURE(Rejections, "a mesh that takes more memory than there is") {
 TEST_CASE_FIXTURE(Rejections, "a mesh that breaks a rule") {
   reject_generate({"--cfg", "3"}, "the mesh has cfg 3");
   reject_generate({"--ulysses", "5"}, "the model has 4 heads");
+  reject_generate({"--tensor", "5"},
+                  "can be cut into 4 slices, by heads and by hidden features; use tensor 4");
+  reject_generate({"--tensor", "2", "--ulysses", "3"}, "a slice of the model has 2 heads; use ulysses 2");
   reject_generate({"--pipefusion", "6"}, "at most 5 stages");
   reject_generate({"--pipefusion", "2", "--patches", "1"}, "use 2 patches");
   reject_generate({"--patches", "257"}, "it has 256 tokens");

@@ -115,7 +115,7 @@ TEST_CASE("an option without an effect is rejected with what would give it one")
          "--seed applies to noise that is drawn, and here --noise gives the only one");
 
   for (const char* degree :
-       {"--cfg", "--pipefusion", "--patches", "--ulysses", "--ring", "--data", "--ranks"})
+       {"--cfg", "--pipefusion", "--patches", "--ulysses", "--tensor", "--ring", "--data", "--ranks"})
     reject("bench", {"--project", degree, "2"}, std::string(degree) + " applies to one mesh, and --project");
   reject("bench", {"--project", "--warmup", "2"}, "omit --warmup");
   reject("bench", {"--project", "--mesh", "exact"}, "omit --mesh");
@@ -125,7 +125,7 @@ TEST_CASE("an option without an effect is rejected with what would give it one")
   reject("bench", {"--project", "--arch", "flux-dev"}, "--project models those of hunyuan-v1.2");
 
   for (const char* option : {"--gpus", "--px", "--tokens", "--images", "--steps", "--cfg", "--pipefusion",
-                             "--patches", "--ulysses", "--ring", "--data"})
+                             "--patches", "--ulysses", "--tensor", "--ring", "--data"})
     reject("plan", {"--kernels", option, "16"}, std::string(option) + " applies to a plan");
   reject("plan", {"--calibrate", "a.json", "--json", "b.json"}, "omit --json");
   reject("plan", {"--calibrate", "a.json", "--kernels"}, "omit --kernels");

@@ -8,6 +8,7 @@ namespace weft::inline v0_1::counting {
 enum class WorkKind {
   product,    // of matrices
   attention,  // of one call
+  sum,        // of a block's output over ranks, with the transfers
   heads,      // a block's call of attention, with the norms, rotations and transfers that policies add
   rows,       // all that is bound by memory: norms, rotations, activations, copies, the sampler
 };
@@ -15,8 +16,9 @@ enum class WorkKind {
 /// The work of one operator. Sizes that a kind does not have are 0.
 struct Work {
   WorkKind kind = WorkKind::rows;
-  Index m = 0;         // rows of a product's output; queries of a head
-  Index n = 0;         // columns of a product's output; keys of a head; of `heads` 1 if the image is alone
+  Index m = 0;  // rows of a product's output, or of a sum; queries of a head
+  Index n =
+      0;  // columns of a product's output, or of a sum; keys of a head; of `heads` 1 if the image is alone
   Index k = 0;         // depth of a product; heads of all images
   Index head_dim = 0;  // of attention
   Index passes = 0;    // of a product's epilogue over its output, for activation and residual

@@ -59,6 +59,7 @@ inline void check_e4m3_layer(Index inputs, Index outputs) {
 /// Throws InvalidArgument unless tensor cores have e4m3, and take the widths of the model's layers.
 inline void check_e4m3(const DitShape& model) {
   check_e4m3_layer(model.width, model.ffn_width());
+  check_e4m3_layer(model.width, model.heads * model.head_dim);
   int device, major, minor;
   check(cudaGetDevice(&device), "asking for the current device");
   check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), "asking for the device");

@@ -77,39 +77,35 @@ class Loader {
  public:
   explicit Loader(Queue& queue) : queue_(queue) {}
 
-  /// Fills a view in row-major order; numbers of a file must be as many, and stay mapped until `finish`.
-  template <class T>
-  void fill(const StoredNumbers& numbers, const View<T, 3>& to) {
-    const auto size = static_cast<Index>(size_of(numbers.dtype)), most = Conveyor::piece_bytes / size;
-    for (Index first = 0; first < to.size(); first += most) {
-      const Index count = std::min(most, to.size() - first);
-      fills_.push_back([numbers, size, to, first, count](Conveyor& conveyor) {
-        const auto piece = numbers.bytes.subspan(static_cast<std::size_t>(first * size),
-                                                 static_cast<std::size_t>(count * size));
-        kernels::unpack(conveyor.stream(), numbers.dtype, conveyor.carry(piece), count, first, to);
-      });
-    }
-  }
-  /// Products are added on the host, to pieces of whole rows.
-  template <class T>
-  void fill(const MergedNumbers& numbers, const View<T, 3>& to) {
-    if (numbers.added.empty()) return fill(numbers.stored, to);
-    const Index width = to.extent[2];
-    const Index most = std::max<Index>(Conveyor::piece_bytes / (Index{sizeof(float)} * width), 1) * width;
-    for (Index first = 0; first < to.size(); first += most) {
-      const Index count = std::min(most, to.size() - first);
-      fills_.push_back([numbers, to, first, count](Conveyor& conveyor) {
-        std::vector<float> piece(static_cast<std::size_t>(count));
-        numbers.copy(first, count, piece.data());
-        kernels::unpack(conveyor.stream(), Dtype::f32, conveyor.carry(weft::bytes_of(piece)), count, first,
-                        to);
-      });
-    }
+  /// Fills a view with numbers in row-major order, or with those of a part of their matrix; numbers of a file
+  /// must be as many, or as the part's last row needs, and stay mapped until `finish`.
+  template <class Numbers, class T>
+  void fill(const Numbers& numbers, const View<T, 3>& to) {
+    fill(numbers, to, {.pitch = to.extent[2]});
   }
   template <class T>
-  void fill(const RandomNumbers& numbers, const View<T, 3>& to) {
+  void fill(const StoredNumbers& numbers, const View<T, 3>& to, const MatrixPart& part) {
+    if (part.pitch != to.extent[2]) return fill_rows(numbers, to, part);
+    const auto offset = static_cast<std::size_t>(part.first) * size_of(numbers.dtype);
+    fill_all({numbers.dtype, numbers.bytes.subspan(offset)}, to);
+  }
+  /// Products are added on the host.
+  template <class T>
+  void fill(const MergedNumbers& numbers, const View<T, 3>& to, const MatrixPart& part) {
+    if (numbers.added.empty()) return fill(numbers.stored, to, part);
+    add_pieces(to, sizeof(float), [numbers, to, part](Conveyor& conveyor, Range rows) {
+      const Index width = to.extent[2];
+      std::vector<float> piece(static_cast<std::size_t>(rows.size() * width));
+      for (Index row = rows.begin; row < rows.end; ++row)
+        numbers.copy(part.row(row), width, piece.data() + (row - rows.begin) * width);
+      kernels::unpack(conveyor.stream(), Dtype::f32, conveyor.carry(weft::bytes_of(piece)),
+                      rows.size() * width, rows.begin * width, to);
+    });
+  }
+  template <class T>
+  void fill(const RandomNumbers& numbers, const View<T, 3>& to, const MatrixPart& part) {
     kernels::for_each_number(queue_.stream(), to.extent[0] * to.extent[1], to.extent[2],
-                             kernels::Draw<T>{numbers, to});
+                             kernels::Draw<T>{numbers, part, to});
   }
 
   /// Waits until all that was to be filled is.
@@ -127,6 +123,46 @@ class Loader {
   }
 
  private:
+  /// Fills a view with numbers that follow each other, in pieces of any length.
+  template <class T>
+  void fill_all(const StoredNumbers& numbers, const View<T, 3>& to) {
+    const auto size = static_cast<Index>(size_of(numbers.dtype)), most = Conveyor::piece_bytes / size;
+    for (Index first = 0; first < to.size(); first += most) {
+      const Index count = std::min(most, to.size() - first);
+      fills_.push_back([numbers, size, to, first, count](Conveyor& conveyor) {
+        const auto piece = numbers.bytes.subspan(static_cast<std::size_t>(first * size),
+                                                 static_cast<std::size_t>(count * size));
+        kernels::unpack(conveyor.stream(), numbers.dtype, conveyor.carry(piece), count, first, to);
+      });
+    }
+  }
+
+  /// Fills a view with rows that lie apart, gathered on the host.
+  template <class T>
+  void fill_rows(const StoredNumbers& numbers, const View<T, 3>& to, const MatrixPart& part) {
+    const auto size = static_cast<Index>(size_of(numbers.dtype));
+    add_pieces(to, size, [numbers, size, to, part](Conveyor& conveyor, Range rows) {
+      const Index width = to.extent[2];
+      std::vector<std::byte> piece(static_cast<std::size_t>(rows.size() * width * size));
+      for (Index row = rows.begin; row < rows.end; ++row)
+        std::memcpy(piece.data() + (row - rows.begin) * width * size,
+                    numbers.bytes.data() + part.row(row) * size, static_cast<std::size_t>(width * size));
+      kernels::unpack(conveyor.stream(), numbers.dtype, conveyor.carry(piece), rows.size() * width,
+                      rows.begin * width, to);
+    });
+  }
+
+  /// Adds fills that call body(conveyor, rows) for pieces of whole rows, of numbers of so many bytes.
+  template <class T, class Body>
+  void add_pieces(const View<T, 3>& to, Index size, const Body& body) {
+    const Index all = to.extent[0] * to.extent[1];
+    const Index most = std::max<Index>(Conveyor::piece_bytes / (size * std::max<Index>(to.extent[2], 1)), 1);
+    for (Index first = 0; first < all; first += most)
+      fills_.push_back([body, rows = Range{first, std::min(first + most, all)}](Conveyor& conveyor) {
+        body(conveyor, rows);
+      });
+  }
+
   Queue& queue_;
   std::vector<std::function<void(Conveyor&)>> fills_;
 };

@@ -20,14 +20,21 @@ class Loader {
  public:
   explicit Loader(Queue&) {}
 
-  /// Adds a fill of `to` with numbers in row-major order; stored ones must be as many as `to` has elements.
-  void fill(const StoredNumbers& numbers, const View<float, 3>& to) { fill(MergedNumbers(numbers), to); }
-  void fill(const MergedNumbers& numbers, const View<float, 3>& to) {
-    add_rows(to,
+  /// Adds a fill of `to` with numbers in row-major order, or with those of a part of their matrix; stored
+  /// ones must be as many as `to` has elements, or as the part's last row needs.
+  template <class Numbers>
+  void fill(const Numbers& numbers, const View<float, 3>& to) {
+    fill(numbers, to, {.pitch = to.extent[2]});
+  }
+  void fill(const StoredNumbers& numbers, const View<float, 3>& to, const MatrixPart& part) {
+    fill(MergedNumbers(numbers), to, part);
+  }
+  void fill(const MergedNumbers& numbers, const View<float, 3>& to, const MatrixPart& part) {
+    add_rows(to, part,
              [numbers, width = to.extent[2]](Index first, float* row) { numbers.copy(first, width, row); });
   }
-  void fill(const RandomNumbers& numbers, const View<float, 3>& to) {
-    add_rows(to, [numbers, width = to.extent[2]](Index first, float* row) {
+  void fill(const RandomNumbers& numbers, const View<float, 3>& to, const MatrixPart& part) {
+    add_rows(to, part, [numbers, width = to.extent[2]](Index first, float* row) {
       for (Index i = 0; i < width; ++i) row[i] = numbers[static_cast<std::uint64_t>(first + i)];
     });
   }
@@ -44,13 +51,13 @@ class Loader {
   /// Adds fills that call make(first, row) for every row, which begins at number `first`; each fill is about
   /// a million numbers.
   template <class Make>
-  void add_rows(const View<float, 3>& to, const Make& make) {
+  void add_rows(const View<float, 3>& to, const MatrixPart& part, const Make& make) {
     const Index rows = to.extent[0] * to.extent[1], width = to.extent[2];
     const Index most = std::max<Index>(1, (1 << 20) / std::max<Index>(width, 1));
     for (Index begin = 0; begin < rows; begin += most)
-      fills_.push_back([to, make, width, begin, end = std::min(begin + most, rows)] {
+      fills_.push_back([to, part, make, begin, end = std::min(begin + most, rows)] {
         for (Index row = begin; row < end; ++row)
-          make(row * width, to[row / to.extent[1]][row % to.extent[1]].data);
+          make(part.row(row), to[row / to.extent[1]][row % to.extent[1]].data);
       });
   }
 

@@ -52,7 +52,6 @@ struct FluxConfig {
   Index ffn() const { return 4 * width(); }
   Index features() const { return channels * patch * patch; }
   Index blocks() const { return double_blocks + single_blocks; }
-  joint::BlockSizes sizes() const { return {width(), head_dim, ffn(), true}; }
   /// Returns a hash of the settings.
   std::uint64_t digest() const {
     Digest out;

@@ -13,7 +13,7 @@ namespace weft::inline v0_1::flux {
 /// Dehghani et al., "Scaling Vision Transformers to 22 Billion Parameters", 2023.
 template <class Backend>
 struct SingleBlock {
-  LinearWeights<typename Backend::Element> modulation;
+  joint::ModulationLayer<Backend> modulation;
   BlockLinear<Backend> qkv, up, out;
   NormWeights q_norm, k_norm;
 };
@@ -46,15 +46,17 @@ struct Weights {
     };
     const auto double_block = [&config, &loader](Index i) {
       return joint::place_block<Backend>(loader, "transformer_blocks." + std::to_string(i) + ".",
-                                         config.sizes(), {});
+                                         config.shape(), true, {});
     };
-    const auto single_block = [&config, &loader, c](Index i) {
+    const Features heads = Features::of_heads(config.shape(), loader.slice()),
+                   hidden = Features::hidden(config.shape(), loader.slice());
+    const auto single_block = [&config, &loader, &heads, &hidden, c](Index i) {
       const std::string name = "single_transformer_blocks." + std::to_string(i - config.double_blocks) + ".";
       return SingleBlock<Backend>{
-          .modulation = loader.linear(name + "norm.linear", 3 * c, c),
-          .qkv = loader.block_linear({name + "attn.to_q", name + "attn.to_k", name + "attn.to_v"}, c, c),
-          .up = loader.block_linear({name + "proj_mlp"}, config.ffn(), c),
-          .out = loader.block_linear({name + "proj_out"}, c, c + config.ffn()),
+          .modulation = joint::ModulationLayer<Backend>::place(loader, name + "norm.linear", 3 * c, c),
+          .qkv = loader.block_linear({name + "attn.to_q", name + "attn.to_k", name + "attn.to_v"}, heads, c),
+          .up = loader.block_linear({name + "proj_mlp"}, hidden, c),
+          .out = loader.block_linear({name + "proj_out"}, c, heads + hidden),
           .q_norm = loader.rms_norm(name + "attn.norm_q", config.head_dim),
           .k_norm = loader.rms_norm(name + "attn.norm_k", config.head_dim)};
     };

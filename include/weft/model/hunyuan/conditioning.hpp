@@ -32,7 +32,8 @@ class Conditioning {
         blocks_(share.blocks),
         slots_(slots(config, share)),
         pool_positions_(holds_numbers<Backend> ? download(queue, weights.pool_positions) : Tensor()),
-        text_(queue, block_count() * config.text_length() * images_ * 2 * config.width()),
+        keys_values_(keys_values(weights, share)),
+        text_(queue, block_count() * config.text_length() * images_ * keys_values_),
         temb_(queue, steps * images_ * config.width()),
         shifts_(queue, block_count() * steps * images_ * config.width()),
         last_(queue, steps * images_ * 2 * config.width()) {
@@ -87,6 +88,13 @@ class Conditioning {
       for (Index i = range.begin; i < range.end; ++i) out[static_cast<std::size_t>(i)] = next++;
     return out;
   }
+  /// Returns the features of the text's keys and values that are here.
+  static Index keys_values(const Weights<Backend>& weights, const Share& share) {
+    Index out = 0;
+    for (const Range& range : share.blocks)
+      if (!range.empty()) out = weights.blocks[static_cast<std::size_t>(range.begin)].text.kv.outputs();
+    return out;
+  }
   Index block_count() const { return *std::max_element(slots_.begin(), slots_.end()) + 1; }
 
   /// Calls body(i, slot) for every block of the share.
@@ -102,10 +110,11 @@ class Conditioning {
   }
 
   View<const Element, 4> text_heads(Index i, Index part) const {
-    const Index c = config_.width();
-    const View<Element, 4> all = text_.view(std::array{block_count(), config_.text_length(), images_, 2 * c});
+    const Index a = keys_values_ / 2;
+    const View<Element, 4> all =
+        text_.view(std::array{block_count(), config_.text_length(), images_, keys_values_});
     return all[slots_[static_cast<std::size_t>(i)]]
-        .template slice<2>({part * c, (part + 1) * c})
+        .template slice<2>({part * a, (part + 1) * a})
         .unfold(config_.head_dim);
   }
 
@@ -133,7 +142,7 @@ class Conditioning {
   /// Computes the text states (text_length, images, clip_width), CLIP's, then T5's after its MLP, with
   /// learned padding where a mask is 0; from them every block's keys, normed, and values.
   void attend_to_text(Queue& queue, const Weights<Backend>& weights, std::span<const HunyuanPrompt> prompts) {
-    const Index length = config_.text_length(), c = config_.clip_width, width = config_.width();
+    const Index length = config_.text_length(), c = config_.clip_width;
     const Index t5_rows = config_.t5_length * images_, hidden_width = weights.text_1.outputs();
     const Buffer text(queue, length * images_ * c), t5(queue, t5_rows * config_.t5_width),
         hidden(queue, t5_rows * hidden_width);
@@ -152,11 +161,11 @@ class Conditioning {
     for (Index image = 0; image < images_; ++image)
       pad(queue, weights.text_padding, prompts[static_cast<std::size_t>(image)], of_image(states, image));
 
-    for_each_block([this, &queue, &weights, &states, length, width](Index i, Index slot) {
+    for_each_block([this, &queue, &weights, &states, length](Index i, Index slot) {
       const Attention<Backend>& attention = weights.blocks[static_cast<std::size_t>(i)].text;
-      const View<Element, 3> kv = text_.view(std::array{block_count(), length, images_, 2 * width})[slot];
+      const View<Element, 3> kv = text_.view(std::array{block_count(), length, images_, keys_values_})[slot];
       linear(queue, rows_of(states), attention.kv, rows_of(kv));
-      const View<Element, 4> keys = kv.template slice<2>({0, width}).unfold(config_.head_dim);
+      const View<Element, 4> keys = kv.template slice<2>({0, keys_values_ / 2}).unfold(config_.head_dim);
       norm_rotate(queue, keys, &attention.k_norm, {}, keys);
     });
   }
@@ -277,8 +286,9 @@ class Conditioning {
   std::vector<Range> blocks_;  // of the share
   std::vector<Index> slots_;
   Tensor pool_positions_;  // (t5_length + 1, t5_width)
+  Index keys_values_;      // features of the text's keys and values that are here
   Floats cos_, sin_;       // (rows, head_dim)
-  Buffer text_;            // (blocks, text_length, images, 2 · width)
+  Buffer text_;            // (blocks, text_length, images, keys and values)
   Buffer temb_;            // (steps, images, width)
   Floats shifts_;          // (blocks, steps, images, width)
   Floats last_;            // (steps, images, 2 · width): scale, shift

@@ -82,18 +82,21 @@ struct Weights {
   static Block<Backend> place_block(Loader& loader, const HunyuanConfig& config, Index i) {
     const std::string name = "blocks." + std::to_string(i) + ".";
     const Index c = config.width();
+    const Features heads = Features::of_heads(config.shape(), loader.slice()),
+                   hidden = Features::hidden(config.shape(), loader.slice());
     Block<Backend> out;
     out.norm1 = loader.layer_norm(name + "norm1.norm", c);
     out.norm2 = loader.layer_norm(name + "norm2", c);
     out.norm3 = loader.layer_norm(name + "norm3", c);
     out.shift = loader.linear(name + "norm1.linear", c, c);
-    out.self = place_attention(loader, config, name + "attn1.");
-    out.self.qkv = loader.block_linear({name + "attn1.to_q", name + "attn1.to_k", name + "attn1.to_v"}, c, c);
-    out.text = place_attention(loader, config, name + "attn2.");
-    out.text.q = loader.block_linear({name + "attn2.to_q"}, c, c);
-    out.text.kv = loader.linear({name + "attn2.to_k", name + "attn2.to_v"}, c, config.clip_width);
-    out.up = loader.block_linear({name + "ff.net.0.proj"}, config.ffn, c);
-    out.down = loader.block_linear({name + "ff.net.2"}, c, config.ffn);
+    out.self = place_attention(loader, config, heads, name + "attn1.");
+    out.self.qkv =
+        loader.block_linear({name + "attn1.to_q", name + "attn1.to_k", name + "attn1.to_v"}, heads, c);
+    out.text = place_attention(loader, config, heads, name + "attn2.");
+    out.text.q = loader.block_linear({name + "attn2.to_q"}, heads, c);
+    out.text.kv = loader.linear({name + "attn2.to_k", name + "attn2.to_v"}, heads, config.clip_width);
+    out.up = loader.block_linear({name + "ff.net.0.proj"}, hidden, c);
+    out.down = loader.block_linear({name + "ff.net.2"}, c, hidden);
     if (config.shape().reads_skip(i)) {
       out.skip_norm = loader.layer_norm(name + "skip_norm", 2 * c);
       out.skip = loader.block_linear({name + "skip_linear"}, c, 2 * c);
@@ -104,9 +107,9 @@ struct Weights {
   /// Places what attention to the image and to the text have both.
   template <class Loader>
   static Attention<Backend> place_attention(Loader& loader, const HunyuanConfig& config,
-                                            const std::string& name) {
+                                            const Features& heads, const std::string& name) {
     Attention<Backend> out;
-    out.out = loader.block_linear({name + "to_out.0"}, config.width(), config.width());
+    out.out = loader.block_linear({name + "to_out.0"}, config.width(), heads);
     out.q_norm = loader.layer_norm(name + "norm_q", config.head_dim);
     out.k_norm = loader.layer_norm(name + "norm_k", config.head_dim);
     return out;

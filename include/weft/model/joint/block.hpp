@@ -15,10 +15,25 @@
 
 namespace weft::inline v0_1::joint {
 
+/// A layer of modulations, of which a rank may hold some outputs.
+template <class Backend>
+struct ModulationLayer {
+  LinearWeights<typename Backend::Element> layer{};
+  Index outputs = 0;  // on all ranks
+  Range held{};
+
+  /// Places "name.weight" and "name.bias".
+  template <class Loader>
+  static ModulationLayer place(Loader& loader, const std::string& name, Index outputs, Index inputs) {
+    const Range held = loader.slice().of(outputs);
+    return {loader.linear({name}, Features(outputs, held), inputs), outputs, held};
+  }
+};
+
 /// The layers of one kind of tokens.
 template <class Backend>
 struct Stream {
-  LinearWeights<typename Backend::Element> modulation;
+  ModulationLayer<Backend> modulation;
   BlockLinear<Backend> qkv, out, up, down;
   NormWeights q_norm{}, k_norm{};
 };
@@ -39,35 +54,40 @@ struct Block {
 
 /// Places the weights of a block by diffusers' names of JointTransformerBlock and FluxTransformerBlock.
 template <class Backend, class Loader>
-Block<Backend> place_block(Loader& loader, const std::string& name, const BlockSizes& sizes,
-                           const BlockKind& kind) {
-  const Index c = sizes.width;
-  const auto head_norm = [&loader, &sizes, &name](const std::string& norm) {
-    return sizes.has_head_norms ? loader.rms_norm(name + norm, sizes.head_dim) : NormWeights{};
+Block<Backend> place_block(Loader& loader, const std::string& name, const DitShape& model,
+                           bool has_head_norms, const BlockKind& kind) {
+  const Index c = model.width;
+  const Features heads = Features::of_heads(model, loader.slice()),
+                 hidden = Features::hidden(model, loader.slice());
+  const auto head_norm = [&loader, &model, has_head_norms, &name](const std::string& norm) {
+    return has_head_norms ? loader.rms_norm(name + norm, model.head_dim) : NormWeights{};
   };
   Block<Backend> out;
   out.kind = kind;
-  out.image = {.modulation = loader.linear(name + "norm1.linear", image_vectors(kind) * c, c),
-               .qkv = loader.block_linear({name + "attn.to_q", name + "attn.to_k", name + "attn.to_v"}, c, c),
-               .out = loader.block_linear({name + "attn.to_out.0"}, c, c),
-               .up = loader.block_linear({name + "ff.net.0.proj"}, sizes.ffn, c),
-               .down = loader.block_linear({name + "ff.net.2"}, c, sizes.ffn),
-               .q_norm = head_norm("attn.norm_q"),
-               .k_norm = head_norm("attn.norm_k")};
-  out.text.modulation = loader.linear(name + "norm1_context.linear", text_vectors(kind) * c, c);
+  out.image = {
+      .modulation =
+          ModulationLayer<Backend>::place(loader, name + "norm1.linear", image_vectors(kind) * c, c),
+      .qkv = loader.block_linear({name + "attn.to_q", name + "attn.to_k", name + "attn.to_v"}, heads, c),
+      .out = loader.block_linear({name + "attn.to_out.0"}, c, heads),
+      .up = loader.block_linear({name + "ff.net.0.proj"}, hidden, c),
+      .down = loader.block_linear({name + "ff.net.2"}, c, hidden),
+      .q_norm = head_norm("attn.norm_q"),
+      .k_norm = head_norm("attn.norm_k")};
+  out.text.modulation =
+      ModulationLayer<Backend>::place(loader, name + "norm1_context.linear", text_vectors(kind) * c, c);
   out.text.qkv = loader.block_linear(
-      {name + "attn.add_q_proj", name + "attn.add_k_proj", name + "attn.add_v_proj"}, c, c);
+      {name + "attn.add_q_proj", name + "attn.add_k_proj", name + "attn.add_v_proj"}, heads, c);
   out.text.q_norm = head_norm("attn.norm_added_q");
   out.text.k_norm = head_norm("attn.norm_added_k");
   if (!kind.drops_text) {
-    out.text.out = loader.block_linear({name + "attn.to_add_out"}, c, c);
-    out.text.up = loader.block_linear({name + "ff_context.net.0.proj"}, sizes.ffn, c);
-    out.text.down = loader.block_linear({name + "ff_context.net.2"}, c, sizes.ffn);
+    out.text.out = loader.block_linear({name + "attn.to_add_out"}, c, heads);
+    out.text.up = loader.block_linear({name + "ff_context.net.0.proj"}, hidden, c);
+    out.text.down = loader.block_linear({name + "ff_context.net.2"}, c, hidden);
   }
   if (kind.is_dual)
     out.alone = {
-        .qkv = loader.block_linear({name + "attn2.to_q", name + "attn2.to_k", name + "attn2.to_v"}, c, c),
-        .out = loader.block_linear({name + "attn2.to_out.0"}, c, c),
+        .qkv = loader.block_linear({name + "attn2.to_q", name + "attn2.to_k", name + "attn2.to_v"}, heads, c),
+        .out = loader.block_linear({name + "attn2.to_out.0"}, c, heads),
         .q_norm = head_norm("attn2.norm_q"),
         .k_norm = head_norm("attn2.norm_k")};
   return out;
@@ -87,12 +107,14 @@ class BlockRun {
 
   /// x → out, both (tokens, images, width), which may be the same memory; `rotation` is of the tokens at
   /// hand.
-  BlockRun(Context& context, const Block<Backend>& weights, const BlockSizes& sizes,
+  BlockRun(Context& context, const Block<Backend>& weights, Index head_dim,
            const Modulations<Backend>& modulations, const BlockSlots& slots, const Rotation& rotation,
            const View<const Element, 3>& x, const View<Element, 3>& out)
       : context_(context),
         w_(weights),
-        sizes_(sizes),
+        head_dim_(head_dim),
+        heads_(weights.image.qkv.outputs() / 3),
+        hidden_(weights.image.up.outputs()),
         modulations_(modulations),
         slots_(slots),
         rotation_(rotation),
@@ -102,7 +124,7 @@ class BlockRun {
         image_{text_.end, x.extent[0]},
         narrow_(context.scratch().take(x.extent)),
         wide_(context.scratch()
-                  .take(std::array{x.extent[0] * x.extent[1] * std::max(3 * sizes.width, sizes.ffn)})
+                  .take(std::array{x.extent[0] * x.extent[1] * std::max(3 * heads_, hidden_)})
                   .data) {}
 
   void operator()() {
@@ -112,8 +134,10 @@ class BlockRun {
     if (w_.kind.is_dual && !image_.empty())
       add(image_, alone, w_.alone.out, modulations_.gate(slots_.image, 8, context_.step()),
           rows(out_, image_));
+    context_.reduce(changed());
     feed_forward(image_, w_.image, slots_.image);
     if (!w_.kind.drops_text) feed_forward(text_, w_.text, slots_.text);
+    context_.reduce(changed());
   }
 
  private:
@@ -121,11 +145,14 @@ class BlockRun {
   static View<T, 3> rows(const View<T, 3>& x, Range range) {
     return x.template slice<0>(range);
   }
+  /// Returns the rows of the output that this block computes.
+  View<Element, 3> changed() const { return w_.kind.drops_text ? rows(out_, image_) : out_; }
   View<Element, 3> wide(Index features) const { return {wide_, {x_.extent[0], x_.extent[1], features}}; }
   /// Returns queries (0), keys (1) or values (2): (tokens, images, heads, head_dim).
   View<Element, 4> heads(Index part, Range range) const {
-    const Index c = sizes_.width;
-    return rows(wide(3 * c), range).template slice<2>({part * c, (part + 1) * c}).unfold(sizes_.head_dim);
+    return rows(wide(3 * heads_), range)
+        .template slice<2>({part * heads_, (part + 1) * heads_})
+        .unfold(head_dim_);
   }
   static const NormWeights* given(const NormWeights& norm) { return norm.scale.empty() ? nullptr : &norm; }
 
@@ -146,23 +173,23 @@ class BlockRun {
 
   /// Computes the image's second attention, of x, which is still whole.
   View<Element, 3> attend_alone() {
-    const View<Element, 3> attended = context_.scratch().take(x_.extent);  // (tokens, images, width)
+    const View<Element, 3> attended = context_.scratch().take(std::array{x_.extent[0], x_.extent[1], heads_});
     if (!image_.empty())
       project(image_, x_, modulations_.modulation(slots_.image, 6, 7, context_.step()), w_.alone.qkv,
-              wide(3 * sizes_.width));
+              wide(3 * heads_));
     context_.attend({.q = heads(0, image_),
                      .k = heads(1, image_),
                      .v = heads(2, image_),
                      .q_norm = given(w_.alone.q_norm),
                      .k_norm = given(w_.alone.k_norm),
                      .rotation = rotation_.rows(image_)},
-                    rows(attended, image_).unfold(sizes_.head_dim), Among::image);
+                    rows(attended, image_).unfold(head_dim_), Among::image);
     return attended;
   }
 
   void attend_jointly() {
     const Step step = context_.step();
-    const View<Element, 3> qkv = wide(3 * sizes_.width);
+    const View<Element, 3> qkv = wide(3 * heads_), attended = narrow_.template slice<2>({0, heads_});
     if (!image_.empty())
       project(image_, x_, modulations_.modulation(slots_.image, 0, 1, step), w_.image.qkv, qkv);
     // A block that drops its text has (scale, shift) alone, in this order.
@@ -179,11 +206,13 @@ class BlockRun {
                      .prefix = text_.size(),
                      .prefix_q_norm = given(w_.text.q_norm),
                      .prefix_k_norm = given(w_.text.k_norm)},
-                    narrow_.unfold(sizes_.head_dim));
+                    attended.unfold(head_dim_));
     if (!image_.empty())
-      add(image_, narrow_, w_.image.out, modulations_.gate(slots_.image, 2, step), rows(x_, image_));
+      add(image_, attended, w_.image.out, modulations_.gate(slots_.image, 2, step),
+          context_.once(rows(x_, image_)));
     if (!text_.empty() && !w_.kind.drops_text)
-      add(text_, narrow_, w_.text.out, modulations_.gate(slots_.text, 2, step), rows(x_, text_));
+      add(text_, attended, w_.text.out, modulations_.gate(slots_.text, 2, step),
+          context_.once(rows(x_, text_)));
   }
 
   void feed_forward(Range range, const Stream<Backend>& stream, Index slot) {
@@ -191,16 +220,16 @@ class BlockRun {
     auto& queue = context_.queue();
     const View<Element, 3> out = rows(out_, range);
     const View<Operand, 3> normed = as_operands<Operand>(rows(narrow_, range));
-    const View<Operand, 3> hidden = as_operands<Operand>(rows(wide(sizes_.ffn), range));
+    const View<Operand, 3> hidden = as_operands<Operand>(rows(wide(hidden_), range));
     norm(queue, out, {}, modulations_.modulation(slot, 3, 4, context_.step()), normed);
     linear(queue, rows_of(normed), stream.up, rows_of(hidden), {.activation = Activation::gelu_tanh});
     linear(queue, rows_of(hidden), stream.down, rows_of(out),
-           {.residual = rows_of(out), .gate = modulations_.gate(slot, 5, context_.step())});
+           {.residual = rows_of(context_.once(out)), .gate = modulations_.gate(slot, 5, context_.step())});
   }
 
   Context& context_;
   const Block<Backend>& w_;
-  const BlockSizes& sizes_;
+  Index head_dim_, heads_, hidden_;  // features of a head; of all that are here, and hidden ones
   const Modulations<Backend>& modulations_;
   BlockSlots slots_;
   Rotation rotation_;

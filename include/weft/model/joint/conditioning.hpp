@@ -75,7 +75,7 @@ typename Backend::template Buffer<typename Backend::Element> embedded_times(
 
 /// A block's layers of modulation: the image's and the text's, or null.
 template <class Backend>
-using ModulationLayers = std::array<const LinearWeights<typename Backend::Element>*, 2>;
+using ModulationLayers = std::array<const ModulationLayer<Backend>*, 2>;
 
 /// Calls body(slot, layer) for every layer of the share's blocks: of block i slots 2i and 2i + 1.
 template <class LayersOf, class Body>
@@ -97,7 +97,7 @@ Conditioning<Backend> allocated(typename Backend::Queue& queue, const Share& sha
   const Index width = surroundings.image_in.outputs();
   std::vector<Index> vectors(static_cast<std::size_t>(2 * blocks), 0);
   for_each_modulation(share, layers_of, [&vectors, width](Index slot, const auto& layer) {
-    vectors[static_cast<std::size_t>(slot)] = layer.outputs() / width;
+    vectors[static_cast<std::size_t>(slot)] = layer.outputs / width;
   });
   vectors.push_back(surroundings.norm_out.outputs() / width);
   return {.share = share,
@@ -107,7 +107,8 @@ Conditioning<Backend> allocated(typename Backend::Queue& queue, const Share& sha
           .modulations = {queue, vectors, steps, share.images, width}};
 }
 
-/// Overwrites a conditioning with that of prompts as long as its own, at `times` (steps, images).
+/// Overwrites a conditioning with that of prompts as long as its own, at `times` (steps, images). Of a
+/// block's modulations it computes what the layers here put out; `sliced_constants` are then to be completed.
 template <class Backend, class LayersOf>
 void refill(typename Backend::Queue& queue, const Surroundings<Backend>& surroundings,
             const LayersOf& layers_of, std::span<const JointPrompt> prompts, const Tensor& times,
@@ -116,9 +117,18 @@ void refill(typename Backend::Queue& queue, const Surroundings<Backend>& surroun
   const auto embedding = embedded_times<Backend>(queue, surroundings, prompts, times);
   const View<const typename Backend::Element, 2> x(embedding.view(std::array{times.size(), out.width}));
   for_each_modulation(out.share, layers_of, [&queue, &x, &out](Index slot, const auto& layer) {
-    linear(queue, x, layer, out.modulations.outputs(slot));
+    linear(queue, x, layer.layer, out.modulations.outputs(slot).template slice<1>(layer.held));
   });
   linear(queue, x, surroundings.norm_out, out.modulations.outputs(out.modulations.last()));
+}
+
+/// Returns the modulations of the share's blocks: (steps · images, features).
+template <class Backend, class LayersOf>
+std::vector<View<float, 2>> sliced_constants(const LayersOf& layers_of, const Conditioning<Backend>& of) {
+  std::vector<View<float, 2>> out;
+  for_each_modulation(of.share, layers_of,
+                      [&of, &out](Index slot, const auto&) { out.push_back(of.modulations.outputs(slot)); });
+  return out;
 }
 
 }  // namespace weft::inline v0_1::joint

@@ -1,14 +1,9 @@
-// The sizes and kinds of blocks of joint attention.
+// The kinds of blocks of joint attention.
 #pragma once
 
 #include "weft/core/range.hpp"
 
 namespace weft::inline v0_1::joint {
-
-struct BlockSizes {
-  Index width, head_dim, ffn;
-  bool has_head_norms;  // RMS norms of queries and keys
-};
 
 /// The ways in which a block differs from the plain one.
 struct BlockKind {

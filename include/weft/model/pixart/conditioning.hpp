@@ -27,7 +27,8 @@ class Conditioning {
   using Queue = typename Backend::Queue;
 
   /// Allocates everything, for the share of one rank and `steps` steps.
-  Conditioning(Queue& queue, const PixArtConfig& config, const Share& share, Index steps)
+  Conditioning(Queue& queue, const PixArtConfig& config, const Weights<Backend>& weights, const Share& share,
+               Index steps)
       : config_(config),
         images_(share.images),
         steps_(steps),
@@ -38,8 +39,11 @@ class Conditioning {
                                               [this, &share] { return positions(share); })),
         modulations_(queue, vectors(), steps, images_, config.width()),
         words_(queue, images_) {
-    for_each_block([this](Index i) { slots_[static_cast<std::size_t>(i)] = block_count_++; });
-    text_ = {queue, block_count_ * text_tokens_ * images_ * 2 * config.width()};
+    for_each_block([this, &weights](Index i) {
+      slots_[static_cast<std::size_t>(i)] = block_count_++;
+      keys_values_ = weights.blocks[static_cast<std::size_t>(i)].text_kv.outputs();
+    });
+    text_ = {queue, block_count_ * text_tokens_ * images_ * keys_values_};
   }
 
   /// Computes the conditioning of prompts, as one batch, at `times` (steps, images).
@@ -84,14 +88,14 @@ class Conditioning {
     return out;
   }
 
-  /// Returns the keys and values of block i: (text tokens, images, 2 · width).
+  /// Returns the keys and values of block i: (text tokens, images, keys and values).
   View<Element, 3> keys_values(Index i) const {
-    return text_.view(std::array{block_count_, text_tokens_, images_,
-                                 2 * config_.width()})[slots_[static_cast<std::size_t>(i)]];
+    return text_.view(
+        std::array{block_count_, text_tokens_, images_, keys_values_})[slots_[static_cast<std::size_t>(i)]];
   }
   View<const Element, 4> text_heads(Index i, Index part) const {
-    const Index c = config_.width();
-    return keys_values(i).template slice<2>({part * c, (part + 1) * c}).unfold(config_.head_dim);
+    const Index a = keys_values_ / 2;
+    return keys_values(i).template slice<2>({part * a, (part + 1) * a}).unfold(config_.head_dim);
   }
 
   /// Projects the prompts' words and then zeros, and from them every block's keys and values.
@@ -217,9 +221,10 @@ class Conditioning {
   Index images_, steps_, text_tokens_, block_count_ = 0;
   std::vector<Range> blocks_;  // of the share
   std::vector<Index> slots_;   // of every block of the share among these
+  Index keys_values_ = 0;      // features of the text's keys and values that are here
   Buffer positions_;           // (image rows, images, width)
   Modulations<Backend> modulations_;
-  Buffer text_;                                            // (blocks, text tokens, images, 2 · width)
+  Buffer text_;                                            // (blocks, text tokens, images, keys and values)
   typename Backend::template Buffer<std::int32_t> words_;  // (images): the first so many text tokens
 };
 

@@ -51,17 +51,19 @@ struct Weights {
       }
       return out;
     };
-    const auto block = [&config, &loader, c](Index i) {
+    const Features heads = Features::of_heads(config.shape(), loader.slice()),
+                   hidden = Features::hidden(config.shape(), loader.slice());
+    const auto block = [&loader, &heads, &hidden, c](Index i) {
       const std::string name = "transformer_blocks." + std::to_string(i) + ".";
-      return Block<Backend>{
-          .table = loader.table(name + "scale_shift_table", {6, c}),
-          .qkv = loader.block_linear({name + "attn1.to_q", name + "attn1.to_k", name + "attn1.to_v"}, c, c),
-          .out = loader.block_linear({name + "attn1.to_out.0"}, c, c),
-          .text_q = loader.block_linear({name + "attn2.to_q"}, c, c),
-          .text_out = loader.block_linear({name + "attn2.to_out.0"}, c, c),
-          .text_kv = loader.linear({name + "attn2.to_k", name + "attn2.to_v"}, c, c),
-          .up = loader.block_linear({name + "ff.net.0.proj"}, config.ffn(), c),
-          .down = loader.block_linear({name + "ff.net.2"}, c, config.ffn())};
+      return Block<Backend>{.table = loader.table(name + "scale_shift_table", {6, c}),
+                            .qkv = loader.block_linear(
+                                {name + "attn1.to_q", name + "attn1.to_k", name + "attn1.to_v"}, heads, c),
+                            .out = loader.block_linear({name + "attn1.to_out.0"}, c, heads),
+                            .text_q = loader.block_linear({name + "attn2.to_q"}, heads, c),
+                            .text_out = loader.block_linear({name + "attn2.to_out.0"}, c, heads),
+                            .text_kv = loader.linear({name + "attn2.to_k", name + "attn2.to_v"}, heads, c),
+                            .up = loader.block_linear({name + "ff.net.0.proj"}, hidden, c),
+                            .down = loader.block_linear({name + "ff.net.2"}, c, hidden)};
     };
     Weights out;
     out.shared = loader.shared(shared);

@@ -45,7 +45,6 @@ struct SD3Config {
   }
 
   Index width() const { return heads * head_dim; }
-  joint::BlockSizes sizes() const { return {width(), head_dim, 4 * width(), has_head_norms}; }
   joint::BlockKind kind(Index i) const {
     return {.is_dual = std::ranges::count(dual, i) > 0, .drops_text = i + 1 == blocks};
   }

@@ -38,7 +38,7 @@ struct Weights {
     };
     const auto block = [&config, &loader](Index i) {
       return joint::place_block<Backend>(loader, "transformer_blocks." + std::to_string(i) + ".",
-                                         config.sizes(), config.kind(i));
+                                         config.shape(), config.has_head_norms, config.kind(i));
     };
     Weights out;
     out.shared = loader.shared(shared);
