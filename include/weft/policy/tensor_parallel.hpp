@@ -44,12 +44,46 @@ struct TensorParallel : AxisPolicy<Axis::tensor, Inner> {
       parts_ = {};
     }
 
-    /// Sends every member its piece of the rows, sums the parts of this one's own, and gathers the sums: 2
-    /// (N − 1) / N of x. Parts are added in the order of members, so that all get the same bits in every run.
+    /// Every member sums a piece of the rows, of which the others send it their parts, and sends them the
+    /// sum: 2 (N − 1) / N of x. Parts are added in the order of members, so that all get the same bits in
+    /// every run.
     void reduce(Queue& queue, const View<Element, 3>& x) {
       Base::reduce(queue, x);
       if (group_.size() == 1 || x.empty()) return;
-      const View<Element, 2> rows = rows_of(x);
+      if constexpr (Push<Communicator>)
+        if (group_.pushes()) return sum_where_they_are(queue, rows_of(x));
+      exchange_parts(queue, rows_of(x));
+    }
+
+    void share_columns(Queue& queue, const View<float, 2>& constants) {
+      Base::share_columns(queue, constants);
+      if (constants_.size() == 1) return;
+      std::vector<StridedBytes> pieces;
+      for (int member = 0; member < constants_.size(); ++member) {
+        const TensorSlice slice{member, constants_.size()};
+        pieces.emplace_back(constants.template slice<1>(slice.of(constants.extent[1])));
+      }
+      auto gathered = constants_.all_gather(queue, pieces);
+      constants_.wait(queue, gathered);
+    }
+
+   private:
+    /// Reads this member's piece where the others hold it, and stores the sum there.
+    void sum_where_they_are(Queue& queue, const View<Element, 2>& rows) {
+      if constexpr (Push<Communicator>) {
+        const auto memory = group_.exchange_pointers(queue, {rows.data});
+        const View<Element, 2> own = rows.template slice<0>(piece(rows.extent[0], group_.rank()));
+        std::vector<View<Element, 2>> copies(memory.size(), own);
+        for (std::size_t member = 0; member < memory.size(); ++member)
+          copies[member].data = static_cast<Element*>(memory[member].front()) + (own.data - rows.data);
+        group_.barrier(queue);
+        sum_copies(queue, copies);
+        const Index others = group_.size() - 1, numbers = rows.size() - own.size() + others * own.size();
+        group_.pushed(queue, {2 * others, numbers * static_cast<Index>(sizeof(Element))});
+      }
+    }
+
+    void exchange_parts(Queue& queue, const View<Element, 2>& rows) {
       const auto piece_of = [this, &rows](int member) {
         return rows.template slice<0>(piece(rows.extent[0], member));
       };
@@ -69,19 +103,6 @@ struct TensorParallel : AxisPolicy<Axis::tensor, Inner> {
       group_.wait(queue, gathered);
     }
 
-    void share_columns(Queue& queue, const View<float, 2>& constants) {
-      Base::share_columns(queue, constants);
-      if (constants_.size() == 1) return;
-      std::vector<StridedBytes> pieces;
-      for (int member = 0; member < constants_.size(); ++member) {
-        const TensorSlice slice{member, constants_.size()};
-        pieces.emplace_back(constants.template slice<1>(slice.of(constants.extent[1])));
-      }
-      auto gathered = constants_.all_gather(queue, pieces);
-      constants_.wait(queue, gathered);
-    }
-
-   private:
     /// Returns which of so many rows a member sums.
     Range piece(Index rows, int member) const { return split(rows, group_.size(), member); }
 

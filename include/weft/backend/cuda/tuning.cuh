@@ -106,7 +106,7 @@ class Trials {
   template <class T>
   void draw(const Memory& memory, Index rows, Index columns) {
     const View<T, 3> all(static_cast<T*>(memory.data()), {1, rows, columns});
-    kernels::for_each_number(stream_, rows, columns, kernels::Draw<T>{{0, 0, 0, 1}, all});
+    kernels::for_each_number(stream_, rows, columns, kernels::Draw<T>{{0, 0, 0, 1}, {.pitch = columns}, all});
   }
 
   /// Returns whether the last result has the bits of the first one.
