@@ -18,26 +18,21 @@ struct Measured {
 
 constexpr Mesh one{.warmup = 0}, cfg2{.cfg = 2}, ulysses2{.ulysses = 2}, ring2{.ring = 2},
     pipe2{.pipe = 2, .patches = 2}, pipe4{.pipe = 4, .patches = 4},
-    cfg2_pipe2{.cfg = 2, .pipe = 2, .patches = 2}, cfg2_ring2{.cfg = 2, .ring = 2},
-    cfg2_ulysses2{.cfg = 2, .ulysses = 2}, pipe2_ulysses2{.pipe = 2, .ulysses = 2, .patches = 2},
-    ulysses4{.ulysses = 4}, ring4{.ring = 4};
+    cfg2_pipe2{.cfg = 2, .pipe = 2, .patches = 2}, cfg2_ring2{.cfg = 2, .ring = 2}, ring4{.ring = 4};
 
-/// `weft bench` in one process on two H200s of one host, bf16, 2026-11-26.
-constexpr Measured on_two[] = {{512, one, 11.5},     {1024, one, 52.1},      {2048, one, 341},
-                               {512, cfg2, 7.1},     {1024, cfg2, 27.3},     {2048, cfg2, 176},
-                               {512, ulysses2, 8.2}, {1024, ulysses2, 29.8}, {2048, ulysses2, 186},
-                               {512, ring2, 8.4},    {1024, ring2, 28.4},    {2048, ring2, 184},
-                               {512, pipe2, 7.3},    {1024, pipe2, 27.8},    {2048, pipe2, 179}};
+/// `weft bench` in one process on two H200s of one host, bf16, 2026-11-27.
+constexpr Measured on_two[] = {{512, one, 11.30},     {1024, one, 52.3},       {2048, one, 336.5},
+                               {512, cfg2, 6.90},     {1024, cfg2, 26.81},     {2048, cfg2, 176.4},
+                               {512, ulysses2, 7.68}, {1024, ulysses2, 28.12}, {2048, ulysses2, 182.1},
+                               {512, ring2, 8.33},    {1024, ring2, 28.09},    {2048, ring2, 183.3},
+                               {512, pipe2, 7.18},    {1024, pipe2, 27.58},    {2048, pipe2, 179.7}};
 
-/// Steps on four H200s of another host, where one took 11.23, 50.5 and 330.5 ms.
-constexpr Measured on_four[] = {{512, cfg2_pipe2, 5.42},       {512, cfg2_ulysses2, 6.38},
-                                {1024, pipe4, 14.48},          {1024, cfg2_pipe2, 14.75},
-                                {1024, cfg2_ring2, 14.92},     {1024, cfg2_ulysses2, 15.97},
-                                {1024, pipe2_ulysses2, 16.23}, {1024, ulysses4, 18.17},
-                                {1024, ring4, 19.25},          {2048, pipe4, 92.5},
-                                {2048, cfg2_pipe2, 92.8},      {2048, cfg2_ring2, 93.9},
-                                {2048, cfg2_ulysses2, 95.3},   {2048, pipe2_ulysses2, 95.8},
-                                {2048, ulysses4, 101.9},       {2048, ring4, 98.1}};
+/// Steps on four H200s of another host, 2026-11-26, where one took 11.23, 50.5 and 330.5 ms. Those of Ulysses
+/// are left out: attention stored its results in a kernel of its own then.
+constexpr Measured on_four[] = {
+    {512, cfg2_pipe2, 5.42},   {1024, pipe4, 14.48},     {1024, cfg2_pipe2, 14.75},
+    {1024, cfg2_ring2, 14.92}, {1024, ring4, 19.25},     {2048, pipe4, 92.5},
+    {2048, cfg2_pipe2, 92.8},  {2048, cfg2_ring2, 93.9}, {2048, ring4, 98.1}};
 
 /// Checks that every step is met within the share `error`, and prints by how much it is missed.
 template <std::size_t Count>
@@ -72,12 +67,7 @@ TEST_CASE("Unknown rates of a machine cost nothing: an H200 with only an H100's 
   const weft::planner::Group group = weft::planner::group_of(ulysses2, weft::Axis::ulysses);
   CHECK(block.ulysses == doctest::Approx(exchange_seconds(cost.hardware, sent, group) +
                                          exchange_seconds(cost.hardware, sent / 3, group)));
-  CHECK(stored.block(0, {0, 4096}).rows > block.rows);  // the kernel after attention
-  stored.engine.barriers_per_push = 1;
-  const weft::planner::BlockCost fewer = stored.block(0, {0, 4096});
-  stored.engine.barriers_per_push = 2;
-  CHECK(stored.block(0, {0, 4096}).ulysses - fewer.ulysses ==
-        doctest::Approx(2 * weft::planner::links::nvlink4_stores.latency));
+  CHECK(stored.block(0, {0, 4096}).ulysses > 2 * weft::planner::links::nvlink4_stores.latency);
 }
 
 TEST_CASE("NCCL's own rates are used where messages are its") {

@@ -182,8 +182,9 @@ struct CostModel {
     const Range scope{call.n == 1 ? work->prefix() : 0, tokens()};
     const double once = 2 * static_cast<double>(call.m * call.k * call.head_dim * work->element_bytes());
     cost.rows += 3 * rows_seconds(hardware.gpu, once);
+    const double before = cost.attention;
     add_attention(cost, common(unit, scope).size(), scope.size());
-    if (mesh.ulysses > 1) add_ulysses(cost, once);
+    if (mesh.ulysses > 1) add_ulysses(cost, once, cost.attention - before);
   }
 
   /// Adds attention of `fresh` tokens, those of a unit that take part, to `all`.
@@ -224,7 +225,7 @@ struct CostModel {
 
   /// Adds the exchanges of queries, keys and values before attention, and of its output after it, each of
   /// which takes `once` bytes to read and write.
-  void add_ulysses(BlockCost& cost, double once) const {
+  void add_ulysses(BlockCost& cost, double once, double attention) const {
     const double pass = rows_seconds(hardware.gpu, once);
     if (engine.packs_exchanges) cost.rows += 2 * 4 * pass;
     const double one = once / 2 * (mesh.ulysses - 1) / mesh.ulysses;
@@ -234,18 +235,22 @@ struct CostModel {
                       exchange_seconds(hardware, one, group, engine.carrier);
       return;
     }
-    cost.rows += pass;  // the exchange after attention has a kernel of its own
-    cost.ulysses += push_seconds(3 * one, 3 * pass, group) + push_seconds(one, pass, group);
+    cost.ulysses += push_seconds(3 * one, 3 * pass, group);
+    if (mesh.ring == 1) {  // then attention stores its result at the owners
+      cost.ulysses += push_seconds(one, attention, group);
+    } else {
+      cost.rows += pass;
+      cost.ulysses += push_seconds(one, pass, group);
+    }
   }
 
   bool stores_heads() const { return engine.stores_heads && hardware.knows_stores(); }
 
-  /// Returns the seconds that a kernel takes for storing into other GPUs, with its barriers, beyond the
-  /// `local` seconds of one that stores in its own memory.
+  /// Returns the seconds that a kernel takes for storing into other GPUs, with the barrier behind it, beyond
+  /// the `local` seconds of one that stores in its own memory.
   double push_seconds(double bytes, double local, Group group) const {
     const ExchangeCost cost = exchange_cost(hardware, bytes, group, Carrier::stores);
-    const int awaited = engine.barriers_per_push * (group.degree - 1);
-    return awaited * awaiting_seconds(group) + std::max(cost.bytes - local, 0.0);
+    return (group.degree - 1) * awaiting_seconds(group) + std::max(cost.bytes - local, 0.0);
   }
 
   /// Returns the seconds until a queue has noticed an event of another GPU, even one in the past; 0 if that
