@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "cases.hpp"
 #include "model_golden.hpp"
 #include "toy.hpp"
 #include "worlds.hpp"
@@ -18,7 +19,7 @@ using weft::View;
 namespace {
 
 /// Returns what every member has after members have summed (rows, 1, 3) tensors, each of its own.
-std::vector<std::vector<float>> summed(int members, Index rows) {
+std::vector<std::vector<float>> sums_of_members(int members, Index rows) {
   using Policy = weft::TensorParallel<>::On<weft::Host, weft::threads::Communicator>;
   std::vector<std::vector<float>> out(static_cast<std::size_t>(members));
   weft::launch(members, [&out, members, rows](weft::threads::World& world) {
@@ -61,7 +62,7 @@ TEST_CASE("Slices are summed in the order of members: all get the same bits, wha
     for (const Index rows : {1, 2, 7, 30}) {
       CAPTURE(members);
       CAPTURE(rows);
-      const std::vector<std::vector<float>> all = summed(members, rows);
+      const std::vector<std::vector<float>> all = sums_of_members(members, rows);
       for (Index i = 0; i < rows * 3; ++i) {
         float sum = weft::normal(1, 0, static_cast<std::uint64_t>(i));
         for (int member = 1; member < members; ++member)
@@ -76,6 +77,25 @@ TEST_CASE("Slices give the same bits in every run") {
   const auto request = golden.request("ddim");
   const Mesh mesh{.ring = 2, .tensor = 3};
   CHECK(generate(golden, mesh, request).data == generate(golden, mesh, request).data);
+}
+
+TEST_CASE("Modulations are gathered once a request: a rank sends (N − 1) / N of them, in float32") {
+  using Flux = weft::Flux<weft::Host>;
+  const ModelGolden<Flux> golden("flux");
+  const auto request = golden.request("loop");
+  const auto& config = golden.model.config();
+  const Index vectors = 12 * config.double_blocks + 3 * config.single_blocks;
+  const auto bytes = static_cast<Index>(request.sampler.size()) * vectors * config.width() * 4;
+  for (const int n : {2, 4}) {
+    const Mesh mesh{.tensor = n};
+    weft::launch(n, [&golden, &request, &mesh, bytes, n](weft::threads::World& world) {
+      weft::Engine<Flux, Full> engine(golden.slices.of_rank(mesh, world.rank()), mesh, world);
+      for (const Index requests : {1, 2}) {
+        engine.generate(request);
+        CHECK(bytes_sent(world, "constants") == requests * bytes * (n - 1) / n);
+      }
+    });
+  }
 }
 
 TEST_CASE("Two slices hold each matrix of a block once, and repeat what is not split") {
