@@ -53,7 +53,8 @@ void check_fill(Queue& queue, Dtype dtype) {
   const std::vector<std::byte> bytes = stored_as(dtype, rows * width);
   const Buffer<T> buffer(queue, rows * width);
   Loader loader(queue);
-  loader.fill({dtype, std::span(bytes).subspan(1)}, buffer.view(std::array{Index{1}, rows, width}));
+  loader.fill(weft::StoredNumbers{dtype, std::span(bytes).subspan(1)},
+              buffer.view(std::array{Index{1}, rows, width}));
   loader.finish();
   const Tensor found = download(queue, buffer.view(std::array{rows * width}));
   Index wrong = 0;
@@ -81,7 +82,7 @@ TEST_CASE("loader: fills strided views") {
   const std::vector<std::byte> bytes = stored_as(Dtype::f16, 6);
   const Buffer<float> buffer(queue, 6);
   Loader loader(queue);
-  loader.fill({Dtype::f16, std::span(bytes).subspan(1)},
+  loader.fill(weft::StoredNumbers{Dtype::f16, std::span(bytes).subspan(1)},
               View<float, 3>(buffer.view(std::array{Index{6}}).data, {3, 2, 1}, {1, 3, 1}));
   loader.finish();
   CHECK(download(queue, buffer.view(std::array{Index{6}})).data ==
