@@ -1,5 +1,5 @@
 // Spans of contiguous values. Their type is named: nvcc 13 spells one that std::span deduces in a way that
-// GCC 15 rejects.
+// GCC 13 rejects.
 #pragma once
 
 #include <cstddef>
