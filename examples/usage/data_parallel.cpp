@@ -1,4 +1,4 @@
-// DataParallel: a rank generates the images of some of the prompts, and needs nobody for it.
+// DataParallel: a rank generates the images of some of the prompts, and sends nothing while it does.
 #include <iostream>
 #include <weft/weft.hpp>
 

@@ -99,6 +99,13 @@ concept Push = Member<C> &&
   { c.pushed(queue, sent) } -> std::same_as<void>;
 };
 
+/// Returns whether members may store into each other's memory.
+template <Member C>
+bool pushes(const C& communicator) {
+  if constexpr (Push<C>) return communicator.pushes();
+  return false;
+}
+
 /// Allocates receive buffers ahead of time: for at most `bytes` a call from each of `senders`, and up to
 /// `ahead` receives that are posted before the first is waited for. All members call it at the same time.
 template <class C>

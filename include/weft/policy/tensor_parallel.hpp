@@ -33,7 +33,7 @@ struct TensorParallel : AxisPolicy<Axis::tensor, Inner> {
 
     void prepare(Queue& queue, const Job& job) {
       Base::prepare(queue, job);
-      if (group_.size() == 1 || pushes()) return;
+      if (group_.size() == 1 || pushes(group_)) return;
       const Index most = piece(this->tokens() * job.images, group_.size() - 1).size() * job.model.width;
       reserve(group_, others(group_), most * static_cast<Index>(sizeof(Element)));
       parts_ = {queue, (group_.size() - 1) * most};
@@ -50,7 +50,7 @@ struct TensorParallel : AxisPolicy<Axis::tensor, Inner> {
     void reduce(Queue& queue, const View<Element, 3>& x) {
       Base::reduce(queue, x);
       if (group_.size() == 1 || x.empty()) return;
-      if (pushes())
+      if (pushes(group_))
         sum_where_they_are(queue, rows_of(x));
       else
         exchange_parts(queue, rows_of(x));
@@ -69,11 +69,6 @@ struct TensorParallel : AxisPolicy<Axis::tensor, Inner> {
     }
 
    private:
-    bool pushes() const {
-      if constexpr (Push<Communicator>) return group_.pushes();
-      return false;
-    }
-
     /// Reads this member's piece where the others hold it, and stores the sum there.
     void sum_where_they_are(Queue& queue, const View<Element, 2>& rows) {
       if constexpr (Push<Communicator>) {

@@ -57,7 +57,7 @@ struct Ulysses : AxisPolicy<Axis::ulysses, Inner> {
 
     View<const Element, 4> place(Queue& queue, const Scope& scope, const Heads<Element>& heads) {
       if (group_.size() == 1) return Base::place(queue, scope, heads);
-      if (pushes()) {
+      if (pushes(group_)) {
         push_heads(queue, scope, heads);
       } else {
         exchange_heads(queue, scope, heads);
@@ -71,7 +71,7 @@ struct Ulysses : AxisPolicy<Axis::ulysses, Inner> {
       if (stores_result()) return store_result(queue, scope, q, out.whole());
       Base::attend(queue, scope, q,
                    out_.view(extents_).template slice<0>(rows_.rows(scope.unit.patches, scope.tokens)));
-      if (pushes()) {
+      if (pushes(group_)) {
         push_back(queue, scope, out.whole());
       } else {
         exchange_back(queue, scope, out.whole());
@@ -81,14 +81,9 @@ struct Ulysses : AxisPolicy<Axis::ulysses, Inner> {
    private:
     using Buffer = typename Backend::template Buffer<Element>;
 
-    bool pushes() const {
-      if constexpr (Push<Communicator>) return group_.pushes();
-      return false;
-    }
-
     /// Returns whether attention stores its result where it is needed. A ring computes it in parts, which it
     /// merges in memory of its own.
-    bool stores_result() const { return pushes() && this->mesh().ring == 1; }
+    bool stores_result() const { return pushes(group_) && this->mesh().ring == 1; }
 
     using Pointers = std::vector<std::vector<void*>>;  // of every member
 

@@ -16,9 +16,8 @@ enum class WorkKind {
 /// The work of one operator. Sizes that a kind does not have are 0.
 struct Work {
   WorkKind kind = WorkKind::rows;
-  Index m = 0;  // rows of a product's output, or of a sum; queries of a head
-  Index n =
-      0;  // columns of a product's output, or of a sum; keys of a head; of `heads` 1 if the image is alone
+  Index m = 0;         // rows of the output of a product or a sum; queries of a head
+  Index n = 0;         // columns of such an output; keys of a head; of `heads` 1 if the image is alone
   Index k = 0;         // depth of a product; heads of all images
   Index head_dim = 0;  // of attention
   Index passes = 0;    // of a product's epilogue over its output, for activation and residual
