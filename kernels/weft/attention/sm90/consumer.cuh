@@ -283,7 +283,8 @@ struct Consumer : Layout<E, HeadDim, name> {
       if (!attend_to(tile, keys_of(tile))) return;  // of parts there is one tile a block
   }
 
-  /// Takes tiles of each share in turn with the other consumers, all over the same keys, then frees these.
+  /// Takes tiles of each share in turn with the other consumers, all over the same keys, then frees these: once
+  /// they are there, so that who had no tile does not free those of a later share too.
   __device__ void run_shares() {
     std::uint32_t parity = 0;
     L::for_each_share(problem, [&](Tiles share) {
@@ -294,7 +295,9 @@ struct Consumer : Layout<E, HeadDim, name> {
         attend_to(tile, of_share);
       }
       for (int stage = 0; stage < stages; ++stage) {
+        shared.k_full[stage].wait(parity);
         release(shared.k_free[stage]);
+        shared.v_full[stage].wait(parity);
         release(shared.v_free[stage]);
       }
       parity ^= 1;
