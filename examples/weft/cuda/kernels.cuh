@@ -7,11 +7,15 @@
 
 // Each macro declares operators where `EXTERN` is extern, and defines them where it is empty.
 
+/// Attention on the queues of a backend.
+#define COMMAND_ATTENTION(EXTERN, Backend, E)                                                        \
+  EXTERN template void weft::cuda::attention(                                                        \
+      Backend::Queue&, weft::In<E, 4>, weft::In<E, 4>, weft::In<E, 4>, const weft::Stretches<E, 4>&, \
+      const weft::View<float, 3>&, weft::Output, const weft::KeyMask&);
+
 /// The operators on elements of type `E`.
 #define COMMAND_KERNELS(EXTERN, E)                                                                          \
-  EXTERN template void weft::cuda::attention(                                                               \
-      command::Cuda<E>::Queue&, weft::In<E, 4>, weft::In<E, 4>, weft::In<E, 4>,                             \
-      const weft::Stretches<E, 4>&, const weft::View<float, 3>&, weft::Output, const weft::KeyMask&);       \
+  COMMAND_ATTENTION(EXTERN, command::Cuda<E>, E)                                                            \
   EXTERN template void weft::cuda::norm_pair(weft::cuda::Queue&, weft::In<E, 3>, weft::In<E, 3>,            \
                                              const weft::NormWeights&, const weft::View<E, 3>&);            \
   EXTERN template void weft::cuda::move_heads(weft::cuda::Queue&, const std::vector<weft::HeadMove<E>>&);   \
@@ -30,12 +34,13 @@
                                           const std::type_identity_t<weft::Epilogue<E>>&);
 
 /// The same of elements narrower than float, and what else those need.
-#define COMMAND_NARROW_KERNELS(EXTERN, E) \
-  COMMAND_KERNELS(EXTERN, E)              \
-  COMMAND_NORM(EXTERN, E)                 \
-  COMMAND_LINEAR(EXTERN, E, float)        \
-  COMMAND_FILLS(EXTERN, E)                \
-  COMMAND_COPIES(EXTERN, E, E)            \
+#define COMMAND_NARROW_KERNELS(EXTERN, E)                \
+  COMMAND_ATTENTION(EXTERN, command::OwnAttention<E>, E) \
+  COMMAND_KERNELS(EXTERN, E)                             \
+  COMMAND_NORM(EXTERN, E)                                \
+  COMMAND_LINEAR(EXTERN, E, float)                       \
+  COMMAND_FILLS(EXTERN, E)                               \
+  COMMAND_COPIES(EXTERN, E, E)                           \
   COMMAND_COPIES(EXTERN, float, E)
 
 /// Weights of type `T`, from files or at random.

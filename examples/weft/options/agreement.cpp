@@ -34,6 +34,7 @@ weft::InputSummary summary_of(const Options& options) {
   weft::InputSummary out("command line");
   out.add("the command", name_of(options.command));
   out.add("--dtype", options.dtype_name);
+  out.add("--attention", options.attends_in_int8 ? "int8" : "the dtype's");
   out.add(options.trace ? "a trace" : "no trace");
   if (options.command == Command::generate) {
     out.add(options.has_images() ? "an image" : "no image");

@@ -27,13 +27,16 @@ void add_plan(CLI::App& app, Options& options, NamedValues& names);
 /// Adds --backend and --dtype.
 void add_device(CLI::App& app, NamedValues& names);
 
+/// Adds --attention.
+void add_attention(CLI::App& app, NamedValues& names);
+
 /// Adds what ranks in several processes need.
 void add_timeout(CLI::App& app, Options& options);
 
 /// Adds --trace.
 void add_trace(CLI::App& app, Options& options);
 
-/// Adds the degrees, --ranks, how the planner chooses a mesh, --timeout and --trace.
+/// Adds the degrees, --ranks, how the planner chooses a mesh, and --timeout.
 void add_mesh(CLI::App& app, Options& options, NamedValues& names);
 
 /// Adds the degrees of the mesh and the settings of its policies.

@@ -15,6 +15,15 @@ void add_device(CLI::App& app, NamedValues& names) {
       ->group("Device");
 }
 
+void add_attention(CLI::App& app, NamedValues& names) {
+  app.add_option(
+         "--attention", names.attention,
+         "Numbers of the products of queries and keys on cuda: bf16 (default with bf16 and fp8), or int8, "
+         "which is faster where tokens are many, and less exact")
+      ->type_name("TYPE")
+      ->group("Device");
+}
+
 void add_hardware(CLI::App& app, Options& options) {
   app.add_option("--hardware", options.planning.hardware,
                  "Hardware to plan for: a machine's name, or a file that plan --calibrate wrote")
@@ -95,7 +104,6 @@ void add_mesh(CLI::App& app, Options& options, NamedValues& names) {
       ->check(between(0.001, 1e5))
       ->group("Mesh");
   add_timeout(app, options);
-  add_trace(app, options);
 }
 
 }  // namespace command

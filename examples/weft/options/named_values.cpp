@@ -38,6 +38,17 @@ Backend backend_of(const Options& options, const std::string& name) {
   return is_host ? Backend::host : Backend::cuda;
 }
 
+/// Returns whether attention's products of queries and keys are in int8.
+bool attends_in_int8(const Options& options, const std::string& name) {
+  if (name.empty()) return false;
+  const bool is_int8 = value_of<bool>("attention in", name, {{"bf16", false}, {"int8", true}});
+  const bool is_bf16 = options.dtype == Dtype::bf16 || options.dtype == Dtype::fp8;
+  if (!is_bf16 && !(is_int8 && options.dtype == Dtype::fp16))
+    weft::reject("--attention ", name, " cannot be combined with --dtype ", options.dtype_name,
+                 "; omit it, or compute on cuda in ", is_int8 ? "bf16, fp16 or fp8" : "bf16 or fp8");
+  return is_int8;
+}
+
 /// Returns the adapter of "FILE[:SCALE]". What follows the last colon is a scale if it is a number.
 weft::Lora lora_of(const std::string& text) {
   const std::size_t colon = text.rfind(':');
@@ -107,6 +118,7 @@ void set_named_values(Options& options, const NamedValues& names) {
   if (is_host && options.dtype != Dtype::fp32)
     weft::reject("the host computes in fp32 alone; omit --dtype ", options.dtype_name,
                  ", or use --backend cuda");
+  options.attends_in_int8 = attends_in_int8(options, names.attention);
 }
 
 }  // namespace command

@@ -66,6 +66,7 @@ struct Options {
   Backend backend = Backend::host;
   Dtype dtype = Dtype::fp32;
   std::string dtype_name;
+  bool attends_in_int8 = false;
   weft::Mesh mesh;
   std::optional<int> ranks;
   std::optional<weft::LaunchEnvironment> launched;  // set in one of several processes

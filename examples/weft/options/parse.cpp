@@ -69,8 +69,11 @@ void add_commands(CLI::App& app, Options& options, NamedValues& names) {
   add_device(encode, names);
   for (CLI::App* sub : {&generate, &forward, &denoise, &bench}) {
     add_device(*sub, names);
+    add_attention(*sub, names);
     add_mesh(*sub, options, names);
+    add_trace(*sub, options);
   }
+  bench.get_option("--trace")->group("");  // known, so that its rejection names who writes one
 }
 
 }  // namespace

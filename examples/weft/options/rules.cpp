@@ -55,6 +55,7 @@ constexpr std::array rules{
     OptionRule{"--timeout", bench, is_one_mesh, applies_to_one_mesh},
     OptionRule{"--cache", bench, is_one_mesh, applies_to_one_mesh},
     OptionRule{"--compare", bench, is_one_mesh, applies_to_one_mesh},
+    OptionRule{"--attention", bench, is_one_mesh, applies_to_one_mesh},
     OptionRule{"--arch", bench, is_projected,
                "names a model whose steps are measured, and --project models those of hunyuan-v1.2; omit "
                "--project or"},

@@ -20,6 +20,21 @@
 
 namespace weft::inline v0_1 {
 
+namespace cuda {
+
+/// Makes a rank's queue of a type whose constructor takes `more` before a Queue's arguments.
+template <class Queue>
+Queue queue_of(const auto& world, const auto&... more) {
+  if constexpr (requires { world.recorder(); })
+    return Queue(more..., world.lane(), world.recorder(), world.rank());
+  else if constexpr (requires { world.heap(); })
+    return Queue(more..., world.lane(), nullptr, 0, world.heap());
+  else
+    return Queue(more..., world.lane());
+}
+
+}  // namespace cuda
+
 /// The backend for one CUDA device. `E`, the type of weights and activations, is float, __nv_bfloat16 or
 /// __half; the sampler's state is float32. In half precision, attention is compiled for the head dimensions
 /// that are named, 88 for HunyuanDiT; each adds to the time of compilation. Heads of no multiple of 8 are
@@ -33,14 +48,7 @@ struct Cuda {
   using Buffer = cuda::Buffer<T>;
   using Loader = cuda::Loader;
 
-  static Queue queue(const auto& world) {
-    if constexpr (requires { world.recorder(); })
-      return Queue(world.lane(), world.recorder(), world.rank());
-    else if constexpr (requires { world.heap(); })
-      return Queue(world.lane(), nullptr, 0, world.heap());
-    else
-      return Queue(world.lane());
-  }
+  static Queue queue(const auto& world) { return cuda::queue_of<Queue>(world); }
 
   /// Throws InvalidArgument if the current device or this backend cannot run the model.
   static void check(const DitShape& model) {

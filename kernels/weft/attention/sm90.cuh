@@ -12,18 +12,18 @@
 
 namespace weft::inline v0_1::kernels::sm90 {
 
-template <class E, int HeadDim, TilingName name, bool masks>
-__global__ __launch_bounds__(Layout<E, HeadDim, name>::threads,
+template <class E, class Key, int HeadDim, TilingName name, bool masks>
+__global__ __launch_bounds__(Layout<E, Key, HeadDim, name>::threads,
                              1) void attend(const __grid_constant__ Maps maps,
                                             const __grid_constant__ Problem<E> problem) {
   if constexpr (compiled_tier == Tier::sm90a) {
-    using L = Layout<E, HeadDim, name>;
+    using L = Layout<E, Key, HeadDim, name>;
     extern __shared__ __align__(swizzle_span) unsigned char memory[];
     auto& shared = *reinterpret_cast<typename L::Shared*>(memory);
     L::init(shared);
     if (threadIdx.x < warpgroup_size) {
       shrink_registers<L::producer_registers>();
-      if (threadIdx.x == 0) Producer<E, HeadDim, name, masks>::run(maps, shared, problem);
+      if (threadIdx.x == 0) Producer<E, Key, HeadDim, name, masks>::run(maps, shared, problem);
       if constexpr (L::parts > 1) {  // as the consumers do in join_parts
         cluster_sync();
         cluster_sync();
@@ -31,17 +31,18 @@ __global__ __launch_bounds__(Layout<E, HeadDim, name>::threads,
     } else {
       grow_registers<L::consumer_registers>();
       const int consumer = __shfl_sync(all_lanes, threadIdx.x / warpgroup_size - 1, 0);
-      Consumer<E, HeadDim, name, masks>(shared, problem, consumer).run();
+      Consumer<E, Key, HeadDim, name, masks>(shared, problem, consumer).run();
     }
     cluster_sync();  // no block leaves while another may still write here
   }
 }
 
-template <int HeadDim, TilingName name, bool masks = false, class E>
-void launch_tiled(cudaStream_t stream, View<const E, 4> q, View<const E, 4> k, View<const E, 4> v,
+/// Launches attention with a plan of the tiling `name`; keys in int8 have `key_scales`.
+template <int HeadDim, TilingName name, bool masks = false, class E, class Key>
+void launch_tiled(cudaStream_t stream, View<const E, 4> q, View<const Key, 4> k, View<const E, 4> v,
                   const Stretches<E, 4>& out, View<float, 3> lse, Output output, const KeyMask& mask,
-                  const Plan& plan, Index features) {
-  using L = Layout<E, HeadDim, name>;
+                  const Plan& plan, Index features, View<const float, 3> key_scales = {}) {
+  using L = Layout<E, Key, HeadDim, name>;
   const int queries = q.extent[0], keys = k.extent[0], batch = q.extent[1], heads = q.extent[2];
   const int together = L::rows * L::sharing, row_tiles = (queries + together - 1) / together * L::sharing;
   const float scale = log2_e / std::sqrt(static_cast<float>(features));
@@ -55,8 +56,11 @@ void launch_tiled(cudaStream_t stream, View<const E, 4> q, View<const E, 4> k, V
                            .tiles = row_tiles * batch * heads,
                            .shares = plan.clusters / (batch * heads),
                            .scale = scale,
-                           .mask = mask};
-  const Maps maps{tensor_maps<HeadDim, L::rows>(q, "q"), tensor_maps<HeadDim, L::keys / L::sharing>(k, "k"),
+                           .mask = mask,
+                           .key_scales = key_scales.data,
+                           .scales = static_cast<int>(key_scales.extent[2])};
+  const Maps maps{tensor_maps<HeadDim, L::rows>(q, "q"),
+                  tensor_maps<L::key_width, L::keys / L::sharing>(k, "k"),
                   tensor_maps<HeadDim, L::keys / L::sharing>(v, "v")};
 
   cudaLaunchAttribute cluster{};
@@ -69,7 +73,7 @@ void launch_tiled(cudaStream_t stream, View<const E, 4> q, View<const E, 4> k, V
   config.stream = stream;
   config.attrs = &cluster;
   config.numAttrs = 1;
-  const auto kernel = attend<E, HeadDim, name, masks>;
+  const auto kernel = attend<E, Key, HeadDim, name, masks>;
   check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, config.dynamicSmemBytes),
         "reserving attention's shared memory");
   check(cudaLaunchKernelEx(&config, kernel, maps, problem), "launching attention");
@@ -113,6 +117,22 @@ void launch_attention(cudaStream_t stream, View<const E, 4> q, View<const E, 4> 
     case TilingName::resident:
       return launch.template operator()<TilingName::resident>();
   }
+}
+
+/// Tiles of keys in int8 are whole numbers of scales, so that some tilings have none.
+template <int HeadDim, class E>
+void launch_int8_attention(cudaStream_t stream, View<const E, 4> q, const Int8Keys& keys, View<const E, 4> v,
+                           const Stretches<E, 4>& out, View<float, 3> lse, Output output) {
+  const AttentionSize size{q.extent[0], v.extent[0], q.extent[1] * q.extent[2], HeadDim};
+  const Plan best = choose({TilingName::wide, TilingName::split, TilingName::tall}, size, multiprocessors());
+  const auto launch = [&]<TilingName name>() {
+    if constexpr (has_tiling(name, HeadDim))
+      launch_tiled<HeadDim, name>(stream, q, View<const std::int8_t, 4>(keys.rows), v, out, lse, output, {},
+                                  best, HeadDim, keys.scales);
+  };
+  if (best.tiling == TilingName::split) return launch.template operator()<TilingName::split>();
+  if (best.tiling == TilingName::tall) return launch.template operator()<TilingName::tall>();
+  launch.template operator()<TilingName::wide>();
 }
 
 }  // namespace weft::inline v0_1::kernels::sm90

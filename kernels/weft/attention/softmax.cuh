@@ -72,11 +72,16 @@ struct RunningSoftmax {
   __device__ void follow(const float (&s)[Count], float (&factor)[2]) {
     float top[2];
     row_maxima(s, top);
+    raise(top, factor);
+  }
+
+  /// Raises the references to `top` where that is more, and scales the sums by `factor`.
+  __device__ void raise(const float (&top)[2], float (&factor)[2]) {
 #pragma unroll
     for (int r = 0; r < 2; ++r) {
-      top[r] = fmaxf(top[r], reference[r]);
-      factor[r] = exp2_fast(scale * (reference[r] - top[r]));
-      reference[r] = top[r];
+      const float raised = fmaxf(top[r], reference[r]);
+      factor[r] = exp2_fast(scale * (reference[r] - raised));
+      reference[r] = raised;
       sum[r] *= factor[r];
     }
   }
@@ -95,6 +100,12 @@ struct RunningSoftmax {
       part[i % 4 + 1] += high;
       weights[i / 2] = pack<E>(low, high);
     }
+    return add(part);
+  }
+
+  /// Adds a tile's exponentials to the sums, two parts a row. Returns false, with the sums unchanged, if
+  /// those of any row of the warp exceed `limit`.
+  __device__ bool add(const float (&part)[4]) {
     const float added[2] = {part[0] + part[1], part[2] + part[3]};
     if (!__all_sync(all_lanes, added[0] < limit && added[1] < limit)) return false;
     sum[0] += added[0];

@@ -46,7 +46,7 @@ CUtensorMap tensor_map(E* data, const cuuint64_t (&extent)[Rank], const cuuint64
 /// Returns the tensor map of `view` for boxes of (Tokens, 1, 1, Columns).
 template <int Tokens, int Columns, class E>
 CUtensorMap tensor_map(View<const E, 4> view, const char* name) {
-  static_assert(sizeof(E) == 2 && Columns % chunk_columns == 0 && Columns <= box_columns &&
+  static_assert(Columns * sizeof(E) % vector_bytes == 0 && Columns * sizeof(E) <= swizzle_bytes &&
                 Tokens <= most_box_rows);
   // Innermost first: (D, tokens, H, B).
   const int order[] = {3, 0, 2, 1};

@@ -45,6 +45,11 @@ __device__ void settle(float (&d)[Count]) {
 #pragma unroll
   for (int i = 0; i < Count; ++i) asm volatile("" : "+f"(d[i])::"memory");
 }
+template <int Count>
+__device__ void settle(std::int32_t (&d)[Count]) {
+#pragma unroll
+  for (int i = 0; i < Count; ++i) asm volatile("" : "+r"(d[i])::"memory");
+}
 
 /// Issues d (64, N) [+]= a (64, 16) · b (16, N): a in registers, b in shared memory, as it is or
 /// `Transposed`.
@@ -166,6 +171,32 @@ struct SharedProduct {
 WEFT_PRODUCT(128, 64, "%64", "%65", "%66")
 WEFT_PRODUCT(192, 96, "%96", "%97", "%98")
 WEFT_PRODUCT(256, 128, "%128", "%129", "%130")
+
+#undef WEFT_PRODUCT
+
+/// Issues d (64, N) += a (64, 32) · b (N, 32)ᵀ in int8, with sums of 32 bits: a in registers, b in shared
+/// memory.
+template <int N>
+struct Int8Product {
+  static_assert(N < 0, "A matrix product in int8 is 64, 96 or 128 wide.");
+};
+
+#undef WEFT_4
+#define WEFT_4(i) "+r"(d[i]), "+r"(d[i + 1]), "+r"(d[i + 2]), "+r"(d[i + 3])
+#define WEFT_PRODUCT(N, R, I0, I1, I2, I3, I4)                                                       \
+  template <>                                                                                        \
+  struct Int8Product<N> {                                                                            \
+    static __device__ void multiply(std::int32_t (&d)[R], const std::uint32_t* a, std::uint64_t b) { \
+      asm volatile("wgmma.mma_async.sync.aligned.m64n" #N "k32.s32.s8.s8 {" WEFT_D##R                \
+                   "}, {" I0 "," I1 "," I2 "," I3 "}, " I4 ", 1;\n"                                  \
+                   : WEFT_C##R                                                                       \
+                   : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));                            \
+    }                                                                                                \
+  };
+
+WEFT_PRODUCT(64, 32, "%32", "%33", "%34", "%35", "%36")
+WEFT_PRODUCT(96, 48, "%48", "%49", "%50", "%51", "%52")
+WEFT_PRODUCT(128, 64, "%64", "%65", "%66", "%67", "%68")
 
 #undef WEFT_PRODUCT
 #undef WEFT_SHARED

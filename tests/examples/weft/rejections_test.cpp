@@ -108,6 +108,11 @@ TEST_CASE_FIXTURE(Rejections, "dtypes that the host does not compute in") {
   reject_generate({"--dtype", "fp8"},
                   "the host computes in fp32 alone; omit --dtype fp8, or use --backend cuda");
   reject_generate({"--dtype", "fp4"}, "there is no dtype fp4; there are fp32, bf16, fp16 and fp8");
+  reject_generate(
+      {"--attention", "int8"},
+      "--attention int8 cannot be combined with --dtype fp32; omit it, or compute on cuda in bf16, fp16 "
+      "or fp8");
+  reject_generate({"--attention", "int4"}, "there is no attention in int4; there are bf16 and int8");
 }
 
 TEST_CASE_FIXTURE(Rejections, "captions that the model cannot read") {

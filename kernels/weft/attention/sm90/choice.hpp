@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <initializer_list>
 #include <limits>
 #include <string>
 
@@ -149,15 +150,19 @@ constexpr Plan plan(TilingName name, const AttentionSize& size, int multiprocess
   return out;
 }
 
-/// Returns the plan with the tiling that costs least.
-constexpr Plan choose(const AttentionSize& size, int multiprocessors) {
-  Plan best = plan(TilingName::wide, size, multiprocessors);
-  for (const TilingName name :
-       {TilingName::narrow, TilingName::split, TilingName::tall, TilingName::resident}) {
+/// Returns the plan with the tiling that costs least among some, of which the first runs.
+constexpr Plan choose(std::initializer_list<TilingName> names, const AttentionSize& size,
+                      int multiprocessors) {
+  Plan best = plan(*names.begin(), size, multiprocessors);
+  for (const TilingName name : names) {
     const Plan other = plan(name, size, multiprocessors);
     if (other.cost < best.cost) best = other;
   }
   return best;
+}
+constexpr Plan choose(const AttentionSize& size, int multiprocessors) {
+  using enum TilingName;
+  return choose({wide, narrow, split, tall, resident}, size, multiprocessors);
 }
 
 constexpr const char* to_string(TilingName name) {

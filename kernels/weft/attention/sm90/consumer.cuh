@@ -1,8 +1,8 @@
 // The consumer warpgroup of attention on sm_90a, which computes 64 queries at a time.
 #pragma once
 
+#include "weft/attention/sm90/scores.cuh"
 #include "weft/attention/sm90/tiling.cuh"
-#include "weft/attention/softmax.cuh"
 #include "weft/sm90/wgmma.cuh"
 
 namespace weft::inline v0_1::kernels::sm90 {
@@ -10,13 +10,14 @@ namespace weft::inline v0_1::kernels::sm90 {
 /// Each round issues two products, the logits of one tile of keys and the output of the tile before, and
 /// takes the exponentials of the new logits while the second product runs. Consumers take turns to begin
 /// their rounds, so that exponentials of one overlap products of another.
-template <class E, int HeadDim, TilingName name, bool masks>
-struct Consumer : Layout<E, HeadDim, name> {
-  using L = Layout<E, HeadDim, name>;
-  using L::keys, L::stages, L::sharing, L::parts, L::k_steps, L::resident;
+template <class E, class Key, int HeadDim, TilingName name, bool masks>
+struct Consumer : Layout<E, Key, HeadDim, name> {
+  using L = Layout<E, Key, HeadDim, name>;
+  using L::keys, L::stages, L::sharing, L::parts, L::resident;
 
-  using Weights = std::uint32_t[keys / 4];                     // (64, keys), two a register
-  static constexpr int box_steps = box_columns / wgmma_depth;  // of a product along a box
+  using Weights = std::uint32_t[keys / 4];  // (64, keys), two a register
+  static constexpr int step_bytes = 32;     // of a product along a row of a box
+  static constexpr int box_steps = swizzle_bytes / step_bytes;
 
   typename L::Shared& shared;
   const Problem<E>& problem;
@@ -26,10 +27,8 @@ struct Consumer : Layout<E, HeadDim, name> {
                       v_low = descriptor_low(&shared.v, sizeof shared.v[0][0]);
   PipelineState<stages> k, v;
   std::uint32_t q_parity = 0;
-  std::uint32_t queries[4 * k_steps];  // (64, D)
-  float logits[keys / 2];              // (64, keys)
-  float output[HeadDim / 2];           // (64, D)
-  RunningSoftmax softmax;
+  Scores<E, Key, HeadDim, keys> scores;
+  float output[HeadDim / 2];  // (64, D)
 
   __device__ Consumer(typename L::Shared& s, const Problem<E>& p, int index)
       : shared(s), problem(p), consumer(index), tiles(L::key_tiles(p)) {}
@@ -62,14 +61,15 @@ struct Consumer : Layout<E, HeadDim, name> {
   }
 
   /// Waits for the tile's queries and loads the warp's rows of them as left operands.
-  __device__ void load_queries() {
+  __device__ void load_queries(QueryRows<HeadDim>& rows) {
     shared.q_full[taker()].wait(q_parity);
     q_parity ^= 1;
     const int lane = threadIdx.x % warp_size, row = first_row() + lane % warp_rows;
+    constexpr int steps = sizeof rows / sizeof *rows / 4;
 #pragma unroll
-    for (int i = 0; i < k_steps; ++i) {
+    for (int i = 0; i < steps; ++i) {
       const int chunk = (i % box_steps * 2 + lane / warp_rows) ^ (row % swizzle_rows);
-      load_matrices<4>(queries + 4 * i,
+      load_matrices<4>(rows + 4 * i,
                        shared_address(&shared.q[taker()][i / box_steps][row][chunk_columns * chunk]));
     }
     __syncwarp();
@@ -78,19 +78,10 @@ struct Consumer : Layout<E, HeadDim, name> {
 
   /// Issues logits = q · kᵀ.
   __device__ void multiply_keys() {
-    wgmma_fence();
-#pragma unroll
-    for (int i = 0; i < k_steps; ++i) {
-      const std::uint64_t b =
-          descriptor_at(k_low + k.stage * (sizeof shared.k[0] / descriptor_unit),
-                        i / box_steps * sizeof shared.k[0][0] + i % box_steps * wgmma_depth * sizeof(E));
-      if (i == 0) {
-        Product<keys>::template multiply<E, false, true>(logits, queries + 4 * i, b);
-      } else {
-        Product<keys>::template multiply<E, true, true>(logits, queries + 4 * i, b);
-      }
-    }
-    wgmma_commit();
+    scores.multiply([this](int step) {
+      return descriptor_at(k_low + k.stage * (sizeof shared.k[0] / descriptor_unit),
+                           step / box_steps * sizeof shared.k[0][0] + step % box_steps * step_bytes);
+    });
   }
 
   /// Issues output += weights · v.
@@ -106,7 +97,7 @@ struct Consumer : Layout<E, HeadDim, name> {
   }
 
   __device__ void end_logits() {
-    settle(logits);
+    settle(scores.logits);
     if constexpr (!resident) release(shared.k_free[k.stage]);
     k.advance();
   }
@@ -118,14 +109,6 @@ struct Consumer : Layout<E, HeadDim, name> {
     v.advance();
   }
 
-  __device__ void mask(HiddenKeys hidden) {
-    const int column = threadIdx.x % 4 * 2;
-#pragma unroll
-    for (int i = 0; i < keys / 2; ++i) {
-      if (hidden(i / 4 * 8 + column + i % 2)) logits[i] = -INFINITY;
-    }
-  }
-
   /// Computes the weights of the first tile of keys; mask_logits() masks those of them that need it.
   template <class MaskLogits>
   __device__ void first_round(Weights& weights, MaskLogits& mask_logits) {
@@ -134,9 +117,7 @@ struct Consumer : Layout<E, HeadDim, name> {
     wgmma_wait<0>();
     end_logits();
     mask_logits();
-    softmax = {problem.scale};
-    softmax.begin(logits);
-    softmax.template exponentiate<E>(logits, weights);
+    scores.weigh_first(weights);
 #pragma unroll
     for (float& o : output) o = 0;
   }
@@ -155,12 +136,9 @@ struct Consumer : Layout<E, HeadDim, name> {
     end_logits();
     mask_logits();
     // This differs from warp to warp, so no warpgroup-wide instruction may depend on it.
-    const bool out_of_bounds = !softmax.template exponentiate<E>(logits, weights);
+    const bool out_of_bounds = !scores.weigh(weights);
     float factor[2];
-    if (out_of_bounds) {
-      softmax.follow(logits, factor);
-      softmax.template exponentiate<E>(logits, weights);
-    }
+    if (out_of_bounds) scores.weigh_again(weights, factor);
     end_output();
     if (out_of_bounds) {
 #pragma unroll
@@ -184,8 +162,8 @@ struct Consumer : Layout<E, HeadDim, name> {
       for (int i = 0; i < HeadDim / 2; ++i) partial[i][thread] = output[i];
 #pragma unroll
       for (int r = 0; r < 2; ++r) {
-        partial[HeadDim / 2 + r][thread] = softmax.reference[r];
-        partial[HeadDim / 2 + 2 + r][thread] = softmax.sum[r];
+        partial[HeadDim / 2 + r][thread] = scores.softmax.reference[r];
+        partial[HeadDim / 2 + 2 + r][thread] = scores.softmax.sum[r];
       }
     }
     cluster_sync();
@@ -194,8 +172,8 @@ struct Consumer : Layout<E, HeadDim, name> {
       float kept[2], added[2];
 #pragma unroll
       for (int r = 0; r < 2; ++r) {
-        softmax.join(r, partial[HeadDim / 2 + r][thread], partial[HeadDim / 2 + 2 + r][thread], kept[r],
-                     added[r]);
+        scores.softmax.join(r, partial[HeadDim / 2 + r][thread], partial[HeadDim / 2 + 2 + r][thread],
+                            kept[r], added[r]);
       }
 #pragma unroll
       for (int i = 0; i < HeadDim / 2; ++i)
@@ -226,7 +204,7 @@ struct Consumer : Layout<E, HeadDim, name> {
   __device__ void attend_all() {
     auto mask_first = [this] {
       const int count = problem.keys - (tiles.end - 1) * keys;
-      if (count < keys) mask({count, 0, 0});
+      if (count < keys) scores.mask({count, 0, 0});
     };
     auto nothing = [] {};
     attend_tiles(tiles.end - tiles.begin, mask_first, nothing);
@@ -235,7 +213,7 @@ struct Consumer : Layout<E, HeadDim, name> {
   __device__ void attend_visible(const VisibleTiles<keys>& visible) {
     int tile = visible.last();
     auto mask_tile = [this, &visible, &tile] {
-      if (visible.hides_some(tile)) mask(visible.hidden(tile));
+      if (visible.hides_some(tile)) scores.mask(visible.hidden(tile));
       tile = visible.next(tile);
     };
     attend_tiles(visible.count(), mask_tile, mask_tile);
@@ -258,7 +236,8 @@ struct Consumer : Layout<E, HeadDim, name> {
         return true;
       }
     }
-    load_queries();
+    scores.begin([this](QueryRows<HeadDim>& rows) { load_queries(rows); }, problem.scale,
+                 problem.scales_of(at.batch, at.head), tiles.end - 1);
     if constexpr (masks)
       attend_visible(of_tile);
     else
@@ -266,7 +245,8 @@ struct Consumer : Layout<E, HeadDim, name> {
     if constexpr (parts > 1) {
       if (!join_parts()) return false;
     }
-    store_rows(problem.result, softmax, output, at.token + first_row(), problem.queries, at.batch, at.head);
+    store_rows(problem.result, scores.softmax, output, at.token + first_row(), problem.queries, at.batch,
+               at.head);
     return true;
   }
 
@@ -283,8 +263,8 @@ struct Consumer : Layout<E, HeadDim, name> {
       if (!attend_to(tile, keys_of(tile))) return;  // of parts there is one tile a block
   }
 
-  /// Takes tiles of each share in turn with the other consumers, all over the same keys, then frees these: once
-  /// they are there, so that who had no tile does not free those of a later share too.
+  /// Takes tiles of each share in turn with the other consumers, all over the same keys, then frees these:
+  /// once they are there, so that who had no tile does not free those of a later share too.
   __device__ void run_shares() {
     std::uint32_t parity = 0;
     L::for_each_share(problem, [&](Tiles share) {

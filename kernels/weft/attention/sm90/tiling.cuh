@@ -1,6 +1,7 @@
 // The layout of shared memory, and the order of tiles, of attention on sm_90a.
 #pragma once
 
+#include "weft/attention/int8_keys.cuh"
 #include "weft/attention/key_tiles.cuh"
 #include "weft/attention/result.cuh"
 #include "weft/attention/sm90/choice.hpp"
@@ -17,6 +18,13 @@ struct Problem {
   int shares;            // of a head's tiles, of which a block takes one, if keys are resident
   float scale;           // of logits, to exponents of two
   KeyMask mask;
+  const float* key_scales;  // of keys in int8, those of a head in a row, or null
+  int scales;               // of a head
+
+  /// Returns the scales of the keys that a head of queries reads.
+  __device__ const float* scales_of(int image, int head) const {
+    return key_scales + (image * (heads / group) + head / group) * scales;
+  }
 };
 
 /// The first token of a tile of queries, its image and its head.
@@ -35,8 +43,8 @@ struct Tiles {
   int begin, end;
 };
 
-/// Everything that follows from a tiling at compile time.
-template <class E, int HeadDim, TilingName name>
+/// Everything that follows from a tiling at compile time. `Key` is E, or std::int8_t for those of Int8Keys.
+template <class E, class Key, int HeadDim, TilingName name>
 struct Layout {
   static constexpr Tiling tiling = tiling_of(name, HeadDim);
   static constexpr int consumers = tiling.consumers, keys = tiling.keys, stages = tiling.stages;
@@ -45,8 +53,9 @@ struct Layout {
   static constexpr int cluster = tiling.cluster();
   static constexpr int rows = tiling.rows();
   static constexpr int takers = resident ? consumers : 1;  // that take tiles of queries of their own
-  static constexpr int boxes = (HeadDim + box_columns - 1) / box_columns;  // side by side
-  static constexpr int k_steps = (HeadDim + wgmma_depth - 1) / wgmma_depth;
+  static constexpr int boxes = (HeadDim + box_columns - 1) / box_columns;   // side by side
+  static constexpr int key_columns = swizzle_bytes / sizeof(Key);           // of a box of keys
+  static constexpr int key_width = sizeof(Key) == 1 ? key_bytes : HeadDim;  // numbers of a key
   static constexpr int threads = warpgroup_size * (consumers + 1);
   static_assert(keys % wgmma_depth == 0 && keys % (swizzle_rows * sharing) == 0);
   static_assert(sharing == 1 || parts == 1);
@@ -59,7 +68,7 @@ struct Layout {
 
   struct Shared {
     alignas(swizzle_span) E q[takers][boxes][rows][box_columns];
-    alignas(swizzle_span) E k[stages][boxes][keys][box_columns];
+    alignas(swizzle_span) Key k[stages][(key_width + key_columns - 1) / key_columns][keys][key_columns];
     alignas(swizzle_span) E v[stages][boxes][keys][box_columns];
     Barrier q_full[takers], q_free[takers], k_full[stages], k_free[stages], v_full[stages], v_free[stages];
   };
