@@ -35,16 +35,15 @@ template <class Element, class Work>
 weft::Tensor on_mesh(const Models<Element>& models, const weft::Mesh& mesh, const Work& work,
                      weft::Trace* trace = nullptr) {
   weft::Tensor out;
-  weft::peer::launch(
-      mesh.ranks(),
-      [&](weft::peer::World& world) {
-        weft::Engine<OnDevice<Element>, Every, weft::peer::World> engine(models.on(world.device()), mesh,
-                                                                         world);
-        weft::Tensor own = work(engine);
-        CHECK(engine.loop_counts() == weft::QueueCounts());
-        if (world.rank() == 0) out = std::move(own);
-      },
-      trace);
+  weft::peer::launch(mesh.ranks(),
+                     [&](weft::peer::World& world) {
+                       weft::Engine<OnDevice<Element>, Every, weft::peer::World> engine(
+                           models.on(world.device()), mesh, world);
+                       weft::Tensor own = work(engine);
+                       CHECK(engine.loop_counts() == weft::QueueCounts());
+                       if (world.rank() == 0) out = std::move(own);
+                     },
+                     {.trace = trace});
   return out;
 }
 
