@@ -150,7 +150,7 @@ TEST_CASE("to_string: every fault is a sentence with its value, its limit and a 
        "and "
        "by hidden features; use tensor 16 or fewer"},
       {{MeshFault::patches_few, Axis::pipe, 3, 4},
-       "the image is cut into 3 patches, and 4 stages need as many or more; use 4 patches"},
+       "the image is cut into 3 patches, and there must be as many as stages, 4, or more; use 4"},
       {{MeshFault::patches_many, Axis::pipe, 2000, 1024},
        "the image is cut into 2000 patches, and it has 1024 tokens; use that many patches or fewer"},
       {{MeshFault::warmup, Axis::pipe, 0, 1},

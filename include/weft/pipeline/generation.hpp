@@ -116,6 +116,7 @@ template <class Settings>
   request.stop = asked.stop;
   request.preview_every = asked.preview_every;
   request.preview = asked.preview;
+  weft::detail::check_effects(request);
   if (asked.progress)
     request.progress = [progress = asked.progress, steps = static_cast<Index>(request.sampler.size())](
                            Index done) { progress(done, steps); };

@@ -142,8 +142,9 @@ inline std::string to_string(const MeshFault& fault) {
                       fault.limit == 1 ? " head" : " heads", "; use ulysses ", fault.limit,
                       " or fewer, or fewer slices");
     case MeshFault::patches_few:
-      return sentence("the image is cut into ", fault.value, " patches, and ", fault.limit,
-                      " stages need as many or more; use ", fault.limit, " patches");
+      return sentence("the image is cut into ", fault.value,
+                      " patches, and there must be as many as stages, ", fault.limit, ", or more; use ",
+                      fault.limit);
     case MeshFault::patches_many:
       return sentence("the image is cut into ", fault.value, " patches, and it has ", fault.limit,
                       " tokens; use that many patches or fewer");
