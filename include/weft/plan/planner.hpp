@@ -115,7 +115,7 @@ inline std::vector<Mesh> candidate_meshes(const DitShape& model, const PlanReque
       if (n % d == 0) all.push_back(static_cast<int>(d));
     return all;
   };
-  const Index stages = request.exact ? 1 : model.has_long_skips() ? model.blocks / 2 : model.blocks;
+  const Index stages = request.exact ? 1 : model.most_stages();
   const Index ranks = request.gpus;
   for (const int data : divisors(ranks, request.prompts))
     for (const int cfg : divisors(ranks / data, request.branches))

@@ -68,7 +68,7 @@ template <class Parallel>
   if (mesh.ranks() != ranks) return MeshFault{MeshFault::world, Axis::data, mesh.ranks(), ranks};
   if (mesh.data > demand.prompts) return MeshFault{MeshFault::data, Axis::data, mesh.data, demand.prompts};
   if (mesh.cfg > demand.branches) return MeshFault{MeshFault::cfg, Axis::cfg, mesh.cfg, demand.branches};
-  const Index stages = std::max<Index>(model.has_long_skips() ? model.blocks / 2 : model.blocks, 1);
+  const Index stages = std::max<Index>(model.most_stages(), 1);
   if (mesh.pipe > stages) return MeshFault{MeshFault::pipe, Axis::pipe, mesh.pipe, stages};
   if (!model.keeps_skips(mesh.pipe)) {
     Index fewer = mesh.pipe - 1;
