@@ -153,7 +153,7 @@ int run_line(int argc, char** argv) {
     check_stack();
     const Options options = with_launcher(*line, launched);
     if (options.command == Command::bench) static_cast<void>(arch_named(options.arch));
-    run_command(with_all_gpus(options, [&options] { return gpus_on_cuda(options); }));
+    run_command(with_mesh_of_one(with_all_gpus(options, [&options] { return gpus_on_cuda(options); })));
     return 0;
   } catch (const weft::InvalidArgument& error) {
     return end_rejected(launched, error);

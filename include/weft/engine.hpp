@@ -100,6 +100,7 @@ class Engine {
     const auto prompts = static_cast<Index>(request.prompts.size());
     if (prompts == 0) reject("the request has no prompt; give at least one");
     if (request.sampler.empty()) reject("the request's sampler has no steps; make_sampler makes one");
+    detail::check_effects(request);
     detail::check_guidance(request, guidance);
     detail::for_each_prompt(request.prompts, guidance,
                             [&model](const Prompt& prompt) { model.check(prompt); });

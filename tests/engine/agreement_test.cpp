@@ -85,6 +85,8 @@ TEST_CASE("Requests of which one rank's differs are rejected on all ranks, namin
        [](Given& g) {
          g.request.prompts = {3, 3}, g.request.negatives = {4, 4};
        }},
+      {"rank 1 was asked for a preview at no step and rank 0 for no preview at no step",
+       [](Given& g) { g.request.preview = [](weft::Index, const Tensor&) {}; }},
       {"rank 1 was asked for another prompt 0 than rank 0", [](Given& g) { g.request.prompts = {5}; }},
       {"rank 1 was asked for negative prompts 0 and rank 0 for negative prompts 1",
        [](Given& g) { g.request.negatives.clear(); }},

@@ -100,7 +100,7 @@ Tensor jittered(const weft::Mesh& mesh, Loop loop) {
     }
     if (world.rank() == 0) out = expected[0];
   };
-  CHECK_NOTHROW(weft::peer::launch(mesh.ranks(), on_rank, loop == Loop::eager ? &trace : nullptr));
+  CHECK_NOTHROW(weft::peer::launch(mesh.ranks(), on_rank, {.trace = loop == Loop::eager ? &trace : nullptr}));
   return out;
 }
 

@@ -123,8 +123,8 @@ class RandomMeshes {
                       .ulysses = draw(1, static_cast<int>(model.heads)),
                       .ring = draw(1, 5)};
       mesh.patches = mesh.pipe + draw(0, 5);
-      mesh.warmup = steps;
-      mesh.ring_cache = static_cast<weft::RingCache>(draw(0, 2));
+      if (mesh.patch_count() > 1) mesh.warmup = steps;
+      if (mesh.ring > 1) mesh.ring_cache = static_cast<weft::RingCache>(draw(0, 2));
       if (mesh.ranks() <= 8) return mesh;
     }
   }

@@ -255,9 +255,38 @@ TEST_CASE("Settings that need guidance are rejected without it") {
            "guidance rescale is 0.5, and there is no guidance to rescale, with guidance 1; use");
   rejected([](auto& r) { r.negatives.clear(), r.guidance_rescale = 0.5f; },
            "guidance rescale is 0.5, and there is no guidance to rescale, with no negative prompts; use");
+  rejected(
+      [](auto& r) { r.negatives.clear(), r.guidance = 3; },
+      "guidance is 3, and there are no negative prompts to guide away from; give one for each prompt, or "
+      "use guidance 1");
   rejected([](auto& r) { r.guidance = NAN; }, "guidance is nan and must be a finite number");
   rejected([](auto& r) { r.guidance_rescale = 1.5f; }, "guidance rescale is 1.5 and must be from 0 to 1");
   rejected([](auto& r) { r.guidance_rescale = NAN; }, "guidance rescale is nan and must be from 0 to 1");
+}
+
+TEST_CASE("A seed is rejected where no noise is drawn, and a preview where no step calls it") {
+  const Toy model;
+  using Engine = weft::Engine<Toy, Full>;
+  auto request = toy_request();
+  const auto rejected = [&model, &request](const char* sentence) {
+    CHECK_THROWS_WITH_AS(Engine::check(model, {}, request), Contains(sentence), InvalidArgument);
+  };
+  request.seed = 7, request.noise = Tensor({1, 1, 8, 12}), request.step_noise = Tensor({2, 1, 1, 8, 12});
+  rejected(
+      "the seed is 7, and no noise is drawn, since the request has all that its sampler adds; use seed 0");
+  request.step_noise = {};
+  Engine::check(model, {}, request);  // its steps draw some
+  for (weft::SamplerStep& step : request.sampler) step.noise = 0;
+  rejected("the seed is 7");
+  request.noise = {};
+  Engine::check(model, {}, request);
+
+  request.preview_every = -1;
+  rejected("there are -1 steps between previews; use 1 or more, or 0 and no preview");
+  request.preview_every = 0, request.preview = [](Index, const Tensor&) {};
+  rejected("there are 0 steps between previews");
+  request.preview_every = 1;
+  Engine::check(model, {}, request);
 }
 
 TEST_CASE("Tensors whose data do not match their shape are rejected") {

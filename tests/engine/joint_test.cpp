@@ -47,10 +47,10 @@ Mesh random_mesh(std::mt19937& numbers, Index tokens, int prompts, int stages) {
               .cfg = up_to(2),
               .pipe = up_to(stages),
               .ulysses = up_to(3),
-              .ring = up_to(3),
-              .warmup = 3};
+              .ring = up_to(3)};
     mesh.patches = mesh.pipe + up_to(4) - 1;
-    mesh.ring_cache = up_to(2) == 1 ? weft::RingCache::rotate : weft::RingCache::copy;
+    if (mesh.patches > 1) mesh.warmup = 3;
+    if (mesh.ring > 1) mesh.ring_cache = up_to(2) == 1 ? weft::RingCache::rotate : weft::RingCache::copy;
     if (mesh.ranks() <= 8 && mesh.patches <= tokens && (mesh.patches == 1 || mesh.copies_ring_cache()))
       return mesh;
   }

@@ -90,14 +90,16 @@ struct ModelGolden {
     std::vector<Prompt> prompts = prompts_in<Model>(inputs);
     weft::Request<Prompt> out;
     out.prompts = {prompts.back()};
-    if (prompts.size() == 2) out.negatives = {prompts.front()};
     out.noise = inputs.tensor("latents");
     out.height = out.noise.shape[2], out.width = out.noise.shape[3];
     const weft::Index patch = model.shape().patch;
     out.sampler =
         weft::make_sampler(setting("scheduler"), scheduler(inputs), std::stoi(setting("steps")),
                            {.tokens = out.height / patch * (out.width / patch), .spaces_sigmas = is_packed});
-    out.guidance = std::stof(setting("guidance_scale"));
+    if (prompts.size() == 2) {
+      out.negatives = {prompts.front()};
+      out.guidance = std::stof(setting("guidance_scale"));
+    }
     return out;
   }
 

@@ -26,10 +26,11 @@ Mesh random_mesh(std::mt19937& numbers, const weft::DitShape& shape, const weft:
               .pipe = up_to(numbers, 4),
               .ulysses = up_to(numbers, 3),
               .ring = up_to(numbers, 3),
-              .tensor = up_to(numbers, 3),
-              .warmup = up_to(numbers, 2)};
+              .tensor = up_to(numbers, 3)};
     mesh.patches = mesh.pipe + up_to(numbers, 4) - 1;
-    mesh.ring_cache = up_to(numbers, 2) == 1 ? weft::RingCache::rotate : weft::RingCache::copy;
+    if (mesh.patches > 1) mesh.warmup = up_to(numbers, 2);
+    if (mesh.ring > 1)
+      mesh.ring_cache = up_to(numbers, 2) == 1 ? weft::RingCache::rotate : weft::RingCache::copy;
     if (mesh.ranks() <= 8 && !weft::check<Full>(mesh, shape, demand, mesh.ranks())) return mesh;
   }
 }

@@ -35,6 +35,7 @@ inline std::vector<weft::Request<Prompt>> various_requests(const Golden& golden,
   if (mesh.cfg == 1)
     add([](auto& next) {
       next.negatives.clear();
+      next.guidance = 1;
       next.guidance_rescale = 0;
     });
   add([&golden](auto& next) { next = golden.request("ddpm"); });

@@ -19,9 +19,10 @@ namespace {
 
 /// Returns random steps of `count` that reuse, with 0 to 3 blocks at either end.
 Reuse random_reuse(RandomMeshes& random, Index count) {
-  Reuse out{.steps = {}, .ends = random.draw(0, 3)};
+  Reuse out;
   for (Index step = 1; step < count; ++step)
     if (random.draw(0, 1)) out.steps.push_back(step);
+  if (!out.empty()) out.ends = random.draw(0, 3);
   return out;
 }
 

@@ -202,4 +202,9 @@ TEST_CASE("LoRA: what fits nothing is named") {
   files.rejects({{layer + ".lora_A.weight", counted({4}, 0, 1)}, {layer + ".lora_B.weight", up}},
                 "must be a matrix");
   files.rejects({}, "has no adapters");
+  const Lora endless =
+      files.lora({{layer + ".lora_A.weight", down}, {layer + ".lora_B.weight", up}}, INFINITY);
+  CHECK_THROWS_WITH_AS(LoraWeights(files.folder.path(), std::vector<Lora>{endless}),
+                       Contains("lora.safetensors is inf and must be a finite number; 1 is usual"),
+                       InvalidArgument);
 }

@@ -174,6 +174,7 @@ TEST_CASE("what a pipeline cannot do is rejected before text is encoded") {
   rejects({.prompts = {"a"}, .scheduler = "flow_match_euler"}, "trained by diffusion");
   rejects({.prompts = {"a"}, .steps = 0}, "steps is 0");
   rejects({.prompts = {"a"}, .guidance = NAN}, "must be a finite number");
+  rejects({.prompts = {"a"}, .preview_every = -1}, "-1 steps between previews");
   CHECK_THROWS_WITH_AS(
       static_cast<void>(
           Folder("HunyuanDiTPipeline", "v12", 16).asked<weft::HunyuanConfig>({.prompts = {"a"}})),

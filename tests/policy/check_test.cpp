@@ -17,8 +17,10 @@ using weft::Axis;
 using weft::check;
 using weft::Demand;
 using weft::DitShape;
+using weft::Index;
 using weft::Mesh;
 using weft::MeshFault;
+using weft::RingCache;
 
 namespace {
 
@@ -49,7 +51,8 @@ static_assert(!fault_of(Mesh{.pipe = 3, .ulysses = 5, .ring = 3, .patches = 11, 
 static_assert(!fault_of(Mesh{.pipe = 5, .ulysses = 6}, contiguous));
 static_assert(!fault_of(Mesh{.ulysses = 2, .tensor = 2}, sliced));
 static_assert(!fault_of(Mesh{.patches = 1024}));
-static_assert(!fault_of(Mesh{.warmup = 0}));
+static_assert(!fault_of(Mesh{.ring = 2, .ring_cache = RingCache::copy}));
+static_assert(!fault_of(Mesh{.patches = 2, .warmup = 4}));
 
 static_assert(fault_of(Mesh{.data = 0}) == MeshFault{MeshFault::degree, Axis::data, 0, 1});
 static_assert(fault_of(Mesh{.cfg = -1}) == MeshFault{MeshFault::degree, Axis::cfg, -1, 1});
@@ -93,6 +96,11 @@ static_assert(fault_of(Mesh{.pipe = 4, .patches = 3}) == MeshFault{MeshFault::pa
 static_assert(fault_of(Mesh{.patches = -1}) == MeshFault{MeshFault::patches_few, Axis::pipe, -1, 1});
 static_assert(fault_of(Mesh{.patches = 1025}) == MeshFault{MeshFault::patches_many, Axis::pipe, 1025, 1024});
 static_assert(fault_of(Mesh{.pipe = 2, .warmup = 0}) == MeshFault{MeshFault::warmup, Axis::pipe, 0, 1});
+static_assert(fault_of(Mesh{.warmup = 0}) == MeshFault{MeshFault::idle_warmup, Axis::pipe, 0, 1});
+static_assert(fault_of(Mesh{.ring = 2, .patches = 1, .warmup = 3}) ==
+              MeshFault{MeshFault::idle_warmup, Axis::pipe, 3, 1});
+static_assert(fault_of(Mesh{.pipe = 2, .ring_cache = RingCache::rotate}) ==
+              MeshFault{MeshFault::idle_ring_cache, Axis::ring, static_cast<Index>(RingCache::rotate)});
 
 TEST_CASE("check: the largest degrees do not overflow") {
   constexpr int most = std::numeric_limits<int>::max();
@@ -142,11 +150,15 @@ TEST_CASE("to_string: every fault is a sentence with its value, its limit and a 
        "and "
        "by hidden features; use tensor 16 or fewer"},
       {{MeshFault::patches_few, Axis::pipe, 3, 4},
-       "the image is cut into 3 patches, and 4 stages need as many or more; use 4 patches"},
+       "the image is cut into 3 patches, and there must be as many as stages, 4, or more; use 4"},
       {{MeshFault::patches_many, Axis::pipe, 2000, 1024},
        "the image is cut into 2000 patches, and it has 1024 tokens; use that many patches or fewer"},
       {{MeshFault::warmup, Axis::pipe, 0, 1},
        "there are 0 warm-up steps, and the first patches need the keys of at least 1"},
+      {{MeshFault::idle_warmup, Axis::pipe, 3, 1},
+       "warmup 3 needs an image in several patches; use pipe or patches above 1, or warmup 1"},
+      {{MeshFault::idle_ring_cache, Axis::ring, static_cast<Index>(RingCache::copy)},
+       "ring cache copy needs several ranks round a ring; use ring above 1, or ring cache automatic"},
   };
   for (const Row& row : rows) CHECK(to_string(row.fault) == row.sentence);
 }

@@ -12,6 +12,7 @@ using weft::Reuse;
 TEST_CASE("reuse: Skip-Cache's steps are all but each third, counted from the first") {
   const DitShape folded{.blocks = 10, .placement = Placement::folded};
   CHECK(weft::skip_cache(3, 8, folded) == Reuse{{1, 2, 4, 5, 7}, 1});
+  CHECK(weft::skip_cache(3, 1, folded) == Reuse{});
   CHECK(weft::skip_cache(9, 8, folded) == Reuse{{1, 2, 3, 4, 5, 6, 7}, 1});
   CHECK_THROWS_WITH_AS(static_cast<void>(weft::skip_cache(1, 8, folded)),
                        "every 1-th step is to be full, which leaves none to reuse; use 2 or more",
@@ -51,6 +52,9 @@ TEST_CASE("reuse: what cannot be is rejected in one sentence") {
            "5 blocks at either end are to run in every step, and of the model's 10 that leaves none out; use "
            "0 to 4");
   rejected({{1}, -1}, "-1 blocks at either end");
+  rejected({{}, 2},
+           "2 blocks at either end are to run in every step, and no step leaves any out; use 0, or name "
+           "steps that do");
 
   DitShape crossed{.blocks = 4, .differing = {{}, {}, {}, {.skip_from = 1}}};
   Reuse{{1}}.check(8, crossed);

@@ -18,7 +18,7 @@ struct BenchCase {
 };
 
 /// Returns how many first steps are not timed: the warm-up, and the first one after it.
-inline int unsteady_steps_of(const weft::Mesh& mesh) { return std::max(mesh.warmup, 1) + 1; }
+inline int unsteady_steps_of(const weft::Mesh& mesh) { return mesh.warmup + 1; }
 
 /// Returns the cases in groups of one mesh.
 inline std::vector<std::vector<BenchCase>> by_mesh(const std::vector<BenchCase>& sizes) {

@@ -33,15 +33,14 @@ weft::Tensor decode_in_bands(const Options& options, const std::filesystem::path
     models.emplace_front(folder);
   }
   weft::Tensor images;
-  weft::peer::launch(
-      options.world(),
-      [&models, &latents, &images](weft::peer::World& world) {
-        weft::ImageDecoder decoder(models[static_cast<std::size_t>(world.device())], world);
-        weft::Tensor own =
-            decoder.decode_band(latents.of_rank[static_cast<std::size_t>(world.rank())], latents.height);
-        if (world.rank() == 0) images = std::move(own);
-      },
-      trace);
+  weft::peer::launch(options.world(),
+                     [&models, &latents, &images](weft::peer::World& world) {
+                       weft::ImageDecoder decoder(models[static_cast<std::size_t>(world.device())], world);
+                       weft::Tensor own = decoder.decode_band(
+                           latents.of_rank[static_cast<std::size_t>(world.rank())], latents.height);
+                       if (world.rank() == 0) images = std::move(own);
+                     },
+                     {.trace = trace});
   return images;
 }
 

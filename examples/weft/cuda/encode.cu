@@ -20,13 +20,12 @@ EncodedTexts encode_on_cuda(const Options& options, const std::vector<std::strin
       return encoders.encode(prompts, world);
     }
     EncodedTexts encoded;
-    weft::peer::launch(
-        options.world(),
-        [&encoders, &prompts, &encoded](weft::peer::World& world) {
-          EncodedTexts own = encoders.encode(prompts, world);
-          if (world.rank() == 0) encoded = std::move(own);
-        },
-        trace);
+    weft::peer::launch(options.world(),
+                       [&encoders, &prompts, &encoded](weft::peer::World& world) {
+                         EncodedTexts own = encoders.encode(prompts, world);
+                         if (world.rank() == 0) encoded = std::move(own);
+                       },
+                       {.trace = trace});
     return encoded;
   });
 }

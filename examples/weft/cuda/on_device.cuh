@@ -39,7 +39,7 @@ RunResult OnDevice<Model>::run(const Options& options, const ModelFolder& folder
         OwnRanks::all(1));
   return run_on<Model, Parallel, weft::peer::World>(
       options, folder, std::move(work), wanted,
-      [&options, trace](const auto& body) { weft::peer::launch(options.world(), body, trace); },
+      [&options, trace](const auto& body) { weft::peer::launch(options.world(), body, {.trace = trace}); },
       OwnRanks::all(options.world()), devices_of(options));
 }
 

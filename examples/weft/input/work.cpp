@@ -8,15 +8,16 @@
 #include "image_size.hpp"
 #include "packed.hpp"
 #include "tensors.hpp"
-#include "weft/pipeline/check_scheduler.hpp"
+#include "weft/pipeline/sampler.hpp"
 
 namespace command {
 
 namespace {
 
-template <class Prompt>
-void set_sampling(weft::Request<Prompt>& request, const Sampling& sampling, const weft::Config& scheduler,
-                  const weft::SamplingDemand& demand = {}) {
+/// Sets what the request, which has its size, is to be sampled by.
+template <class Prompt, class Settings>
+void set_sampling(weft::Request<Prompt>& request, const Settings& settings, const Sampling& sampling,
+                  const weft::Config& scheduler) {
   if (!std::isfinite(sampling.guidance))
     weft::reject("guidance is ", sampling.guidance, " and must be a finite number; 5 is usual");
   if (!(0 <= sampling.guidance_rescale && sampling.guidance_rescale <= 1))
@@ -24,8 +25,9 @@ void set_sampling(weft::Request<Prompt>& request, const Sampling& sampling, cons
   const weft::SchedulerConfig config = sampling.scheduler.empty()
                                            ? weft::scheduler_config(scheduler)
                                            : weft::scheduler_config(sampling.scheduler, scheduler);
-  weft::pipeline::check_scheduler(config, std::is_same_v<Prompt, weft::JointPrompt>);
-  request.sampler = weft::make_sampler(config, sampling.steps, demand);
+  const weft::Index patch = settings.shape().patch;
+  request.sampler = weft::pipeline::make_sampler(settings, config, sampling.steps,
+                                                 request.height / patch * (request.width / patch));
   request.guidance = sampling.guidance;
   request.guidance_rescale = sampling.guidance_rescale;
   request.seed = sampling.seed;
@@ -91,15 +93,15 @@ void embed_guidance(weft::Request<weft::JointPrompt>& request, std::vector<weft:
 }
 
 weft::Request<weft::HunyuanPrompt> request_of_captions(const Options& options, const ModelFolder& model) {
-  static_cast<void>(model.hunyuan("generate without text encoders"));
+  const weft::HunyuanConfig& settings = model.hunyuan("generate without text encoders");
   for (const char* option : {"--inputs", "--max-sequence-length", "--resolution-binning"})
     if (options.has(option))
       weft::reject(option, " applies to a pipeline with text encoders, and ", model.path().string(),
                    " has none; omit ", option);
   weft::Request<weft::HunyuanPrompt> request;
-  set_sampling(request, options.sampling, model.scheduler());
   request.height = side("the height", options.height, model);
   request.width = side("the width", options.width, model);
+  set_sampling(request, settings, options.sampling, model.scheduler());
   check_seed(options, request);
   const weft::Index scale = model.pixel_scale().pixels_per_element;
   const weft::Tensor size = size_numbers(request.height * scale, request.width * scale);
@@ -123,9 +125,7 @@ auto request_in_file(const weft::SafeTensors& file, const ModelFolder& model, co
                  " and must be (images, channels, height, width)");
   request.height = request.noise.shape[2];
   request.width = request.noise.shape[3];
-  const weft::Index patch = model.shape().patch;
-  set_sampling(request, sampling_in(file), model.scheduler(file.metadata()),
-               {.tokens = request.height / patch * (request.width / patch), .spaces_sigmas = is_flux});
+  set_sampling(request, settings, sampling_in(file), model.scheduler(file.metadata()));
   if (file.find("step_noise")) request.step_noise = finite_tensor(file, "step_noise");
   if constexpr (is_flux) embed_guidance(request, embeddings, settings, file);
   set_prompts(request, embeddings, file);

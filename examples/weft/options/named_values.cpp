@@ -98,10 +98,7 @@ Cache cache_of(const std::string& text) {
 }  // namespace
 
 void set_named_values(Options& options, const NamedValues& names) {
-  options.mesh.ring_cache = value_of<weft::RingCache>("ring cache", names.ring_cache,
-                                                      {{"automatic", weft::RingCache::automatic},
-                                                       {"rotate", weft::RingCache::rotate},
-                                                       {"copy", weft::RingCache::copy}});
+  options.mesh.ring_cache = value_of("ring cache", names.ring_cache, weft::ring_caches);
   if (value_of<bool>("way to choose a mesh", names.mesh, {{"auto", false}, {"exact", true}}))
     options.planning.exact = true;
   if (!names.resolution_binning.empty())

@@ -107,4 +107,11 @@ template <class CountGpus>
   return options;
 }
 
+/// Returns the options with the mesh of one rank, which has no patches to warm up, where the planner would
+/// choose among several and there is one.
+[[nodiscard]] inline Options with_mesh_of_one(Options options) {
+  if (options.command != Command::plan && options.may_plan_mesh() && options.world() == 1) options.mesh = {};
+  return options;
+}
+
 }  // namespace command

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "weft/core/error.hpp"
+#include "weft/policy/check.hpp"
 
 namespace command {
 
@@ -24,21 +25,19 @@ bool has_processes(const Options& options) { return options.launched.has_value()
 bool has_no_inputs(const Options& options) { return !options.inputs; }
 bool has_planner(const Options& options) { return options.may_plan_mesh(); }
 
-constexpr std::string_view applies_to_one_mesh =
-    "applies to one mesh, and --project measures ranks of many; omit --project or";
-constexpr std::string_view applies_to_plans =
-    "applies to a plan, and --calibrate and --kernels measure without one; omit those or";
-constexpr std::string_view needs_patches =
-    "needs an image in several patches; add --pipefusion or --patches, or";
-constexpr std::string_view needs_ring = "needs several ranks round a ring; add --ring or";
-constexpr std::string_view needs_processes =
-    "applies to ranks in several processes; start them by mpirun, torchrun or srun, or";
-constexpr std::string_view needs_planner =
-    "applies where the planner chooses the mesh; give --ranks without degrees or";
-constexpr std::string_view is_in_inputs =
-    "sets what the file of --inputs sets, or leaves to its default; omit --inputs or";
-constexpr std::string_view needs_guidance =
-    "has no effect where --guidance is 1 or below; raise --guidance or";
+constexpr Need applies_to_one_mesh{"applies to one mesh, and --project measures ranks of many",
+                                   "omit --project or "};
+constexpr Need applies_to_plans{"applies to a plan, and --calibrate and --kernels measure without one",
+                                "omit those or "};
+constexpr Need needs_patches{weft::warmup_need, "add --pipefusion or --patches, or "};
+constexpr Need needs_ring{weft::ring_cache_need, "add --ring or "};
+constexpr Need needs_processes{"applies to ranks in several processes",
+                               "start them by mpirun, torchrun or srun, or "};
+constexpr Need needs_planner{"applies where the planner chooses the mesh",
+                             "give --ranks without degrees or "};
+constexpr Need is_in_inputs{"sets what the file of --inputs sets, or leaves to its default",
+                            "omit --inputs or "};
+constexpr Need needs_guidance{"has no effect where --guidance is 1 or below", "raise --guidance or "};
 
 constexpr std::array rules{
     OptionRule{"--cfg", bench, is_one_mesh, applies_to_one_mesh},
@@ -57,10 +56,10 @@ constexpr std::array rules{
     OptionRule{"--compare", bench, is_one_mesh, applies_to_one_mesh},
     OptionRule{"--attention", bench, is_one_mesh, applies_to_one_mesh},
     OptionRule{"--arch", bench, is_projected,
-               "names a model whose steps are measured, and --project models those of hunyuan-v1.2; omit "
-               "--project or"},
+               Need{"names a model whose steps are measured, and --project models those of hunyuan-v1.2",
+                    "omit --project or "}},
     OptionRule{"--trace", bench, [](const Options&) { return false; },
-               "is written by generate, forward and denoise, and not by bench;"},
+               Need{"is written by generate, forward and denoise, and not by bench"}},
 
     OptionRule{"--model", plan, has_plan, applies_to_plans},
     OptionRule{"--gpus", plan, has_plan, applies_to_plans},
@@ -81,23 +80,24 @@ constexpr std::array rules{
     OptionRule{"--data", plan, has_plan, applies_to_plans},
     OptionRule{"--svg", plan, has_plan, applies_to_plans},
     OptionRule{"--json", plan, [](const Options& options) { return !options.planning.calibrate; },
-               "applies to a plan or to --kernels, and --calibrate writes a file of its own;"},
+               Need{"applies to a plan or to --kernels, and --calibrate writes a file of its own"}},
     OptionRule{"--kernels", plan, [](const Options& options) { return !options.planning.calibrate; },
-               "cannot be combined with --calibrate; omit --calibrate or"},
+               Need{"cannot be combined with --calibrate", "omit --calibrate or "}},
     OptionRule{"--dtype", plan, [](const Options& options) { return !has_plan(options); },
-               "applies to measurements; add --calibrate or --kernels, or"},
+               Need{"applies to measurements", "add --calibrate or --kernels, or "}},
     OptionRule{"--px", plan, [](const Options& options) { return !options.planning.tokens; },
-               "sets the size that --tokens sets already; omit --tokens or"},
-    OptionRule{"--exact", plan, [](const Options& options) { return !options.planning.has_degrees; },
-               "applies where the planner chooses the mesh, and the degrees are given; omit those or"},
+               Need{"sets the size that --tokens sets already", "omit --tokens or "}},
+    OptionRule{
+        "--exact", plan, [](const Options& options) { return !options.planning.has_degrees; },
+        Need{"applies where the planner chooses the mesh, and the degrees are given", "omit those or "}},
     OptionRule{"--svg", plan,
                [](const Options& options) { return options.planning.tokens || options.px.size() == 1; },
-               "draws an image of one size; give one --px or"},
+               Need{"draws an image of one size", "give one --px or "}},
 
     OptionRule{"--warmup", on_ranks, has_patches, needs_patches},
     OptionRule{"--warmup", plan, has_patches, needs_patches},
     OptionRule{"--warmup", Commands(Command::forward), [](const Options&) { return false; },
-               "applies to later steps, and forward takes one;"},
+               Need{"applies to later steps, and forward takes one"}},
     OptionRule{"--ring-cache", on_ranks, has_ring, needs_ring},
     OptionRule{"--ring-cache", plan, has_ring, needs_ring},
     OptionRule{"--timeout", in_processes, has_processes, needs_processes},
@@ -129,7 +129,7 @@ std::span<const OptionRule> option_rules() { return rules; }
 void check_effects(const Options& options) {
   for (const OptionRule& rule : rules)
     if (rule.commands.contains(options.command) && options.has(rule.option) && !rule.has_effect(options))
-      weft::reject(rule.option, " ", rule.need, " omit ", rule.option);
+      weft::reject(rule.option, " ", rule.need.reason, "; ", rule.need.remedy, "omit ", rule.option);
 }
 
 }  // namespace command

@@ -22,12 +22,19 @@ class Commands {
   unsigned bits_;
 };
 
+/// The parts of the sentence "--warmup REASON; REMEDY omit --warmup". Library and command give the same
+/// reason where both have a rule.
+struct Need {
+  std::string_view reason;
+  std::string_view remedy{};  // with a space at its end; or none but to omit the option
+};
+
 /// A condition under which an option of some commands has an effect.
 struct OptionRule {
   std::string_view option;
   Commands commands;
   bool (*has_effect)(const Options& options);
-  std::string_view need;  // the middle of the sentence "--warmup … omit --warmup"
+  Need need;
 };
 
 /// Returns all rules; a pair of option and command may have several.

@@ -19,6 +19,7 @@
 #include "report.hpp"
 #include "stage_memory.hpp"
 #include "weft/pipeline/folder.hpp"
+#include "weft/pipeline/sampler.hpp"
 #include "weft/plan.hpp"
 #include "weft/plan/sizes.hpp"
 
@@ -148,10 +149,13 @@ weft::Reuse planned_reuse(const Options& options, const weft::DitShape& shape, w
           "--cache teacache reads the weights that embed timesteps, and no model is given; add --model, "
           "or use --cache steps or skip");
     const ModelFolder folder(options.model);
-    const bool is_flux = std::holds_alternative<weft::FluxConfig>(folder.settings());
-    return embedded_times(
-        folder, weft::make_sampler(weft::scheduler_config(folder.scheduler()), options.sampling.steps,
-                                   {.tokens = tokens, .spaces_sigmas = is_flux}));
+    const weft::SchedulerConfig scheduler = weft::scheduler_config(folder.scheduler());
+    return embedded_times(folder, std::visit(
+                                      [&options, &scheduler, tokens](const auto& settings) {
+                                        return weft::pipeline::make_sampler(settings, scheduler,
+                                                                            options.sampling.steps, tokens);
+                                      },
+                                      folder.settings()));
   };
   return reuse_of(options.cache, options.sampling.steps, shape, embeddings);
 }

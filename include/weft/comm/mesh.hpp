@@ -6,6 +6,7 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "weft/core/range.hpp"
@@ -22,12 +23,20 @@ enum class RingCache {
   copy,       // those of all ranks; only a patch's fresh ones are sent
 };
 
+/// The names of all ring caches, in the order of RingCache.
+constexpr std::pair<const char*, RingCache> ring_caches[] = {
+    {"automatic", RingCache::automatic}, {"rotate", RingCache::rotate}, {"copy", RingCache::copy}};
+
+constexpr std::string_view name_of(RingCache cache) {
+  return ring_caches[static_cast<std::size_t>(cache)].first;
+}
+
 /// Degrees are run-time numbers, chosen per machine; so are PipeFusion's patches and warm-up steps.
 struct Mesh {
   int data = 1, cfg = 1, pipe = 1, ulysses = 1, ring = 1, tensor = 1;
   int patches = 0;  // of PipeFusion; 0: one a stage
-  int warmup = 1;   // first steps, in which every patch attends to fresh keys of the whole image
-  RingCache ring_cache = RingCache::automatic;
+  int warmup = 1;   // first steps, in which every patch attends to fresh keys of the whole image; 1 of one
+  RingCache ring_cache = RingCache::automatic;  // automatic without a ring
 
   constexpr int degree(Axis axis) const;
 

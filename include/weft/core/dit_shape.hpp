@@ -171,6 +171,8 @@ struct DitShape {
   }
 
   constexpr bool has_long_skips() const { return placement == Placement::folded; }
+  /// Returns the most stages of a pipeline; one of folded blocks has two of them at least.
+  constexpr Index most_stages() const { return has_long_skips() ? blocks / 2 : blocks; }
 
   /// Returns block i: where blocks are alike and folded, those of the second half read what their mirror
   /// images in the first have put out. Blocks in the middle, two of an even number and one of an odd, have no

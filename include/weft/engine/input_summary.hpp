@@ -76,6 +76,7 @@ InputSummary summary_of(const Request<Prompt>& request) {
   out.add("seed", request.seed);
   out.add(request.stop.stop_possible() ? "a way to stop" : "no way to stop");
   out.add("steps between previews", request.preview_every);
+  out.add(has_idle_preview(request) ? "a preview at no step" : "no preview at no step");
   out.add_contents("sampler", digest_of_steps(request.sampler));
   add_prompts(out, "prompt", request.prompts);
   add_prompts(out, "negative prompt", request.negatives);

@@ -1,7 +1,6 @@
 // Part: what one rank of a mesh evaluates of a request.
 #pragma once
 
-#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -49,7 +48,7 @@ struct PartOf {
                   .images = images,
                   .layers = layers,
                   .steps = steps,
-                  .warmup = std::max(mesh.warmup, 1),
+                  .warmup = mesh.warmup,
                   .latent_features = image.features(),
                   .predicted_features = image.features(),
                   .most_images = images,

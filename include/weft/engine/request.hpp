@@ -35,13 +35,14 @@ struct Request {
   Index frames = 1;                 // of the latents; more of models that generate videos
   Index height = 0, width = 0;      // of the latents, in elements
   Sampler sampler{};
-  float guidance =
-      default_guidance;        // scale of classifier-free guidance; none at 1 and below, as in diffusers
+  /// Scale of classifier-free guidance; none at 1 and below, as in diffusers. Another one than the default
+  /// needs negatives.
+  float guidance = default_guidance;
   float guidance_rescale = 0;  // as in diffusers, from 0 (off) to 1; must be 0 without guidance
-  std::uint64_t seed = 0;
-  Reuse reuse{};        // steps that leave blocks out, by the policy StepCache
-  Tensor noise{};       // (prompts, channels, height, width) to start from; empty: drawn from the seed
-  Tensor step_noise{};  // (steps, prompts, channels, height, width); empty: drawn from the seed
+  std::uint64_t seed = 0;      // must be 0 if no noise is drawn
+  Reuse reuse{};               // steps that leave blocks out, by the policy StepCache
+  Tensor noise{};              // (prompts, channels, height, width) to start from; empty: drawn from the seed
+  Tensor step_noise{};         // (steps, prompts, channels, height, width); empty: drawn from the seed
   std::function<void(Index)> progress{};  // called on rank 0 with the number of finished steps
   /// Once any rank's is asked to stop, all throw Cancelled before the next step. With one that can be asked,
   /// ranks compare it after every step, for which a device waits.
@@ -135,6 +136,25 @@ Shape shape_of(const G& grid, Index count) {
 template <class G, class Prompt>
 constexpr bool is_classifier_free = std::is_same_v<G, ClassifierFree<Prompt>>;
 
+inline bool is_noisy(const Sampler& sampler) {
+  return std::ranges::any_of(sampler, [](const SamplerStep& step) { return step.noise != 0; });
+}
+
+/// Returns whether `asked`, a request to an engine or to a pipeline, has a preview that no step calls.
+bool has_idle_preview(const auto& asked) { return asked.preview && asked.preview_every == 0; }
+
+/// Throws InvalidArgument if a setting that does not depend on prompts has no effect.
+template <class Prompt>
+void check_effects(const Request<Prompt>& request) {
+  const bool draws = request.noise.empty() || (is_noisy(request.sampler) && request.step_noise.empty());
+  if (request.seed != 0 && !draws)
+    reject("the seed is ", request.seed,
+           ", and no noise is drawn, since the request has all that its sampler adds; use seed 0");
+  if (request.preview_every < 0 || has_idle_preview(request))
+    reject("there are ", request.preview_every,
+           " steps between previews; use 1 or more, or 0 and no preview");
+}
+
 /// Throws InvalidArgument unless the request's settings fit the guidance.
 template <class Prompt, class G>
 void check_guidance(const Request<Prompt>& request, const G& guidance) {
@@ -147,6 +167,11 @@ void check_guidance(const Request<Prompt>& request, const G& guidance) {
       reject("guidance rescale is ", request.guidance_rescale, ", and there is no guidance to rescale, with ",
              request.negatives.empty() ? "no negative prompts" : sentence("guidance ", request.guidance),
              "; use guidance rescale 0, or guidance above 1 with negative prompts");
+    if (request.negatives.empty() && request.guidance > 1 &&
+        request.guidance != Request<Prompt>::default_guidance)
+      reject("guidance is ", request.guidance,
+             ", and there are no negative prompts to guide away from; give one for each prompt, or use "
+             "guidance 1");
   } else {
     if (has_nothing_to_rescale)
       reject("guidance rescale is ", request.guidance_rescale, ", and ", G::name,
@@ -201,8 +226,7 @@ RequestShape shape_of(const Model& model, const Request<Prompt>& request, const 
           .reuse = request.reuse,
           .rescales = request.guidance_rescale != 0,
           .thresholds = std::ranges::any_of(request.sampler, &SamplerStep::has_quantile),
-          .is_noisy =
-              std::ranges::any_of(request.sampler, [](const SamplerStep& step) { return step.noise != 0; }),
+          .is_noisy = is_noisy(request.sampler),
           .is_given_noise = !request.step_noise.empty()};
 }
 

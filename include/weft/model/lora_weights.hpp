@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -27,7 +28,7 @@ class LoraWeights {
   /// Opens the weights in `folder` and reads the adapters. Their names are diffusers', "transformer." or
   /// "base_model.model." before a layer's, or kohya's, "lora_unet_" or "lora_transformer_" before one with
   /// underscores for dots; layers may have the names that FLUX's and HunyuanDiT's authors gave them. Throws
-  /// InvalidArgument if an adapter fits no layer, or is of another size.
+  /// InvalidArgument if an adapter fits no layer or is of another size, or if a scale is no finite number.
   explicit LoraWeights(const std::filesystem::path& folder, std::span<const Lora> loras = {})
       : folder_(folder), files_(folder), digest_(files_.digest()) {
     if (loras.empty()) return;
@@ -85,6 +86,9 @@ class LoraWeights {
   }
 
   void add(const Lora& lora) {
+    if (!std::isfinite(lora.scale))
+      reject("the scale of ", lora.file.string(), " is ", lora.scale,
+             " and must be a finite number; 1 is usual");
     for (const auto& [adapter, factors] : lora_file(lora.file)) {
       const std::vector<std::string> names = targets(lora, adapter);
       Shape all{0, 0};

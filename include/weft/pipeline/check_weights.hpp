@@ -38,7 +38,7 @@ void check_weights(const PipelineFolder& folder, const typename Model::Settings&
       if (taken(pipeline_blocks(shape, stages, stage)) > free) return false;
     return true;
   };
-  const auto most = static_cast<int>(shape.has_long_skips() ? shape.blocks / 2 : shape.blocks);
+  const auto most = static_cast<int>(shape.most_stages());
   int stages = 2;
   while (stages <= most && !fits_in(stages)) ++stages;
   reject("the weights of ", folder.path().string(), " take ", planner::size_of(all), " of memory, and ",

@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "weft/engine/request.hpp"
-#include "weft/pipeline/check_scheduler.hpp"
 #include "weft/pipeline/folder.hpp"
 #include "weft/pipeline/prompts.hpp"
 #include "weft/pipeline/request.hpp"
+#include "weft/pipeline/sampler.hpp"
 
 namespace weft::inline v0_1::pipeline {
 
@@ -105,10 +105,9 @@ template <class Settings>
   const SchedulerConfig scheduler = asked.scheduler.empty()
                                         ? scheduler_config(folder.scheduler())
                                         : scheduler_config(asked.scheduler, folder.scheduler());
-  check_scheduler(scheduler, std::is_same_v<PromptOf<Settings>, JointPrompt>);
-  request.sampler = make_sampler(
-      scheduler, asked.steps.value_or(detail::steps_of(settings, pipeline)),
-      {.tokens = request.height / shape.patch * (request.width / shape.patch), .spaces_sigmas = is_flux});
+  request.sampler =
+      make_sampler(settings, scheduler, asked.steps.value_or(detail::steps_of(settings, pipeline)),
+                   request.height / shape.patch * (request.width / shape.patch));
   request.seed = asked.seed;
   request.reuse = asked.reuse;
   request.noise = asked.noise;
@@ -116,6 +115,7 @@ template <class Settings>
   request.stop = asked.stop;
   request.preview_every = asked.preview_every;
   request.preview = asked.preview;
+  weft::detail::check_effects(request);
   if (asked.progress)
     request.progress = [progress = asked.progress, steps = static_cast<Index>(request.sampler.size())](
                            Index done) { progress(done, steps); };

@@ -11,6 +11,7 @@
 
 #include "weft/comm/agreement.hpp"
 #include "weft/core/tensor.hpp"
+#include "weft/engine/request.hpp"
 #include "weft/policy/reuse.hpp"
 
 namespace weft::inline v0_1::pipeline {
@@ -53,6 +54,7 @@ inline InputSummary summary_of(const ImageRequest& request) {
   out.add("guidance", request.guidance.value_or(-1));
   out.add(request.stop.stop_possible() ? "a way to stop" : "no way to stop");
   out.add("steps between previews", request.preview_every);
+  out.add(weft::detail::has_idle_preview(request) ? "a preview at no step" : "no preview at no step");
   return out;
 }
 

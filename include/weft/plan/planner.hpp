@@ -51,7 +51,7 @@ struct AllMethods {
 
 namespace detail {
 
-constexpr Index shown_steps(const Mesh& mesh) { return std::max(mesh.warmup, 0) + 4; }
+constexpr Index shown_steps(const Mesh& mesh) { return mesh.warmup + 4; }
 
 }  // namespace detail
 
@@ -115,7 +115,7 @@ inline std::vector<Mesh> candidate_meshes(const DitShape& model, const PlanReque
       if (n % d == 0) all.push_back(static_cast<int>(d));
     return all;
   };
-  const Index stages = request.exact ? 1 : model.has_long_skips() ? model.blocks / 2 : model.blocks;
+  const Index stages = request.exact ? 1 : model.most_stages();
   const Index ranks = request.gpus;
   for (const int data : divisors(ranks, request.prompts))
     for (const int cfg : divisors(ranks / data, request.branches))
@@ -135,7 +135,7 @@ inline std::vector<Mesh> candidate_meshes(const DitShape& model, const PlanReque
                                .ring = ring,
                                .tensor = tensor,
                                .patches = pipe == 1 ? 0 : patches * pipe,
-                               .warmup = request.warmup,
+                               .warmup = pipe == 1 ? Mesh{}.warmup : request.warmup,
                                .ring_cache = cache});
               }
             }
@@ -152,8 +152,7 @@ inline Plan plan_among(const std::vector<Mesh>& meshes, const ModelWork& work, c
   if (request.tokens < 1) reject("the image has ", request.tokens, " tokens and needs at least 1");
   if (request.steps < 1) reject("the plan is for ", request.steps, " steps and needs at least 1");
   const Demand demand{request.prompts, request.branches, work.prefix() + request.tokens, request.steps};
-  Plan out{
-      .single = predict({&work, hardware, request, engine, {.warmup = 0}}), .ranking = {}, .rejected = {}};
+  Plan out{.single = predict({&work, hardware, request, engine, {}}), .ranking = {}, .rejected = {}};
   for (const Mesh& mesh : meshes) {
     if (const auto fault = check<AllMethods>(mesh, work.shape(), demand, request.gpus)) {
       out.rejected.push_back({mesh, to_string(*fault)});

@@ -71,7 +71,7 @@ class RankTraffic {
                   .images = images(),
                   .layers = 0,
                   .steps = steps,
-                  .warmup = std::max(mesh_.warmup, 1)};
+                  .warmup = mesh_.warmup};
     SentBytes out;
     for (const Task& task : pipeline_tasks(job, mesh_.pipe, stage_))
       if (task.unit.step + 1 == steps) add(out, task);
@@ -159,8 +159,7 @@ class RankTraffic {
 
 /// Returns what a rank sends in one step: in one of the warm-up, or in one after it.
 inline SentBytes sent_in_step(const CostModel& cost, int rank, bool warms_up = false) {
-  const Index warmup = std::max(cost.mesh.warmup, 1);
-  return detail::RankTraffic(cost, rank).step(warms_up ? warmup : warmup + 2);
+  return detail::RankTraffic(cost, rank).step(cost.mesh.warmup + (warms_up ? 0 : 2));
 }
 
 }  // namespace weft::inline v0_1::planner

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "weft/comm/mesh.hpp"
 #include "weft/core/dit_shape.hpp"
@@ -19,6 +20,10 @@ struct Demand {
   Index steps = 1;
   bool reuses_steps = false;
 };
+
+/// What warm-up steps and a choice of the ring's cache need to have an effect.
+constexpr std::string_view warmup_need = "needs an image in several patches",
+                           ring_cache_need = "needs several ranks round a ring";
 
 /// A rule that a mesh violates, with the offending value and the limit that it violates.
 struct MeshFault {
@@ -36,7 +41,9 @@ struct MeshFault {
     heads_of_slice,
     patches_few,
     patches_many,
-    warmup
+    warmup,
+    idle_warmup,
+    idle_ring_cache
   } rule;
   Axis axis = Axis::data;
   Index value = 0;
@@ -61,7 +68,7 @@ template <class Parallel>
   if (mesh.ranks() != ranks) return MeshFault{MeshFault::world, Axis::data, mesh.ranks(), ranks};
   if (mesh.data > demand.prompts) return MeshFault{MeshFault::data, Axis::data, mesh.data, demand.prompts};
   if (mesh.cfg > demand.branches) return MeshFault{MeshFault::cfg, Axis::cfg, mesh.cfg, demand.branches};
-  const Index stages = std::max<Index>(model.has_long_skips() ? model.blocks / 2 : model.blocks, 1);
+  const Index stages = std::max<Index>(model.most_stages(), 1);
   if (mesh.pipe > stages) return MeshFault{MeshFault::pipe, Axis::pipe, mesh.pipe, stages};
   if (!model.keeps_skips(mesh.pipe)) {
     Index fewer = mesh.pipe - 1;
@@ -80,8 +87,11 @@ template <class Parallel>
     return MeshFault{MeshFault::patches_few, Axis::pipe, mesh.patch_count(), mesh.pipe};
   if (mesh.patch_count() > demand.tokens)
     return MeshFault{MeshFault::patches_many, Axis::pipe, mesh.patch_count(), demand.tokens};
-  if (mesh.warmup < (mesh.patch_count() > 1 ? 1 : 0))
-    return MeshFault{MeshFault::warmup, Axis::pipe, mesh.warmup, 1};
+  if (mesh.patch_count() == 1 && mesh.warmup != Mesh{}.warmup)
+    return MeshFault{MeshFault::idle_warmup, Axis::pipe, mesh.warmup, Mesh{}.warmup};
+  if (mesh.warmup < 1) return MeshFault{MeshFault::warmup, Axis::pipe, mesh.warmup, 1};
+  if (mesh.ring == 1 && mesh.ring_cache != RingCache::automatic)
+    return MeshFault{MeshFault::idle_ring_cache, Axis::ring, static_cast<Index>(mesh.ring_cache)};
   return std::nullopt;
 }
 
@@ -132,14 +142,21 @@ inline std::string to_string(const MeshFault& fault) {
                       fault.limit == 1 ? " head" : " heads", "; use ulysses ", fault.limit,
                       " or fewer, or fewer slices");
     case MeshFault::patches_few:
-      return sentence("the image is cut into ", fault.value, " patches, and ", fault.limit,
-                      " stages need as many or more; use ", fault.limit, " patches");
+      return sentence("the image is cut into ", fault.value,
+                      " patches, and there must be as many as stages, ", fault.limit, ", or more; use ",
+                      fault.limit);
     case MeshFault::patches_many:
       return sentence("the image is cut into ", fault.value, " patches, and it has ", fault.limit,
                       " tokens; use that many patches or fewer");
     case MeshFault::warmup:
       return sentence("there are ", fault.value,
                       " warm-up steps, and the first patches need the keys of at least 1");
+    case MeshFault::idle_warmup:
+      return sentence("warmup ", fault.value, " ", warmup_need, "; use pipe or patches above 1, or warmup ",
+                      fault.limit);
+    case MeshFault::idle_ring_cache:
+      return sentence("ring cache ", name_of(static_cast<RingCache>(fault.value)), " ", ring_cache_need,
+                      "; use ring above 1, or ring cache ", name_of(RingCache::automatic));
   }
   return mesh;
 }

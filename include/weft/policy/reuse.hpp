@@ -30,6 +30,10 @@ struct Reuse {
 
   /// Throws InvalidArgument unless these are steps of a run of `count`, and such blocks of the model.
   void check(Index count, const DitShape& model) const {
+    if (empty() && ends != 0)
+      reject(ends,
+             " blocks at either end are to run in every step, and no step leaves any out; use 0, or name ",
+             "steps that do");
     if (empty()) return;
     Index before = 0;
     for (const Index step : steps) {
@@ -59,13 +63,12 @@ struct Reuse {
 
 /// Returns "no step", "steps 1 and 3", or "steps 1 and 3 but for 2 blocks at either end".
 [[nodiscard]] inline std::string to_string(const Reuse& reuse) {
-  if (reuse.empty()) return "no step";
   std::vector<std::string> steps;
   for (const Index step : reuse.steps) steps.push_back(std::to_string(step));
   const std::string kept = reuse.ends > 0 ? sentence(" but for ", reuse.ends,
                                                      reuse.ends == 1 ? " block" : " blocks", " at either end")
                                           : "";
-  return sentence("steps ", listed(steps), kept);
+  return (reuse.empty() ? "no step" : "steps " + listed(steps)) + kept;
 }
 
 /// Returns the steps that TeaCache reuses, from the embeddings of their times (steps, features): their
@@ -104,9 +107,10 @@ struct Reuse {
   if (!model.has_long_skips())
     reject(
         "Skip-Cache needs a model with long skips, and this one has none; use TeaCache, or list the steps");
-  Reuse out{.steps = {}, .ends = 1};
+  Reuse out;
   for (Index step = 1; step < count; ++step)
     if (step % period != 0) out.steps.push_back(step);
+  out.ends = out.empty() ? 0 : 1;
   return out;
 }
 

@@ -54,7 +54,7 @@ TEST_CASE("plan rejects degrees that do not multiply to the GPUs, or break a rul
   rejected({"--gpus", "8", "--cfg", "2", "--ulysses", "8"},
            "the degrees of the mesh multiply to 16, and --gpus is 8; omit --gpus");
   rejected({"--cfg", "3"}, "the mesh has cfg 3");
-  rejected({"--pipefusion", "2", "--patches", "1"}, "use 2 patches");
+  rejected({"--pipefusion", "2", "--patches", "1"}, "as many as stages, 2, or more; use 2");
 }
 
 TEST_CASE("plan takes the image that generate would make") {

@@ -93,7 +93,7 @@ TEST_CASE_FIXTURE(Rejections, "a mesh that breaks a rule") {
                   "can be cut into 4 slices, by heads and by hidden features; use tensor 4");
   reject_generate({"--tensor", "2", "--ulysses", "3"}, "a slice of the model has 2 heads; use ulysses 2");
   reject_generate({"--pipefusion", "6"}, "at most 5 stages");
-  reject_generate({"--pipefusion", "2", "--patches", "1"}, "use 2 patches");
+  reject_generate({"--pipefusion", "2", "--patches", "1"}, "as many as stages, 2, or more; use 2");
   reject_generate({"--patches", "257"}, "it has 256 tokens");
   reject_generate({"--pipefusion", "2", "--warmup", "0"}, "0 warm-up steps");
   reject_generate({"--data", "2"}, "there is 1 prompt");

@@ -30,6 +30,10 @@ class World : public Communicator {
   weft::Lane* lane_;
 };
 
+struct LaunchOptions {
+  Trace* trace = nullptr;  // with a lane for every rank; records every operator and message
+};
+
 namespace detail {
 
 /// Throws InvalidArgument unless what devices write into each other's memory arrives there. Every rank calls
@@ -61,7 +65,8 @@ inline std::atomic<int> checked_devices = 1;
 /// process within a second, with exit code 1 and a sentence that names it, its ranks and the devices that
 /// fail with it: see DeviceWatch.
 template <class Body>
-auto launch(Index ranks, Body body, Trace* trace = nullptr) {
+auto launch(Index ranks, Body body, const LaunchOptions& options = {}) {
+  Trace* const trace = options.trace;
   const int count = weft::detail::checked_ranks(ranks, trace), devices = std::min(device_count(), count);
   const bool is_checked = detail::checked_devices >= devices;
   Hub hub(count);
