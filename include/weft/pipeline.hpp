@@ -41,6 +41,7 @@ class Pipeline {
   Pipeline(const Models& models, const Mesh& mesh, World& world)
       : models_(models),
         world_(world),
+        slices_(mesh.tensor),
         engine_(models.transformer(), mesh, world),
         agreement_(engine_.queue(), world_),
         decoder_(models.autoencoder(), world),
@@ -57,7 +58,7 @@ class Pipeline {
     auto generation = pipeline::generation_of(models_.folder(), models_.transformer().config(), asked);
     memory_.check(asked, generation);
     pipeline::set_prompts(generation, models_.transformer().config(),
-                          models_.encoders().encode(generation.texts, world_));
+                          models_.encoders().encode(generation.texts, world_, slices_));
     if (asked.stop.stop_possible() && agreement_.any(asked.stop.stop_requested()))
       throw Cancelled("cancelled before the first step");
     engine_.denoise(generation.request);
@@ -70,6 +71,7 @@ class Pipeline {
  private:
   const Models& models_;
   World& world_;
+  int slices_;  // of text encoders
   Engine engine_;
   Agreement<Backend, World> agreement_;
   ImageDecoder<Backend, World> decoder_;

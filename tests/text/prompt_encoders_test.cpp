@@ -217,7 +217,7 @@ TEST_CASE("dealt_out: the costliest first, each to the rank that is done with it
     std::vector<std::vector<std::size_t>> encodings(static_cast<std::size_t>(ranks),
                                                     std::vector<std::size_t>(costs.size()));
     for (const auto& one : weft::text::dealt_out(prompts, costs, ranks))
-      ++encodings[static_cast<std::size_t>(one.rank)][one.encoder];
+      ++encodings[static_cast<std::size_t>(one.group)][one.encoder];
     return encodings;
   };
   using Shares = std::vector<std::vector<std::size_t>>;
