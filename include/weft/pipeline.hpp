@@ -50,9 +50,10 @@ class Pipeline {
   Pipeline(const Models&&, const Mesh&, World&) = delete;  // would outlive the models
 
   /// Returns the images (prompts, 3, height, width), −1 black and 1 white, not clamped, on rank 0, and an
-  /// empty tensor elsewhere. The text encoders are in memory only until the first step. Throws
-  /// InvalidArgument if the pipeline cannot do what is asked, or a memory is too small for this and a further
-  /// request like it, before any work, and Cancelled if it is stopped.
+  /// empty tensor elsewhere. The text encoders are in memory only until the first step, in slices
+  /// where the mesh has a tensor degree. Throws InvalidArgument if the pipeline cannot do what is asked, or a
+  /// memory is too small for this and a further request like it, before any work, and Cancelled if it is
+  /// stopped.
   [[nodiscard]] Tensor generate(const ImageRequest& asked) {
     agreement_.check([&asked] { return pipeline::summary_of(asked); });
     auto generation = pipeline::generation_of(models_.folder(), models_.transformer().config(), asked);

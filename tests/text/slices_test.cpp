@@ -61,9 +61,7 @@ TEST_CASE(
     "TextEncoder: slices of BERT, T5 and both of CLIP make what the whole makes, the same on all ranks") {
   for (const EncoderGolden& golden : encoder_goldens()) {
     CAPTURE(golden.folder.string());
-    weft::text::TokenIds tokens{.ids = whole_row(golden.ids, 0), .mask = {}};
-    tokens.mask =
-        golden.mask.empty() ? std::vector<weft::text::Id>(tokens.ids.size(), 1) : whole_row(golden.mask, 0);
+    const weft::text::TokenIds tokens = golden.tokens(0);
     weft::host::Queue queue;
     const EncodedText whole = Encoder(golden.folder).encode(queue, tokens);
     for (const int slices : {2, 3, 5}) {  // of 2, 3 and 4 heads, so that some have none
@@ -144,14 +142,11 @@ TEST_CASE("PromptEncoders: slices that do not divide the ranks, or differ, are r
                      }),
         why, weft::InvalidArgument);
   };
-  rejects(3, 2, 2,
-          "text encoders in 2 slices need a multiple of as many ranks, and there are 3; 1 slice would do");
-  rejects(4, 6, 6,
-          "text encoders in 6 slices need a multiple of as many ranks, and there are 4; 4 slices would do");
+  rejects(3, 2, 2, "text encoders are to be cut into 2 slices, which must divide the 3 ranks; 1 would do");
+  rejects(4, 6, 6, "text encoders are to be cut into 6 slices, which must divide the 4 ranks; 4 would do");
   rejects(2, 1, 2,
           "rank 1 was asked for slices 1 and rank 0 for slices 2; all ranks must be given the same request");
-  CHECK_THROWS_WITH_AS(
-      static_cast<void>(encoders.memory(prompts, 2, 0)),
-      "text encoders in 0 slices need a multiple of as many ranks, and there are 2; 1 slice would do",
-      weft::InvalidArgument);
+  CHECK_THROWS_WITH_AS(static_cast<void>(encoders.memory(prompts, 2, 0)),
+                       "text encoders are to be cut into 0 slices, which must divide the 2 ranks; 1 would do",
+                       weft::InvalidArgument);
 }

@@ -63,7 +63,7 @@ class TextEncoder {
 
   /// Encodes one text together with the other members of `group`, each of which has the slice of its rank:
   /// all call it with the same tokens, and get the same bits. Throws InvalidArgument if this is another
-  /// slice.
+  /// slice, or as above.
   template <Communicator Group>
   EncodedText encode(Queue& queue, const TokenIds& tokens, Group& group) const {
     if (const TensorSlice slice = memory_.slice; slice != TensorSlice{group.rank(), group.size()})

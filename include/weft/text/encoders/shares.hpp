@@ -25,8 +25,8 @@ inline Mesh mesh_of_encoders(int ranks, int slices) {
   int divisor = std::clamp(slices, 1, ranks);
   while (ranks % divisor != 0) --divisor;
   if (divisor != slices)
-    reject("text encoders in ", slices, " slices need a multiple of as many ranks, and there are ", ranks,
-           "; ", divisor, divisor == 1 ? " slice" : " slices", " would do");
+    reject("text encoders are to be cut into ", slices, " slices, which must divide the ", ranks, " ranks; ",
+           divisor, " would do");
   return {.data = ranks / slices, .tensor = slices};
 }
 
