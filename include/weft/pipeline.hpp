@@ -41,6 +41,7 @@ class Pipeline {
   Pipeline(const Models& models, const Mesh& mesh, World& world)
       : models_(models),
         world_(world),
+        slices_(mesh.tensor),
         engine_(models.transformer(), mesh, world),
         agreement_(engine_.queue(), world_),
         decoder_(models.autoencoder(), world),
@@ -49,15 +50,16 @@ class Pipeline {
   Pipeline(const Models&&, const Mesh&, World&) = delete;  // would outlive the models
 
   /// Returns the images (prompts, 3, height, width), −1 black and 1 white, not clamped, on rank 0, and an
-  /// empty tensor elsewhere. The text encoders are in memory only until the first step. Throws
-  /// InvalidArgument if the pipeline cannot do what is asked, or a memory is too small for this and a further
-  /// request like it, before any work, and Cancelled if it is stopped.
+  /// empty tensor elsewhere. The text encoders are in memory only until the first step, in slices
+  /// where the mesh has a tensor degree. Throws InvalidArgument if the pipeline cannot do what is asked, or a
+  /// memory is too small for this and a further request like it, before any work, and Cancelled if it is
+  /// stopped.
   [[nodiscard]] Tensor generate(const ImageRequest& asked) {
     agreement_.check([&asked] { return pipeline::summary_of(asked); });
     auto generation = pipeline::generation_of(models_.folder(), models_.transformer().config(), asked);
     memory_.check(asked, generation);
     pipeline::set_prompts(generation, models_.transformer().config(),
-                          models_.encoders().encode(generation.texts, world_));
+                          models_.encoders().encode(generation.texts, world_, slices_));
     if (asked.stop.stop_possible() && agreement_.any(asked.stop.stop_requested()))
       throw Cancelled("cancelled before the first step");
     engine_.denoise(generation.request);
@@ -70,6 +72,7 @@ class Pipeline {
  private:
   const Models& models_;
   World& world_;
+  int slices_;  // of text encoders
   Engine engine_;
   Agreement<Backend, World> agreement_;
   ImageDecoder<Backend, World> decoder_;

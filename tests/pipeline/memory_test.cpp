@@ -1,6 +1,8 @@
 // A pipeline's memory: what is planned, what it takes, and what is rejected.
 #include <doctest/doctest.h>
 
+#include <array>
+#include <cstddef>
 #include <limits>
 #include <regex>
 #include <string>
@@ -9,8 +11,10 @@
 #include "pipeline_golden.hpp"
 #include "weft/comm/launch.hpp"
 #include "weft/comm/solo.hpp"
+#include "weft/engine/part.hpp"
 #include "weft/model/hunyuan_dit.hpp"
 #include "weft/pipeline.hpp"
+#include "weft/policy/tensor_parallel.hpp"
 #include "weft/policy/ulysses.hpp"
 
 using doctest::Contains;
@@ -124,6 +128,29 @@ TEST_CASE("ranks that share a memory are rejected together, by what all of them 
     CHECK_THROWS_WITH_AS(static_cast<void>(pipeline.generate(request)),
                          Contains(" of memory for 2 ranks beside"), weft::InvalidArgument);
   });
+}
+
+TEST_CASE("ranks of slices encode by slices too, in the memory that is planned") {
+  ImageRequest request = request_for("run");
+  request.height = request.width = 64;
+  const weft::Mesh mesh{.tensor = 2};
+  // Returns what both ranks take of the memory that they share, with so many bytes free beside the weights.
+  const auto taken_with = [&request, &mesh](double free) {
+    std::array<Index, 2> taken{};
+    weft::launch(mesh.ranks(), [&](weft::threads::World& world) {
+      const weft::PipelineModels<CountedModel> models(counted_golden.model(),
+                                                      {.slice = weft::slice_of_rank(mesh, world.rank())});
+      const Index before = HeldBytes::peak = HeldBytes::now;
+      const Limited limited(free);
+      weft::Pipeline<CountedModel, weft::TensorParallel<>> pipeline(models, mesh, world);
+      for (int i = 0; i < 2; ++i) static_cast<void>(pipeline.generate(request));
+      taken[static_cast<std::size_t>(world.rank())] = HeldBytes::peak - before;
+    });
+    return static_cast<double>(taken[0] + taken[1]);
+  };
+  const double taken = taken_with(1e9);
+  CHECK(taken_with(1.02 * taken) == taken);
+  CHECK_THROWS_AS(static_cast<void>(taken_with(0.98 * taken)), weft::InvalidArgument);
 }
 
 TEST_CASE("weights that a memory does not hold are rejected before they are read, with stages that fit") {

@@ -12,19 +12,25 @@
 #include "weft/io/safetensors.hpp"
 #include "weft/text/encoder.hpp"
 
+/// Returns row `row` of a tensor of whole numbers.
+inline std::vector<weft::text::Id> whole_row(const weft::Tensor& tensor, weft::Index row) {
+  const auto* const begin = tensor.data.data() + row * tensor.shape[1];
+  return {begin, begin + tensor.shape[1]};
+}
+
 /// The tokens of all prompts, and what an encoder makes of them.
 struct EncoderGolden {
   std::filesystem::path folder;
   weft::Tensor ids;                                // (prompts, tokens)
   weft::Tensor mask;                               // the same, or empty: CLIP reads none
   weft::Tensor states{}, penultimate{}, pooled{};  // of all prompts, or empty: not known
-};
 
-/// Returns row `row` of a tensor of whole numbers.
-inline std::vector<weft::text::Id> whole_row(const weft::Tensor& tensor, weft::Index row) {
-  const auto* const begin = tensor.data.data() + row * tensor.shape[1];
-  return {begin, begin + tensor.shape[1]};
-}
+  weft::text::TokenIds tokens(weft::Index row) const {
+    weft::text::TokenIds out{.ids = whole_row(ids, row), .mask = {}};
+    out.mask = mask.empty() ? std::vector<weft::text::Id>(out.ids.size(), 1) : whole_row(mask, row);
+    return out;
+  }
+};
 
 inline std::vector<EncoderGolden> encoder_goldens() {
   const std::filesystem::path hunyuan = goldens / "hunyuan_pipeline", clip = goldens / "clip_text";
@@ -72,9 +78,7 @@ void check_encoders(typename Backend::Queue& queue, double bound) {
     const weft::text::TextEncoder<Backend> encoder(golden.folder);
     for (weft::Index row = 0; row < golden.ids.shape[0]; ++row) {
       CAPTURE(row);
-      weft::text::TokenIds tokens{.ids = whole_row(golden.ids, row), .mask = {}};
-      tokens.mask = golden.mask.empty() ? std::vector<weft::text::Id>(tokens.ids.size(), 1)
-                                        : whole_row(golden.mask, row);
+      const weft::text::TokenIds tokens = golden.tokens(row);
       const weft::text::EncodedText text = encoder.encode(queue, tokens);
       CHECK(text.mask == tokens.mask);
       CHECK(text.pooled.empty() == golden.pooled.empty());

@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "../relative_error.hpp"
 #include "weft/backend/host.hpp"
 #include "weft/comm/solo.hpp"
 #include "weft/text/prompt_encoders.hpp"
@@ -40,6 +42,33 @@ TEST_CASE("PromptEncoders: every process has one rank's bits, and encodes only w
                  (text.states.size() + text.penultimate.size() + text.pooled.size());
       }
     if (all_processes->size() > 1) CHECK(to_each < all);
+  }
+}
+
+TEST_CASE("PromptEncoders: processes that hold slices make what one rank makes") {
+  const std::vector<std::string> prompts{"a horse", "an astronaut"};
+  const int ranks = all_processes->size();
+  for (const char* model : {"hunyuan_pipeline", "clip_text"}) {
+    CAPTURE(model);
+    const weft::text::PromptEncoders<weft::Host> encoders(std::filesystem::path(WEFT_GOLDENS_DIR) / model /
+                                                          "model");
+    weft::Solo<weft::host::Queue> alone;
+    const auto wanted = encoders.encode(prompts, alone);
+    for (const int slices : {2, ranks}) {
+      if (ranks % slices != 0) continue;
+      CAPTURE(slices);
+      const auto texts = encoders.encode(prompts, *all_processes, slices);
+      for (std::size_t i = 0; i < texts.size(); ++i)
+        for (const auto& [name, text] : wanted[i]) {
+          const weft::text::EncodedText& own = texts[i].at(name);
+          for (const auto& [a, b] : {std::pair{&own.states, &text.states},
+                                     {&own.penultimate, &text.penultimate},
+                                     {&own.pooled, &text.pooled}}) {
+            REQUIRE(a->shape == b->shape);
+            if (!a->empty()) CHECK(relative_error(*a, *b) <= 1e-6);
+          }
+        }
+    }
   }
 }
 

@@ -190,17 +190,19 @@ TEST_CASE("PromptEncoders: the planned memory is what the ranks' buffers hold at
   for (const char* golden : {"hunyuan_pipeline", "clip_text"}) {
     const weft::text::PromptEncoders<CountedHost> encoders(goldens / golden / "model");
     const std::vector<std::string> prompts{"a horse", "", "a horse"};
-    for (const int ranks : {1, 2, 3, 6}) {
+    for (const auto& [ranks, slices] :
+         {std::pair{1, 1}, {2, 1}, {3, 1}, {6, 1}, {2, 2}, {3, 3}, {4, 2}, {6, 3}, {5, 5}}) {
       CAPTURE(golden);
       CAPTURE(ranks);
+      CAPTURE(slices);
       std::vector<weft::Index> held(static_cast<std::size_t>(ranks));
-      weft::launch(ranks, [&encoders, &prompts, &held](weft::threads::World& world) {
+      weft::launch(ranks, [&encoders, &prompts, &held, slices = slices](weft::threads::World& world) {
         const weft::Index before = HeldBytes::peak = HeldBytes::now;
-        static_cast<void>(encoders.encode(prompts, world));
+        static_cast<void>(encoders.encode(prompts, world, slices));
         CHECK(HeldBytes::now == before);
         held[static_cast<std::size_t>(world.rank())] = HeldBytes::peak - before;
       });
-      const auto planned = encoders.memory(prompts, ranks);
+      const auto planned = encoders.memory(prompts, ranks, slices);
       REQUIRE(planned.size() == held.size());
       for (std::size_t rank = 0; rank < held.size(); ++rank)
         CHECK(static_cast<double>(planned[rank].total()) ==
@@ -217,7 +219,7 @@ TEST_CASE("dealt_out: the costliest first, each to the rank that is done with it
     std::vector<std::vector<std::size_t>> encodings(static_cast<std::size_t>(ranks),
                                                     std::vector<std::size_t>(costs.size()));
     for (const auto& one : weft::text::dealt_out(prompts, costs, ranks))
-      ++encodings[static_cast<std::size_t>(one.rank)][one.encoder];
+      ++encodings[static_cast<std::size_t>(one.group)][one.encoder];
     return encodings;
   };
   using Shares = std::vector<std::vector<std::size_t>>;

@@ -21,8 +21,8 @@ EncodedTexts encode_on_cuda(const Options& options, const std::vector<std::strin
     }
     EncodedTexts encoded;
     weft::peer::launch(options.world(),
-                       [&encoders, &prompts, &encoded](weft::peer::World& world) {
-                         EncodedTexts own = encoders.encode(prompts, world);
+                       [&options, &encoders, &prompts, &encoded](weft::peer::World& world) {
+                         EncodedTexts own = encoders.encode(prompts, world, options.mesh.tensor);
                          if (world.rank() == 0) encoded = std::move(own);
                        },
                        {.trace = trace});

@@ -10,8 +10,9 @@
 
 namespace command {
 
-/// Returns what the encoders of options.model, dealt out over the ranks of this process, make of each prompt:
-/// in options.dtype, and in bf16 for fp8, in which transformers' blocks alone compute.
+/// Returns what the encoders of options.model, dealt out over the ranks of this process or, with --tensor,
+/// over groups of them, make of each prompt: in options.dtype, and in bf16 for fp8, in which transformers'
+/// blocks alone compute.
 [[nodiscard]] EncodedTexts encode_on_cuda(const Options& options, const std::vector<std::string>& prompts,
                                           weft::Trace* trace);
 

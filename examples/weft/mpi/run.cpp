@@ -33,7 +33,7 @@ class StagesInProcesses : public Stages {
 
   EncodedTexts encode(const Options& options, const std::vector<std::string>& texts) override {
     return weft::text::PromptEncoders<weft::Host>(options.model, options.max_sequence_length)
-        .encode(texts, world_);
+        .encode(texts, world_, options.mesh.tensor);
   }
 
   RunResult run(const Options& options, const ModelFolder& folder, Work work, const Wanted& wanted) override {

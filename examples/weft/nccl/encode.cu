@@ -10,7 +10,7 @@ EncodedTexts encode_over_nccl(weft::nccl::World& world, const Options& options,
   return in_dtype(options, [&world, &options, &texts]<class E>(std::type_identity<E>) {
     using Backend = Cuda<typename Cuda<E>::Element>;
     return weft::text::PromptEncoders<Backend>(options.model, options.max_sequence_length)
-        .encode(texts, world);
+        .encode(texts, world, options.mesh.tensor);
   });
 }
 

@@ -57,7 +57,7 @@ void add_degrees(CLI::App& app, Options& options, NamedValues& names) {
       ->group("Mesh");
   degree("--ulysses", mesh.ulysses, "Ranks that share the heads in attention");
   degree("--tensor", mesh.tensor,
-         "Ranks that share the matrices of each block, and so the memory of its weights");
+         "Ranks that share the matrices of each block and of text encoders, and so the memory of weights");
   degree("--ring", mesh.ring, "Ranks that pass keys and values round a ring in attention");
   degree("--data", mesh.data, "Ranks that generate different images");
   app.add_option("--ring-cache", names.ring_cache,

@@ -87,27 +87,28 @@ weft::StageMemory largest(const std::vector<weft::StageMemory>& ranks) {
 }
 
 /// Returns the text encoders' memory in 16 bits, which is not known without their weights' files.
-PlannedStage planned_encoders(const Options& options, const PlannedModel& model, int gpus) {
+PlannedStage planned_encoders(const Options& options, const PlannedModel& model, const weft::Mesh& mesh) {
   std::vector<std::string> texts;
   if (model.branches > 1) texts.emplace_back();
   for (int image = 0; image < options.images; ++image) texts.push_back(std::to_string(image));
   try {
-    return {"text encoders", largest(encoder_memory(options.model, {}, Dtype::bf16, texts, gpus))};
+    return {"text encoders", largest(encoder_memory(options.model, {}, Dtype::bf16, texts, mesh))};
   } catch (const weft::InvalidArgument& reason) {
     return {"text encoders", {}, reason.what()};
   }
 }
 
-/// Returns the stages of a pipeline's folder on so many GPUs; nothing for another folder. Throws
+/// Returns the stages of a pipeline's folder on the GPUs of a mesh; nothing for another folder. Throws
 /// InvalidArgument if one takes more than a GPU has.
 std::optional<PlannedStages> planned_stages(const Options& options, const PlannedModel& model,
-                                            const weft::planner::Hardware& hardware, int gpus,
+                                            const weft::planner::Hardware& hardware, const weft::Mesh& mesh,
                                             weft::Index px) {
   if (options.model.empty() || !weft::pipeline::PipelineFolder::is_at(options.model)) return std::nullopt;
   const weft::AutoencoderConfig decoder = weft::pipeline::PipelineFolder(options.model).autoencoder_config();
   const weft::Index side = px / decoder.scale();
+  const auto gpus = static_cast<int>(mesh.ranks());
   const PlannedStages stages{
-      planned_encoders(options, model, gpus),
+      planned_encoders(options, model, mesh),
       {"decoder", largest(decoder_memory(decoder, Backend::cuda, Dtype::bf16, side, side, gpus))}};
   const double usable = usable_memory(hardware.gpu);
   for (const PlannedStage* stage : {&stages.encoders, &stages.decoder})
@@ -172,6 +173,33 @@ weft::planner::Plan plan_of(const Options& options, const weft::planner::ModelWo
   return weft::planner::plan_among({options.mesh}, work, hardware, request);
 }
 
+/// What is planned of images of one size, and of the stages around their transformer where these are known.
+struct PlannedSize {
+  weft::planner::PlanRequest request;
+  weft::planner::Plan plan;
+  std::optional<PlannedStages> stages{};
+};
+
+/// Returns the plan of images of so many tokens.
+PlannedSize planned_size(const Options& options, const PlannedModel& model,
+                         const weft::planner::Hardware& hardware, weft::Index tokens) {
+  const weft::planner::PlanRequest request{.gpus = gpus_of(options),
+                                           .tokens = tokens,
+                                           .prompts = options.images,
+                                           .branches = model.branches,
+                                           .steps = options.sampling.steps,
+                                           .warmup = options.mesh.warmup,
+                                           .exact = options.planning.exact,
+                                           .reuse = planned_reuse(options, model.work->shape(), tokens)};
+  return {request, plan_of(options, *model.work, hardware, request)};
+}
+
+/// Returns the first mesh of a plan; where none fits, the one that is given, or replicas.
+weft::Mesh first_mesh(const Options& options, const PlannedSize& size) {
+  if (!size.plan.ranking.empty()) return size.plan.ranking.front().mesh;
+  return options.planning.has_degrees ? options.mesh : weft::Mesh{.data = size.request.gpus};
+}
+
 }  // namespace
 
 void plan(const Options& options) {
@@ -193,50 +221,43 @@ void plan(const Options& options) {
     if (json) OutputWriter().write(*json, kernels.dump(1) + "\n");
     return;
   }
-  const int gpus = gpus_of(options);
-  const std::vector<weft::Index> tokens = tokens_of(options, model);
-  std::vector<std::optional<PlannedStages>> stages(tokens.size());
+  std::vector<PlannedSize> sizes;
+  for (const weft::Index tokens : tokens_of(options, model))
+    sizes.push_back(planned_size(options, model, hardware, tokens));
   if (!planning.tokens)
-    for (std::size_t i = 0; i < tokens.size(); ++i)
-      stages[i] = planned_stages(options, model, hardware, gpus, options.px[i]);
+    for (std::size_t i = 0; i < sizes.size(); ++i)
+      sizes[i].stages =
+          planned_stages(options, model, hardware, first_mesh(options, sizes[i]), options.px[i]);
   OutputWriter writer;
   nlohmann::json all = nlohmann::json::array();
-  for (std::size_t i = 0; i < tokens.size(); ++i) {
-    const weft::Reuse reuse = planned_reuse(options, model.work->shape(), tokens[i]);
-    const weft::planner::PlanRequest request{.gpus = gpus,
-                                             .tokens = tokens[i],
-                                             .prompts = options.images,
-                                             .branches = model.branches,
-                                             .steps = options.sampling.steps,
-                                             .warmup = options.mesh.warmup,
-                                             .exact = planning.exact,
-                                             .reuse = reuse};
-    const weft::planner::Plan plan = plan_of(options, *model.work, hardware, request);
+  for (const PlannedSize& size : sizes) {
+    const weft::planner::PlanRequest& request = size.request;
+    const weft::planner::Plan& plan = size.plan;
     const auto flop_without = [&model, &request](weft::Range spared) {
       return weft::planner::flop(*model.work, request.tokens, request.prompts * request.branches, spared);
     };
     const double flop = flop_without({});
-    std::printf("%s%d GPU%s, %s, %d tokens, %d steps of %.1f TFLOP (model output)\n", i == 0 ? "" : "\n",
-                gpus, gpus == 1 ? "" : "s", planning.hardware.c_str(), static_cast<int>(request.tokens),
-                options.sampling.steps, flop / 1e12);
-    const double reused_flop = flop_without(reuse.blocks(model.work->shape()));
+    std::printf("%s%d GPU%s, %s, %d tokens, %d steps of %.1f TFLOP (model output)\n", all.empty() ? "" : "\n",
+                request.gpus, request.gpus == 1 ? "" : "s", planning.hardware.c_str(),
+                static_cast<int>(request.tokens), options.sampling.steps, flop / 1e12);
+    const double reused_flop = flop_without(request.reuse.blocks(model.work->shape()));
     if (options.has("--cache"))
       std::printf("%s; they have %.1f TFLOP, and \"a step\" is a full one\n",
-                  description_of(reuse, request.steps).c_str(), reused_flop / 1e12);
+                  description_of(request.reuse, request.steps).c_str(), reused_flop / 1e12);
     const std::string explanation = planning.has_degrees ? account_of(plan) : explanation_of(plan);
     print(plan, explanation);
     all.push_back(json_of(plan, explanation));
-    if (stages[i]) {
-      report(stages[i]->encoders, all.back());
-      report(stages[i]->decoder, all.back());
+    if (size.stages) {
+      report(size.stages->encoders, all.back());
+      report(size.stages->decoder, all.back());
       if (!plan.ranking.empty())
-        report_pipeline(*stages[i], {model.work.get(), hardware, request, {}, plan.ranking.front().mesh},
+        report_pipeline(*size.stages, {model.work.get(), hardware, request, {}, plan.ranking.front().mesh},
                         all.back());
     }
     all.back()["tokens"] = request.tokens;
     all.back()["step_flop"] = flop;
     if (options.has("--cache")) {
-      all.back()["reused_steps"] = reuse.steps;
+      all.back()["reused_steps"] = request.reuse.steps;
       all.back()["reused_step_flop"] = reused_flop;
     }
     if (!svg) continue;

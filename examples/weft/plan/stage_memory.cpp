@@ -68,10 +68,10 @@ StageMemory largest_use(const Options& options, const MemoryBudget& budget, cons
 
 std::vector<StageMemory> encoder_memory(const std::filesystem::path& model,
                                         std::optional<weft::Index> max_sequence_length, Dtype dtype,
-                                        const std::vector<std::string>& texts, int ranks) {
+                                        const std::vector<std::string>& texts, const weft::Mesh& mesh) {
   return with_element(dtype, [&]<class Element>(std::type_identity<Element>) {
     return weft::text::PromptEncoders<weft::Counting<Element>>(model, max_sequence_length)
-        .memory(texts, ranks);
+        .memory(texts, static_cast<int>(mesh.ranks()), mesh.tensor);
   });
 }
 

@@ -8,17 +8,19 @@
 
 #include "../options/options.hpp"
 #include "memory.hpp"
+#include "weft/comm/mesh.hpp"
 #include "weft/core/stage_memory.hpp"
 #include "weft/vae/config.hpp"
 
 namespace command {
 
-/// Returns the memory of each of `ranks` ranks that encode these texts by the encoders of a model. Throws
+/// Returns the memory of each of a mesh's ranks, which encode these texts by the encoders of a model. Throws
 /// InvalidArgument if one of them is missing or not valid, or a text is not.
 [[nodiscard]] std::vector<weft::StageMemory> encoder_memory(const std::filesystem::path& model,
                                                             std::optional<weft::Index> max_sequence_length,
                                                             Dtype dtype,
-                                                            const std::vector<std::string>& texts, int ranks);
+                                                            const std::vector<std::string>& texts,
+                                                            const weft::Mesh& mesh);
 
 /// Returns the memory of each of `ranks` ranks that decode latents of so many rows and columns.
 [[nodiscard]] std::vector<weft::StageMemory> decoder_memory(const weft::AutoencoderConfig& config,

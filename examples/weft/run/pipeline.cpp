@@ -72,7 +72,7 @@ std::vector<std::string> Pipeline::checked_stages(const Options& options) const 
       [this, &options, world](const auto& generation) {
         std::vector<std::string> lines{checked_stage(
             options, {"text encoders", encoder_memory(options.model, options.max_sequence_length,
-                                                      options.dtype, generation.texts, world)})};
+                                                      options.dtype, generation.texts, options.mesh)})};
         if (options.has_images())
           lines.push_back(checked_stage(
               options, {.name = "decoder",

@@ -17,8 +17,8 @@ EncodedTexts encode_on_threads(const Options& options, const std::vector<std::st
   const weft::text::PromptEncoders<weft::Host> encoders(options.model, options.max_sequence_length);
   EncodedTexts encoded;
   weft::launch(options.world(),
-               [&encoders, &texts, &encoded](weft::threads::World& world) {
-                 EncodedTexts own = encoders.encode(texts, world);
+               [&options, &encoders, &texts, &encoded](weft::threads::World& world) {
+                 EncodedTexts own = encoders.encode(texts, world, options.mesh.tensor);
                  if (world.rank() == 0) encoded = std::move(own);
                },
                {.trace = trace});

@@ -33,7 +33,8 @@ class Features {
     for (const Range& range : held_) sum += range.size();
     return sum;
   }
-  bool is_whole() const { return count() == all_; }
+  /// Returns whether the first one is here.
+  bool has_first() const { return held_.front().contains(0); }
 
   /// Returns features of both, one after the other.
   friend Features operator+(Features first, const Features& second) {

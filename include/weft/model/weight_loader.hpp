@@ -122,12 +122,12 @@ class WeightLoader {
     return stacked(memory_, {name}, outputs, inputs);
   }
   /// Places several layers of the same inputs as one, each of so many outputs. Where inputs are on several
-  /// ranks, the bias is with the first slice of them alone, so that a sum over ranks has it once.
+  /// ranks, the bias is with the first of them alone, so that a sum over ranks has it once.
   Linear linear(std::initializer_list<std::string> names, const Features& outputs, const Features& inputs) {
     return stacked(memory_, names, outputs, inputs);
   }
   /// Places the same for layers without biases.
-  Linear product(std::initializer_list<std::string> names, Index outputs, Index inputs) {
+  Linear product(std::initializer_list<std::string> names, const Features& outputs, const Features& inputs) {
     return {stacked_weights(memory_, names, outputs, inputs), {}};
   }
   /// Places the same for a block's tokens.
@@ -268,7 +268,7 @@ class WeightLoader {
                  const Features& inputs) {
     const View<Element, 2> weight = stacked_weights(arena, names, outputs, inputs);
     for (const std::string& name : names) expect(name + ".bias", {outputs.all()});
-    if (!inputs.is_whole() && !wanted_.slice.is_first()) return {weight, {}};
+    if (!inputs.has_first()) return {weight, {}};
     const auto bias = take<Element>(std::array{weight.extent[0]});
     Index first = 0;
     for (const std::string& name : names)

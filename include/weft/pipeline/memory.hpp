@@ -88,7 +88,8 @@ class MemoryCheck {
                     .thresholds = std::ranges::any_of(request.sampler, &SamplerStep::has_quantile),
                     .reuse = request.reuse};
     if (passed_ == size) return;
-    const std::vector<StageMemory> encoders = models_.encoders().memory(generation.texts, mesh_.ranks());
+    const std::vector<StageMemory> encoders =
+        models_.encoders().memory(generation.texts, mesh_.ranks(), mesh_.tensor);
     if (const std::optional<Lack> lack = lack_of(size, encoders))
       reject(images(size.prompts), " of ", to_string(pixels(size)), " px take",
              size.prompts == 1 ? "s " : " ", planner::size_of(lack->taken), " of memory",

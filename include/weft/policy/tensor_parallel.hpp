@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "weft/comm/communicator.hpp"
+#include "weft/comm/row_sum.hpp"
 #include "weft/comm/strided_bytes.hpp"
 #include "weft/policy/local.hpp"
 
@@ -34,26 +35,23 @@ struct TensorParallel : AxisPolicy<Axis::tensor, Inner> {
     void prepare(Queue& queue, const Job& job) {
       Base::prepare(queue, job);
       if (group_.size() == 1 || pushes(group_)) return;
-      const Index most = piece(this->tokens() * job.images, group_.size() - 1).size() * job.model.width;
-      reserve(group_, others(group_), most * static_cast<Index>(sizeof(Element)));
-      parts_ = {queue, (group_.size() - 1) * most};
+      sum_ = {queue, group_, this->tokens() * job.images, job.model.width};
+      reserve(group_, others(group_), sum_.message_bytes());
     }
 
     void release() {
       Base::release();
-      parts_ = {};
+      sum_ = {};
     }
 
-    /// Every member sums a piece of the rows, of which the others send it their parts, and sends them the
-    /// sum: 2 (N − 1) / N of x. Parts are added in the order of members, so that all get the same bits in
-    /// every run.
+    /// Sums as RowSum does, or the same rows on the same members where these reach each other's memory.
     void reduce(Queue& queue, const View<Element, 3>& x) {
       Base::reduce(queue, x);
       if (group_.size() == 1 || x.empty()) return;
       if (pushes(group_))
         sum_where_they_are(queue, rows_of(x));
       else
-        exchange_parts(queue, rows_of(x));
+        sum_(queue, group_, rows_of(x));
     }
 
     void share_columns(Queue& queue, const View<float, 2>& constants) {
@@ -73,7 +71,8 @@ struct TensorParallel : AxisPolicy<Axis::tensor, Inner> {
     void sum_where_they_are(Queue& queue, const View<Element, 2>& rows) {
       if constexpr (Push<Communicator>) {
         const auto memory = group_.exchange_pointers(queue, {rows.data});
-        const View<Element, 2> own = rows.template slice<0>(piece(rows.extent[0], group_.rank()));
+        const View<Element, 2> own =
+            rows.template slice<0>(split(rows.extent[0], group_.size(), group_.rank()));
         std::vector<View<Element, 2>> copies(memory.size(), own);
         for (std::size_t member = 0; member < memory.size(); ++member)
           copies[member].data = static_cast<Element*>(memory[member].front()) + (own.data - rows.data);
@@ -84,46 +83,8 @@ struct TensorParallel : AxisPolicy<Axis::tensor, Inner> {
       }
     }
 
-    void exchange_parts(Queue& queue, const View<Element, 2>& rows) {
-      const auto piece_of = [this, &rows](int member) {
-        return rows.template slice<0>(piece(rows.extent[0], member));
-      };
-      const View<Element, 2> own = piece_of(group_.rank());
-      std::vector<Addressed> sends, receives;
-      std::vector<StridedBytes> pieces;
-      for (int member = 0; member < group_.size(); ++member) {
-        pieces.emplace_back(piece_of(member));
-        if (member == group_.rank()) continue;
-        sends.push_back({member, piece_of(member)});
-        receives.push_back({member, part(member, own)});
-      }
-      auto exchanged = group_.all_to_all(queue, sends, receives);
-      group_.wait(queue, exchanged);
-      if (!own.empty()) add_parts(queue, own);
-      auto gathered = group_.all_gather(queue, pieces);
-      group_.wait(queue, gathered);
-    }
-
-    /// Returns which of so many rows a member sums.
-    Range piece(Index rows, int member) const { return split(rows, group_.size(), member); }
-
-    /// Returns a member's part of this rank's piece, which is `own`: (rows, width).
-    View<Element, 2> part(int member, const View<Element, 2>& own) const {
-      if (member == group_.rank()) return own;
-      const int slot = member - (member > group_.rank() ? 1 : 0);
-      return {parts_.view(std::array{parts_.size()}).data + slot * own.size(), own.extent};
-    }
-
-    /// Adds all members' parts to `own`. The sum so far is in the first part until the last one is added.
-    void add_parts(Queue& queue, const View<Element, 2>& own) {
-      const int last = group_.size() - 1;
-      const View<Element, 2> sum = part(0, own);
-      for (int member = 1; member <= last; ++member)
-        add(queue, sum, part(member, own), member == last ? own : sum);
-    }
-
     Communicator group_, constants_;  // apart, since receive buffers are reserved for sums alone
-    typename Backend::template Buffer<Element> parts_;  // (other members, rows of a piece, width)
+    RowSum<Backend, Element> sum_;
   };
 };
 

@@ -17,6 +17,8 @@
 
 #include "weft/backend/counting.hpp"
 #include "weft/comm/agreement.hpp"
+#include "weft/comm/mesh.hpp"
+#include "weft/comm/rehearsal.hpp"
 #include "weft/comm/world.hpp"
 #include "weft/core/error.hpp"
 #include "weft/core/stage_memory.hpp"
@@ -64,45 +66,56 @@ class PromptEncoders {
   }
 
   /// Returns, on all ranks, what each encoder makes of each prompt. All ranks call it with the same prompts,
-  /// and every pair of a prompt and an encoder is computed by one of them, which loads the encoders that it
-  /// was dealt alone. Results do not depend on the number of ranks, and up to rounding not on
-  /// that of a rank's threads. Throws InvalidArgument, before any weight
-  /// is read, if a prompt is not UTF-8 or too long, or if ranks differ in prompts or models.
+  /// and every pair of a prompt and an encoder is computed by one group of `slices` consecutive ranks, which
+  /// load the encoders that the group was dealt alone, each a slice of their layers' matrices. Results do not
+  /// depend on the number of groups, and up to rounding not on that of slices or of a rank's threads. Throws
+  /// InvalidArgument, before any weight is read, if a prompt is not UTF-8 or too long, if ranks differ in
+  /// prompts, models or slices, or if the number of ranks is no multiple of that of slices.
   template <World WorldType>
-  [[nodiscard]] std::vector<Texts> encode(std::span<const std::string> prompts, WorldType& world) const {
+  [[nodiscard]] std::vector<Texts> encode(std::span<const std::string> prompts, WorldType& world,
+                                          int slices = 1) const {
     Queue queue = Backend::queue(world);
-    Agreement<Backend, WorldType>(queue, world).check([this, prompts] { return summary_of(prompts); });
+    Agreement<Backend, WorldType>(queue, world).check([this, prompts, slices] {
+      return summary_of(prompts, slices);
+    });
+    const Mesh mesh = mesh_of_encoders(world.size(), slices);
     const std::set<std::string> distinct(prompts.begin(), prompts.end());
-    std::map<std::string, Texts> texts = encode_distinct(queue, {distinct.begin(), distinct.end()}, world);
+    std::map<std::string, Texts> texts =
+        encode_distinct(queue, {distinct.begin(), distinct.end()}, world, mesh);
     std::vector<Texts> out;
     for (const std::string& prompt : prompts) out.push_back(texts.at(prompt));
     return out;
   }
 
-  /// Returns the memory that each of `ranks` ranks takes to encode these prompts, from the encoders' own code
-  /// on the counting backend: of the encoder that takes most of those that it was dealt, or of what is
-  /// exchanged. Throws InvalidArgument if a prompt is not UTF-8 or too long.
-  [[nodiscard]] std::vector<StageMemory> memory(std::span<const std::string> prompts, int ranks) const {
+  /// Returns the memory that each of `ranks` ranks takes to encode these prompts by so many slices, from the
+  /// encoders' own code on the counting backend: of the encoder that takes most of those that its group was
+  /// dealt, or of what is exchanged. Throws InvalidArgument if a prompt is not UTF-8 or too long, or if the
+  /// number of ranks is no multiple of that of slices.
+  [[nodiscard]] std::vector<StageMemory> memory(std::span<const std::string> prompts, int ranks,
+                                                int slices = 1) const {
+    const Mesh mesh = mesh_of_encoders(ranks, slices);
     std::vector<StageMemory> out(static_cast<std::size_t>(ranks));
     if (prompts.empty()) return out;
     const std::set<std::string> distinct(prompts.begin(), prompts.end());
     const std::vector<TokenIds> tokens = tokens_of(prompts.front());  // all are padded to as many
-    std::vector<StageMemory> encoders;
+    std::vector<std::vector<StageMemory>> encoders;                   // of each, its slices
     Index exchanged = 0;
     for (std::size_t i = 0; i < parts_.size(); ++i) {
-      const TextEncoder<Counting<typename Backend::Element>> encoder(parts_[i].folder);
-      counting::Queue queue;
-      const EncodedText text = encoder.encode(queue, tokens[i]);
-      encoders.push_back({encoder.weight_bytes(), queue.memory().peak()});
+      encoders.push_back(memory_of_slices(parts_[i], tokens[i], slices));
+      const EncodedText text = blank_text(parts_[i].folder->config(), tokens[i]);
       exchanged += static_cast<Index>(sizeof(float) * distinct.size()) *
                    (text.states.size() + text.penultimate.size() + text.pooled.size());
     }
-    if (ranks > 1) out.assign(out.size(), {0, exchanged});
-    for (const Encoding& one : dealt_out(distinct.size(), costs(tokens), ranks)) {
-      StageMemory& most = out[static_cast<std::size_t>(one.rank)];
-      most = std::max(most, encoders[one.encoder],
-                      [](const StageMemory& a, const StageMemory& b) { return a.total() < b.total(); });
-    }
+    if (mesh.data > 1) out.assign(out.size(), {0, exchanged});
+    const std::vector<Encoding> encodings = dealt_out(distinct.size(), costs(tokens), mesh.data);
+    for (int rank = 0; rank < ranks; ++rank)
+      for (const Encoding& one : encodings) {
+        if (one.group != mesh.coordinate(Axis::data, rank)) continue;
+        const auto slice = static_cast<std::size_t>(mesh.coordinate(Axis::tensor, rank));
+        StageMemory& most = out[static_cast<std::size_t>(rank)];
+        most = std::max(most, encoders[one.encoder][slice],
+                        [](const StageMemory& a, const StageMemory& b) { return a.total() < b.total(); });
+      }
     return out;
   }
 
@@ -116,8 +129,22 @@ class PromptEncoders {
     return "text_encoder" + std::string(tokenizer.substr(std::string_view("tokenizer").size()));
   }
 
-  InputSummary summary_of(std::span<const std::string> prompts) const {
+  /// Returns the memory that each member of a group takes to encode a text by an encoder.
+  static std::vector<StageMemory> memory_of_slices(const Part& part, const TokenIds& tokens, int slices) {
+    std::vector<StageMemory> out;
+    for (int slice = 0; slice < slices; ++slice) {
+      const TextEncoder<Counting<typename Backend::Element>> encoder(part.folder, {slice, slices});
+      Rehearsal<counting::Queue> group(slices, slice, [](const StridedBytes&) {});
+      counting::Queue queue;
+      static_cast<void>(encoder.encode(queue, tokens, group));
+      out.push_back({encoder.weight_bytes(), queue.memory().peak()});
+    }
+    return out;
+  }
+
+  InputSummary summary_of(std::span<const std::string> prompts, int slices) const {
     InputSummary out("request");
+    out.add("slices", slices);
     out.add("number of prompts", prompts.size());
     for (const std::string& prompt : prompts) out.add_contents("prompt", std::string_view(prompt));
     for (const auto& [tokenizer, length] : tokenizers_.lengths()) out.add("tokens of " + tokenizer, length);
@@ -138,12 +165,13 @@ class PromptEncoders {
 
   template <World WorldType>
   std::map<std::string, Texts> encode_distinct(Queue& queue, const std::vector<std::string>& prompts,
-                                               WorldType& world) const {
+                                               WorldType& world, const Mesh& mesh) const {
     std::vector<std::vector<TokenIds>> tokens;
     for (const std::string& prompt : prompts) tokens.push_back(tokens_of(prompt));
     std::vector<Encoding> encodings;
-    if (!prompts.empty()) encodings = dealt_out(prompts.size(), costs(tokens.front()), world.size());
+    if (!prompts.empty()) encodings = dealt_out(prompts.size(), costs(tokens.front()), mesh.data);
 
+    auto group = world.split("encoders", mesh.group(Axis::tensor, world.rank()));
     std::vector<EncodedText> texts;
     std::optional<TextEncoder<Backend>> encoder;
     const EncoderFolder* loaded = nullptr;
@@ -151,16 +179,16 @@ class PromptEncoders {
       const TokenIds& ids = tokens[one.prompt][one.encoder];
       const std::shared_ptr<const EncoderFolder>& folder = parts_[one.encoder].folder;
       texts.push_back(blank_text(folder->config(), ids));
-      if (one.rank != world.rank()) continue;
+      if (one.group != mesh.coordinate(Axis::data, world.rank())) continue;
       if (loaded != folder.get()) {
         encoder.reset();  // before the memory of the next is taken
-        encoder.emplace(folder);
+        encoder.emplace(folder, TensorSlice{group.rank(), group.size()});
         loaded = folder.get();
       }
-      texts.back() = encode_one(queue, *encoder, ids);
+      texts.back() = encode_one(queue, *encoder, ids, group);
     }
     encoder.reset();
-    exchange<Backend>(queue, encodings, texts, world);
+    exchange<Backend>(queue, encodings, texts, world, mesh);
 
     std::map<std::string, Texts> out;
     for (std::size_t i = 0; i < encodings.size(); ++i)
@@ -169,11 +197,13 @@ class PromptEncoders {
   }
 
   /// Encodes as the pipeline does, which may give T5 no mask.
-  EncodedText encode_one(Queue& queue, const TextEncoder<Backend>& encoder, TokenIds ids) const {
-    if (masks_padding_) return encoder.encode(queue, ids);
+  template <Communicator Group>
+  EncodedText encode_one(Queue& queue, const TextEncoder<Backend>& encoder, TokenIds ids,
+                         Group& group) const {
+    if (masks_padding_) return encoder.encode(queue, ids, group);
     std::vector<Id> mask = ids.mask;
     ids.mask.assign(ids.ids.size(), 1);
-    EncodedText out = encoder.encode(queue, ids);
+    EncodedText out = encoder.encode(queue, ids, group);
     out.mask = std::move(mask);
     return out;
   }

@@ -183,6 +183,28 @@ TEST_CASE("plan adds the stages of a pipeline's folder, and rejects what no GPU 
   check_rejected(planned(model, "16384"), "would go to the decoder, and ");
 }
 
+TEST_CASE("plan and generate know that text encoders are in slices where the matrices of blocks are") {
+  const std::filesystem::path model = goldens / "hunyuan_pipeline" / "model";
+  const TemporaryFolder folder;
+  const auto planned = [&](const char* degree) {
+    REQUIRE(run({"plan", "--hardware", "t4-pcie", degree, "2", "--px", "256", "--model", model, "--json",
+                 folder / "plan.json"})
+                .code == 0);
+    const nlohmann::json plan = nlohmann::json::parse(folder.read("plan.json")).at(0);
+    return plan.at("stages").at("text encoders").at("memory_bytes").get<double>();
+  };
+  CHECK(planned("--tensor") < 0.75 * planned("--ulysses"));
+  const auto printed = [&](const char* degree) {
+    const Outcome outcome = run({"generate", "--model", model, "--inputs",
+                                 goldens / "hunyuan_pipeline" / "run_inputs.safetensors", "--latents-out",
+                                 folder / "latents", degree, "2"});
+    REQUIRE(outcome.code == 0);
+    const std::string line = "memory of the text encoders: ";
+    return std::stod(outcome.out.substr(outcome.out.find(line) + line.size()));
+  };
+  CHECK(printed("--tensor") < 0.75 * printed("--ulysses"));
+}
+
 TEST_CASE("Memory of every model is planned before it is loaded") {
   for (const char* name : {"pixart_sigma", "sd3", "flux"}) {
     CAPTURE(name);

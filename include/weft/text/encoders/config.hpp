@@ -10,6 +10,7 @@
 
 #include "weft/core/activation.hpp"
 #include "weft/core/digest.hpp"
+#include "weft/core/dit_shape.hpp"
 #include "weft/core/error.hpp"
 #include "weft/io/json.hpp"
 #include "weft/model/config.hpp"
@@ -67,6 +68,18 @@ struct EncoderConfig {
   bool is_causal() const { return kind == EncoderKind::clip; }
   /// Returns the features of the pooled output; 0: there is none.
   Index pooled() const { return kind != EncoderKind::clip ? 0 : projection > 0 ? projection : width; }
+
+  /// Return what a slice of each layer's matrices has: heads, and features inside the feed-forward. Either
+  /// may be empty.
+  Range heads_of(TensorSlice slice) const { return split(heads, slice.count, slice.index); }
+  Range inner_of(TensorSlice slice) const { return slice.of(inner); }
+  /// Returns the settings with what a slice has alone; states stay as wide.
+  EncoderConfig of_slice(TensorSlice slice) const {
+    EncoderConfig out = *this;
+    out.heads = heads_of(slice).size();
+    out.inner = inner_of(slice).size();
+    return out;
+  }
 
   /// Returns a hash of the settings.
   std::uint64_t digest() const {

@@ -1,4 +1,4 @@
-// The exchange of encoded texts among ranks.
+// The exchange of encoded texts among groups of ranks.
 #pragma once
 
 #include <algorithm>
@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "weft/comm/mesh.hpp"
 #include "weft/comm/strided_bytes.hpp"
 #include "weft/comm/world.hpp"
 #include "weft/core/tensor.hpp"
@@ -28,42 +29,40 @@ inline EncodedText blank_text(const EncoderConfig& config, const TokenIds& token
   return out;
 }
 
-/// Brings every text to all ranks from the one that made it: texts[i] is of encodings[i], and has its shapes
-/// on all ranks.
+/// Brings every text to all ranks of a mesh of encoders: texts[i] is of encodings[i], and has its shapes on
+/// all ranks. A rank has it from that rank of the group that made it which holds the same slice.
 template <class Backend, World WorldType>
 void exchange(typename Backend::Queue& queue, std::span<const Encoding> encodings,
-              std::span<EncodedText> texts, WorldType& world) {
-  if (world.size() == 1) return;
+              std::span<EncodedText> texts, WorldType& world, const Mesh& mesh) {
+  if (mesh.data == 1) return;
   const auto tensors = [](EncodedText& text) {
     return std::array{&text.states, &text.penultimate, &text.pooled};
   };
-  std::vector<Index> ends(static_cast<std::size_t>(world.size()) + 1);
+  std::vector<Index> ends(static_cast<std::size_t>(mesh.data) + 1);  // of groups
   for (std::size_t i = 0; i < texts.size(); ++i)
     for (const Tensor* tensor : tensors(texts[i]))
-      ends[static_cast<std::size_t>(encodings[i].rank) + 1] += tensor->size();
+      ends[static_cast<std::size_t>(encodings[i].group) + 1] += tensor->size();
   std::partial_sum(ends.begin(), ends.end(), ends.begin());
 
   const typename Backend::template Buffer<float> buffer(queue, ends.back());
   const View<float, 1> all = buffer.view(std::array{buffer.size()});
   std::vector<StridedBytes> pieces;
-  for (std::size_t rank = 0; rank + 1 < ends.size(); ++rank)
-    pieces.emplace_back(all.template slice<0>({ends[rank], ends[rank + 1]}));
+  for (std::size_t group = 0; group + 1 < ends.size(); ++group)
+    pieces.emplace_back(all.template slice<0>({ends[group], ends[group + 1]}));
 
   const auto for_each_tensor = [&ends, &texts, encodings, &tensors](const auto& body) {
     std::vector<Index> next(ends.begin(), ends.end() - 1);
     for (std::size_t i = 0; i < texts.size(); ++i)
       for (Tensor* tensor : tensors(texts[i])) {
-        Index& at = next[static_cast<std::size_t>(encodings[i].rank)];
-        if (!tensor->empty()) body(encodings[i].rank, *tensor, at);
+        Index& at = next[static_cast<std::size_t>(encodings[i].group)];
+        if (!tensor->empty()) body(encodings[i].group, *tensor, at);
         at += tensor->size();
       }
   };
-  for_each_tensor([&queue, &all, own = world.rank()](int rank, const Tensor& tensor, Index at) {
-    if (rank == own) upload(queue, tensor, all.template slice<0>({at, at + tensor.size()}));
+  auto communicator = world.split("text", mesh.group(Axis::data, world.rank()));
+  for_each_tensor([&queue, &all, own = communicator.rank()](int group, const Tensor& tensor, Index at) {
+    if (group == own) upload(queue, tensor, all.template slice<0>({at, at + tensor.size()}));
   });
-  std::vector<int> members(static_cast<std::size_t>(world.size()));
-  std::iota(members.begin(), members.end(), 0);
-  auto communicator = world.split("text", members);
   auto event = communicator.all_gather(queue, pieces);
   communicator.wait(queue, event);
   const Tensor numbers = download(queue, all);

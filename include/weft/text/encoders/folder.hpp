@@ -98,12 +98,14 @@ class EncoderFolder {
     return out;
   }
 
-  /// Returns T5's table of biases (buckets, heads), or an empty tensor.
-  Tensor distances() const {
+  /// Returns T5's table of biases (buckets, heads), of a slice's heads, or an empty tensor.
+  Tensor distances(TensorSlice slice = {}) const {
     if (names_.distances.empty()) return {};
-    Tensor out({config_.buckets, config_.heads});
-    const SafeTensors::Entry& entry = files_.get(names_.distances, out.shape);
-    to_float(entry.dtype, entry.bytes.data(), out.data.size(), out.data.data());
+    const SafeTensors::Entry& entry = files_.get(names_.distances, {config_.buckets, config_.heads});
+    const Range heads = config_.heads_of(slice);
+    Tensor out({config_.buckets, heads.size()});
+    for (Index bucket = 0; bucket < config_.buckets; ++bucket)
+      read_row(entry, config_.heads, bucket, heads, out.data.data() + bucket * heads.size());
     return out;
   }
 
@@ -124,11 +126,16 @@ class EncoderFolder {
     return out;
   }
 
+  /// Reads some columns of a row of a tensor (rows, width).
+  static void read_row(const SafeTensors::Entry& entry, Index width, Index row, Range columns, float* to) {
+    const auto first = static_cast<std::size_t>(row * width + columns.begin);
+    to_float(entry.dtype, entry.bytes.data() + first * size_of(entry.dtype),
+             static_cast<std::size_t>(columns.size()), to);
+  }
+
   void add_row(const std::string& table, Index rows, Index row, const View<float, 1>& to) const {
-    const SafeTensors::Entry& entry = files_.get(table, {rows, config_.width});
     std::vector<float> numbers(static_cast<std::size_t>(config_.width));
-    const std::size_t row_bytes = numbers.size() * size_of(entry.dtype);
-    to_float(entry.dtype, entry.bytes.data() + static_cast<std::size_t>(row) * row_bytes, numbers.size(),
+    read_row(files_.get(table, {rows, config_.width}), config_.width, row, {0, config_.width},
              numbers.data());
     for (Index i = 0; i < to.size(); ++i) to[i] += numbers[static_cast<std::size_t>(i)];
   }

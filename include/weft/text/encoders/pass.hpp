@@ -5,24 +5,27 @@
 #include <array>
 
 #include "weft/backend/text_operators.hpp"
+#include "weft/comm/row_sum.hpp"
 #include "weft/core/tensor.hpp"
 #include "weft/text/encoders/config.hpp"
 #include "weft/text/encoders/weights.hpp"
 
 namespace weft::inline v0_1::text {
 
-/// The memory of a text and the work on it. What attention and feed-forwards add up is float32 for every
+/// The memory of a text and the work on it, of a slice of the layers' matrices: the members of a group have
+/// one each, and sum what they make of it. What attention and feed-forwards add up is float32 for every
 /// backend: T5's sums exceed half precision's range.
-template <TextBackend Backend>
+template <TextBackend Backend, Communicator Group>
 class EncoderPass {
  public:
   using Element = typename Backend::Element;
   using Queue = typename Backend::Queue;
 
-  /// Queries are all `tokens`, keys the first `keys` of them.
-  EncoderPass(Queue& queue, const EncoderConfig& config, const EncoderWeights<Element>& weights, Index tokens,
-              Index keys)
+  /// `config` is that of the slice. Queries are all `tokens`, keys the first `keys` of them.
+  EncoderPass(Queue& queue, Group& group, const EncoderConfig& config, const EncoderWeights<Element>& weights,
+              Index tokens, Index keys)
       : queue_(queue),
+        group_(group),
         config_(config),
         weights_(weights),
         tokens_(tokens),
@@ -31,7 +34,8 @@ class EncoderPass {
         x_(queue, tokens * config.width),
         qkv_(queue, tokens * 3 * config.heads * config.head_dim),
         attended_(queue, tokens * config.heads * config.head_dim),
-        hidden_(queue, tokens * config.inner * (config.is_gated ? 2 : 1)) {}
+        hidden_(queue, tokens * config.inner * (config.is_gated ? 2 : 1)),
+        sum_(queue, group, tokens, config.width) {}
 
   /// Begins with the sums of embeddings (tokens, width).
   void begin(const Tensor& embedded) {
@@ -39,15 +43,15 @@ class EncoderPass {
     if (!config_.norms_first()) norm_stream(weights_.norm);
   }
 
-  /// Runs layer `i`, with a bias of the scores (heads, 2 · tokens − 1), or none.
+  /// Runs layer `i`, with a bias of the scores (the slice's heads, 2 · tokens − 1), or none.
   void run(Index i, const View<const float, 2>& bias) {
     const auto span = queue_.span("text", "layer", i);
     const EncoderLayer<Element>& layer = weights_.layers[static_cast<std::size_t>(i)];
     prepare(layer.attention_norm);
-    attend(layer, bias);
+    add_slices([this, &layer, &bias] { attend(layer, bias); });
     if (!config_.norms_first()) norm_stream(layer.attention_norm);
     prepare(layer.feed_forward_norm);
-    feed_forward(layer);
+    add_slices([this, &layer] { feed_forward(layer); });
     if (!config_.norms_first()) norm_stream(layer.feed_forward_norm);
   }
 
@@ -92,7 +96,17 @@ class EncoderPass {
       copy(queue_, as_image(stream()), as_image(x()));
   }
 
+  /// Adds to the stream what all slices add to it, this one by `add_own`. The first one's part of the sum has
+  /// what was there.
+  template <class AddOwn>
+  void add_slices(const AddOwn& add_own) {
+    if (group_.rank() > 0) fill(queue_, 0.0f, stream_.view(std::array{stream_.size()}));
+    add_own();
+    sum_(queue_, group_, stream());
+  }
+
   void attend(const EncoderLayer<Element>& layer, const View<const float, 2>& bias) {
+    if (config_.heads == 0) return;
     const Index features = config_.heads * config_.head_dim;
     const View<Element, 2> qkv = qkv_.view(std::array{tokens_, 3 * features}),
                            attended = attended_.view(std::array{tokens_, features});
@@ -109,6 +123,7 @@ class EncoderPass {
 
   void feed_forward(const EncoderLayer<Element>& layer) {
     const Index inner = config_.inner;
+    if (inner == 0) return;
     const View<Element, 2> hidden = hidden_.view(std::array{tokens_, layer.up.outputs()}),
                            out = hidden.template slice<1>({0, inner});
     if (config_.is_gated) {
@@ -121,6 +136,7 @@ class EncoderPass {
   }
 
   Queue& queue_;
+  Group& group_;
   const EncoderConfig& config_;
   const EncoderWeights<Element>& weights_;
   Index tokens_, keys_;
@@ -128,6 +144,7 @@ class EncoderPass {
   typename Backend::template Buffer<Element> x_;               // (tokens, width)
   typename Backend::template Buffer<Element> qkv_, attended_;  // (tokens, 3 or 1 · heads · head_dim)
   typename Backend::template Buffer<Element> hidden_;          // (tokens, inner), the gate before it
+  RowSum<Backend, float> sum_;
 };
 
 }  // namespace weft::inline v0_1::text

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "weft/backend/operators.hpp"
+#include "weft/model/features.hpp"
 #include "weft/text/encoders/config.hpp"
 #include "weft/text/encoders/names.hpp"
 
@@ -27,11 +28,11 @@ struct EncoderWeights {
   NormWeights norm;                     // of the embeddings or, where norms come first, of the end
   LinearWeights<Element> projection{};  // of the pooled output, or empty
 
-  /// Places them by a WeightLoader.
+  /// Places them by a WeightLoader, of the matrices the loader's slice.
   template <class Loader>
   static EncoderWeights place(Loader& loader, const EncoderConfig& config, const EncoderNames& names) {
-    const auto linear = [&loader, &config](std::initializer_list<std::string> layers, Index outputs,
-                                           Index inputs) {
+    const auto linear = [&loader, &config](std::initializer_list<std::string> layers, const Features& outputs,
+                                           const Features& inputs) {
       return config.has_biases() ? loader.linear(layers, outputs, inputs)
                                  : loader.product(layers, outputs, inputs);
     };
@@ -41,13 +42,16 @@ struct EncoderWeights {
       out.epsilon = config.epsilon;
       return out;
     };
+    const Range heads = config.heads_of(loader.slice());
+    const Features width = config.width, inner(config.inner, config.inner_of(loader.slice())),
+                   attended(config.heads * config.head_dim,
+                            {heads.begin * config.head_dim, heads.end * config.head_dim});
     EncoderWeights out;
     for (Index i = 0; i < config.layers; ++i) {
       const auto name = [layer = names.layers + std::to_string(i)](std::string_view part) {
         return layer + std::string(part);
       };
       const LayerNames& is = names.layer;
-      const Index width = config.width, inner = config.inner, attended = config.heads * config.head_dim;
       out.layers.push_back({.qkv = linear({name(is.q), name(is.k), name(is.v)}, attended, width),
                             .out = linear({name(is.out)}, width, attended),
                             .attention_norm = norm(name(is.attention_norm)),
