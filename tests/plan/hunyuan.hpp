@@ -31,7 +31,6 @@ constexpr weft::planner::EngineTraits contiguous_engine(bool is_compiled) {
           .packs_exchanges = true,
           .repeated = {333, 2 * 1408, 1024},
           .extra_passes = is_compiled ? 0 : 73,
-          .merge_passes = 3,
           .host_per_block = is_compiled ? 0.745e-3 : 1.75e-3,
           .host_per_exchange = is_compiled ? 0.18e-3 : 0.45e-3,
           .per_unit = 0.4e-3,

@@ -168,20 +168,28 @@ struct CostModel {
   }
 
   /// Adds a sum over the ranks that hold slices: an exchange of its pieces, their additions, and an exchange
-  /// of the sums.
+  /// of the sums; or one kernel that reads the pieces where they are and stores the sums, which waits for
+  /// links and not for its own memory, with a barrier before and one behind it.
   void add_sum(BlockCost& cost, const Work& sum) const {
     const double bytes = static_cast<double>(sum.m * sum.n * work->element_bytes()), others = mesh.tensor - 1;
+    const double sent = bytes * others / mesh.tensor;
+    const Group group = group_of(mesh, Axis::tensor);
+    if (stores()) {
+      cost.tensor += 2 * push_seconds(sent, 0, group);
+      return;
+    }
     cost.rows += others * rows_seconds(hardware.gpu, 3 * bytes / mesh.tensor);
-    cost.tensor += 2 * exchange_seconds(hardware, bytes * others / mesh.tensor, group_of(mesh, Axis::tensor),
-                                        engine.carrier);
+    cost.tensor += 2 * exchange_seconds(hardware, sent, group, engine.carrier);
   }
 
-  /// Adds a call of attention: the rotation of queries, keys and values, which read and write them once each,
-  /// the exchanges of Ulysses, and attention itself.
+  /// Adds a call of attention: the rotation of queries and keys, and the move of values unless they stay
+  /// where the model computed them, which read and write them once each, the exchanges of Ulysses, and
+  /// attention itself.
   void add_heads(BlockCost& cost, const Work& call, Range unit) const {
     const Range scope{call.n == 1 ? work->prefix() : 0, tokens()};
     const double once = 2 * static_cast<double>(call.m * call.k * call.head_dim * work->element_bytes());
-    cost.rows += 3 * rows_seconds(hardware.gpu, once);
+    const bool keeps_values = mesh.ulysses == 1 && mesh.patch_count() == 1 && !mesh.copies_ring_cache();
+    cost.rows += (keeps_values ? 2 : 3) * rows_seconds(hardware.gpu, once);
     const double before = cost.attention;
     add_attention(cost, common(unit, scope).size(), scope.size());
     if (mesh.ulysses > 1) add_ulysses(cost, once, cost.attention - before);
@@ -196,11 +204,11 @@ struct CostModel {
       return;
     }
     const Group group = group_of(mesh, Axis::ring);
-    const double merged = engine.merge_passes * head_bytes(queries);
+    const double merge = merge_seconds(gpu, head_bytes(queries));
     if (mesh.copies_ring_cache()) {  // stale keys first, fresh ones when they have arrived
       const double stale = fresh < all ? attention_seconds(gpu, queries, all - fresh, here, head_dim) : 0;
       cost.attention += stale + attention_seconds(gpu, queries, fresh, here, head_dim);
-      if (fresh < all) cost.rows += rows_seconds(gpu, merged);
+      if (fresh < all) cost.attention += merge;
       const double bytes = 2 * head_bytes(queries) * (mesh.ring - 1);
       add_hop(cost, exchange_seconds(hardware, bytes, group, engine.carrier), stale);
       return;
@@ -210,7 +218,7 @@ struct CostModel {
     for (int hop = 0; hop < mesh.ring; ++hop) {
       cost.attention += part;
       if (hop == 0) continue;
-      cost.rows += rows_seconds(gpu, merged);
+      cost.attention += merge;
       add_hop(cost, neighbour_seconds(hardware, 2 * head_bytes(slice), group, engine.carrier), part);
     }
   }
@@ -220,7 +228,7 @@ struct CostModel {
   void add_hop(BlockCost& cost, double seconds, double hidden) const {
     constexpr int messages = 2;
     cost.ring += std::max(seconds - (engine.overlaps_ring ? hidden / engine.efficiency : 0), 0.0);
-    cost.ring += messages * awaiting_seconds(group_of(mesh, Axis::ring));
+    cost.ring += awaiting_seconds(group_of(mesh, Axis::ring), messages);
   }
 
   /// Adds the exchanges of queries, keys and values before attention, and of its output after it, each of
@@ -230,7 +238,7 @@ struct CostModel {
     if (engine.packs_exchanges) cost.rows += 2 * 4 * pass;
     const double one = once / 2 * (mesh.ulysses - 1) / mesh.ulysses;
     const Group group = group_of(mesh, Axis::ulysses);
-    if (!stores_heads()) {
+    if (!stores()) {
       cost.ulysses += exchange_seconds(hardware, 3 * one, group, engine.carrier) +
                       exchange_seconds(hardware, one, group, engine.carrier);
       return;
@@ -244,19 +252,20 @@ struct CostModel {
     }
   }
 
-  bool stores_heads() const { return engine.stores_heads && hardware.knows_stores(); }
+  bool stores() const { return engine.stores_heads && hardware.knows_stores(); }
 
   /// Returns the seconds that a kernel takes for storing into other GPUs, with the barrier behind it, beyond
   /// the `local` seconds of one that stores in its own memory.
   double push_seconds(double bytes, double local, Group group) const {
     const ExchangeCost cost = exchange_cost(hardware, bytes, group, Carrier::stores);
-    return (group.degree - 1) * awaiting_seconds(group) + std::max(cost.bytes - local, 0.0);
+    return awaiting_seconds(group, group.degree - 1) + std::max(cost.bytes - local, 0.0);
   }
 
-  /// Returns the seconds until a queue has noticed an event of another GPU, even one in the past; 0 if that
-  /// is unknown.
-  double awaiting_seconds(Group group) const {
-    return hardware.knows_stores() ? exchange_cost(hardware, 0, group, Carrier::stores).latency : 0;
+  /// Returns the seconds until a queue has noticed so many events of other GPUs, one after another; 0 if that
+  /// is unknown. Those after the first have mostly come by then, and take half as long.
+  double awaiting_seconds(Group group, int events) const {
+    if (!hardware.knows_stores()) return 0;
+    return (1 + events) / 2.0 * exchange_cost(hardware, 0, group, Carrier::stores).latency;
   }
 };
 

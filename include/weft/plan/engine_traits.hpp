@@ -17,11 +17,10 @@ struct EngineTraits {
   bool overlaps_ring = true;           // whether attention computes while the next keys are sent
   bool packs_exchanges = false;        // whether heads are copied before and after Ulysses' exchanges
   Carrier carrier = Carrier::copies;   // of messages
-  bool stores_heads = true;            // whether Ulysses' kernels store into other ranks' memory
+  bool stores_heads = true;  // whether kernels of Ulysses and TensorParallel store into other ranks' memory
   bool lands_messages = false;      // whether messages arrive in slots at the receiver, two for each sender
   std::array<Index, 3> repeated{};  // a product (m, n, k) an image that every block computes again
   int extra_passes = 0;             // over a block's activations, by kernels that weft fuses into others
-  int merge_passes = 7;             // over attention's output, for each further part that is merged into it
   bool tries_products = true;       // whether algorithms of products are tried before the first step
   double host_per_block = 0;        // seconds in which the host launches a block's kernels
   double host_per_exchange = 0;     // seconds in which the host launches a transfer

@@ -61,7 +61,7 @@ constexpr int all_gpus = std::numeric_limits<int>::max();
 struct Hardware {
   Gpu gpu;
   std::array<Tier, 3> tiers;  // from the nearest; the last one is of all_gpus
-  double relaunch = 0;        // seconds between two replays of a step's graph that holds several GPUs
+  double relaunch = 0;        // seconds between two replays of a step's graph, for each GPU but one in it
 
   /// Returns whether the rate at which kernels store into other GPUs' memory is known.
   constexpr bool knows_stores() const { return tiers.front().stores.rate > 0; }

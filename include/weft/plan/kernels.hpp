@@ -26,6 +26,17 @@ constexpr std::array product_tiles{
     ProductTile{64, 48, 0.5},  ProductTile{128, 176, 0.95},
 };
 
+/// A block's queries in attention, and its rate relative to that of the largest one: 16384 queries over as
+/// many keys took 4817 us in 32 rounds of 128, and 4550 in 21 of 192 (kernels/weft/NOTES.md).
+struct AttentionTile {
+  Index queries;
+  double efficiency;
+};
+
+constexpr std::array attention_tiles{AttentionTile{128, 0.96}, AttentionTile{192, 1}};
+
+constexpr double rows_rate(const Gpu& gpu) { return gpu.rows_rate > 0 ? gpu.rows_rate : gpu.memory_rate; }
+
 }  // namespace detail
 
 /// Returns the seconds of (m, k) × (k, n), in waves of the tile that suits it best. Prologue and epilogue of
@@ -46,24 +57,29 @@ constexpr double product_seconds(const Gpu& gpu, Index m, Index n, Index k, Inde
 }
 
 /// Returns the seconds of attention of `queries` tokens over `keys`, for each of `heads` (of all images):
-/// blocks of 128 or 192 queries process 128 keys at a time. The matrix units pad head_dim to a multiple of 8,
-/// and of 16 for the logits.
+/// blocks process 128 keys at a time. The matrix units pad head_dim to a multiple of 8, and of 16 for the
+/// logits.
 constexpr double attention_seconds(const Gpu& gpu, Index queries, Index keys, Index heads, Index head_dim) {
   if (queries == 0 || heads == 0) return 0;
   constexpr double start = 3.3, ends = 1.4;  // overheads of a launch and of a block, in times of a tile
   const Index padded = ceil_div(head_dim, 16) * 8 + ceil_div(head_dim, 8) * 4;
-  const auto seconds = [&gpu, queries, keys, heads, padded](Index rows) {
-    const double tile =
-        4.0 * static_cast<double>(rows * 128 * padded) * gpu.multiprocessors / gpu.attention_rate;
-    const Index waves = ceil_div(ceil_div(queries, rows) * heads, gpu.multiprocessors);
-    return tile * (start + static_cast<double>(waves) * (static_cast<double>(ceil_div(keys, 128)) + ends));
-  };
-  return gpu.launch + std::min(seconds(128), seconds(192));
+  double best = std::numeric_limits<double>::infinity();
+  for (const auto& [rows, efficiency] : detail::attention_tiles) {
+    const double tile = 4.0 * static_cast<double>(rows * 128 * padded) * gpu.multiprocessors /
+                        (gpu.attention_rate * efficiency);
+    const auto waves = static_cast<double>(ceil_div(ceil_div(queries, rows) * heads, gpu.multiprocessors));
+    best = std::min(best, tile * (start + waves * (static_cast<double>(ceil_div(keys, 128)) + ends)));
+  }
+  return gpu.launch + best;
 }
+
+/// Returns the seconds by which attention takes longer where it merges its output, of so many bytes, into
+/// that of other keys. Three passes over it are what Ring's steps at 2048 px take (tests/plan).
+constexpr double merge_seconds(const Gpu& gpu, double bytes) { return 3 * bytes / detail::rows_rate(gpu); }
 
 /// Returns the seconds of a norm or a rotation that reads and writes so many bytes.
 constexpr double rows_seconds(const Gpu& gpu, double bytes) {
-  return bytes > 0 ? gpu.launch + bytes / (gpu.rows_rate > 0 ? gpu.rows_rate : gpu.memory_rate) : 0;
+  return bytes > 0 ? gpu.launch + bytes / detail::rows_rate(gpu) : 0;
 }
 
 /// Returns the seconds by which an activation or a residual in a product's epilogue prolongs it, for so many

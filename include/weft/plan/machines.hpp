@@ -82,15 +82,16 @@ inline constexpr std::array nvlink4{Tier{8, 370 * gb, 8 * us}, Tier{8, 370 * gb,
                                     Tier{all_gpus, 48 * gb, 20 * us}};
 /// The same links between H200s of one host, as `weft plan --calibrate` measured them on 2026-11-26:
 /// copies of one GPU to another, stores of kernels, and messages of processes over NCCL (both ways at once,
-/// with their waiting). A barrier takes 2.0 us where ranks come to it together; in a step they do not, and
-/// what Ulysses' steps on two and four GPUs take beyond those of the guidance split (tests/plan, the same
-/// day) is 5. Hosts as above.
+/// with their waiting). In a step two figures are larger, and fitted to steps (tests/plan): a barrier takes
+/// 2.0 us where ranks come to it together, and 5 is what Ulysses' steps take beyond those of the guidance
+/// split; a copy takes 4 where nothing comes before it, but begins 10 to 15 after what it waits for
+/// (comm/NOTES.md), and 18 is what Ring's two copies a hop take at 512 px. Hosts as above.
 inline constexpr Link nvlink4_stores{359 * gb, 5 * us}, nvlink4_nccl{303 * gb, 23 * us};
-inline constexpr std::array nvlink4_h200{Tier{8, 397 * gb, 4 * us, false, nvlink4_stores, nvlink4_nccl},
-                                         Tier{8, 397 * gb, 4 * us, false, nvlink4_stores, nvlink4_nccl},
+inline constexpr std::array nvlink4_h200{Tier{8, 397 * gb, 18 * us, false, nvlink4_stores, nvlink4_nccl},
+                                         Tier{8, 397 * gb, 18 * us, false, nvlink4_stores, nvlink4_nccl},
                                          Tier{all_gpus, 48 * gb, 20 * us}};
-/// Between two replays of a graph of several H200s, which begin and end with all of them: what steps at 512
-/// px take on two GPUs beyond their kernels and transfers (tests/plan).
+/// Between two replays of a graph of several H200s, which begin and end with all of them, for each but one:
+/// what steps at 512 px take on two and on four GPUs beyond their kernels and transfers (tests/plan).
 inline constexpr double h200_relaunch = 150 * us;
 /// The DGX-1 (its white paper): one or two links of NVLink 2 to the GPUs of the same four, one to one of the
 /// other four. Dell measured 47.9 GB/s over two links ("Deep Learning with NVIDIA", p2pBandwidthLatencyTest).

@@ -185,9 +185,10 @@ class PipelineRun {
     const double synchronised = task.blocks.empty() ? 0 : cost_.engine.per_unit;
     double end = begin + stage.pace * compute_seconds(task) + cost.host + synchronised;
     add_span(s, task, Activity::compute, begin, end);
+    const auto others = static_cast<double>(cost_.mesh.ranks() - 1);
     const bool ends_step = task.sample && task.unit.patches.end == job_.layout.patches;
     const double exchanged = cost.ulysses + cost.ring + cost.tensor + (task.sample ? unit.guidance : 0) +
-                             (ends_step && cost_.mesh.ranks() > 1 ? cost_.hardware.relaunch : 0);
+                             (ends_step ? others * cost_.hardware.relaunch : 0);
     add_span(s, task, Activity::attend_transfer, end, end + exchanged);
     end += exchanged;
 
