@@ -47,8 +47,9 @@ void attention(Int8QueueFor<HeadDims...>& queue, In<E, 4> q, In<E, 4> k, In<E, 4
                const Stretches<E, 4>& out, const View<float, 3>& lse = {}, Output output = Output::replace,
                const KeyMask& mask = {}) {
   const Index keys = k.extent[0];
-  const bool fits =
-      keys >= least_int8_keys && mask.empty() && out.views().size() <= kernels::AttentionResult<E>::most;
+  const bool is_compiled = ((q.extent[3] == HeadDims) || ...);
+  const bool fits = keys >= least_int8_keys && mask.empty() && is_compiled &&
+                    out.views().size() <= kernels::AttentionResult<E>::most;
   if (!queue.takes_int8() || !fits)
     return attention(static_cast<QueueFor<HeadDims...>&>(queue), q, k, v, out, lse, output, mask);
   const auto span = queue.span(Work{"attention in int8",
