@@ -13,7 +13,7 @@ using weft::Mesh;
 
 namespace {
 
-constexpr int sizes[] = {512, 1024, 2048};  // px
+constexpr int sides[] = {512, 1024, 2048};  // px
 
 struct Measured {
   Mesh mesh;
@@ -51,11 +51,11 @@ void check(std::span<const Measured> all) {
     const std::string name = name_of(mesh);
     std::printf("| %s |", name.substr(0, name.find(',')).c_str());
     for (int i = 0; i < 3; ++i) {
-      const double model = 1e3 * predict(cost_of(mesh, sizes[i], {}, "h200-nvlink")).step;
+      const double model = 1e3 * predict(cost_of(mesh, sides[i], {}, "h200-nvlink")).step;
       const double error = model / ms[i] - 1;
       std::printf(" %.4g (%+.1f %%) |", model, 100 * error);
       CAPTURE(name);
-      CAPTURE(sizes[i]);
+      CAPTURE(sides[i]);
       CHECK(std::abs(error) < errors[i]);
     }
     std::printf("\n");
@@ -72,14 +72,14 @@ TEST_CASE("The mesh that is chosen for four H200s is within 3 % of the fastest t
   for (int i = 0; i < 3; ++i) {
     const weft::planner::Plan plan =
         weft::planner::plan(hunyuan_work(), weft::planner::machine_named("h200-nvlink"),
-                            {.gpus = 4, .tokens = tokens_of(sizes[i])});
+                            {.gpus = 4, .tokens = tokens_of(sides[i])});
     const std::string chosen = name_of(plan.ranking.front().mesh);
     double fastest = 1e9, ms = 0;
     for (const Measured& row : on_four) {
       fastest = std::min(fastest, row.ms[i]);
       if (name_of(row.mesh) == chosen) ms = row.ms[i];
     }
-    std::printf("%d px: %s, %.1f %% slower than the fastest\n", sizes[i], chosen.c_str(),
+    std::printf("%d px: %s, %.1f %% slower than the fastest\n", sides[i], chosen.c_str(),
                 100 * (ms / fastest - 1));
     CAPTURE(chosen);
     CHECK(ms > 0);
