@@ -22,8 +22,8 @@ using weft::text::EncodedText;
 using Encoder = weft::text::TextEncoder<weft::Host>;
 using Encoders = weft::text::PromptEncoders<weft::Host>;
 
-const std::filesystem::path hunyuan = goldens / "hunyuan_pipeline" / "model",
-                            clip = goldens / "clip_text" / "model";
+const std::filesystem::path hunyuan_model = goldens / "hunyuan_pipeline" / "model",
+                            clip_model = goldens / "clip_text" / "model";
 
 /// Returns what each of `ranks` ranks, of one thread each, gets of `make(world)`.
 template <class Make>
@@ -97,7 +97,7 @@ TEST_CASE("TextEncoder: slices have the matrices once, and each what is no matri
 }
 
 TEST_CASE("TextEncoder: a group in which this is another slice is rejected") {
-  const Encoder first(hunyuan / "text_encoder", {0, 2});
+  const Encoder first(hunyuan_model / "text_encoder", {0, 2});
   weft::host::Queue queue;
   CHECK_THROWS_WITH_AS(
       static_cast<void>(first.encode(queue, {.ids = {101, 102}, .mask = {1, 1}})),
@@ -108,7 +108,7 @@ TEST_CASE("TextEncoder: a group in which this is another slice is rejected") {
 
 TEST_CASE("PromptEncoders: groups of slices make what one rank makes, and all ranks get the same bits") {
   const std::vector<std::string> prompts{"a horse", "", "an astronaut", "a horse"};
-  for (const auto& model : {hunyuan, clip}) {
+  for (const auto& model : {hunyuan_model, clip_model}) {
     CAPTURE(model.string());
     const Encoders encoders(model);
     const auto encoded = [&encoders, &prompts](int ranks, int slices) {
@@ -131,7 +131,7 @@ TEST_CASE("PromptEncoders: groups of slices make what one rank makes, and all ra
 }
 
 TEST_CASE("PromptEncoders: slices that do not divide the ranks, or differ, are rejected on all ranks") {
-  const Encoders encoders(hunyuan);
+  const Encoders encoders(hunyuan_model);
   const std::vector<std::string> prompts{"a"};
   const auto rejects = [&encoders, &prompts](int ranks, int slices_of_last, int slices, const char* why) {
     CHECK_THROWS_WITH_AS(
