@@ -71,9 +71,8 @@ void add_commands(CLI::App& app, Options& options, NamedValues& names) {
     add_device(*sub, names);
     add_attention(*sub, names);
     add_mesh(*sub, options, names);
-    add_trace(*sub, options);
+    if (sub != &bench) add_trace(*sub, options);
   }
-  bench.get_option("--trace")->group("");  // known, so that its rejection names who writes one
 }
 
 }  // namespace

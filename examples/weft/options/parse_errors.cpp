@@ -49,7 +49,7 @@ std::set<std::string, std::less<>> given_options(const CLI::App& command) {
   std::set<std::string, std::less<>> given;
   for (const CLI::Option* option : command.get_options()) {
     if (option->count() == 0) continue;
-    const std::string name = "--" + option->get_lnames().front();  // get_name() has none for what help omits
+    const std::string name = option->get_name();
     const bool is_text = option->get_type_name() == "TEXT";
     if (!is_text && std::ranges::count(option->results(), std::string()) > 0)
       weft::reject(name, " is empty; give it a value, or omit it");

@@ -58,8 +58,6 @@ constexpr std::array rules{
     OptionRule{"--arch", bench, is_projected,
                Need{"names a model whose steps are measured, and --project models those of hunyuan-v1.2",
                     "omit --project or "}},
-    OptionRule{"--trace", bench, [](const Options&) { return false; },
-               Need{"is written by generate, forward and denoise, and not by bench"}},
 
     OptionRule{"--model", plan, has_plan, applies_to_plans},
     OptionRule{"--gpus", plan, has_plan, applies_to_plans},

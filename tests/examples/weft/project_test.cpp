@@ -62,7 +62,6 @@ TEST_CASE("A projection of one mesh, or of a size that cannot run, is rejected")
       "--cfg applies to one mesh, and --project measures ranks of many; omit --project or omit --cfg");
   rejects_projection({"--ranks", "2"}, "omit --ranks");
   rejects_projection({"--compare"}, "omit --compare");
-  rejects_projection({"--trace", "trace.json"}, "omit --trace");
   rejects_projection({"--hardware", "abacus"}, "there is no hardware abacus");
   rejects_projection({"--px", "32"}, "32 px: the image is cut into 8 patches, and it has 4 tokens");
   CHECK(run({"bench", "--backend", "host"}).err.find("or add --project, which measures the host") !=

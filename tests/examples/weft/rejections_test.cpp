@@ -342,7 +342,7 @@ TEST_CASE_FIXTURE(Rejections, "benches that cannot run, before a device is looke
   reject({"bench", "--ranks", "1", "--px", "1000"},
          "--px is 1000 pixels and must be a multiple of 16; 1008 would do");
   reject({"bench", "--ranks", "1", "--trace", "trace.json"},
-         "--trace is written by generate, forward and denoise, and not by bench; omit --trace");
+         "--trace trace.json were not expected; weft bench --help lists the options");
   reject({"bench", "--arch", "flux"},
          "there is no architecture flux; there are hunyuan-v1.2, pixart-alpha, pixart-sigma, sd3-medium, "
          "sd3.5-medium, sd3.5-large, flux-dev and flux-schnell");

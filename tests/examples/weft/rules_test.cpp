@@ -121,7 +121,6 @@ TEST_CASE("an option without an effect is rejected with what would give it one")
   reject("bench", {"--project", "--mesh", "exact"}, "omit --mesh");
   reject("bench", {"--project", "--compare"}, "omit --compare");
   reject("bench", {"--ring", "1", "--hardware", "t4-pcie"}, "omit --hardware");
-  reject("bench", {"--trace", "a.json"}, "omit --trace");
   reject("bench", {"--project", "--arch", "flux-dev"}, "--project models those of hunyuan-v1.2");
 
   for (const char* option : {"--gpus", "--px", "--tokens", "--images", "--steps", "--cfg", "--pipefusion",
