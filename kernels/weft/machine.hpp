@@ -16,6 +16,7 @@ inline constexpr int shared_memory_bytes = 227 * 1024;             // of a block
 inline constexpr int wgmma_rows = 64;                              // M of a warpgroup's matrix product
 inline constexpr int warp_rows = 16;                               // those of one of its warps
 inline constexpr int wgmma_depth = 16;                             // K, of 16-bit operands
+inline constexpr int wgmma_bytes = 32;                             // of a row, that K takes
 inline constexpr int descriptor_unit = 16;                         // bytes in which matrix descriptors count
 inline constexpr int swizzle_bytes = 128;                          // of a row under the 128-byte swizzle
 inline constexpr int swizzle_rows = 8;                             // after which its pattern repeats

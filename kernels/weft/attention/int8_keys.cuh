@@ -17,6 +17,7 @@ inline constexpr float most_int8 = 127;
 inline constexpr int scale_keys = 32;  // of a scale
 /// The bytes of a key: features, in an order that suits queries in registers, and zeros.
 inline constexpr int key_bytes = 128;
+inline constexpr int quantized_together = 16;  // features of a key, by a thread
 
 /// 1.5 · 2²³: added to an integer n below 2²² in magnitude, it is the float32 whose bits are its own plus n.
 inline constexpr float integer_base = 12582912;
@@ -44,6 +45,7 @@ struct Int8Keys {
               {batch, heads, scales_for(keys)}};
   }
 
+  /// Returns the bytes that the keys of (S, B, K, D) and their scales take.
   template <class E>
   static std::size_t room_for(const View<const E, 4>& k) {
     const Index heads = k.extent[1] * k.extent[2];
@@ -53,15 +55,18 @@ struct Int8Keys {
   }
 
  private:
-  static Index scales_for(Index keys) { return (keys + 12 * scale_keys - 1) / (12 * scale_keys) * 12; }
+  static Index scales_for(Index keys) {
+    constexpr Index of_tiles = 12;  // of three tiles of 128 keys, or four of 96
+    return (keys + of_tiles * scale_keys - 1) / (of_tiles * scale_keys) * of_tiles;
+  }
 };
 
-/// A block quantizes scale_keys keys of a head, a thread 16 features of a key. Of 16 features
+/// Quantizes scale_keys keys of a head in each block, and 16 features of a key in each thread. Of 16 features
 /// 8 · m + 2 · t + e, those of t are the four bytes of a thread t of a quad, in the order of m and e: so a
 /// thread of attention has its query's next to each other in registers.
 template <class E>
 __global__ void quantize_keys(RowsOf<const E, 4> k, std::int8_t* to, float* scales) {
-  constexpr int features = 16, threads_a_key = key_bytes / features;
+  constexpr int features = quantized_together, threads_a_key = key_bytes / features;
   __shared__ float magnitudes[scale_keys * threads_a_key / warp_size];
   const int key = static_cast<int>(blockIdx.x * scale_keys + threadIdx.x / threads_a_key),
             part = static_cast<int>(threadIdx.x % threads_a_key), first = part * features;
@@ -100,7 +105,8 @@ template <class E>
 void quantize(cudaStream_t stream, const View<const E, 4>& k, const Int8Keys& to) {
   const dim3 blocks(static_cast<unsigned>(to.scales.extent[2]), static_cast<unsigned>(k.extent[1]),
                     static_cast<unsigned>(k.extent[2]));
-  quantize_keys<E><<<blocks, scale_keys * key_bytes / 16, 0, stream>>>(k, to.rows.data, to.scales.data);
+  quantize_keys<E>
+      <<<blocks, scale_keys * key_bytes / quantized_together, 0, stream>>>(k, to.rows.data, to.scales.data);
   check(cudaGetLastError(), "launching the quantization of keys");
 }
 

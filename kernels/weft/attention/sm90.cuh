@@ -119,7 +119,7 @@ void launch_attention(cudaStream_t stream, View<const E, 4> q, View<const E, 4> 
   }
 }
 
-/// Tiles of keys in int8 are whole numbers of scales, so that some tilings have none.
+/// Launches attention over keys in int8, by one of the tilings whose tiles are whole numbers of scales.
 template <int HeadDim, class E>
 void launch_int8_attention(cudaStream_t stream, View<const E, 4> q, const Int8Keys& keys, View<const E, 4> v,
                            const Stretches<E, 4>& out, View<float, 3> lse, Output output) {

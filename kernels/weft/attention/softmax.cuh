@@ -52,9 +52,15 @@ struct RunningSoftmax {
 
   template <int Count>
   static __device__ void row_maxima(const float (&s)[Count], float (&top)[2]) {
-    float part[4] = {s[0], s[1], s[2], s[3]};
+    row_maxima<Count>([&s](int i) { return s[i]; }, top);
+  }
+
+  /// Returns the maxima of both rows of the tile that has logit(i) for i below Count.
+  template <int Count, class Logit>
+  static __device__ __forceinline__ void row_maxima(const Logit& logit, float (&top)[2]) {
+    float part[4] = {logit(0), logit(1), logit(2), logit(3)};
 #pragma unroll
-    for (int i = 4; i < Count; ++i) part[i % 4] = fmaxf(part[i % 4], s[i]);
+    for (int i = 4; i < Count; ++i) part[i % 4] = fmaxf(part[i % 4], logit(i));
     const auto max = [](float a, float b) { return fmaxf(a, b); };
     top[0] = over_row(fmaxf(part[0], part[1]), max);
     top[1] = over_row(fmaxf(part[2], part[3]), max);
@@ -91,21 +97,22 @@ struct RunningSoftmax {
   template <class E, int Count>
   __device__ bool exponentiate(const float (&s)[Count], std::uint32_t (&weights)[Count / 2]) {
     const float offset[2] = {scale * reference[0], scale * reference[1]};
+    return exponentiate_each<E>([this, &s, &offset](int i) { return fmaf(scale, s[i], -offset[i / 2 % 2]); },
+                                weights);
+  }
+
+  /// Computes the same of exponent(i), to the base of 2.
+  template <class E, int Words, class Exponent>
+  __device__ __forceinline__ bool exponentiate_each(const Exponent& exponent,
+                                                    std::uint32_t (&weights)[Words]) {
     float part[4] = {};
 #pragma unroll
-    for (int i = 0; i < Count; i += 2) {
-      const float low = exp2_fast(fmaf(scale, s[i], -offset[i / 2 % 2]));
-      const float high = exp2_fast(fmaf(scale, s[i + 1], -offset[i / 2 % 2]));
+    for (int i = 0; i < 2 * Words; i += 2) {
+      const float low = exp2_fast(exponent(i)), high = exp2_fast(exponent(i + 1));
       part[i % 4] += low;
       part[i % 4 + 1] += high;
       weights[i / 2] = pack<E>(low, high);
     }
-    return add(part);
-  }
-
-  /// Adds a tile's exponentials to the sums, two parts a row. Returns false, with the sums unchanged, if
-  /// those of any row of the warp exceed `limit`.
-  __device__ bool add(const float (&part)[4]) {
     const float added[2] = {part[0] + part[1], part[2] + part[3]};
     if (!__all_sync(all_lanes, added[0] < limit && added[1] < limit)) return false;
     sum[0] += added[0];

@@ -15,6 +15,16 @@ namespace weft::inline v0_1::cuda {
 
 namespace detail {
 
+/// Returns the work of a call of attention, under a name.
+template <class E>
+Work attention_work(const char* name, const View<const E, 4>& q, const View<const E, 4>& k) {
+  const Index keys = k.extent[0];
+  return {name,
+          {q.extent[0], keys, q.extent[1] * q.extent[2], q.extent[3]},
+          4.0 * static_cast<double>(q.size()) * static_cast<double>(keys),
+          (2 * q.size() + 2 * k.size()) * bytes_of<E>};
+}
+
 /// Computes attention of heads of fewer features than HeadDim, in copies that zeros widen.
 template <int HeadDim, class E>
 void padded_attention(Queue& queue, In<E, 4> q, In<E, 4> k, In<E, 4> v, const View<E, 4>& out,
@@ -60,10 +70,7 @@ template <class E, int... HeadDims>
 void attention(QueueFor<HeadDims...>& queue, In<E, 4> q, In<E, 4> k, In<E, 4> v, const Stretches<E, 4>& out,
                const View<float, 3>& lse = {}, Output output = Output::replace, const KeyMask& mask = {}) {
   const Index keys = k.extent[0];
-  const auto span = queue.span(Work{"attention",
-                                    {q.extent[0], keys, q.extent[1] * q.extent[2], q.extent[3]},
-                                    4.0 * static_cast<double>(q.size()) * static_cast<double>(keys),
-                                    (2 * q.size() + 2 * k.size()) * bytes_of<E>});
+  const auto span = queue.span(detail::attention_work<E>("attention", q, k));
   [[maybe_unused]] const auto run_if = [&]<int head_dim>() {
     if constexpr (!std::is_same_v<E, float>) {
       if (padded_head_dim<HeadDims...>(q.extent[3]) != head_dim) return false;

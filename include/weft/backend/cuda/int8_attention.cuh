@@ -46,16 +46,12 @@ template <class E, int... HeadDims>
 void attention(Int8QueueFor<HeadDims...>& queue, In<E, 4> q, In<E, 4> k, In<E, 4> v,
                const Stretches<E, 4>& out, const View<float, 3>& lse = {}, Output output = Output::replace,
                const KeyMask& mask = {}) {
-  const Index keys = k.extent[0];
   const bool is_compiled = ((q.extent[3] == HeadDims) || ...);
-  const bool fits = keys >= least_int8_keys && mask.empty() && is_compiled &&
+  const bool fits = k.extent[0] >= least_int8_keys && mask.empty() && is_compiled &&
                     out.views().size() <= kernels::AttentionResult<E>::most;
   if (!queue.takes_int8() || !fits)
     return attention(static_cast<QueueFor<HeadDims...>&>(queue), q, k, v, out, lse, output, mask);
-  const auto span = queue.span(Work{"attention in int8",
-                                    {q.extent[0], keys, q.extent[1] * q.extent[2], q.extent[3]},
-                                    4.0 * static_cast<double>(q.size()) * static_cast<double>(keys),
-                                    (2 * q.size() + 2 * k.size()) * bytes_of<E>});
+  const auto span = queue.span(detail::attention_work<E>("attention in int8", q, k));
   void* const room = queue.room(kernels::Int8Keys::room_for(k));
   const auto run_if = [&]<int head_dim>() {
     if (q.extent[3] != head_dim) return false;

@@ -15,9 +15,8 @@ struct Consumer : Layout<E, Key, HeadDim, name> {
   using L = Layout<E, Key, HeadDim, name>;
   using L::keys, L::stages, L::sharing, L::parts, L::resident;
 
-  using Weights = std::uint32_t[keys / 4];  // (64, keys), two a register
-  static constexpr int step_bytes = 32;     // of a product along a row of a box
-  static constexpr int box_steps = swizzle_bytes / step_bytes;
+  using Weights = std::uint32_t[keys / 4];                       // (64, keys), two a register
+  static constexpr int box_steps = swizzle_bytes / wgmma_bytes;  // of a product along a row of a box
 
   typename L::Shared& shared;
   const Problem<E>& problem;
@@ -80,7 +79,7 @@ struct Consumer : Layout<E, Key, HeadDim, name> {
   __device__ void multiply_keys() {
     scores.multiply([this](int step) {
       return descriptor_at(k_low + k.stage * (sizeof shared.k[0] / descriptor_unit),
-                           step / box_steps * sizeof shared.k[0][0] + step % box_steps * step_bytes);
+                           step / box_steps * sizeof shared.k[0][0] + step % box_steps * wgmma_bytes);
     });
   }
 

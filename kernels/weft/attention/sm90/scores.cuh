@@ -82,7 +82,7 @@ struct Scores {
 /// conversion. References are exponents of two.
 template <class E, int HeadDim, int Keys>
 struct Scores<E, std::int8_t, HeadDim, Keys> {
-  static constexpr int steps = (HeadDim + 31) / 32, scales = Keys / scale_keys;
+  static constexpr int steps = (HeadDim + wgmma_bytes - 1) / wgmma_bytes, scales = Keys / scale_keys;
   static_assert(Keys % scale_keys == 0);
 
   using Weights = std::uint32_t[Keys / 4];
@@ -126,18 +126,11 @@ struct Scores<E, std::int8_t, HeadDim, Keys> {
     weigh(weights);
   }
   __device__ __forceinline__ bool weigh(Weights& weights) {
-    float part[4] = {};
-#pragma unroll
-    for (int i = 0; i < Keys / 2; i += 2) {
-      const int r = i / 2 % 2;
-      const float scale = scale_of(i), offset = fmaf(-integer_base, scale, -softmax.reference[r]);
-      const float low = exp2_fast(fmaf(__int_as_float(logits[i]), scale, offset));
-      const float high = exp2_fast(fmaf(__int_as_float(logits[i + 1]), scale, offset));
-      part[i % 4] += low;
-      part[i % 4 + 1] += high;
-      weights[i / 2] = pack<E>(low, high);
-    }
-    return softmax.add(part);
+    const auto exponent = [this](int i) {
+      const float scale = scale_of(i), offset = fmaf(-integer_base, scale, -softmax.reference[i / 2 % 2]);
+      return fmaf(__int_as_float(logits[i]), scale, offset);
+    };
+    return softmax.template exponentiate_each<E>(exponent, weights);
   }
   __device__ void weigh_again(Weights& weights, float (&factor)[2]) {
     float top[2];
@@ -177,15 +170,13 @@ struct Scores<E, std::int8_t, HeadDim, Keys> {
     return query_scales[i / 2 % 2] * tile_scales[2 * i / scale_keys];
   }
 
+  /// Returns the maxima of both rows, in exponents of two.
   __device__ __forceinline__ void row_maxima(float (&top)[2]) const {
-    float own[2] = {-INFINITY, -INFINITY};
-#pragma unroll
-    for (int i = 0; i < Keys / 2; ++i) {
+    const auto logit = [this](int i) {
       const float scale = scale_of(i);
-      own[i / 2 % 2] = fmaxf(own[i / 2 % 2], fmaf(__int_as_float(logits[i]), scale, -integer_base * scale));
-    }
-#pragma unroll
-    for (int r = 0; r < 2; ++r) top[r] = over_row(own[r], [](float a, float b) { return fmaxf(a, b); });
+      return fmaf(__int_as_float(logits[i]), scale, -integer_base * scale);
+    };
+    RunningSoftmax::row_maxima<Keys / 2>(logit, top);
   }
 };
 

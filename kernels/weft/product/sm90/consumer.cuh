@@ -37,7 +37,7 @@ struct ProductConsumer {
     const auto& first = shared.stage[0].operands;
     const std::uint32_t a = descriptor_low(&first.x[wgmma_rows * consumer]),
                         b = descriptor_low(&first.weight);
-    constexpr int step_bytes = 32, steps = swizzle_bytes / step_bytes;
+    constexpr int steps = swizzle_bytes / wgmma_bytes;
     int before = 0;
     for (int k = 0; k < count; ++k) {
       shared.full[state.stage].wait(state.parity);
@@ -45,8 +45,8 @@ struct ProductConsumer {
       wgmma_fence();
 #pragma unroll
       for (int i = 0; i < steps; ++i)
-        SharedProduct<Columns>::template multiply<Operand>(sums, descriptor_at(a + from, i * step_bytes),
-                                                           descriptor_at(b + from, i * step_bytes),
+        SharedProduct<Columns>::template multiply<Operand>(sums, descriptor_at(a + from, i * wgmma_bytes),
+                                                           descriptor_at(b + from, i * wgmma_bytes),
                                                            k > 0 || i > 0);
       wgmma_commit();
       if (k > 0) {
