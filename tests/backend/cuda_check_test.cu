@@ -90,3 +90,9 @@ TEST_CASE("breaking the contract of an operator is a logic error, not an invalid
   const auto rows = wide.view(std::array<weft::Index, 2>{2, 12});
   CHECK_THROWS_AS(narrow(queue, rows, weft::as_operands<__nv_fp8_e4m3>(rows)), std::logic_error);
 }
+
+TEST_CASE("a call of attention is traced under its name and extents") {
+  const weft::View<const float, 4> q(nullptr, {4096, 2, 16, 88}), k(nullptr, {333, 2, 16, 88});
+  const weft::cuda::Work work = weft::cuda::detail::attention_work("attention", q, k);
+  CHECK(name_of(work) == "attention 4096x333x32x88");
+}

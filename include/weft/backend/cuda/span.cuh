@@ -4,7 +4,6 @@
 #include <cuda_runtime.h>
 #include <nvtx3/nvToolsExt.h>
 
-#include <initializer_list>
 #include <memory>
 #include <string>
 #include <utility>
@@ -85,10 +84,18 @@ constexpr Index bytes_of = sizeof(T);
 /// The work of an operator: its extents, floating-point operations, and bytes read and written.
 struct Work {
   const char* name;
-  std::initializer_list<Index> extents;
+  std::vector<Index> extents;
   double flop;
   Index bytes;
 };
+
+/// Returns a name such as "norm 8192x1408".
+inline std::string name_of(const Work& work) {
+  std::string name = work.name;
+  char separator = ' ';
+  for (const Index extent : work.extents) name += std::exchange(separator, 'x') + std::to_string(extent);
+  return name;
+}
 
 /// A range of the profiler and a slice of the trace, which last until the destructor.
 class [[nodiscard]] Span {
@@ -99,9 +106,7 @@ class [[nodiscard]] Span {
     begin();
   }
   Span(Timeline* timeline, const Work& work)
-      : timeline_(timeline), slice_{work.name, "operator", {}, {}, work.bytes, work.flop} {
-    char separator = ' ';
-    for (Index extent : work.extents) slice_.name += std::exchange(separator, 'x') + std::to_string(extent);
+      : timeline_(timeline), slice_{name_of(work), "operator", {}, {}, work.bytes, work.flop} {
     begin();
   }
   ~Span() {
