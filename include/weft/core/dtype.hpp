@@ -97,14 +97,14 @@ inline void check_readable(Dtype type, std::string_view what) {
 
 constexpr float bf16_to_float(std::uint16_t bits) { return std::bit_cast<float>(std::uint32_t{bits} << 16); }
 
-/// Converts IEEE binary16, subnormals, infinities and NaN included.
+/// Converts IEEE binary16, subnormals, infinities and NaN included, without a branch.
 constexpr float f16_to_float(std::uint16_t bits) {
   const std::uint32_t sign = std::uint32_t{bits & 0x8000u} << 16;
-  const std::uint32_t magnitude = bits & 0x7fffu;
-  if (magnitude >= 0x7c00u) return std::bit_cast<float>(sign | 0x7f800000u | (magnitude & 0x3ffu) << 13);
-  // Once shifted, the exponent is 112 too small; the product corrects it, for subnormals too.
-  const float scaled = std::bit_cast<float>(magnitude << 13) * 0x1p112f;
-  return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(scaled));
+  const std::uint32_t magnitude = std::uint32_t{bits & 0x7fffu} << 13;
+  const std::uint32_t special = magnitude >= 0x7c00u << 13 ? 0x7f800000u : 0;  // infinities and NaN
+  // The exponent is 112 too small; the product corrects it, for subnormals too.
+  const float scaled = std::bit_cast<float>(magnitude) * 0x1p112f;
+  return std::bit_cast<float>(sign | special | std::bit_cast<std::uint32_t>(scaled));
 }
 
 /// Converts `count` numbers of `type` at `source` (no alignment needed) to float32; true becomes 1. Throws

@@ -108,14 +108,14 @@ class WeightReader {
       convert(name + ".weight", kernel.data.data());
       const View<const float, 3> from = std::as_const(kernel).template view<3>();
       const View<float, 4> to = taps.template view<4>();
-      for (Index phase = 0; phase < to.extent[0]; ++phase)
-        for (Index i = 0; i < side * side; ++i) {
-          const Index row = folded(scale, phase / scale, i / side),
-                      column = folded(scale, phase % scale, i % side);
-          const View<float, 2> tap = to[phase][row * tap_side + column];
-          for (Index o = 0; o < outputs; ++o)
-            for (Index c = 0; c < inputs; ++c) tap[o][c] += from[o][c][i];
-        }
+      for (Index o = 0; o < outputs; ++o)  // outermost, so that an output's weights stay in the cache
+        for (Index phase = 0; phase < to.extent[0]; ++phase)
+          for (Index i = 0; i < side * side; ++i) {
+            const Index row = folded(scale, phase / scale, i / side),
+                        column = folded(scale, phase % scale, i % side);
+            float* const tap = to[phase][row * tap_side + column][o].data;
+            for (Index c = 0; c < inputs; ++c) tap[c] += from[o][c][i];
+          }
     };
     return {place<Element, 4>({scale * scale, tap_side * tap_side, outputs, inputs}, memory_->elements, fold),
             place<Element, 1>({outputs}, memory_->elements, reading(name + ".bias"))};
