@@ -1,8 +1,10 @@
 #include "decode.hpp"
 
 #include <cstddef>
-#include <deque>
+#include <future>
+#include <memory>
 #include <utility>
+#include <vector>
 
 #include "devices.cuh"
 #include "dtype.cuh"
@@ -23,19 +25,29 @@ weft::Tensor decode_alone(const std::filesystem::path& folder, const LatentBands
   return weft::ImageDecoder(model, world).decode_band(latents.of_rank.front(), latents.height);
 }
 
+/// Returns the autoencoder on each of the devices, which read it at the same time.
+template <class Backend>
+auto models_on(const Memories& devices, const std::filesystem::path& folder) {
+  using Model = std::unique_ptr<const weft::AutoencoderKL<Backend>>;
+  std::vector<std::future<Model>> reading;
+  for (int device = 0; device < devices.count; ++device)
+    reading.push_back(std::async(std::launch::async, [&devices, &folder, device] {
+      devices.choose(device, devices.count);
+      return std::make_unique<const weft::AutoencoderKL<Backend>>(folder);
+    }));
+  std::vector<Model> out;
+  for (std::future<Model>& model : reading) out.push_back(model.get());
+  return out;
+}
+
 template <class Backend>
 weft::Tensor decode_in_bands(const Options& options, const std::filesystem::path& folder,
                              const LatentBands& latents, weft::Trace* trace) {
-  const Memories devices = devices_of(options);
-  std::deque<weft::AutoencoderKL<Backend>> models;
-  for (int device = devices.count; device-- > 0;) {
-    devices.choose(device, devices.count);
-    models.emplace_front(folder);
-  }
+  const auto models = models_on<Backend>(devices_of(options), folder);
   weft::Tensor images;
   weft::peer::launch(options.world(),
                      [&models, &latents, &images](weft::peer::World& world) {
-                       weft::ImageDecoder decoder(models[static_cast<std::size_t>(world.device())], world);
+                       weft::ImageDecoder decoder(*models[static_cast<std::size_t>(world.device())], world);
                        weft::Tensor own = decoder.decode_band(
                            latents.of_rank[static_cast<std::size_t>(world.rank())], latents.height);
                        if (world.rank() == 0) images = std::move(own);
