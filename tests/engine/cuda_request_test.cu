@@ -163,7 +163,7 @@ TEST_CASE("request: one that runs out of memory leaves all of it to the next") {
   });
 }
 
-TEST_CASE("request: the second of a shape takes at most 10 ms beyond its steps") {
+TEST_CASE("request: the second of a shape takes at most 20 ms beyond its steps") {
   constexpr int repetitions = 5;
   const weft::HunyuanConfig config = v12_config();
   const weft::Tensor clip({77, 1024}), t5({256, 2048}), clip_mask({77}), t5_mask({256});
@@ -190,7 +190,7 @@ TEST_CASE("request: the second of a shape takes at most 10 ms beyond its steps")
         std::ranges::sort(beyond);
         MESSAGE(px << " px, " << name_of(mesh) << ": beyond the steps the first request takes " << 1e3 * first
                    << " ms, later ones " << 1e3 * beyond.front() << " to " << 1e3 * beyond.back());
-        CHECK(beyond[repetitions / 2] <= 0.010);
+        CHECK(beyond[repetitions / 2] <= 0.020);
       });
     }
 }
