@@ -134,6 +134,24 @@ TEST_CASE("One GPU holds the weights, activations and keys of one image") {
   CHECK(memory < 5e9);
 }
 
+TEST_CASE(
+    "Attention in int8 takes a key of 128 bytes, and a scale for 32 of them, of those that it reads at "
+    "once") {
+  const auto taken = [](const Mesh& mesh, int px = 1024) {
+    auto cost = cost_of(mesh, px);
+    const double without = memory_use(cost, 0).activations;
+    cost.engine.attends_in_int8 = true;
+    return memory_use(cost, 0).activations - without;
+  };
+  constexpr double a_head = 4096 * 128 + 132 * 4;  // scales of three tiles of 128 keys together
+  CHECK(taken({}) == 2 * 16 * a_head);
+  CHECK(taken({.cfg = 2}) == 16 * a_head);
+  CHECK(taken({.ulysses = 2}) == 2 * 8 * a_head);
+  CHECK(taken({.ring = 2}) == 2 * 16 * (2048 * 128 + 72 * 4));
+  CHECK(taken({.pipe = 2, .patches = 4}) == 2 * 16 * a_head);
+  CHECK(taken({}, 496) == 0);  // fewer than 1024 keys stay in 16 bits
+}
+
 TEST_CASE("A rank keeps only keys of its heads: none on one rank, those of all its blocks with patches") {
   const double a = 2.0 * 4096 * 1408 * 2, text = 2.0 * 333 * 1408 * 2;
   const auto use = [](const Mesh& mesh) { return memory_use(cost_of(mesh), 0); };

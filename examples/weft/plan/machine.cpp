@@ -11,6 +11,7 @@ weft::planner::Hardware hardware_of(const Options& options) {
 
 weft::planner::EngineTraits engine_of(const Options& options) {
   weft::planner::EngineTraits engine;
+  engine.attends_in_int8 = options.attends_in_int8;
   engine.tries_products = options.backend == Backend::cuda;
   if (options.launched && options.backend == Backend::host) engine.stores_heads = false;
   if (options.launched && options.backend == Backend::cuda) {

@@ -54,6 +54,7 @@ template <class Backend, class World>
 [[nodiscard]] constexpr planner::EngineTraits engine_traits() {
   planner::EngineTraits out;
   out.stores_heads = Push<typename World::Communicator>;
+  out.attends_in_int8 = requires { requires Backend::attends_in_int8; };
   out.lands_messages = Reserve<typename World::Communicator>;
   out.tries_products = requires(typename Backend::Queue & queue) { queue.products(); };
   return out;

@@ -18,6 +18,7 @@ struct EngineTraits {
   bool packs_exchanges = false;        // whether heads are copied before and after Ulysses' exchanges
   Carrier carrier = Carrier::copies;   // of messages
   bool stores_heads = true;  // whether kernels of Ulysses and TensorParallel store into other ranks' memory
+  bool attends_in_int8 = false;     // whether attention copies keys to int8
   bool lands_messages = false;      // whether messages arrive in slots at the receiver, two for each sender
   std::array<Index, 3> repeated{};  // a product (m, n, k) an image that every block computes again
   int extra_passes = 0;             // over a block's activations, by kernels that weft fuses into others

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "weft/core/int8_keys.hpp"
 #include "weft/engine/part.hpp"
 #include "weft/plan/block_cost.hpp"
 #include "weft/policy/pipeline.hpp"
@@ -99,6 +100,15 @@ inline std::vector<Range> blocks_of(const CostModel& cost, int rank) {
   return pipeline_blocks(cost.placed(), cost.mesh.pipe, cost.mesh.coordinate(Axis::pipe, rank));
 }
 
+/// Returns the bytes of the keys that attention of a rank has in int8 at most.
+inline double int8_keys(const CostModel& cost) {
+  const bool rotates = cost.mesh.ring > 1 && !cost.mesh.copies_ring_cache();
+  const Index keys = rotates ? cost.ring_rows(cost.tokens()) : cost.tokens();
+  if (!cost.engine.attends_in_int8 || keys < least_int8_keys) return 0;
+  const Index heads = ceil_div(cost.model().key_heads_of(cost.slice()).size(), cost.mesh.ulysses);
+  return static_cast<double>(int8_keys_bytes(keys, heads * cost.images()));
+}
+
 /// Returns the memory that a rank's engine takes for a request, once the weights are there.
 inline MemoryUse engine_use(const CostModel& cost, int rank) {
   const DitShape placed = cost.placed();
@@ -112,7 +122,7 @@ inline MemoryUse engine_use(const CostModel& cost, int rank) {
                                                  .reuse = cost.request.reuse});
   MemoryUse use{.conditioning = static_cast<double>(engine.conditioning),
                 .keys = static_cast<double>(engine.keys),
-                .activations = static_cast<double>(engine.activations),
+                .activations = static_cast<double>(engine.activations) + int8_keys(cost),
                 .preparing = static_cast<double>(engine.temporary)};
   if (cost.engine.lands_messages) use.activations += static_cast<double>(engine.messages);
   if (cost.engine.tries_products) {

@@ -8,15 +8,16 @@
 
 #include "weft/attention/softmax.cuh"
 #include "weft/check.cuh"
+#include "weft/core/int8_keys.hpp"
 #include "weft/core/view.hpp"
 #include "weft/rows.cuh"
 
 namespace weft::inline v0_1::kernels {
 
 inline constexpr float most_int8 = 127;
-inline constexpr int scale_keys = 32;  // of a scale
+inline constexpr int scale_keys = int8_scale_keys;  // of a scale
 /// The bytes of a key: features, in an order that suits queries in registers, and zeros.
-inline constexpr int key_bytes = 128;
+inline constexpr int key_bytes = int8_key_bytes;
 inline constexpr int quantized_together = 16;  // features of a key, by a thread
 
 /// 1.5 · 2²³: added to an integer n below 2²² in magnitude, it is the float32 whose bits are its own plus n.
@@ -42,22 +43,13 @@ struct Int8Keys {
     rows = {
         static_cast<std::int8_t*>(room), {keys, batch, heads, row}, {row, heads * keys * row, keys * row, 1}};
     scales = {reinterpret_cast<float*>(rows.data + keys * batch * heads * row),
-              {batch, heads, scales_for(keys)}};
+              {batch, heads, int8_scales(keys)}};
   }
 
   /// Returns the bytes that the keys of (S, B, K, D) and their scales take.
   template <class E>
   static std::size_t room_for(const View<const E, 4>& k) {
-    const Index heads = k.extent[1] * k.extent[2];
-    return static_cast<std::size_t>(heads) *
-           (static_cast<std::size_t>(k.extent[0]) * key_bytes +
-            static_cast<std::size_t>(scales_for(k.extent[0])) * sizeof(float));
-  }
-
- private:
-  static Index scales_for(Index keys) {
-    constexpr Index of_tiles = 12;  // of three tiles of 128 keys, or four of 96
-    return (keys + of_tiles * scale_keys - 1) / (of_tiles * scale_keys) * of_tiles;
+    return static_cast<std::size_t>(int8_keys_bytes(k.extent[0], k.extent[1] * k.extent[2]));
   }
 };
 

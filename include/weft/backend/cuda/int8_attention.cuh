@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "weft/backend/cuda.cuh"
+#include "weft/core/int8_keys.hpp"
 #include "weft/int8_attention.cuh"
 
 namespace weft::inline v0_1 {
@@ -24,9 +25,6 @@ class Int8QueueFor : public QueueFor<HeadDims...> {
  private:
   bool takes_int8_ = true;
 };
-
-/// Attention over fewer keys stays in 16 bits: there quantizing would cost more than it gains.
-inline constexpr Index least_int8_keys = 1024;
 
 /// Throws InvalidArgument unless the current device and head dimensions can take keys in int8.
 template <int... HeadDims>
@@ -71,7 +69,7 @@ void attention(Int8QueueFor<HeadDims...>& queue, In<E, 4> q, In<E, 4> k, In<E, 4
 
 /// The backend `Base` with attention's products of queries and keys in int8, on GPUs of sm_90a: faster where
 /// tokens are many, with an error of about 1 % in attention's output. Text's few keys, hidden ones, weights
-/// and values stay in 16 bits. It takes 132 bytes a key and head of memory beside what is planned.
+/// and values stay in 16 bits.
 template <class Base>
 struct Int8Attention {
   static_assert(sizeof(Base) == 0,
@@ -83,6 +81,7 @@ struct Int8Attention<Cuda<E, HeadDims...>> : Cuda<E, HeadDims...> {
   static_assert(sizeof(typename Cuda<E, HeadDims...>::Element) == 2,
                 "Int8Attention takes a backend weft::Cuda<E, HeadDims...> in half precision.");
   using Queue = cuda::Int8QueueFor<HeadDims...>;
+  static constexpr bool attends_in_int8 = true;
 
   /// Makes a rank's queue; one that does not take int8 computes as Cuda does.
   static Queue queue(const auto& world, bool takes_int8 = true) {
