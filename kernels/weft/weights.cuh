@@ -1,6 +1,7 @@
 // Weights, converted from a file's numbers or drawn at random.
 #pragma once
 
+#include "weft/core/noise.hpp"
 #include "weft/core/numbers.hpp"
 #include "weft/elementwise.cuh"
 
@@ -64,7 +65,7 @@ struct Draw {
 
   __device__ void operator()(Index row, int column) const {
     const Index i = part.row(row) + column;
-    to.row(row)[column] = static_cast<T>(numbers[static_cast<std::uint64_t>(i)]);
+    to.row(row)[column] = static_cast<T>(drawn(numbers, static_cast<std::uint64_t>(i)));
   }
 };
 

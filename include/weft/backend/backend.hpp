@@ -23,10 +23,11 @@
 #include "weft/core/step.hpp"
 #include "weft/core/stretches.hpp"
 #include "weft/core/tensor.hpp"
-#include "weft/core/trace.hpp"
 #include "weft/core/unset.hpp"
 
 namespace weft::inline v0_1 {
+
+class Lane;
 
 namespace detail {
 

@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdio>
 #include <initializer_list>
-#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <string_view>

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "weft/core/host_device.hpp"
+#include "weft/core/numbers.hpp"
 
 namespace weft::inline v0_1 {
 
@@ -23,6 +24,12 @@ WEFT_HOST_DEVICE inline float normal(std::uint64_t seed, std::uint32_t step, std
   const double radius = (bits[0] + 0.5) * 0x1p-32;  // in (0, 1)
   const double angle = bits[1] * 0x1p-32;           // in [0, 1)
   return static_cast<float>(std::sqrt(-2 * std::log(radius)) * std::cos(2 * pi * angle));
+}
+
+/// Returns number `i`.
+WEFT_HOST_DEVICE inline float drawn(const RandomNumbers& numbers, std::uint64_t i) {
+  if (numbers.deviation == 0) return numbers.mean;
+  return numbers.mean + numbers.deviation * normal(numbers.seed, numbers.stream, i);
 }
 
 }  // namespace weft::inline v0_1

@@ -10,7 +10,6 @@
 
 #include "weft/core/dtype.hpp"
 #include "weft/core/host_device.hpp"
-#include "weft/core/noise.hpp"
 #include "weft/core/range.hpp"
 
 namespace weft::inline v0_1 {
@@ -30,15 +29,12 @@ struct MatrixPart {
   WEFT_HOST_DEVICE constexpr Index row(Index i) const { return first + i * pitch; }
 };
 
-/// Normally distributed numbers; number i of a stream is the same on every rank.
+/// Normally distributed numbers, which `drawn` of noise.hpp draws; number i of a stream is the same on every
+/// rank.
 struct RandomNumbers {
   std::uint64_t seed;
   std::uint32_t stream;
   float mean, deviation;
-
-  WEFT_HOST_DEVICE float operator[](std::uint64_t i) const {
-    return deviation == 0 ? mean : mean + deviation * normal(seed, stream, i);
-  }
 };
 
 /// A product of low rank, scale · up · down, that is added to a matrix; both factors are row-major.

@@ -31,8 +31,8 @@ struct DdpmConfig {
   explicit DdpmConfig(const Config& config) {
     const SchedulerFile file(config, class_name);
     Choices<BetaSchedule> schedules = common_beta_schedules();
-    schedules.insert(schedules.end(),
-                     {{"sigmoid", BetaSchedule::sigmoid}, {"laplace", BetaSchedule::laplace}});
+    schedules.emplace_back("sigmoid", BetaSchedule::sigmoid);
+    schedules.emplace_back("laplace", BetaSchedule::laplace);
     betas.read(file, schedules);
     timesteps.read(file);
     file.read("prediction_type", prediction, common_predictions());

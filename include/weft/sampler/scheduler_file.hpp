@@ -45,13 +45,15 @@ class SchedulerFile {
   void read(std::string_view key, T& value, const Choices<T>& choices) const {
     if (!has(key)) return;
     const auto name = config_.required<std::string>(key);
-    const auto at = std::ranges::find(choices, name, &Choices<T>::value_type::first);
-    if (at == choices.end()) {
-      std::vector<std::string> names;
-      for (const auto& choice : choices) names.emplace_back(choice.first);
-      reject(key, " is ", name, ", and ", scheduler_, " here knows ", listed(names));
+    std::vector<std::string_view> names;
+    for (const auto& choice : choices) {
+      if (choice.first == name) {
+        value = choice.second;
+        return;
+      }
+      names.push_back(choice.first);
     }
-    value = at->second;
+    reject_choice(key, name, names);
   }
 
   /// Returns whether the key is there, and not null or listed in `_use_default_values`.
@@ -66,6 +68,11 @@ class SchedulerFile {
   const std::string& name() const { return config_.name(); }
 
  private:
+  [[noreturn]] void reject_choice(std::string_view key, const std::string& name,
+                                  const std::vector<std::string_view>& known) const {
+    reject(key, " is ", name, ", and ", scheduler_, " here knows ", listed(known));
+  }
+
   bool is_default(std::string_view key) const { return std::ranges::count(defaults_, key) > 0; }
 
   const Config& config_;

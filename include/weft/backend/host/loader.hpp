@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "weft/backend/host/queue.hpp"
+#include "weft/core/noise.hpp"
 #include "weft/core/numbers.hpp"
 #include "weft/core/share_out.hpp"
 #include "weft/core/view.hpp"
@@ -35,7 +36,7 @@ class Loader {
   }
   void fill(const RandomNumbers& numbers, const View<float, 3>& to, const MatrixPart& part) {
     add_rows(to, part, [numbers, width = to.extent[2]](Index first, float* row) {
-      for (Index i = 0; i < width; ++i) row[i] = numbers[static_cast<std::uint64_t>(first + i)];
+      for (Index i = 0; i < width; ++i) row[i] = drawn(numbers, static_cast<std::uint64_t>(first + i));
     });
   }
 
