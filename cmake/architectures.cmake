@@ -1,9 +1,8 @@
-# program_architectures, kernel_architectures, test_architectures and attention_architectures: what is compiled for which GPUs.
-# Each of them costs a unit half as much again, so tests are compiled for the GPUs they run on. Where there is none they are only
-# compiled, for one architecture, but for two of attention, whose kernels differ between all.
+# program_architectures, test_architectures and attention_architectures: what is compiled for which GPUs. Each of them costs a
+# unit half as much again, so tests are compiled for the GPUs they run on. Where there is none they are only compiled, for one
+# architecture, but for two of attention, whose kernels differ between all.
 set(WEFT_PROGRAM_ARCHITECTURES 80 90a CACHE STRING "Architectures of weft's own programs where WEFT_CUDA_ARCHITECTURES is AUTO")
-option(WEFT_GPU_PROGRAMS "Build programs that run on GPUs; OFF compiles tests to PTX alone, in a third of the time, and of the \
-command only kernels for more than one architecture" ON)
+option(WEFT_GPU_PROGRAMS "Build the tests that need a GPU; OFF compiles them to PTX alone, in a third of the time" ON)
 set(program_architectures ${WEFT_CUDA_ARCHITECTURES})
 set(test_architectures ${WEFT_CUDA_ARCHITECTURES})
 set(attention_architectures ${WEFT_CUDA_ARCHITECTURES})
@@ -23,9 +22,7 @@ if(WEFT_CUDA_ARCHITECTURES STREQUAL "AUTO")
   endif()
 endif()
 
-set(kernel_architectures ${program_architectures})
 if(NOT WEFT_GPU_PROGRAMS)
-  list(GET program_architectures -1 program_architectures)
   list(GET test_architectures 0 test_architectures)
   set(attention_architectures ${test_architectures})
 endif()

@@ -1,11 +1,11 @@
 # The units that instantiate the command's templates, one a model and dtype: generated, since they differ in those alone.
 
-# command_unit(<target> <file> <code> <header>...): adds a generated source with that code after the headers.
-function(command_unit target file code)
+# command_unit(<file> <code> <header>...): adds a generated source with that code after the headers.
+function(command_unit file code)
   list(TRANSFORM ARGN REPLACE ".+" "#include \"\\0\"" OUTPUT_VARIABLE includes)
   list(JOIN includes "\n" includes)
   configure_file(unit.in units/${file} @ONLY)
-  target_sources(${target} PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/units/${file})
+  target_sources(weft_command PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/units/${file})
 endfunction()
 
 # command_models(<suffix> <backend> <header>...): adds a unit for each model, <header of the model>_<suffix>, with the templates
@@ -18,13 +18,13 @@ function(command_models suffix backend)
     foreach(template IN LISTS templates)
       string(APPEND code "template struct command::${template}<weft::${class}<${backend}>>;\n")
     endforeach()
-    command_unit(weft_command ${model}_${suffix} "${code}" ${ARGN} weft/model/${model}.hpp)
+    command_unit(${model}_${suffix} "${code}" ${ARGN} weft/model/${model}.hpp)
   endforeach()
 endfunction()
 
-# command_kernels(<target>): adds the kernels of WEFT_DTYPES, a unit a dtype. Those that all dtypes need are in the first unit, and
+# command_kernels(): adds the kernels of WEFT_DTYPES, a unit a dtype. Those that all dtypes need are in the first unit, and
 # those of bf16, between whose numbers fp8's linear layers lie, in fp8's if there is no other.
-function(command_kernels target)
+function(command_kernels)
   set(kernels_fp32 "COMMAND_KERNELS(, float)")
   set(kernels_fp16 "COMMAND_NARROW_KERNELS(, __half)")
   set(kernels_bf16 "COMMAND_NARROW_KERNELS(, __nv_bfloat16)")
@@ -34,7 +34,7 @@ function(command_kernels target)
   endif()
   set(shared "COMMAND_SHARED_KERNELS()\n")
   foreach(dtype IN LISTS WEFT_DTYPES)
-    command_unit(${target} kernels_${dtype}.cu "${shared}${kernels_${dtype}}\n" cuda/kernels.cuh)
+    command_unit(kernels_${dtype}.cu "${shared}${kernels_${dtype}}\n" cuda/kernels.cuh)
     set(shared "")
   endforeach()
 endfunction()
