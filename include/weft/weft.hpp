@@ -6,6 +6,7 @@
 
 #include "weft/core/error.hpp"
 #include "weft/core/image.hpp"
+#include "weft/core/noise.hpp"
 #include "weft/core/tensor.hpp"
 #include "weft/core/trace.hpp"
 

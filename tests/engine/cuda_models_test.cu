@@ -11,6 +11,7 @@
 #include "model_golden.hpp"
 #include "weft/backend/cuda.cuh"
 #include "weft/comm/solo.hpp"
+#include "weft/core/noise.hpp"
 #include "weft/model/weight_source.hpp"
 
 namespace {

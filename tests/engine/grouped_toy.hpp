@@ -6,6 +6,7 @@
 #include <span>
 
 #include "toy.hpp"
+#include "weft/core/noise.hpp"
 
 struct GroupedToy {
   static constexpr weft::Index width = 48, head = 8, heads = width / head;

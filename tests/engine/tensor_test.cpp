@@ -7,6 +7,7 @@
 #include "cases.hpp"
 #include "model_golden.hpp"
 #include "toy.hpp"
+#include "weft/core/noise.hpp"
 #include "worlds.hpp"
 
 using weft::Index;

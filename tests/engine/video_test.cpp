@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "toy.hpp"
+#include "weft/core/noise.hpp"
 
 using weft::Index;
 using weft::Mesh;
