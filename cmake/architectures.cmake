@@ -2,7 +2,6 @@
 # unit half as much again, so tests are compiled for the GPUs they run on. Where there is none they are only compiled, for one
 # architecture, but for two of attention, whose kernels differ between all.
 set(WEFT_PROGRAM_ARCHITECTURES 80 90a CACHE STRING "Architectures of weft's own programs where WEFT_CUDA_ARCHITECTURES is AUTO")
-option(WEFT_GPU_PROGRAMS "Build the tests that need a GPU; OFF compiles them to PTX alone, in a third of the time" ON)
 set(program_architectures ${WEFT_CUDA_ARCHITECTURES})
 set(test_architectures ${WEFT_CUDA_ARCHITECTURES})
 set(attention_architectures ${WEFT_CUDA_ARCHITECTURES})
@@ -20,9 +19,4 @@ if(WEFT_CUDA_ARCHITECTURES STREQUAL "AUTO")
     set(test_architectures 90a)
     set(attention_architectures 80 90a)
   endif()
-endif()
-
-if(NOT WEFT_GPU_PROGRAMS)
-  list(GET test_architectures 0 test_architectures)
-  set(attention_architectures ${test_architectures})
 endif()

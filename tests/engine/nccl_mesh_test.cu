@@ -4,6 +4,8 @@
 
 #include <cuda_bf16.h>
 
+#include <type_traits>
+
 #include "cases.hpp"
 #include "staleness.hpp"
 #include "weft/backend/cuda.cuh"
@@ -62,8 +64,16 @@ std::vector<weft::Mesh> meshes(const weft::DitShape& model, bool with_stages, st
   return out;
 }
 
+/// Returns how far a mesh may be from one rank: slices of matrices round each part of a sum, which one rank
+/// rounds once.
 template <class Element>
-void compare(const char* name, bool with_stages, std::size_t count, double tolerance) {
+double tolerance_of(const weft::Mesh& mesh) {
+  if (std::is_same_v<Element, float>) return 1e-5;
+  return mesh.tensor > 1 ? 3e-2 : 2e-2;
+}
+
+template <class Element>
+void compare(const char* name, bool with_stages, std::size_t count) {
   const Golden golden(name);
   int i = 0;
   for (const weft::Mesh& mesh : meshes(golden.shape(), with_stages, count)) {
@@ -74,31 +84,26 @@ void compare(const char* name, bool with_stages, std::size_t count, double toler
     const auto transformer = golden.folder / "model/transformer";
     const Tensor together = generate<Element>(transformer, golden.shape(), mesh, request),
                  alone = serial<Element>(transformer, request);
-    if (all_processes->rank() == 0) CHECK(relative_l2(together, alone) <= tolerance);
+    if (all_processes->rank() == 0) CHECK(relative_l2(together, alone) <= tolerance_of<Element>(mesh));
   }
 }
-
-// Slices of matrices round each part of a sum, where one rank rounds once.
-constexpr double in_bfloat16 = 3e-2;
 
 }  // namespace
 
 TEST_CASE("Meshes without stages equal one rank in float32") {
-  compare<float>("v12", false, 4, 1e-5);
-  compare<float>("v11_hd88", false, 2, 1e-5);
+  compare<float>("v12", false, 4);
+  compare<float>("v11_hd88", false, 2);
 }
 
-TEST_CASE("Meshes without stages equal one rank in bfloat16") {
-  compare<__nv_bfloat16>("v12", false, 2, in_bfloat16);
-}
+TEST_CASE("Meshes without stages equal one rank in bfloat16") { compare<__nv_bfloat16>("v12", false, 2); }
 
 TEST_CASE("Meshes with stages and full warm-up equal one rank in float32") {
-  compare<float>("v12", true, 4, 1e-5);
-  compare<float>("v11_hd88", true, 2, 1e-5);
+  compare<float>("v12", true, 4);
+  compare<float>("v11_hd88", true, 2);
 }
 
 TEST_CASE("Meshes with stages and full warm-up equal one rank in bfloat16") {
-  compare<__nv_bfloat16>("v12", true, 2, in_bfloat16);
+  compare<__nv_bfloat16>("v12", true, 2);
 }
 
 TEST_CASE("The trained model's images equal one rank's, and stale keys cost what they cost on the host") {

@@ -45,14 +45,13 @@ class SchedulerFile {
   void read(std::string_view key, T& value, const Choices<T>& choices) const {
     if (!has(key)) return;
     const auto name = config_.required<std::string>(key);
-    std::vector<std::string_view> names;
-    for (const auto& choice : choices) {
-      if (choice.first == name) {
-        value = choice.second;
+    for (const auto& [known, choice] : choices)
+      if (known == name) {
+        value = choice;
         return;
       }
-      names.push_back(choice.first);
-    }
+    std::vector<std::string_view> names;
+    for (const auto& choice : choices) names.push_back(choice.first);
     reject_choice(key, name, names);
   }
 
