@@ -15,7 +15,7 @@ namespace weft::inline v0_1::kernels {
 template <int HeadDim, class E>
 void int8_attention(cudaStream_t stream, In<E, 4> q, In<E, 4> k, In<E, 4> v, const Stretches<E, 4>& out,
                     View<float, 3> lse, Output output, void* room) {
-  static_assert(HeadDim % 8 == 0 && HeadDim <= key_bytes);
+  static_assert(HeadDim % 8 == 0 && HeadDim <= int8_key_bytes);
   check_attention<E>(q, k, v, out, lse, output, HeadDim);
   if (current_tier() != Tier::sm90a || k.empty() || out.views().size() > AttentionResult<E>::most)
     throw std::logic_error(

@@ -8,7 +8,8 @@ namespace weft::inline v0_1 {
 /// Attention over fewer keys stays in 16 bits: there quantizing would cost more than it gains.
 inline constexpr Index least_int8_keys = 1024;
 
-inline constexpr int int8_key_bytes = 128;  // of a key: features and zeros
+/// The bytes of a key: features, in an order that suits queries in registers, and zeros.
+inline constexpr int int8_key_bytes = 128;
 inline constexpr int int8_scale_keys = 32;  // that share a float32 scale
 
 /// Returns the scales of so many keys of a head: those of whole groups, since tiles read all of theirs.

@@ -15,9 +15,6 @@
 namespace weft::inline v0_1::kernels {
 
 inline constexpr float most_int8 = 127;
-inline constexpr int scale_keys = int8_scale_keys;  // of a scale
-/// The bytes of a key: features, in an order that suits queries in registers, and zeros.
-inline constexpr int key_bytes = int8_key_bytes;
 inline constexpr int quantized_together = 16;  // features of a key, by a thread
 
 /// 1.5 · 2²³: added to an integer n below 2²² in magnitude, it is the float32 whose bits are its own plus n.
@@ -31,7 +28,7 @@ __device__ inline std::uint32_t pack_int8(float a, float b, float c, float d) {
   return __byte_perm(low, high, 0x5410);
 }
 
-/// Keys (S, B, K, key_bytes), and their scales: those of a head one after the other.
+/// Keys (S, B, K, int8_key_bytes), and their scales: those of a head one after the other.
 struct Int8Keys {
   View<std::int8_t, 4> rows;
   View<float, 3> scales;  // (B, K, those of whole tiles of 96 or 128 keys)
@@ -39,7 +36,7 @@ struct Int8Keys {
   /// Places the keys of (S, B, K, D) in `room`, of room_for(k) bytes.
   template <class E>
   Int8Keys(void* room, const View<const E, 4>& k) {
-    const Index keys = k.extent[0], batch = k.extent[1], heads = k.extent[2], row = key_bytes;
+    const Index keys = k.extent[0], batch = k.extent[1], heads = k.extent[2], row = int8_key_bytes;
     rows = {
         static_cast<std::int8_t*>(room), {keys, batch, heads, row}, {row, heads * keys * row, keys * row, 1}};
     scales = {reinterpret_cast<float*>(rows.data + keys * batch * heads * row),
@@ -53,14 +50,14 @@ struct Int8Keys {
   }
 };
 
-/// Quantizes scale_keys keys of a head in each block, and 16 features of a key in each thread. Of 16 features
-/// 8 · m + 2 · t + e, those of t are the four bytes of a thread t of a quad, in the order of m and e: so a
-/// thread of attention has its query's next to each other in registers.
+/// Quantizes int8_scale_keys keys of a head in each block, and 16 features of a key in each thread. Of 16
+/// features 8 · m + 2 · t + e, those of t are the four bytes of a thread t of a quad, in the order of m and
+/// e: so a thread of attention has its query's next to each other in registers.
 template <class E>
 __global__ void quantize_keys(RowsOf<const E, 4> k, std::int8_t* to, float* scales) {
-  constexpr int features = quantized_together, threads_a_key = key_bytes / features;
-  __shared__ float magnitudes[scale_keys * threads_a_key / warp_size];
-  const int key = static_cast<int>(blockIdx.x * scale_keys + threadIdx.x / threads_a_key),
+  constexpr int features = quantized_together, threads_a_key = int8_key_bytes / features;
+  __shared__ float magnitudes[int8_scale_keys * threads_a_key / warp_size];
+  const int key = static_cast<int>(blockIdx.x * int8_scale_keys + threadIdx.x / threads_a_key),
             part = static_cast<int>(threadIdx.x % threads_a_key), first = part * features;
   const Index head = static_cast<Index>(blockIdx.y) * gridDim.z + blockIdx.z;
   const int keys = k.extent[0];
@@ -88,17 +85,17 @@ __global__ void quantize_keys(RowsOf<const E, 4> k, std::int8_t* to, float* scal
   for (int t = 0; t < 4; ++t)
     words[t] = pack_int8(x[0][2 * t] * inverse, x[0][2 * t + 1] * inverse, x[1][2 * t] * inverse,
                          x[1][2 * t + 1] * inverse);
-  reinterpret_cast<uint4*>(to + (head * keys + key) * key_bytes)[part] = {words[0], words[1], words[2],
-                                                                          words[3]};
+  reinterpret_cast<uint4*>(to + (head * keys + key) * int8_key_bytes)[part] = {words[0], words[1], words[2],
+                                                                               words[3]};
 }
 
-/// Quantizes k (S, B, K, D), D at most key_bytes, whose rows begin at multiples of 16 bytes.
+/// Quantizes k (S, B, K, D), D at most int8_key_bytes, whose rows begin at multiples of 16 bytes.
 template <class E>
 void quantize(cudaStream_t stream, const View<const E, 4>& k, const Int8Keys& to) {
   const dim3 blocks(static_cast<unsigned>(to.scales.extent[2]), static_cast<unsigned>(k.extent[1]),
                     static_cast<unsigned>(k.extent[2]));
-  quantize_keys<E>
-      <<<blocks, scale_keys * key_bytes / quantized_together, 0, stream>>>(k, to.rows.data, to.scales.data);
+  quantize_keys<E><<<blocks, int8_scale_keys * int8_key_bytes / quantized_together, 0, stream>>>(
+      k, to.rows.data, to.scales.data);
   check(cudaGetLastError(), "launching the quantization of keys");
 }
 

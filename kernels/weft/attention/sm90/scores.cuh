@@ -82,8 +82,8 @@ struct Scores {
 /// conversion. References are exponents of two.
 template <class E, int HeadDim, int Keys>
 struct Scores<E, std::int8_t, HeadDim, Keys> {
-  static constexpr int steps = (HeadDim + wgmma_bytes - 1) / wgmma_bytes, scales = Keys / scale_keys;
-  static_assert(Keys % scale_keys == 0);
+  static constexpr int steps = (HeadDim + wgmma_bytes - 1) / wgmma_bytes, scales = Keys / int8_scale_keys;
+  static_assert(Keys % int8_scale_keys == 0);
 
   using Weights = std::uint32_t[Keys / 4];
 
@@ -167,7 +167,7 @@ struct Scores<E, std::int8_t, HeadDim, Keys> {
 
   /// Returns the scale of logit `i`.
   __device__ __forceinline__ float scale_of(int i) const {
-    return query_scales[i / 2 % 2] * tile_scales[2 * i / scale_keys];
+    return query_scales[i / 2 % 2] * tile_scales[2 * i / int8_scale_keys];
   }
 
   /// Returns the maxima of both rows, in exponents of two.

@@ -53,9 +53,9 @@ struct Layout {
   static constexpr int cluster = tiling.cluster();
   static constexpr int rows = tiling.rows();
   static constexpr int takers = resident ? consumers : 1;  // that take tiles of queries of their own
-  static constexpr int boxes = (HeadDim + box_columns - 1) / box_columns;   // side by side
-  static constexpr int key_columns = swizzle_bytes / sizeof(Key);           // of a box of keys
-  static constexpr int key_width = sizeof(Key) == 1 ? key_bytes : HeadDim;  // numbers of a key
+  static constexpr int boxes = (HeadDim + box_columns - 1) / box_columns;        // side by side
+  static constexpr int key_columns = swizzle_bytes / sizeof(Key);                // of a box of keys
+  static constexpr int key_width = sizeof(Key) == 1 ? int8_key_bytes : HeadDim;  // numbers of a key
   static constexpr int threads = warpgroup_size * (consumers + 1);
   static_assert(keys % wgmma_depth == 0 && keys % (swizzle_rows * sharing) == 0);
   static_assert(sharing == 1 || parts == 1);
