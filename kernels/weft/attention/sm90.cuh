@@ -24,7 +24,7 @@ __global__ __launch_bounds__(Layout<E, Key, HeadDim, name>::threads,
     if (threadIdx.x < warpgroup_size) {
       shrink_registers<L::producer_registers>();
       if (threadIdx.x == 0) Producer<E, Key, HeadDim, name, masks>::run(maps, shared, problem);
-      if constexpr (L::parts > 1) {  // as the consumers do in join_parts
+      if (L::halves_keys && L::halved_tile(problem) < problem.tiles) {  // as the consumers do in join_halves
         cluster_sync();
         cluster_sync();
       }
@@ -44,7 +44,9 @@ void launch_tiled(cudaStream_t stream, View<const E, 4> q, View<const Key, 4> k,
                   const Plan& plan, Index features, View<const float, 3> key_scales = {}) {
   using L = Layout<E, Key, HeadDim, name>;
   const int queries = q.extent[0], keys = k.extent[0], batch = q.extent[1], heads = q.extent[2];
-  const int together = L::rows * L::sharing, row_tiles = (queries + together - 1) / together * L::sharing;
+  // Clusters take as many tiles as they have blocks, those with halved keys one.
+  const int together = plan.clusters > 0 ? L::cluster : 1,
+            row_tiles = (queries + L::rows * together - 1) / (L::rows * together) * together;
   const float scale = log2_e / std::sqrt(static_cast<float>(features));
   const int group = heads / static_cast<int>(k.extent[2]);
   const Problem<E> problem{.result = {out, lse, output},
@@ -54,14 +56,15 @@ void launch_tiled(cudaStream_t stream, View<const E, 4> q, View<const Key, 4> k,
                            .group = group,
                            .row_tiles = row_tiles,
                            .tiles = row_tiles * batch * heads,
+                           .whole_tiles = row_tiles * batch * heads - plan.halved,
                            .shares = plan.clusters / (batch * heads),
                            .scale = scale,
                            .mask = mask,
                            .key_scales = key_scales.data,
                            .scales = static_cast<int>(key_scales.extent[2])};
   const Maps maps{tensor_maps<HeadDim, L::rows>(q, "q"),
-                  tensor_maps<L::key_width, L::keys / L::sharing>(k, "k"),
-                  tensor_maps<HeadDim, L::keys / L::sharing>(v, "v")};
+                  tensor_maps<L::key_width, L::keys / L::cluster>(k, "k"),
+                  tensor_maps<HeadDim, L::keys / L::cluster>(v, "v")};
 
   cudaLaunchAttribute cluster{};
   cluster.id = cudaLaunchAttributeClusterDimension;
@@ -90,7 +93,7 @@ void launch_attention(cudaStream_t stream, View<const E, 4> q, View<const E, 4> 
                       Index features) {
   const AttentionSize size = size_of(q, k);
   if (!mask.empty()) {  // two tilings alone, of which wide runs whatever the sizes
-    const Plan wide = plan(TilingName::wide, size, multiprocessors());
+    const Plan wide = plan(TilingName::wide, size, multiprocessors(), false);
     if constexpr (has_tiling(TilingName::resident, HeadDim)) {
       const Plan resident = plan(TilingName::resident, size, multiprocessors());
       if (resident.cost < wide.cost)
@@ -110,8 +113,6 @@ void launch_attention(cudaStream_t stream, View<const E, 4> q, View<const E, 4> 
       return launch.template operator()<TilingName::wide>();
     case TilingName::narrow:
       return launch.template operator()<TilingName::narrow>();
-    case TilingName::split:
-      return launch.template operator()<TilingName::split>();
     case TilingName::tall:
       return launch.template operator()<TilingName::tall>();
     case TilingName::resident:
@@ -124,13 +125,12 @@ template <int HeadDim, class E>
 void launch_int8_attention(cudaStream_t stream, View<const E, 4> q, const Int8Keys& keys, View<const E, 4> v,
                            const Stretches<E, 4>& out, View<float, 3> lse, Output output) {
   const AttentionSize size{q.extent[0], v.extent[0], q.extent[1] * q.extent[2], HeadDim};
-  const Plan best = choose({TilingName::wide, TilingName::split, TilingName::tall}, size, multiprocessors());
+  const Plan best = choose({TilingName::wide, TilingName::tall}, size, multiprocessors());
   const auto launch = [&]<TilingName name>() {
     if constexpr (has_tiling(name, HeadDim))
       launch_tiled<HeadDim, name>(stream, q, View<const std::int8_t, 4>(keys.rows), v, out, lse, output, {},
                                   best, HeadDim, keys.scales);
   };
-  if (best.tiling == TilingName::split) return launch.template operator()<TilingName::split>();
   if (best.tiling == TilingName::tall) return launch.template operator()<TilingName::tall>();
   launch.template operator()<TilingName::wide>();
 }

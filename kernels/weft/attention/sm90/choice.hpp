@@ -15,28 +15,29 @@ namespace weft::inline v0_1::kernels::sm90 {
 enum class TilingName {
   wide,
   narrow,    // fewer keys a tile, for where the last tile is then fuller
-  split,     // each tile of queries by two blocks, for where queries are too few for all multiprocessors
   tall,      // more queries a tile, for where they are many enough to spread evenly all the same
   resident,  // all keys stay in shared memory, for where they are few
 };
 
-/// The blocks of a cluster either multicast keys and values to each other, or take a part of the keys each,
-/// for the same queries. Or a block loads all keys and values of a head once, and its consumers each take
-/// tiles of their own.
+/// The blocks of a cluster take a tile of queries each, and multicast keys and values to each other. In a
+/// last round that would leave half of them idle they take half of the keys each, for one tile. Or a block
+/// loads all keys and values of a head once, and its consumers each take tiles of their own.
 struct Tiling {
   int consumers;  // warpgroups, each with wgmma_rows queries
   int keys;       // a tile
   int stages;     // of the pipelines of keys and values
-  int sharing;    // blocks that multicast keys and values to each other
-  int parts;      // of the keys
+  int sharing;    // blocks of a cluster, which multicast keys and values to each other
   bool resident;  // whether the stages hold all keys
   // The cost of a query, where one key costs a query of the wide tiling 1:
   double key_cost;    // for each key
   double start_cost;  // besides its keys
 
   constexpr int rows() const { return resident ? wgmma_rows : wgmma_rows * consumers; }
-  constexpr int cluster() const { return sharing * parts; }
+  constexpr bool halves_keys() const { return sharing == 2; }
 };
+
+// What a key and a tile of queries cost more where the blocks of a cluster have half of the keys each.
+inline constexpr double halved_key_cost = 1.2, halved_start_cost = 400;
 
 /// Returns the numbers of a tiling; NOTES.md has the measurements.
 constexpr Tiling tiling_of(TilingName name, int head_dim) {
@@ -49,25 +50,14 @@ constexpr Tiling tiling_of(TilingName name, int head_dim) {
               .keys = keys - wgmma_depth,
               .stages = 3,
               .sharing = 2,
-              .parts = 1,
               .resident = false,
               .key_cost = 1.05,
               .start_cost = 300};
-    case TilingName::split:
-      return {.consumers = 2,
-              .keys = keys,
-              .stages = 3,
-              .sharing = 1,
-              .parts = 2,
-              .resident = false,
-              .key_cost = 1.2,
-              .start_cost = 700};
     case TilingName::tall:
       return {.consumers = 3,
               .keys = 64,
               .stages = 3,
               .sharing = 2,
-              .parts = 1,
               .resident = false,
               .key_cost = 0.945,
               .start_cost = 345};
@@ -76,7 +66,6 @@ constexpr Tiling tiling_of(TilingName name, int head_dim) {
               .keys = 48,
               .stages = 7,
               .sharing = 1,
-              .parts = 1,
               .resident = true,
               .key_cost = 0.89,
               .start_cost = 232};
@@ -85,7 +74,6 @@ constexpr Tiling tiling_of(TilingName name, int head_dim) {
           .keys = keys,
           .stages = 3,
           .sharing = 2,
-          .parts = 1,
           .resident = false,
           .key_cost = 1,
           .start_cost = 300};
@@ -107,12 +95,13 @@ struct AttentionSize {
 /// tiles of a share of a head's queries.
 struct Plan {
   TilingName tiling;
-  int clusters;  // tiles of queries, or shares of them, each of a cluster
+  int clusters;  // tiles of queries of a cluster, or shares of them
+  int halved;    // tiles of queries of a block, after those: each of a cluster, with the keys in halves
   int at_once;   // clusters that run at the same time
   double cost;   // of all rounds, in queries times the costs of a Tiling; infinite if it cannot run
 
   /// Returns how many clusters the grid has.
-  constexpr int launched() const { return std::min(clusters, at_once); }
+  constexpr int launched() const { return std::min(clusters + halved, at_once); }
   constexpr bool runs() const { return cost < std::numeric_limits<double>::infinity(); }
 };
 
@@ -125,7 +114,7 @@ constexpr Plan resident_plan(const AttentionSize& size, int multiprocessors) {
               tiles_each = (tiles + shares - 1) / shares,
               turns = (tiles_each + tiling.consumers - 1) / tiling.consumers,
               stages = (size.keys + tiling.keys - 1) / tiling.keys;
-  Plan out{TilingName::resident, static_cast<int>(size.sequences * shares), multiprocessors,
+  Plan out{TilingName::resident, static_cast<int>(size.sequences * shares), 0, multiprocessors,
            std::numeric_limits<double>::infinity()};
   if (!has_tiling(TilingName::resident, size.head_dim) || stages > tiling.stages) return out;
   const double keys = tiling.key_cost * static_cast<double>(stages * tiling.keys);
@@ -134,19 +123,31 @@ constexpr Plan resident_plan(const AttentionSize& size, int multiprocessors) {
   return out;
 }
 
-/// Returns the plan with a tiling, of infinite cost if it cannot run.
-constexpr Plan plan(TilingName name, const AttentionSize& size, int multiprocessors) {
+/// Returns the plan with a tiling, of infinite cost if it cannot run. `halves` is whether keys may be halved
+/// in the last round, as masks do not allow.
+constexpr Plan plan(TilingName name, const AttentionSize& size, int multiprocessors, bool halves = true) {
   if (name == TilingName::resident) return resident_plan(size, multiprocessors);
   const Tiling tiling = tiling_of(name, size.head_dim);
-  const Index rows = tiling.rows() * tiling.sharing, tiles = (size.keys + tiling.keys - 1) / tiling.keys;
-  const int clusters = static_cast<int>((size.queries + rows - 1) / rows * size.sequences),
-            at_once = std::max(1, multiprocessors / tiling.cluster()),
-            rounds = (clusters + at_once - 1) / at_once;
-  Plan out{name, clusters, at_once, std::numeric_limits<double>::infinity()};
-  const bool splits = tiling.parts > 1;  // then each block of a cluster takes some of the keys
-  if (!has_tiling(name, size.head_dim) || (splits && (rounds > 1 || tiles < tiling.parts))) return out;
-  const double keys_each = static_cast<double>((tiles + tiling.parts - 1) / tiling.parts * tiling.keys);
-  out.cost = rounds * tiling.rows() * (tiling.key_cost * keys_each + tiling.start_cost);
+  const auto tiles_of = [&size](Index rows) {
+    return static_cast<int>((size.queries + rows - 1) / rows * size.sequences);
+  };
+  const auto cost_of = [&tiling](Index tiles, double cost_of_key, double start) {
+    return tiling.rows() * (cost_of_key * static_cast<double>(tiles * tiling.keys) + start);
+  };
+  const Index tiles = (size.keys + tiling.keys - 1) / tiling.keys;
+  const int clusters = tiles_of(tiling.rows() * tiling.sharing),
+            at_once = std::max(1, multiprocessors / tiling.sharing), whole = clusters / at_once,
+            rest = clusters % at_once;
+  Plan out{name, clusters, 0, at_once, std::numeric_limits<double>::infinity()};
+  if (!has_tiling(name, size.head_dim)) return out;
+  const double round = cost_of(tiles, tiling.key_cost, tiling.start_cost);
+  out.cost = (whole + (rest > 0)) * round;
+  if (!halves || !tiling.halves_keys() || rest == 0 || tiles < 2) return out;
+  const int halved = whole == 0 ? tiles_of(tiling.rows()) : 2 * rest;
+  const double halved_cost = whole * round + cost_of((tiles + 1) / 2, halved_key_cost * tiling.key_cost,
+                                                     tiling.start_cost + halved_start_cost);
+  if (halved <= at_once && halved_cost < out.cost)
+    out = {name, whole * at_once, halved, at_once, halved_cost};
   return out;
 }
 
@@ -162,17 +163,18 @@ constexpr Plan choose(std::initializer_list<TilingName> names, const AttentionSi
 }
 constexpr Plan choose(const AttentionSize& size, int multiprocessors) {
   using enum TilingName;
-  return choose({wide, narrow, split, tall, resident}, size, multiprocessors);
+  return choose({wide, narrow, tall, resident}, size, multiprocessors);
 }
 
 constexpr const char* to_string(TilingName name) {
-  constexpr const char* names[] = {"wide", "narrow", "split", "tall", "resident"};
+  constexpr const char* names[] = {"wide", "narrow", "tall", "resident"};
   return names[static_cast<int>(name)];
 }
 
 inline std::string to_string(const Plan& plan) {
   if (!plan.runs()) return sentence(to_string(plan.tiling), ": does not run");
-  return sentence(to_string(plan.tiling), ": ", plan.clusters, " clusters, ", plan.at_once, " at once");
+  return sentence(to_string(plan.tiling), ": ", plan.clusters, " tiles of clusters, ", plan.halved,
+                  " with halved keys, ", plan.at_once, " at once");
 }
 
 }  // namespace weft::inline v0_1::kernels::sm90
