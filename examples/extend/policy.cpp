@@ -23,9 +23,10 @@ struct CountAttention
     using Base::Base;
     using typename Base::Element;
     using typename Base::Queue;
+    using typename Base::Result;
 
     void attend(Queue& queue, const weft::Scope& scope, const weft::View<const Element, 4>& q,
-                const weft::Stretches<Element, 4>& out) {
+                const Result& out) {
       ++calls;
       Base::attend(queue, scope, q, out);
     }

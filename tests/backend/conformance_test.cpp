@@ -30,6 +30,7 @@ TEST_CASE_TEMPLATE_INVOKE(attention_mask_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(attention_logits_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(attention_merge_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(attention_stretches_conformance, weft::Host);
+TEST_CASE_TEMPLATE_INVOKE(attention_operands_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(attention_contract_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(copy_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(fill_conformance, weft::Host);

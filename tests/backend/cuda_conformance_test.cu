@@ -15,6 +15,7 @@ using Float = weft::Cuda<float>;
 using Bfloat16 = weft::Cuda<__nv_bfloat16, 16>;
 using Half = weft::Cuda<__half, 16>;
 using E4m3 = weft::Cuda<__nv_fp8_e4m3>;
+using E4m3Heads = weft::Cuda<__nv_fp8_e4m3, 16>;
 
 TEST_CASE_TEMPLATE_INVOKE(linear_conformance, Float, Bfloat16, Half, E4m3);
 TEST_CASE_TEMPLATE_INVOKE(linear_slice_conformance, Float, Bfloat16, Half);
@@ -34,6 +35,7 @@ TEST_CASE_TEMPLATE_INVOKE(attention_mask_conformance, Float, Bfloat16, Half);
 TEST_CASE_TEMPLATE_INVOKE(attention_logits_conformance, Float, Bfloat16, Half);
 TEST_CASE_TEMPLATE_INVOKE(attention_merge_conformance, Float, Bfloat16, Half);
 TEST_CASE_TEMPLATE_INVOKE(attention_stretches_conformance, Float, Bfloat16, Half);
+TEST_CASE_TEMPLATE_INVOKE(attention_operands_conformance, Bfloat16, E4m3Heads);
 TEST_CASE_TEMPLATE_INVOKE(attention_contract_conformance, Float, Bfloat16, Half);
 TEST_CASE_TEMPLATE_INVOKE(copy_conformance, Float, Bfloat16, Half);
 TEST_CASE_TEMPLATE_INVOKE(fill_conformance, Float, Bfloat16, Half);

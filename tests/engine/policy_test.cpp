@@ -27,9 +27,10 @@ struct CountCalls : weft::PolicyAtDepth<own_depth, Inner> {
     using Base::Base;
     using typename Base::Element;
     using typename Base::Queue;
+    using typename Base::Result;
 
     void attend(Queue& queue, const weft::Scope& scope, const weft::View<const Element, 4>& q,
-                const weft::Stretches<Element, 4>& out) {
+                const Result& out) {
       ++attended;
       Base::attend(queue, scope, q, out);
     }

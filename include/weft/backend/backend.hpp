@@ -45,6 +45,8 @@ struct OperatorArguments {
   View<E, 3> x;
   View<E, 4> heads;
   Stretches<E, 4> stretches;
+  Stretches<O, 4> operand_stretches;
+  View<O, 4> operand_heads;
   std::vector<HeadMove<E>> head_moves;
   std::vector<View<E, 2>> copies;
   View<float, 3> state;
@@ -120,6 +122,8 @@ concept Backend = requires(typename B::Queue& queue, typename B::Loader& loader,
   move_heads(queue, a.head_moves);
   attention(queue, a.heads, a.heads, a.heads, a.heads, a.state, Output::merge, a.mask);
   attention(queue, a.heads, a.heads, a.heads, a.stretches, a.state, Output::merge, a.mask);
+  attention(queue, a.heads, a.heads, a.heads, a.operand_heads);
+  attention(queue, a.heads, a.heads, a.heads, a.operand_stretches, {}, Output::replace, a.mask);
   copy(queue, a.heads, a.heads);
   fill(queue, 1.0f, a.numbers);
   copy_bytes(queue, a.bytes, a.bytes);

@@ -174,6 +174,15 @@ View<Operand, Rank> as_operands(const View<Element, Rank>& x) {
   }
 }
 
+/// Returns the memory for elements of which as_operands made that of these heads (tokens, images, heads,
+/// head_dim), all of a row.
+template <class Element, class Operand>
+View<Element, 4> elements_of_heads(const View<Operand, 4>& x) {
+  View<Element, 4> out(reinterpret_cast<Element*>(x.data), x.extent, x.stride);
+  for (int d = 0; d < 2; ++d) out.stride[d] /= static_cast<Index>(sizeof(Element) / sizeof(Operand));
+  return out;
+}
+
 /// Throws std::logic_error unless every input of an operator has the extents of its output.
 template <class In, class Out, int Rank>
 void check_extents(const char* name, const View<Out, Rank>& out,

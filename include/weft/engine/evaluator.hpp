@@ -48,7 +48,8 @@ class Context {
   Range prefix_rows() const { return prefix_rows_; }
   Step step() const { return queue_.step(unit_.step); }
 
-  void attend(const Heads<Element>& heads, const View<Element, 4>& out, Among among = Among::sequence) {
+  template <class Out>
+  void attend(const Heads<Element>& heads, const View<Out, 4>& out, Among among = Among::sequence) {
     if (layers_.empty())
       throw std::logic_error("the block asks for attention more often than its BlockShape says");
     const Index query_heads = heads.q.extent[2], key_heads = heads.k.extent[2];
@@ -60,7 +61,7 @@ class Context {
                       among == Among::sequence ? job_.all_tokens() : job_.image_tokens()};
     ++layers_.begin;
     const View<const Element, 4> q = policies_.place(queue_, scope, heads);
-    policies_.attend(queue_, scope, q, out);
+    policies_.attend(queue_, scope, q, Stretches<Out, 4>(out));
   }
   void reduce(const View<Element, 3>& x) { policies_.reduce(queue_, x); }
   View<const Element, 3> once(const View<const Element, 3>& x) const {

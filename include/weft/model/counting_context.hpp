@@ -27,7 +27,8 @@ class CountingContext {
   Range prefix_rows() const { return prefix_rows_; }
   Step step() const { return {}; }
 
-  void attend(const Heads<Element>& heads, const View<Element, 4>&, Among among = Among::sequence) {
+  template <class Out>
+  void attend(const Heads<Element>& heads, const View<Out, 4>&, Among among = Among::sequence) {
     queue_.append({.kind = counting::WorkKind::heads,
                    .m = heads.q.extent[0],
                    .n = among == Among::image ? 1 : 0,

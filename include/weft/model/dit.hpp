@@ -53,9 +53,11 @@ struct AnyContext {
   /// Returns the denoising step, an index into the times given to `condition`.
   Step step() const;
   /// Computes self-attention over the whole sequence, or over the image alone, on whichever ranks the tokens
-  /// are: heads and out are of the tokens at hand that take part, out (tokens, images, heads, head_dim). A
-  /// block asks for it as often as its BlockShape says.
-  void attend(const Heads<typename B::Element>& heads, const View<typename B::Element, 4>& out,
+  /// are: heads and out are of the tokens at hand that take part, out (tokens, images, heads, head_dim), in
+  /// elements or as operands of linear layers in memory for elements. A block asks for it as often as its
+  /// BlockShape says.
+  template <class Out>
+  void attend(const Heads<typename B::Element>& heads, const View<Out, 4>& out,
               Among among = Among::sequence);
   /// Sums x (tokens, images, width), of which every rank that holds a slice of the block's matrices has
   /// computed its part: after a linear layer whose inputs are split.

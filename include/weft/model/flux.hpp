@@ -131,11 +131,9 @@ class Flux : public LoadedModel<BackendType, FluxConfig, flux::Weights<BackendTy
     const auto heads = [this, &qkv, a](Index part) {
       return qkv.template slice<2>({part * a, (part + 1) * a}).unfold(config().head_dim);
     };
-    const View<Element, 3> attended = attended_memory(narrow_memory, wide).template slice<2>({0, a});
+    const View<Operand, 3> attended = joined.template slice<2>({0, a});
     norm(queue, x, {}, conditioning.modulations.modulation(2 * i, 0, 1, context.step()), normed);
     linear(queue, rows_of(normed), w.qkv, rows_of(qkv));
-    linear(queue, rows_of(normed), w.up, rows_of(joined.template slice<2>({a, a + hidden})),
-           {.activation = Activation::gelu_tanh});
     context.attend({.q = heads(0),
                     .k = heads(1),
                     .v = heads(2),
@@ -146,19 +144,13 @@ class Flux : public LoadedModel<BackendType, FluxConfig, flux::Weights<BackendTy
                     .prefix_q_norm = &w.q_norm,
                     .prefix_k_norm = &w.k_norm},
                    attended.unfold(config().head_dim));
-    if constexpr (!std::is_same_v<Operand, Element>)
-      narrow(queue, rows_of(attended), rows_of(joined.template slice<2>({0, a})));
+    // After attention, which may take more of the rows until it has ended.
+    linear(queue, rows_of(normed), w.up, rows_of(joined.template slice<2>({a, a + hidden})),
+           {.activation = Activation::gelu_tanh});
     linear(queue, rows_of(joined), w.out, rows_of(out),
            {.residual = rows_of(context.once(x)),
             .gate = conditioning.modulations.gate(2 * i, 2, context.step())});
     context.reduce(out);
-  }
-
-  /// Returns the memory whose first features attention writes: beside the hidden features, or where operands
-  /// are narrower, its own.
-  static View<Element, 3> attended_memory(const View<Element, 3>& own, const View<Element, 3>& wide) {
-    if constexpr (std::is_same_v<Operand, Element>) return wide;
-    return own;
   }
 
   /// Returns the rotations: none of text, and of an image's token by its row and its column.

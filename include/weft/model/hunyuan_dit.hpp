@@ -88,7 +88,7 @@ class HunyuanDiT : public LoadedModel<BackendType, HunyuanConfig, hunyuan::Weigh
     const Index a = w.text.q.outputs(), hidden = w.up.outputs();  // features of heads, and hidden ones, here
     const View<Element, 3> narrow = context.scratch().take(std::array{n, b, c});  // (n, b, c)
     const View<Operand, 3> normed = as_operands<Operand>(narrow);                 // (n, b, c)
-    const View<Element, 3> attended = narrow.template slice<2>({0, a});           // (n, b, a)
+    const View<Operand, 3> attended = normed.template slice<2>({0, a});           // (n, b, a)
     const Index wide = std::max({3 * a, hidden, w.skip.inputs()});
     Element* const memory = context.scratch().take(std::array{n * b * wide}).data;
     const auto wide_rows = [memory, n, b](Index features) {
@@ -115,8 +115,7 @@ class HunyuanDiT : public LoadedModel<BackendType, HunyuanConfig, hunyuan::Weigh
                     .k_norm = &w.self.k_norm,
                     .rotation = conditioning.rotation(context.rows())},
                    attended.unfold(head_dim));
-    linear(queue, operands_of<Operand>(queue, attended), w.self.out, rows_of(out),
-           {.residual = rows_of(context.once(x))});
+    linear(queue, rows_of(attended), w.self.out, rows_of(out), {.residual = rows_of(context.once(x))});
     context.reduce(out);
 
     norm(queue, out, w.norm2, {}, normed);
@@ -126,8 +125,7 @@ class HunyuanDiT : public LoadedModel<BackendType, HunyuanConfig, hunyuan::Weigh
                 q.unfold(head_dim));
     attention(queue, q.unfold(head_dim), conditioning.text_keys(i), conditioning.text_values(i),
               attended.unfold(head_dim));
-    linear(queue, operands_of<Operand>(queue, attended), w.text.out, rows_of(out),
-           {.residual = rows_of(context.once(out))});
+    linear(queue, rows_of(attended), w.text.out, rows_of(out), {.residual = rows_of(context.once(out))});
     context.reduce(out);
 
     norm(queue, out, w.norm3, {}, normed);

@@ -48,12 +48,4 @@ class Linear : public LinearWeights<typename Backend::Element> {
   typename Backend::template Buffer<Element> weights_, biases_;
 };
 
-/// Returns x, which an operator wrote, as linear layers of blocks read it, in place: (rows, features).
-template <class Operand, class Element>
-View<const Operand, 2> operands_of(auto& queue, const View<Element, 3>& x) {
-  const View<Operand, 3> out = as_operands<Operand>(x);
-  if constexpr (!std::is_same_v<Operand, Element>) narrow(queue, rows_of(x), rows_of(out));
-  return rows_of(out);
-}
-
 }  // namespace weft::inline v0_1

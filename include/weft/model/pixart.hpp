@@ -88,7 +88,7 @@ class PixArt : public LoadedModel<BackendType, PixArtConfig, pixart::Weights<Bac
     const View<Operand, 3> normed = as_operands<Operand>(narrow_memory);
     Element* const memory = context.scratch().take(std::array{n * b * std::max(3 * a, hidden)}).data;
     const auto wide = [memory, n, b](Index features) { return View<Element, 3>(memory, {n, b, features}); };
-    const View<Element, 3> attended = narrow_memory.template slice<2>({0, a});  // (n, b, a)
+    const View<Operand, 3> attended = normed.template slice<2>({0, a});  // (n, b, a)
 
     norm(queue, x, {}, modulations.modulation(i, 0, 1, step), normed);
     const View<Element, 3> qkv = wide(3 * a);
@@ -97,7 +97,7 @@ class PixArt : public LoadedModel<BackendType, PixArtConfig, pixart::Weights<Bac
       return qkv.template slice<2>({part * a, (part + 1) * a}).unfold(head_dim);
     };
     context.attend({.q = heads(0), .k = heads(1), .v = heads(2)}, attended.unfold(head_dim));
-    linear(queue, operands_of<Operand>(queue, attended), w.out, rows_of(out),
+    linear(queue, rows_of(attended), w.out, rows_of(out),
            {.residual = rows_of(context.once(x)), .gate = modulations.gate(i, 2, step)});
     context.reduce(out);
 
@@ -105,8 +105,7 @@ class PixArt : public LoadedModel<BackendType, PixArtConfig, pixart::Weights<Bac
     linear(queue, as_read(queue, out, narrow_memory), w.text_q, rows_of(q));
     attention(queue, q.unfold(head_dim), conditioning.text_keys(i), conditioning.text_values(i),
               attended.unfold(head_dim), {}, Output::replace, conditioning.padding());
-    linear(queue, operands_of<Operand>(queue, attended), w.text_out, rows_of(out),
-           {.residual = rows_of(context.once(out))});
+    linear(queue, rows_of(attended), w.text_out, rows_of(out), {.residual = rows_of(context.once(out))});
     context.reduce(out);
 
     norm(queue, out, {}, modulations.modulation(i, 3, 4, step), normed);

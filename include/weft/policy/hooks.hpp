@@ -276,7 +276,7 @@ struct AttendHook {
     static_assert(
         fault == HookFault::none,
         "weft: a policy that replaces the hook attend lists it in Replaces, and declares void attend(Queue& "
-        "queue, const Scope& scope, const View<const Element, 4>& q, const Stretches<Element, 4>& out)");
+        "queue, const Scope& scope, const View<const Element, 4>& q, const Result& out)");
   }
 };
 

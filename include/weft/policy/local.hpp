@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <variant>
 #include <vector>
 
 #include "weft/backend/operators.hpp"
@@ -12,8 +13,8 @@
 #include "weft/core/head_split.hpp"
 #include "weft/core/key_mask.hpp"
 #include "weft/core/merge.hpp"
-#include "weft/core/stretches.hpp"
 #include "weft/core/tensor.hpp"
+#include "weft/policy/attended.hpp"
 #include "weft/policy/hooks.hpp"
 #include "weft/policy/job.hpp"
 #include "weft/policy/key_values.hpp"
@@ -33,6 +34,7 @@ struct Local {
    public:
     using Queue = typename Backend::Queue;
     using Element = typename Backend::Element;
+    using Result = Attended<Backend>;
 
     On(const auto& world, const Mesh& mesh) : mesh_(mesh), rank_(world.rank()) {}
 
@@ -135,13 +137,16 @@ struct Local {
       return heads.q;
     }
 
-    /// Computes attention of placed queries over all keys of the scope: q and out (tokens, images, heads,
-    /// head_dim), which may lie in the memory of several ranks.
-    void attend(Queue& queue, const Scope& scope, const View<const Element, 4>& q,
-                const Stretches<Element, 4>& out) {
+    /// Computes attention of placed queries over all keys of the scope: q (tokens, images, heads, head_dim)
+    /// and out, which may lie in the memory of several ranks.
+    void attend(Queue& queue, const Scope& scope, const View<const Element, 4>& q, const Result& out) {
       const auto span = queue.span("attention", "attention", scope.layer);
-      attention(queue, q, keys(scope), values(scope), out, {}, Output::replace,
-                mask(scope, coordinate(Axis::ring)));
+      std::visit(
+          [this, &queue, &scope, &q](const auto& to) {
+            attention(queue, q, keys(scope), values(scope), to, {}, Output::replace,
+                      mask(scope, coordinate(Axis::ring)));
+          },
+          out);
     }
 
    protected:

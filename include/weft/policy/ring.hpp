@@ -28,6 +28,7 @@ struct Ring : AxisPolicy<Axis::ring, Inner> {
    public:
     using typename Base::Element;
     using typename Base::Queue;
+    using typename Base::Result;
 
     On(const auto& world, const Mesh& mesh)
         : Base(world, mesh), group_(world.split("ring", mesh.group(Axis::ring, world.rank()))) {}
@@ -57,14 +58,16 @@ struct Ring : AxisPolicy<Axis::ring, Inner> {
       Base::sum(queue, values);
     }
 
-    void attend(Queue& queue, const Scope& scope, const View<const Element, 4>& q,
-                const Stretches<Element, 4>& out) {
+    void attend(Queue& queue, const Scope& scope, const View<const Element, 4>& q, const Result& out) {
       if (group_.size() == 1) return Base::attend(queue, scope, q, out);
-      if (this->mesh().copies_ring_cache()) {
-        attend_copied(queue, scope, q, out);
-      } else {
-        attend_rotating(queue, scope, q, out);
-      }
+      attend_in_elements<Backend>(queue, out,
+                                  [this, &queue, &scope, &q](const Stretches<Element, 4>& elements) {
+                                    if (this->mesh().copies_ring_cache()) {
+                                      attend_copied(queue, scope, q, elements);
+                                    } else {
+                                      attend_rotating(queue, scope, q, elements);
+                                    }
+                                  });
     }
 
    private:

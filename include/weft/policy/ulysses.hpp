@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "weft/comm/communicator.hpp"
@@ -27,6 +28,7 @@ struct Ulysses : AxisPolicy<Axis::ulysses, Inner> {
    public:
     using typename Base::Element;
     using typename Base::Queue;
+    using typename Base::Result;
 
     On(const auto& world, const Mesh& mesh)
         : Base(world, mesh), group_(world.split("ulysses", mesh.group(Axis::ulysses, world.rank()))) {}
@@ -65,17 +67,20 @@ struct Ulysses : AxisPolicy<Axis::ulysses, Inner> {
       return q_.view(extents_).template slice<0>(rows_.rows(scope.unit.patches, scope.tokens));
     }
 
-    void attend(Queue& queue, const Scope& scope, const View<const Element, 4>& q,
-                const Stretches<Element, 4>& out) {
+    void attend(Queue& queue, const Scope& scope, const View<const Element, 4>& q, const Result& out) {
       if (group_.size() == 1) return Base::attend(queue, scope, q, out);
-      if (stores_result()) return store_result(queue, scope, q, out.whole());
+      if (stores_result())
+        return std::visit(
+            [this, &queue, &scope, &q](const auto& to) { store_result(queue, scope, q, to.whole()); }, out);
       Base::attend(queue, scope, q,
                    out_.view(extents_).template slice<0>(rows_.rows(scope.unit.patches, scope.tokens)));
-      if (pushes(group_)) {
-        push_back(queue, scope, out.whole());
-      } else {
-        exchange_back(queue, scope, out.whole());
-      }
+      attend_in_elements<Backend>(queue, out, [this, &queue, &scope](const Stretches<Element, 4>& elements) {
+        if (pushes(group_)) {
+          push_back(queue, scope, elements.whole());
+        } else {
+          exchange_back(queue, scope, elements.whole());
+        }
+      });
     }
 
    private:
@@ -159,25 +164,27 @@ struct Ulysses : AxisPolicy<Axis::ulysses, Inner> {
     }
 
     /// The memory for the result of this rank's heads, of one member's tokens of patch m.
+    template <class Out>
     struct OwnedTokens {
       int member;
       Index m;
       Range tokens;
-      View<Element, 4> memory;
+      View<Out, 4> memory;
     };
 
     /// Returns where the result of the scope belongs, in the order of its tokens, if every member's own is
     /// like `out`. A model may put it elsewhere in every call, so members exchange pointers to it every time.
-    std::vector<OwnedTokens> owners(Queue& queue, const Scope& scope, const View<Element, 4>& out) {
+    template <class Out>
+    std::vector<OwnedTokens<Out>> owners(Queue& queue, const Scope& scope, const View<Out, 4>& out) {
       const Pointers memory = exchange_pointers(queue, {out.data});
       std::vector<Index> rows(memory.size());
-      std::vector<OwnedTokens> owners;
+      std::vector<OwnedTokens<Out>> owners;
       for (Index m = scope.unit.patches.begin; m < scope.unit.patches.end; ++m)
         for (int member = 0; member < group_.size(); ++member) {
           const auto at = static_cast<std::size_t>(member);
           const Range tokens = this->slice(scope, m, member);
-          View<Element, 4> theirs = out;
-          theirs.data = static_cast<Element*>(memory[at].front()) + rows[at] * theirs.stride[0];
+          View<Out, 4> theirs = out;
+          theirs.data = static_cast<Out*>(memory[at].front()) + rows[at] * theirs.stride[0];
           theirs.extent[0] = tokens.size();
           owners.push_back({member, m, tokens, theirs.template slice<2>(this->heads())});
           rows[at] += tokens.size();
@@ -185,29 +192,30 @@ struct Ulysses : AxisPolicy<Axis::ulysses, Inner> {
       return owners;
     }
 
-    Traffic sent_to(const std::vector<OwnedTokens>& owners) const {
+    template <class Out>
+    Traffic sent_to(const std::vector<OwnedTokens<Out>>& owners) const {
       Traffic sent;
-      for (const OwnedTokens& owned : owners)
-        if (owned.member != group_.rank())
-          sent += {1, owned.memory.size() * static_cast<Index>(sizeof(Element))};
+      for (const OwnedTokens<Out>& owned : owners)
+        if (owned.member != group_.rank()) sent += {1, owned.memory.size() * static_cast<Index>(sizeof(Out))};
       return sent;
     }
 
     /// Attends, and stores the result at the ranks that hold the tokens.
+    template <class Out>
     void store_result(Queue& queue, const Scope& scope, const View<const Element, 4>& q,
-                      const View<Element, 4>& out) {
-      const std::vector<OwnedTokens> owned = owners(queue, scope, out);
-      std::vector<View<Element, 4>> memory;
-      for (const OwnedTokens& some : owned) memory.push_back(some.memory);
-      Base::attend(queue, scope, q, Stretches<Element, 4>(std::move(memory)));
+                      const View<Out, 4>& out) {
+      const std::vector<OwnedTokens<Out>> owned = owners(queue, scope, out);
+      std::vector<View<Out, 4>> memory;
+      for (const OwnedTokens<Out>& some : owned) memory.push_back(some.memory);
+      Base::attend(queue, scope, q, Stretches<Out, 4>(std::move(memory)));
       end_push(queue, sent_to(owned));
     }
 
     /// Stores a result that is there at the ranks that hold the tokens.
     void push_back(Queue& queue, const Scope& scope, const View<Element, 4>& out) {
-      const std::vector<OwnedTokens> owned = owners(queue, scope, out);
+      const std::vector<OwnedTokens<Element>> owned = owners(queue, scope, out);
       std::vector<HeadMove<Element>> moves;
-      for (const OwnedTokens& some : owned)
+      for (const OwnedTokens<Element>& some : owned)
         moves.push_back({gathered(out_, some.m, some.tokens), some.memory});
       move_heads(queue, moves);
       end_push(queue, sent_to(owned));

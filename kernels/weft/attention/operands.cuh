@@ -20,12 +20,11 @@ struct AttentionOperands {
   KeyMask mask;
 
   AttentionOperands(View<const E, 4> queries, View<const E, 4> keys, View<const E, 4> values,
-                    const Stretches<E, 4>& out, View<float, 3> lse, Output output, const KeyMask& key_mask,
-                    Index features)
+                    const AttentionResult<E>& out, const KeyMask& key_mask, Index features)
       : q(queries),
         k(keys),
         v(values),
-        result(out, lse, output),
+        result(out),
         group(q.extent[2] / k.extent[2]),
         scale(log2_e / std::sqrt(static_cast<float>(features))),
         mask(key_mask) {}

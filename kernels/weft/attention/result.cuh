@@ -2,6 +2,10 @@
 #pragma once
 
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
 
 #include "weft/attention/softmax.cuh"
 #include "weft/core/merge.hpp"
@@ -10,37 +14,52 @@
 
 namespace weft::inline v0_1::kernels {
 
-/// What attention writes: out (n, B, H, D), in a few stretches, and, unless null, lse (n, B, H).
+/// What attention writes: out (n, B, H, D), in a few stretches, in E or, narrowed from there, in e4m3; and,
+/// unless null, lse (n, B, H).
 template <class E>
 struct AttentionResult {
   static constexpr int most = 32;  // stretches
 
   struct Stretch {
-    E* first;  // where token 0 would be
-    int end;   // of its tokens
+    std::byte* first;  // where token 0 would be
+    int end;           // of its tokens
   };
   Stretch stretches[most];
   float* lse;
-  Index out_stride[3], lse_stride[3];
-  bool merges;  // with what the views hold
+  Index out_stride[3];  // bytes
+  Index lse_stride[3];
+  bool merges;   // with what the views hold
+  bool narrows;  // to e4m3
 
-  AttentionResult(const Stretches<E, 4>& out, const View<float, 3>& l, Output output)
-      : lse(l.data), merges(output == Output::merge) {
+  template <class Out>
+  AttentionResult(const Stretches<Out, 4>& out, const View<float, 3>& l, Output output)
+      : lse(l.data), merges(output == Output::merge), narrows(!std::is_same_v<Out, E>) {
+    constexpr auto bytes = static_cast<Index>(sizeof(Out));
     for (int d = 0; d < 3; ++d) {
-      out_stride[d] = out.views().front().stride[d];
+      out_stride[d] = bytes * out.views().front().stride[d];
       lse_stride[d] = l.stride[d];
     }
     int count = 0;
-    out.for_each([this, &count](const View<E, 4>& view, Range tokens) {
-      stretches[count++] = {view.data - tokens.begin * out_stride[0], static_cast<int>(tokens.end)};
+    out.for_each([this, &count](const View<Out, 4>& view, Range tokens) {
+      stretches[count++] = {reinterpret_cast<std::byte*>(view.data) - tokens.begin * out_stride[0],
+                            static_cast<int>(tokens.end)};
     });
   }
 
-  /// Returns the row of a token that exists.
+  /// Returns the row of a token that exists: of numbers in E, unless this narrows.
   __device__ E* row(int token, int batch, int head) const {
     int i = 0;
     while (token >= stretches[i].end) ++i;
-    return stretches[i].first + token * out_stride[0] + batch * out_stride[1] + head * out_stride[2];
+    return reinterpret_cast<E*>(stretches[i].first + token * out_stride[0] + batch * out_stride[1] +
+                                head * out_stride[2]);
+  }
+  /// Writes zero to a feature of that row, whose bits are zeros in every type.
+  __device__ void zero(int token, int batch, int head, int feature) const {
+    E* const numbers = row(token, batch, head);
+    if (narrows)
+      reinterpret_cast<std::uint8_t*>(numbers)[feature] = 0;
+    else
+      numbers[feature] = E(0.f);
   }
   __device__ float* lse_at(int token, int batch, int head) const {
     return lse + token * lse_stride[0] + batch * lse_stride[1] + head * lse_stride[2];
@@ -51,6 +70,20 @@ struct AttentionResult {
     return merges ? merge_weights(*lse_at(token, batch, head), own_lse) : MergeWeights{0, 1, own_lse};
   }
 };
+
+/// Whether attention in E can write e4m3.
+template <class E>
+inline constexpr bool can_narrow = std::is_same_v<E, __nv_bfloat16>;
+
+/// Returns the e4m3 of four numbers in bfloat16, two in each word.
+__device__ inline std::uint32_t narrowed(std::uint32_t low, std::uint32_t high) {
+  const auto two = [](std::uint32_t word) {
+    __nv_bfloat162_raw pair;
+    std::memcpy(&pair, &word, sizeof pair);
+    return std::uint32_t{__nv_cvt_bfloat16raw2_to_fp8x2(pair, __NV_SATFINITE, __NV_E4M3)};
+  };
+  return two(low) | two(high) << 16;
+}
 
 /// Transposes four words of each of four lanes: lane j of them gets every lane's word j, in the lanes' order.
 __device__ inline void transpose_quad(std::uint32_t (&words)[4]) {
@@ -99,16 +132,26 @@ __device__ void store_rows(const AttentionResult<E>& result, RunningSoftmax& sof
       share = 1;
       lse = weights.lse;
     }
+    const auto store_all = [&](const auto& store_chunk) {
 #pragma unroll
-    for (int first = 0; first < chunks; first += 4) {
-      std::uint32_t words[4] = {};
+      for (int first = 0; first < chunks; first += 4) {
+        std::uint32_t words[4] = {};
 #pragma unroll
-      for (int i = first; i < min(first + 4, chunks); ++i)
-        words[i - first] = pack<E>(output[4 * i + 2 * r] * share, output[4 * i + 2 * r + 1] * share);
-      transpose_quad(words);
-      const int own_chunk = first + lane % 4;
-      if (exists && own_chunk < chunks)
-        reinterpret_cast<uint4*>(row)[own_chunk] = {words[0], words[1], words[2], words[3]};
+        for (int i = first; i < min(first + 4, chunks); ++i)
+          words[i - first] = pack<E>(output[4 * i + 2 * r] * share, output[4 * i + 2 * r + 1] * share);
+        transpose_quad(words);
+        const int own_chunk = first + lane % 4;
+        if (exists && own_chunk < chunks) store_chunk(own_chunk, words);
+      }
+    };
+    if (can_narrow<E> && result.narrows) {
+      store_all([row](int chunk, const std::uint32_t(&words)[4]) {
+        reinterpret_cast<uint2*>(row)[chunk] = {narrowed(words[0], words[1]), narrowed(words[2], words[3])};
+      });
+    } else {
+      store_all([row](int chunk, const std::uint32_t(&words)[4]) {
+        reinterpret_cast<uint4*>(row)[chunk] = {words[0], words[1], words[2], words[3]};
+      });
     }
     if (result.lse && exists && lane % 4 == 0) *result.lse_at(own, batch, head) = lse;
   }
@@ -122,7 +165,7 @@ __device__ void store_nothing(const AttentionResult<E>& result, int first, int c
   if (result.merges) return;
   const int exist = min(count, tokens - first);
   for (int i = thread; i < exist * head_dim; i += threads)
-    result.row(first + i / head_dim, batch, head)[i % head_dim] = E(0.f);
+    result.zero(first + i / head_dim, batch, head, i % head_dim);
   for (int i = thread; i < exist && result.lse; i += threads)
     *result.lse_at(first + i, batch, head) = -INFINITY;
 }
@@ -130,8 +173,7 @@ __device__ void store_nothing(const AttentionResult<E>& result, int first, int c
 /// Writes the result of attention over no keys: zeros, and a log-sum-exp of −∞.
 template <class E>
 __global__ void attend_nothing(AttentionResult<E> result, int head_dim) {
-  E* row = result.row(blockIdx.x, blockIdx.y, blockIdx.z);
-  for (int d = threadIdx.x; d < head_dim; d += blockDim.x) row[d] = E(0.f);
+  for (int d = threadIdx.x; d < head_dim; d += blockDim.x) result.zero(blockIdx.x, blockIdx.y, blockIdx.z, d);
   if (result.lse && threadIdx.x == 0) *result.lse_at(blockIdx.x, blockIdx.y, blockIdx.z) = -INFINITY;
 }
 

@@ -40,8 +40,8 @@ __global__ __launch_bounds__(Layout<E, Key, HeadDim, name>::threads,
 /// Launches attention with a plan of the tiling `name`; keys in int8 have `key_scales`.
 template <int HeadDim, TilingName name, bool masks = false, class E, class Key>
 void launch_tiled(cudaStream_t stream, View<const E, 4> q, View<const Key, 4> k, View<const E, 4> v,
-                  const Stretches<E, 4>& out, View<float, 3> lse, Output output, const KeyMask& mask,
-                  const Plan& plan, Index features, View<const float, 3> key_scales = {}) {
+                  const AttentionResult<E>& result, const KeyMask& mask, const Plan& plan, Index features,
+                  View<const float, 3> key_scales = {}) {
   using L = Layout<E, Key, HeadDim, name>;
   const int queries = q.extent[0], keys = k.extent[0], batch = q.extent[1], heads = q.extent[2];
   // Clusters take as many tiles as they have blocks, those with halved keys one.
@@ -49,7 +49,7 @@ void launch_tiled(cudaStream_t stream, View<const E, 4> q, View<const Key, 4> k,
             row_tiles = (queries + L::rows * together - 1) / (L::rows * together) * together;
   const float scale = log2_e / std::sqrt(static_cast<float>(features));
   const int group = heads / static_cast<int>(k.extent[2]);
-  const Problem<E> problem{.result = {out, lse, output},
+  const Problem<E> problem{.result = result,
                            .queries = queries,
                            .keys = keys,
                            .heads = heads,
@@ -89,24 +89,22 @@ AttentionSize size_of(const View<const E, 4>& q, const View<const E, 4>& k) {
 
 template <int HeadDim, class E>
 void launch_attention(cudaStream_t stream, View<const E, 4> q, View<const E, 4> k, View<const E, 4> v,
-                      const Stretches<E, 4>& out, View<float, 3> lse, Output output, const KeyMask& mask,
-                      Index features) {
+                      const AttentionResult<E>& result, const KeyMask& mask, Index features) {
   const AttentionSize size = size_of(q, k);
   if (!mask.empty()) {  // two tilings alone, of which wide runs whatever the sizes
     const Plan wide = plan(TilingName::wide, size, multiprocessors(), false);
     if constexpr (has_tiling(TilingName::resident, HeadDim)) {
       const Plan resident = plan(TilingName::resident, size, multiprocessors());
       if (resident.cost < wide.cost)
-        return launch_tiled<HeadDim, TilingName::resident, true>(stream, q, k, v, out, lse, output, mask,
-                                                                 resident, features);
+        return launch_tiled<HeadDim, TilingName::resident, true>(stream, q, k, v, result, mask, resident,
+                                                                 features);
     }
-    return launch_tiled<HeadDim, TilingName::wide, true>(stream, q, k, v, out, lse, output, mask, wide,
-                                                         features);
+    return launch_tiled<HeadDim, TilingName::wide, true>(stream, q, k, v, result, mask, wide, features);
   }
   const Plan plan = choose(size, multiprocessors());
   const auto launch = [&]<TilingName name>() {
     if constexpr (has_tiling(name, HeadDim))
-      launch_tiled<HeadDim, name>(stream, q, k, v, out, lse, output, {}, plan, features);
+      launch_tiled<HeadDim, name>(stream, q, k, v, result, {}, plan, features);
   };
   switch (plan.tiling) {
     case TilingName::wide:
@@ -123,13 +121,13 @@ void launch_attention(cudaStream_t stream, View<const E, 4> q, View<const E, 4> 
 /// Launches attention over keys in int8, by one of the tilings whose tiles are whole numbers of scales.
 template <int HeadDim, class E>
 void launch_int8_attention(cudaStream_t stream, View<const E, 4> q, const Int8Keys& keys, View<const E, 4> v,
-                           const Stretches<E, 4>& out, View<float, 3> lse, Output output) {
+                           const AttentionResult<E>& result) {
   const AttentionSize size{q.extent[0], v.extent[0], q.extent[1] * q.extent[2], HeadDim};
   const Plan best = choose({TilingName::wide, TilingName::tall}, size, multiprocessors());
   const auto launch = [&]<TilingName name>() {
     if constexpr (has_tiling(name, HeadDim))
-      launch_tiled<HeadDim, name>(stream, q, View<const std::int8_t, 4>(keys.rows), v, out, lse, output, {},
-                                  best, HeadDim, keys.scales);
+      launch_tiled<HeadDim, name>(stream, q, View<const std::int8_t, 4>(keys.rows), v, result, {}, best,
+                                  HeadDim, keys.scales);
   };
   if (best.tiling == TilingName::tall) return launch.template operator()<TilingName::tall>();
   launch.template operator()<TilingName::wide>();

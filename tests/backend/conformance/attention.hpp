@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "placed.hpp"
+#include "weft/backend/operators.hpp"
 #include "weft/core/key_mask.hpp"
 #include "weft/core/merge.hpp"
 #include "weft/core/range.hpp"
@@ -299,6 +300,46 @@ TEST_CASE_TEMPLATE_DEFINE("attention: output in stretches is that in one piece",
                   return number(right[query_of[static_cast<std::size_t>(r)]][image][h][d]);
                 }) <= rounding<E>);
           CHECK(parted.gaps_untouched());
+        }
+  });
+}
+
+// Operands lie in memory for elements, as models have them, in one stretch or in several.
+TEST_CASE_TEMPLATE_DEFINE(
+    "attention: output as operands of linear layers is the output in elements, narrowed", B,
+    attention_operands_conformance) {
+  using E = typename B::Element;
+  using O = typename B::Operand;
+  on_queues<B>([](typename B::Queue& queue) {
+    for (const Index head_dim : head_dims<B>())
+      for (const Index keys : {0, 70})
+        for (const Index stretches : {1, 3}) {
+          CAPTURE(head_dim);
+          CAPTURE(keys);
+          CAPTURE(stretches);
+          constexpr Index queries = 150, images = 2, heads = 8;
+          const std::array<Index, 4> extents{queries, images, heads, head_dim};
+          const auto q = Placed<B, E, 4>::random(queue, 1, extents),
+                     k = Placed<B, E, 4>::random(queue, 2, {keys, images, heads, head_dim}),
+                     v = Placed<B, E, 4>::random(queue, 3, {keys, images, heads, head_dim});
+          Placed<B, E, 4> whole(queue, extents);
+          Placed<B, E, 3> memory(queue, {queries, images, heads * head_dim}, head_gap);
+          const View<O, 4> out = weft::as_operands<O>(memory.view()).unfold(head_dim);
+          const auto attend = [&]<class Out>(const View<Out, 4>& to) {
+            if (stretches == 1) return attention(queue, q.view(), k.view(), v.view(), to);
+            std::vector<View<Out, 4>> views;
+            for (Index i = 0; i < stretches; ++i)
+              views.push_back(to.template slice<0>(weft::split(queries, stretches, i)));
+            attention(queue, q.view(), k.view(), v.view(), weft::Stretches<Out, 4>(views), {},
+                      weft::Output::replace, weft::KeyMask{});
+          };
+          attend(whole.view());
+          attend(out);
+          const View<const E, 4> elements = whole.after(queue);
+          const View<const O, 4> found = memory.after(queue, View<const O, 4>(out));
+          CHECK(error(found, [&](Index n, Index image, Index h, Index d) {
+                  return number(static_cast<O>(static_cast<float>(elements[n][image][h][d])));
+                }) == 0);
         }
   });
 }

@@ -96,10 +96,11 @@ void attention(QueueFor<HeadDims...>& queue, In<E, 4> q, In<E, 4> k, In<E, 4> v,
   });
 }
 
-template <class E, int... HeadDims>
-void attention(QueueFor<HeadDims...>& queue, In<E, 4> q, In<E, 4> k, In<E, 4> v, const View<E, 4>& out,
-               const View<float, 3>& lse = {}, Output output = Output::replace, const KeyMask& mask = {}) {
-  attention(queue, q, k, v, Stretches<E, 4>(out), lse, output, mask);
+template <class Out, int... HeadDims>
+void attention(QueueFor<HeadDims...>& queue, const auto& q, const auto& k, const auto& v,
+               const View<Out, 4>& out, const View<float, 3>& lse = {}, Output output = Output::replace,
+               const KeyMask& mask = {}) {
+  attention(queue, q, k, v, Stretches<Out, 4>(out), lse, output, mask);
 }
 
 }  // namespace weft::inline v0_1::cuda

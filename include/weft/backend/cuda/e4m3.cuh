@@ -7,6 +7,8 @@
 
 #include <concepts>
 
+#include "weft/backend/cuda/attention.cuh"
+#include "weft/backend/cuda/buffer.cuh"
 #include "weft/backend/cuda/check.cuh"
 #include "weft/backend/cuda/elementwise.cuh"
 #include "weft/backend/cuda/linear.cuh"
@@ -61,6 +63,33 @@ template <std::same_as<__nv_fp8_e4m3> O>
 void modulate(Queue& queue, const View<const __nv_bfloat16, 3>& x, const Modulation& modulation,
               const View<O, 3>& out) {
   detail::run_modulate<__nv_bfloat16>(queue, x, modulation, out);
+}
+
+/// Computes attention with an output in e4m3, of the numbers in bfloat16 that it would be otherwise. What is
+/// to be merged with further keys stays in bfloat16: throws std::logic_error.
+template <std::same_as<__nv_fp8_e4m3> O, int... HeadDims>
+void attention(QueueFor<HeadDims...>& queue, In<__nv_bfloat16, 4> q, In<__nv_bfloat16, 4> k,
+               In<__nv_bfloat16, 4> v, const Stretches<O, 4>& out, const View<float, 3>& lse = {},
+               Output output = Output::replace, const KeyMask& mask = {}) {
+  using E = __nv_bfloat16;
+  const auto run_if = [&]<int head_dim>() {
+    if (q.extent[3] != head_dim) return false;
+    const auto span = queue.span(detail::attention_work<E>("attention", q, k));
+    kernels::attention<head_dim, E>(queue.stream(), q, k, v, out, lse, output, mask);
+    return true;
+  };
+  if ((run_if.template operator()<HeadDims>() || ...)) return;
+  const Buffer<E> memory(queue, q.size());
+  const View<E, 4> elements = memory.view(q.extent);
+  attention(queue, q, k, v, elements, lse, output, mask);
+  out.for_each([&queue, &elements](const View<O, 4>& view, Range rows) {
+    const auto of_image = [](const auto& heads, Index image) {
+      const auto features = heads.template slice<1>({image, image + 1}).fold();
+      return rows_of(features);
+    };
+    for (Index image = 0; image < view.extent[1]; ++image)
+      narrow(queue, of_image(View<const E, 4>(elements.slice<0>(rows)), image), of_image(view, image));
+  });
 }
 
 namespace detail {

@@ -1,6 +1,7 @@
 // Int8Attention: a backend whose attention multiplies queries and keys in int8.
 #pragma once
 
+#include <concepts>
 #include <utility>
 
 #include "weft/backend/cuda.cuh"
@@ -38,18 +39,18 @@ void check_int8_attention(Index head_dim) {
            head_dim, " features; in 16 bits it takes these");
 }
 
-/// Computes attention as on other queues. Where there are least_int8_keys keys, none hidden, and the queue
-/// takes int8, products of queries and keys are in int8, with a scale a query and one for 32 keys of a head.
-template <class E, int... HeadDims>
-void attention(Int8QueueFor<HeadDims...>& queue, In<E, 4> q, In<E, 4> k, In<E, 4> v,
-               const Stretches<E, 4>& out, const View<float, 3>& lse = {}, Output output = Output::replace,
-               const KeyMask& mask = {}) {
+namespace detail {
+
+template <class E, class Out, int... HeadDims>
+void int8_attention(Int8QueueFor<HeadDims...>& queue, In<E, 4> q, In<E, 4> k, In<E, 4> v,
+                    const Stretches<Out, 4>& out, const View<float, 3>& lse, Output output,
+                    const KeyMask& mask) {
   const bool is_compiled = ((q.extent[3] == HeadDims) || ...);
   const bool fits = k.extent[0] >= least_int8_keys && mask.empty() && is_compiled &&
                     out.views().size() <= kernels::AttentionResult<E>::most;
   if (!queue.takes_int8() || !fits)
     return attention(static_cast<QueueFor<HeadDims...>&>(queue), q, k, v, out, lse, output, mask);
-  const auto span = queue.span(detail::attention_work<E>("attention in int8", q, k));
+  const auto span = queue.span(attention_work<E>("attention in int8", q, k));
   void* const room = queue.room(kernels::Int8Keys::room_for(k));
   const auto run_if = [&]<int head_dim>() {
     if (q.extent[3] != head_dim) return false;
@@ -59,10 +60,29 @@ void attention(Int8QueueFor<HeadDims...>& queue, In<E, 4> q, In<E, 4> k, In<E, 4
   static_cast<void>((run_if.template operator()<HeadDims>() || ...));
 }
 
+}  // namespace detail
+
+/// Computes attention as on other queues. Where there are least_int8_keys keys, none hidden, and the queue
+/// takes int8, products of queries and keys are in int8, with a scale a query and one for 32 keys of a head.
 template <class E, int... HeadDims>
-void attention(Int8QueueFor<HeadDims...>& queue, In<E, 4> q, In<E, 4> k, In<E, 4> v, const View<E, 4>& out,
-               const View<float, 3>& lse = {}, Output output = Output::replace, const KeyMask& mask = {}) {
-  attention(queue, q, k, v, Stretches<E, 4>(out), lse, output, mask);
+void attention(Int8QueueFor<HeadDims...>& queue, In<E, 4> q, In<E, 4> k, In<E, 4> v,
+               const Stretches<E, 4>& out, const View<float, 3>& lse = {}, Output output = Output::replace,
+               const KeyMask& mask = {}) {
+  detail::int8_attention<E>(queue, q, k, v, out, lse, output, mask);
+}
+
+template <std::same_as<__nv_fp8_e4m3> O, int... HeadDims>
+void attention(Int8QueueFor<HeadDims...>& queue, In<__nv_bfloat16, 4> q, In<__nv_bfloat16, 4> k,
+               In<__nv_bfloat16, 4> v, const Stretches<O, 4>& out, const View<float, 3>& lse = {},
+               Output output = Output::replace, const KeyMask& mask = {}) {
+  detail::int8_attention<__nv_bfloat16>(queue, q, k, v, out, lse, output, mask);
+}
+
+template <class Out, int... HeadDims>
+void attention(Int8QueueFor<HeadDims...>& queue, const auto& q, const auto& k, const auto& v,
+               const View<Out, 4>& out, const View<float, 3>& lse = {}, Output output = Output::replace,
+               const KeyMask& mask = {}) {
+  attention(queue, q, k, v, Stretches<Out, 4>(out), lse, output, mask);
 }
 
 }  // namespace cuda

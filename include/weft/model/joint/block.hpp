@@ -128,7 +128,7 @@ class BlockRun {
                   .data) {}
 
   void operator()() {
-    View<Element, 3> alone;
+    View<Operand, 3> alone;
     if (w_.kind.is_dual) alone = attend_alone();
     attend_jointly();
     if (w_.kind.is_dual && !image_.empty())
@@ -165,15 +165,16 @@ class BlockRun {
   }
 
   /// Computes out = residual + gate · layer(attended).
-  void add(Range range, const View<Element, 3>& attended, const BlockLinear<Backend>& layer, const Gate& gate,
+  void add(Range range, const View<Operand, 3>& attended, const BlockLinear<Backend>& layer, const Gate& gate,
            const View<const Element, 3>& residual) {
-    linear(context_.queue(), operands_of<Operand>(context_.queue(), rows(attended, range)), layer,
-           rows_of(rows(out_, range)), {.residual = rows_of(residual), .gate = gate});
+    linear(context_.queue(), rows_of(rows(attended, range)), layer, rows_of(rows(out_, range)),
+           {.residual = rows_of(residual), .gate = gate});
   }
 
   /// Computes the image's second attention, of x, which is still whole.
-  View<Element, 3> attend_alone() {
-    const View<Element, 3> attended = context_.scratch().take(std::array{x_.extent[0], x_.extent[1], heads_});
+  View<Operand, 3> attend_alone() {
+    const View<Element, 3> memory = context_.scratch().take(std::array{x_.extent[0], x_.extent[1], heads_});
+    const View<Operand, 3> attended = as_operands<Operand>(memory);
     if (!image_.empty())
       project(image_, x_, modulations_.modulation(slots_.image, 6, 7, context_.step()), w_.alone.qkv,
               wide(3 * heads_));
@@ -189,7 +190,8 @@ class BlockRun {
 
   void attend_jointly() {
     const Step step = context_.step();
-    const View<Element, 3> qkv = wide(3 * heads_), attended = narrow_.template slice<2>({0, heads_});
+    const View<Element, 3> qkv = wide(3 * heads_);
+    const View<Operand, 3> attended = as_operands<Operand>(narrow_).template slice<2>({0, heads_});
     if (!image_.empty())
       project(image_, x_, modulations_.modulation(slots_.image, 0, 1, step), w_.image.qkv, qkv);
     // A block that drops its text has (scale, shift) alone, in this order.
