@@ -28,8 +28,9 @@ namespace weft::inline v0_1::kernels {
 template <class E, class Out>
 void check_attention(In<E, 4> q, In<E, 4> k, In<E, 4> v, const Stretches<Out, 4>& out, In<float, 3> lse,
                      Output output, Index head_dim) {
-  static_assert(std::is_same_v<Out, E> || (can_narrow<E> && std::is_same_v<Out, __nv_fp8_e4m3>),
-                "Attention writes what it reads, or e4m3 from __nv_bfloat16.");
+  static_assert(
+      std::is_same_v<Out, E> || (std::is_same_v<E, __nv_bfloat16> && std::is_same_v<Out, __nv_fp8_e4m3>),
+      "Attention writes what it reads, or e4m3 from __nv_bfloat16.");
   const auto fail = [](const auto&... parts) { throw std::logic_error(sentence(parts...)); };
   check_key_heads(q.extent[2], k.extent[2]);
   const auto check_operand = [&fail, &q, head_dim]<class T>(const char* name, const Stretches<T, 4>& given,
@@ -91,7 +92,7 @@ void attention(cudaStream_t stream, In<E, 4> q, In<E, 4> k, In<E, 4> v, const St
     }
     return;
   }
-  const AttentionResult<E> result(out, lse, output);
+  const AttentionResult<E, Out> result(out, lse, output);
   if (k.extent[0] == 0) {
     if (output == Output::merge) return;
     const dim3 heads(q.extent[0], q.extent[1], q.extent[2]);
@@ -102,10 +103,12 @@ void attention(cudaStream_t stream, In<E, 4> q, In<E, 4> k, In<E, 4> v, const St
     case Tier::sm90a:
       return sm90::launch_attention<HeadDim>(stream, q, k, v, result, mask, features);
     case Tier::sm80:
-      return sm80::launch_attention<HeadDim>(stream, AttentionOperands<E>(q, k, v, result, mask, features));
+      return sm80::launch_attention<HeadDim>(stream,
+                                             AttentionOperands<E, Out>(q, k, v, result, mask, features));
     case Tier::sm70:
       if constexpr (std::is_same_v<E, __half>)
-        return sm70::launch_attention<HeadDim>(stream, AttentionOperands<E>(q, k, v, result, mask, features));
+        return sm70::launch_attention<HeadDim>(stream,
+                                               AttentionOperands<E, Out>(q, k, v, result, mask, features));
       reject("bfloat16 needs code for a GPU of compute capability 8.0 or newer; use __half here");
   }
 }
@@ -126,8 +129,7 @@ void attention_with(cudaStream_t stream, In<E, 4> q, In<E, 4> k, In<E, 4> v, Vie
   const sm90::Plan plan = sm90::plan(name, sm90::size_of(q, k), multiprocessors());
   if (!plan.runs() || q.empty() || k.empty())
     throw std::logic_error(sentence("attention cannot run with the tiling ", to_string(name)));
-  sm90::launch_tiled<HeadDim, name>(stream, q, k, v, AttentionResult<E>(whole, lse, output), {}, plan,
-                                    HeadDim);
+  sm90::launch_planned<HeadDim, name>(stream, q, k, v, AttentionResult<E>(whole, lse, output), plan, HeadDim);
 }
 
 }  // namespace weft::inline v0_1::kernels

@@ -23,7 +23,7 @@ void int8_attention(cudaStream_t stream, In<E, 4> q, In<E, 4> k, In<E, 4> v, con
   if (q.empty()) return;
   const Int8Keys keys(room, k);
   quantize(stream, k, keys);
-  sm90::launch_int8_attention<HeadDim>(stream, q, keys, v, AttentionResult<E>(out, lse, output));
+  sm90::launch_int8_attention<HeadDim>(stream, q, keys, v, AttentionResult<E, Out>(out, lse, output));
 }
 
 }  // namespace weft::inline v0_1::kernels

@@ -26,16 +26,16 @@ struct Expected {
 // with ring2 half of the queries and, at a time, half of the keys.
 const std::vector<Expected> flagship{
     {"1024 px", 4096, 4096, 32, "wide", "wide"},
-    {"1024 px, cfg2 or ulysses2", 4096, 4096, 16, "wide", "wide"},
-    {"1024 px, ring2", 2048, 2048, 32, "wide", "wide"},
-    {"1024 px, cfg2 ulysses2", 4096, 4096, 8, "wide", "tall"},
-    {"1024 px, cfg2, a patch of 8", 512, 4096, 16, "wide, halved", "wide"},
+    {"1024 px, cfg2 or ulysses2", 4096, 4096, 16, "wide", "wide, then split"},
+    {"1024 px, ring2", 2048, 2048, 32, "wide", "wide, then split"},
+    {"1024 px, cfg2 ulysses2", 4096, 4096, 8, "wide", "wide, then split"},
+    {"1024 px, cfg2, a patch of 8", 512, 4096, 16, "split", "wide"},
     {"1024 px, text", 4096, text, 32, "resident", "narrow"},
     {"1024 px, text, cfg2", 4096, text, 16, "resident", "resident"},
     {"1024 px, text, ulysses2 or ring2", 2048, text, 32, "resident", "resident"},
     {"1024 px, text, cfg2, a patch of 8", 512, text, 16, "narrow", "narrow"},
-    {"2048 px", 16384, 16384, 32, "tall", "tall"},
-    {"2048 px, cfg2 or ulysses2", 16384, 16384, 16, "tall", "wide"},
+    {"2048 px", 16384, 16384, 32, "tall", "tall, then tall_split"},
+    {"2048 px, cfg2 or ulysses2", 16384, 16384, 16, "tall, then tall_split", "tall, then tall_split"},
     {"2048 px, ring2", 8192, 8192, 32, "tall", "wide"},
     {"2048 px, cfg2 ulysses2", 16384, 16384, 8, "wide", "wide"},
     {"2048 px, text", 16384, text, 32, "resident", "resident"},
@@ -43,12 +43,13 @@ const std::vector<Expected> flagship{
     {"2048 px, text, ulysses2 or ring2", 8192, text, 32, "resident", "narrow"},
 };
 
-constexpr TilingName names[] = {TilingName::wide, TilingName::narrow, TilingName::tall, TilingName::resident};
+constexpr TilingName names[] = {TilingName::wide, TilingName::narrow,     TilingName::split,
+                                TilingName::tall, TilingName::tall_split, TilingName::resident};
 
-/// Returns the tiling, and whether the last round has the keys in halves.
-std::string taken_by(const AttentionSize& size, int multiprocessors) {
-  const Plan plan = choose(size, multiprocessors);
-  return to_string(plan.tiling) + std::string(plan.halved > 0 ? ", halved" : "");
+/// Returns the tilings of a plan's launches.
+std::string launches(const Plan& plan) {
+  const std::string own = to_string(plan.tiling);
+  return plan.leaves_rest() ? own + ", then " + to_string(plan.rest().tiling) : own;
 }
 
 }  // namespace
@@ -58,9 +59,11 @@ TEST_CASE("attention's choice: the flagship shapes take the tilings that are fas
   for (const Expected& expected : flagship) {
     CAPTURE(expected.of);
     const AttentionSize size{expected.queries, expected.keys, expected.sequences, head_dim};
-    CHECK(taken_by(size, h100_sxm) == expected.on_sxm);
-    CHECK(taken_by(size, h100_pcie) == expected.on_pcie);
-    taken.insert(to_string(choose(size, h100_sxm).tiling));
+    const Plan on_sxm = choose(size, h100_sxm);
+    CHECK(launches(on_sxm) == expected.on_sxm);
+    CHECK(launches(choose(size, h100_pcie)) == expected.on_pcie);
+    taken.insert(to_string(on_sxm.tiling));
+    if (on_sxm.leaves_rest()) taken.insert(to_string(on_sxm.rest().tiling));
   }
   CHECK(taken.size() == std::size(names));
 }
@@ -79,46 +82,42 @@ TEST_CASE("attention's choice: no plan that runs costs less") {
           }
 }
 
-TEST_CASE(
-    "attention's choice: every tile of queries is taken once, by clusters that run at once where keys are "
-    "halved") {
-  for (const TilingName name : {TilingName::wide, TilingName::narrow, TilingName::tall})
-    for (const Index queries : {5, 250, 700, 4096, 5000})
-      for (const Index sequences : {1, 16, 19, 64, 70})
-        for (const int multiprocessors : {2, 114, 132}) {
+TEST_CASE("attention's choice: what full rounds leave is taken by clusters that all run at once") {
+  int left = 0;
+  for (const TilingName name : {TilingName::wide, TilingName::tall})
+    for (const Index queries : {250, 700, 4096, 4608, 5000, 16384})
+      for (const Index sequences : {12, 16, 19, 32, 70})
+        for (const int multiprocessors : {78, 114, 132}) {
           const AttentionSize size{queries, 4096, sequences, head_dim};
           const Plan some = plan(name, size, multiprocessors),
-                     whole = plan(name, size, multiprocessors, false);
+                     whole = plan(name, size, multiprocessors, LastRound::whole);
           CHECK(some.cost <= whole.cost);
-          CHECK(whole.halved == 0);
-          const Index tiles =
-              (queries + tiling_of(name, head_dim).rows() - 1) / tiling_of(name, head_dim).rows();
-          if (some.halved == 0) {
-            CHECK(some.clusters == whole.clusters);
-          } else if (some.clusters == 0) {
-            CHECK(some.halved == tiles * sequences);
-          } else {
-            CHECK(some.clusters % some.at_once == 0);
-            CHECK(2 * some.clusters + some.halved == 2 * whole.clusters);
-          }
-          CHECK(some.halved <= some.at_once);
+          CHECK_FALSE(whole.leaves_rest());
+          if (!some.leaves_rest()) continue;
+          ++left;
+          const Plan rest = some.rest();
+          CHECK(some.clusters % some.at_once == 0);
+          CHECK(some.end == some.clusters * tiling_of(name, head_dim).sharing);
+          CHECK(rest.begin == some.end);
+          CHECK(rest.end == whole.end);
+          CHECK(rest.clusters == rest.end - rest.begin);
+          CHECK(rest.clusters <= rest.at_once);
+          CHECK(tiling_of(rest.tiling, head_dim).rows() == tiling_of(name, head_dim).rows());
         }
+  CHECK(left > 0);
 }
 
 TEST_CASE(
-    "attention's choice: keys are halved only where half of the multiprocessors would idle, and each half "
-    "has keys") {
-  const auto halved = [](const AttentionSize& size) { return plan(TilingName::wide, size, h100_sxm).halved; };
-  CHECK(halved({512, 4096, 16, head_dim}) == 64);
-  CHECK(halved({512, 128, 16, head_dim}) == 0);
-  CHECK(halved({1024, 4096, 16, head_dim}) == 0);
-  CHECK(halved({4608, 4608, 12, 128}) ==
-        36);  // FLUX.1 at 1024 px on two GPUs: 216 = 3 · 66 + 18 pairs of tiles
+    "attention's choice: keys are split only where every cluster runs at once and every part has keys") {
+  CHECK(plan(TilingName::split, {512, 4096, 16, head_dim}, h100_sxm).runs());
+  CHECK_FALSE(plan(TilingName::split, {512, 128, 16, head_dim}, h100_sxm).runs());
+  CHECK_FALSE(plan(TilingName::split, {1024, 4096, 16, head_dim}, h100_sxm).runs());
 }
 
 TEST_CASE("attention's choice: a plan prints as a sentence") {
-  CHECK(to_string(choose({16384, 16384, 32, head_dim}, h100_sxm)) ==
-        "tall: 1376 tiles of clusters, 0 with halved keys, 66 at once");
-  CHECK(to_string(plan(TilingName::resident, {512, 4096, 16, head_dim}, h100_sxm)) ==
-        "resident: does not run");
+  CHECK(to_string(choose({16384, 16384, 32, head_dim}, h100_sxm)) == "tall: 1376 clusters, 66 at once");
+  // FLUX.1 at 1024 px on two GPUs: 216 = 3 · 66 + 18 pairs of tiles.
+  CHECK(to_string(choose({4608, 4608, 12, 128}, h100_sxm)) ==
+        "wide: 198 clusters, 66 at once, then split: 36 clusters, 66 at once");
+  CHECK(to_string(plan(TilingName::split, {512, 128, 16, head_dim}, h100_sxm)) == "split: does not run");
 }

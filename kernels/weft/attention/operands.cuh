@@ -11,16 +11,16 @@ namespace weft::inline v0_1::kernels {
 
 /// q (n, B, H, D) and k, v (S, B, K, D), where each head of k and v serves `group` of q, so that H = K ·
 /// group.
-template <class E>
+template <class E, class Out = E>
 struct AttentionOperands {
   RowsOf<const E, 4> q, k, v;
-  AttentionResult<E> result;
+  AttentionResult<E, Out> result;
   int group;
   float scale;  // of logits, to exponents of two
   KeyMask mask;
 
   AttentionOperands(View<const E, 4> queries, View<const E, 4> keys, View<const E, 4> values,
-                    const AttentionResult<E>& out, const KeyMask& key_mask, Index features)
+                    const AttentionResult<E, Out>& out, const KeyMask& key_mask, Index features)
       : q(queries),
         k(keys),
         v(values),

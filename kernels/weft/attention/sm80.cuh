@@ -14,7 +14,7 @@
 namespace weft::inline v0_1::kernels::sm80 {
 
 /// One warp's 32 queries in two halves of 16, which share each read of keys and values.
-template <class E, int HeadDim, bool masks>
+template <class E, class Out, int HeadDim, bool masks>
 struct Attention {
   static constexpr int halves = 2, warps = 4, threads = warp_size * warps, queries = 16 * halves * warps;
   static constexpr int keys = HeadDim <= 96 ? 64 : 32;  // a tile
@@ -28,7 +28,7 @@ struct Attention {
   static constexpr int bytes = 4 * tile_bytes + (keeps_queries ? 0 : query_bytes);
   static_assert(!keeps_queries || query_bytes <= 2 * tile_bytes);
 
-  const AttentionOperands<E>& operands;
+  const AttentionOperands<E, Out>& operands;
   const std::uint32_t memory;
   const int first_query = blockIdx.x * queries, head = blockIdx.y, batch = blockIdx.z;
   const int key_head = head / operands.group;
@@ -39,7 +39,7 @@ struct Attention {
   float output[halves][HeadDim / 2] = {};
   RunningSoftmax softmax[halves];
 
-  __device__ Attention(const AttentionOperands<E>& o, std::uint32_t m) : operands(o), memory(m) {}
+  __device__ Attention(const AttentionOperands<E, Out>& o, std::uint32_t m) : operands(o), memory(m) {}
 
   __device__ std::uint32_t keys_at(int stage) const { return memory + 2 * stage * tile_bytes; }
   __device__ std::uint32_t values_at(int stage) const { return keys_at(stage) + tile_bytes; }
@@ -230,29 +230,29 @@ struct Attention {
   }
 };
 
-template <class E, int HeadDim, bool masks>
-__global__ __launch_bounds__(Attention<E, HeadDim, masks>::threads,
-                             2) void attend(const __grid_constant__ AttentionOperands<E> operands) {
+template <class E, class Out, int HeadDim, bool masks>
+__global__ __launch_bounds__(Attention<E, Out, HeadDim, masks>::threads,
+                             2) void attend(const __grid_constant__ AttentionOperands<E, Out> operands) {
   if constexpr (compiled_tier == Tier::sm80) {
     extern __shared__ __align__(vector_bytes) unsigned char memory[];
-    Attention<E, HeadDim, masks>(operands, shared_address(memory)).run();
+    Attention<E, Out, HeadDim, masks>(operands, shared_address(memory)).run();
   }
 }
 
-template <int HeadDim, bool masks, class E>
-void launch(cudaStream_t stream, const AttentionOperands<E>& operands) {
-  using A = Attention<E, HeadDim, masks>;
+template <int HeadDim, bool masks, class E, class Out>
+void launch(cudaStream_t stream, const AttentionOperands<E, Out>& operands) {
+  using A = Attention<E, Out, HeadDim, masks>;
   const auto& [data, stride, extent, width] = operands.q;
   const dim3 blocks((extent[0] + A::queries - 1) / A::queries, extent[2], extent[1]);
-  const auto kernel = attend<E, HeadDim, masks>;
+  const auto kernel = attend<E, Out, HeadDim, masks>;
   check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, A::bytes),
         "reserving attention's shared memory");
   kernel<<<blocks, A::threads, A::bytes, stream>>>(operands);
   check(cudaGetLastError(), "launching attention");
 }
 
-template <int HeadDim, class E>
-void launch_attention(cudaStream_t stream, const AttentionOperands<E>& operands) {
+template <int HeadDim, class E, class Out>
+void launch_attention(cudaStream_t stream, const AttentionOperands<E, Out>& operands) {
   if (operands.mask.empty()) {
     launch<HeadDim, false>(stream, operands);
   } else {

@@ -83,9 +83,9 @@ void attention(QueueFor<HeadDims...>& queue, In<__nv_bfloat16, 4> q, In<__nv_bfl
   const View<E, 4> elements = memory.view(q.extent);
   attention(queue, q, k, v, elements, lse, output, mask);
   out.for_each([&queue, &elements](const View<O, 4>& view, Range rows) {
-    const auto of_image = [](const auto& heads, Index image) {
-      const auto features = heads.template slice<1>({image, image + 1}).fold();
-      return rows_of(features);
+    const auto of_image = []<class T>(const View<T, 4>& heads, Index image) {
+      return View<T, 2>(heads.data + image * heads.stride[1],
+                        {heads.extent[0], heads.extent[2] * heads.extent[3]}, {heads.stride[0], 1});
     };
     for (Index image = 0; image < view.extent[1]; ++image)
       narrow(queue, of_image(View<const E, 4>(elements.slice<0>(rows)), image), of_image(view, image));

@@ -10,29 +10,27 @@ namespace weft::inline v0_1::kernels::sm90 {
 /// Each round issues two products, the logits of one tile of keys and the output of the tile before, and
 /// takes the exponentials of the new logits while the second product runs. Consumers take turns to begin
 /// their rounds, so that exponentials of one overlap products of another.
-template <class E, class Key, int HeadDim, TilingName name, bool masks>
+template <class E, class Out, class Key, int HeadDim, TilingName name, bool masks>
 struct Consumer : Layout<E, Key, HeadDim, name> {
   using L = Layout<E, Key, HeadDim, name>;
-  using L::keys, L::stages, L::cluster, L::resident;
-  static constexpr bool may_halve = L::halves_keys && !masks;
+  using L::keys, L::stages, L::sharing, L::parts, L::resident;
 
   using Weights = std::uint32_t[keys / 4];                       // (64, keys), two a register
   static constexpr int box_steps = swizzle_bytes / wgmma_bytes;  // of a product along a row of a box
 
   typename L::Shared& shared;
-  const Problem<E>& problem;
+  const Problem<E, Out>& problem;
   const int consumer;
+  const Tiles tiles;
   const std::uint32_t k_low = descriptor_low(&shared.k),
                       v_low = descriptor_low(&shared.v, sizeof shared.v[0][0]);
   PipelineState<stages> k, v;
-  int loader =
-      threadIdx.x % warp_size;  // of this lane: a block that loads into the stages, if below `cluster`
   std::uint32_t q_parity = 0;
   Scores<E, Key, HeadDim, keys> scores;
   float output[HeadDim / 2];  // (64, D)
 
-  __device__ Consumer(typename L::Shared& s, const Problem<E>& p, int index)
-      : shared(s), problem(p), consumer(index) {}
+  __device__ Consumer(typename L::Shared& s, const Problem<E, Out>& p, int index)
+      : shared(s), problem(p), consumer(index), tiles(L::key_tiles(p)) {}
 
   // The named barriers by which consumers take turns: one warpgroup waits there, and one arrives.
   static constexpr int first_turn_barrier = 1;  // 0 is that of __syncthreads
@@ -52,11 +50,10 @@ struct Consumer : Layout<E, Key, HeadDim, name> {
     return group_row() + threadIdx.x / warp_size % warpgroup_warps * warp_rows;
   }
 
-  /// Signals to every block that loads into a stage that this warp has read it: with halved keys, to the own
-  /// one in place of each.
-  __device__ void release(Barrier& free) {
-    if constexpr (cluster > 1) {
-      if (threadIdx.x % warp_size < cluster) free.arrive_at(loader);
+  /// Signals to every block that loads into a stage that this warp has read it.
+  static __device__ void release(Barrier& free) {
+    if constexpr (sharing > 1) {
+      if (threadIdx.x % warp_size < sharing) free.arrive_at(threadIdx.x % warp_size);
     } else {
       if (threadIdx.x % warp_size == 0) free.arrive();
     }
@@ -154,14 +151,12 @@ struct Consumer : Layout<E, Key, HeadDim, name> {
     end_output();
   }
 
-  /// Merges the results over both halves of the keys in the cluster's first block; returns whether this is
-  /// it.
-  __device__ bool join_halves() {
-    const int thread = threadIdx.x - warpgroup_size;
-    const bool is_first = cluster_rank() == 0;
+  /// Merges the results of all parts into the first part; returns whether this block has it.
+  __device__ bool join_parts() {
+    const int thread = threadIdx.x - warpgroup_size, part = L::part();
     cluster_sync();
-    if (!is_first) {
-      auto& partial = *in_block(&L::partial(shared), 0);
+    if (part > 0) {
+      auto& partial = in_block(L::partials(shared), 0)[part - 1];
 #pragma unroll
       for (int i = 0; i < HeadDim / 2; ++i) partial[i][thread] = output[i];
 #pragma unroll
@@ -171,18 +166,19 @@ struct Consumer : Layout<E, Key, HeadDim, name> {
       }
     }
     cluster_sync();
-    if (!is_first) return false;
-    const auto& partial = L::partial(shared);
-    float kept[2], added[2];
+    for (int other = 1; other < parts && part == 0; ++other) {
+      const auto& partial = L::partials(shared)[other - 1];
+      float kept[2], added[2];
 #pragma unroll
-    for (int r = 0; r < 2; ++r) {
-      scores.softmax.join(r, partial[HeadDim / 2 + r][thread], partial[HeadDim / 2 + 2 + r][thread], kept[r],
-                          added[r]);
+      for (int r = 0; r < 2; ++r) {
+        scores.softmax.join(r, partial[HeadDim / 2 + r][thread], partial[HeadDim / 2 + 2 + r][thread],
+                            kept[r], added[r]);
+      }
+#pragma unroll
+      for (int i = 0; i < HeadDim / 2; ++i)
+        output[i] = output[i] * kept[i / 2 % 2] + partial[i][thread] * added[i / 2 % 2];
     }
-#pragma unroll
-    for (int i = 0; i < HeadDim / 2; ++i)
-      output[i] = output[i] * kept[i / 2 % 2] + partial[i][thread] * added[i / 2 % 2];
-    return true;
+    return part == 0;
   }
 
   /// Computes the output over `count` tiles of keys.
@@ -203,9 +199,9 @@ struct Consumer : Layout<E, Key, HeadDim, name> {
     }
   }
 
-  /// Attends to all keys of some tiles; the first one may be partly filled.
-  __device__ void attend_all(Tiles tiles) {
-    auto mask_first = [this, tiles] {
+  /// Attends to all keys; the first tile may be partly filled.
+  __device__ void attend_all() {
+    auto mask_first = [this] {
       const int count = problem.keys - (tiles.end - 1) * keys;
       if (count < keys) scores.mask({count, 0, 0});
     };
@@ -229,28 +225,28 @@ struct Consumer : Layout<E, Key, HeadDim, name> {
     return Keys(problem.mask, Place(problem, tile, L::rows).batch, problem.keys);
   }
 
-  /// Computes the output of a tile of queries, and stores it, if halved by the cluster's first block.
-  __device__ void attend_to(int tile, const Keys& of_tile) {
+  /// Computes and stores the output of a tile of queries; returns false if that is left to another block.
+  __device__ bool attend_to(int tile, const Keys& of_tile) {
     const Place at(problem, tile, L::rows);
-    const bool halved = may_halve && L::is_halved(problem, tile);
     if constexpr (masks) {
       if (of_tile.empty()) {
         store_nothing(problem.result, at.token + group_row(), wgmma_rows, problem.queries, at.batch, at.head,
                       HeadDim, threadIdx.x % warpgroup_size, warpgroup_size);
-        return;
+        return true;
       }
     }
-    const Tiles tiles = L::key_tiles(problem, halved);
-    if (halved) loader = cluster_rank();
     scores.begin([this](QueryRows<HeadDim>& rows) { load_queries(rows); }, problem.scale,
                  problem.scales_of(at.batch, at.head), tiles.end - 1);
     if constexpr (masks)
       attend_visible(of_tile);
     else
-      attend_all(tiles);
-    if (halved && !join_halves()) return;
+      attend_all();
+    if constexpr (parts > 1) {
+      if (!join_parts()) return false;
+    }
     store_rows(problem.result, scores.softmax, output, at.token + first_row(), problem.queries, at.batch,
                at.head);
+    return true;
   }
 
   __device__ void run() {
@@ -262,8 +258,8 @@ struct Consumer : Layout<E, Key, HeadDim, name> {
 
   __device__ void run_tiles() {
     if (consumer == L::consumers - 1) pass_turn();
-    for (int tile = L::first_tile(problem); tile < problem.tiles; tile = L::next_tile(problem, tile))
-      attend_to(tile, keys_of(tile));
+    for (int tile = L::first_tile(problem); tile < problem.end; tile += L::tile_step())
+      if (!attend_to(tile, keys_of(tile))) return;  // of parts there is one tile a block
   }
 
   /// Takes tiles of each share in turn with the other consumers, all over the same keys, then frees these:

@@ -26,14 +26,13 @@ template <class E, class Key, int HeadDim, TilingName name, bool masks>
 struct Producer : Layout<E, Key, HeadDim, name> {
   using L = Layout<E, Key, HeadDim, name>;
 
-  static constexpr bool may_halve = L::halves_keys && !masks;
-
-  /// Issues the loads of rows of `Width` numbers, to `to` from `row` on, in all blocks of the cluster or, if
-  /// it is 1, in this one.
+  /// Loads this block's share of a tile of `Rows` rows of `Width` numbers, to `to` from `row` on. `full`
+  /// expects the bytes of all rows, whichever blocks of the cluster load them.
   template <int Cluster, int Width, class T, int Rows, int Columns>
-  static __device__ void issue(const TensorMaps& map, T (*to)[Rows][Columns], int row, Barrier& full,
-                               int token, Place at) {
+  static __device__ void load(const TensorMaps& map, T (*to)[Rows][Columns], int row, Barrier& full,
+                              int token, Place at) {
     constexpr int full_boxes = Width / Columns;
+    full.expect(Rows * Width * sizeof(T));
 #pragma unroll
     for (int c = 0; c < full_boxes; ++c) {
       load_box<Cluster>(map.full, to[c][row], full, token, at.batch, at.head, c * Columns);
@@ -43,31 +42,7 @@ struct Producer : Layout<E, Key, HeadDim, name> {
     }
   }
 
-  /// Loads a tile of queries, which one box of each tensor map covers.
-  template <class T, int Rows, int Columns>
-  static __device__ void load_queries(const TensorMaps& map, T (*to)[Rows][Columns], Barrier& full,
-                                      Place at) {
-    full.expect(Rows * HeadDim * sizeof(T));
-    issue<1, HeadDim>(map, to, 0, full, at.token, at);
-  }
-
-  /// Loads a tile of keys or values, of which every block of a cluster loads its share for all, unless each
-  /// has keys of its own.
-  template <int Width, class T, int Rows, int Columns>
-  static __device__ void load(const TensorMaps& map, T (*to)[Rows][Columns], Barrier& full, int token,
-                              Place at, bool halved) {
-    constexpr int share = Rows / L::cluster;
-    full.expect(Rows * Width * sizeof(T));
-    if (may_halve && halved) {
-#pragma unroll
-      for (int row = 0; row < Rows; row += share) issue<1, Width>(map, to, row, full, token + row, at);
-    } else {
-      const int row = L::cluster == 1 ? 0 : cluster_rank() * share;
-      issue<L::cluster, Width>(map, to, row, full, token + row, at);
-    }
-  }
-
-  static __device__ void run(const Maps& maps, typename L::Shared& s, const Problem<E>& problem) {
+  static __device__ void run(const Maps& maps, typename L::Shared& s, const auto& problem) {
     if constexpr (L::resident)
       load_shares(maps, s, problem);
     else
@@ -76,51 +51,51 @@ struct Producer : Layout<E, Key, HeadDim, name> {
 
  private:
   /// Loads tiles of keys from the last to the first, so that consumers mask only their first one.
-  static __device__ void load_tiles(const Maps& maps, typename L::Shared& s, const Problem<E>& problem) {
+  static __device__ void load_tiles(const Maps& maps, typename L::Shared& s, const auto& problem) {
+    const int row = L::sharing == 1 ? 0 : cluster_rank() * (L::keys / L::sharing);
+    const auto [keys_begin, keys_end] = L::key_tiles(problem);
     PipelineState<L::stages> state;
     std::uint32_t q_parity = 0;
-    for (int tile = L::first_tile(problem); tile < problem.tiles; tile = L::next_tile(problem, tile)) {
+    for (int tile = L::first_tile(problem); tile < problem.end; tile += L::tile_step()) {
       const Place at(problem, tile, L::rows);
       Place of_keys = at;
       of_keys.head /= problem.group;
       const TilesOfKeys<L::keys, masks> tiles(problem.mask, at.batch, problem.keys);
       if (tiles.empty()) continue;  // as the consumers
-      const bool halved = may_halve && L::is_halved(problem, tile);
-      const auto [begin, end] = L::key_tiles(problem, halved);
       s.q_free[0].wait(q_parity ^ 1);
-      load_queries(maps.q, s.q[0], s.q_full[0], at);
+      load<1, HeadDim>(maps.q, s.q[0], 0, s.q_full[0], at.token, at);
       q_parity ^= 1;
 #pragma unroll 1
-      for (int j = masks ? tiles.last() : end - 1; j >= begin; j = tiles.next(j), state.advance()) {
-        const int token = j * L::keys;
+      for (int j = masks ? tiles.last() : keys_end - 1; j >= keys_begin; j = tiles.next(j), state.advance()) {
+        const int token = j * L::keys + row;
         s.k_free[state.stage].wait(state.parity ^ 1);
-        load<L::key_width>(maps.k, s.k[state.stage], s.k_full[state.stage], token, of_keys, halved);
+        load<L::sharing, L::key_width>(maps.k, s.k[state.stage], row, s.k_full[state.stage], token, of_keys);
         s.v_free[state.stage].wait(state.parity ^ 1);
-        load<HeadDim>(maps.v, s.v[state.stage], s.v_full[state.stage], token, of_keys, halved);
+        load<L::sharing, HeadDim>(maps.v, s.v[state.stage], row, s.v_full[state.stage], token, of_keys);
       }
     }
   }
 
   /// Loads all keys and values of a head, from the last tile to the first, and its tiles of queries in turn,
   /// the first of each consumer before the keys.
-  static __device__ void load_shares(const Maps& maps, typename L::Shared& s, const Problem<E>& problem) {
+  static __device__ void load_shares(const Maps& maps, typename L::Shared& s, const auto& problem) {
     std::uint32_t parity = 0, q_parities = 0;  // of takers, a bit each
     L::for_each_share(problem, [&](Tiles share) {
       Place of_keys(problem, share.begin, L::rows);
       of_keys.head /= problem.group;
       const TilesOfKeys<L::keys, masks> tiles(problem.mask, of_keys.batch, problem.keys);
       if (tiles.empty()) share.end = share.begin;  // as the consumers
-      const auto load_tiles_of = [&](int begin, int end) {
+      const auto load_queries = [&](int begin, int end) {
         for (int tile = begin; tile < end; ++tile) {
           const int taker = (tile - share.begin) % L::takers;
           const Place at(problem, tile, L::rows);
           s.q_free[taker].wait((q_parities >> taker & 1) ^ 1);
-          load_queries(maps.q, s.q[taker], s.q_full[taker], at);
+          load<1, HeadDim>(maps.q, s.q[taker], 0, s.q_full[taker], at.token, at);
           q_parities ^= 1u << taker;
         }
       };
       const int ahead = min(share.begin + L::takers, share.end);
-      load_tiles_of(share.begin, ahead);
+      load_queries(share.begin, ahead);
       int key_tile = tiles.empty() ? -1 : tiles.last();
 #pragma unroll 1
       for (int stage = 0; stage < L::stages; ++stage) {
@@ -131,12 +106,12 @@ struct Producer : Layout<E, Key, HeadDim, name> {
           s.v_full[stage].arrive();
           continue;
         }
-        load<L::key_width>(maps.k, s.k[stage], s.k_full[stage], key_tile * L::keys, of_keys, false);
-        load<HeadDim>(maps.v, s.v[stage], s.v_full[stage], key_tile * L::keys, of_keys, false);
+        load<1, L::key_width>(maps.k, s.k[stage], 0, s.k_full[stage], key_tile * L::keys, of_keys);
+        load<1, HeadDim>(maps.v, s.v[stage], 0, s.v_full[stage], key_tile * L::keys, of_keys);
         key_tile = tiles.next(key_tile);
       }
       parity ^= 1;
-      load_tiles_of(ahead, share.end);
+      load_queries(ahead, share.end);
     });
   }
 };

@@ -9,18 +9,18 @@
 
 namespace weft::inline v0_1::kernels::sm90 {
 
-template <class E>
+template <class E, class Out = E>
 struct Problem {
-  AttentionResult<E> result;
+  AttentionResult<E, Out> result;
   int queries, keys, heads;
-  int group;             // heads of queries that share one of keys
-  int row_tiles, tiles;  // of one head, of all
-  int whole_tiles;  // the first of all; of the others a cluster takes one, and each block half of the keys
-  int shares;       // of a head's tiles, of which a block takes one, if keys are resident
-  float scale;      // of logits, to exponents of two
+  int group;           // heads of queries that share one of keys
+  int row_tiles, end;  // tiles of one head; the last of those of all heads that this launch takes
+  int shares;          // of a head's tiles, of which a block takes one, if keys are resident
+  float scale;         // of logits, to exponents of two
   KeyMask mask;
   const float* key_scales;  // of keys in int8, those of a head in a row, or null
   int scales;               // of a head
+  int begin;                // the first tile
 
   /// Returns the scales of the keys that a head of queries reads.
   __device__ const float* scales_of(int image, int head) const {
@@ -32,11 +32,10 @@ struct Problem {
 struct Place {
   int token, batch, head;
 
-  template <class E>
-  __device__ Place(const Problem<E>& p, int tile, int rows)
-      : token(tile % p.row_tiles * rows),
-        batch(tile / p.row_tiles / p.heads),
-        head(tile / p.row_tiles % p.heads) {}
+  __device__ Place(const auto& problem, int tile, int rows)
+      : token(tile % problem.row_tiles * rows),
+        batch(tile / problem.row_tiles / problem.heads),
+        head(tile / problem.row_tiles % problem.heads) {}
 };
 
 /// A range of tiles.
@@ -49,16 +48,17 @@ template <class E, class Key, int HeadDim, TilingName name>
 struct Layout {
   static constexpr Tiling tiling = tiling_of(name, HeadDim);
   static constexpr int consumers = tiling.consumers, keys = tiling.keys, stages = tiling.stages;
-  static constexpr int cluster = tiling.sharing;
-  static constexpr bool halves_keys = tiling.halves_keys();
+  static constexpr int sharing = tiling.sharing, parts = tiling.parts;
   static constexpr bool resident = tiling.resident;
+  static constexpr int cluster = tiling.cluster();
   static constexpr int rows = tiling.rows();
   static constexpr int takers = resident ? consumers : 1;  // that take tiles of queries of their own
   static constexpr int boxes = (HeadDim + box_columns - 1) / box_columns;        // side by side
   static constexpr int key_columns = swizzle_bytes / sizeof(Key);                // of a box of keys
   static constexpr int key_width = sizeof(Key) == 1 ? int8_key_bytes : HeadDim;  // numbers of a key
   static constexpr int threads = warpgroup_size * (consumers + 1);
-  static_assert(keys % wgmma_depth == 0 && keys % (swizzle_rows * cluster) == 0);
+  static_assert(keys % wgmma_depth == 0 && keys % (swizzle_rows * sharing) == 0);
+  static_assert(sharing == 1 || parts == 1);
 
   // Registers of a thread, by which the warpgroups share out those of a multiprocessor.
   static_assert(consumers == 2 || consumers == 3);
@@ -74,40 +74,30 @@ struct Layout {
   };
   static_assert(sizeof(Shared) <= shared_memory_bytes);
 
-  /// The output, references and sums over the second half of the keys, by thread. It takes the place of
-  /// queries, keys and values after their last use.
+  /// The output, references and sums of one part, by thread, for the consumers of the first part. It takes
+  /// the place of queries, keys and values, after their last use.
   using Partial = float[HeadDim / 2 + 4][warpgroup_size * consumers];
-  static_assert(!halves_keys || sizeof(Partial) <= sizeof(Shared::q) + sizeof(Shared::k) + sizeof(Shared::v));
-  static __device__ Partial& partial(Shared& s) { return reinterpret_cast<Partial&>(s.q); }
+  static_assert((parts - 1) * sizeof(Partial) <= sizeof(Shared::q) + sizeof(Shared::k) + sizeof(Shared::v));
+  static __device__ Partial* partials(Shared& s) { return reinterpret_cast<Partial*>(&s.q); }
 
-  // A block takes every gridDim.x-th tile of queries, then the one of its cluster whose keys are halved; for
-  // each, it goes through its tiles of keys from the last to the first.
-  static __device__ int from_tile(const Problem<E>& problem, int tile) {
-    return tile < problem.whole_tiles ? tile : halved_tile(problem);
+  // A block takes every tile_step-th tile of queries from its first on; for each, it goes through its tiles
+  // of keys from the last to the first.
+  static __device__ int first_tile(const auto& problem) {
+    return parts == 1 ? blockIdx.x : problem.begin + blockIdx.x / parts;  // others begin with the first
   }
-  static __device__ int first_tile(const Problem<E>& problem) { return from_tile(problem, blockIdx.x); }
-  static __device__ int next_tile(const Problem<E>& problem, int tile) {
-    return is_halved(problem, tile) ? problem.tiles : from_tile(problem, tile + gridDim.x);
-  }
-  static __device__ int halved_tile(const Problem<E>& problem) {
-    return problem.whole_tiles + static_cast<int>(blockIdx.x) / cluster;
-  }
-  static __device__ bool is_halved(const Problem<E>& problem, int tile) {
-    return halves_keys && tile >= problem.whole_tiles;
-  }
-  static __device__ Tiles key_tiles(const Problem<E>& problem, bool halved) {
+  static __device__ int tile_step() { return gridDim.x / parts; }
+  static __device__ int part() { return parts == 1 ? 0 : cluster_rank(); }
+  static __device__ Tiles key_tiles(const auto& problem) {
     const int tiles = (problem.keys + keys - 1) / keys;
-    if (!halved) return {0, tiles};
-    const int half = cluster_rank();
-    return {tiles * half / 2, tiles * (half + 1) / 2};
+    return {tiles * part() / parts, tiles * (part() + 1) / parts};
   }
 
   /// Calls body(tiles) for each share of a head's tiles of queries that this block takes, where keys are
   /// resident.
   template <class Body>
-  static __device__ void for_each_share(const Problem<E>& problem, const Body& body) {
+  static __device__ void for_each_share(const auto& problem, const Body& body) {
     const int tiles = problem.row_tiles, shares = problem.shares;
-    for (int i = blockIdx.x; i < problem.tiles / tiles * shares; i += gridDim.x) {
+    for (int i = blockIdx.x; i < problem.end / tiles * shares; i += gridDim.x) {
       const int first = i / shares * tiles, share = i % shares;
       body(Tiles{first + tiles * share / shares, first + tiles * (share + 1) / shares});
     }
@@ -122,9 +112,9 @@ struct Layout {
       }
       for (int i = 0; i < stages; ++i) {
         s.k_full[i].init(1);
-        s.k_free[i].init(warps * cluster);
+        s.k_free[i].init(warps * sharing);
         s.v_full[i].init(1);
-        s.v_free[i].init(warps * cluster);
+        s.v_free[i].init(warps * sharing);
       }
       fence_barrier_init();
     }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "weft/ceil_div.hpp"
 #include "weft/core/range.hpp"
 
 namespace weft::inline v0_1::kernels::sm90 {
@@ -11,8 +12,6 @@ namespace weft::inline v0_1::kernels::sm90 {
 inline constexpr int product_rows = 128;                     // of a block's tile
 inline constexpr int product_cluster = 2;                    // blocks whose tiles lie one above the other
 inline constexpr std::array product_columns{256, 192, 128};  // of a tile
-
-constexpr int ceil_div(Index a, Index b) { return static_cast<int>((a + b - 1) / b); }
 
 /// The extents of a product in tiles and in stages of the pipeline.
 struct ProductSize {
