@@ -172,8 +172,9 @@ TEST_CASE("peer: half precision on any mesh equals one rank up to rounding") {
   check_evaluations<__nv_bfloat16>(1e-2);
 }
 
-// Where sums of ranks round otherwise, an operand may become the next number of three bits.
-TEST_CASE("peer: FP8 on any mesh equals one rank up to rounding") { check_evaluations<__nv_fp8_e4m3>(5e-2); }
+// Where sums of ranks round otherwise, an operand may become the next number of three bits: a ring's rounds
+// once a hop. That of one rank is 0.09 from float32.
+TEST_CASE("peer: FP8 on any mesh equals one rank up to rounding") { check_evaluations<__nv_fp8_e4m3>(8e-2); }
 
 /// Small enough for compute-sanitizer --tool racecheck --kernel-name kns=weft, which is slow.
 TEST_CASE("peer: two steps on four ranks") {

@@ -217,7 +217,8 @@ const std::vector<Shape> small = {
 const std::vector<Shape> large = {
     {1024, 700, 2, 16, 2},  // several tiles of queries a block
     {700, 200, 4, 16},
-    {250, 4000, 1, 70},  // a round of tiles, then some whose keys are split, on 132 multiprocessors
+    // a round of tiles, then some whose keys are split, on 132 multiprocessors
+    {.queries = 250, .keys = 4000, .batch = 1, .heads = 70, .key_heads = 1},
     {1100, 333, 2, 16},  // several shares of a head's queries
     {200, 111, 5, 30},   // several heads a block
 };

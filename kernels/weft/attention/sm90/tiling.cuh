@@ -75,10 +75,13 @@ struct Layout {
   static_assert(sizeof(Shared) <= shared_memory_bytes);
 
   /// The output, references and sums of one part, by thread, for the consumers of the first part. It takes
-  /// the place of queries, keys and values, after their last use.
+  /// the place of keys and values after their last use, and of queries where it needs more.
   using Partial = float[HeadDim / 2 + 4][warpgroup_size * consumers];
   static_assert((parts - 1) * sizeof(Partial) <= sizeof(Shared::q) + sizeof(Shared::k) + sizeof(Shared::v));
-  static __device__ Partial* partials(Shared& s) { return reinterpret_cast<Partial*>(&s.q); }
+  static __device__ Partial* partials(Shared& s) {
+    constexpr bool fits = (parts - 1) * sizeof(Partial) <= sizeof(Shared::k) + sizeof(Shared::v);
+    return fits ? reinterpret_cast<Partial*>(&s.k) : reinterpret_cast<Partial*>(&s.q);
+  }
 
   // A block takes every tile_step-th tile of queries from its first on; for each, it goes through its tiles
   // of keys from the last to the first.
