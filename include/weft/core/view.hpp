@@ -94,19 +94,6 @@ struct View {
     return out;
   }
 
-  /// Returns (..., n, inner) as (..., n · inner): heads, which must lie side by side, as features.
-  constexpr View<T, Rank - 1> fold() const {
-    View<T, Rank - 1> out;
-    out.data = data;
-    for (int d = 0; d < Rank - 1; ++d) {
-      out.extent[d] = extent[d];
-      out.stride[d] = stride[d];
-    }
-    out.extent[Rank - 2] = extent[Rank - 2] * extent[Rank - 1];
-    out.stride[Rank - 2] = 1;
-    return out;
-  }
-
   /// Returns (..., h, d) as (..., h · d); the last two dimensions must be dense.
   constexpr View<T, Rank - 1> fold() const requires(Rank > 1) {
     View<T, Rank - 1> out;
