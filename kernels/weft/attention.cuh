@@ -24,6 +24,13 @@
 
 namespace weft::inline v0_1::kernels {
 
+/// Throws std::logic_error if attention in E is to merge with output of another type.
+template <class E, class Out>
+void check_merged_type(Output output) {
+  if (output == Output::merge && !std::is_same_v<Out, E>)
+    throw std::logic_error("attention merges with output in the type of the queries, and was given e4m3");
+}
+
 /// Throws std::logic_error if the operands have shapes, strides or alignments that the kernels cannot read.
 template <class E, class Out>
 void check_attention(In<E, 4> q, In<E, 4> k, In<E, 4> v, const Stretches<Out, 4>& out, In<float, 3> lse,
@@ -59,8 +66,7 @@ void check_attention(In<E, 4> q, In<E, 4> k, In<E, 4> v, const Stretches<Out, 4>
     fail("attention's log-sum-exp is of (", q.extent[0], ", ", q.extent[1], ", ", q.extent[2], ")");
   if (output == Output::merge && !lse.data)
     fail("attention merges by log-sum-exps, and was given none of the output that is there");
-  if (output == Output::merge && !std::is_same_v<Out, E>)
-    fail("attention merges with what is there in the type of the queries, not with e4m3");
+  check_merged_type<E, Out>(output);
 }
 
 /// Computes attention of q (n, B, H, D) over k, v (S, B, K, D), where K divides H and each head of keys

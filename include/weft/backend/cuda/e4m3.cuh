@@ -72,6 +72,7 @@ void attention(QueueFor<HeadDims...>& queue, In<__nv_bfloat16, 4> q, In<__nv_bfl
                In<__nv_bfloat16, 4> v, const Stretches<O, 4>& out, const View<float, 3>& lse = {},
                Output output = Output::replace, const KeyMask& mask = {}) {
   using E = __nv_bfloat16;
+  kernels::check_merged_type<E, O>(output);
   const auto run_if = [&]<int head_dim>() {
     if (q.extent[3] != head_dim) return false;
     const auto span = queue.span(detail::attention_work<E>("attention", q, k));
