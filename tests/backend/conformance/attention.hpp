@@ -335,6 +335,12 @@ TEST_CASE_TEMPLATE_DEFINE(
           };
           attend(whole.view());
           attend(out);
+          if constexpr (!std::is_same_v<O, E>) {
+            const Placed<B, float, 3> lse(queue, {queries, images, heads});
+            CHECK_THROWS_AS(
+                attention(queue, q.view(), k.view(), v.view(), out, lse.view(), weft::Output::merge),
+                std::logic_error);
+          }
           const View<const E, 4> elements = whole.after(queue);
           const View<const O, 4> found = memory.after(queue, View<const O, 4>(out));
           CHECK(error(found, [&](Index n, Index image, Index h, Index d) {
