@@ -183,10 +183,11 @@ TEST_CASE("SafeTensors: a header that is not an object of tensors is rejected") 
 }
 
 TEST_CASE("SafeTensors: an unreadable dtype is rejected when its tensor is read") {
-  const SafeTensors file =
-      parsed(file_of("{" + entry("a", "F8_E4M3", "[2]", "[0,2]") + "," + entry("b", "U8", "[2]", "[2,4]") +
-                         "," + entry("c", "F4", "[3,2]", "[4,7]") + "}",
-                     7));
+  const std::string bytes =
+      file_of("{" + entry("a", "F8_E4M3", "[2]", "[0,2]") + "," + entry("b", "U8", "[2]", "[2,4]") + "," +
+                  entry("c", "F4", "[3,2]", "[4,7]") + "}",
+              7);
+  const SafeTensors file = parsed(bytes);
   CHECK(file.tensor("b").data == std::vector{1.0f, 1.0f});
   CHECK_THROWS_WITH_AS(
       file.tensor("a"),
