@@ -162,10 +162,7 @@ class Engine {
     const Range prompts = Policies::prompts(mesh_, world_.rank(), shape.prompts);
     const Range here = Policies::branches(mesh_, world_.rank(), shape.branches);
 
-    std::vector<Prompt> mine;
-    for (Index branch = here.begin; branch < here.end; ++branch)
-      for (Index i = prompts.begin; i < prompts.end; ++i)
-        mine.push_back(guidance.prompt(branch, span_of(request.prompts), i));
+    const std::span<const Prompt> mine = kept(request, guidance, here, prompts);
     Tensor times({shape.steps, static_cast<Index>(mine.size())});
     for (Index step = 0; step < shape.steps; ++step)
       for (float& time : std::span<float>(times.view<2>()[step].data, mine.size()))
@@ -417,6 +414,24 @@ class Engine {
     if (!evaluator_.has_recorded()) evaluator_.record(queue_, *conditioning_, feed, take);
   }
 
+  /// Returns copies of these prompts of these branches, in the memory of those of the request before: the
+  /// megabytes of a prompt are copied into new memory many times more slowly.
+  template <class G>
+  std::span<const Prompt> kept(const Request<Prompt>& request, const G& guidance, Range branches,
+                               Range prompts) {
+    std::size_t count = 0;
+    for (Index branch = branches.begin; branch < branches.end; ++branch)
+      for (Index i = prompts.begin; i < prompts.end; ++i, ++count) {
+        auto&& prompt = guidance.prompt(branch, span_of(request.prompts), i);
+        if (count < prompts_.size())
+          prompts_[count] = std::forward<decltype(prompt)>(prompt);
+        else
+          prompts_.push_back(std::forward<decltype(prompt)>(prompt));
+      }
+    prompts_.erase(prompts_.begin() + static_cast<std::ptrdiff_t>(count), prompts_.end());
+    return prompts_;
+  }
+
   /// Returns the shape of the last request.
   const RequestShape& last_shape() const {
     if (!resumable_ || !resumable_->denoises)
@@ -465,6 +480,7 @@ class Engine {
   Agreement<Backend, World> agreement_;
   Policies policies_;
   Evaluator<Model, Policies> evaluator_;
+  std::vector<Prompt> prompts_;  // this rank's, of the last request
   std::unique_ptr<Conditioning> conditioning_;
   std::optional<Denoiser<Backend, Policies, Grid>> denoiser_;
   std::optional<RequestShape> resumable_;  // the shape of the request before, unless that threw

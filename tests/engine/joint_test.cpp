@@ -3,9 +3,12 @@
 
 #include <algorithm>
 #include <random>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "joint_toy.hpp"
+#include "weft/comm/solo.hpp"
 
 namespace {
 
@@ -55,6 +58,17 @@ Mesh random_mesh(std::mt19937& numbers, Index tokens, int prompts, int stages) {
       return mesh;
   }
 }
+
+/// Notes where the numbers of its prompts are.
+struct NotingToy : JointToy {
+  mutable std::vector<const float*> memory;
+
+  Conditioning condition(Queue& queue, std::span<const Prompt> prompts, const Tensor& times,
+                         const weft::Share& share) const {
+    for (const Prompt& prompt : prompts) memory.push_back(prompt.data.data());
+    return JointToy::condition(queue, prompts, times, share);
+  }
+};
 
 }  // namespace
 
@@ -197,4 +211,22 @@ TEST_CASE("a block that asks for attention more often than it says is an error")
   model.numbers.differing[1].attentions = 0;
   CHECK_THROWS_WITH_AS(result(model, {}, request(5, 8, 12)),
                        "the block asks for attention more often than its BlockShape says", std::logic_error);
+}
+
+TEST_CASE("A request's prompts take the memory of those before, and change what they change") {
+  const NotingToy model;
+  weft::Solo<weft::Host::Queue> world;
+  using Engine = weft::Engine<NotingToy, weft::Local, weft::Solo<weft::Host::Queue>>;
+  Engine engine(model, {}, world);
+  auto first = request(5, 4, 4, 2), second = request(5, 4, 4, 2);
+  second.prompts.front() = text(5, 17);
+  const Tensor before = engine.generate(first);
+  const auto memory = std::exchange(model.memory, {});
+  CHECK(memory.size() == 4);
+  const Tensor changed = engine.generate(second);
+  CHECK(model.memory == memory);
+  CHECK(changed.data != before.data);
+  CHECK(changed.data == Engine(model, {}, world).generate(second).data);
+  first.prompts.pop_back(), first.negatives.pop_back();
+  CHECK(engine.generate(first).data == Engine(model, {}, world).generate(first).data);
 }
