@@ -152,7 +152,7 @@ class Placed {
 
   explicit Placed(const Shape& shape)
       : extents_(shape.extents), strides_(shape.strides), before_(static_cast<std::size_t>(shape.size)) {
-    std::memset(static_cast<void*>(before_.data()), filler, before_.size() * sizeof(T));
+    std::fill_n(reinterpret_cast<unsigned char*>(before_.data()), before_.size() * sizeof(T), filler);
   }
 
   void send(Queue& queue) {
