@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+using weft::kernels::ceil_div;
 using namespace weft::kernels::sm90;
 
 namespace {
