@@ -84,7 +84,8 @@ struct OperatorArguments {
 /// loaders belong to one thread at a time; different queues may be used at once. `check` throws
 /// InvalidArgument, before any work, for a model that the backend cannot run here. `queue.trim` returns the
 /// memory of freed buffers, which the queue keeps for later ones, to the device. `Operand` is the type that
-/// the linear layers of blocks read: `Element`, or a narrower format that norms and `narrow` write.
+/// the linear layers of blocks read: `Element`, or a narrower format that norms, attention and `narrow`
+/// write.
 template <class B>
 concept Backend = requires(typename B::Queue& queue, typename B::Loader& loader, const Tensor& tensor,
                            const detail::OperatorArguments<typename B::Element, typename B::Operand>& a) {
