@@ -40,6 +40,15 @@ struct Tiling {
   constexpr int cluster() const { return sharing * parts; }
 };
 
+/// Returns a tiling whose clusters split the keys instead of sharing them, at these costs.
+constexpr Tiling with_split_keys(Tiling tiling, double key_cost, double start_cost) {
+  tiling.sharing = 1;
+  tiling.parts = 2;
+  tiling.key_cost = key_cost;
+  tiling.start_cost = start_cost;
+  return tiling;
+}
+
 /// Returns the numbers of a tiling; NOTES.md has the measurements.
 constexpr Tiling tiling_of(TilingName name, int head_dim) {
   const int keys = head_dim <= 96 ? 128 : 96;
@@ -56,14 +65,7 @@ constexpr Tiling tiling_of(TilingName name, int head_dim) {
               .key_cost = 1.05,
               .start_cost = 300};
     case TilingName::split:
-      return {.consumers = 2,
-              .keys = keys,
-              .stages = 3,
-              .sharing = 1,
-              .parts = 2,
-              .resident = false,
-              .key_cost = 1.2,
-              .start_cost = 700};
+      return with_split_keys(tiling_of(TilingName::wide, head_dim), 1.2, 700);
     case TilingName::tall:
       return {.consumers = 3,
               .keys = 64,
@@ -74,14 +76,7 @@ constexpr Tiling tiling_of(TilingName name, int head_dim) {
               .key_cost = 0.945,
               .start_cost = 345};
     case TilingName::tall_split:
-      return {.consumers = 3,
-              .keys = 64,
-              .stages = 3,
-              .sharing = 1,
-              .parts = 2,
-              .resident = false,
-              .key_cost = 1.13,
-              .start_cost = 745};
+      return with_split_keys(tiling_of(TilingName::tall, head_dim), 1.13, 745);
     case TilingName::resident:
       return {.consumers = 3,
               .keys = 48,
@@ -185,8 +180,7 @@ constexpr Plan plan(TilingName name, const AttentionSize& size, int multiprocess
                     LastRound last = LastRound::split) {
   if (name == TilingName::resident) return resident_plan(size, multiprocessors);
   const Tiling tiling = tiling_of(name, size.head_dim);
-  const int row_tiles =
-                static_cast<int>(ceil_div(size.queries, tiling.rows() * tiling.sharing)) * tiling.sharing,
+  const int row_tiles = ceil_div(size.queries, tiling.rows() * tiling.sharing) * tiling.sharing,
             all = row_tiles * static_cast<int>(size.sequences), clusters = all / tiling.sharing,
             at_once = std::max(1, multiprocessors / tiling.cluster()), full = clusters / at_once,
             rest = clusters % at_once;
