@@ -22,13 +22,11 @@ struct Angles {
            reinterpret_cast<std::uintptr_t>(sin) % vector_bytes == 0 && cos_stride % numbers == 0 &&
            sin_stride % numbers == 0;
   }
+  friend bool operator==(const Angles&, const Angles&) = default;
 };
 
-/// A move of one tensor's heads (tokens, images, heads, head_dim), with what is applied on the way.
-template <class E>
-struct HeadMove {
-  RowsOf<const E, 4> from;
-  RowsOf<E, 4> to;
+/// What is done to heads on their way.
+struct HeadChange {
   bool norms = false, rotates = false;
   bool centers = true;           // the norm takes the mean away; RMSNorm leaves it
   const float* scale = nullptr;  // (head_dim), or null
@@ -37,9 +35,21 @@ struct HeadMove {
   Angles angles{};
 
   bool moves_by(int numbers) const {
-    return from.moves_by(numbers) && to.moves_by(numbers) && angles.moves_by(numbers) &&
-           reinterpret_cast<std::uintptr_t>(scale) % vector_bytes == 0 &&
+    return angles.moves_by(numbers) && reinterpret_cast<std::uintptr_t>(scale) % vector_bytes == 0 &&
            reinterpret_cast<std::uintptr_t>(shift) % vector_bytes == 0;
+  }
+  friend bool operator==(const HeadChange&, const HeadChange&) = default;
+};
+
+/// A move of one tensor's heads (tokens, images, heads, head_dim).
+template <class E>
+struct HeadMove {
+  RowsOf<const E, 4> from;
+  RowsOf<E, 4> to;
+  HeadChange change{};
+
+  bool moves_by(int numbers) const {
+    return from.moves_by(numbers) && to.moves_by(numbers) && change.moves_by(numbers);
   }
 };
 
@@ -73,21 +83,22 @@ struct HeadTransform {
   __device__ HeadTransform(const HeadMove<E>& move, int token, int column)
       : left(move.to.width - column),
         active(left > 0),
-        norms(move.norms),
-        centers(move.centers),
+        norms(move.change.norms),
+        centers(move.change.centers),
         one_of_width(1 / static_cast<float>(move.to.width)),
-        epsilon(move.epsilon) {
+        epsilon(move.change.epsilon) {
+    const HeadChange& change = move.change;
     float scale[N], shift[N], cos[N], sin[N];
 #pragma unroll
     for (int i = 0; i < N; ++i) {
       scale[i] = cos[i] = 1;
       shift[i] = sin[i] = 0;
     }
-    if (active && move.scale) load_own(move.scale + column, scale);
-    if (active && move.shift) load_own(move.shift + column, shift);
-    if (active && move.rotates) {
-      load_own(move.angles.cos + token * move.angles.cos_stride + column, cos);
-      load_own(move.angles.sin + token * move.angles.sin_stride + column, sin);
+    if (active && change.scale) load_own(change.scale + column, scale);
+    if (active && change.shift) load_own(change.shift + column, shift);
+    if (active && change.rotates) {
+      load_own(change.angles.cos + token * change.angles.cos_stride + column, cos);
+      load_own(change.angles.sin + token * change.angles.sin_stride + column, sin);
     }
 #pragma unroll
     for (int i = 0; i < N; ++i) {

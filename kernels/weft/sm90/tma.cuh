@@ -19,12 +19,13 @@
 
 namespace weft::inline v0_1::kernels::sm90 {
 
-/// Returns the tensor map of a view, innermost dimension first, for boxes whose rows are at most 128 bytes,
-/// under the 128-byte swizzle. Strides are those of the dimensions after the first, in bytes: multiples of 16
+/// Returns the tensor map of a view, innermost dimension first, for boxes under the 128-byte swizzle, whose
+/// rows are at most 128 bytes, or without a swizzle, up to 256 numbers. Strides are those of the dimensions after the first, in bytes: multiples of 16
 /// below 2^40. Throws std::logic_error, which names `what` cannot be read, for others.
 template <class E, int Rank>
 CUtensorMap tensor_map(E* data, const cuuint64_t (&extent)[Rank], const cuuint64_t (&stride)[Rank - 1],
-                       const cuuint32_t (&box)[Rank], const char* what) {
+                       const cuuint32_t (&box)[Rank], const char* what,
+                       CUtensorMapSwizzle swizzle = CU_TENSOR_MAP_SWIZZLE_128B) {
   static const auto encode =
       driver_function<decltype(cuTensorMapEncodeTiled)>("cuTensorMapEncodeTiled", 12000);
   using Number = std::remove_const_t<E>;
@@ -35,7 +36,7 @@ CUtensorMap tensor_map(E* data, const cuuint64_t (&extent)[Rank], const cuuint64
   for (cuuint32_t& step : every) step = 1;
   CUtensorMap map;
   const CUresult status = encode(&map, type, Rank, const_cast<Number*>(data), extent, stride, box, every,
-                                 CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
+                                 CU_TENSOR_MAP_INTERLEAVE_NONE, swizzle,
                                  CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
   if (status != CUDA_SUCCESS)
     throw std::logic_error(
@@ -61,14 +62,15 @@ CUtensorMap tensor_map(View<const E, 4> view, const char* name) {
 
 /// Returns the tensor map of `view` for boxes of (outer, inner, columns).
 template <class E>
-CUtensorMap tensor_map(const View<E, 3>& view, int outer, int inner, int columns, const char* name) {
+CUtensorMap tensor_map(const View<E, 3>& view, int outer, int inner, int columns, const char* name,
+                       CUtensorMapSwizzle swizzle = CU_TENSOR_MAP_SWIZZLE_128B) {
   cuuint64_t extent[3], stride[2];
   for (int d = 0; d < 3; ++d) extent[d] = view.extent[2 - d];
   for (int d = 1; d < 3; ++d)
     stride[d - 1] = extent[d] == 1 ? vector_bytes : view.stride[2 - d] * sizeof(E);  // unused for one
   const cuuint32_t box[] = {static_cast<cuuint32_t>(columns), static_cast<cuuint32_t>(inner),
                             static_cast<cuuint32_t>(outer)};
-  return tensor_map(view.data, extent, stride, box, name);
+  return tensor_map(view.data, extent, stride, box, name, swizzle);
 }
 
 /// Issues the load of the box at (token, batch, head, column) to `to`; its bytes complete on `done`. With

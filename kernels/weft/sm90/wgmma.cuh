@@ -75,10 +75,9 @@ struct Product {
 #define WEFT_D56 WEFT_D52 ",%52,%53,%54,%55"
 #define WEFT_D60 WEFT_D56 ",%56,%57,%58,%59"
 #define WEFT_D64 WEFT_D60 ",%60,%61,%62,%63"
-#define WEFT_D96                                                                     \
-  WEFT_D64                                                                           \
-  ",%64,%65,%66,%67,%68,%69,%70,%71,%72,%73,%74,%75,%76,%77,%78,%79,%80,%81,%82,%83" \
-  ",%84,%85,%86,%87,%88,%89,%90,%91,%92,%93,%94,%95"
+#define WEFT_D72 WEFT_D64 ",%64,%65,%66,%67,%68,%69,%70,%71"
+#define WEFT_D88 WEFT_D72 ",%72,%73,%74,%75,%76,%77,%78,%79,%80,%81,%82,%83,%84,%85,%86,%87"
+#define WEFT_D96 WEFT_D88 ",%88,%89,%90,%91,%92,%93,%94,%95"
 #define WEFT_D128                                                                          \
   WEFT_D96                                                                                 \
   ",%96,%97,%98,%99,%100,%101,%102,%103,%104,%105,%106,%107,%108,%109,%110,%111,%112,%113" \
@@ -101,7 +100,9 @@ struct Product {
 #define WEFT_C60 WEFT_C56, WEFT_4(56)
 #define WEFT_C64 WEFT_C60, WEFT_4(60)
 #define WEFT_16(i) WEFT_4(i), WEFT_4(i + 4), WEFT_4(i + 8), WEFT_4(i + 12)
-#define WEFT_C96 WEFT_C64, WEFT_16(64), WEFT_16(80)
+#define WEFT_C72 WEFT_C64, WEFT_4(64), WEFT_4(68)
+#define WEFT_C88 WEFT_C72, WEFT_16(72)
+#define WEFT_C96 WEFT_C88, WEFT_4(88), WEFT_4(92)
 #define WEFT_C128 WEFT_C96, WEFT_16(96), WEFT_16(112)
 #define WEFT_REGISTERS(N, R, TYPE, I0, I1, I2, I3, I4, I5, I6)                                         \
   asm volatile("{\n.reg .pred sum;\nsetp.ne.b32 sum, " I5 ", 0;\nwgmma.mma_async.sync.aligned.m64n" #N \
@@ -145,7 +146,7 @@ WEFT_PRODUCT(128, 64, "%64", "%65", "%66", "%67", "%68", "%69", "%70")
 /// Issues d (64, N) [+]= a (64, K) · b (N, K)ᵀ, both in shared memory, where K numbers take 32 bytes.
 template <int N>
 struct SharedProduct {
-  static_assert(N < 0, "A matrix product of shared memory is 128, 192 or 256 wide.");
+  static_assert(N < 0, "A matrix product of shared memory is 128, 144, 176, 192 or 256 wide.");
 };
 
 #define WEFT_SHARED(N, R, KIND, END, I0, I1, I2)                                                            \
@@ -169,6 +170,8 @@ struct SharedProduct {
   };
 
 WEFT_PRODUCT(128, 64, "%64", "%65", "%66")
+WEFT_PRODUCT(144, 72, "%72", "%73", "%74")
+WEFT_PRODUCT(176, 88, "%88", "%89", "%90")
 WEFT_PRODUCT(192, 96, "%96", "%97", "%98")
 WEFT_PRODUCT(256, 128, "%128", "%129", "%130")
 
@@ -201,6 +204,10 @@ WEFT_PRODUCT(128, 64, "%64", "%65", "%66", "%67", "%68")
 #undef WEFT_PRODUCT
 #undef WEFT_SHARED
 #undef WEFT_16
+#undef WEFT_D72
+#undef WEFT_C72
+#undef WEFT_D88
+#undef WEFT_C88
 #undef WEFT_D96
 #undef WEFT_C96
 #undef WEFT_D128

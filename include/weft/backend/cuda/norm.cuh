@@ -31,17 +31,17 @@ inline kernels::NormConstants norm_constants(const NormWeights& weights, const M
 template <class E>
 kernels::HeadMove<E> head_move(const HeadMove<E>& move) {
   const bool rotates = !move.rotation.cos.empty();
-  kernels::HeadMove<E> out{move.from, move.to, move.norm != nullptr, rotates};
+  kernels::HeadChange change{.norms = move.norm != nullptr, .rotates = rotates};
   if (move.norm) {
-    out.scale = numbers_of(move.norm->scale);
-    out.shift = numbers_of(move.norm->shift);
-    out.epsilon = move.norm->epsilon;
-    out.centers = move.norm->kind == NormKind::layer;
+    change.scale = numbers_of(move.norm->scale);
+    change.shift = numbers_of(move.norm->shift);
+    change.epsilon = move.norm->epsilon;
+    change.centers = move.norm->kind == NormKind::layer;
   }
   if (rotates)
-    out.angles = {move.rotation.cos.data, move.rotation.sin.data, move.rotation.cos.stride[0],
-                  move.rotation.sin.stride[0]};
-  return out;
+    change.angles = {move.rotation.cos.data, move.rotation.sin.data, move.rotation.cos.stride[0],
+                     move.rotation.sin.stride[0]};
+  return {move.from, move.to, change};
 }
 
 }  // namespace detail

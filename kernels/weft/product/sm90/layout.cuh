@@ -22,6 +22,8 @@ struct ProductProblem {
   int whole_tiles, last_tiles, parts, items;  // as of a ProductPlan
   PartialSums partial;
 
+  /// Returns how many tiles lie beside and below each other.
+  int row_tiles() const { return inner_tiles * ceil_div(outer, product_rows / box_inner); }
   __device__ bool has_vectors() const { return finish.bias || finish.gate.data; }
   /// Returns the gates of the step.
   __device__ const float* gate() const {
@@ -29,14 +31,21 @@ struct ProductProblem {
   }
 };
 
-/// The tensor maps of a product.
+/// The tensor maps of what a product reads, and of its output.
+struct OperandMaps {
+  CUtensorMap x, weight, residual;
+};
 struct ProductMaps {
-  CUtensorMap x, weight, residual, out;
+  OperandMaps operands;
+  CUtensorMap out;
 };
 
-/// Everything that follows from the types and the columns of a tile at compile time.
-template <class Operand, class E, int Columns>
+/// Everything that follows from the types and the columns of a tile, and of the boxes in which it is written,
+/// at compile time.
+template <class OperandType, class ElementType, int Columns, int BoxColumns = box_columns>
 struct ProductLayout {
+  using Operand = OperandType;
+  using Element = ElementType;
   static constexpr int rows = product_rows, columns = Columns, consumers = 2, cluster = product_cluster;
   static constexpr int stages = 4;
   static_assert(rows == consumers * wgmma_rows);
@@ -48,14 +57,20 @@ struct ProductLayout {
   // The output is finished and written in chunks of 64 columns. What finishes a tile comes through the
   // pipeline too, after its operands: bias and gates in a stage, then the residual, some chunks a stage.
   static constexpr int chunks = columns / box_columns;
-  using Chunk = E[consumers][wgmma_rows][box_columns];
+  static constexpr int box_width = BoxColumns, box_octets = BoxColumns / 8,
+                       box_bytes = BoxColumns * sizeof(Element);
+  static constexpr bool is_swizzled = box_bytes == swizzle_bytes;
+  static constexpr auto swizzle = is_swizzled ? CU_TENSOR_MAP_SWIZZLE_128B : CU_TENSOR_MAP_SWIZZLE_NONE;
+  static constexpr int buffers = BoxColumns < columns ? 2 : 1;  // of a warp's boxes
+  static_assert(columns % BoxColumns == 0 && box_octets % 2 == 0);
+  using Chunk = Element[consumers][wgmma_rows][box_columns];
   struct Operands {
     alignas(swizzle_span) Operand x[rows][depth];
     alignas(swizzle_span) Operand weight[columns][depth];
   };
   static constexpr int stage_chunks = sizeof(Operands) / sizeof(Chunk);
   struct Vectors {
-    E bias[columns];
+    Element bias[columns];
     float gates[most_gated_images][columns + 8];
   };
   union Stage {
@@ -66,7 +81,7 @@ struct ProductLayout {
 
   struct Shared {
     alignas(swizzle_span) Stage stage[stages];
-    alignas(swizzle_span) E out[consumers * warpgroup_warps][2][warp_rows][box_columns];
+    alignas(swizzle_span) Element out[consumers * warpgroup_warps][buffers][warp_rows][BoxColumns];
     Barrier full[stages], free[stages];
   };
   static_assert(sizeof(Shared) <= shared_memory_bytes);

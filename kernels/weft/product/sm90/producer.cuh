@@ -6,12 +6,12 @@
 namespace weft::inline v0_1::kernels::sm90 {
 
 /// The thread that loads operands and residuals.
-template <class Operand, class E, int Columns>
+template <class L>
 struct ProductProducer {
-  using L = ProductLayout<Operand, E, Columns>;
+  using E = typename L::Element;
 
   typename L::Shared& shared;
-  const ProductMaps& maps;
+  const OperandMaps& maps;
   const ProductProblem<E>& problem;
   const float* const gate = problem.gate();
   PipelineState<L::stages> state{};

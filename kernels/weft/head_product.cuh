@@ -1,0 +1,104 @@
+// Matrix products whose outputs are heads of attention, with all that brings them to where attention reads
+// them, on this GPU and others, in one kernel, for GPUs that have it: stores to other GPUs then take place
+// during the product.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <type_traits>
+#include <vector>
+
+#include "weft/product.cuh"
+#include "weft/product/heads.cuh"
+#include "weft/product/sm90/block.cuh"
+#include "weft/product/sm90/head_consumer.cuh"
+#include "weft/product/sm90/launch.cuh"
+
+namespace weft::inline v0_1::kernels {
+
+/// The arguments of a product of heads: x (rows, depth), weight (outputs, depth), and the output (rows,
+/// outputs) as moves see it.
+template <class Operand, class E>
+struct HeadProductArguments {
+  View<const Operand, 2> x, weight;
+  const float* scale = nullptr;  // of all outputs
+  const E* bias = nullptr;       // (outputs)
+  HeadRows<E> rows;
+};
+
+namespace sm90 {
+
+template <class L>
+__global__ __launch_bounds__(L::threads, 1) void multiply_heads(
+    const __grid_constant__ OperandMaps maps,
+    const __grid_constant__ ProductProblem<typename L::Element> problem,
+    const __grid_constant__ HeadTargets<typename L::Element> targets) {
+  if constexpr (compiled_tier == Tier::sm90a)
+    run_product<L>(maps, problem, [&](typename L::Shared& shared, int number) {
+      HeadConsumer<L> consumer{{shared, problem, number}, targets};
+      consumer.run([&](const ProductItem& tile) { consumer.write(tile); });
+    });
+}
+
+template <int head_dim, class Operand, class E>
+void launch_head_product(cudaStream_t stream, const HeadProductArguments<Operand, E>& arguments,
+                         std::span<const HeadDestination<E>> destinations, PartialSums partial) {
+  using L = HeadLayout<Operand, E, head_dim>;
+  const auto& [x, weight, scale, bias, rows] = arguments;
+  const auto over_one_tap = []<class T>(const View<T, 2>& view) {
+    return View<T, 3>(view.data, {1, view.extent[0], view.extent[1]}, {0, view.stride[0], 1});
+  };
+  auto problem = product_problem<E>(1, x.extent[0], weight.extent[0],
+                                    ceil_div(static_cast<int>(x.extent[1]), L::depth), 1, partial);
+  problem.finish.scale = scale;
+  problem.finish.bias = bias;
+  const ProductPlan plan = plan_product(size_of(problem), multiprocessors(), L::columns);
+  set_tiles(problem, plan);
+  HeadTargets<E> targets{};
+  targets.images = static_cast<int>(rows.images);
+  for (const auto& [block, to, change] : destinations) {
+    const int i = targets.count++;
+    targets.map[i] = tensor_map(to, 1, warp_rows, L::box_width, "heads", L::swizzle);
+    targets.block[i] = block;
+    targets.change[i] = change;
+    targets.first[i] = to.data;
+    targets.pitch[i] = to.stride[1];
+  }
+  launch_clusters<L>(stream, plan.clusters, multiply_heads<L>,
+                     operand_maps<L>(problem, over_one_tap(x), over_one_tap(weight)), problem, targets);
+}
+
+}  // namespace sm90
+
+/// Whether there are products of heads of so many features.
+template <int head_dim>
+inline constexpr bool has_head_product =
+    head_dim == 64 || head_dim == 72 || head_dim == 88 || head_dim == 128;
+
+/// Returns whether head_product() runs on the current device for these arguments: in half precision on
+/// sm_90a, of operands in half precision or e4m3, where all rows and vectors begin at multiples of 16 bytes.
+template <class Operand, class E>
+bool takes_head_product(const HeadProductArguments<Operand, E>& arguments) {
+  if constexpr (std::is_same_v<E, __nv_bfloat16> || std::is_same_v<E, __half>) {
+    const auto begins = [](const auto* data) {
+      return reinterpret_cast<std::uintptr_t>(data) % vector_bytes == 0;
+    };
+    const auto aligned = [&begins](const View<const Operand, 2>& rows) {
+      return begins(rows.data) &&
+             (rows.extent[0] == 1 || rows.stride[0] * Index{sizeof(Operand)} % vector_bytes == 0);
+    };
+    return current_tier() == Tier::sm90a && aligned(arguments.x) && aligned(arguments.weight) &&
+           begins(arguments.bias);
+  }
+  return false;
+}
+
+/// Computes x · weightᵀ · scale + bias, and stores the heads of head_dim features at their destinations,
+/// changed as those say. Products that run at the same time need partial sums of their own.
+template <int head_dim, class Operand, class E>
+void head_product(cudaStream_t stream, const HeadProductArguments<Operand, E>& arguments,
+                  std::span<const HeadDestination<E>> destinations, PartialSums partial) {
+  sm90::launch_head_product<head_dim>(stream, arguments, destinations, partial);
+}
+
+}  // namespace weft::inline v0_1::kernels
