@@ -70,8 +70,11 @@ struct SmallDit {  // its weights are random
       return wide.template slice<2>({i * width, (i + 1) * width}).unfold(head);
     };
     norm(queue, x, {}, {.shift = conditioning.shifts, .step = context.step()}, narrow);
-    linear(queue, rows_of(narrow), qkv, rows_of(wide.template slice<2>({0, 3 * width})));
-    context.attend({.q = part(0), .k = part(1), .v = part(2)}, narrow.unfold(head));
+    context.attend({.q = part(0),
+                    .k = part(1),
+                    .v = part(2),
+                    .projection = {rows_of(narrow), qkv, rows_of(wide.template slice<2>({0, 3 * width}))}},
+                   narrow.unfold(head));
     linear(queue, rows_of(narrow), join, rows_of(y), {weft::Activation::none, rows_of(x)});
     norm(queue, y, {}, {}, narrow);
     linear(queue, rows_of(narrow), up, rows_of(wide), {weft::Activation::gelu_tanh});

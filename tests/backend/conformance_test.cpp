@@ -6,6 +6,7 @@
 #include "conformance/image.hpp"
 #include "conformance/linear.hpp"
 #include "conformance/norm.hpp"
+#include "conformance/project_heads.hpp"
 #include "conformance/sampler.hpp"
 #include "conformance/text.hpp"
 #include "weft/backend/host.hpp"
@@ -24,6 +25,7 @@ TEST_CASE_TEMPLATE_INVOKE(norm_pair_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(norm_offset_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(norm_rotate_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(move_heads_conformance, weft::Host);
+TEST_CASE_TEMPLATE_INVOKE(project_heads_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(attention_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(attention_groups_conformance, weft::Host);
 TEST_CASE_TEMPLATE_INVOKE(attention_mask_conformance, weft::Host);

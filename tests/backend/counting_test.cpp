@@ -59,6 +59,14 @@ TEST_CASE("Operators append their sizes, for the numbers of any backend") {
   CHECK(queue.work().back().flop() == 4 * 3 * 1 * 8 * 2);
 
   queue.clear();
+  const weft::LinearWeights<float> layer{weights.view(std::array<Index, 2>{4, 8})};
+  project_heads(queue, std::vector<weft::HeadProjection<float>>{{x, layer, y}, {x, layer, y}},
+                std::vector<weft::HeadMove<float>>{{heads, heads}});
+  CHECK(queue.work().size() == 3);
+  CHECK(queue.work()[1].kind == WorkKind::product);
+  CHECK(queue.work()[2] == Work{.kind = WorkKind::rows, .bytes = 2 * 4 * 48});
+
+  queue.clear();
   norm(queue, memory.view(std::array<Index, 3>{3, 2, 8}), {}, {}, memory.view(std::array<Index, 3>{3, 2, 8}));
   linear(queue, x.slice<0>({0, 0}), weft::LinearWeights<float>{weights.view(std::array<Index, 2>{4, 8})},
          y.slice<0>({0, 0}));

@@ -6,6 +6,7 @@
 #include "conformance/image.hpp"
 #include "conformance/linear.hpp"
 #include "conformance/norm.hpp"
+#include "conformance/project_heads.hpp"
 #include "conformance/sampler.hpp"
 #include "weft/backend/cuda.cuh"
 
@@ -29,6 +30,7 @@ TEST_CASE_TEMPLATE_INVOKE(norm_pair_conformance, Float, Bfloat16, Half, E4m3);
 TEST_CASE_TEMPLATE_INVOKE(norm_offset_conformance, Float, Bfloat16, Half);
 TEST_CASE_TEMPLATE_INVOKE(norm_rotate_conformance, Float, Bfloat16, Half);
 TEST_CASE_TEMPLATE_INVOKE(move_heads_conformance, Float, Bfloat16, Half);
+TEST_CASE_TEMPLATE_INVOKE(project_heads_conformance, Float, Bfloat16, Half, E4m3);
 TEST_CASE_TEMPLATE_INVOKE(attention_conformance, Float, Bfloat16, Half);
 TEST_CASE_TEMPLATE_INVOKE(attention_groups_conformance, Float, Bfloat16, Half);
 TEST_CASE_TEMPLATE_INVOKE(attention_mask_conformance, Float, Bfloat16, Half);

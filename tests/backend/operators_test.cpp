@@ -8,6 +8,7 @@
 #include "strided.hpp"
 #include "weft/backend/host.hpp"
 
+using weft::HeadProjection;
 using weft::LinearWeights;
 using weft::Rotation;
 
@@ -21,6 +22,25 @@ TEST_CASE("Rotation: rows of one with angles, and of an empty one") {
   CHECK(part.cos.data == cos.view()[2].data);
   CHECK(part.sin.extent[0] == 3);
   CHECK(Rotation{}.rows({2, 5}).cos.empty());
+}
+
+TEST_CASE("Heads: projections that are there, of the whole alone") {
+  const Strided<2> x({6, 3}), weight({12, 3});
+  Strided<2> out({6, 12});
+  const HeadProjection<float> first{x.view(), {.weight = weight.view()}, out.view().slice<0>({0, 2})},
+      rest{x.view(), {.weight = weight.view()}, out.view().slice<0>({2, 6})};
+  const View<float, 4> part(out.view().data, {6, 1, 2, 2}, {out.view().stride[0], 0, 2, 1});
+  weft::Heads<float> heads{.q = part, .k = part, .v = part, .prefix = 2};
+  CHECK(heads.projections().empty());
+  heads.projection = rest;
+  REQUIRE(heads.projections().size() == 1);
+  CHECK(heads.projections()[0].out.data == rest.out.data);
+  heads.prefix_projection = first;
+  REQUIRE(heads.projections().size() == 2);
+  CHECK(heads.projections()[1].out.data == first.out.data);
+  for (const weft::Heads<float>& some :
+       {heads.rows({1, 3}), heads.query_heads({0, 1}), heads.key_heads({0, 1})})
+    CHECK(some.projections().empty());
 }
 
 TEST_CASE("linear on the host: without inputs only the bias is left") {

@@ -121,8 +121,9 @@ struct JointToy {
                             text_q = norm_of(text.q_scale), text_k = norm_of(text.k_scale);
 
     norm(queue, x, {}, {.shift = conditioning.factors.view<3>(), .step = context.step()}, narrow);
-    linear(queue, rows_of(narrow.slice<0>(text_rows)), text.qkv, rows_of(wide.slice<0>(text_rows)));
-    linear(queue, rows_of(narrow.slice<0>(image_rows)), image.qkv, rows_of(wide.slice<0>(image_rows)));
+    const auto projection = [&narrow, &wide](const auto& layer, Range rows) {
+      return weft::HeadProjection<float>{rows_of(narrow.slice<0>(rows)), layer, rows_of(wide.slice<0>(rows))};
+    };
     context.attend({.q = part(0, {0, n}),
                     .k = part(1, {0, n}),
                     .v = part(2, {0, n}),
@@ -131,7 +132,9 @@ struct JointToy {
                     .rotation = rotation,
                     .prefix = k,
                     .prefix_q_norm = &text_q,
-                    .prefix_k_norm = &text_k},
+                    .prefix_k_norm = &text_k,
+                    .projection = projection(image.qkv, image_rows),
+                    .prefix_projection = projection(text.qkv, text_rows)},
                    attended.unfold(head));
     const View<const float, 3> onto = skip.empty() ? x : skip;
     for (const auto& [stream, rows] : {std::pair{&text, text_rows}, std::pair{&image, image_rows}})
@@ -139,8 +142,10 @@ struct JointToy {
              {weft::Activation::none, rows_of(onto.slice<0>(rows)), gate});
 
     for (Index more = 1; more < numbers.block(i).attentions; ++more) {
-      linear(queue, rows_of(narrow.slice<0>(image_rows)), alone, rows_of(wide.slice<0>(image_rows)));
-      context.attend({.q = part(0, image_rows), .k = part(1, image_rows), .v = part(2, image_rows)},
+      context.attend({.q = part(0, image_rows),
+                      .k = part(1, image_rows),
+                      .v = part(2, image_rows),
+                      .projection = projection(alone, image_rows)},
                      attended.slice<0>(image_rows).unfold(head), weft::Among::image);
       const View<float, 3> out = y.slice<0>(image_rows);
       linear(queue, rows_of(attended.slice<0>(image_rows)), image.out, rows_of(out),

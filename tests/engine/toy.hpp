@@ -67,8 +67,9 @@ struct Toy {
       return wide.slice<2>({n * width, (n + 1) * width}).unfold(head);
     };
     norm(context.queue(), x, {}, {.shift = shifts.view<3>(), .step = context.step()}, narrow);
-    linear(context.queue(), rows_of(narrow), qkv, rows_of(wide));
-    context.attend({.q = part(0), .k = part(1), .v = part(2)}, narrow.unfold(head));
+    context.attend(
+        {.q = part(0), .k = part(1), .v = part(2), .projection = {rows_of(narrow), qkv, rows_of(wide)}},
+        narrow.unfold(head));
     linear(context.queue(), rows_of(narrow), join, rows_of(y),
            {weft::Activation::none, rows_of(skip.empty() ? x : skip)});
   }

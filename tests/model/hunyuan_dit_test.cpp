@@ -50,7 +50,8 @@ struct Alone {
   weft::Scratch<Host>& scratch() { return scratch_; }
   Range rows() const { return rows_; }
   weft::Step step() const { return {}; }
-  void attend(const weft::Heads<float>& heads, const View<float, 4>& out) {
+  void attend(const weft::HeadsOf<Host>& heads, const View<float, 4>& out) {
+    heads.project(queue_);
     norm_rotate(queue_, heads.q, heads.q_norm, heads.rotation, heads.q);
     norm_rotate(queue_, heads.k, heads.k_norm, heads.rotation, heads.k);
     attention(queue_, heads.q, heads.k, heads.v, out);

@@ -54,7 +54,8 @@ double microseconds(weft::peer::World& world, const Shape& shape) {
     return all.template slice<2>({i * width, (i + 1) * width}).unfold(head_dim);
   };
   const weft::NormWeights norm{.scale = ones.view(std::array{Index{head_dim}}), .kind = weft::NormKind::rms};
-  const weft::Heads<E> heads{.q = part(0), .k = part(1), .v = part(2), .q_norm = &norm, .k_norm = &norm};
+  const weft::HeadsOf<Backend> heads{
+      .q = part(0), .k = part(1), .v = part(2), .q_norm = &norm, .k_norm = &norm};
   const View<E, 4> result = out.view(std::array{rows, shape.images, shape.heads, Index{head_dim}});
   constexpr int calls = 20, runs = 6;
   const auto recorded = queue.record(

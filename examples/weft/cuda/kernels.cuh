@@ -20,7 +20,14 @@
                                              const weft::NormWeights&, const weft::View<E, 3>&);            \
   EXTERN template void weft::cuda::move_heads(weft::cuda::Queue&, const std::vector<weft::HeadMove<E>>&);   \
   EXTERN template void weft::cuda::activate(weft::cuda::Queue&, weft::Activation, const weft::View<E, 2>&); \
+  COMMAND_PROJECT_HEADS(EXTERN, E, E)                                                                       \
   COMMAND_LINEAR(EXTERN, E, E)
+
+/// Layers of heads with elements of type `E` and operands of type `O`.
+#define COMMAND_PROJECT_HEADS(EXTERN, E, O)                                                      \
+  EXTERN template void weft::cuda::project_heads(weft::cuda::Queue&,                             \
+                                                 const std::vector<weft::HeadProjection<E, O>>&, \
+                                                 const std::vector<weft::HeadMove<E>>&);
 
 /// Norms of type `E`; those of float32 other types need too, for the streams of text encoders.
 #define COMMAND_NORM(EXTERN, E)                                                                       \
@@ -74,6 +81,7 @@
   EXTERN template void weft::cuda::norm_pair(weft::cuda::Queue&, const weft::View<const __nv_bfloat16, 3>&,  \
                                              const weft::View<const __nv_bfloat16, 3>&,                      \
                                              const weft::NormWeights&, const weft::View<__nv_fp8_e4m3, 3>&); \
+  COMMAND_PROJECT_HEADS(EXTERN, __nv_bfloat16, __nv_fp8_e4m3)                                                \
   COMMAND_E4M3_LINEAR(EXTERN, __nv_bfloat16)                                                                 \
   COMMAND_E4M3_LINEAR(EXTERN, __nv_fp8_e4m3)
 #define COMMAND_E4M3_LINEAR(EXTERN, Out)                                                                 \

@@ -48,6 +48,7 @@ struct OperatorArguments {
   Stretches<O, 4> operand_stretches;
   View<O, 4> operand_heads;
   std::vector<HeadMove<E>> head_moves;
+  std::vector<HeadProjection<E, O>> head_projections;
   std::vector<View<E, 2>> copies;
   View<float, 3> state;
   View<float, 1> numbers;
@@ -121,6 +122,7 @@ concept Backend = requires(typename B::Queue& queue, typename B::Loader& loader,
   norm_pair(queue, a.x, a.x, a.norm, a.operands);
   norm_rotate(queue, a.heads, &a.norm, a.rotation, a.heads);
   move_heads(queue, a.head_moves);
+  project_heads(queue, a.head_projections, a.head_moves);
   attention(queue, a.heads, a.heads, a.heads, a.heads, a.state, Output::merge, a.mask);
   attention(queue, a.heads, a.heads, a.heads, a.stretches, a.state, Output::merge, a.mask);
   attention(queue, a.heads, a.heads, a.heads, a.operand_heads);

@@ -13,6 +13,7 @@
 #include "weft/backend/cuda/loader.cuh"
 #include "weft/backend/cuda/milestones.cuh"
 #include "weft/backend/cuda/norm.cuh"
+#include "weft/backend/cuda/project_heads.cuh"
 #include "weft/backend/cuda/queue.cuh"
 #include "weft/backend/cuda/sampler.cuh"
 #include "weft/backend/cuda/text.cuh"

@@ -106,12 +106,23 @@ struct HeadMove {
   bool is_needed() const { return norm || !rotation.cos.empty() || from.data != to.data; }
 };
 
-/// The heads that a block passes to attention: projected, not yet normed or rotated, so that the policy that
-/// places them can norm and rotate them as it moves them. Attention may read them in place, and overwrite
-/// them.
-template <class Element>
+/// A linear layer that has not been run yet. Its outputs hold heads, which views of heads refer to.
+template <class Element, class Operand = Element>
+struct HeadProjection {
+  View<const Operand, 2> x{};               // (tokens × images, in)
+  LinearWeights<Element, Operand> layer{};  // in → out
+  View<Element, 2> out{};                   // (tokens × images, out)
+
+  bool empty() const { return out.empty(); }
+};
+
+/// The heads that a block passes to attention: not yet normed or rotated, so that the policy that places them
+/// can norm and rotate them as it moves them, nor computed if they have projections, so that it can move them
+/// as they are computed. Attention may read them in place, and overwrite them.
+template <class Element, class Operand = Element>
 struct Heads {
   using Moves = std::vector<HeadMove<Element>>;
+  using Projection = HeadProjection<Element, Operand>;
 
   View<Element, 4> q;                   // (tokens, images, heads, head_dim)
   View<Element, 4> k;                   // (tokens, images, key heads, head_dim)
@@ -122,26 +133,42 @@ struct Heads {
   Index prefix = 0;                            // how many of the tokens, the first, have norms of their own:
   const NormWeights* prefix_q_norm = nullptr;  // as q_norm
   const NormWeights* prefix_k_norm = nullptr;
+  Projection projection{};         // computes the heads, or those after the prefix; empty: they are there
+  Projection prefix_projection{};  // computes those of the prefix if they have a layer of their own
+
+  /// Returns the projections that are not empty.
+  std::vector<Projection> projections() const {
+    std::vector<Projection> out;
+    for (const Projection* one : {&projection, &prefix_projection})
+      if (!one->empty()) out.push_back(*one);
+    return out;
+  }
+  /// Computes the heads, if they are not there.
+  void project(auto& queue) const {
+    for (const Projection& one : projections()) linear(queue, one.x, one.layer, one.out);
+  }
 
   /// Appends what brings the queries to `to`, normed and rotated.
   void move_q(const View<Element, 4>& to, Moves& moves) const { move(q, to, prefix_q_norm, q_norm, moves); }
   void move_k(const View<Element, 4>& to, Moves& moves) const { move(k, to, prefix_k_norm, k_norm, moves); }
   void move_v(const View<Element, 4>& to, Moves& moves) const { moves.push_back({v, to}); }
 
+  // Parts are heads of the same memory without projections: these compute the whole, and once.
+
   /// Return some heads of queries with all those of keys, or some of keys and values with all of queries.
   Heads query_heads(Range range) const {
-    Heads out = *this;
+    Heads out = without_projections();
     out.q = q.template slice<2>(range);
     return out;
   }
   Heads key_heads(Range range) const {
-    Heads out = *this;
+    Heads out = without_projections();
     for (View<Element, 4>* part : {&out.k, &out.v}) *part = part->template slice<2>(range);
     return out;
   }
   /// Returns the heads of the tokens in `range`.
   Heads rows(Range range) const {
-    Heads out = *this;
+    Heads out = without_projections();
     for (View<Element, 4>* part : {&out.q, &out.k, &out.v}) *part = part->template slice<0>(range);
     out.rotation = rotation.rows(range);
     out.prefix = common({0, prefix}, range).size();
@@ -149,6 +176,12 @@ struct Heads {
   }
 
  private:
+  Heads without_projections() const {
+    Heads out = *this;
+    out.projection = out.prefix_projection = {};
+    return out;
+  }
+
   void move(const View<Element, 4>& from, const View<Element, 4>& to, const NormWeights* first,
             const NormWeights* rest, Moves& moves) const {
     for (const auto& [norm, range] :
@@ -160,6 +193,10 @@ struct Heads {
       }
   }
 };
+
+/// The heads of a model on a backend.
+template <class Backend>
+using HeadsOf = Heads<typename Backend::Element, typename Backend::Operand>;
 
 /// Returns the part of x's memory that holds the operands of linear layers: all of it, or the front of each
 /// row where operands are narrower than elements.

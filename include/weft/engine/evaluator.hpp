@@ -49,7 +49,7 @@ class Context {
   Step step() const { return queue_.step(unit_.step); }
 
   template <class Out>
-  void attend(const Heads<Element>& heads, const View<Out, 4>& out, Among among = Among::sequence) {
+  void attend(const HeadsOf<Backend>& heads, const View<Out, 4>& out, Among among = Among::sequence) {
     if (layers_.empty())
       throw std::logic_error("the block asks for attention more often than its BlockShape says");
     const Index query_heads = heads.q.extent[2], key_heads = heads.k.extent[2];

@@ -6,8 +6,8 @@
 
 namespace weft::inline v0_1::detail {
 
-/// Models AnyContext. Operators append to its queue; attention appends one Work of kind `heads`, which those
-/// price who know the policies.
+/// Models AnyContext. Operators append to its queue; attention appends the projections of its heads and one
+/// Work of kind `heads`, which those price who know the policies.
 template <class Backend>
 class CountingContext {
  public:
@@ -28,7 +28,8 @@ class CountingContext {
   Step step() const { return {}; }
 
   template <class Out>
-  void attend(const Heads<Element>& heads, const View<Out, 4>&, Among among = Among::sequence) {
+  void attend(const HeadsOf<Backend>& heads, const View<Out, 4>&, Among among = Among::sequence) {
+    heads.project(queue_);
     queue_.append({.kind = counting::WorkKind::heads,
                    .m = heads.q.extent[0],
                    .n = among == Among::image ? 1 : 0,

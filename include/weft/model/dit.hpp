@@ -54,11 +54,11 @@ struct AnyContext {
   Step step() const;
   /// Computes self-attention over the whole sequence, or over the image alone, on whichever ranks the tokens
   /// are: heads and out are of the tokens at hand that take part, out (tokens, images, heads, head_dim), in
-  /// elements or as operands of linear layers in memory for elements. A block asks for it as often as its
-  /// BlockShape says.
+  /// elements or as operands of linear layers in memory for elements. Projections of the heads run before
+  /// anything is written to out, which may be where they read. A block asks for it as often as its BlockShape
+  /// says.
   template <class Out>
-  void attend(const Heads<typename B::Element>& heads, const View<Out, 4>& out,
-              Among among = Among::sequence);
+  void attend(const HeadsOf<B>& heads, const View<Out, 4>& out, Among among = Among::sequence);
   /// Sums x (tokens, images, width), of which every rank that holds a slice of the block's matrices has
   /// computed its part: after a linear layer whose inputs are split.
   void reduce(const View<typename B::Element, 3>& x);

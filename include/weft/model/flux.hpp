@@ -133,7 +133,6 @@ class Flux : public LoadedModel<BackendType, FluxConfig, flux::Weights<BackendTy
     };
     const View<Operand, 3> attended = joined.template slice<2>({0, a});
     norm(queue, x, {}, conditioning.modulations.modulation(2 * i, 0, 1, context.step()), normed);
-    linear(queue, rows_of(normed), w.qkv, rows_of(qkv));
     context.attend({.q = heads(0),
                     .k = heads(1),
                     .v = heads(2),
@@ -142,7 +141,8 @@ class Flux : public LoadedModel<BackendType, FluxConfig, flux::Weights<BackendTy
                     .rotation = rotation,
                     .prefix = context.prefix_rows().size(),
                     .prefix_q_norm = &w.q_norm,
-                    .prefix_k_norm = &w.k_norm},
+                    .prefix_k_norm = &w.k_norm,
+                    .projection = {rows_of(normed), w.qkv, rows_of(qkv)}},
                    attended.unfold(config().head_dim));
     // After attention, which may take more of the rows until it has ended.
     linear(queue, rows_of(normed), w.up, rows_of(joined.template slice<2>({a, a + hidden})),

@@ -104,7 +104,6 @@ class HunyuanDiT : public LoadedModel<BackendType, HunyuanConfig, hunyuan::Weigh
 
     norm(queue, x, w.norm1, conditioning.shift(i, context.step()), normed);
     const View<Element, 3> qkv = wide_rows(3 * a);  // (n, b, 3a)
-    linear(queue, rows_of(normed), w.self.qkv, rows_of(qkv));
     const auto heads = [&qkv, a, head_dim](Index part) {
       return qkv.template slice<2>({part * a, (part + 1) * a}).unfold(head_dim);  // (n, b, heads, head_dim)
     };
@@ -113,7 +112,8 @@ class HunyuanDiT : public LoadedModel<BackendType, HunyuanConfig, hunyuan::Weigh
                     .v = heads(2),
                     .q_norm = &w.self.q_norm,
                     .k_norm = &w.self.k_norm,
-                    .rotation = conditioning.rotation(context.rows())},
+                    .rotation = conditioning.rotation(context.rows()),
+                    .projection = {rows_of(normed), w.self.qkv, rows_of(qkv)}},
                    attended.unfold(head_dim));
     linear(queue, rows_of(attended), w.self.out, rows_of(out), {.residual = rows_of(context.once(x))});
     context.reduce(out);

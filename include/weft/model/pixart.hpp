@@ -92,11 +92,12 @@ class PixArt : public LoadedModel<BackendType, PixArtConfig, pixart::Weights<Bac
 
     norm(queue, x, {}, modulations.modulation(i, 0, 1, step), normed);
     const View<Element, 3> qkv = wide(3 * a);
-    linear(queue, rows_of(normed), w.qkv, rows_of(qkv));
     const auto heads = [&qkv, a, head_dim](Index part) {
       return qkv.template slice<2>({part * a, (part + 1) * a}).unfold(head_dim);
     };
-    context.attend({.q = heads(0), .k = heads(1), .v = heads(2)}, attended.unfold(head_dim));
+    context.attend(
+        {.q = heads(0), .k = heads(1), .v = heads(2), .projection = {rows_of(normed), w.qkv, rows_of(qkv)}},
+        attended.unfold(head_dim));
     linear(queue, rows_of(attended), w.out, rows_of(out),
            {.residual = rows_of(context.once(x)), .gate = modulations.gate(i, 2, step)});
     context.reduce(out);

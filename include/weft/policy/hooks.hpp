@@ -264,7 +264,7 @@ struct PlaceHook {
     static_assert(
         fault == HookFault::none,
         "weft: a policy that replaces the hook place lists it in Replaces, and declares View<const Element, "
-        "4> place(Queue& queue, const Scope& scope, const Heads<Element>& heads)");
+        "4> place(Queue& queue, const Scope& scope, const Heads& heads)");
   }
 };
 struct AttendHook {

@@ -34,6 +34,7 @@ struct Local {
    public:
     using Queue = typename Backend::Queue;
     using Element = typename Backend::Element;
+    using Heads = HeadsOf<Backend>;
     using Result = Attended<Backend>;
 
     On(const auto& world, const Mesh& mesh) : mesh_(mesh), rank_(world.rank()) {}
@@ -115,9 +116,11 @@ struct Local {
     /// slice. Called between requests.
     void share_columns(Queue&, const View<float, 2>&) {}
 
-    /// Normalizes and rotates a unit's heads and writes keys and values where attention reads them; returns
-    /// the queries for `attend`. The heads are those of the tokens in the scope.
-    View<const Element, 4> place(Queue& queue, const Scope& scope, const Heads<Element>& heads) {
+    /// Computes a unit's heads by their projections, normalizes and rotates them, and writes keys and values
+    /// where attention reads them; returns the queries for `attend`. The heads are those of the tokens in the
+    /// scope.
+    View<const Element, 4> place(Queue& queue, const Scope& scope, const Heads& heads) {
+      heads.project(queue);  // apart from the moves, which is faster where these stay on the device
       std::vector<HeadMove<Element>> moves;
       if (!store_.has_room()) {
         heads.move_q(heads.q, moves);
@@ -127,7 +130,7 @@ struct Local {
       Index row = 0;
       for (Index m = scope.unit.patches.begin; m < scope.unit.patches.end && store_.has_room(); ++m) {
         const Range tokens = slice(scope, m, coordinate(Axis::ulysses));
-        const Heads<Element> part = heads.rows({row, row + tokens.size()});
+        const Heads part = heads.rows({row, row + tokens.size()});
         part.move_q(part.q, moves);
         part.move_k(keys_at(scope.layer, m, tokens), moves);
         part.move_v(values_at(scope.layer, m, tokens), moves);

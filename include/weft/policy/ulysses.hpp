@@ -27,6 +27,7 @@ struct Ulysses : AxisPolicy<Axis::ulysses, Inner> {
 
    public:
     using typename Base::Element;
+    using typename Base::Heads;
     using typename Base::Queue;
     using typename Base::Result;
 
@@ -57,7 +58,7 @@ struct Ulysses : AxisPolicy<Axis::ulysses, Inner> {
       Base::sum(queue, values);
     }
 
-    View<const Element, 4> place(Queue& queue, const Scope& scope, const Heads<Element>& heads) {
+    View<const Element, 4> place(Queue& queue, const Scope& scope, const Heads& heads) {
       if (group_.size() == 1) return Base::place(queue, scope, heads);
       if (pushes(group_)) {
         push_heads(queue, scope, heads);
@@ -111,7 +112,8 @@ struct Ulysses : AxisPolicy<Axis::ulysses, Inner> {
     /// Makes the queue wait, before the first of all pushes, until every member's memory may be overwritten.
     /// Later ones need not wait: a member pushes heads after it has passed the barrier behind the last
     /// result, which follows every member's attention, and stores results after that of the heads, which
-    /// follows all that a member has queued on its output before.
+    /// follows all that a member has queued on its output before, such as the layer of the heads, whose input
+    /// may be in the same memory.
     void begin_pushes(Queue& queue) {
       if constexpr (Push<Communicator>)
         if (!has_begun_) {
@@ -125,8 +127,9 @@ struct Ulysses : AxisPolicy<Axis::ulysses, Inner> {
       if constexpr (Push<Communicator>) group_.pushed(queue, sent);
     }
 
-    /// Writes every head to the rank that attends to it, by the kernel that normalizes and rotates.
-    void push_heads(Queue& queue, const Scope& scope, const Heads<Element>& heads) {
+    /// Writes every head to the rank that attends to it, by the kernel that normalizes and rotates, or
+    /// computes them too.
+    void push_heads(Queue& queue, const Scope& scope, const Heads& heads) {
       const Pointers& memory = head_stores(queue, scope.layer);
       begin_pushes(queue);
       std::vector<HeadMove<Element>> moves;
@@ -135,7 +138,7 @@ struct Ulysses : AxisPolicy<Axis::ulysses, Inner> {
       for (Index m = scope.unit.patches.begin; m < scope.unit.patches.end; ++m) {
         const Range own = this->slice(scope, m, group_.rank());
         for (int peer = 0; peer < group_.size(); ++peer) {
-          const Heads<Element> part = heads.rows({row, row + own.size()}).query_heads(this->heads(peer));
+          const Heads part = heads.rows({row, row + own.size()}).query_heads(this->heads(peer));
           const auto at = [&memory, &part, peer, m, own](std::size_t which, const Rows& rows, Index count) {
             return View<Element, 4>(static_cast<Element*>(memory[static_cast<std::size_t>(peer)][which]),
                                     {rows.size(), part.q.extent[1], count, part.q.extent[3]})
@@ -150,7 +153,7 @@ struct Ulysses : AxisPolicy<Axis::ulysses, Inner> {
           const View<Element, 4> keys = at(1, this->store().rows(), this->key_heads(peer)),
                                  values = at(2, this->store().rows(), this->key_heads(peer));
           const auto move_stretch = [&part, &keys, &values, &moves, &count_sent](Range from, Range to) {
-            const Heads<Element> stretch = part.key_heads(from);
+            const Heads stretch = part.key_heads(from);
             stretch.move_k(keys.template slice<2>(to), moves);
             stretch.move_v(values.template slice<2>(to), moves);
             count_sent(2, stretch.k);
@@ -159,7 +162,7 @@ struct Ulysses : AxisPolicy<Axis::ulysses, Inner> {
         }
         row += own.size();
       }
-      move_heads(queue, moves);
+      project_heads(queue, heads.projections(), moves);
       end_push(queue, sent);
     }
 
@@ -221,7 +224,8 @@ struct Ulysses : AxisPolicy<Axis::ulysses, Inner> {
       end_push(queue, sent_to(owned));
     }
 
-    void exchange_heads(Queue& queue, const Scope& scope, const Heads<Element>& heads) {
+    void exchange_heads(Queue& queue, const Scope& scope, const Heads& heads) {
+      heads.project(queue);
       std::vector<HeadMove<Element>> moves;
       heads.move_q(heads.q, moves);
       heads.move_k(heads.k, moves);
@@ -231,7 +235,7 @@ struct Ulysses : AxisPolicy<Axis::ulysses, Inner> {
       Index row = 0;
       for (Index m = scope.unit.patches.begin; m < scope.unit.patches.end; ++m) {
         const Range own = this->slice(scope, m, group_.rank());
-        const Heads<Element> part = heads.rows({row, row + own.size()});
+        const Heads part = heads.rows({row, row + own.size()});
         for (int peer = 0; peer < group_.size(); ++peer) {
           const Range tokens = this->slice(scope, m, peer);
           exchange.send(peer, part.q.template slice<2>(this->heads(peer)));

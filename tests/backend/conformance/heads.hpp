@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <vector>
 
@@ -23,24 +24,37 @@ struct Angles {
   weft::Rotation rotation() const { return {cos.view(), sin.view()}; }
 };
 
+/// Returns a head normed, unless `affine` is null.
+template <class B, class T>
+std::vector<double> normed_head(const View<const T, 1>& x, const Affine<B>* affine,
+                                typename Affine<B>::Parts parts) {
+  std::vector<double> head;
+  append(head, x);
+  if (affine) {
+    head = normed(head, affine->weights(parts));
+    for (std::size_t i = 0; i < head.size(); ++i)
+      head[i] = affine->applied(parts, head[i], static_cast<Index>(i));
+  }
+  return head;
+}
+
+/// Returns feature `d` of a head of token t, rotated unless `angles` is null.
+template <class B>
+Sum rotated(const View<const double, 1>& head, const Angles<B>* angles, Index t, Index d) {
+  if (!angles) return head[d];
+  const double cosine = head[d] * number(angles->cos.before()[t][d]),
+               sine = (d % 2 ? 1 : -1) * head[d ^ 1] * number(angles->sin.before()[t][d]);
+  return {cosine + sine, std::abs(cosine) + std::abs(sine)};
+}
+
 /// Returns feature `d` of the head at (t, image, h): normed, unless `affine` is null, then rotated, unless
 /// `angles` is.
 template <class B>
 double expected_head(const View<const typename B::Element, 4>& x, const Affine<B>* affine,
                      typename Affine<B>::Parts parts, const Angles<B>* angles, Index t, Index image, Index h,
                      Index d) {
-  std::vector<double> head;
-  append(head, x[t][image][h]);
-  if (affine) {
-    head = normed(head, affine->weights(parts));
-    for (std::size_t i = 0; i < head.size(); ++i)
-      head[i] = affine->applied(parts, head[i], static_cast<Index>(i));
-  }
-  const double own = head[static_cast<std::size_t>(d)];
-  if (!angles) return own;
-  const double other = head[static_cast<std::size_t>(d ^ 1)];
-  return own * number(angles->cos.before()[t][d]) +
-         (d % 2 ? 1 : -1) * other * number(angles->sin.before()[t][d]);
+  const std::vector<double> head = normed_head(x[t][image][h], affine, parts);
+  return rotated({head.data(), {x.extent[3]}}, angles, t, d).value;
 }
 
 TEST_CASE_TEMPLATE_DEFINE("norm_rotate: every head is normed, or not, then rotated, or not", B,

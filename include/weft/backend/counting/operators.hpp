@@ -10,6 +10,7 @@
 
 #include "weft/backend/counting/queue.hpp"
 #include "weft/backend/operators.hpp"
+#include "weft/backend/project_heads.hpp"
 #include "weft/core/grid.hpp"
 #include "weft/core/key_mask.hpp"
 #include "weft/core/merge.hpp"
@@ -106,6 +107,8 @@ void move_heads(Queue& queue, const std::vector<HeadMove<E>>& moves) {
   for (const HeadMove<E>& move : moves) bytes += detail::bytes_of(move.from) + detail::bytes_of(move.to);
   if (bytes > 0) queue.append({.kind = WorkKind::rows, .bytes = bytes});
 }
+
+using v0_1::detail::project_heads;
 
 template <class Q, class K, class V, class Out>
 void attention(Queue& queue, const View<Q, 4>& q, const View<K, 4>& k, const View<V, 4>& v,

@@ -7,6 +7,7 @@
 
 #include "weft/backend/host/copy.hpp"
 #include "weft/backend/host/linear.hpp"
+#include "weft/backend/project_heads.hpp"
 
 namespace weft::inline v0_1::host {
 
@@ -90,5 +91,7 @@ inline void norm_rotate(Queue& queue, In<float, 4> x, const NormWeights* weights
 inline void move_heads(Queue& queue, const std::vector<HeadMove<float>>& moves) {
   for (const HeadMove<float>& move : moves) norm_rotate(queue, move.from, move.norm, move.rotation, move.to);
 }
+
+using v0_1::detail::project_heads;
 
 }  // namespace weft::inline v0_1::host

@@ -156,12 +156,13 @@ class BlockRun {
   }
   static const NormWeights* given(const NormWeights& norm) { return norm.scale.empty() ? nullptr : &norm; }
 
-  /// Norms rows of `from` and passes them through the layer.
-  void project(Range range, const View<const Element, 3>& from, const Modulation& modulation,
-               const BlockLinear<Backend>& layer, const View<Element, 3>& to) {
+  /// Norms rows of x, and returns the layer by which attention computes their heads from them.
+  HeadProjection<Element, Operand> normed_projection(Range range, const Modulation& modulation,
+                                                     const BlockLinear<Backend>& layer) {
+    if (range.empty()) return {};
     const View<Operand, 3> normed = as_operands<Operand>(rows(narrow_, range));
-    norm(context_.queue(), rows(from, range), {}, modulation, normed);
-    linear(context_.queue(), rows_of(normed), layer, rows_of(rows(to, range)));
+    norm(context_.queue(), rows(x_, range), {}, modulation, normed);
+    return {rows_of(normed), layer, rows_of(rows(wide(3 * heads_), range))};
   }
 
   /// Computes out = residual + gate · layer(attended).
@@ -175,29 +176,25 @@ class BlockRun {
   View<Operand, 3> attend_alone() {
     const View<Element, 3> memory = context_.scratch().take(std::array{x_.extent[0], x_.extent[1], heads_});
     const View<Operand, 3> attended = as_operands<Operand>(memory);
-    if (!image_.empty())
-      project(image_, x_, modulations_.modulation(slots_.image, 6, 7, context_.step()), w_.alone.qkv,
-              wide(3 * heads_));
+    const Modulation modulation = modulations_.modulation(slots_.image, 6, 7, context_.step());
     context_.attend({.q = heads(0, image_),
                      .k = heads(1, image_),
                      .v = heads(2, image_),
                      .q_norm = given(w_.alone.q_norm),
                      .k_norm = given(w_.alone.k_norm),
-                     .rotation = rotation_.rows(image_)},
+                     .rotation = rotation_.rows(image_),
+                     .projection = normed_projection(image_, modulation, w_.alone.qkv)},
                     rows(attended, image_).unfold(head_dim_), Among::image);
     return attended;
   }
 
   void attend_jointly() {
     const Step step = context_.step();
-    const View<Element, 3> qkv = wide(3 * heads_);
     const View<Operand, 3> attended = as_operands<Operand>(narrow_).template slice<2>({0, heads_});
-    if (!image_.empty())
-      project(image_, x_, modulations_.modulation(slots_.image, 0, 1, step), w_.image.qkv, qkv);
+    const Modulation of_image = modulations_.modulation(slots_.image, 0, 1, step);
     // A block that drops its text has (scale, shift) alone, in this order.
     const Modulation of_text = w_.kind.drops_text ? modulations_.modulation(slots_.text, 1, 0, step)
                                                   : modulations_.modulation(slots_.text, 0, 1, step);
-    if (!text_.empty()) project(text_, x_, of_text, w_.text.qkv, qkv);
     const Range all{0, x_.extent[0]};
     context_.attend({.q = heads(0, all),
                      .k = heads(1, all),
@@ -207,7 +204,9 @@ class BlockRun {
                      .rotation = rotation_,
                      .prefix = text_.size(),
                      .prefix_q_norm = given(w_.text.q_norm),
-                     .prefix_k_norm = given(w_.text.k_norm)},
+                     .prefix_k_norm = given(w_.text.k_norm),
+                     .projection = normed_projection(image_, of_image, w_.image.qkv),
+                     .prefix_projection = normed_projection(text_, of_text, w_.text.qkv)},
                     attended.unfold(head_dim_));
     if (!image_.empty())
       add(image_, attended, w_.image.out, modulations_.gate(slots_.image, 2, step),
