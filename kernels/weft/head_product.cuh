@@ -93,6 +93,16 @@ bool takes_head_product(const HeadProductArguments<Operand, E>& arguments) {
   return false;
 }
 
+/// Returns whether head_product() is faster than a product by cuBLASLt and moves after it: its tiles take
+/// longer to end, which pays where they fill the multiprocessors at least twice.
+template <int head_dim, class Operand, class E>
+bool head_product_pays(const HeadProductArguments<Operand, E>& arguments) {
+  const int tiles =
+      ceil_div(ceil_div(static_cast<int>(arguments.x.extent[0]), sm90::product_rows), sm90::product_cluster) *
+      ceil_div(static_cast<int>(arguments.weight.extent[0]), sm90::head_tile_columns<head_dim>);
+  return tiles >= 2 * (multiprocessors() / sm90::product_cluster);
+}
+
 /// Computes x · weightᵀ · scale + bias, and stores the heads of head_dim features at their destinations,
 /// changed as those say. Products that run at the same time need partial sums of their own.
 template <int head_dim, class Operand, class E>

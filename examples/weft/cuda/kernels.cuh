@@ -25,7 +25,7 @@
 
 /// Layers of heads with elements of type `E` and operands of type `O`.
 #define COMMAND_PROJECT_HEADS(EXTERN, E, O)                                                      \
-  EXTERN template void weft::cuda::project_heads(weft::cuda::Queue&,                             \
+  EXTERN template void weft::cuda::project_heads(command::OwnAttention<E>::Queue&,               \
                                                  const std::vector<weft::HeadProjection<E, O>>&, \
                                                  const std::vector<weft::HeadMove<E>>&);
 

@@ -120,7 +120,6 @@ struct Local {
     /// where attention reads them; returns the queries for `attend`. The heads are those of the tokens in the
     /// scope.
     View<const Element, 4> place(Queue& queue, const Scope& scope, const Heads& heads) {
-      heads.project(queue);  // apart from the moves, which is faster where these stay on the device
       std::vector<HeadMove<Element>> moves;
       if (!store_.has_room()) {
         heads.move_q(heads.q, moves);
@@ -136,7 +135,7 @@ struct Local {
         part.move_v(values_at(scope.layer, m, tokens), moves);
         row += tokens.size();
       }
-      move_heads(queue, moves);
+      project_heads(queue, heads.projections(), moves);
       return heads.q;
     }
 

@@ -69,6 +69,26 @@ struct HeadRows {
     return destination;
   }
 
+  /// Returns, as destinations of their own, the columns of which `others` take none: they stay in the output.
+  std::vector<HeadDestination<E>> rest(std::vector<HeadDestination<E>> others) const {
+    std::ranges::sort(others, {}, [](const HeadDestination<E>& other) { return other.block.first_column; });
+    std::vector<HeadDestination<E>> out_of_all;
+    int column = 0;
+    const auto stay_until = [this, &out_of_all, &column](int end) {
+      if (column < end)
+        out_of_all.push_back({{0, static_cast<int>(out.extent[0]), column, end},
+                              View<E, 3>(out.data + column, {1, out.extent[0], end - column},
+                                         {0, out.stride[0], 1}),
+                              {}});
+    };
+    for (const HeadDestination<E>& other : others) {
+      stay_until(other.block.first_column);
+      column = std::max(column, other.block.end_column);
+    }
+    stay_until(static_cast<int>(out.extent[1]));
+    return out_of_all;
+  }
+
  private:
   static Index floor_div(Index a, Index b) { return a / b - (a % b < 0); }
 
@@ -85,25 +105,36 @@ struct HeadRows {
   }
 };
 
-/// Returns where all numbers of a product's output go; nothing where the moves do not take each of them once,
-/// or do different things to one column, or are too many for a kernel.
+/// Where the outputs of a product go, and how many of its numbers moves take.
 template <class E>
-std::optional<std::vector<HeadDestination<E>>> head_destinations(const HeadRows<E>& rows,
-                                                                 std::span<const HeadMove<E>> moves) {
-  std::vector<HeadDestination<E>> found;
+struct HeadDestinations {
+  std::vector<HeadDestination<E>> all;
+  Index moved = 0;
+};
+
+/// Returns where the moves, and without them the columns that none takes, bring a product's output; nothing
+/// where they take some columns in part or twice, or do different things to one, or are too many for a kernel.
+template <class E>
+std::optional<HeadDestinations<E>> head_destinations(const HeadRows<E>& rows,
+                                                     std::span<const HeadMove<E>> moves) {
+  HeadDestinations<E> found;
   bool fits = true;
-  Index numbers = 0;
   for (const HeadMove<E>& move : moves)
     if (const auto destination = rows.destination(move, fits)) {
-      for (const HeadDestination<E>& other : found) {
+      for (const HeadDestination<E>& other : found.all) {
         const HeadBlock &a = destination->block, &b = other.block;
         const bool meets = a.first_column < b.end_column && b.first_column < a.end_column;
         fits = fits && (!meets || destination->change == other.change);
       }
-      numbers += destination->block.size();
-      found.push_back(*destination);
+      found.moved += destination->block.size();
+      found.all.push_back(*destination);
     }
-  if (!fits || found.size() > most_head_destinations || numbers != rows.out.size()) return std::nullopt;
+  Index numbers = found.moved;
+  for (const HeadDestination<E>& rest : rows.rest(found.all)) {
+    numbers += rest.block.size();
+    found.all.push_back(rest);
+  }
+  if (!fits || found.all.size() > most_head_destinations || numbers != rows.out.size()) return std::nullopt;
   return found;
 }
 
