@@ -3,15 +3,14 @@
 // during the product.
 #pragma once
 
-#include <optional>
-#include <span>
+#include <algorithm>
 #include <type_traits>
-#include <vector>
 
 #include "weft/product.cuh"
 #include "weft/product/heads.cuh"
 #include "weft/product/sm90/block.cuh"
 #include "weft/product/sm90/head_consumer.cuh"
+#include "weft/product/sm90/head_finisher.cuh"
 #include "weft/product/sm90/launch.cuh"
 
 namespace weft::inline v0_1::kernels {
@@ -34,15 +33,19 @@ __global__ __launch_bounds__(L::threads, 1) void multiply_heads(
     const __grid_constant__ ProductProblem<typename L::Element> problem,
     const __grid_constant__ HeadTargets<typename L::Element> targets) {
   if constexpr (compiled_tier == Tier::sm90a)
-    run_product<L>(maps, problem, [&](typename L::Shared& shared, int number) {
-      HeadConsumer<L> consumer{{shared, problem, number}, targets};
-      consumer.run([&](const ProductItem& tile) { consumer.write(tile); });
-    });
+    run_product<L>(
+        maps, problem,
+        [&](typename L::Shared& shared, int consumer) {
+          HeadConsumer<L>{{shared, problem, consumer}}.run();
+        },
+        [&](typename L::Shared& shared, int warp) {
+          HeadFinisher<L>{shared, problem, targets, warp}.run();
+        });
 }
 
 template <int head_dim, class Operand, class E>
 void launch_head_product(cudaStream_t stream, const HeadProductArguments<Operand, E>& arguments,
-                         std::span<const HeadDestination<E>> destinations, PartialSums partial) {
+                         const HeadDestinations<E>& destinations, PartialSums partial) {
   using L = HeadLayout<Operand, E, head_dim>;
   const auto& [x, weight, scale, bias, rows] = arguments;
   const auto over_one_tap = []<class T>(const View<T, 2>& view) {
@@ -56,11 +59,12 @@ void launch_head_product(cudaStream_t stream, const HeadProductArguments<Operand
   set_tiles(problem, plan);
   HeadTargets<E> targets{};
   targets.images = static_cast<int>(rows.images);
-  for (const auto& [block, to, change] : destinations) {
+  std::copy(destinations.changes.begin(), destinations.changes.end(), targets.change);
+  for (const auto& [block, to, change] : destinations.all) {
     const int i = targets.count++;
     targets.map[i] = tensor_map(to, 1, warp_rows, L::box_width, "heads", L::swizzle);
     targets.block[i] = block;
-    targets.change[i] = change;
+    targets.change_of[i] = change;
     targets.first[i] = to.data;
     targets.pitch[i] = to.stride[1];
   }
@@ -107,7 +111,7 @@ bool head_product_pays(const HeadProductArguments<Operand, E>& arguments) {
 /// changed as those say. Products that run at the same time need partial sums of their own.
 template <int head_dim, class Operand, class E>
 void head_product(cudaStream_t stream, const HeadProductArguments<Operand, E>& arguments,
-                  std::span<const HeadDestination<E>> destinations, PartialSums partial) {
+                  const HeadDestinations<E>& destinations, PartialSums partial) {
   sm90::launch_head_product<head_dim>(stream, arguments, destinations, partial);
 }
 

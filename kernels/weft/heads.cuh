@@ -79,15 +79,14 @@ struct HeadTransform {
   float one_of_width, epsilon;
   float factor[N], partner_factor[N], addend[N];
 
-  template <class E>
-  __device__ HeadTransform(const HeadMove<E>& move, int token, int column)
-      : left(move.to.width - column),
+  /// Makes the transform of a token's heads of `width` features, for those from `column` on.
+  __device__ HeadTransform(const HeadChange& change, int width, int token, int column)
+      : left(width - column),
         active(left > 0),
-        norms(move.change.norms),
-        centers(move.change.centers),
-        one_of_width(1 / static_cast<float>(move.to.width)),
-        epsilon(move.change.epsilon) {
-    const HeadChange& change = move.change;
+        norms(change.norms),
+        centers(change.centers),
+        one_of_width(1 / static_cast<float>(width)),
+        epsilon(change.epsilon) {
     float scale[N], shift[N], cos[N], sin[N];
 #pragma unroll
     for (int i = 0; i < N; ++i) {
@@ -161,7 +160,7 @@ __global__ void move_heads(const __grid_constant__ HeadMoves<E> moves) {
   const int token = place / images, image = place % images, heads = move.to.extent[2];
   if (token >= move.to.extent[0]) return;
   const int lane = static_cast<int>(threadIdx.x), column = lane % lanes * N;
-  const Transform transform(move, token, column);
+  const Transform transform(move.change, move.to.width, token, column);
   const E* const from = move.from.data + token * move.from.stride[0] + image * move.from.stride[1] + column;
   E* const to = move.to.data + token * move.to.stride[0] + image * move.to.stride[1] + column;
 

@@ -34,7 +34,9 @@ struct Both {
   explicit Both(std::vector<T> numbers) : host(std::move(numbers)), device(static_cast<Index>(host.size())) {
     device.upload(host);
   }
-  double at(Index i) const { return static_cast<double>(static_cast<float>(host[static_cast<std::size_t>(i)])); }
+  double at(Index i) const {
+    return static_cast<double>(static_cast<float>(host[static_cast<std::size_t>(i)]));
+  }
 };
 
 enum class Norm { none, layer, rms };
@@ -66,8 +68,7 @@ void compare(const Case& c) {
 
   // The output itself, which is not written: its addresses are what moves name.
   const DeviceArray<E> product(rows * outputs);
-  const View<E, 4> all =
-      View<E, 3>(product.get(), {c.tokens, c.images, outputs}).unfold(Index{head_dim});
+  const View<E, 4> all = View<E, 3>(product.get(), {c.tokens, c.images, outputs}).unfold(Index{head_dim});
   struct Moved {
     Index token, head, count;  // the first, and heads
     bool changes;
@@ -86,8 +87,8 @@ void compare(const Case& c) {
       if (c.norm == Norm::layer) change.shift = norm_shift.device.get();
       change.epsilon = epsilon;
       if (c.rotates)
-        change.angles = {cos.device.get() + tokens.begin * head_dim, sin.device.get() + tokens.begin * head_dim,
-                         head_dim, head_dim};
+        change.angles = {cos.device.get() + tokens.begin * head_dim,
+                         sin.device.get() + tokens.begin * head_dim, head_dim, head_dim};
     }
     const View<E, 4> to(moved.back().to.get(), {tokens.size(), c.images, some.size(), head_dim});
     moves.push_back({View<const E, 4>(all.template slice<0>(tokens).template slice<2>(some)), to, change});
@@ -113,15 +114,16 @@ void compare(const Case& c) {
   const DeviceArray<float> sums(static_cast<Index>(kernels::partial_sums_bytes() / sizeof(float)));
   DeviceArray<unsigned> counts(static_cast<Index>(kernels::partial_counts()));
   counts.fill(0);
-  kernels::head_product<head_dim, Operand, E>(nullptr, arguments, destinations->all, {sums.get(), counts.get()});
+  kernels::head_product<head_dim, Operand, E>(nullptr, arguments, *destinations, {sums.get(), counts.get()});
   check(cudaDeviceSynchronize(), "running a product of heads");
 
   // What stays is read as if it had been moved to memory of its own.
   if (c.values_stay) {
     const Index first = c.heads + c.key_heads;
     moved.push_back({0, first, c.key_heads, false, DeviceArray<E>(rows * c.key_heads * head_dim)});
-    check(cudaMemcpy2D(moved.back().to.get(), sizeof(E) * c.key_heads * head_dim, product.get() + first * head_dim,
-                       sizeof(E) * outputs, sizeof(E) * c.key_heads * head_dim, rows, cudaMemcpyDeviceToDevice),
+    check(cudaMemcpy2D(moved.back().to.get(), sizeof(E) * c.key_heads * head_dim,
+                       product.get() + first * head_dim, sizeof(E) * outputs,
+                       sizeof(E) * c.key_heads * head_dim, rows, cudaMemcpyDeviceToDevice),
           "copying what stays");
   }
   double worst = 0;
@@ -137,7 +139,8 @@ void compare(const Case& c) {
           double mean = 0, square = 0;
           for (Index i = 0; i < head_dim; ++i) {
             const Index output = (part.head + h) * head_dim + i;
-            for (Index k = 0; k < c.depth; ++k) head[i] += x.at(row * c.depth + k) * weight.at(output * c.depth + k);
+            for (Index k = 0; k < c.depth; ++k)
+              head[i] += x.at(row * c.depth + k) * weight.at(output * c.depth + k);
             if (sizeof(Operand) == 1) head[i] *= scale.at(0);
             if (c.bias) head[i] += bias.at(output);
             mean += head[i] / head_dim;
@@ -169,20 +172,69 @@ void compare(const Case& c) {
 
 const std::vector<Case> cases{
     {.tokens = 64, .images = 1, .depth = 64, .heads = 2, .key_heads = 2, .ranks = 1, .norm = Norm::none},
-    {.tokens = 333, .images = 2, .depth = 1408, .heads = 16, .key_heads = 16, .ranks = 2, .norm = Norm::layer,
-     .rotates = true, .bias = true},
-    {.tokens = 1001, .images = 1, .depth = 320, .heads = 6, .key_heads = 6, .ranks = 3, .norm = Norm::rms,
-     .rotates = true, .bias = true, .split = 77},
-    {.tokens = 515, .images = 3, .depth = 208, .heads = 5, .key_heads = 5, .ranks = 2, .norm = Norm::rms,
-     .bias = true, .split = 9},
-    {.tokens = 700, .images = 2, .depth = 128, .heads = 7, .key_heads = 7, .ranks = 4, .norm = Norm::none,
+    {.tokens = 333,
+     .images = 2,
+     .depth = 1408,
+     .heads = 16,
+     .key_heads = 16,
+     .ranks = 2,
+     .norm = Norm::layer,
+     .rotates = true,
      .bias = true},
-    {.tokens = 1, .images = 1, .depth = 16, .heads = 8, .key_heads = 2, .ranks = 2, .norm = Norm::layer,
+    {.tokens = 1001,
+     .images = 1,
+     .depth = 320,
+     .heads = 6,
+     .key_heads = 6,
+     .ranks = 3,
+     .norm = Norm::rms,
+     .rotates = true,
+     .bias = true,
+     .split = 77},
+    {.tokens = 515,
+     .images = 3,
+     .depth = 208,
+     .heads = 5,
+     .key_heads = 5,
+     .ranks = 2,
+     .norm = Norm::rms,
+     .bias = true,
+     .split = 9},
+    {.tokens = 700,
+     .images = 2,
+     .depth = 128,
+     .heads = 7,
+     .key_heads = 7,
+     .ranks = 4,
+     .norm = Norm::none,
+     .bias = true},
+    {.tokens = 1,
+     .images = 1,
+     .depth = 16,
+     .heads = 8,
+     .key_heads = 2,
+     .ranks = 2,
+     .norm = Norm::layer,
      .rotates = true},
-    {.tokens = 130, .images = 2, .depth = 96, .heads = 3, .key_heads = 3, .ranks = 1, .norm = Norm::rms,
-     .rotates = true, .bias = true, .values_stay = true},
-    {.tokens = 2048, .images = 2, .depth = 64, .heads = 24, .key_heads = 24, .ranks = 8, .norm = Norm::layer,
-     .rotates = true, .bias = true},
+    {.tokens = 130,
+     .images = 2,
+     .depth = 96,
+     .heads = 3,
+     .key_heads = 3,
+     .ranks = 1,
+     .norm = Norm::rms,
+     .rotates = true,
+     .bias = true,
+     .values_stay = true},
+    {.tokens = 2048,
+     .images = 2,
+     .depth = 64,
+     .heads = 24,
+     .key_heads = 24,
+     .ranks = 8,
+     .norm = Norm::layer,
+     .rotates = true,
+     .bias = true},
 };
 
 bool has_kernel() { return kernels::current_tier() == kernels::Tier::sm90a; }

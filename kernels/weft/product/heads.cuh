@@ -11,7 +11,7 @@
 
 namespace weft::inline v0_1::kernels {
 
-inline constexpr int most_head_destinations = 24;  // of a product
+inline constexpr int most_head_destinations = 24, most_head_changes = 4;  // of a product
 
 /// Some rows and columns of a product's output: whole heads, one beside the other.
 struct HeadBlock {
@@ -21,6 +21,9 @@ struct HeadBlock {
   Index size() const { return Index{end_row - first_row} * (end_column - first_column); }
   __host__ __device__ bool has_column(int column) const {
     return first_column <= column && column < end_column;
+  }
+  bool shares_columns(const HeadBlock& other) const {
+    return first_column < other.end_column && other.first_column < end_column;
   }
   /// Returns whether some of so many rows and columns are in it.
   __host__ __device__ bool meets(int row, int rows, int column, int columns) const {
@@ -33,7 +36,23 @@ template <class E>
 struct HeadDestination {
   HeadBlock block;
   View<E, 3> to;  // (1, rows, columns) of the block
-  HeadChange change;
+  int change;     // a number
+};
+
+/// Where the outputs of a product go, what is done to them, and how many of its numbers moves take.
+template <class E>
+struct HeadDestinations {
+  std::vector<HeadDestination<E>> all;
+  std::vector<HeadChange> changes;  // all different
+  Index moved = 0;
+
+  /// Returns the number of a change.
+  int number_of(const HeadChange& change) {
+    const auto found = std::ranges::find(changes, change);
+    if (found != changes.end()) return static_cast<int>(found - changes.begin());
+    changes.push_back(change);
+    return static_cast<int>(changes.size()) - 1;
+  }
 };
 
 /// The output of a product as moves see it: (rows, columns), where a row is one of `images` of a token.
@@ -42,51 +61,57 @@ struct HeadRows {
   View<E, 2> out;
   Index images;
 
-  /// Returns where the move takes numbers of this output, or nothing where it takes none. Throws nothing: for
-  /// a move that a product cannot make, `fits` is false.
-  std::optional<HeadDestination<E>> destination(const HeadMove<E>& move, bool& fits) const {
-    const auto& [from, to, change] = move;
+  /// Appends where the move takes numbers of this output, if it takes any; returns false for a move that a
+  /// product cannot make.
+  bool append(const HeadMove<E>& move, HeadDestinations<E>& destinations) const {
+    const auto& [from, to, of_move] = move;
     const Index pitch = out.stride[0], head_dim = from.width;
     const Index first = floor_div(from.data - out.data, pitch), column = from.data - out.data - first * pitch;
     const Index begin = std::max<Index>(first, 0),
                 end = std::min(first + Index{from.extent[0]} * images, out.extent[0]);
-    if (begin >= end) return std::nullopt;
+    if (begin >= end) return true;
     const Index columns = Index{from.extent[2]} * head_dim, to_pitch = pitch_of(to);
-    fits = fits && first % images == 0 && column % head_dim == 0 && column + columns <= out.extent[1] &&
-           is_even(from) && is_even(to) && pitch_of(from) == pitch && to_pitch % 8 == 0 &&
-           move.moves_by(8);
-    HeadDestination<E> destination{
+    if (first % images != 0 || column % head_dim != 0 || column + columns > out.extent[1] || !is_even(from) ||
+        !is_even(to) || pitch_of(from) != pitch || to_pitch % 8 != 0 || !move.moves_by(8))
+      return false;
+    HeadChange change = of_move;
+    const Index before = first / images;  // tokens of the output before the move's first
+    change.angles.cos -= before * change.angles.cos_stride;
+    change.angles.sin -= before * change.angles.sin_stride;
+    const HeadDestination<E> found{
         {static_cast<int>(begin), static_cast<int>(end), static_cast<int>(column),
          static_cast<int>(column + columns)},
         View<E, 3>(to.data + (begin - first) * to_pitch, {1, end - begin, columns}, {0, to_pitch, 1}),
-        change};
-    const Index before = first / images;  // tokens of the output before the move's first
-    Angles& angles = destination.change.angles;
-    if (change.rotates) {
-      angles.cos -= before * angles.cos_stride;
-      angles.sin -= before * angles.sin_stride;
-    }
-    return destination;
+        destinations.number_of(change)};
+    for (const HeadDestination<E>& other : destinations.all)
+      if (found.block.shares_columns(other.block) && found.change != other.change) return false;
+    destinations.all.push_back(found);
+    destinations.moved += found.block.size();
+    return true;
   }
 
-  /// Returns, as destinations of their own, the columns of which `others` take none: they stay in the output.
-  std::vector<HeadDestination<E>> rest(std::vector<HeadDestination<E>> others) const {
-    std::ranges::sort(others, {}, [](const HeadDestination<E>& other) { return other.block.first_column; });
-    std::vector<HeadDestination<E>> out_of_all;
+  /// Appends the columns that no destination takes, which stay in the output; returns how many numbers they
+  /// have.
+  Index append_rest(HeadDestinations<E>& destinations) const {
+    std::vector<HeadBlock> taken;
+    for (const HeadDestination<E>& one : destinations.all) taken.push_back(one.block);
+    std::ranges::sort(taken, {}, &HeadBlock::first_column);
+    Index numbers = 0;
     int column = 0;
-    const auto stay_until = [this, &out_of_all, &column](int end) {
-      if (column < end)
-        out_of_all.push_back({{0, static_cast<int>(out.extent[0]), column, end},
-                              View<E, 3>(out.data + column, {1, out.extent[0], end - column},
-                                         {0, out.stride[0], 1}),
-                              {}});
+    const auto stay_until = [this, &destinations, &numbers, &column](int end) {
+      if (column >= end) return;
+      const HeadBlock block{0, static_cast<int>(out.extent[0]), column, end};
+      destinations.all.push_back(
+          {block, View<E, 3>(out.data + column, {1, out.extent[0], end - column}, {0, out.stride[0], 1}),
+           destinations.number_of({})});
+      numbers += block.size();
     };
-    for (const HeadDestination<E>& other : others) {
-      stay_until(other.block.first_column);
-      column = std::max(column, other.block.end_column);
+    for (const HeadBlock& block : taken) {
+      stay_until(block.first_column);
+      column = std::max(column, block.end_column);
     }
     stay_until(static_cast<int>(out.extent[1]));
-    return out_of_all;
+    return numbers;
   }
 
  private:
@@ -105,36 +130,19 @@ struct HeadRows {
   }
 };
 
-/// Where the outputs of a product go, and how many of its numbers moves take.
-template <class E>
-struct HeadDestinations {
-  std::vector<HeadDestination<E>> all;
-  Index moved = 0;
-};
-
 /// Returns where the moves, and without them the columns that none takes, bring a product's output; nothing
-/// where they take some columns in part or twice, or do different things to one, or are too many for a kernel.
+/// where they take some columns in part or twice, or do different things to one, or are too many for a
+/// kernel.
 template <class E>
 std::optional<HeadDestinations<E>> head_destinations(const HeadRows<E>& rows,
                                                      std::span<const HeadMove<E>> moves) {
   HeadDestinations<E> found;
-  bool fits = true;
   for (const HeadMove<E>& move : moves)
-    if (const auto destination = rows.destination(move, fits)) {
-      for (const HeadDestination<E>& other : found.all) {
-        const HeadBlock &a = destination->block, &b = other.block;
-        const bool meets = a.first_column < b.end_column && b.first_column < a.end_column;
-        fits = fits && (!meets || destination->change == other.change);
-      }
-      found.moved += destination->block.size();
-      found.all.push_back(*destination);
-    }
-  Index numbers = found.moved;
-  for (const HeadDestination<E>& rest : rows.rest(found.all)) {
-    numbers += rest.block.size();
-    found.all.push_back(rest);
-  }
-  if (!fits || found.all.size() > most_head_destinations || numbers != rows.out.size()) return std::nullopt;
+    if (!rows.append(move, found)) return std::nullopt;
+  const Index numbers = found.moved + rows.append_rest(found);
+  if (found.all.size() > most_head_destinations || found.changes.size() > most_head_changes ||
+      numbers != rows.out.size())
+    return std::nullopt;
   return found;
 }
 

@@ -18,9 +18,12 @@ __global__ __launch_bounds__(L::threads, 1) void multiply(
     const __grid_constant__ ProductMaps maps,
     const __grid_constant__ ProductProblem<typename L::Element> problem) {
   if constexpr (compiled_tier == Tier::sm90a)
-    run_product<L>(maps.operands, problem, [&](typename L::Shared& shared, int consumer) {
-      ProductConsumer<L>{{shared, problem, consumer}, maps.out}.run();
-    });
+    run_product<L>(
+        maps.operands, problem,
+        [&](typename L::Shared& shared, int consumer) {
+          ProductConsumer<L>{{shared, problem, consumer}, maps.out}.run();
+        },
+        [](typename L::Shared&, int) {});
 }
 
 /// The arguments of a product: x (rows of the taps, depth) and weight (taps, outputs, depth).
@@ -51,8 +54,8 @@ template <class Operand, class E>
 void launch_product(cudaStream_t stream, const ProductArguments<Operand, E>& arguments, PartialSums partial) {
   const auto& [x, weight, taps, finish, out] = arguments;
   constexpr int depth = swizzle_bytes / sizeof(Operand);  // of a stage
-  auto problem = product_problem<E>(out.extent[0], out.extent[1], out.extent[2],
-                                    ceil_div(x.extent[2], depth), weight.extent[0], partial);
+  auto problem = product_problem<E>(out.extent[0], out.extent[1], out.extent[2], ceil_div(x.extent[2], depth),
+                                    weight.extent[0], partial);
   std::copy(taps.begin(), taps.end(), problem.taps);
   problem.finish = finish;
   const ProductPlan plan = choose_product(size_of(problem), multiprocessors());

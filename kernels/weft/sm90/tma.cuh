@@ -20,8 +20,9 @@
 namespace weft::inline v0_1::kernels::sm90 {
 
 /// Returns the tensor map of a view, innermost dimension first, for boxes under the 128-byte swizzle, whose
-/// rows are at most 128 bytes, or without a swizzle, up to 256 numbers. Strides are those of the dimensions after the first, in bytes: multiples of 16
-/// below 2^40. Throws std::logic_error, which names `what` cannot be read, for others.
+/// rows are at most 128 bytes, or without a swizzle, up to 256 numbers. Strides are those of the dimensions
+/// after the first, in bytes: multiples of 16 below 2^40. Throws std::logic_error, which names `what` cannot
+/// be read, for others.
 template <class E, int Rank>
 CUtensorMap tensor_map(E* data, const cuuint64_t (&extent)[Rank], const cuuint64_t (&stride)[Rank - 1],
                        const cuuint32_t (&box)[Rank], const char* what,
@@ -36,8 +37,8 @@ CUtensorMap tensor_map(E* data, const cuuint64_t (&extent)[Rank], const cuuint64
   for (cuuint32_t& step : every) step = 1;
   CUtensorMap map;
   const CUresult status = encode(&map, type, Rank, const_cast<Number*>(data), extent, stride, box, every,
-                                 CU_TENSOR_MAP_INTERLEAVE_NONE, swizzle,
-                                 CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+                                 CU_TENSOR_MAP_INTERLEAVE_NONE, swizzle, CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
+                                 CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
   if (status != CUDA_SUCCESS)
     throw std::logic_error(
         sentence("a kernel cannot reach ", what, ": its strides must be positive and below 2^40 bytes"));

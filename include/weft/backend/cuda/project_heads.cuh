@@ -48,12 +48,12 @@ template <int head_dim, class E, class O>
     const auto& [x, weight, scale, bias, rows] = products[i];
     const Index count = x.extent[0], inputs = x.extent[1], outputs = weight.extent[0];
     if constexpr (!std::is_same_v<E, O>) count_saturated(queue, x);
-    const auto span = queue.span(Work{"project_heads",
-                                      {count, inputs, outputs},
-                                      2.0 * static_cast<double>(count * inputs * outputs),
-                                      (count * inputs + inputs * outputs) * bytes_of<O> +
-                                          count * outputs * bytes_of<E>});
-    kernels::head_product<head_dim, O, E>(queue.stream(), products[i], destinations[i].all,
+    const auto span =
+        queue.span(Work{"project_heads",
+                        {count, inputs, outputs},
+                        2.0 * static_cast<double>(count * inputs * outputs),
+                        (count * inputs + inputs * outputs) * bytes_of<O> + count * outputs * bytes_of<E>});
+    kernels::head_product<head_dim, O, E>(queue.stream(), products[i], destinations[i],
                                           queue.products().partial_sums());
   }
   return true;

@@ -9,13 +9,14 @@ namespace weft::inline v0_1::kernels::sm90 {
 template <class L>
 struct ProductConsumer : ProductSums<L> {
   using Base = ProductSums<L>;
+  using Base::consumer, Base::lane, Base::problem, Base::shared, Base::state, Base::sums, Base::warp;
   using typename Base::E;
   using typename Base::Word;
-  using Base::consumer, Base::lane, Base::problem, Base::shared, Base::state, Base::sums, Base::warp;
 
   static constexpr int octets = L::box_octets;  // of a chunk
 
   const CUtensorMap& out;
+  int buffer = 0;  // for the next chunk
 
   static __device__ float gelu(float x) {
     float tanh;
@@ -28,8 +29,7 @@ struct ProductConsumer : ProductSums<L> {
     const Finish<E>& f = problem.finish;
     this->template add_bias<octets>(v, vectors, c * box_columns);
     if (f.activation == Activation::gelu_tanh)
-      Base::template for_each_pair<octets>(v,
-                                           [](int, int, float& a, float& b) { a = gelu(a), b = gelu(b); });
+      Base::template for_each_pair<octets>(v, [](int, int, float& a, float& b) { a = gelu(a), b = gelu(b); });
     if (f.gate.data) {
       const int column = c * box_columns + lane % 4 * 2;
       Base::template for_each_pair<octets>(v, [&](int j, int r, float& a, float& b) {
@@ -75,7 +75,13 @@ struct ProductConsumer : ProductSums<L> {
       float* const v = sums + c * 4 * octets;
       finish(v, shared.stage[vectors_stage].vectors, images, c);
       if (problem.finish.residual.data) add_residual(v, c);
-      const void* const box = this->into_box(v);
+      const auto& box = shared.out[consumer * warpgroup_warps + warp][buffer];
+      buffer = (buffer + 1) % L::buffers;
+      if (lane == 0) await_store_reads<L::buffers - 1>();  // every chunk is a group
+      __syncwarp();
+      this->into_box(v, box);
+      fence_shared_writes();
+      __syncwarp();
       if (lane == 0) {
         if (column < problem.outputs)
           store_box(out, box, tile.outer + first / problem.box_inner, tile.inner + first % problem.box_inner,
@@ -88,6 +94,7 @@ struct ProductConsumer : ProductSums<L> {
 
   __device__ void run() {
     Base::run([this](const ProductItem& tile) { write(tile); });
+    if (lane == 0) await_stores();
   }
 };
 

@@ -40,19 +40,26 @@ struct ProductMaps {
   CUtensorMap out;
 };
 
-/// Everything that follows from the types and the columns of a tile, and of the boxes in which it is written,
-/// at compile time.
-template <class OperandType, class ElementType, int Columns, int BoxColumns = box_columns>
+/// Everything that follows at compile time from the types, the columns of a tile, the boxes in which it is
+/// written, how many of them a warp has, and the stages of the pipeline.
+template <class OperandType, class ElementType, int Columns, int BoxColumns = box_columns, int Buffers = 2,
+          int Stages = 4>
 struct ProductLayout {
   using Operand = OperandType;
   using Element = ElementType;
   static constexpr int rows = product_rows, columns = Columns, consumers = 2, cluster = product_cluster;
-  static constexpr int stages = 4;
+  static constexpr int stages = Stages, buffers = Buffers;
   static_assert(rows == consumers * wgmma_rows);
   static constexpr int depth = swizzle_bytes / sizeof(Operand);  // of a stage
   static constexpr int threads = warpgroup_size * (consumers + 1);
+  /// Returns whether warpgroups can have so many registers a thread: together no more than at the launch, in
+  /// eights, or those that grow wait for ever.
+  static constexpr bool has_registers(int of_producer, int of_consumers) {
+    return of_producer + consumers * of_consumers <=
+           threads / warpgroup_size * (register_count / threads / 8 * 8);
+  }
   static constexpr int producer_registers = 40, consumer_registers = 232;
-  static_assert(warpgroup_size * (producer_registers + consumers * consumer_registers) <= register_count);
+  static_assert(has_registers(producer_registers, consumer_registers));
 
   // The output is finished and written in chunks of 64 columns. What finishes a tile comes through the
   // pipeline too, after its operands: bias and gates in a stage, then the residual, some chunks a stage.
@@ -61,7 +68,6 @@ struct ProductLayout {
                        box_bytes = BoxColumns * sizeof(Element);
   static constexpr bool is_swizzled = box_bytes == swizzle_bytes;
   static constexpr auto swizzle = is_swizzled ? CU_TENSOR_MAP_SWIZZLE_128B : CU_TENSOR_MAP_SWIZZLE_NONE;
-  static constexpr int buffers = BoxColumns < columns ? 2 : 1;  // of a warp's boxes
   static_assert(columns % BoxColumns == 0 && box_octets % 2 == 0);
   using Chunk = Element[consumers][wgmma_rows][box_columns];
   struct Operands {

@@ -25,7 +25,6 @@ struct ProductSums {
   const int consumer;
   const int warp = threadIdx.x / warp_size % warpgroup_warps, lane = threadIdx.x % warp_size;
   PipelineState<L::stages> state{};
-  int buffer = 0;  // of the output, for the next box
   float sums[L::columns / 2];  // (64, columns)
 
   __device__ void release(int stage) {
@@ -128,8 +127,8 @@ struct ProductSums {
     }
     if (problem.finish.bias)
       for_each_pair<Octets>(v, [&](int j, int, float& a, float& b) {
-        const float2 bias = Pair<E>::widen(
-            *reinterpret_cast<const Word*>(&vectors.bias[column + lane % 4 * 2 + 8 * j]));
+        const float2 bias =
+            Pair<E>::widen(*reinterpret_cast<const Word*>(&vectors.bias[column + lane % 4 * 2 + 8 * j]));
         a += bias.x, b += bias.y;
       });
   }
@@ -145,23 +144,15 @@ struct ProductSums {
     return octet_at(box, lane % warp_rows, octet + lane / warp_rows);
   }
 
-  /// Rounds the warp's rows of a box into shared memory, and returns where they are, for lane 0 to store;
-  /// every box is a group of stores.
-  __device__ const void* into_box(const float* v) {
-    auto& out = shared.out[consumer * warpgroup_warps + warp][buffer];
-    buffer = (buffer + 1) % L::buffers;
-    if (lane == 0) await_store_reads<L::buffers - 1>();
-    __syncwarp();
+  /// Rounds the warp's rows of a box into shared memory.
+  __device__ void into_box(const float* v, const void* box) const {
 #pragma unroll
     for (int j = 0; j < L::box_octets; j += 2) {
       Word words[4];
 #pragma unroll
       for (int i = 0; i < 4; ++i) words[i] = Pair<E>::narrow(v[4 * j + 2 * i], v[4 * j + 2 * i + 1]);
-      store_matrices(reinterpret_cast<const std::uint32_t*>(words), row_of(out, j));
+      store_matrices(reinterpret_cast<const std::uint32_t*>(words), row_of(box, j));
     }
-    fence_shared_writes();
-    __syncwarp();
-    return out;
   }
 
   /// Computes all items of the block, and ends tiles by write(tile).
@@ -178,7 +169,6 @@ struct ProductSums {
         write(item);
       }
     }
-    if (lane == 0) await_stores();
   }
 };
 
