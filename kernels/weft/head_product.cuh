@@ -36,7 +36,7 @@ __global__ __launch_bounds__(L::threads, 1) void multiply_heads(
     run_product<L>(
         maps, problem,
         [&](typename L::Shared& shared, int consumer) {
-          HeadConsumer<L>{{shared, problem, consumer}}.run();
+          HeadConsumer<L>{{shared, problem, consumer}, targets}.run();
         },
         [&](typename L::Shared& shared, int warp) {
           HeadFinisher<L>{shared, problem, targets, warp}.run();
@@ -97,14 +97,17 @@ bool takes_head_product(const HeadProductArguments<Operand, E>& arguments) {
   return false;
 }
 
-/// Returns whether head_product() is faster than a product by cuBLASLt and moves after it: its tiles take
-/// longer to end, which pays where they fill the multiprocessors at least twice.
+/// Returns whether head_product() is faster than cuBLASLt's product and moves after it, by what was measured
+/// (NOTES.md): with heads that go to other GPUs where there are tiles for two rounds; otherwise where there
+/// are many, the more if they are narrow, since those read more from the second-level cache.
 template <int head_dim, class Operand, class E>
-bool head_product_pays(const HeadProductArguments<Operand, E>& arguments) {
-  const int tiles =
-      ceil_div(ceil_div(static_cast<int>(arguments.x.extent[0]), sm90::product_rows), sm90::product_cluster) *
-      ceil_div(static_cast<int>(arguments.weight.extent[0]), sm90::head_tile_columns<head_dim>);
-  return tiles >= 2 * (multiprocessors() / sm90::product_cluster);
+bool head_product_pays(const HeadProductArguments<Operand, E>& arguments, bool to_other_gpus) {
+  constexpr int columns = sm90::head_tile_columns<head_dim>;
+  const int rounds = to_other_gpus ? 2 : columns == 256 ? 9 : 24;
+  const int row_tiles = ceil_div(static_cast<int>(arguments.x.extent[0]), sm90::product_rows),
+            column_tiles = ceil_div(static_cast<int>(arguments.weight.extent[0]), columns);
+  return ceil_div(row_tiles, sm90::product_cluster) * column_tiles >=
+         rounds * (multiprocessors() / sm90::product_cluster);
 }
 
 /// Computes x · weightᵀ · scale + bias, and stores the heads of head_dim features at their destinations,

@@ -61,7 +61,7 @@ TEST_CASE("Operators append their sizes, for the numbers of any backend") {
   queue.clear();
   const weft::LinearWeights<float> layer{weights.view(std::array<Index, 2>{4, 8})};
   project_heads(queue, std::vector<weft::HeadProjection<float>>{{x, layer, y}, {x, layer, y}},
-                std::vector<weft::HeadMove<float>>{{heads, heads}});
+                std::vector<weft::HeadMove<float>>{{heads, heads}}, weft::HeadsGo::to_own_memory);
   CHECK(queue.work().size() == 3);
   CHECK(queue.work()[1].kind == WorkKind::product);
   CHECK(queue.work()[2] == Work{.kind = WorkKind::rows, .bytes = 2 * 4 * 48});

@@ -27,7 +27,7 @@
 #define COMMAND_PROJECT_HEADS(EXTERN, E, O)                                                      \
   EXTERN template void weft::cuda::project_heads(command::OwnAttention<E>::Queue&,               \
                                                  const std::vector<weft::HeadProjection<E, O>>&, \
-                                                 const std::vector<weft::HeadMove<E>>&);
+                                                 std::vector<weft::HeadMove<E>>, weft::HeadsGo);
 
 /// Norms of type `E`; those of float32 other types need too, for the streams of text encoders.
 #define COMMAND_NORM(EXTERN, E)                                                                       \

@@ -122,7 +122,7 @@ concept Backend = requires(typename B::Queue& queue, typename B::Loader& loader,
   norm_pair(queue, a.x, a.x, a.norm, a.operands);
   norm_rotate(queue, a.heads, &a.norm, a.rotation, a.heads);
   move_heads(queue, a.head_moves);
-  project_heads(queue, a.head_projections, a.head_moves);
+  project_heads(queue, a.head_projections, a.head_moves, HeadsGo::to_other_ranks);
   attention(queue, a.heads, a.heads, a.heads, a.heads, a.state, Output::merge, a.mask);
   attention(queue, a.heads, a.heads, a.heads, a.stretches, a.state, Output::merge, a.mask);
   attention(queue, a.heads, a.heads, a.heads, a.operand_heads);

@@ -106,6 +106,9 @@ struct HeadMove {
   bool is_needed() const { return norm || !rotation.cos.empty() || from.data != to.data; }
 };
 
+/// Where moves bring heads: to memory of their own rank alone, or to that of others too, on other devices.
+enum class HeadsGo { to_own_memory, to_other_ranks };
+
 /// A linear layer that has not been run yet. Its outputs hold heads, which views of heads refer to.
 template <class Element, class Operand = Element>
 struct HeadProjection {

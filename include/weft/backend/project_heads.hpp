@@ -11,7 +11,7 @@ namespace weft::inline v0_1::detail {
 /// left undefined.
 template <class E, class O>
 void project_heads(auto& queue, const std::vector<HeadProjection<E, O>>& projections,
-                   const std::vector<HeadMove<E>>& moves) {
+                   const std::vector<HeadMove<E>>& moves, HeadsGo) {
   for (const HeadProjection<E, O>& one : projections) linear(queue, one.x, one.layer, one.out);
   move_heads(queue, moves);
 }

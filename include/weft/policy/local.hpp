@@ -135,7 +135,7 @@ struct Local {
         part.move_v(values_at(scope.layer, m, tokens), moves);
         row += tokens.size();
       }
-      project_heads(queue, heads.projections(), moves);
+      project_heads(queue, heads.projections(), moves, HeadsGo::to_own_memory);
       return heads.q;
     }
 

@@ -162,7 +162,7 @@ struct Ulysses : AxisPolicy<Axis::ulysses, Inner> {
         }
         row += own.size();
       }
-      project_heads(queue, heads.projections(), moves);
+      project_heads(queue, heads.projections(), moves, HeadsGo::to_other_ranks);
       end_push(queue, sent);
     }
 

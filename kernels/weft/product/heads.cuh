@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <optional>
 #include <span>
 #include <vector>
@@ -39,12 +38,11 @@ struct HeadDestination {
   int change;     // a number
 };
 
-/// Where the outputs of a product go, what is done to them, and how many of its numbers moves take.
+/// Where the outputs of a product go, and what is done to them.
 template <class E>
 struct HeadDestinations {
   std::vector<HeadDestination<E>> all;
   std::vector<HeadChange> changes;  // all different
-  Index moved = 0;
 
   /// Returns the number of a change.
   int number_of(const HeadChange& change) {
@@ -61,62 +59,52 @@ struct HeadRows {
   View<E, 2> out;
   Index images;
 
-  /// Appends where the move takes numbers of this output, if it takes any; returns false for a move that a
-  /// product cannot make.
-  bool append(const HeadMove<E>& move, HeadDestinations<E>& destinations) const {
+  /// Appends where the move brings numbers of this output; returns false for a move that a product cannot
+  /// make.
+  [[nodiscard]] bool append(const HeadMove<E>& move, HeadDestinations<E>& destinations) const {
     const auto& [from, to, of_move] = move;
-    const Index pitch = out.stride[0], head_dim = from.width;
-    const Index first = floor_div(from.data - out.data, pitch), column = from.data - out.data - first * pitch;
-    const Index begin = std::max<Index>(first, 0),
-                end = std::min(first + Index{from.extent[0]} * images, out.extent[0]);
-    if (begin >= end) return true;
-    const Index columns = Index{from.extent[2]} * head_dim, to_pitch = pitch_of(to);
-    if (first % images != 0 || column % head_dim != 0 || column + columns > out.extent[1] || !is_even(from) ||
-        !is_even(to) || pitch_of(from) != pitch || to_pitch % 8 != 0 || !move.moves_by(8))
+    const Index pitch = out.stride[0], head_dim = from.width, offset = from.data - out.data,
+                row = offset / pitch, column = offset % pitch, end_row = row + Index{from.extent[0]} * images,
+                end_column = column + Index{from.extent[2]} * head_dim, to_pitch = pitch_of(to);
+    if (offset < 0 || end_row > out.extent[0] || end_column > out.extent[1] || row % images != 0 ||
+        column % head_dim != 0 || !is_even(from) || !is_even(to) || pitch_of(from) != pitch ||
+        to_pitch % 8 != 0 || !move.moves_by(8))
       return false;
     HeadChange change = of_move;
-    const Index before = first / images;  // tokens of the output before the move's first
-    change.angles.cos -= before * change.angles.cos_stride;
-    change.angles.sin -= before * change.angles.sin_stride;
+    change.angles.cos -= row / images * change.angles.cos_stride;  // of the output's first token
+    change.angles.sin -= row / images * change.angles.sin_stride;
     const HeadDestination<E> found{
-        {static_cast<int>(begin), static_cast<int>(end), static_cast<int>(column),
-         static_cast<int>(column + columns)},
-        View<E, 3>(to.data + (begin - first) * to_pitch, {1, end - begin, columns}, {0, to_pitch, 1}),
+        {static_cast<int>(row), static_cast<int>(end_row), static_cast<int>(column),
+         static_cast<int>(end_column)},
+        View<E, 3>(to.data, {1, end_row - row, end_column - column}, {0, to_pitch, 1}),
         destinations.number_of(change)};
     for (const HeadDestination<E>& other : destinations.all)
       if (found.block.shares_columns(other.block) && found.change != other.change) return false;
     destinations.all.push_back(found);
-    destinations.moved += found.block.size();
     return true;
   }
 
-  /// Appends the columns that no destination takes, which stay in the output; returns how many numbers they
-  /// have.
-  Index append_rest(HeadDestinations<E>& destinations) const {
+  /// Appends the columns that no destination takes, which stay in the output.
+  void append_rest(HeadDestinations<E>& destinations) const {
     std::vector<HeadBlock> taken;
     for (const HeadDestination<E>& one : destinations.all) taken.push_back(one.block);
     std::ranges::sort(taken, {}, &HeadBlock::first_column);
-    Index numbers = 0;
     int column = 0;
-    const auto stay_until = [this, &destinations, &numbers, &column](int end) {
+    const auto stay_until = [this, &destinations, &column](int end) {
       if (column >= end) return;
       const HeadBlock block{0, static_cast<int>(out.extent[0]), column, end};
       destinations.all.push_back(
           {block, View<E, 3>(out.data + column, {1, out.extent[0], end - column}, {0, out.stride[0], 1}),
            destinations.number_of({})});
-      numbers += block.size();
     };
     for (const HeadBlock& block : taken) {
       stay_until(block.first_column);
       column = std::max(column, block.end_column);
     }
     stay_until(static_cast<int>(out.extent[1]));
-    return numbers;
   }
 
  private:
-  static Index floor_div(Index a, Index b) { return a / b - (a % b < 0); }
-
   /// Returns how far rows (token, image) are apart.
   template <class T>
   Index pitch_of(const RowsOf<T, 4>& heads) const {
@@ -131,15 +119,17 @@ struct HeadRows {
 };
 
 /// Returns where the moves, and without them the columns that none takes, bring a product's output; nothing
-/// where they take some columns in part or twice, or do different things to one, or are too many for a
-/// kernel.
+/// where they take heads of other memory, some columns in part or twice, or do different things to one, or
+/// are too many for a kernel.
 template <class E>
 std::optional<HeadDestinations<E>> head_destinations(const HeadRows<E>& rows,
                                                      std::span<const HeadMove<E>> moves) {
   HeadDestinations<E> found;
   for (const HeadMove<E>& move : moves)
     if (!rows.append(move, found)) return std::nullopt;
-  const Index numbers = found.moved + rows.append_rest(found);
+  rows.append_rest(found);
+  Index numbers = 0;
+  for (const HeadDestination<E>& one : found.all) numbers += one.block.size();
   if (found.all.size() > most_head_destinations || found.changes.size() > most_head_changes ||
       numbers != rows.out.size())
     return std::nullopt;

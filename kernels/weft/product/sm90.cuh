@@ -40,7 +40,8 @@ void launch_tiled(cudaStream_t stream, const ProductArguments<Operand, E>& argum
                   const ProductProblem<E>& problem, int clusters) {
   using L = ProductLayout<Operand, E, Columns>;
   const auto& [x, weight, taps, finish, out] = arguments;
-  ProductMaps maps{operand_maps<L>(problem, x, weight)};
+  ProductMaps maps{};
+  maps.operands = operand_maps<L>(problem, x, weight);
   if (finish.residual.data) {
     const auto& [data, stride, extent, width] = finish.residual;
     const View<const E, 3> residual(data, out.extent, {stride[0], stride[1], 1});

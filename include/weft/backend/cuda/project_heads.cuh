@@ -2,7 +2,9 @@
 // where that is faster.
 #pragma once
 
+#include <algorithm>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "weft/backend/cuda/attention.cuh"
@@ -17,45 +19,56 @@ namespace weft::inline v0_1::cuda {
 
 namespace detail {
 
-/// Runs the layers and the moves, of heads of head_dim features, by a kernel a layer; returns false, having
-/// done nothing, where it cannot or the layers and the moves apart are faster.
-template <int head_dim, class E, class O>
-[[nodiscard]] bool run_head_products(Queue& queue, const std::vector<HeadProjection<E, O>>& projections,
-                                     const std::vector<HeadMove<E>>& moves) {
-  std::vector<kernels::HeadMove<E>> kernel_moves;
-  Index numbers = 0;
+/// Takes from `moves` what they move of the heads in `out` (tokens × images, features), and returns it.
+template <class E>
+std::vector<HeadMove<E>> take_moves_of(const View<E, 2>& out, std::vector<HeadMove<E>>& moves) {
+  std::vector<HeadMove<E>> taken, left;
   for (const HeadMove<E>& move : moves) {
-    kernel_moves.push_back(head_move(move));
-    numbers += move.to.size();
+    const auto add_part = [&move](std::vector<HeadMove<E>>& to, Range tokens) {
+      if (!tokens.empty())
+        to.push_back({move.from.template slice<0>(tokens), move.to.template slice<0>(tokens), move.norm,
+                      move.rotation.rows(tokens)});
+    };
+    const Index images = move.from.extent[1], all = move.from.extent[0], pitch = images * out.stride[0],
+                offset = move.from.data - out.data, first = offset / pitch - (offset % pitch < 0);
+    const Index begin = std::clamp<Index>(-first, 0, all),
+                end = std::clamp<Index>(out.extent[0] / images - first, begin, all);
+    add_part(left, {0, begin});
+    add_part(taken, {begin, end});
+    add_part(left, {end, all});
   }
-  std::vector<kernels::HeadProductArguments<O, E>> products;
-  std::vector<kernels::HeadDestinations<E>> destinations;
-  for (const auto& [x, layer, out] : projections) {
-    kernels::HeadProductArguments<O, E> product{
-        .x = x, .weight = layer.weight, .rows = {out, moves.front().to.extent[1]}};
-    if constexpr (!std::is_same_v<E, O>)
-      if (!layer.scale.empty()) product.scale = layer.scale.data;
-    if (!layer.bias.empty()) product.bias = layer.bias.data;
-    const auto found = kernels::head_destinations<E>(product.rows, kernel_moves);
-    if (!found || !kernels::takes_head_product(product) || !kernels::head_product_pays<head_dim>(product))
-      return false;
-    products.push_back(product);
-    destinations.push_back(*found);
-    numbers -= found->moved;
-  }
-  if (numbers != 0) return false;  // some moves are of other heads
-  for (std::size_t i = 0; i < products.size(); ++i) {
-    const auto& [x, weight, scale, bias, rows] = products[i];
-    const Index count = x.extent[0], inputs = x.extent[1], outputs = weight.extent[0];
-    if constexpr (!std::is_same_v<E, O>) count_saturated(queue, x);
-    const auto span =
-        queue.span(Work{"project_heads",
-                        {count, inputs, outputs},
-                        2.0 * static_cast<double>(count * inputs * outputs),
-                        (count * inputs + inputs * outputs) * bytes_of<O> + count * outputs * bytes_of<E>});
-    kernels::head_product<head_dim, O, E>(queue.stream(), products[i], destinations[i],
-                                          queue.products().partial_sums());
-  }
+  moves = std::move(left);
+  return taken;
+}
+
+/// Runs a layer and the moves of its heads, of head_dim features, in one kernel; returns false, having done
+/// nothing, where it cannot or a layer and moves after it are faster.
+template <int head_dim, class E, class O>
+[[nodiscard]] bool run_head_product(Queue& queue, const HeadProjection<E, O>& projection,
+                                    const std::vector<HeadMove<E>>& moves, HeadsGo where) {
+  if (moves.empty()) return false;
+  const auto& [x, layer, out] = projection;
+  kernels::HeadProductArguments<O, E> product{
+      .x = x, .weight = layer.weight, .rows = {out, moves.front().to.extent[1]}};
+  if constexpr (!std::is_same_v<E, O>)
+    if (!layer.scale.empty()) product.scale = layer.scale.data;
+  if (!layer.bias.empty()) product.bias = layer.bias.data;
+  std::vector<kernels::HeadMove<E>> kernel_moves;
+  for (const HeadMove<E>& move : moves) kernel_moves.push_back(head_move(move));
+  if (!kernels::takes_head_product(product) ||
+      !kernels::head_product_pays<head_dim>(product, where == HeadsGo::to_other_ranks))
+    return false;
+  const auto destinations = kernels::head_destinations<E>(product.rows, kernel_moves);
+  if (!destinations) return false;
+  const Index rows = x.extent[0], inputs = x.extent[1], outputs = layer.outputs();
+  if constexpr (!std::is_same_v<E, O>) count_saturated(queue, x);
+  const auto span =
+      queue.span(Work{"project_heads",
+                      {rows, inputs, outputs},
+                      2.0 * static_cast<double>(rows * inputs * outputs),
+                      (rows * inputs + inputs * outputs) * bytes_of<O> + rows * outputs * bytes_of<E>});
+  kernels::head_product<head_dim, O, E>(queue.stream(), product, *destinations,
+                                        queue.products().partial_sums());
   return true;
 }
 
@@ -65,15 +78,23 @@ template <int head_dim, class E, class O>
 /// Outputs of which moves take all are left undefined.
 template <class E, class O, int... HeadDims>
 void project_heads(QueueFor<HeadDims...>& queue, const std::vector<HeadProjection<E, O>>& projections,
-                   const std::vector<HeadMove<E>>& moves) {
-  const auto run_if = [&]<int head_dim>() {
-    if constexpr (kernels::has_head_product<head_dim> && sizeof(E) == 2)
-      return moves.front().to.extent[3] == head_dim &&
-             detail::run_head_products<head_dim>(queue, projections, moves);
-    return false;
-  };
-  if (!moves.empty() && (run_if.template operator()<HeadDims>() || ...)) return;
-  v0_1::detail::project_heads(queue, projections, moves);
+                   std::vector<HeadMove<E>> moves, HeadsGo where) {
+  std::vector<HeadProjection<E, O>> apart;
+  std::vector<HeadMove<E>> apart_moves;
+  for (const HeadProjection<E, O>& one : projections) {
+    const std::vector<HeadMove<E>> own = detail::take_moves_of(one.out, moves);
+    const auto run_if = [&]<int head_dim>() {
+      if constexpr (kernels::has_head_product<head_dim> && sizeof(E) == 2)
+        return !own.empty() && own.front().to.extent[3] == head_dim &&
+               detail::run_head_product<head_dim>(queue, one, own, where);
+      return false;
+    };
+    if ((run_if.template operator()<HeadDims>() || ...)) continue;
+    apart.push_back(one);
+    apart_moves.insert(apart_moves.end(), own.begin(), own.end());
+  }
+  apart_moves.insert(apart_moves.end(), moves.begin(), moves.end());
+  v0_1::detail::project_heads(queue, apart, apart_moves, where);
 }
 
 }  // namespace weft::inline v0_1::cuda

@@ -27,6 +27,7 @@ struct ProductConsumer : ProductSums<L> {
   /// Finishes a chunk but for the residual. `images` are those of the thread's rows.
   __device__ void finish(float* v, const typename L::Vectors& vectors, const int (&images)[2], int c) const {
     const Finish<E>& f = problem.finish;
+    this->template rescale<octets>(v);
     this->template add_bias<octets>(v, vectors, c * box_columns);
     if (f.activation == Activation::gelu_tanh)
       Base::template for_each_pair<octets>(v, [](int, int, float& a, float& b) { a = gelu(a), b = gelu(b); });

@@ -1,5 +1,5 @@
-// The warps of a matrix product on sm_90a whose outputs are heads that norm and rotate them, and store them
-// where attention reads them.
+// The warps of a matrix product on sm_90a whose outputs are heads that rotate these, and store them where
+// attention reads them.
 #pragma once
 
 #include "weft/heads.cuh"
@@ -12,8 +12,8 @@ template <class L>
 struct HeadFinisher {
   using E = typename L::Element;
   static constexpr int head_dim = L::head_dim, heads = L::columns / head_dim, lanes = warp_size / heads;
-  using Transform = HeadTransform<true, lanes>;
-  static_assert(lanes * Transform::N >= head_dim);
+  static constexpr int N = 8;  // features of a lane
+  static_assert(lanes * N >= head_dim);
 
   typename L::Shared& shared;
   const ProductProblem<E>& problem;
@@ -26,47 +26,76 @@ struct HeadFinisher {
   __device__ uint4& octet(int block, int row, int octet) const {
     constexpr int in_box = L::box_octets;
     auto& box = shared.out[block][octet / in_box];
-    const int at = octet % in_box;
-    return reinterpret_cast<uint4*>(box[row])[L::is_swizzled ? at ^ row % swizzle_rows : at];
+    return reinterpret_cast<uint4*>(box[row])[L::place(row, octet % in_box)];
   }
 
-  /// Norms and rotates the heads of a block that undergo `which`, as `own` says this lane's does. `first` is
-  /// the row of the output with which the block begins.
-  __device__ void change(int block, int first, const HeadChange& which, bool own) const {
-    constexpr int at_once = 2;
-    const int column = lane % lanes * Transform::N, own_octet = lane / lanes * (head_dim / 8) + lane % lanes;
-    for (int row = 0; row < warp_rows; row += at_once) {
-      Packed<Transform::N, E> packed[at_once];
-      float x[at_once][Transform::N];
+  /// The angles of a lane's features of a token.
+  struct Turn {
+    float cos[N], sin[N];
+
+    __device__ void apply(float (&x)[N]) const {
 #pragma unroll
-      for (int i = 0; i < at_once; ++i) {
-        const int token = min(first + row + i, problem.inner - 1) / targets.images;
-        const Transform transform(which, head_dim, token, column);
-        if (transform.active) packed[i].bits[0] = octet(block, row + i, own_octet);
-        packed[i].widen(x[i]);
-        transform.apply(x[i]);
-        packed[i].narrow(x[i]);
+      for (int i = 0; i < N; i += 2) {
+        const float even = x[i], odd = x[i + 1];
+        x[i] = cos[i] * even - sin[i] * odd;
+        x[i + 1] = cos[i + 1] * odd + sin[i + 1] * even;
       }
-#pragma unroll
-      for (int i = 0; i < at_once; ++i)
-        if (own && column < head_dim) octet(block, row + i, own_octet) = packed[i].bits[0];
     }
-  }
+  };
 
-  /// Norms and rotates a block's heads, of a tile that begins at `column`.
-  __device__ void change_heads(int block, int first, int column) const {
-    const auto change_of = [this, column](int head) {
-      const int at = column + head * head_dim;
-      return at < problem.outputs ? targets.change_at(at) : -1;
-    };
-    const int own = change_of(lane / lanes);
-    for (int h = 0; h < heads; ++h) {
-      const int which = change_of(h);
-      bool is_done = which < 0;
-      for (int before = 0; before < h; ++before) is_done = is_done || change_of(before) == which;
-      if (is_done) continue;
-      const HeadChange& one = targets.change[which];
-      if (one.norms || one.rotates) change(block, first, one, own == which);
+  /// Reads the angles of rows in turn, each of an image of a token, from a row of the output on.
+  struct TurnReader {
+    const float *cos, *sin;
+    Index cos_stride, sin_stride;
+    int image, images, rows_left;
+
+    __device__ TurnReader(const Angles& angles, int feature, int row, int row_count, int image_count)
+        : cos_stride(angles.cos_stride),
+          sin_stride(angles.sin_stride),
+          image(row % image_count),
+          images(image_count),
+          rows_left(row_count - row) {
+      const int token = min(row, row_count - 1) / images;
+      cos = angles.cos + token * cos_stride + feature;
+      sin = angles.sin + token * sin_stride + feature;
+    }
+    /// Reads those of the next row; beyond the last row those of the last.
+    __device__ Turn read() {
+      Turn turn;
+      load(cos, turn.cos);
+      load(sin, turn.sin);
+      --rows_left;
+      if (++image == images) {
+        image = 0;
+        if (rows_left > 0) {
+          cos += cos_stride;
+          sin += sin_stride;
+        }
+      }
+      return turn;
+    }
+  };
+
+  /// Rotates a block's heads, of a tile that begins at `column`. `first` is the row of the output with which
+  /// the block begins. Angles are read some rows ahead.
+  __device__ void rotate(int block, int first, int column) const {
+    constexpr int ahead = 3;
+    const int head = lane / lanes, feature = lane % lanes * N, at = column + head * head_dim;
+    if (feature >= head_dim || at >= problem.outputs) return;
+    const HeadChange& change = targets.change[targets.change_at(at)];
+    if (!change.rotates) return;
+    TurnReader reader(change.angles, feature, first, problem.inner, targets.images);
+    Turn turns[ahead];
+#pragma unroll
+    for (Turn& turn : turns) turn = reader.read();
+#pragma unroll
+    for (int row = 0; row < warp_rows; ++row) {
+      E* const features = reinterpret_cast<E*>(&octet(block, row, (head * head_dim + feature) / N));
+      float x[N];
+      load(features, x);
+      turns[row % ahead].apply(x);
+      weft::kernels::store(x, features);
+      if (row + ahead < warp_rows) turns[row % ahead] = reader.read();
     }
   }
 
@@ -101,7 +130,7 @@ struct HeadFinisher {
     for (int block = warp; block < L::blocks; block += L::finishers) {
       const int first = tile.outer * problem.inner + tile.inner + block * warp_rows;
       shared.computed[block].wait(parity);
-      change_heads(block, first, tile.column);
+      rotate(block, first, tile.column);
       fence_shared_writes();
       __syncwarp();
       for (int box = 0; box < L::buffers; ++box) store(block, box, first, tile.column + box * L::box_width);

@@ -47,7 +47,7 @@ struct HeadLayout : ProductLayout<Operand, E, head_tile_columns<HeadDim>, head_b
                              head_tile_columns<HeadDim> == 256 ? 3 : 4>;
 
   static constexpr int head_dim = HeadDim;
-  static constexpr int producer_registers = 96, consumer_registers = 200;
+  static constexpr int producer_registers = 104, consumer_registers = 200;
   static_assert(Base::has_registers(producer_registers, consumer_registers));
   static constexpr int finishers = warpgroup_warps - 1;
   static constexpr int blocks = Base::consumers * warpgroup_warps;  // of a tile's rows: those of a warp

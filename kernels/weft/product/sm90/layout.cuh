@@ -69,6 +69,9 @@ struct ProductLayout {
   static constexpr bool is_swizzled = box_bytes == swizzle_bytes;
   static constexpr auto swizzle = is_swizzled ? CU_TENSOR_MAP_SWIZZLE_128B : CU_TENSOR_MAP_SWIZZLE_NONE;
   static_assert(columns % BoxColumns == 0 && box_octets % 2 == 0);
+  /// Returns the place of an octet in its row of a box. Rows of other than 128 bytes need no swizzle, since
+  /// those in turn begin in other banks.
+  static __device__ int place(int row, int octet) { return is_swizzled ? octet ^ row % swizzle_rows : octet; }
   using Chunk = Element[consumers][wgmma_rows][box_columns];
   struct Operands {
     alignas(swizzle_span) Operand x[rows][depth];

@@ -118,30 +118,28 @@ struct ProductSums {
       for (int r = 0; r < 2; ++r) act(j, r, v[4 * j + 2 * r], v[4 * j + 2 * r + 1]);
   }
 
-  /// Applies the scale, and the bias of the tile's columns from `column` on.
+  /// Multiplies by the scale, if there is one.
+  template <int Octets>
+  __device__ void rescale(float* v) const {
+    if (!problem.finish.scale) return;
+    const float scale = *problem.finish.scale;
+    for_each_pair<Octets>(v, [&](int, int, float& a, float& b) { a *= scale, b *= scale; });
+  }
+  /// Adds the bias of the tile's columns from `column` on, if there is one.
   template <int Octets>
   __device__ void add_bias(float* v, const typename L::Vectors& vectors, int column) const {
-    if (problem.finish.scale) {
-      const float scale = *problem.finish.scale;
-      for_each_pair<Octets>(v, [&](int, int, float& a, float& b) { a *= scale, b *= scale; });
-    }
-    if (problem.finish.bias)
-      for_each_pair<Octets>(v, [&](int j, int, float& a, float& b) {
-        const float2 bias =
-            Pair<E>::widen(*reinterpret_cast<const Word*>(&vectors.bias[column + lane % 4 * 2 + 8 * j]));
-        a += bias.x, b += bias.y;
-      });
+    if (!problem.finish.bias) return;
+    for_each_pair<Octets>(v, [&](int j, int, float& a, float& b) {
+      const float2 bias =
+          Pair<E>::widen(*reinterpret_cast<const Word*>(&vectors.bias[column + lane % 4 * 2 + 8 * j]));
+      a += bias.x, b += bias.y;
+    });
   }
 
-  /// Returns where an octet of one of the warp's rows lies in a box. Rows of other than 128 bytes need no
-  /// swizzle, since those in turn begin in other banks.
-  static __device__ std::uint32_t octet_at(const void* box, int row, int octet) {
-    return shared_address(box) + row * L::box_bytes +
-           (L::is_swizzled ? octet ^ row % swizzle_rows : octet) * vector_bytes;
-  }
-  /// Returns where this thread's row of two octets begins, for ldmatrix and stmatrix.
+  /// Returns where this thread's row of two octets begins in a box, for ldmatrix and stmatrix.
   __device__ std::uint32_t row_of(const void* box, int octet) const {
-    return octet_at(box, lane % warp_rows, octet + lane / warp_rows);
+    const int row = lane % warp_rows;
+    return shared_address(box) + row * L::box_bytes + L::place(row, octet + lane / warp_rows) * vector_bytes;
   }
 
   /// Rounds the warp's rows of a box into shared memory.
