@@ -1,5 +1,5 @@
-// Times a call of attention under Ulysses, with its transfers, on as many GPUs as the argument says. Shapes
-// are those of a block at 1024 px.
+// Times the layer of a block's queries, keys and values with the call of attention that follows, under
+// Ulysses with its transfers, on as many GPUs as the argument says. Shapes are those of a block at 1024 px.
 #include <cuda_bf16.h>
 
 #include <algorithm>
@@ -41,11 +41,14 @@ double microseconds(weft::peer::World& world, const Shape& shape) {
   auto queue = Backend::queue(world);
   Policies policies(world, mesh);
   const Index rows = job.layout.of_rank(0, world.rank()).size(), width = shape.heads * head_dim;
-  typename Backend::template Buffer<E> qkv, out;
+  typename Backend::template Buffer<E> x, weights, bias, qkv, out;
   typename Backend::template Buffer<float> ones(queue, head_dim);
   fill(queue, 1.0f, ones.view(std::array{Index{head_dim}}));
   queue.take_together([&] {
     policies.prepare(queue, job);
+    x = {queue, rows * shape.images * width};
+    weights = {queue, 3 * width * width};
+    bias = {queue, 3 * width};
     qkv = {queue, rows * shape.images * 3 * width};
     out = {queue, rows * shape.images * width};
   });
@@ -93,7 +96,7 @@ double microseconds(weft::peer::World& world, const Shape& shape) {
 
 int main(int argc, char** argv) {
   const int gpus = argc > 1 ? std::atoi(argv[1]) : 2;
-  std::printf("us a call of attention     one GPU   its share   %d GPUs\n", gpus);
+  std::printf("us a layer and attention   one GPU   its share   %d GPUs\n", gpus);
   for (const Shape& shape : shapes) {
     const auto on = [&shape](int ranks) {
       double out = 0;
