@@ -48,9 +48,6 @@ void launch_head_product(cudaStream_t stream, const HeadProductArguments<Operand
                          const HeadDestinations<E>& destinations, PartialSums partial) {
   using L = HeadLayout<Operand, E, head_dim>;
   const auto& [x, weight, scale, bias, rows] = arguments;
-  const auto over_one_tap = []<class T>(const View<T, 2>& view) {
-    return View<T, 3>(view.data, {1, view.extent[0], view.extent[1]}, {0, view.stride[0], 1});
-  };
   auto problem = product_problem<E>(1, x.extent[0], weight.extent[0],
                                     ceil_div(static_cast<int>(x.extent[1]), L::depth), 1, partial);
   problem.finish.scale = scale;
@@ -69,7 +66,8 @@ void launch_head_product(cudaStream_t stream, const HeadProductArguments<Operand
     targets.pitch[i] = to.stride[1];
   }
   launch_clusters<L>(stream, plan.clusters, multiply_heads<L>,
-                     operand_maps<L>(problem, over_one_tap(x), over_one_tap(weight)), problem, targets);
+                     operand_maps<L>(problem, one_below_the_other(x), one_below_the_other(weight)), problem,
+                     targets);
 }
 
 }  // namespace sm90

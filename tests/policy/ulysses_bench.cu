@@ -58,7 +58,14 @@ double microseconds(weft::peer::World& world, const Shape& shape) {
   };
   const weft::NormWeights norm{.scale = ones.view(std::array{Index{head_dim}}), .kind = weft::NormKind::rms};
   const weft::HeadsOf<Backend> heads{
-      .q = part(0), .k = part(1), .v = part(2), .q_norm = &norm, .k_norm = &norm};
+      .q = part(0),
+      .k = part(1),
+      .v = part(2),
+      .q_norm = &norm,
+      .k_norm = &norm,
+      .projection = {x.view(std::array{rows * shape.images, width}),
+                     {weights.view(std::array{3 * width, width}), bias.view(std::array{3 * width})},
+                     qkv.view(std::array{rows * shape.images, 3 * width})}};
   const View<E, 4> result = out.view(std::array{rows, shape.images, shape.heads, Index{head_dim}});
   constexpr int calls = 20, runs = 6;
   const auto recorded = queue.record(

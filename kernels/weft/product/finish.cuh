@@ -25,6 +25,12 @@ struct PartialSums {
   unsigned* counts = nullptr;
 };
 
+/// Returns rows (rows, columns) as a product has them: (1, rows, columns).
+template <class T>
+View<T, 3> one_below_the_other(const View<T, 2>& rows) {
+  return {rows.data, {1, rows.extent[0], rows.extent[1]}, {0, rows.stride[0], 1}};
+}
+
 /// How far below the output's the rows are that one of a product's weights multiplies.
 struct Tap {
   int outer = 0, inner = 0;

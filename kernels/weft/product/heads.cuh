@@ -18,14 +18,12 @@ struct HeadBlock {
 
   /// Returns how many of the output's numbers are in it.
   Index size() const { return Index{end_row - first_row} * (end_column - first_column); }
-  __host__ __device__ bool has_column(int column) const {
-    return first_column <= column && column < end_column;
-  }
+  __device__ bool has_column(int column) const { return first_column <= column && column < end_column; }
   bool shares_columns(const HeadBlock& other) const {
     return first_column < other.end_column && other.first_column < end_column;
   }
   /// Returns whether some of so many rows and columns are in it.
-  __host__ __device__ bool meets(int row, int rows, int column, int columns) const {
+  __device__ bool meets(int row, int rows, int column, int columns) const {
     return row < end_row && row + rows > first_row && column < end_column && column + columns > first_column;
   }
 };

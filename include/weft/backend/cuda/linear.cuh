@@ -111,9 +111,6 @@ template <class E, class Operand>
 [[nodiscard]] bool run_own_product(Queue& queue, const View<const Operand, 2>& x,
                                    const LinearWeights<E, Operand>& weights, const View<E, 2>& out,
                                    const Epilogue<E>& epilogue) {
-  const auto one_below_the_other = []<class T>(const View<T, 2>& rows) {
-    return View<T, 3>(rows.data, {1, rows.extent[0], rows.extent[1]}, {0, rows.stride[0], 1});
-  };
   const bool fuses = kernels::product_has(epilogue.activation);
   if (!fuses && epilogue.residual.data == out.data) return false;
   const kernels::Factors gate = factors_of(epilogue.gate.factors, epilogue.gate.step);
@@ -121,13 +118,16 @@ template <class E, class Operand>
   if (fuses) {
     finish.activation = epilogue.activation;
     finish.gate = gate;
-    if (!epilogue.residual.empty()) finish.residual = one_below_the_other(epilogue.residual);
+    if (!epilogue.residual.empty()) finish.residual = kernels::one_below_the_other(epilogue.residual);
   }
   if constexpr (!std::is_same_v<E, Operand>)
     if (!weights.scale.empty()) finish.scale = weights.scale.data;
   if (!weights.bias.empty()) finish.bias = weights.bias.data;
-  const kernels::ProductArguments<Operand, E> arguments{
-      one_below_the_other(x), one_below_the_other(weights.weight), {}, finish, one_below_the_other(out)};
+  const kernels::ProductArguments<Operand, E> arguments{kernels::one_below_the_other(x),
+                                                        kernels::one_below_the_other(weights.weight),
+                                                        {},
+                                                        finish,
+                                                        kernels::one_below_the_other(out)};
   if (!kernels::takes_product(arguments)) return false;
   kernels::product(queue.stream(), arguments, queue.products().partial_sums());
   if (!fuses)

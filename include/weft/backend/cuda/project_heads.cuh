@@ -41,23 +41,22 @@ std::vector<HeadMove<E>> take_moves_of(const View<E, 2>& out, std::vector<HeadMo
   return taken;
 }
 
-/// Runs a layer and the moves of its heads, of head_dim features, in one kernel; returns false, having done
-/// nothing, where it cannot or a layer and moves after it are faster.
+/// Runs a layer and the moves of its heads, of which there are some, of head_dim features, in one kernel;
+/// returns false, having done nothing, where it cannot or a layer and moves after it are faster.
 template <int head_dim, class E, class O>
 [[nodiscard]] bool run_head_product(Queue& queue, const HeadProjection<E, O>& projection,
                                     const std::vector<HeadMove<E>>& moves, HeadsGo where) {
-  if (moves.empty()) return false;
   const auto& [x, layer, out] = projection;
   kernels::HeadProductArguments<O, E> product{
       .x = x, .weight = layer.weight, .rows = {out, moves.front().to.extent[1]}};
   if constexpr (!std::is_same_v<E, O>)
     if (!layer.scale.empty()) product.scale = layer.scale.data;
   if (!layer.bias.empty()) product.bias = layer.bias.data;
-  std::vector<kernels::HeadMove<E>> kernel_moves;
-  for (const HeadMove<E>& move : moves) kernel_moves.push_back(head_move(move));
   if (!kernels::takes_head_product(product) ||
       !kernels::head_product_pays<head_dim>(product, where == HeadsGo::to_other_ranks))
     return false;
+  std::vector<kernels::HeadMove<E>> kernel_moves;
+  for (const HeadMove<E>& move : moves) kernel_moves.push_back(head_move(move));
   const auto destinations = kernels::head_destinations<E>(product.rows, kernel_moves);
   if (!destinations) return false;
   const Index rows = x.extent[0], inputs = x.extent[1], outputs = layer.outputs();

@@ -36,15 +36,17 @@ inline constexpr int head_tile_columns = HeadDim == 64 ? 256 : 2 * HeadDim;
 template <int HeadDim>
 inline constexpr int head_box_columns = HeadDim % box_columns == 0 ? box_columns : head_tile_columns<HeadDim>;
 
+/// The tiles of heads, of which a warp's rows have room in shared memory as a whole.
+template <class Operand, class E, int HeadDim>
+using HeadTiles = ProductLayout<Operand, E, head_tile_columns<HeadDim>, head_box_columns<HeadDim>,
+                                head_tile_columns<HeadDim> / head_box_columns<HeadDim>,
+                                head_tile_columns<HeadDim> == 256 ? 3 : 4>;
+
 /// The layout of a product of heads. A tile that is computed is handed over to the warps beside the
 /// producer's, the finishers, which change and store it while the consumers multiply the next.
 template <class Operand, class E, int HeadDim>
-struct HeadLayout : ProductLayout<Operand, E, head_tile_columns<HeadDim>, head_box_columns<HeadDim>,
-                                  head_tile_columns<HeadDim> / head_box_columns<HeadDim>,
-                                  head_tile_columns<HeadDim> == 256 ? 3 : 4> {
-  using Base = ProductLayout<Operand, E, head_tile_columns<HeadDim>, head_box_columns<HeadDim>,
-                             head_tile_columns<HeadDim> / head_box_columns<HeadDim>,
-                             head_tile_columns<HeadDim> == 256 ? 3 : 4>;
+struct HeadLayout : HeadTiles<Operand, E, HeadDim> {
+  using Base = HeadTiles<Operand, E, HeadDim>;
 
   static constexpr int head_dim = HeadDim;
   static constexpr int producer_registers = 104, consumer_registers = 200;

@@ -53,7 +53,7 @@ struct ProductLayout {
   static constexpr int depth = swizzle_bytes / sizeof(Operand);  // of a stage
   static constexpr int threads = warpgroup_size * (consumers + 1);
   /// Returns whether warpgroups can have so many registers a thread: together no more than at the launch, in
-  /// eights, or those that grow wait for ever.
+  /// eights, or those that grow hang.
   static constexpr bool has_registers(int of_producer, int of_consumers) {
     return of_producer + consumers * of_consumers <=
            threads / warpgroup_size * (register_count / threads / 8 * 8);
