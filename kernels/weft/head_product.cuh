@@ -82,15 +82,10 @@ inline constexpr bool has_head_product =
 template <class Operand, class E>
 bool takes_head_product(const HeadProductArguments<Operand, E>& arguments) {
   if constexpr (std::is_same_v<E, __nv_bfloat16> || std::is_same_v<E, __half>) {
-    const auto begins = [](const auto* data) {
-      return reinterpret_cast<std::uintptr_t>(data) % vector_bytes == 0;
-    };
-    const auto aligned = [&begins](const View<const Operand, 2>& rows) {
-      return begins(rows.data) &&
-             (rows.extent[0] == 1 || rows.stride[0] * Index{sizeof(Operand)} % vector_bytes == 0);
-    };
-    return current_tier() == Tier::sm90a && aligned(arguments.x) && aligned(arguments.weight) &&
-           begins(arguments.bias);
+    return current_tier() == Tier::sm90a &&
+           rows_begin_aligned(one_below_the_other(arguments.x), sizeof(Operand)) &&
+           rows_begin_aligned(one_below_the_other(arguments.weight), sizeof(Operand)) &&
+           begins_aligned(arguments.bias);
   }
   return false;
 }

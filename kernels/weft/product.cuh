@@ -20,6 +20,16 @@ inline bool product_has(Activation activation) {
   return activation == Activation::none || activation == Activation::gelu_tanh;
 }
 
+/// Returns whether memory begins at a multiple of 16 bytes.
+inline bool begins_aligned(const void* data) {
+  return reinterpret_cast<std::uintptr_t>(data) % vector_bytes == 0;
+}
+/// Returns whether all rows (outer, inner), of numbers of `size` bytes, do.
+bool rows_begin_aligned(const auto& rows, Index size) {
+  return begins_aligned(rows.data) && (rows.extent[0] == 1 || rows.stride[0] * size % vector_bytes == 0) &&
+         (rows.extent[1] == 1 || rows.stride[1] * size % vector_bytes == 0);
+}
+
 /// Returns whether product() runs on the current device for these arguments: in half precision on sm_90a, of
 /// operands in half precision or e4m3, where all rows and vectors begin at multiples of 16 bytes, outputs are
 /// a multiple of 8, it has the activation, and at most `most_gated_images` have gates.
@@ -27,19 +37,13 @@ template <class Operand, class E>
 bool takes_product(const ProductArguments<Operand, E>& arguments) {
   if constexpr (std::is_same_v<E, __nv_bfloat16> || std::is_same_v<E, __half>) {
     if (current_tier() != Tier::sm90a) return false;
-    const auto begins = [](const void* data) {
-      return reinterpret_cast<std::uintptr_t>(data) % vector_bytes == 0;
-    };
-    const auto aligned = [&begins](const auto& rows, Index size) {
-      return begins(rows.data) && (rows.extent[0] == 1 || rows.stride[0] * size % vector_bytes == 0) &&
-             (rows.extent[1] == 1 || rows.stride[1] * size % vector_bytes == 0);
-    };
     const auto& [x, weight, taps, finish, out] = arguments;
     const Factors& gate = finish.gate;
-    return product_has(finish.activation) && out.extent[2] % 8 == 0 && aligned(x, sizeof(Operand)) &&
-           aligned(weight, sizeof(Operand)) && aligned(out, sizeof(E)) &&
-           aligned(finish.residual, sizeof(E)) && begins(finish.bias) && begins(gate.data) &&
-           gate.image_stride % 4 == 0 && gate.step_stride % 4 == 0 && gate.images <= most_gated_images;
+    return product_has(finish.activation) && out.extent[2] % 8 == 0 &&
+           rows_begin_aligned(x, sizeof(Operand)) && rows_begin_aligned(weight, sizeof(Operand)) &&
+           rows_begin_aligned(out, sizeof(E)) && rows_begin_aligned(finish.residual, sizeof(E)) &&
+           begins_aligned(finish.bias) && begins_aligned(gate.data) && gate.image_stride % 4 == 0 &&
+           gate.step_stride % 4 == 0 && gate.images <= most_gated_images;
   }
   return false;
 }
