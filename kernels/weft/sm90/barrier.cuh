@@ -59,8 +59,10 @@ __device__ inline void fence_barrier_init() {
   asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
 }
 
-/// Makes ordinary writes to shared memory visible to TMA and to matrix products.
-__device__ inline void fence_shared_writes() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
+/// Orders this thread's ordinary accesses to shared memory before those of TMA and matrix products that a
+/// barrier lets follow: these see what it has written, and overwrite nothing that it has yet to read. An
+/// arrival alone may overtake reads.
+__device__ inline void fence_shared() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 
 __device__ inline int cluster_rank() {
   int rank;

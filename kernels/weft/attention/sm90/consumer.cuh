@@ -71,6 +71,7 @@ struct Consumer : Layout<E, Key, HeadDim, name> {
       load_matrices<4>(rows + 4 * i,
                        shared_address(&shared.q[taker()][i / box_steps][row][chunk_columns * chunk]));
     }
+    fence_shared();
     __syncwarp();
     if (lane == 0) shared.q_free[taker()].arrive();
   }

@@ -126,7 +126,7 @@ struct Layout {
       auto* word = reinterpret_cast<uint4*>(&s.q);
       for (int i = threadIdx.x; i < int((sizeof s.q + sizeof s.k) / sizeof(uint4)); i += threads)
         word[i] = {};
-      fence_shared_writes();
+      fence_shared();
     }
     cluster_sync();
   }

@@ -54,8 +54,7 @@ struct ProductConsumer : ProductSums<L> {
       }
     }
     if (c % L::stage_chunks == L::stage_chunks - 1 || c == L::chunks - 1) {
-      __syncwarp();
-      this->release(state.stage);
+      this->release_read(state.stage);
       state.advance();
     }
   }
@@ -81,7 +80,7 @@ struct ProductConsumer : ProductSums<L> {
       if (lane == 0) await_store_reads<L::buffers - 1>();  // every chunk is a group
       __syncwarp();
       this->into_box(v, box);
-      fence_shared_writes();
+      fence_shared();
       __syncwarp();
       if (lane == 0) {
         if (column < problem.outputs)
@@ -90,7 +89,7 @@ struct ProductConsumer : ProductSums<L> {
         commit_stores();
       }
     }
-    if (has_vectors) this->release(vectors_stage);
+    if (has_vectors) this->release_read(vectors_stage);
   }
 
   __device__ void run() {

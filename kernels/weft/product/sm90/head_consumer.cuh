@@ -66,8 +66,7 @@ struct HeadConsumer : ProductSums<L> {
     if (problem.has_vectors()) {
       const int stage = this->next_stage();
       this->template add_bias<L::columns / 8>(sums, shared.stage[stage].vectors, 0);
-      __syncwarp();
-      this->release(stage);
+      this->release_read(stage);
     }
     norm_heads(tile.column);
     const int block = consumer * warpgroup_warps + warp;
@@ -76,7 +75,7 @@ struct HeadConsumer : ProductSums<L> {
 #pragma unroll
     for (int c = 0; c < L::columns; c += L::box_width)
       this->into_box(sums + c / 2, shared.out[block][c / L::box_width]);
-    fence_shared_writes();
+    fence_shared();
     __syncwarp();
     if (lane == 0) shared.computed[block].arrive();
   }

@@ -131,7 +131,7 @@ struct HeadFinisher {
       const int first = tile.outer * problem.inner + tile.inner + block * warp_rows;
       shared.computed[block].wait(parity);
       rotate(block, first, tile.column);
-      fence_shared_writes();
+      fence_shared();
       __syncwarp();
       for (int box = 0; box < L::buffers; ++box) store(block, box, first, tile.column + box * L::box_width);
       if (lane == 0) {

@@ -30,6 +30,12 @@ struct ProductSums {
   __device__ void release(int stage) {
     if (lane < L::cluster) shared.free[stage].arrive_at(lane);
   }
+  /// Releases a stage that the warp's threads have read on their own.
+  __device__ void release_read(int stage) {
+    fence_shared();
+    __syncwarp();
+    release(stage);
+  }
 
   /// Computes the product over so many stages.
   __device__ void multiply(int count) {
