@@ -3,6 +3,8 @@
 
 #include <cuda_runtime.h>
 
+#include <string>
+
 #include "weft/check.cuh"
 
 namespace weft::inline v0_1::kernels {
@@ -12,6 +14,15 @@ inline int multiprocessors() {
   check(cudaGetDevice(&device), "asking for the current device");
   check(cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device), "counting multiprocessors");
   return count;
+}
+
+/// Returns the current device's name, such as "NVIDIA H200".
+inline std::string device_name() {
+  int device;
+  cudaDeviceProp gpu;
+  check(cudaGetDevice(&device), "asking for the current device");
+  check(cudaGetDeviceProperties(&gpu, device), "asking for the device's properties");
+  return gpu.name;
 }
 
 }  // namespace weft::inline v0_1::kernels

@@ -8,11 +8,11 @@
 #include "../bench/transfers.hpp"
 #include "../input/archs.hpp"
 #include "calibrate.cuh"
-#include "device_name.cuh"
 #include "measurements.cuh"
 #include "roofline.cuh"
 #include "weft/comm/peer/launch.cuh"
 #include "weft/comm/rehearsal.cuh"
+#include "weft/device.cuh"
 
 namespace command {
 
@@ -35,7 +35,8 @@ std::vector<TransferReport> Measurements<E>::transfers(const Options& options,
 
 template <class E>
 RehearsalReport Measurements<E>::rehearse(const Options& options, const std::vector<RehearsedRank>& ranks) {
-  return {device_name(), rehearsed<Cuda<E>>(hunyuan_v12(), options, ranks, weft::cuda::fill_on_device)};
+  return {weft::kernels::device_name(),
+          rehearsed<Cuda<E>>(hunyuan_v12(), options, ranks, weft::cuda::fill_on_device)};
 }
 
 template <class E>

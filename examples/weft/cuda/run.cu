@@ -6,11 +6,11 @@
 
 #include "../options/no_gpu.hpp"
 #include "device.cuh"
-#include "device_name.cuh"
 #include "dtype.cuh"
 #include "measurements.cuh"
 #include "model_in_dtype.cuh"
 #include "weft/comm/peer/launch.cuh"
+#include "weft/device.cuh"
 
 namespace command {
 
@@ -86,7 +86,7 @@ BenchReport bench_on_cuda(const Options& options, const Arch& arch, const std::v
 }
 
 void add_device_figures(BenchReport& report, const Options& options, const Arch& arch) {
-  report.device = device_name();
+  report.device = weft::kernels::device_name();
   report.roofline =
       in_dtype(options, []<class E>(std::type_identity<E>) { return Measurements<E>::roofline(); });
   if (!options.compares) return;

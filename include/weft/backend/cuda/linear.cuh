@@ -10,6 +10,7 @@
 #include "weft/backend/cuda/queue.cuh"
 #include "weft/backend/cuda/tuning.cuh"
 #include "weft/backend/operators.hpp"
+#include "weft/device.cuh"
 #include "weft/elementwise.cuh"
 #include "weft/product.cuh"
 
@@ -48,9 +49,11 @@ template <class E, class Operand, class Out>
       if (candidates.empty()) return std::nullopt;
       return candidates.front();
     }
-    Trials trials(rows, x.stride[0], out.stride[0], alignments, std::type_identity<Operand>(),
-                  std::type_identity<Out>());
-    return trials.fastest(products.handle(), matmul, weights.weight.data, adds);
+    return fastest_algorithms().find({kernels::device_name(), key}, [&] {
+      Trials trials(rows, x.stride[0], out.stride[0], alignments, std::type_identity<Operand>(),
+                    std::type_identity<Out>());
+      return trials.fastest(products.handle(), matmul, weights.weight.data, adds);
+    });
   });
   if (!algorithm) return false;
   check(matmul.run(products.handle(), queue.stream(), products.workspace(), operands, *algorithm),

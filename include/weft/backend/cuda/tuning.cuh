@@ -8,9 +8,12 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "weft/backend/cuda/matmul.cuh"
+#include "weft/core/shared_values.hpp"
 #include "weft/elementwise.cuh"
 #include "weft/weights.cuh"
 
@@ -129,5 +132,13 @@ class Trials {
   cudaStream_t stream_ = nullptr;
   cudaEvent_t begin_ = nullptr, end_ = nullptr;
 };
+
+/// Returns what trials have found in this process, by the device's name and the product: trying an algorithm
+/// loads its kernels, on one device at a time, so ranks of the same process leave that to one of them.
+inline auto& fastest_algorithms() {
+  using Product = std::pair<std::string, Products::Key>;
+  static SharedValues<Product, std::optional<Algorithm>> found;
+  return found;
+}
 
 }  // namespace weft::inline v0_1::cuda
