@@ -427,6 +427,7 @@ class Engine {
           prompts_[count] = std::forward<decltype(prompt)>(prompt);
         else
           prompts_.push_back(std::forward<decltype(prompt)>(prompt));
+        if constexpr (requires { guidance.tell(prompts_[count]); }) guidance.tell(prompts_[count]);
       }
     prompts_.erase(prompts_.begin() + static_cast<std::ptrdiff_t>(count), prompts_.end());
     return prompts_;

@@ -41,6 +41,15 @@ struct LateGuidance {
   }
 };
 
+/// Guidance that changes the prompts which the model gets.
+struct Telling : weft::NoGuidance {
+  static constexpr std::string_view name = "telling";
+  int told;
+
+  explicit Telling(int prompt) : told(prompt) {}
+  void tell(int& prompt) const { prompt = told; }
+};
+
 static_assert(weft::Guidance<LateGuidance, int, weft::Host::Queue>);
 static_assert(weft::Guidance<weft::NoGuidance, int, weft::Host::Queue>);
 static_assert(weft::Guidance<weft::ClassifierFree<int>, int, weft::Host::Queue>);
@@ -190,12 +199,23 @@ TEST_CASE("Prompts of all branches are checked, each once") {
   CHECK(checked == std::vector{1, 1, 2, 2, 3, 5});
 }
 
+TEST_CASE("What guidance tells the model of prompts is told the engine's own copies") {
+  const Request<int> request = plain_request();
+  Request<int> told = request;
+  told.prompts = {7, 7};
+  CHECK(guided({}, request, Telling(7)).data == guided({}, told, weft::NoGuidance{}).data);
+  CHECK(request.prompts == std::vector{3, 5});
+}
+
 TEST_CASE("Embedded guidance tells the model its scale, and evaluates one branch") {
   const weft::JointPrompt prompt;
   const std::vector<weft::JointPrompt> prompts{prompt, prompt};
   const weft::EmbeddedGuidance guidance(2.5f);
   CHECK(guidance.branches() == 1);
-  CHECK(guidance.prompt(0, std::span(prompts), 1).guidance == 2.5f);
+  weft::JointPrompt told = guidance.prompt(0, std::span(prompts), 1);
+  guidance.tell(told);
+  CHECK(told.guidance == 2.5f);
+  CHECK(guidance.scales(0) == std::vector{2.5f});  // by which ranks compare it
   CHECK_THROWS_WITH_AS(weft::EmbeddedGuidance(NAN).check(std::span(prompts)),
                        "guidance is nan and must be a finite number; 3.5 is usual", weft::InvalidArgument);
 }

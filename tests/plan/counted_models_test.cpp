@@ -60,8 +60,8 @@ weft::planner::CostModel cost_on(std::string_view machine, const ModelWork& work
           mesh};
 }
 
-/// Checks that steps at 1024 px, in ms by their meshes, as measured on H200s in bf16 on 2026-11-27, are met
-/// within the share `most`.
+/// Checks that steps at 1024 px, in ms by their meshes, as measured on H200s in bf16 on 2026-11-27 and 28,
+/// are met within the share `most`.
 void check_on_h200s(const char* model, const ModelWork& work, Index branches, double most,
                     const std::vector<std::pair<Mesh, double>>& measured) {
   for (const auto& [mesh, ms] : measured) {
@@ -220,24 +220,24 @@ TEST_CASE("Steps of FLUX.1-dev on H200s, to which no figure is fitted, are met w
   // `weft bench` on two of one host, and `scripts/scaling` on four of another.
   check_on_h200s("FLUX.1-dev", counted<weft::Flux>(flux_dev()), 1, 0.04,
                  {{{.pipe = 2, .patches = 2}, 62.6},
-                  {{.ulysses = 2}, 65.1},
+                  {{.ulysses = 2}, 64.72},
                   {{.tensor = 2}, 67.4},
-                  {{}, 119.38},
-                  {{.ring = 4}, 40.12},
-                  {{.ulysses = 2, .ring = 2}, 37.12},
-                  {{.ulysses = 4}, 36.23},
+                  {{}, 117.92},
+                  {{.ring = 4}, 39.84},
+                  {{.ulysses = 2, .ring = 2}, 36.67},
+                  {{.ulysses = 4}, 36.63},
                   {{.pipe = 2, .ring = 2, .patches = 2}, 35.11},
-                  {{.pipe = 2, .ulysses = 2, .patches = 2}, 35.24},
-                  {{.pipe = 4, .patches = 4}, 34.49}});
+                  {{.pipe = 2, .ulysses = 2, .patches = 2}, 34.93},
+                  {{.pipe = 4, .patches = 4}, 34.35}});
 }
 
 TEST_CASE("Steps of SD3.5-large on H200s, whose heads of 64 features are too fast, are met within 11 %") {
   check_on_h200s("SD3.5-large", counted<weft::SD3>(sd35_large()), 2, 0.11,
-                 {{{}, 108.83},
-                  {{.ring = 4}, 36.36},
-                  {{.ulysses = 4}, 33.84},
-                  {{.pipe = 4, .patches = 4}, 32.54},
-                  {{.cfg = 2, .pipe = 2, .patches = 2}, 32.04}});
+                 {{{}, 108.92},
+                  {{.ring = 4}, 35.99},
+                  {{.ulysses = 4}, 33.96},
+                  {{.pipe = 4, .patches = 4}, 31.49},
+                  {{.cfg = 2, .pipe = 2, .patches = 2}, 31.35}});
 }
 
 TEST_CASE("Text tokens travel with Ulysses and Ring, and in a pipeline once a step") {

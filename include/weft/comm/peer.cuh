@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "weft/backend/cuda/buffer.cuh"
@@ -93,17 +94,16 @@ class Communicator : public HubMember<Hub> {
   }
 
   void all_reduce(Queue& queue, const View<double, 1>& values) {
-    const auto all = exchange_pointers(queue, {values.data});
-    barrier(queue);
-    Parts parts{};
+    const Index count = values.size();
+    if (sums_->most < count) take_parts(queue, count);
+    const Index first = std::exchange(sums_->turn, 1 - sums_->turn) * size() * sums_->most;
+    Parts parts{.count = size()};
     for (int member = 0; member < size(); ++member)
-      parts.values[member] = static_cast<const double*>(all[static_cast<std::size_t>(member)].front());
-    const View<double, 1> sums = room_for_sums(queue, values.size());
-    sum_parts(queue.stream(), parts, size(), values.size(), sums.data);
-    pushed(queue, {size() - 1, (size() - 1) * values.size() * static_cast<Index>(sizeof(double))});
-    check(cudaMemcpyAsync(values.data, sums.data, static_cast<std::size_t>(values.size()) * sizeof(double),
-                          cudaMemcpyDeviceToDevice, queue.stream()),
-          "copying sums");
+      parts.values[member] = sums_->of_member[static_cast<std::size_t>(member)] + first + rank() * count;
+    store_parts(queue.stream(), values, parts);
+    pushed(queue, {size() - 1, (size() - 1) * count * static_cast<Index>(sizeof(double))});
+    const double* const own = sums_->of_member[static_cast<std::size_t>(rank())] + first;
+    sum_parts(queue.stream(), View<const double, 2>(own, {size(), count}), values);
   }
 
   bool pushes() const { return true; }
@@ -156,7 +156,7 @@ class Communicator : public HubMember<Hub> {
     group_ = name();
     for (int member : members().of_world()) group_ += ' ' + std::to_string(member);
     stream_ = std::make_shared<const SendStream>();
-    sums_ = std::make_shared<std::vector<cuda::Buffer<double>>>();
+    sums_ = std::make_shared<Sums>();
     if (size() > Parts::most)
       reject("a communicator has ", size(), " ranks; on devices of one process at most ", Parts::most,
              " meet");
@@ -169,11 +169,24 @@ class Communicator : public HubMember<Hub> {
     return all;
   }
 
-  /// Returns memory that all reductions of this communicator share, one after another. It is allocated at
-  /// first use, while work is recorded, and stays, since recorded work refers to it.
-  View<double, 1> room_for_sums(Queue& queue, Index count) {
-    if (sums_->empty() || sums_->back().size() < count) sums_->emplace_back(queue, count);
-    return sums_->back().view(std::array{count});
+  /// What all reductions of this communicator share: members' parts, for two reductions, which take turns, so
+  /// that those of one are read while those of the next already come.
+  struct Sums {
+    std::vector<cuda::Buffer<double>> memory;
+    std::vector<double*> of_member;  // in the memory of each
+    Index most = 0, turn = 0;        // values of a reduction; which of the two is next
+  };
+
+  /// Takes memory for reductions of so many values, which nothing else uses any more when members store
+  /// there. It comes at first use, while work is recorded, and stays, since recorded work refers to it.
+  void take_parts(Queue& queue, Index count) {
+    sums_->memory.emplace_back(queue, 2 * size() * count);
+    const View<double, 1> own = sums_->memory.back().view(std::array{2 * size() * count});
+    sums_->most = count;
+    sums_->of_member.clear();
+    for (const std::vector<void*>& theirs : exchange_pointers(queue, {own.data}))
+      sums_->of_member.push_back(static_cast<double*>(theirs.front()));
+    barrier(queue);
   }
 
   void count_sent(const Queue& queue, const Traffic& sent) {
@@ -201,7 +214,7 @@ class Communicator : public HubMember<Hub> {
 
   std::string group_;                         // name and members
   std::shared_ptr<const SendStream> stream_;  // of all that this rank sends here
-  std::shared_ptr<std::vector<cuda::Buffer<double>>> sums_;
+  std::shared_ptr<Sums> sums_;
 };
 
 }  // namespace weft::inline v0_1::peer

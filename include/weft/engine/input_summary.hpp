@@ -96,10 +96,12 @@ InputSummary summary_of(const Request<Prompt>& request, const G& guidance) {
       for (const float scale : guidance.scales(static_cast<Index>(step))) add_to(scales, scale);
     out.add_contents("scale of guidance", scales.value());
     out.add("branches", guidance.branches());
-    std::vector<Prompt> prompts;
-    for_each_prompt(request.prompts, guidance,
-                    [&prompts](const Prompt& prompt) { prompts.push_back(prompt); });
-    add_prompts(out, "branches' prompt", prompts);
+    if constexpr (Digestible<Prompt>) {
+      Index i = 0;
+      for_each_prompt(request.prompts, guidance, [&out, &i](const Prompt& prompt) {
+        out.add_contents(sentence("branches' prompt ", i++), prompt);
+      });
+    }
   }
   return out;
 }

@@ -192,7 +192,7 @@ struct CostModel {
     cost.rows += (keeps_values ? 2 : 3) * rows_seconds(hardware.gpu, once);
     const double before = cost.attention;
     add_attention(cost, common(unit, scope).size(), scope.size());
-    if (mesh.ulysses > 1) add_ulysses(cost, once, cost.attention - before);
+    if (mesh.ulysses > 1) add_ulysses(cost, call, once, cost.attention - before);
   }
 
   /// Adds attention of `fresh` tokens, those of a unit that take part, to `all`.
@@ -233,7 +233,7 @@ struct CostModel {
 
   /// Adds the exchanges of queries, keys and values before attention, and of its output after it, each of
   /// which takes `once` bytes to read and write.
-  void add_ulysses(BlockCost& cost, double once, double attention) const {
+  void add_ulysses(BlockCost& cost, const Work& call, double once, double attention) const {
     const double pass = rows_seconds(hardware.gpu, once);
     if (engine.packs_exchanges) cost.rows += 2 * 4 * pass;
     const double one = once / 2 * (mesh.ulysses - 1) / mesh.ulysses;
@@ -244,6 +244,13 @@ struct CostModel {
       return;
     }
     cost.ulysses += push_seconds(3 * one, 3 * pass, group);
+    if (heads_leave_early(hardware.gpu, call.m, 3 * call.k, call.head_dim)) {
+      const double stores = exchange_cost(hardware, 3 * one, group, Carrier::stores).bytes,
+                   hidden = (1 - left_of_early_moves) * std::max(stores, 3 * pass),
+                   of_transfers = std::min(hidden, std::max(stores - 3 * pass, 0.0));
+      cost.ulysses -= of_transfers;
+      cost.rows -= hidden - of_transfers;
+    }
     if (mesh.ring == 1) {  // then attention stores its result at the owners
       cost.ulysses += push_seconds(one, attention, group);
     } else {

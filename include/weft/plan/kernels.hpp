@@ -82,6 +82,19 @@ constexpr double rows_seconds(const Gpu& gpu, double bytes) {
   return bytes > 0 ? gpu.launch + bytes / detail::rows_rate(gpu) : 0;
 }
 
+/// Returns whether heads of a layer leave for other GPUs during the layer itself: where it has tiles of whole
+/// heads for two rounds (kernels/weft/head_product.cuh).
+constexpr bool heads_leave_early(const Gpu& gpu, Index rows, Index heads, Index head_dim) {
+  constexpr Index tile_rows = 256;  // of a cluster
+  const Index heads_a_tile = head_dim == 64 ? 4 : 2;
+  return ceil_div(rows, tile_rows) * ceil_div(heads, heads_a_tile) >= 2 * (gpu.multiprocessors / 2);
+}
+
+/// The share of the moves of heads that is left beside a layer during which they leave: 0.58 in the mean of
+/// layers timed alone. In a step, which is at the power limit, a third of that gain came
+/// (kernels/weft/NOTES.md).
+inline constexpr double left_of_early_moves = 1 - (1 - 0.58) / 3;
+
 /// Returns the seconds by which an activation or a residual in a product's epilogue prolongs it, for so many
 /// numbers.
 constexpr double epilogue_seconds(const Gpu& gpu, Index numbers) {

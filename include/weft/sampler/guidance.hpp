@@ -20,6 +20,7 @@ namespace weft::inline v0_1 {
 /// - check(prompts) throws InvalidArgument if it does not fit the request's prompts.
 /// - branches() is how many prompts a step evaluates for each of the request's; ranks of CfgParallel share
 ///   them. prompt(branch, prompts, i) is that of a branch for prompts[i].
+/// - tell(prompt), if there is one, changes a prompt for the model: the engine's own copy.
 /// - scales(step) are the numbers that `combine` reads at a step, as many at each.
 /// - combine(queue, predictions, scales, step, out) writes the guided prediction: predictions (tokens,
 ///   branches · prompts, features), branch by branch; scales (steps, numbers), in the backend's memory; out
@@ -82,11 +83,10 @@ struct EmbeddedGuidance : NoGuidance {
     if (!std::isfinite(scale)) reject("guidance is ", scale, " and must be a finite number; 3.5 is usual");
   }
   template <class Prompt>
-  Prompt prompt(Index, std::span<const Prompt> prompts, Index i) const {
-    Prompt told = prompts[static_cast<std::size_t>(i)];
-    told.guidance = scale;
-    return told;
+  void tell(Prompt& prompt) const {
+    prompt.guidance = scale;
   }
+  std::vector<float> scales(Index) const { return {scale}; }
 };
 
 /// Classifier-free guidance: negative + scale · (positive − negative); none at a scale of 1 and below, as in

@@ -42,8 +42,8 @@ class Bands {
     return {own.begin > 0 ? 1 : 0, own.end < rows_ ? 1 : 0};
   }
 
-  /// Receives the rows beside the band from its neighbours, and sends them theirs.
-  void exchange(Queue& queue, const Band<Backend>& band) {
+  /// Begins to receive the rows beside the band from its neighbours, and to send them theirs.
+  [[nodiscard]] auto exchange(Queue& queue, const Band<Backend>& band) {
     const Halo halo = this->halo();
     const View<Element, 3> own = band.own(), all = band.with(halo);
     std::vector<Addressed> sends, receives;
@@ -55,9 +55,10 @@ class Bands {
     const Range rows = of(rank());
     if (halo.above > 0) swap(owner(rows.begin - 1), own[0], all[0]);
     if (halo.below > 0) swap(owner(rows.end), own[band.rows() - 1], all[all.extent[0] - 1]);
-    auto event = communicator_.all_to_all(queue, sends, receives);
-    communicator_.wait(queue, event);
+    return communicator_.all_to_all(queue, sends, receives);
   }
+  /// Makes the queue wait for rows that exchange() has begun to receive.
+  void wait(Queue& queue, auto& rows) { communicator_.wait(queue, rows); }
 
   /// Sums over all bands, in their order, so that all ranks get the same bits.
   void sum(Queue& queue, const View<double, 1>& values) {

@@ -35,15 +35,15 @@ class Decoder {
   Image decode(const View<const float, 3>& latents) {
     Image x = scaled(latents);
     if (weights_.post_quant) x = projected(x, *weights_.post_quant);
-    x = convolved(x, {}, weights_.conv_in);
+    x = convolved(x, nullptr, weights_.conv_in);
     x = passed(std::move(x), weights_.mid_first);
     if (weights_.mid_attention) x = attended(std::move(x), *weights_.mid_attention);
     x = passed(std::move(x), weights_.mid_last);
     for (const UpBlock<Element>& block : weights_.up_blocks) {
       for (const Resnet<Element>& resnet : block.resnets) x = passed(std::move(x), resnet);
-      if (block.upsampler) x = convolved(x, {}, *block.upsampler);
+      if (block.upsampler) x = convolved(x, nullptr, *block.upsampler);
     }
-    return convolved(x, normed(x, weights_.norm_out, Activation::silu), weights_.conv_out);
+    return convolved(x, &weights_.norm_out, weights_.conv_out);
   }
 
  private:
@@ -83,23 +83,27 @@ class Decoder {
     return {norm.affine, moments, rows * x.columns() * x.channels() / norm.groups, activation};
   }
 
-  Image convolved(const Image& x, const GroupNorm& norm, const Convolution& weights) {
+  Image convolved(const Image& x, const NormParameters* norm, const Convolution& weights) {
     Image out(workspace_, x.rows() * weights.scale(), x.columns() * weights.scale(), weights.outputs());
     convolve_into(out, x, norm, weights, {});
     return out;
   }
 
-  void convolve_into(const Image& out, const Image& x, const GroupNorm& norm, const Convolution& weights,
+  /// Convolves x, after its norm and SiLU if there is one, whose moments are computed while the neighbours'
+  /// rows come.
+  void convolve_into(const Image& out, const Image& x, const NormParameters* norm, const Convolution& weights,
                      const View<const Element, 3>& residual) {
-    bands_.exchange(queue_, x);
+    auto coming = bands_.exchange(queue_, x);
+    const GroupNorm of_image = norm ? normed(x, *norm, Activation::silu) : GroupNorm{};
+    bands_.wait(queue_, coming);
     const auto span = queue_.span("vae", "convolve");
-    convolve(queue_, x.with(bands_.halo()), bands_.halo(), norm, weights, residual, out.own());
+    convolve(queue_, x.with(bands_.halo()), bands_.halo(), of_image, weights, residual, out.own());
   }
 
   Image passed(Image x, const Resnet<Element>& resnet) {
-    const Image hidden = convolved(x, normed(x, resnet.norm1, Activation::silu), resnet.conv1);
+    const Image hidden = convolved(x, &resnet.norm1, resnet.conv1);
     if (resnet.shortcut) x = projected(x, *resnet.shortcut);
-    convolve_into(x, hidden, normed(hidden, resnet.norm2, Activation::silu), resnet.conv2, x.own());
+    convolve_into(x, hidden, &resnet.norm2, resnet.conv2, x.own());
     return x;
   }
 
