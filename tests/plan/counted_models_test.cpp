@@ -229,7 +229,7 @@ TEST_CASE("Plans of joint models are sane: FLUX has no branches, and splits save
   CHECK(small.rejected.front().reason.find("it needs 2") == 0);
 }
 
-// No figure but the shares of attention and of stores (plan/machines.hpp) is fitted to these three models.
+// Nothing is fitted to these three models' steps but a barrier and what leaves early (plan/machines.hpp).
 // `weft bench` on two H200s of several hosts, 2026-11-28, but for tensor2 of the day before, and
 // `scripts/scaling` on four of one host that day.
 TEST_CASE("Steps of FLUX.1-dev on H200s are met within 3 %") {

@@ -102,7 +102,7 @@ inline constexpr std::array nvlink4{Tier{8, 370 * gb, 8 * us}, Tier{8, 370 * gb,
 /// The same links between H200s of one host, as `weft plan --calibrate` measured them on 2026-11-26:
 /// copies of one GPU to another, stores of kernels, and messages of processes over NCCL (both ways at once,
 /// with their waiting). In a step two figures are larger, and fitted to steps (tests/plan): a barrier takes
-/// 2.0 us where ranks come to it together, and 5 is what Ulysses' steps take beyond those of the guidance
+/// 2.0 us where ranks come to it together, and 5.5 is what Ulysses' steps take beyond those of the guidance
 /// split; a copy takes 4 where nothing comes before it, but begins 10 to 15 after what it waits for
 /// (comm/NOTES.md), and 18 is what Ring's two copies a hop take at 512 px. Hosts as above.
 inline constexpr Link nvlink4_stores{359 * gb, 5.5 * us}, nvlink4_nccl{303 * gb, 23 * us};
