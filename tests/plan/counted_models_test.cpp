@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <iterator>
 #include <map>
 #include <string>
 #include <string_view>
@@ -60,17 +61,25 @@ weft::planner::CostModel cost_on(std::string_view machine, const ModelWork& work
           mesh};
 }
 
-/// Checks that steps at 1024 px, in ms by their meshes, as measured on H200s in bf16 on 2026-11-27 and 28,
-/// are met within the share `most`.
-void check_on_h200s(const char* model, const ModelWork& work, Index branches, double most,
-                    const std::vector<std::pair<Mesh, double>>& measured) {
-  for (const auto& [mesh, ms] : measured) {
+struct Measured {
+  Mesh mesh;
+  double ms;            // a step
+  double error = 0.03;  // the largest share by which the model may miss it
+};
+
+/// Checks that steps at 1024 px on H200s in bf16 are met as closely as each says, and prints by how much the
+/// model is off.
+void check_on_h200s(const char* model, const ModelWork& work, Index branches,
+                    const std::vector<Measured>& measured) {
+  std::printf("%s:", model);
+  for (const auto& [mesh, ms, most] : measured) {
     const double error = 1e3 * predict(cost_on("h200-nvlink", work, mesh, branches)).step / ms - 1;
     const std::string name = name_of(mesh);
-    std::printf("%s, %s: %+.1f %%\n", model, name.c_str(), 100 * error);
+    std::printf(" %s %+.1f %%;", name.substr(0, name.find(',')).c_str(), 100 * error);
     CAPTURE(name);
     CHECK(std::abs(error) < most);
   }
+  std::printf("\n");
 }
 
 }  // namespace
@@ -190,6 +199,10 @@ TEST_CASE("HunyuanDiT's block multiplies by its matrices, and attends to tokens 
                                                       {200, 1408, 6144}});
   CHECK(attentions == std::vector<std::array<Index, 3>>{{100, 333, 32}});
   CHECK(std::ranges::count(block, WorkKind::heads, &Work::kind) == 1);
+  const auto layer = std::ranges::find_if(
+      block, [](const Work& work) { return work.kind == WorkKind::product && work.head_dim > 0; });
+  CHECK((layer->n == 4224 && layer->head_dim == 88));
+  CHECK(std::next(layer)->kind == WorkKind::heads);
 }
 
 TEST_CASE("Plans of joint models are sane: FLUX has no branches, and splits save time and memory") {
@@ -216,11 +229,14 @@ TEST_CASE("Plans of joint models are sane: FLUX has no branches, and splits save
   CHECK(small.rejected.front().reason.find("it needs 2") == 0);
 }
 
-TEST_CASE("Steps of FLUX.1-dev on H200s, to which no figure is fitted, are met within 4 %") {
-  // `weft bench` on two of one host, and `scripts/scaling` on four of another.
-  check_on_h200s("FLUX.1-dev", counted<weft::Flux>(flux_dev()), 1, 0.04,
-                 {{{.pipe = 2, .patches = 2}, 62.6},
-                  {{.ulysses = 2}, 64.72},
+// Nothing is fitted to these three models' steps but a barrier and what leaves early (plan/machines.hpp).
+// `weft bench` on two H200s of several hosts, 2026-11-28, but for tensor2 of the day before, and
+// `scripts/scaling` on four of one host that day.
+TEST_CASE("Steps of FLUX.1-dev on H200s are met within 3 %") {
+  check_on_h200s("FLUX.1-dev", counted<weft::Flux>(flux_dev()), 1,
+                 {{{.ulysses = 2}, 64.7},
+                  {{.ring = 2}, 64.0},
+                  {{.pipe = 2, .patches = 2}, 61.3},
                   {{.tensor = 2}, 67.4},
                   {{}, 117.92},
                   {{.ring = 4}, 39.84},
@@ -231,13 +247,36 @@ TEST_CASE("Steps of FLUX.1-dev on H200s, to which no figure is fitted, are met w
                   {{.pipe = 4, .patches = 4}, 34.35}});
 }
 
-TEST_CASE("Steps of SD3.5-large on H200s, whose heads of 64 features are too fast, are met within 11 %") {
-  check_on_h200s("SD3.5-large", counted<weft::SD3>(sd35_large()), 2, 0.11,
-                 {{{}, 108.92},
+TEST_CASE("Steps of SD3.5-large on H200s are met within 3 %, but for one") {
+  check_on_h200s("SD3.5-large", counted<weft::SD3>(sd35_large()), 2,
+                 {{{.ulysses = 2}, 58.7},
+                  {{.pipe = 2, .patches = 2}, 56.9},
+                  {{}, 108.92},
                   {{.ring = 4}, 35.99},
+                  {{.ulysses = 2, .ring = 2}, 34.55},
                   {{.ulysses = 4}, 33.96},
+                  {{.pipe = 2, .ring = 2, .patches = 2}, 32.87},
+                  {{.pipe = 2, .ulysses = 2, .patches = 2}, 32.80},
                   {{.pipe = 4, .patches = 4}, 31.49},
+                  {{.cfg = 2, .ring = 2}, 32.92},
+                  {{.cfg = 2, .ulysses = 2}, 32.82, 0.04},
                   {{.cfg = 2, .pipe = 2, .patches = 2}, 31.35}});
+}
+
+TEST_CASE("Steps of PixArt-Σ on H200s are met within 3 %") {
+  check_on_h200s("PixArt-Σ", counted<weft::PixArt>(pixart_sigma()), 2,
+                 {{{.ulysses = 2}, 14.24},
+                  {{.pipe = 2, .patches = 2}, 13.7},
+                  {{}, 24.81},
+                  {{.ring = 4}, 11.07},
+                  {{.ulysses = 2, .ring = 2}, 9.10},
+                  {{.ulysses = 4}, 8.93},
+                  {{.pipe = 2, .ring = 2, .patches = 2}, 8.58},
+                  {{.pipe = 2, .ulysses = 2, .patches = 2}, 8.23},
+                  {{.pipe = 4, .patches = 4}, 7.93},
+                  {{.cfg = 2, .ring = 2}, 8.24},
+                  {{.cfg = 2, .ulysses = 2}, 8.23},
+                  {{.cfg = 2, .pipe = 2, .patches = 2}, 7.87}});
 }
 
 TEST_CASE("Text tokens travel with Ulysses and Ring, and in a pipeline once a step") {

@@ -35,14 +35,19 @@ constexpr Product h200_products[] = {{256, {7.5, 5.1, 7.3, 8.4, 12.5}},
                                      {32768, {500.5, 189.3, 348.3, 740.8, 794.0}}};
 
 struct Attention {
-  Index queries, keys;
+  Index queries, keys, heads, head_dim;
   double us;
 };
 
-/// weft's, 2 × 16 heads of 88, bf16, on the same GPU and day (kernels/weft/NOTES.md).
-constexpr Attention attentions[] = {{1024, 1024, 29.1}, {4096, 4096, 316}, {16384, 16384, 4553},
-                                    {1024, 333, 18.8},  {4096, 333, 53.2}, {16384, 333, 173},
-                                    {512, 4096, 45.0},  {256, 4096, 42.9}};
+/// weft's, bf16, on H200s, 2026-11-28 (kernels/weft/NOTES.md). In a step, which the model predicts, it takes
+/// longer.
+constexpr Attention attentions[] = {
+    {1024, 1024, 32, 88, 28.0},   {4096, 4096, 32, 88, 314},    {16384, 16384, 32, 88, 4685},
+    {16384, 16384, 16, 88, 2320}, {4096, 4096, 16, 88, 167},    {2048, 4096, 32, 88, 166},
+    {4429, 4429, 76, 64, 733},    {4429, 4429, 38, 64, 369},    {1178, 1178, 76, 64, 79.8},
+    {4096, 4096, 32, 72, 296},    {4096, 4096, 16, 72, 153},    {4608, 4608, 24, 128, 371},
+    {4608, 4608, 12, 128, 195},   {2304, 2304, 24, 128, 105},   {4224, 4224, 24, 128, 322},
+    {512, 4608, 24, 128, 54.1},   {16896, 16896, 12, 128, 2163}};
 
 constexpr const weft::planner::Gpu& h100 = weft::planner::gpus::h100;
 
@@ -68,12 +73,16 @@ TEST_CASE("Products of every shard's size take what was measured, within 15 %") 
   check(weft::planner::gpus::h200, h200_products);
 }
 
-TEST_CASE("Attention takes what was measured, within 15 %") {
-  for (const auto& [queries, keys, us] : attentions) {
-    const double predicted = 1e6 * weft::planner::attention_seconds(h100, queries, keys, 32, 88);
+TEST_CASE("Attention takes what was measured, or up to 17 % more") {
+  for (const auto& [queries, keys, heads, head_dim, us] : attentions) {
+    const double predicted =
+        1e6 * weft::planner::attention_seconds(weft::planner::gpus::h200, queries, keys, heads, head_dim);
     CAPTURE(queries);
     CAPTURE(keys);
-    CHECK(predicted / us == doctest::Approx(1).epsilon(0.15));
+    CAPTURE(heads);
+    CAPTURE(head_dim);
+    CHECK(predicted > 0.97 * us);
+    CHECK(predicted < 1.17 * us);
   }
 }
 
@@ -82,7 +91,44 @@ TEST_CASE("A wave that is nearly empty takes as long as a full one") {
     return weft::planner::attention_seconds(h100, queries, 4096, 32, 88);
   };
   CHECK(seconds(1) == seconds(128));
-  CHECK(seconds(512) < 1.3 * seconds(256));
+  CHECK(seconds(385) == seconds(512));
+}
+
+TEST_CASE("A last round whose keys are split takes less than a whole one, but more than half") {
+  const auto seconds = [](Index heads) {
+    return weft::planner::attention_seconds(h100, 128, 16384, heads, 128);
+  };
+  const double whole = seconds(h100.multiprocessors);
+  CHECK(seconds(h100.multiprocessors / 2) < 0.7 * whole);
+  CHECK(seconds(h100.multiprocessors / 2) > 0.5 * whole);
+  CHECK(seconds(h100.multiprocessors / 2 + 1) == doctest::Approx(whole));
+  CHECK(seconds(h100.multiprocessors * 3 / 2) < 1.7 * whole);
+}
+
+TEST_CASE("Heads leave early where their layer has two rounds of tiles") {
+  const auto share = [](Index m, Index n, Index head_dim) {
+    return weft::planner::stored_early(weft::planner::gpus::h200, m, n, head_dim);
+  };
+  // The layers of kernels/weft/NOTES.md; of the first a layer and moves apart are faster.
+  CHECK(share(1024, 4224, 88) == 0);
+  CHECK(share(2048, 4224, 88) > 0);
+  CHECK(share(4096, 4224, 88) > share(2048, 4224, 88));
+  CHECK(share(1152, 9216, 128) > 0);
+  CHECK(share(2048, 7296, 64) > 0);
+  CHECK(share(2048, 3456, 72) > 0);
+  CHECK(share(1024, 7296, 64) == 0);
+  CHECK(share(Index{1} << 20, 4224, 88) ==
+        doctest::Approx(weft::planner::gpus::h200.stored_early).epsilon(0.01));
+}
+
+TEST_CASE("At the power limit products take what they multiply, whatever their depth") {
+  const auto rate = [](Index k) {
+    return 8192.0 * 8448 * static_cast<double>(k) /
+           weft::planner::product_seconds_in_step(weft::planner::gpus::h200, 8192, 8448, k, 2);
+  };
+  CHECK(rate(1408) == doctest::Approx(rate(12288)).epsilon(0.01));
+  CHECK(weft::planner::product_seconds_in_step(h100, 8192, 4224, 1408, 2) ==
+        weft::planner::product_seconds(h100, 8192, 4224, 1408, 2));
 }
 
 TEST_CASE("Heads that the matrix units do not take whole cost their padding") {

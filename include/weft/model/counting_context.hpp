@@ -29,7 +29,7 @@ class CountingContext {
 
   template <class Out>
   void attend(const HeadsOf<Backend>& heads, const View<Out, 4>&, Among among = Among::sequence) {
-    heads.project(queue_);
+    counting::layers_of_heads(queue_, heads.projections(), heads.q.extent[3]);
     queue_.append({.kind = counting::WorkKind::heads,
                    .m = heads.q.extent[0],
                    .n = among == Among::image ? 1 : 0,

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "weft/plan/engine_traits.hpp"
@@ -127,8 +128,10 @@ struct CostModel {
   BlockCost block(std::span<const Work> kernels, Range unit) const {
     BlockCost cost;
     int exchanges = (mesh.ulysses > 1 ? 2 : 0) + (mesh.ring > 1 ? mesh.ring - 1 : 0);
+    double early = 0;  // rows of the next call's heads that are stored while their layer computes
     for (const Work& kernel : kernels) {
-      if (kernel.kind == WorkKind::heads) add_heads(cost, kernel, unit);
+      early += rows_stored_early(kernel);
+      if (kernel.kind == WorkKind::heads) add_heads(cost, kernel, unit, std::exchange(early, 0.0));
       if (kernel.kind == WorkKind::sum) add_sum(cost, kernel), exchanges += 2;
       add_kernel(cost, kernel);
     }
@@ -145,7 +148,7 @@ struct CostModel {
   }
 
   double product(Index m, Index n, Index k) const {
-    return product_seconds(under_load(hardware.gpu), m, n, k, work->element_bytes());
+    return product_seconds_in_step(hardware.gpu, m, n, k, work->element_bytes());
   }
 
   void add_kernel(BlockCost& cost, const Work& kernel) const {
@@ -184,15 +187,16 @@ struct CostModel {
 
   /// Adds a call of attention: the rotation of queries and keys, and the move of values unless they stay
   /// where the model computed them, which read and write them once each, the exchanges of Ulysses, and
-  /// attention itself.
-  void add_heads(BlockCost& cost, const Work& call, Range unit) const {
+  /// attention itself. Of the rows, the moves of `early` are hidden by the layer before.
+  void add_heads(BlockCost& cost, const Work& call, Range unit, double early) const {
     const Range scope{call.n == 1 ? work->prefix() : 0, tokens()};
     const double once = 2 * static_cast<double>(call.m * call.k * call.head_dim * work->element_bytes());
     const bool keeps_values = mesh.ulysses == 1 && mesh.patch_count() == 1 && !mesh.copies_ring_cache();
-    cost.rows += (keeps_values ? 2 : 3) * rows_seconds(hardware.gpu, once);
+    const double left = 1 - early / static_cast<double>(call.m * images());
+    cost.rows += (keeps_values ? 2 : 3) * left * rows_seconds(hardware.gpu, once);
     const double before = cost.attention;
     add_attention(cost, common(unit, scope).size(), scope.size());
-    if (mesh.ulysses > 1) add_ulysses(cost, call, once, cost.attention - before);
+    if (mesh.ulysses > 1) add_ulysses(cost, once, left, cost.attention - before);
   }
 
   /// Adds attention of `fresh` tokens, those of a unit that take part, to `all`.
@@ -232,8 +236,8 @@ struct CostModel {
   }
 
   /// Adds the exchanges of queries, keys and values before attention, and of its output after it, each of
-  /// which takes `once` bytes to read and write.
-  void add_ulysses(BlockCost& cost, const Work& call, double once, double attention) const {
+  /// which takes `once` bytes to read and write. Of what is stored before it, the share `left` is not hidden.
+  void add_ulysses(BlockCost& cost, double once, double left, double attention) const {
     const double pass = rows_seconds(hardware.gpu, once);
     if (engine.packs_exchanges) cost.rows += 2 * 4 * pass;
     const double one = once / 2 * (mesh.ulysses - 1) / mesh.ulysses;
@@ -243,20 +247,20 @@ struct CostModel {
                       exchange_seconds(hardware, one, group, engine.carrier);
       return;
     }
-    cost.ulysses += push_seconds(3 * one, 3 * pass, group);
-    if (heads_leave_early(hardware.gpu, call.m, 3 * call.k, call.head_dim)) {
-      const double stores = exchange_cost(hardware, 3 * one, group, Carrier::stores).bytes,
-                   hidden = (1 - left_of_early_moves) * std::max(stores, 3 * pass),
-                   of_transfers = std::min(hidden, std::max(stores - 3 * pass, 0.0));
-      cost.ulysses -= of_transfers;
-      cost.rows -= hidden - of_transfers;
-    }
+    cost.ulysses += push_seconds(3 * one * left, 3 * pass * left, group);
     if (mesh.ring == 1) {  // then attention stores its result at the owners
       cost.ulysses += push_seconds(one, attention, group);
     } else {
       cost.rows += pass;
       cost.ulysses += push_seconds(one, pass, group);
     }
+  }
+
+  /// Returns how many rows of heads a layer hides the stores of; 0 of any other kernel.
+  double rows_stored_early(const Work& kernel) const {
+    const bool is_layer_of_heads = kernel.kind == WorkKind::product && kernel.head_dim > 0;
+    if (!is_layer_of_heads || mesh.ulysses == 1 || !stores()) return 0;
+    return static_cast<double>(kernel.m) * stored_early(hardware.gpu, kernel.m, kernel.n, kernel.head_dim);
   }
 
   bool stores() const { return engine.stores_heads && hardware.knows_stores(); }

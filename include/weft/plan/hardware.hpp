@@ -22,6 +22,11 @@ struct Gpu {
   double sustained_matrix_rate = 0;  // FLOP/s of products in a step, where clocks fall to the power limit
   double rows_rate = 0;              // B/s of norms and rotations
   double epilogue_rate = 0;          // numbers/s that products activate, or add a residual to, on top
+  // What weft's kernels do on its architecture; 0: nothing of it.
+  double softmax_share = 0;  // of attention's time with heads of 88 features: as much whatever their features
+  double split_key_cost =
+      0;                    // of a key where two blocks share the keys of a tile of queries; of one block: 1
+  double stored_early = 0;  // share of heads' stores into other GPUs that rounds of their layer but one hide
 
   friend constexpr bool operator==(const Gpu&, const Gpu&) = default;
 };

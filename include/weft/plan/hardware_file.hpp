@@ -28,6 +28,9 @@ void for_each_number(Description& hardware, Visit visit) {
   visit("sustained_matrix_flop_rate", gpu.sustained_matrix_rate, true);
   visit("rows_byte_rate", gpu.rows_rate, true);
   visit("epilogue_number_rate", gpu.epilogue_rate, true);
+  visit("softmax_share", gpu.softmax_share, true);
+  visit("split_key_cost", gpu.split_key_cost, true);
+  visit("stored_early_share", gpu.stored_early, true);
   visit("relaunch_seconds", hardware.relaunch, true);
   const char* const names[] = {"near", "host", "network"};
   for (std::size_t t = 0; t < hardware.tiers.size(); ++t) {

@@ -41,24 +41,43 @@ inline constexpr Gpu v100{83 * tera, 0.4 * 125 * tera, 0.85 * 900 * gb, 32 * gb,
 /// Turing T4 GPU via Microbenchmarking", 2019: clocks fall at its power limit. ILGPU.Algorithms pull request
 /// 90: a product of 8192 cubed in 0.04 s, which is 27.5 TFLOP/s.
 inline constexpr Gpu t4{27.5 * tera, 0.3 * 65 * tera, 0.8 * 320 * gb, 16 * gb, 40, 4 * us};
+/// What weft's kernels for sm_90a do (kernels/weft/NOTES.md). softmax_share: 4429 queries and keys with 76
+/// heads of 64 features take 733 us, 4096 with 32 of 72 and of 88 294 and 306, 4608 with 24 of 128 371: a
+/// tile takes 0.57 us and 6.3 ns more a feature. split_key_cost: that of choice.hpp. stored_early: the layers
+/// of HunyuanDiT at two sizes, SD3.5-large, FLUX.1-dev and PixArt hide 0.33, 0.55, 0.44, 0.42 and 0.67 of
+/// their stores, which is 0.56 of those of all rounds but one. A step gains less, since it is at its power
+/// limit: 0.4 is what steps with Ulysses take (tests/plan).
+inline constexpr double sm90_softmax_share = 0.5, sm90_split_key_cost = 1.2, sm90_stored_early = 0.4;
 /// NVIDIA H100 SXM data sheet: 989 TFLOP/s, 3350 GB/s, 80 GB, 16896 cores. Bekman: 792.1 in
 /// products. Measured 2026-11-24: those of cuBLAS (tests/plan) fit 780, weft's attention
 /// (kernels/weft/NOTES.md) 663 TFLOP/s, and a copy 2.93 TB/s.
-inline constexpr Gpu h100{780 * tera, 663 * tera, 2930 * gb, 80 * gb, 132, 2 * us};
+inline constexpr Gpu h100{.matrix_rate = 780 * tera,
+                          .attention_rate = 663 * tera,
+                          .memory_rate = 2930 * gb,
+                          .memory = 80 * gb,
+                          .multiprocessors = 132,
+                          .launch = 2 * us,
+                          .softmax_share = sm90_softmax_share,
+                          .split_key_cost = sm90_split_key_cost,
+                          .stored_early = sm90_stored_early};
 /// NVIDIA H200 data sheet: the H100's multiprocessors with 4800 GB/s and 141 GB. Kernels timed alone
-/// (tests/plan) are met within 15 %. Measured in a step (kernels/weft/NOTES.md): products take 31 ms for
-/// the 28.7 alone, since the GPU is at its power limit; 7 passes over 8192 rows 110 us (3 norms 53, q and k
-/// 36, where v stays, the text's q 20.5); a residual adds 6 us to 8192 x 1408 numbers, GELU 25 to 8192 x
-/// 6144, so either 2 T/s.
+/// (tests/plan) are met within 15 %. In a step the GPU is at its power limit, where a product of 8192 cubed
+/// took 717 TFLOP/s in the call that timed FLUX.1 (engine/NOTES.md): with it that model's products take 89
+/// ms, measured 90, and HunyuanDiT's 32, measured 31. Measured in a step (kernels/weft/NOTES.md): 7 passes
+/// over 8192 rows 110 us (3 norms 53, q and k 36, where v stays, the text's q 20.5); a residual adds 6 us to
+/// 8192 x 1408 numbers, GELU 25 to 8192 x 6144, so either 2 T/s.
 inline constexpr Gpu h200{.matrix_rate = 840 * tera,
                           .attention_rate = 663 * tera,
                           .memory_rate = 0.87 * 4800 * gb,
                           .memory = 141 * gb,
                           .multiprocessors = 132,
                           .launch = 2 * us,
-                          .sustained_matrix_rate = 840 * 28.7 / 31 * tera,
+                          .sustained_matrix_rate = 717 * tera,
                           .rows_rate = 3370 * gb,
-                          .epilogue_rate = 2 * tera};
+                          .epilogue_rate = 2 * tera,
+                          .softmax_share = sm90_softmax_share,
+                          .split_key_cost = sm90_split_key_cost,
+                          .stored_early = sm90_stored_early};
 /// A core of a server with AVX-512, in float32, to an order of magnitude. Only relative costs matter: all
 /// ranks share the host.
 inline constexpr Gpu host_core{60e9, 30e9, 8 * gb, 64 * gb, 1, 5 * us};
@@ -83,10 +102,10 @@ inline constexpr std::array nvlink4{Tier{8, 370 * gb, 8 * us}, Tier{8, 370 * gb,
 /// The same links between H200s of one host, as `weft plan --calibrate` measured them on 2026-11-26:
 /// copies of one GPU to another, stores of kernels, and messages of processes over NCCL (both ways at once,
 /// with their waiting). In a step two figures are larger, and fitted to steps (tests/plan): a barrier takes
-/// 2.0 us where ranks come to it together, and 5 is what Ulysses' steps take beyond those of the guidance
+/// 2.0 us where ranks come to it together, and 5.5 is what Ulysses' steps take beyond those of the guidance
 /// split; a copy takes 4 where nothing comes before it, but begins 10 to 15 after what it waits for
 /// (comm/NOTES.md), and 18 is what Ring's two copies a hop take at 512 px. Hosts as above.
-inline constexpr Link nvlink4_stores{359 * gb, 5 * us}, nvlink4_nccl{303 * gb, 23 * us};
+inline constexpr Link nvlink4_stores{359 * gb, 5.5 * us}, nvlink4_nccl{303 * gb, 23 * us};
 inline constexpr std::array nvlink4_h200{Tier{8, 397 * gb, 18 * us, false, nvlink4_stores, nvlink4_nccl},
                                          Tier{8, 397 * gb, 18 * us, false, nvlink4_stores, nvlink4_nccl},
                                          Tier{all_gpus, 48 * gb, 20 * us}};

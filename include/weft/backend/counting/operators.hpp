@@ -36,17 +36,36 @@ void rows(Queue& queue, const Views&... views) {
 
 }  // namespace detail
 
+namespace detail {
+
+template <class X, class E, class O, class Out>
+Work product(const View<X, 2>& x, const LinearWeights<E, O>& weights, const View<Out, 2>& out) {
+  return {.kind = WorkKind::product,
+          .m = out.extent[0],
+          .n = out.extent[1],
+          .k = x.extent[1],
+          .bytes = bytes_of(x) + bytes_of(weights.weight) + bytes_of(out)};
+}
+
+}  // namespace detail
+
 template <class X, class E, class O, class Out>
 void linear(Queue& queue, const View<X, 2>& x, const LinearWeights<E, O>& weights, const View<Out, 2>& out,
             const std::type_identity_t<Epilogue<E>>& epilogue = {}) {
   if (out.empty()) return;
-  queue.append(
-      {.kind = WorkKind::product,
-       .m = out.extent[0],
-       .n = out.extent[1],
-       .k = x.extent[1],
-       .passes = (epilogue.activation == Activation::none ? 0 : 1) + (epilogue.residual.empty() ? 0 : 1),
-       .bytes = detail::bytes_of(x) + detail::bytes_of(weights.weight) + detail::bytes_of(out)});
+  Work work = detail::product(x, weights, out);
+  work.passes = (epilogue.activation == Activation::none ? 0 : 1) + (epilogue.residual.empty() ? 0 : 1);
+  queue.append(work);
+}
+
+/// Appends the layers of heads of so many features.
+template <class E, class O>
+void layers_of_heads(Queue& queue, const std::vector<HeadProjection<E, O>>& projections, Index head_dim) {
+  for (const HeadProjection<E, O>& one : projections) {
+    Work work = detail::product(one.x, one.layer, one.out);
+    work.head_dim = head_dim;
+    queue.append(work);
+  }
 }
 
 template <class T>

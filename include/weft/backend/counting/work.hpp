@@ -19,7 +19,7 @@ struct Work {
   Index m = 0;         // rows of the output of a product or a sum; queries of a head
   Index n = 0;         // columns of such an output; keys of a head; of `heads` 1 if the image is alone
   Index k = 0;         // depth of a product; heads of all images
-  Index head_dim = 0;  // of attention
+  Index head_dim = 0;  // of attention, and of a product whose outputs are heads
   Index passes = 0;    // of a product's epilogue over its output, for activation and residual
   Index bytes = 0;     // read and written
 
