@@ -97,7 +97,8 @@ class Communicator : public HubMember<Hub> {
     const Index count = values.size();
     if (sums_->most < count) take_parts(queue, count);
     const Index first = std::exchange(sums_->turn, 1 - sums_->turn) * size() * sums_->most;
-    Parts parts{.count = size()};
+    Parts parts{};
+    parts.count = size();
     for (int member = 0; member < size(); ++member)
       parts.values[member] = sums_->of_member[static_cast<std::size_t>(member)] + first + rank() * count;
     store_parts(queue.stream(), values, parts);
