@@ -46,6 +46,3 @@ if(TARGET usage_mpi)
   add_test(NAME examples/usage/mpi COMMAND ${mpirun} -n 3 $<TARGET_FILE:usage_mpi>)
   set_tests_properties(examples/usage/mpi PROPERTIES LABELS mpi TIMEOUT 120 PROCESSORS 2)
 endif()
-
-target_sources(weft_mpi INTERFACE FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/include FILES ${mpi_headers})
-set_target_properties(weft_mpi PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)

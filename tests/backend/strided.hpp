@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <random>
 #include <vector>
 
 #include "conformance/placed.hpp"
@@ -26,12 +25,11 @@ class Strided {
     data_.assign(static_cast<std::size_t>(size), sentinel);
   }
 
-  /// Makes a tensor of normal numbers that depend on the seed.
+  /// Makes a tensor of nearly normal numbers that depend on the seed.
   static Strided random(unsigned seed, const std::array<Index, Rank>& extents, Index gap = 0) {
     Strided out(extents, gap);
-    std::mt19937 generator(seed);
-    std::normal_distribution<double> number;
-    out.for_each([&](T& x) { x = static_cast<T>(number(generator)); });
+    conformance::NearlyNormal normal(seed);
+    out.for_each([&](T& x) { x = static_cast<T>(normal()); });
     return out;
   }
 
