@@ -279,6 +279,12 @@ TEST_CASE("Steps of PixArt-Σ on H200s are met within 3 %") {
                   {{.cfg = 2, .pipe = 2, .patches = 2}, 7.87}});
 }
 
+TEST_CASE("Ranks that hold text alone have a cost, where a call of attention is the image's alone") {
+  const auto medium = counted<weft::SD3>(sd35_medium());
+  const auto cost = cost_on("h200-nvlink", medium, {.ulysses = 2}, 2).block(0, {0, medium.prefix()});
+  CHECK(cost.seconds() > 0);
+}
+
 TEST_CASE("Text tokens travel with Ulysses and Ring, and in a pipeline once a step") {
   const auto flux = counted<weft::Flux>(flux_dev());
   const double a = 4608.0 * 3072 * 2;  // activations of the sequence

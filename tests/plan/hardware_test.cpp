@@ -55,6 +55,9 @@ TEST_CASE(
     const Hardware read = weft::planner::hardware_of(file);
     CHECK(weft::planner::hardware_json(read) == weft::planner::hardware_json(known));
     CHECK(read.gpu.multiprocessors == known.gpu.multiprocessors);
+    CHECK(read.gpu.softmax_share == known.gpu.softmax_share);
+    CHECK(read.gpu.split_key_cost == known.gpu.split_key_cost);
+    CHECK(read.gpu.stored_early == known.gpu.stored_early);
     CHECK(read.tiers.back().gpus == weft::planner::all_gpus);
     CHECK(known.gpu.attention_rate <= known.gpu.matrix_rate);
   }

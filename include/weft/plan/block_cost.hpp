@@ -192,7 +192,7 @@ struct CostModel {
     const Range scope{call.n == 1 ? work->prefix() : 0, tokens()};
     const double once = 2 * static_cast<double>(call.m * call.k * call.head_dim * work->element_bytes());
     const bool keeps_values = mesh.ulysses == 1 && mesh.patch_count() == 1 && !mesh.copies_ring_cache();
-    const double left = 1 - early / static_cast<double>(call.m * images());
+    const double left = early > 0 ? 1 - early / static_cast<double>(call.m * images()) : 1;
     cost.rows += (keeps_values ? 2 : 3) * left * rows_seconds(hardware.gpu, once);
     const double before = cost.attention;
     add_attention(cost, common(unit, scope).size(), scope.size());

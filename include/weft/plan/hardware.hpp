@@ -23,10 +23,10 @@ struct Gpu {
   double rows_rate = 0;              // B/s of norms and rotations
   double epilogue_rate = 0;          // numbers/s that products activate, or add a residual to, on top
   // What weft's kernels do on its architecture; 0: nothing of it.
-  double softmax_share = 0;  // of attention's time with heads of 88 features: as much whatever their features
-  double split_key_cost =
-      0;                    // of a key where two blocks share the keys of a tile of queries; of one block: 1
-  double stored_early = 0;  // share of heads' stores into other GPUs that rounds of their layer but one hide
+  double softmax_share = 0;   // of attention's time with heads of 88 features: as much whatever the features
+  double split_key_cost = 0;  // of a key where two blocks share a tile's keys, in those of a block alone
+  double stored_early = 0;    // share of heads' stores into other GPUs that all rounds of their layer but the
+                              // last hide
 
   friend constexpr bool operator==(const Gpu&, const Gpu&) = default;
 };
