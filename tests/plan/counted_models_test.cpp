@@ -61,7 +61,7 @@ weft::planner::CostModel cost_on(std::string_view machine, const ModelWork& work
           mesh};
 }
 
-struct Measured {
+struct MeasuredStep {
   Mesh mesh;
   double ms;            // a step
   double error = 0.03;  // the largest share by which the model may miss it
@@ -70,7 +70,7 @@ struct Measured {
 /// Checks that steps at 1024 px on H200s in bf16 are met as closely as each says, and prints by how much the
 /// model is off.
 void check_on_h200s(const char* model, const ModelWork& work, Index branches,
-                    const std::vector<Measured>& measured) {
+                    const std::vector<MeasuredStep>& measured) {
   std::printf("%s:", model);
   for (const auto& [mesh, ms, most] : measured) {
     const double error = 1e3 * predict(cost_on("h200-nvlink", work, mesh, branches)).step / ms - 1;
