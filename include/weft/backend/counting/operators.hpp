@@ -34,10 +34,7 @@ void rows(Queue& queue, const Views&... views) {
     queue.append({.kind = WorkKind::rows, .bytes = bytes});
 }
 
-}  // namespace detail
-
-namespace detail {
-
+/// Returns a product without an epilogue.
 template <class X, class E, class O, class Out>
 Work product(const View<X, 2>& x, const LinearWeights<E, O>& weights, const View<Out, 2>& out) {
   return {.kind = WorkKind::product,
