@@ -4,7 +4,7 @@ enable_language(CUDA)
 find_package(CUDAToolkit REQUIRED)
 
 set(WEFT_CUDA_ARCHITECTURES AUTO CACHE STRING "What programs and tests are compiled for: 90a is code for sm_90a, \
-80-virtual is PTX that newer GPUs take too; AUTO is 80 and 90a, and for tests the GPUs of this machine")
+100a has attention of its own for B200, which has never run there, 80-virtual is PTX that newer GPUs take too; AUTO is 80 and 90a, and for tests the GPUs of this machine")
 include(${CMAKE_CURRENT_LIST_DIR}/architectures.cmake)
 
 # weft_compile_for(<target> <architecture>...)

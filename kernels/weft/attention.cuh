@@ -11,6 +11,7 @@
 #include <stdexcept>
 #include <type_traits>
 
+#include "weft/attention/sm100.cuh"
 #include "weft/attention/sm70.cuh"
 #include "weft/attention/sm80.cuh"
 #include "weft/attention/sm90.cuh"
@@ -106,6 +107,8 @@ void attention(cudaStream_t stream, In<E, 4> q, In<E, 4> k, In<E, 4> v, const St
     return check(cudaGetLastError(), "launching attention");
   }
   switch (current_tier()) {
+    case Tier::sm100a:
+      return sm100::launch_attention<sm100::Tcgen05, HeadDim>(stream, q, k, v, result, mask, features);
     case Tier::sm90a:
       return sm90::launch_attention<HeadDim>(stream, q, k, v, result, mask, features);
     case Tier::sm80:

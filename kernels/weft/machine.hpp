@@ -27,4 +27,11 @@ inline constexpr int most_box_rows = 256;              // of a TMA box
 
 }  // namespace sm90
 
+namespace sm100 {
+
+inline constexpr int tensor_lanes = 128;    // of tensor memory, each of which a row of a matrix takes
+inline constexpr int tensor_columns = 512;  // of 32 bits
+
+}  // namespace sm100
+
 }  // namespace weft::inline v0_1::kernels

@@ -10,13 +10,17 @@ namespace weft::inline v0_1::kernels {
 
 enum class Tier {
   sm70 = 1,  // 7.0 and 7.5: V100, T4
-  sm80,      // 8.0 and newer GPUs without a tier of their own: A100, L40, B200
+  sm80,      // 8.0 and newer GPUs without a tier of their own: A100, L40
   sm90a,     // 9.0, with instructions that no other GPU has: H100, H200
+  sm100a,    // 10.0 and 10.3 likewise, where a program is compiled for 100a or their family: B200, B300
 };
 
 /// The tier that this translation unit's device code is compiled for.
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
 inline constexpr Tier compiled_tier = Tier::sm90a;
+#elif defined(__CUDA_ARCH_FAMILY_SPECIFIC__) && \
+    (__CUDA_ARCH_FAMILY_SPECIFIC__ == 1000 || __CUDA_ARCH_FAMILY_SPECIFIC__ == 1030)
+inline constexpr Tier compiled_tier = Tier::sm100a;
 #elif defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
 inline constexpr Tier compiled_tier = Tier::sm70;
 #else

@@ -1,5 +1,5 @@
-// The tilings that attention on sm_90a chooses for the shapes of HunyuanDiT: 16 heads of 88, and two images
-// because of guidance.
+// How attention is launched: the tilings that it chooses on sm_90a for the shapes of HunyuanDiT, 16 heads of
+// 88 and two images because of guidance; and what sm_100a takes.
 #include "weft/attention/sm90/choice.hpp"
 
 #include <doctest/doctest.h>
@@ -7,6 +7,9 @@
 #include <set>
 #include <string>
 #include <vector>
+
+#include "weft/attention/sm100/choice.hpp"
+#include "weft/sm100/descriptors.hpp"
 
 using weft::Index;
 using namespace weft::kernels::sm90;
@@ -120,4 +123,46 @@ TEST_CASE("attention's choice: a plan prints as a sentence") {
   CHECK(to_string(choose({4608, 4608, 12, 128}, h100_sxm)) ==
         "wide: 198 clusters, 66 at once, then split: 36 clusters, 66 at once");
   CHECK(to_string(plan(TilingName::split, {512, 128, 16, head_dim}, h100_sxm)) == "split: does not run");
+}
+
+TEST_CASE("attention on sm_100a: tiles of 256 queries, by as many blocks as run at once") {
+  namespace sm100 = weft::kernels::sm100;
+  constexpr int b200 = 148;
+  struct Expected {
+    Index queries, sequences;
+    int row_tiles, tiles, blocks;
+  };
+  for (const Expected& expected : {Expected{4096, 32, 16, 512, b200},
+                                   {4096, 8, 16, 128, 128},
+                                   {4429, 76, 18, 1368, b200},
+                                   {1, 16, 1, 16, 16},
+                                   {257, 3, 2, 6, 6}}) {
+    const sm100::Plan plan = sm100::plan(expected.queries, expected.sequences, b200);
+    CHECK(plan.row_tiles == expected.row_tiles);
+    CHECK(plan.tiles == expected.tiles);
+    CHECK(plan.blocks == expected.blocks);
+  }
+}
+
+TEST_CASE("matrix products on sm_100: descriptors have their fields where PTX says") {
+  using namespace weft::kernels::sm100;
+  const std::uint64_t matrix = matrix_descriptor(0x12340, 0x4000);
+  CHECK((matrix & 0xffff) == 0x1234);           // the address
+  CHECK((matrix >> 16 & 0xffff) == 0x400);      // the next box of columns
+  CHECK((matrix >> 32 & 0x3fff) == 1024 / 16);  // the next eight rows
+  CHECK((matrix >> 46 & 7) == 1);               // a constant
+  CHECK((matrix >> 49 & 0xfff) == 0);           // no base offset, relative strides
+  CHECK((matrix >> 61) == 2);                   // 128-byte swizzle
+
+  const std::uint32_t keys = product_descriptor(true, 128, Rows::along_sum);
+  CHECK((keys >> 4 & 3) == 1);   // float32 sums
+  CHECK((keys >> 7 & 7) == 1);   // of bfloat16
+  CHECK((keys >> 10 & 7) == 1);  // by bfloat16
+  CHECK((keys >> 15 & 3) == 0);  // neither transposed
+  CHECK((keys >> 17 & 63) == 128 / 8);
+  CHECK((keys >> 24) == 128 / 16);
+  const std::uint32_t values = product_descriptor(false, 96, Rows::along_columns);
+  CHECK((values >> 7 & 63) == 0);  // float16
+  CHECK((values >> 15 & 3) == 2);  // values transposed
+  CHECK((values >> 17 & 63) == 96 / 8);
 }

@@ -137,6 +137,28 @@ __device__ void store_rows(const AttentionResult<E, Out>& result, RunningSoftmax
   }
 }
 
+/// Stores eight numbers, times `factor`, as that chunk of a row, or merges them with `kept` times those
+/// there.
+template <class E, class Out>
+__device__ void store_scaled(const AttentionResult<E, Out>& result, const float* numbers, float factor,
+                             float kept, Out* row, int chunk) {
+  float out[8];
+#pragma unroll
+  for (int i = 0; i < 8; ++i) out[i] = factor * numbers[i];
+  if (result.merges) {
+    Packed<8, E> there;
+    float widened[8];
+    there.load(reinterpret_cast<const E*>(row) + 8 * chunk);
+    there.widen(widened);
+#pragma unroll
+    for (int i = 0; i < 8; ++i) out[i] = fmaf(kept, widened[i], out[i]);
+  }
+  std::uint32_t words[4];
+#pragma unroll
+  for (int i = 0; i < 4; ++i) words[i] = pack<E>(out[2 * i], out[2 * i + 1]);
+  store_chunk(words, row, chunk);
+}
+
 /// Stores the result of attention over no keys for `count` rows from `first` on, of those below `tokens`, by
 /// `threads` threads, of which this is `thread`.
 template <class E, class Out>

@@ -5,42 +5,9 @@
 
 namespace weft::inline v0_1::kernels::sm90 {
 
-/// The tensor maps of an operand: for boxes of 128 bytes a row, and for the columns that remain.
-struct TensorMaps {
-  CUtensorMap full, rest;
-};
-struct Maps {
-  TensorMaps q, k, v;
-};
-
-template <int Width, int Tokens, class T>
-TensorMaps tensor_maps(View<const T, 4> view, const char* name) {
-  constexpr int columns = swizzle_bytes / sizeof(T);
-  TensorMaps maps{};
-  if constexpr (Width >= columns) maps.full = tensor_map<Tokens, columns>(view, name);
-  if constexpr (Width % columns > 0) maps.rest = tensor_map<Tokens, Width % columns>(view, name);
-  return maps;
-}
-
 template <class E, class Key, int HeadDim, TilingName name, bool masks>
 struct Producer : Layout<E, Key, HeadDim, name> {
   using L = Layout<E, Key, HeadDim, name>;
-
-  /// Loads this block's share of a tile of `Rows` rows of `Width` numbers, to `to` from `row` on. `full`
-  /// expects the bytes of all rows, whichever blocks of the cluster load them.
-  template <int Cluster, int Width, class T, int Rows, int Columns>
-  static __device__ void load(const TensorMaps& map, T (*to)[Rows][Columns], int row, Barrier& full,
-                              int token, Place at) {
-    constexpr int full_boxes = Width / Columns;
-    full.expect(Rows * Width * sizeof(T));
-#pragma unroll
-    for (int c = 0; c < full_boxes; ++c) {
-      load_box<Cluster>(map.full, to[c][row], full, token, at.batch, at.head, c * Columns);
-    }
-    if constexpr (Width % Columns > 0) {
-      load_box<Cluster>(map.rest, to[full_boxes][row], full, token, at.batch, at.head, full_boxes * Columns);
-    }
-  }
 
   static __device__ void run(const Maps& maps, typename L::Shared& s, const auto& problem) {
     if constexpr (L::resident)
@@ -63,15 +30,16 @@ struct Producer : Layout<E, Key, HeadDim, name> {
       const TilesOfKeys<L::keys, masks> tiles(problem.mask, at.batch, problem.keys);
       if (tiles.empty()) continue;  // as the consumers
       s.q_free[0].wait(q_parity ^ 1);
-      load<1, HeadDim>(maps.q, s.q[0], 0, s.q_full[0], at.token, at);
+      load_rows<1, HeadDim>(maps.q, s.q[0], 0, s.q_full[0], at.token, at);
       q_parity ^= 1;
 #pragma unroll 1
       for (int j = masks ? tiles.last() : keys_end - 1; j >= keys_begin; j = tiles.next(j), state.advance()) {
         const int token = j * L::keys + row;
         s.k_free[state.stage].wait(state.parity ^ 1);
-        load<L::sharing, L::key_width>(maps.k, s.k[state.stage], row, s.k_full[state.stage], token, of_keys);
+        load_rows<L::sharing, L::key_width>(maps.k, s.k[state.stage], row, s.k_full[state.stage], token,
+                                            of_keys);
         s.v_free[state.stage].wait(state.parity ^ 1);
-        load<L::sharing, HeadDim>(maps.v, s.v[state.stage], row, s.v_full[state.stage], token, of_keys);
+        load_rows<L::sharing, HeadDim>(maps.v, s.v[state.stage], row, s.v_full[state.stage], token, of_keys);
       }
     }
   }
@@ -90,7 +58,7 @@ struct Producer : Layout<E, Key, HeadDim, name> {
           const int taker = (tile - share.begin) % L::takers;
           const Place at(problem, tile, L::rows);
           s.q_free[taker].wait((q_parities >> taker & 1) ^ 1);
-          load<1, HeadDim>(maps.q, s.q[taker], 0, s.q_full[taker], at.token, at);
+          load_rows<1, HeadDim>(maps.q, s.q[taker], 0, s.q_full[taker], at.token, at);
           q_parities ^= 1u << taker;
         }
       };
@@ -106,8 +74,8 @@ struct Producer : Layout<E, Key, HeadDim, name> {
           s.v_full[stage].arrive();
           continue;
         }
-        load<1, L::key_width>(maps.k, s.k[stage], 0, s.k_full[stage], key_tile * L::keys, of_keys);
-        load<1, HeadDim>(maps.v, s.v[stage], 0, s.v_full[stage], key_tile * L::keys, of_keys);
+        load_rows<1, L::key_width>(maps.k, s.k[stage], 0, s.k_full[stage], key_tile * L::keys, of_keys);
+        load_rows<1, HeadDim>(maps.v, s.v[stage], 0, s.v_full[stage], key_tile * L::keys, of_keys);
         key_tile = tiles.next(key_tile);
       }
       parity ^= 1;

@@ -1,11 +1,11 @@
 // The layout of shared memory, and the order of tiles, of attention on sm_90a.
 #pragma once
 
+#include "weft/attention/boxes.cuh"
 #include "weft/attention/int8_keys.cuh"
 #include "weft/attention/key_tiles.cuh"
 #include "weft/attention/result.cuh"
 #include "weft/attention/sm90/choice.hpp"
-#include "weft/sm90/tma.cuh"
 
 namespace weft::inline v0_1::kernels::sm90 {
 
@@ -26,16 +26,6 @@ struct Problem {
   __device__ const float* scales_of(int image, int head) const {
     return key_scales + (image * (heads / group) + head / group) * scales;
   }
-};
-
-/// The first token of a tile of queries, its image and its head.
-struct Place {
-  int token, batch, head;
-
-  __device__ Place(const auto& problem, int tile, int rows)
-      : token(tile % problem.row_tiles * rows),
-        batch(tile / problem.row_tiles / problem.heads),
-        head(tile / problem.row_tiles % problem.heads) {}
 };
 
 /// A range of tiles.
