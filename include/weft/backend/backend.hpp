@@ -51,6 +51,7 @@ struct OperatorArguments {
   std::vector<HeadProjection<E, O>> head_projections;
   std::vector<View<E, 2>> copies;
   View<float, 3> state;
+  View<const float, 3> host_numbers;
   View<float, 1> numbers;
   const float* number;
   const std::uint64_t* seed;
@@ -131,6 +132,7 @@ concept Backend = requires(typename B::Queue& queue, typename B::Loader& loader,
   fill(queue, 1.0f, a.numbers);
   copy_bytes(queue, a.bytes, a.bytes);
   upload(queue, tensor, a.x);
+  upload(queue, a.host_numbers, a.x);
   download(queue, a.x);
   noise(queue, a.seed, Step{}, a.image, Index{}, Range{}, a.state);
   guide(queue, a.state, a.number, a.state);

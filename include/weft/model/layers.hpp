@@ -29,6 +29,12 @@ template <class Backend, class T = float, class Make>
     return {queue, size};
 }
 
+/// Returns one image's part of x (rows, images, features).
+template <class T>
+View<T, 3> of_image(const View<T, 3>& x, Index image) {
+  return x.template slice<1>({image, image + 1});
+}
+
 /// A linear layer that owns its weights.
 template <class Backend>
 class Linear : public LinearWeights<typename Backend::Element> {

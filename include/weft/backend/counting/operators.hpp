@@ -172,6 +172,8 @@ void narrow_weights(Queue& queue, const View<From, 2>& from, const View<To, 2>& 
 
 /// Copy between host and device, which is no work of the device; what comes back is 0.
 template <class T, int Rank>
+void upload(Queue&, const View<const float, Rank>&, const View<T, Rank>&) {}
+template <class T, int Rank>
 void upload(Queue&, const Tensor&, const View<T, Rank>&) {}
 template <class T, int Rank>
 [[nodiscard]] Tensor download(Queue&, const View<T, Rank>& from) {

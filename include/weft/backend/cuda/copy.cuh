@@ -37,22 +37,28 @@ inline void copy_bytes(Queue& queue, const View<const std::byte, 1>& from, const
         "copying bytes");
 }
 
+/// Copies numbers of the host, which lie dense, to a view of the same extents; they may change as soon as
+/// this returns.
+template <class T, int Rank>
+void upload(Queue& queue, const View<const float, Rank>& from, const View<T, Rank>& to) {
+  if constexpr (Rank == 1) {
+    upload(queue, View<const float, 2>(from.data, {1, from.size()}), View<T, 2>(to.data, {1, to.size()}));
+  } else {
+    if (from.empty()) return;
+    const std::size_t bytes = static_cast<std::size_t>(from.size()) * sizeof(float);
+    if constexpr (std::is_same_v<T, float>)
+      if (to.dense()) return queue.send(from.data, to.data, bytes);
+    const Buffer<float> buffer(queue, from.size());
+    const View<float, Rank> staged = buffer.view(to.extent);
+    queue.send(from.data, staged.data, bytes);
+    copy(queue, staged, to);
+  }
+}
+
 /// Copies a tensor to a view of the same size.
 template <class T, int Rank>
 void upload(Queue& queue, const Tensor& from, const View<T, Rank>& to) {
-  if constexpr (Rank == 1) {
-    upload(queue, from, View<T, 2>(to.data, {1, to.size()}));
-  } else {
-    const float* const numbers = from.numbers(to.size());
-    if (from.empty()) return;
-    const std::size_t bytes = from.data.size() * sizeof(float);
-    if constexpr (std::is_same_v<T, float>)
-      if (to.dense()) return queue.send(numbers, to.data, bytes);
-    const Buffer<float> buffer(queue, from.size());
-    const View<float, Rank> staged = buffer.view(to.extent);
-    queue.send(numbers, staged.data, bytes);
-    copy(queue, staged, to);
-  }
+  upload(queue, View<const float, Rank>(from.numbers(to.size()), to.extent), to);
 }
 
 /// Waits for all that was queued before; returns the view as a tensor.

@@ -31,10 +31,16 @@ inline void copy_bytes(Queue&, const View<const std::byte, 1>& from, const View<
   std::copy_n(from.data, from.size(), to.data);
 }
 
+/// Copies numbers of the host, which lie dense, to a view of the same extents.
+template <class T, int Rank>
+void upload(Queue& queue, const View<const float, Rank>& from, const View<T, Rank>& to) {
+  copy(queue, from, to);
+}
+
 /// Copies a tensor to a view of the same size. Throws std::logic_error if the sizes differ.
 template <class T, int Rank>
 void upload(Queue& queue, const Tensor& from, const View<T, Rank>& to) {
-  copy(queue, View<const float, Rank>(from.numbers(to.size()), to.extent), to);
+  upload(queue, View<const float, Rank>(from.numbers(to.size()), to.extent), to);
 }
 
 /// Returns a copy of a view, after all that was queued before.

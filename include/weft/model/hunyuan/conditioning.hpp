@@ -105,10 +105,6 @@ class Conditioning {
   }
 
   /// Returns the part of x (rows, images, features) that is one image's: (rows, 1, features).
-  static View<Element, 3> of_image(const View<Element, 3>& x, Index image) {
-    return x.template slice<1>({image, image + 1});
-  }
-
   View<const Element, 4> text_heads(Index i, Index part) const {
     const Index a = keys_values_ / 2;
     const View<Element, 4> all =

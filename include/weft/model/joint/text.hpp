@@ -16,21 +16,17 @@ template <class Backend>
 void embed_text(typename Backend::Queue& queue, const Share& share, std::span<const JointPrompt> prompts,
                 const LinearWeights<typename Backend::Element>& layer,
                 const View<typename Backend::Element, 3>& out) {
-  using Element = typename Backend::Element;
   if (out.empty()) return;
-  const auto states = [&share, &prompts, &layer, &out] {
-    const Rows text = share.rows.within({0, share.prefix});
-    Tensor of_rows({out.extent[0], out.extent[1], layer.inputs()});
+  const Index images = out.extent[1], rows = out.extent[0] * images;
+  const typename Backend::template Buffer<typename Backend::Element> states(queue, rows * layer.inputs());
+  const auto of_rows = states.view(std::array{out.extent[0], images, layer.inputs()});
+  const Rows text = share.rows.within({0, share.prefix});
+  for (Index p = 0; holds_numbers<Backend> && p < images; ++p)
     for (Index m = 0; m < text.patches(); ++m)
-      for (Index i = 0; i < text.tokens(m).size(); ++i)
-        for (Index p = 0; p < share.images; ++p)
-          std::copy_n(prompts[static_cast<std::size_t>(p)].states.view<2>()[text.tokens(m).begin + i].data,
-                      layer.inputs(), of_rows.view<3>()[text.rows(m).begin + i][p].data);
-    return of_rows;
-  };
-  const Index rows = out.extent[0] * out.extent[1];
-  const auto on_device = constant<Backend, Element>(queue, rows * layer.inputs(), states);
-  linear(queue, on_device.view(std::array{rows, layer.inputs()}), layer, rows_of(out));
+      upload(queue,
+             prompts[static_cast<std::size_t>(p)].states.template view<2>().template slice<0>(text.tokens(m)),
+             of_image(of_rows, p).template slice<0>(text.rows(m)).fold());
+  linear(queue, states.view(std::array{rows, layer.inputs()}), layer, rows_of(out));
 }
 
 /// Returns the pooled texts: (images, features).

@@ -19,6 +19,25 @@
 
 namespace weft::inline v0_1::pixart {
 
+/// Writes the states of prompts that are words, from the first row on, and then zeros: to (text tokens,
+/// images, features).
+template <class Backend>
+void upload_words(typename Backend::Queue& queue, std::span<const PixArtPrompt> prompts,
+                  const View<typename Backend::Element, 3>& to) {
+  using Element = typename Backend::Element;
+  fill(queue, Element{}, View<Element, 1>(to.data, {to.size()}));
+  for (Index image = 0; holds_numbers<Backend> && image < to.extent[1]; ++image) {
+    const PixArtPrompt& prompt = prompts[static_cast<std::size_t>(image)];
+    const View<const float, 2> states = prompt.states.view<2>();
+    Index row = 0;
+    for (Range words = prompt.words(0); !words.empty(); words = prompt.words(words.end)) {
+      const Range rows{row, row + words.size()};
+      upload(queue, states.slice<0>(words), of_image(to, image).template slice<0>(rows).fold());
+      row = rows.end;
+    }
+  }
+}
+
 /// A request's constants in a backend's memory, for the share of one rank.
 template <class Backend>
 class Conditioning {
@@ -106,8 +125,8 @@ class Conditioning {
       return static_cast<float>(prompt.word_count());
     });
     upload(queue, words, words_.view(std::array{images_}));
-    const auto states =
-        constant<Backend, Element>(queue, rows * features, [this, &prompts] { return words_of(prompts); });
+    const Buffer states(queue, rows * features);
+    upload_words<Backend>(queue, prompts, states.view(std::array{text_tokens_, images_, features}));
     const Buffer projected(queue, rows * c);
     const View<Element, 2> text = projected.view(std::array{rows, c});
     apply<Backend>(queue, weights.shared.text, Activation::gelu_tanh,
@@ -115,19 +134,6 @@ class Conditioning {
     for_each_block([this, &queue, &weights, &text](Index i) {
       linear(queue, text, weights.blocks[static_cast<std::size_t>(i)].text_kv, rows_of(keys_values(i)));
     });
-  }
-
-  /// Returns the states that are words, from the first row on: (text tokens, images, features).
-  Tensor words_of(std::span<const PixArtPrompt> prompts) const {
-    const Index features = config_.text_width;
-    Tensor out({text_tokens_, images_, features});
-    for (Index p = 0; p < images_; ++p) {
-      Index row = 0;
-      prompts[static_cast<std::size_t>(p)].for_each_word([&out, &row, p, features](const float* state) {
-        std::copy_n(state, features, out.view<3>()[row++][p].data);
-      });
-    }
-    return out;
   }
 
   /// Computes every block's table plus what the times give to all, and the last norm's plus the times' own

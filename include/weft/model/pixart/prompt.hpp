@@ -5,6 +5,7 @@
 #include <cstddef>
 
 #include "weft/core/digest.hpp"
+#include "weft/core/range.hpp"
 #include "weft/core/tensor.hpp"
 #include "weft/model/pixart/config.hpp"
 
@@ -17,11 +18,12 @@ struct PixArtPrompt {
   Tensor resolution{};    // (2): height and width in pixels
   Tensor aspect_ratio{};  // (1): height over width
 
-  /// Calls body(state) for every token that is no padding, with its features.
-  template <class Body>
-  void for_each_word(Body body) const {
-    for (Index i = 0; i < mask.size(); ++i)
-      if (mask.data[static_cast<std::size_t>(i)] != 0) body(states.view<2>()[i].data);
+  /// Returns the first stretch of tokens from `from` on that are no padding; empty where there is none.
+  Range words(Index from) const {
+    const auto is_padding = [](float m) { return m == 0; };
+    const auto first = std::find_if_not(mask.data.begin() + from, mask.data.end(), is_padding),
+               last = std::find_if(first, mask.data.end(), is_padding);
+    return {first - mask.data.begin(), last - mask.data.begin()};
   }
   Index word_count() const {
     return static_cast<Index>(std::ranges::count_if(mask.data, [](float m) { return m != 0; }));
