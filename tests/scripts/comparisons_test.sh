@@ -28,4 +28,5 @@ rejects 'the host computes in fp32; give --dtypes fp32' $images "$model" --comma
 printf '{"_class_name": "LuminaPipeline"}' > "$folder/model_index.json"
 rejects 'names LuminaPipeline, and weft runs HunyuanDiTPipeline, PixArtAlphaPipeline' $images "$folder" --command true
 rejects "; install torch, diffusers and safetensors" compare_with_diffusers.py
+rejects "; install torch, diffusers, transformers and safetensors" compare_random_with_diffusers.py
 exit $failures

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "metadata.hpp"
 #include "tensors.hpp"
 #include "weft/io/json.hpp"
 
@@ -25,18 +26,14 @@ std::vector<std::string> texts_in(const weft::SafeTensors& file, const std::stri
 
 /// Throws InvalidArgument if the metadata or the tensors have what is not read.
 void check_names(const weft::SafeTensors& file) {
-  constexpr std::array<std::string_view, 9> settings{
-      "prompts",        "negative_prompts", "height",    "width", "steps",
-      "guidance_scale", "guidance_rescale", "scheduler", "seed"};
-  constexpr std::array<std::string_view, 2> tensors{"latents", "step_noise"};
-  const auto check = [&file](const auto& named, const auto& known, const char* kind) {
-    for (const auto& [name, value] : named)
-      if (std::ranges::count(known, std::string_view(name)) == 0)
-        weft::reject(file.name(), " has the ", kind, " ", name, ", which generate does not read; it reads ",
-                     weft::listed(std::vector<std::string>(known.begin(), known.end())));
-  };
-  check(file.metadata(), settings, "setting");
-  check(file.entries(), tensors, "tensor");
+  check_settings(file,
+                 {"prompts", "negative_prompts", "height", "width", "steps", "guidance_scale",
+                  "guidance_rescale", "scheduler", "seed"},
+                 "generate");
+  for (const auto& [name, entry] : file.entries())
+    if (name != "latents" && name != "step_noise")
+      weft::reject(file.name(), " has the tensor ", name,
+                   ", which generate does not read; it reads latents and step_noise");
 }
 
 ImageRequest request_in(const weft::SafeTensors& file) {

@@ -8,6 +8,8 @@ namespace command {
 
 namespace {
 
+const std::string prefix = "scheduler.";
+
 /// Returns a setting that Python printed, without quotes around strings, as JSON.
 weft::Config setting_of(const std::string& key, const std::string& text, const std::string& name) {
   constexpr std::pair<std::string_view, std::string_view> words[] = {
@@ -28,6 +30,10 @@ weft::Config setting_of(const std::string& key, const std::string& text, const s
 
 }  // namespace
 
+bool is_scheduler_setting(const std::string& name) {
+  return name.starts_with(prefix) || name == "shift" || name == "use_dynamic_shifting";
+}
+
 ModelFolder::ModelFolder(std::filesystem::path folder)
     : folder_(std::move(folder)),
       file_(weft::Config::read(transformer() / "config.json")),
@@ -45,11 +51,12 @@ const weft::HunyuanConfig& ModelFolder::hunyuan(const char* reader) const {
 weft::Config ModelFolder::scheduler(const weft::SafeTensors::Metadata& metadata) const {
   const std::filesystem::path file = folder_ / "scheduler" / "scheduler_config.json";
   weft::Config settings = weft::Config::read(file);
-  const std::string prefix = "scheduler.", name = file.string() + " with the metadata";
+  const std::string name = file.string() + " with the metadata";
   bool describes_loop = false;
-  for (const auto& [key, value] : metadata) {
-    if (!key.starts_with(prefix)) continue;
-    settings.take(key.substr(prefix.size()), setting_of(key.substr(prefix.size()), value, name));
+  for (const auto& [of_file, value] : metadata) {
+    if (!is_scheduler_setting(of_file)) continue;
+    const std::string key = of_file.starts_with(prefix) ? of_file.substr(prefix.size()) : of_file;
+    settings.take(key, setting_of(key, value, name));
     describes_loop = true;
   }
   constexpr const char* end = "set_alpha_to_one";

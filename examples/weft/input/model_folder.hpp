@@ -10,6 +10,10 @@
 
 namespace command {
 
+/// Returns whether a setting in the metadata is the scheduler's: `scheduler.KEY`, or one of flow matching's
+/// shift, which has that name alone.
+[[nodiscard]] bool is_scheduler_setting(const std::string& name);
+
 class ModelFolder {
  public:
   /// Throws InvalidArgument if transformer/config.json is missing or not valid.
@@ -29,8 +33,8 @@ class ModelFolder {
   /// Returns the side, in elements of the latents, of the images that the model was trained for.
   weft::Index sample_size() const { return file_.required<int>("sample_size"); }
 
-  /// Returns scheduler/scheduler_config.json, overridden by the metadata's `scheduler.KEY`. Where the
-  /// metadata have any, set_alpha_to_one is false unless it is set: inputs come from loops that ended so.
+  /// Returns scheduler/scheduler_config.json, overridden by the scheduler's settings in the metadata. Where
+  /// there are any, set_alpha_to_one is false unless it is set: inputs come from loops that ended so.
   weft::Config scheduler(const weft::SafeTensors::Metadata& metadata = {}) const;
 
   /// Returns the word table. Throws InvalidArgument if the model has no text/.

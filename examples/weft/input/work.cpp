@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "image_size.hpp"
+#include "metadata.hpp"
 #include "packed.hpp"
 #include "tensors.hpp"
 #include "weft/pipeline/sampler.hpp"
@@ -14,20 +15,28 @@ namespace command {
 
 namespace {
 
+/// Returns the settings of the scheduler that is asked for, or else of the folder's own.
+weft::SchedulerConfig scheduler_of(const Sampling& sampling, const weft::Config& scheduler) {
+  return sampling.scheduler.empty() ? weft::scheduler_config(scheduler)
+                                    : weft::scheduler_config(sampling.scheduler, scheduler);
+}
+
+template <class Prompt, class Settings>
+weft::Index tokens_of(const weft::Request<Prompt>& request, const Settings& settings) {
+  const weft::Index patch = settings.shape().patch;
+  return request.height / patch * (request.width / patch);
+}
+
 /// Sets what the request, which has its size, is to be sampled by.
 template <class Prompt, class Settings>
 void set_sampling(weft::Request<Prompt>& request, const Settings& settings, const Sampling& sampling,
-                  const weft::Config& scheduler) {
+                  const weft::SchedulerConfig& scheduler) {
   if (!std::isfinite(sampling.guidance))
     weft::reject("guidance is ", sampling.guidance, " and must be a finite number; 5 is usual");
   if (!(0 <= sampling.guidance_rescale && sampling.guidance_rescale <= 1))
     weft::reject("guidance rescale is ", sampling.guidance_rescale, " and must be from 0 to 1");
-  const weft::SchedulerConfig config = sampling.scheduler.empty()
-                                           ? weft::scheduler_config(scheduler)
-                                           : weft::scheduler_config(sampling.scheduler, scheduler);
-  const weft::Index patch = settings.shape().patch;
-  request.sampler = weft::pipeline::make_sampler(settings, config, sampling.steps,
-                                                 request.height / patch * (request.width / patch));
+  request.sampler =
+      weft::pipeline::make_sampler(settings, scheduler, sampling.steps, tokens_of(request, settings));
   request.guidance = sampling.guidance;
   request.guidance_rescale = sampling.guidance_rescale;
   request.seed = sampling.seed;
@@ -82,6 +91,19 @@ void set_prompts(weft::Request<Prompt>& request, const std::vector<Prompt>& embe
   request.prompts.assign(first, embeddings.end());
 }
 
+/// Throws InvalidArgument if the metadata have a `mu` that is not what the scheduler makes of the image's
+/// tokens.
+void check_shift(const weft::SafeTensors& file, const weft::SchedulerConfig& scheduler, weft::Index tokens) {
+  if (!file.metadata().contains("mu")) return;
+  const auto* const flow = std::get_if<weft::FlowMatchConfig>(&scheduler);
+  if (!flow || !flow->is_dynamic)
+    weft::reject(file.name(), " has mu, and its scheduler does not shift by the image's tokens; omit mu");
+  const double mu = number_in(file, "mu", 0.0), own = weft::dynamic_shift(*flow, tokens);
+  if (!(std::abs(mu - own) <= 1e-4 * std::max(1.0, std::abs(own))))
+    weft::reject(file.name(), " has mu ", mu, ", and its scheduler shifts an image of ", tokens,
+                 " tokens by ", own, "; set scheduler.base_shift and scheduler.max_shift, and omit mu");
+}
+
 /// Makes guidance an input of the model: FLUX's dev embeds its scale, and neither has a negative branch.
 void embed_guidance(weft::Request<weft::JointPrompt>& request, std::vector<weft::JointPrompt>& embeddings,
                     const weft::FluxConfig& settings, const weft::SafeTensors& file) {
@@ -101,7 +123,7 @@ weft::Request<weft::HunyuanPrompt> request_of_captions(const Options& options, c
   weft::Request<weft::HunyuanPrompt> request;
   request.height = side("the height", options.height, model);
   request.width = side("the width", options.width, model);
-  set_sampling(request, settings, options.sampling, model.scheduler());
+  set_sampling(request, settings, options.sampling, scheduler_of(options.sampling, model.scheduler()));
   check_seed(options, request);
   const weft::Index scale = model.pixel_scale().pixels_per_element;
   const weft::Tensor size = size_numbers(request.height * scale, request.width * scale);
@@ -125,7 +147,10 @@ auto request_in_file(const weft::SafeTensors& file, const ModelFolder& model, co
                  " and must be (images, channels, height, width)");
   request.height = request.noise.shape[2];
   request.width = request.noise.shape[3];
-  set_sampling(request, settings, sampling_in(file), model.scheduler(file.metadata()));
+  const Sampling sampling = sampling_in(file);
+  const weft::SchedulerConfig scheduler = scheduler_of(sampling, model.scheduler(file.metadata()));
+  set_sampling(request, settings, sampling, scheduler);
+  check_shift(file, scheduler, tokens_of(request, settings));
   if (file.find("step_noise")) request.step_noise = finite_tensor(file, "step_noise");
   if constexpr (is_flux) embed_guidance(request, embeddings, settings, file);
   set_prompts(request, embeddings, file);
@@ -158,6 +183,7 @@ Work work_of(const Options& options, const ModelFolder& model) {
   if (options.command == Command::generate)
     return {WorkOf<weft::HunyuanPrompt>(request_of_captions(options, model))};
   const weft::SafeTensors file(*options.inputs);
+  check_settings(file, options.command, model.settings());
   return std::visit(
       [&options, &model, &file](const auto& settings) -> Work {
         using Prompt = typename decltype(prompts_in(file, settings))::value_type;

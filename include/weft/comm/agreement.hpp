@@ -8,6 +8,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -147,7 +148,7 @@ class Agreement {
     const View<float, 1> numbers = heads_.view(std::array{world_.size() * head_size});
     send(numbers, 0, others(world_));
     std::vector<Pair> out(static_cast<std::size_t>(world_.size()));
-    set_bytes(download(queue_, numbers), out.data());
+    set_bytes(download(queue_, numbers), std::span<Pair>(out));
     return out;
   }
 
@@ -190,7 +191,7 @@ class Agreement {
     exchange(sends, receives);
     if (world_.rank() != 0) return {own};
     std::vector<Head> out(static_cast<std::size_t>(world_.size()));
-    set_bytes(download(queue_, all), out.data());
+    set_bytes(download(queue_, all), std::span<Head>(out));
     return out;
   }
 
@@ -199,7 +200,7 @@ class Agreement {
     const View<float, 1> numbers = heads_.view(std::array{Index{world_.size()}, head_size})[0];
     if (world_.rank() == 0) upload(queue_, numbers_of(&head, 1), numbers);
     send(numbers, 0, others(world_));
-    set_bytes(download(queue_, numbers), &head);
+    set_bytes(download(queue_, numbers), std::span<Head>(&head, 1));
     return head;
   }
 
@@ -211,7 +212,7 @@ class Agreement {
     send(numbers, from, to);
     if (world_.rank() == from) return text;
     text.resize(length);
-    set_bytes(download(queue_, numbers), text.data());
+    set_bytes(download(queue_, numbers), std::span<char>(text));
     return text;
   }
 
@@ -238,10 +239,12 @@ class Agreement {
     std::copy_n(bytes, out.data.size(), out.data.begin());
     return out;
   }
+  /// Sets the bytes of the values to numbers of them all.
   template <class T>
-  static void set_bytes(const Tensor& numbers, T* values) {
-    std::transform(numbers.data.begin(), numbers.data.end(), reinterpret_cast<unsigned char*>(values),
-                   [](float number) { return static_cast<unsigned char>(static_cast<int>(number)); });
+  static void set_bytes(const Tensor& numbers, std::span<T> values) {
+    const std::span<std::byte> bytes = std::as_writable_bytes(values);
+    for (std::size_t i = 0; i < bytes.size(); ++i)
+      bytes[i] = static_cast<std::byte>(static_cast<int>(numbers.data[i]));
   }
 
   Queue& queue_;

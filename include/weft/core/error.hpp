@@ -40,7 +40,9 @@ class Part {
   constexpr Part(const std::string& text) : kind_(Kind::text), text_(text) {}
   constexpr Part(const char& letter) : kind_(Kind::text), text_(&letter, 1) {}
   constexpr Part(std::signed_integral auto number) : kind_(Kind::whole), whole_(number) {}
-  constexpr Part(std::unsigned_integral auto number) : kind_(Kind::natural), natural_(number) {}
+  constexpr Part(std::unsigned_integral auto number) : kind_(Kind::natural), natural_(number) {
+    if constexpr (std::same_as<decltype(number), bool>) *this = number ? "true" : "false";
+  }
   constexpr Part(double number) : kind_(Kind::real), real_(number) {}
 
   void append_to(std::string& out) const {

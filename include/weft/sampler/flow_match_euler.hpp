@@ -70,14 +70,19 @@ struct FlowMatchConfig {
   }
 };
 
+/// Returns diffusers' `mu` of an image: the line through (base_tokens, base_shift) and (max_tokens,
+/// max_shift).
+inline double dynamic_shift(const FlowMatchConfig& config, Index tokens) {
+  const double slope = (config.max_shift - config.base_shift) / (config.max_tokens - config.base_tokens);
+  return slope * static_cast<double>(tokens - config.base_tokens) + config.base_shift;
+}
+
 namespace detail {
 
 inline double shifted(double shift, double sigma) { return shift * sigma / (1 + (shift - 1) * sigma); }
 
-/// Returns the sigma shifted by the line through (base_tokens, base_shift) and (max_tokens, max_shift).
 inline double dynamically_shifted(const FlowMatchConfig& config, Index tokens, double sigma) {
-  const double slope = (config.max_shift - config.base_shift) / (config.max_tokens - config.base_tokens);
-  const double mu = slope * static_cast<double>(tokens - config.base_tokens) + config.base_shift;
+  const double mu = dynamic_shift(config, tokens);
   const double by = config.time_shift == TimeShift::exponential ? std::exp(mu) : mu;
   return by / (by + 1 / sigma - 1);
 }

@@ -221,7 +221,11 @@ TEST_CASE_FIXTURE(Rejections, "safetensors with false headers") {
 }
 
 TEST_CASE_FIXTURE(Rejections, "inputs that do not match the model") {
-  reject(evaluate(goldens / "v12" / "ddim_inputs.safetensors"), "has no tensor hidden_states");
+  reject(evaluate(goldens / "v12" / "ddim_inputs.safetensors"),
+         "which forward does not read; it reads rope_base_size");
+  reject(evaluate(changed("forward_inputs.safetensors",
+                          [](auto& tensors, auto&) { tensors.erase("hidden_states"); })),
+         "has no tensor hidden_states");
   reject(denoise(goldens / "v12" / "forward_inputs.safetensors"), "has no tensor latents");
 
   const auto with = [&](const char* tensor, float value) {
@@ -243,6 +247,14 @@ TEST_CASE_FIXTURE(Rejections, "inputs that do not match the model") {
     return changed("ddpm_inputs.safetensors", [&](auto&, auto& metadata) { metadata[key] = value; });
   };
   reject(denoise(setting("steps", "eight")), "the metadata have steps eight");
+  reject(denoise(setting("step", "8")),
+         "has the setting step, which denoise does not read; it reads steps, ");
+  reject(denoise(setting("rope_base_size", "32")),
+         "has rope_base_size 32, and the model has 4; set rope_base_size in the model's config.json");
+  reject(denoise(setting("mu", "0.5")), "has the setting mu, which denoise does not read");
+  reject(
+      evaluate(changed("forward_inputs.safetensors", [](auto&, auto& metadata) { metadata["steps"] = "8"; })),
+      "has the setting steps, which forward does not read; it reads rope_base_size");
   reject(denoise(setting("steps", "8.5")), "the metadata have steps 8.5");
   reject(denoise(setting("steps", "5000")), "steps is 5000");
   reject(denoise(setting("steps", "7")), "the noise of the steps is (8, 1, 4, 16, 16)");
