@@ -20,22 +20,23 @@
 namespace weft::inline v0_1::pixart {
 
 /// Writes the states of prompts that are words, from the first row on, and then zeros: to (text tokens,
-/// images, features).
+/// images, features). What it takes meanwhile does not depend on the prompts, so that later ones find it.
 template <class Backend>
 void upload_words(typename Backend::Queue& queue, std::span<const PixArtPrompt> prompts,
                   const View<typename Backend::Element, 3>& to) {
-  using Element = typename Backend::Element;
-  fill(queue, Element{}, View<Element, 1>(to.data, {to.size()}));
-  for (Index image = 0; holds_numbers<Backend> && image < to.extent[1]; ++image) {
+  const auto [tokens, images, features] = to.extent;
+  const typename Backend::template Buffer<float> zeros(queue, to.size());
+  const View<float, 3> states = zeros.view(std::array{images, tokens, features});
+  for (Index image = 0; holds_numbers<Backend> && image < images; ++image) {
     const PixArtPrompt& prompt = prompts[static_cast<std::size_t>(image)];
-    const View<const float, 2> states = prompt.states.view<2>();
     Index row = 0;
     for (Range words = prompt.words(0); !words.empty(); words = prompt.words(words.end)) {
       const Range rows{row, row + words.size()};
-      upload(queue, states.slice<0>(words), of_image(to, image).template slice<0>(rows).fold());
+      upload(queue, prompt.states.view<2>().slice<0>(words), states[image].slice<0>(rows));
       row = rows.end;
     }
   }
+  copy(queue, View<const float, 3>(states.data, to.extent, {features, tokens * features, 1}), to);
 }
 
 /// A request's constants in a backend's memory, for the share of one rank.
