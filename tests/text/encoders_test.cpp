@@ -169,7 +169,7 @@ TEST_CASE("EncoderConfig: other models, and settings that the encoders do not ha
           "c.json names no model_type; there are bert, t5, mt5 and clip_text_model");
   rejects(bert, {{"position_embedding_type", "relative_key"}},
           "c.json: position_embedding_type is relative_key, and this model has absolute alone");
-  rejects(bert, {{"is_decoder", true}}, "c.json: is_decoder is 1, and this model has 0 alone");
+  rejects(bert, {{"is_decoder", true}}, "c.json: is_decoder is true, and this model has false alone");
   rejects(bert, {{"num_attention_heads", 3}},
           "c.json: hidden_size is 32 and must be a multiple of the 3 num_attention_heads");
   rejects(bert, {{"layer_norm_eps", -1}}, "c.json: the norms' epsilon is -1 and must be at least 0");
