@@ -52,7 +52,7 @@ struct ProductKind {
   explicit __device__ ProductKind(std::uint32_t bits)
       : bfloat16(bits >> 7 & 7), b_along_sum((bits >> 16 & 1) == 0), columns((bits >> 17 & 63) * 8) {
     const bool float32_sums = (bits >> 4 & 3) == 1, same_types = (bits >> 7 & 7) == (bits >> 10 & 7),
-               rows_of_128 = (bits >> 24 & 31) == 8, else_zero = (bits & 0xe080e04f & ~0x80u) == 0;
+               rows_of_128 = (bits >> 24 & 31) == 8, else_zero = (bits & 0xe080e04f) == 0;
     if (!float32_sums || !same_types || !rows_of_128 || !else_zero || columns % 16 != 0) __trap();
   }
 

@@ -1,9 +1,6 @@
 #include "image_request.hpp"
 
-#include <algorithm>
-#include <array>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "metadata.hpp"

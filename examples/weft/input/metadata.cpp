@@ -1,6 +1,7 @@
 #include "metadata.hpp"
 
 #include <algorithm>
+#include <initializer_list>
 
 #include "model_folder.hpp"
 #include "tensors.hpp"

@@ -77,7 +77,7 @@ struct Layout {
     }
   }
 
-  /// Calls body(tile, place, tiles of keys) for each tile of queries of this block that has keys to attend
+  /// Calls body(place, tiles of keys) for each tile of queries of this block that has keys to attend
   /// to, and nothing(place) for the others.
   template <bool masks, class Body, class Nothing>
   static __device__ void for_each_tile(const auto& problem, const Body& body, const Nothing& nothing) {
