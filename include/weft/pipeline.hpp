@@ -59,11 +59,12 @@ class Pipeline {
     auto generation = pipeline::generation_of(models_.folder(), models_.transformer().config(), asked);
     memory_.check(asked, generation);
     pipeline::set_prompts(generation, models_.transformer().config(),
-                          models_.encoders().encode(generation.texts, world_, slices_));
+                          models_.encoders().encode(generation.texts, world_, slices_, asked.encoding));
     if (asked.stop.stop_possible() && agreement_.any(asked.stop.stop_requested()))
       throw Cancelled("cancelled before the first step");
     engine_.denoise(generation.request);
-    const Tensor images = decoder_.decode_band(engine_.latents_band(), generation.request.height);
+    const Tensor images =
+        decoder_.decode_band(engine_.latents_band(), generation.request.height, asked.decoding);
     return images.empty() ? images : pipeline::covering(images, generation.sizes.final);
   }
 

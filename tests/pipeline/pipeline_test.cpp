@@ -58,6 +58,45 @@ TEST_CASE("prompts become the images that diffusers makes of them, on any mesh")
     CHECK(relative_error(generated(batch, mesh), images) < 1e-4);
 }
 
+TEST_CASE("rank 0 alone hears how far reading, encoding, steps and decoding are, and of each to its end") {
+  struct Heard {
+    Index done = 0, all = 0, calls = 0;
+
+    weft::Progress listener() {
+      return [this](Index now, Index of) {
+        CHECK(now >= done);
+        CHECK((calls == 0 || of == all));
+        done = now;
+        all = of;
+        ++calls;
+      };
+    }
+    bool is_whole() const { return calls > 1 && done == all; }
+  };
+
+  Heard reading;
+  const weft::PipelineModels<Model> read(
+      small.model(), {.blocks = {{0, 1}}, .slice = {0, 2}, .reading = reading.listener()});
+  CHECK(reading.is_whole());
+  CHECK(reading.all == read.transformer().weight_memory().bytes.size());
+
+  for (const Mesh& mesh : {Mesh{}, {.cfg = 2}, {.ulysses = 2, .ring = 2}}) {
+    CAPTURE(weft::name_of(mesh));
+    weft::launch(mesh.ranks(), [&](World& world) {
+      Heard encoding, steps, decoding;
+      ImageRequest request = small.request("run_batch");
+      request.encoding = encoding.listener();
+      request.progress = steps.listener();
+      request.decoding = decoding.listener();
+      static_cast<void>(Pipeline(models(), mesh, world).generate(request));
+      for (const Heard* heard : {&encoding, &steps, &decoding}) {
+        CHECK(heard->is_whole() == (world.rank() == 0));
+        CHECK((heard->calls > 0) == (world.rank() == 0));
+      }
+    });
+  }
+}
+
 TEST_CASE("a pipeline is kept between requests, shows previews, and goes on after one is stopped") {
   const ImageRequest request = small.request("run");
   const Tensor image = small.image("run");

@@ -20,10 +20,11 @@ RunResult run_on_cuda(const Options& options, const ModelFolder&, Work, const Wa
   reject_cuda(options);
 }
 weft::Tensor decode_on_cuda(const Options& options, const std::filesystem::path&, const LatentBands&,
-                            weft::Trace*) {
+                            const weft::Progress&, weft::Trace*) {
   reject_cuda(options);
 }
-EncodedTexts encode_on_cuda(const Options& options, const std::vector<std::string>&, weft::Trace*) {
+EncodedTexts encode_on_cuda(const Options& options, const std::vector<std::string>&, const weft::Progress&,
+                            weft::Trace*) {
   reject_cuda(options);
 }
 DeviceMemory memory_on_cuda(const Options& options) { reject_cuda(options); }

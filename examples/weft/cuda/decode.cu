@@ -19,10 +19,10 @@ namespace {
 
 template <class Backend>
 weft::Tensor decode_alone(const std::filesystem::path& folder, const LatentBands& latents,
-                          weft::Trace* trace) {
+                          const weft::Progress& progress, weft::Trace* trace) {
   const weft::AutoencoderKL<Backend> model(folder);
   weft::Solo<typename Backend::Queue> world(1, trace ? &trace->lane(0) : nullptr);
-  return weft::ImageDecoder(model, world).decode_band(latents.of_rank.front(), latents.height);
+  return weft::ImageDecoder(model, world).decode_band(latents.of_rank.front(), latents.height, progress);
 }
 
 /// Returns the autoencoder on each of the devices, which read it at the same time.
@@ -42,14 +42,14 @@ auto models_on(const Memories& devices, const std::filesystem::path& folder) {
 
 template <class Backend>
 weft::Tensor decode_in_bands(const Options& options, const std::filesystem::path& folder,
-                             const LatentBands& latents, weft::Trace* trace) {
+                             const LatentBands& latents, const weft::Progress& progress, weft::Trace* trace) {
   const auto models = models_on<Backend>(devices_of(options), folder);
   weft::Tensor images;
   weft::peer::launch(options.world(),
-                     [&models, &latents, &images](weft::peer::World& world) {
+                     [&models, &latents, &progress, &images](weft::peer::World& world) {
                        weft::ImageDecoder decoder(*models[static_cast<std::size_t>(world.device())], world);
                        weft::Tensor own = decoder.decode_band(
-                           latents.of_rank[static_cast<std::size_t>(world.rank())], latents.height);
+                           latents.of_rank[static_cast<std::size_t>(world.rank())], latents.height, progress);
                        if (world.rank() == 0) images = std::move(own);
                      },
                      {.trace = trace});
@@ -59,11 +59,11 @@ weft::Tensor decode_in_bands(const Options& options, const std::filesystem::path
 }  // namespace
 
 weft::Tensor decode_on_cuda(const Options& options, const std::filesystem::path& autoencoder,
-                            const LatentBands& latents, weft::Trace* trace) {
+                            const LatentBands& latents, const weft::Progress& progress, weft::Trace* trace) {
   return in_dtype(options, [&]<class E>(std::type_identity<E>) {
     using Backend = Cuda<typename Cuda<E>::Element>;
-    if (options.world() == 1) return decode_alone<Backend>(autoencoder, latents, trace);
-    return decode_in_bands<Backend>(options, autoencoder, latents, trace);
+    if (options.world() == 1) return decode_alone<Backend>(autoencoder, latents, progress, trace);
+    return decode_in_bands<Backend>(options, autoencoder, latents, progress, trace);
   });
 }
 

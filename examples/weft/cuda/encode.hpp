@@ -6,6 +6,7 @@
 
 #include "../options/options.hpp"
 #include "../run/encoded_texts.hpp"
+#include "weft/core/progress.hpp"
 #include "weft/core/trace.hpp"
 
 namespace command {
@@ -14,6 +15,6 @@ namespace command {
 /// over groups of them, make of each prompt: in options.dtype, and in bf16 for fp8, in which transformers'
 /// blocks alone compute.
 [[nodiscard]] EncodedTexts encode_on_cuda(const Options& options, const std::vector<std::string>& prompts,
-                                          weft::Trace* trace);
+                                          const weft::Progress& progress, weft::Trace* trace);
 
 }  // namespace command

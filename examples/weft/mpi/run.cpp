@@ -31,9 +31,10 @@ class StagesInProcesses : public Stages {
     weft::Agreement<weft::Host, World>(queue, world_).check([&input] { return input; });
   }
 
-  EncodedTexts encode(const Options& options, const std::vector<std::string>& texts) override {
+  EncodedTexts encode(const Options& options, const std::vector<std::string>& texts,
+                      const weft::Progress& progress) override {
     return weft::text::PromptEncoders<weft::Host>(options.model, options.max_sequence_length)
-        .encode(texts, world_, options.mesh.tensor);
+        .encode(texts, world_, options.mesh.tensor, progress);
   }
 
   RunResult run(const Options& options, const ModelFolder& folder, Work work, const Wanted& wanted) override {
@@ -42,11 +43,11 @@ class StagesInProcesses : public Stages {
     });
   }
 
-  weft::Tensor decode(const Options&, const std::filesystem::path& autoencoder,
-                      const LatentBands& latents) override {
+  weft::Tensor decode(const Options&, const std::filesystem::path& autoencoder, const LatentBands& latents,
+                      const weft::Progress& progress) override {
     const weft::AutoencoderKL<weft::Host> model(autoencoder);
     const weft::Tensor& band = latents.of_rank[static_cast<std::size_t>(world_.rank())];
-    return weft::ImageDecoder(model, world_).decode_band(band, latents.height);
+    return weft::ImageDecoder(model, world_).decode_band(band, latents.height, progress);
   }
 
   void collect_trace() override {

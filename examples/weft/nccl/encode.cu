@@ -6,11 +6,11 @@
 namespace command {
 
 EncodedTexts encode_over_nccl(weft::nccl::World& world, const Options& options,
-                              const std::vector<std::string>& texts) {
-  return in_dtype(options, [&world, &options, &texts]<class E>(std::type_identity<E>) {
+                              const std::vector<std::string>& texts, const weft::Progress& progress) {
+  return in_dtype(options, [&world, &options, &texts, &progress]<class E>(std::type_identity<E>) {
     using Backend = Cuda<typename Cuda<E>::Element>;
     return weft::text::PromptEncoders<Backend>(options.model, options.max_sequence_length)
-        .encode(texts, world, options.mesh.tensor);
+        .encode(texts, world, options.mesh.tensor, progress);
   });
 }
 

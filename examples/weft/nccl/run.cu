@@ -48,8 +48,9 @@ class StagesOverNccl : public Stages {
 
   void check_agreement(const weft::InputSummary& input) override { check_same(world_, input); }
 
-  EncodedTexts encode(const Options& options, const std::vector<std::string>& texts) override {
-    return encode_over_nccl(world_, options, texts);
+  EncodedTexts encode(const Options& options, const std::vector<std::string>& texts,
+                      const weft::Progress& progress) override {
+    return encode_over_nccl(world_, options, texts, progress);
   }
 
   RunResult run(const Options& options, const ModelFolder& folder, Work work, const Wanted& wanted) override {
@@ -60,8 +61,8 @@ class StagesOverNccl : public Stages {
   }
 
   weft::Tensor decode(const Options& options, const std::filesystem::path& autoencoder,
-                      const LatentBands& latents) override {
-    return decode_over_nccl(world_, options, autoencoder, latents);
+                      const LatentBands& latents, const weft::Progress& progress) override {
+    return decode_over_nccl(world_, options, autoencoder, latents, progress);
   }
 
   void collect_trace() override {

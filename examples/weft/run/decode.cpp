@@ -7,6 +7,7 @@
 
 #include "../cuda/decode.hpp"
 #include "../input/tensors.hpp"
+#include "../output/bar.hpp"
 #include "../output/outputs.hpp"
 #include "../output/stopwatch.hpp"
 #include "run.hpp"
@@ -26,13 +27,14 @@ std::filesystem::path autoencoder_in(const std::filesystem::path& model) {
 }
 
 weft::Tensor decode_on_threads(const std::filesystem::path& autoencoder, const LatentBands& latents,
-                               weft::Trace* trace) {
+                               const weft::Progress& progress, weft::Trace* trace) {
   const weft::AutoencoderKL<weft::Host> model(autoencoder);
   weft::Tensor images;
   weft::launch(static_cast<weft::Index>(latents.of_rank.size()),
-               [&model, &latents, &images](weft::threads::World& world) {
+               [&model, &latents, &progress, &images](weft::threads::World& world) {
                  const weft::Tensor& band = latents.of_rank[static_cast<std::size_t>(world.rank())];
-                 weft::Tensor own = weft::ImageDecoder(model, world).decode_band(band, latents.height);
+                 weft::Tensor own =
+                     weft::ImageDecoder(model, world).decode_band(band, latents.height, progress);
                  if (world.rank() == 0) images = std::move(own);
                },
                {.trace = trace});
@@ -55,8 +57,10 @@ void decode(const Options& options, Stages& stages, const weft::Trace* trace) {
   stages.check_agreement(input);
 
   Stopwatch watch(options.prints());
-  const Results results{.images =
-                            stages.decode(options, autoencoder, cut_into_bands(latents, options.world()))};
+  const Results results{.images = with_bar("decoding", options.prints(), [&](const weft::Progress& progress) {
+                          return stages.decode(options, autoencoder, cut_into_bands(latents, options.world()),
+                                               progress);
+                        })};
   check_finite(results.images);
   watch.lap("decode, " + extent_of(options, 0));
   if (trace) stages.collect_trace();
@@ -64,9 +68,9 @@ void decode(const Options& options, Stages& stages, const weft::Trace* trace) {
 }
 
 weft::Tensor decoded(const Options& options, const std::filesystem::path& autoencoder,
-                     const LatentBands& latents, weft::Trace* trace) {
-  return options.backend == Backend::host ? decode_on_threads(autoencoder, latents, trace)
-                                          : decode_on_cuda(options, autoencoder, latents, trace);
+                     const LatentBands& latents, const weft::Progress& progress, weft::Trace* trace) {
+  return options.backend == Backend::host ? decode_on_threads(autoencoder, latents, progress, trace)
+                                          : decode_on_cuda(options, autoencoder, latents, progress, trace);
 }
 
 }  // namespace command

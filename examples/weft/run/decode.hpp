@@ -6,6 +6,7 @@
 #include "../options/options.hpp"
 #include "bands.hpp"
 #include "stages.hpp"
+#include "weft/core/progress.hpp"
 #include "weft/core/trace.hpp"
 
 namespace command {
@@ -18,6 +19,7 @@ void decode(const Options& options, Stages& stages, const weft::Trace* trace);
 /// Returns the images of latents, by the autoencoder in a folder, on options' backend and ranks of this
 /// process. Throws InvalidArgument if one of them is not valid.
 [[nodiscard]] weft::Tensor decoded(const Options& options, const std::filesystem::path& autoencoder,
-                                   const LatentBands& latents, weft::Trace* trace);
+                                   const LatentBands& latents, const weft::Progress& progress,
+                                   weft::Trace* trace);
 
 }  // namespace command

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "../input/image_request.hpp"
+#include "../output/bar.hpp"
 #include "../output/stopwatch.hpp"
 #include "../plan/stage_memory.hpp"
 #include "run.hpp"
@@ -88,8 +89,11 @@ Work Pipeline::encoded(const Options& options, Stages& stages) {
   return std::visit(
       [this, &options, &stages]<class Settings>(pipeline::Generation<Settings> generation) -> Work {
         Stopwatch watch(options.prints());
-        pipeline::set_prompts(generation, std::get<Settings>(settings_),
-                              stages.encode(options, generation.texts));
+        const EncodedTexts texts =
+            with_bar("encoding", options.prints(), [&](const weft::Progress& progress) {
+              return stages.encode(options, generation.texts, progress);
+            });
+        pipeline::set_prompts(generation, std::get<Settings>(settings_), texts);
         watch.lap("encode, " + extent_of(options, 0));
         return {WorkOf<pipeline::PromptOf<Settings>>(std::move(generation.request)), std::move(weights_)};
       },
@@ -98,7 +102,9 @@ Work Pipeline::encoded(const Options& options, Stages& stages) {
 
 weft::Tensor Pipeline::decoded(const Options& options, const LatentBands& latents, Stages& stages) const {
   Stopwatch watch(options.prints());
-  weft::Tensor images = stages.decode(options, folder_.autoencoder(), latents);
+  weft::Tensor images = with_bar("decoding", options.prints(), [&](const weft::Progress& progress) {
+    return stages.decode(options, folder_.autoencoder(), latents, progress);
+  });
   if (images.empty()) return images;
   check_finite(images);
   images = pipeline::covering(images, sizes_.final);

@@ -10,7 +10,7 @@
 #include <variant>
 #include <vector>
 
-#include "../output/progress.hpp"
+#include "../output/bar.hpp"
 #include "../output/stopwatch.hpp"
 #include "memories.hpp"
 #include "run.hpp"
@@ -32,11 +32,14 @@ RunResult run_on(const Options& options, const ModelFolder& folder, Work all_wor
   Stopwatch watch(options.prints());
   std::unique_ptr<const weft::LoraWeights> weights = std::move(all_work.weights);
   if (!weights) weights = std::make_unique<const weft::LoraWeights>(folder.transformer(), options.loras);
-  const auto models = models_in<Model>(
-      memories, ranks, [&](int rank) { return Engine::portion(options.mesh, rank, shape); },
-      [&folder, &weights](std::deque<Model>& at, const weft::Portion& portion, const auto& others) {
-        at.emplace_front(std::get<typename Model::Settings>(folder.settings()), *weights, portion, others);
-      });
+  const auto models = with_bar("reading", options.prints(), [&](const weft::Progress& progress) {
+    const weft::WatchedWeights<weft::LoraWeights> watched{*weights, progress};
+    return models_in<Model>(
+        memories, ranks, [&](int rank) { return Engine::portion(options.mesh, rank, shape); },
+        [&folder, &watched](std::deque<Model>& at, const weft::Portion& portion, const auto& others) {
+          at.emplace_front(std::get<typename Model::Settings>(folder.settings()), watched, portion, others);
+        });
+  });
   weights.reset();
   std::visit([&](const auto& asked) { Engine::check(models.models.front(), options.mesh, asked); }, work);
   watch.lap("load");
@@ -46,8 +49,10 @@ RunResult run_on(const Options& options, const ModelFolder& folder, Work all_wor
   if (wanted.bands)
     result.bands = {request->height, std::vector<weft::Tensor>(static_cast<std::size_t>(ranks.world))};
   {
-    Progress progress(request ? static_cast<weft::Index>(request->sampler.size()) : 1);
-    if (request) request->progress = [&](weft::Index done) { progress.show(done); };
+    Bar bar("step", Bar::Unit::step);
+    if (request)
+      request->progress = [&bar, steps = static_cast<weft::Index>(request->sampler.size())](
+                              weft::Index done) { bar.show(done, steps); };
     on_ranks([&](World& world) {
       Engine engine(models.of(world.rank()), options.mesh, world);
       weft::Tensor whole;

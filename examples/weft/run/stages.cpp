@@ -13,12 +13,12 @@ namespace command {
 namespace {
 
 EncodedTexts encode_on_threads(const Options& options, const std::vector<std::string>& texts,
-                               weft::Trace* trace) {
+                               const weft::Progress& progress, weft::Trace* trace) {
   const weft::text::PromptEncoders<weft::Host> encoders(options.model, options.max_sequence_length);
   EncodedTexts encoded;
   weft::launch(options.world(),
-               [&options, &encoders, &texts, &encoded](weft::threads::World& world) {
-                 EncodedTexts own = encoders.encode(texts, world, options.mesh.tensor);
+               [&options, &encoders, &texts, &progress, &encoded](weft::threads::World& world) {
+                 EncodedTexts own = encoders.encode(texts, world, options.mesh.tensor, progress);
                  if (world.rank() == 0) encoded = std::move(own);
                },
                {.trace = trace});
@@ -27,9 +27,10 @@ EncodedTexts encode_on_threads(const Options& options, const std::vector<std::st
 
 }  // namespace
 
-EncodedTexts StagesHere::encode(const Options& options, const std::vector<std::string>& texts) {
-  return options.backend == Backend::host ? encode_on_threads(options, texts, trace_)
-                                          : encode_on_cuda(options, texts, trace_);
+EncodedTexts StagesHere::encode(const Options& options, const std::vector<std::string>& texts,
+                                const weft::Progress& progress) {
+  return options.backend == Backend::host ? encode_on_threads(options, texts, progress, trace_)
+                                          : encode_on_cuda(options, texts, progress, trace_);
 }
 
 RunResult StagesHere::run(const Options& options, const ModelFolder& folder, Work work,
@@ -38,8 +39,8 @@ RunResult StagesHere::run(const Options& options, const ModelFolder& folder, Wor
 }
 
 weft::Tensor StagesHere::decode(const Options& options, const std::filesystem::path& autoencoder,
-                                const LatentBands& latents) {
-  return decoded(options, autoencoder, latents, trace_);
+                                const LatentBands& latents, const weft::Progress& progress) {
+  return decoded(options, autoencoder, latents, progress, trace_);
 }
 
 }  // namespace command

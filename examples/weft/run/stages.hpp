@@ -10,6 +10,7 @@
 #include "encoded_texts.hpp"
 #include "run.hpp"
 #include "weft/comm/agreement.hpp"
+#include "weft/core/progress.hpp"
 #include "weft/core/trace.hpp"
 
 namespace command {
@@ -25,16 +26,17 @@ class Stages {
 
   /// Throws InvalidArgument in all processes unless this input is the same in all.
   virtual void check_agreement(const weft::InputSummary&) {}
-  /// Returns, in all processes, what the text encoders of options.model make of each text.
-  [[nodiscard]] virtual EncodedTexts encode(const Options& options,
-                                            const std::vector<std::string>& texts) = 0;
+  /// Returns, in all processes, what the text encoders of options.model make of each text. Rank 0's process
+  /// calls the progress.
+  [[nodiscard]] virtual EncodedTexts encode(const Options& options, const std::vector<std::string>& texts,
+                                            const weft::Progress& progress) = 0;
   /// Does the model's work, as `run` says.
   [[nodiscard]] virtual RunResult run(const Options& options, const ModelFolder& folder, Work work,
                                       const Wanted& wanted) = 0;
   /// Returns rank 0's images of latents, by the autoencoder in a folder, and an empty tensor in other
-  /// processes.
+  /// processes. Rank 0's process calls the progress.
   [[nodiscard]] virtual weft::Tensor decode(const Options& options, const std::filesystem::path& autoencoder,
-                                            const LatentBands& latents) = 0;
+                                            const LatentBands& latents, const weft::Progress& progress) = 0;
   /// Brings what all processes have recorded to rank 0's trace.
   virtual void collect_trace() {}
 };
@@ -45,10 +47,11 @@ class StagesHere : public Stages {
   /// The trace, if not null, must outlive it.
   explicit StagesHere(weft::Trace* trace) : trace_(trace) {}
 
-  EncodedTexts encode(const Options& options, const std::vector<std::string>& texts) override;
+  EncodedTexts encode(const Options& options, const std::vector<std::string>& texts,
+                      const weft::Progress& progress) override;
   RunResult run(const Options& options, const ModelFolder& folder, Work work, const Wanted& wanted) override;
   weft::Tensor decode(const Options& options, const std::filesystem::path& autoencoder,
-                      const LatentBands& latents) override;
+                      const LatentBands& latents, const weft::Progress& progress) override;
 
  private:
   weft::Trace* trace_;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "../output/bar.hpp"
 #include "../output/files.hpp"
 #include "weft/core/spans.hpp"
 #include "weft/io/safetensors_writer.hpp"
@@ -61,7 +62,9 @@ void encode(const Options& options, Stages& stages) {
     weft::reject("text encoders compute in fp32, bf16 and fp16, and --dtype is fp8; bf16 would do");
   std::optional<weft::OutputFile> file;
   if (options.prints()) file.emplace(output_file("--out", *options.out, ".safetensors"));
-  const EncodedTexts texts = stages.encode(options, options.prompts);
+  const EncodedTexts texts = with_bar("encoding", options.prints(), [&](const weft::Progress& progress) {
+    return stages.encode(options, options.prompts, progress);
+  });
   if (file) file->commit(weft::entries_to_safetensors(Stacked(texts).entries()));
 }
 

@@ -83,10 +83,12 @@ class WeightLoader {
     static_cast<void>(place(*this));
     pass_ = Pass::load;
     sections_.clear();
+    all_ = used();
     memory_.allocate(queue_);
     if constexpr (narrows) wide_.allocate(queue_);
     auto weights = place(*this);
     loader_.finish();
+    tell(all_);
     if constexpr (narrows) {
       for (const Narrowing& layer : narrowings_) narrow_weights(queue_, layer.from, layer.to, layer.scale);
       queue_.synchronize();  // before the wide ones go
@@ -231,6 +233,14 @@ class WeightLoader {
 
   bool is_loading() const { return pass_ == Pass::load && !is_copied_; }
 
+  /// Returns the bytes that have been placed.
+  Index used() const { return memory_.used() + wide_.used(); }
+
+  /// Tells the source, if it asks, how many bytes are loaded.
+  void tell(Index done) const {
+    if constexpr (requires { source_.loaded(done, all_); }) source_.loaded(done, all_);
+  }
+
   void expect(const std::string& name, const Shape& shape) {
     if (pass_ == Pass::list) tensors_[name] = shape;
   }
@@ -251,7 +261,9 @@ class WeightLoader {
   }
   template <class T>
   void fill(const std::string& name, const View<T, 3>& to, const MatrixPart& part) {
-    if (is_loading()) loader_.fill(source_.get(name, tensors_.at(name)), to, part);
+    if (!is_loading()) return;
+    loader_.fill(source_.get(name, tensors_.at(name)), to, part);
+    tell(used());
   }
 
   Linear placed(const std::string& name, const Shape& shape, Index outputs, Index inputs) {
@@ -308,6 +320,7 @@ class WeightLoader {
   Portion wanted_;
   std::vector<const WeightMemory<Backend>*> others_;
   Pass pass_ = Pass::list;
+  Index all_ = 0;  // bytes to be placed
   std::map<std::string, Shape> tensors_;
   Arena<Backend> memory_, wide_, nowhere_;  // nowhere_ has no memory
   bool is_copied_ = false;                  // the section that is being placed

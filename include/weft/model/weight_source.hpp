@@ -10,13 +10,15 @@
 
 #include "weft/core/digest.hpp"
 #include "weft/core/numbers.hpp"
+#include "weft/core/progress.hpp"
 #include "weft/core/tensor.hpp"
 
 namespace weft::inline v0_1 {
 
 /// A source of weights, such as WeightFiles. get(name, shape) returns a tensor's numbers in a form that a
 /// backend's loader takes; expect(all) throws InvalidArgument unless it has exactly these tensors. A source
-/// may also have std::uint64_t digest() const, a hash of its contents.
+/// may also have std::uint64_t digest() const, a hash of its contents, and loaded(done, all) const, which is
+/// called with how many bytes of all that is wanted of it are loaded.
 template <class S>
 concept WeightSource = requires(const S& source, const std::string& name, const Shape& shape,
                                 const std::map<std::string, Shape>& all) {
@@ -28,6 +30,21 @@ concept WeightSource = requires(const S& source, const std::string& name, const 
 struct ShapesAlone {
   void expect(const std::map<std::string, Shape>&) const {}
   std::monostate get(const std::string&, const Shape&) const { return {}; }
+};
+
+/// A source whose loading somebody waits for. It refers to both.
+template <WeightSource Source>
+struct WatchedWeights {
+  const Source& source;
+  const Progress& progress;
+
+  void expect(const std::map<std::string, Shape>& all) const { source.expect(all); }
+  decltype(auto) get(const std::string& name, const Shape& shape) const { return source.get(name, shape); }
+  std::uint64_t digest() const requires requires(const Source& some) { some.digest(); }
+  { return source.digest(); }
+  void loaded(Index done, Index all) const {
+    if (progress) progress(done, all);
+  }
 };
 
 /// Random weights of the magnitudes of a trained model's, so that benchmarks need no files.

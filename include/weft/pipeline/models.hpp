@@ -5,8 +5,10 @@
 #include <optional>
 #include <vector>
 
+#include "weft/core/progress.hpp"
 #include "weft/model/lora_weights.hpp"
 #include "weft/model/portion.hpp"
+#include "weft/model/weight_source.hpp"
 #include "weft/pipeline/check_weights.hpp"
 #include "weft/pipeline/folder.hpp"
 #include "weft/text/prompt_encoders.hpp"
@@ -19,6 +21,7 @@ struct PipelineSettings {
   TensorSlice slice{};                         // of these blocks' matrices; by default they are whole
   std::vector<Lora> loras{};                   // merged into the transformer
   std::optional<Index> max_sequence_length{};  // of T5's prompts, in tokens; unset: the pipeline's
+  Progress reading{};                          // called with the bytes of the transformer that are loaded
 };
 
 /// The transformer and the autoencoder stay in memory, and text encoders only while they encode. Ranks may
@@ -35,8 +38,10 @@ class PipelineModels {
   explicit PipelineModels(const std::filesystem::path& folder, const PipelineSettings& settings = {})
       : folder_(folder),
         encoders_(folder, settings.max_sequence_length),
-        transformer_(checked_settings({settings.blocks, settings.slice}),
-                     LoraWeights(folder_.transformer(), settings.loras), {settings.blocks, settings.slice}),
+        transformer_(
+            checked_settings({settings.blocks, settings.slice}),
+            WatchedWeights<LoraWeights>{LoraWeights(folder_.transformer(), settings.loras), settings.reading},
+            {settings.blocks, settings.slice}),
         autoencoder_(folder_.autoencoder()) {
     folder_.check(transformer_.shape());
   }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "weft/comm/agreement.hpp"
+#include "weft/core/progress.hpp"
 #include "weft/core/tensor.hpp"
 #include "weft/engine/request.hpp"
 #include "weft/policy/reuse.hpp"
@@ -30,8 +31,9 @@ struct ImageRequest {
   Reuse reuse{};        // steps that leave blocks out, by the policy StepCache
   Tensor noise{};       // (prompts, channels, height, width) of the latents to start from; empty: drawn
   Tensor step_noise{};  // (steps, prompts, channels, height, width); empty: drawn
-  std::function<void(Index done, Index steps)> progress{};           // called on rank 0 after every step
-  Index preview_every = 0;                                           // steps between previews; 0: none
+  Progress progress{};  // called on rank 0 after every step, with the finished steps
+  Progress encoding{}, decoding{};  // called on rank 0 before and after the steps, in units of their own
+  Index preview_every = 0;          // steps between previews; 0: none
   std::function<void(Index done, const Tensor& latents)> preview{};  // called on rank 0
   std::stop_token stop{};  // asked to stop, by any rank's, all ranks throw Cancelled before the next step
 };

@@ -9,6 +9,7 @@
 
 #include "weft/comm/solo.hpp"
 #include "weft/core/error.hpp"
+#include "weft/core/progress.hpp"
 #include "weft/model/layers.hpp"
 #include "weft/model/portion.hpp"
 #include "weft/model/weight_loader.hpp"
@@ -36,11 +37,13 @@ class TextEncoder {
   explicit TextEncoder(const std::filesystem::path& folder, TensorSlice slice = {})
       : TextEncoder(std::make_shared<const EncoderFolder>(folder), slice) {}
 
-  /// Loads a model whose files were opened before.
-  explicit TextEncoder(std::shared_ptr<const EncoderFolder> folder, TensorSlice slice = {})
+  /// Loads a model whose files were opened before. `reading` is called with the bytes that are loaded.
+  explicit TextEncoder(std::shared_ptr<const EncoderFolder> folder, TensorSlice slice = {},
+                       const Progress& reading = {})
       : folder_(std::move(folder)), own_(config().of_slice(slice)) {
     Queue queue;  // ends when all is there
-    weights_ = WeightLoader<Backend, EncoderFolder>(queue, *folder_, Portion({}, slice), {})
+    const WatchedWeights<EncoderFolder> source{*folder_, reading};
+    weights_ = WeightLoader<Backend, WatchedWeights<EncoderFolder>>(queue, source, Portion({}, slice), {})
                    .load(
                        [this](auto& loader) {
                          return EncoderWeights<Element>::place(loader, config(), folder_->names());
@@ -62,10 +65,11 @@ class TextEncoder {
   }
 
   /// Encodes one text together with the other members of `group`, each of which has the slice of its rank:
-  /// all call it with the same tokens, and get the same bits. Throws InvalidArgument if this is another
-  /// slice, or as above.
+  /// all call it with the same tokens, and get the same bits. `progress` is called with the layers that are
+  /// queued. Throws InvalidArgument if this is another slice, or as above.
   template <Communicator Group>
-  EncodedText encode(Queue& queue, const TokenIds& tokens, Group& group) const {
+  EncodedText encode(Queue& queue, const TokenIds& tokens, Group& group,
+                     const Progress& progress = {}) const {
     if (const TensorSlice slice = memory_.slice; slice != TensorSlice{group.rank(), group.size()})
       reject("slice ", slice.index, " of ", slice.count, " of a text encoder was given to rank ",
              group.rank(), " of ", group.size(), "; each rank of a group takes the slice of its number");
@@ -86,6 +90,7 @@ class TextEncoder {
     for (Index i = 0; i < config().layers; ++i) {
       if (config().pooled() > 0 && i + 1 == config().layers) out.penultimate = pass.states();
       pass.run(i, bias_view);
+      if (progress) progress(i + 1, config().layers);
     }
     pass.end();
     out.states = pass.states();

@@ -21,6 +21,7 @@
 #include "weft/comm/rehearsal.hpp"
 #include "weft/comm/world.hpp"
 #include "weft/core/error.hpp"
+#include "weft/core/progress.hpp"
 #include "weft/core/stage_memory.hpp"
 #include "weft/text/encoder.hpp"
 #include "weft/text/encoders/exchange.hpp"
@@ -68,20 +69,21 @@ class PromptEncoders {
   /// Returns, on all ranks, what each encoder makes of each prompt. All ranks call it with the same prompts,
   /// and every pair of a prompt and an encoder is computed by one group of `slices` consecutive ranks, which
   /// load the encoders that the group was dealt alone, each a slice of their layers' matrices. Results do not
-  /// depend on the number of groups, and up to rounding not on that of slices or of a rank's threads. Throws
-  /// InvalidArgument, before any weight is read, if a prompt is not UTF-8 or too long, if ranks differ in
-  /// prompts, models or slices, or if the number of ranks is no multiple of that of slices.
+  /// depend on the number of groups, and up to rounding not on that of slices or of a rank's threads.
+  /// `progress` is called on rank 0, as its group loads encoders and encodes. Throws InvalidArgument, before
+  /// any weight is read, if a prompt is not UTF-8 or too long, if ranks differ in prompts, models or slices,
+  /// or if the number of ranks is no multiple of that of slices.
   template <World WorldType>
   [[nodiscard]] std::vector<Texts> encode(std::span<const std::string> prompts, WorldType& world,
-                                          int slices = 1) const {
+                                          int slices = 1, const Progress& progress = {}) const {
     Queue queue = Backend::queue(world);
     Agreement<Backend, WorldType>(queue, world).check([this, prompts, slices] {
       return summary_of(prompts, slices);
     });
     const Mesh mesh = mesh_of_encoders(world.size(), slices);
     const std::set<std::string> distinct(prompts.begin(), prompts.end());
-    std::map<std::string, Texts> texts =
-        encode_distinct(queue, {distinct.begin(), distinct.end()}, world, mesh);
+    std::map<std::string, Texts> texts = encode_distinct(queue, {distinct.begin(), distinct.end()}, world,
+                                                         mesh, world.rank() == 0 ? progress : Progress());
     std::vector<Texts> out;
     for (const std::string& prompt : prompts) out.push_back(texts.at(prompt));
     return out;
@@ -107,7 +109,7 @@ class PromptEncoders {
                    (text.states.size() + text.penultimate.size() + text.pooled.size());
     }
     if (mesh.data > 1) out.assign(out.size(), {0, exchanged});
-    const std::vector<Encoding> encodings = dealt_out(distinct.size(), costs(tokens), mesh.data);
+    const std::vector<Encoding> encodings = dealt_out(distinct.size(), costs_of(tokens), mesh.data);
     for (int rank = 0; rank < ranks; ++rank)
       for (const Encoding& one : encodings) {
         if (one.group != mesh.coordinate(Axis::data, rank)) continue;
@@ -165,11 +167,19 @@ class PromptEncoders {
 
   template <World WorldType>
   std::map<std::string, Texts> encode_distinct(Queue& queue, const std::vector<std::string>& prompts,
-                                               WorldType& world, const Mesh& mesh) const {
+                                               WorldType& world, const Mesh& mesh,
+                                               const Progress& progress) const {
     std::vector<std::vector<TokenIds>> tokens;
     for (const std::string& prompt : prompts) tokens.push_back(tokens_of(prompt));
-    std::vector<Encoding> encodings;
-    if (!prompts.empty()) encodings = dealt_out(prompts.size(), costs(tokens.front()), mesh.data);
+    std::vector<EncoderCost> costs;
+    if (!prompts.empty()) costs = costs_of(tokens.front());
+    const std::vector<Encoding> encodings = dealt_out(prompts.size(), costs, mesh.data);
+    const int own = mesh.coordinate(Axis::data, world.rank());
+    auto next_part = [&progress, done = Index{0},
+                      all = cost_of_group(encodings, costs, own)](Index cost) mutable {
+      const Index begin = std::exchange(done, done + cost);
+      return progress_of_part(progress, {begin, done}, all);
+    };
 
     auto group = world.split("encoders", mesh.group(Axis::tensor, world.rank()));
     std::vector<EncodedText> texts;
@@ -179,13 +189,14 @@ class PromptEncoders {
       const TokenIds& ids = tokens[one.prompt][one.encoder];
       const std::shared_ptr<const EncoderFolder>& folder = parts_[one.encoder].folder;
       texts.push_back(blank_text(folder->config(), ids));
-      if (one.group != mesh.coordinate(Axis::data, world.rank())) continue;
+      if (one.group != own) continue;
+      const EncoderCost& cost = costs[one.encoder];
       if (loaded != folder.get()) {
         encoder.reset();  // before the memory of the next is taken
-        encoder.emplace(folder, TensorSlice{group.rank(), group.size()});
+        encoder.emplace(folder, TensorSlice{group.rank(), group.size()}, next_part(cost.loading));
         loaded = folder.get();
       }
-      texts.back() = encode_one(queue, *encoder, ids, group);
+      texts.back() = encode_one(queue, *encoder, ids, group, next_part(cost.encoding));
     }
     encoder.reset();
     exchange<Backend>(queue, encodings, texts, world, mesh);
@@ -198,17 +209,17 @@ class PromptEncoders {
 
   /// Encodes as the pipeline does, which may give T5 no mask.
   template <Communicator Group>
-  EncodedText encode_one(Queue& queue, const TextEncoder<Backend>& encoder, TokenIds ids,
-                         Group& group) const {
-    if (masks_padding_) return encoder.encode(queue, ids, group);
+  EncodedText encode_one(Queue& queue, const TextEncoder<Backend>& encoder, TokenIds ids, Group& group,
+                         const Progress& progress) const {
+    if (masks_padding_) return encoder.encode(queue, ids, group, progress);
     std::vector<Id> mask = ids.mask;
     ids.mask.assign(ids.ids.size(), 1);
-    EncodedText out = encoder.encode(queue, ids, group);
+    EncodedText out = encoder.encode(queue, ids, group, progress);
     out.mask = std::move(mask);
     return out;
   }
 
-  std::vector<EncoderCost> costs(const std::vector<TokenIds>& tokens) const {
+  std::vector<EncoderCost> costs_of(const std::vector<TokenIds>& tokens) const {
     constexpr Index tokens_a_load = 256;  // weights are loaded about as fast as a host multiplies these
     std::vector<EncoderCost> out;
     for (std::size_t i = 0; i < parts_.size(); ++i) {

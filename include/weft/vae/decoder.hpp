@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "weft/core/merge.hpp"
+#include "weft/core/progress.hpp"
 #include "weft/core/tensor.hpp"
 #include "weft/vae/autoencoder_kl.hpp"
 #include "weft/vae/bands.hpp"
@@ -32,18 +33,30 @@ class Decoder {
         moments_(workspace, 2 * config_.groups) {}
 
   /// Returns the band of the image: latents (channels, the band's rows, width), as a denoiser leaves them.
-  Image decode(const View<const float, 3>& latents) {
+  /// `progress` is called with the blocks of convolutions that are queued.
+  Image decode(const View<const float, 3>& latents, const Progress& progress) {
+    Index done = 0, all = 2;
+    for (const UpBlock<Element>& block : weights_.up_blocks) all += static_cast<Index>(block.resnets.size());
+    const auto step = [&progress, &done, all] {
+      if (progress) progress(++done, all);
+    };
     Image x = scaled(latents);
     if (weights_.post_quant) x = projected(x, *weights_.post_quant);
     x = convolved(x, nullptr, weights_.conv_in);
     x = passed(std::move(x), weights_.mid_first);
     if (weights_.mid_attention) x = attended(std::move(x), *weights_.mid_attention);
     x = passed(std::move(x), weights_.mid_last);
+    step();
     for (const UpBlock<Element>& block : weights_.up_blocks) {
-      for (const Resnet<Element>& resnet : block.resnets) x = passed(std::move(x), resnet);
+      for (const Resnet<Element>& resnet : block.resnets) {
+        x = passed(std::move(x), resnet);
+        step();
+      }
       if (block.upsampler) x = convolved(x, nullptr, *block.upsampler);
     }
-    return convolved(x, &weights_.norm_out, weights_.conv_out);
+    x = convolved(x, &weights_.norm_out, weights_.conv_out);
+    step();
+    return x;
   }
 
  private:

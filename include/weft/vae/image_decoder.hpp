@@ -10,6 +10,7 @@
 #include "weft/comm/launch.hpp"
 #include "weft/comm/world.hpp"
 #include "weft/core/on_exception.hpp"
+#include "weft/core/progress.hpp"
 #include "weft/core/range.hpp"
 #include "weft/core/tensor.hpp"
 #include "weft/vae/check.hpp"
@@ -44,8 +45,9 @@ class ImageDecoder {
 
   /// Decodes latents (images, channels, height, width), as a denoiser leaves them: divided by the model's
   /// scaling_factor and shifted by its shift_factor first. Returns the images (images, 3, height · scale,
-  /// width · scale), −1 black and 1 white, not clamped, on rank 0, and an empty tensor elsewhere.
-  [[nodiscard]] Tensor decode(const Tensor& latents) {
+  /// width · scale), −1 black and 1 white, not clamped, on rank 0, and an empty tensor elsewhere. `progress`
+  /// is called on rank 0.
+  [[nodiscard]] Tensor decode(const Tensor& latents, const Progress& progress = {}) {
     vae::check(model_.config(), latents);
     agreement_.check([this, &latents] {
       InputSummary out = vae::summary_of(model_.digest(), latents.shape);
@@ -53,17 +55,18 @@ class ImageDecoder {
       return out;
     });
     const Index height = latents.shape[2];
-    return decoded(latents.view<4>().template slice<2>(split(height, world_.size(), world_.rank())), height);
+    return decoded(latents.view<4>().template slice<2>(split(height, world_.size(), world_.rank())), height,
+                   progress);
   }
 
   /// Does the same where ranks hold the latents in bands, as Engine::latents_band returns them: `band`
   /// (images, channels, rows, width) are this rank's rows split(height, ranks, rank), which may be none.
-  [[nodiscard]] Tensor decode_band(const Tensor& band, Index height) {
+  [[nodiscard]] Tensor decode_band(const Tensor& band, Index height, const Progress& progress = {}) {
     vae::check_band(model_.config(), band, height, world_.rank(), world_.size());
     agreement_.check([this, &band, height] {
       return vae::summary_of(model_.digest(), {band.shape[0], band.shape[1], height, band.shape[3]});
     });
-    return decoded(band.view<4>(), height);
+    return decoded(band.view<4>(), height, progress);
   }
 
   /// Frees the memory; the next latents take theirs anew.
@@ -92,7 +95,7 @@ class ImageDecoder {
     return out;
   }
 
-  Tensor decoded(const View<const float, 4>& band, Index height) {
+  Tensor decoded(const View<const float, 4>& band, Index height, const Progress& progress) {
     const OnException guard([this] { release_after_failure(); });
     const Index width = band.extent[3];
     if (const std::array size{height, width}; size_ != size) {
@@ -101,7 +104,7 @@ class ImageDecoder {
       size_ = size;
     }
     vae::Bands<Backend, Communicator> bands(communicator_, height, width);
-    return vae::decoded(queue_, workspace_, model_, bands, band);
+    return vae::decoded(queue_, workspace_, model_, bands, band, world_.rank() == 0 ? progress : Progress());
   }
 
   /// Returns where the workspace has this rank's arrays.

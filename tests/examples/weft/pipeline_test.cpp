@@ -108,6 +108,24 @@ void check_images(const Assembled& model, const Arguments& more) {
 
 }  // namespace
 
+TEST_CASE("generate: on a terminal reading, encoding, steps and decoding each have a bar") {
+  const TemporaryFolder folder;
+  const Outcome outcome =
+      run({"generate", "--model", hunyuan / "model", "--prompt", "red", "--steps", "2", "--width", "32",
+           "--height", "32", "--resolution-binning", "off", "--out", folder / "image.png"},
+          R"(sh -c 'exec script -qec "$*" /dev/null' sh)");
+  CAPTURE(outcome.out);
+  REQUIRE(outcome.code == 0);
+  const std::string full = "\r[########################################] ",
+                    none = "[........................................] ";
+  for (const std::string phase : {"reading", "encoding", "decoding"}) {
+    CHECK(outcome.out.find(none + phase + " 0 %") != std::string::npos);
+    CHECK(outcome.out.find(full + phase + " 100 %\r\n") != std::string::npos);
+  }
+  CHECK(outcome.out.find("\r[####################....................] step 1 of 2") != std::string::npos);
+  CHECK(outcome.out.find(full + "step 2 of 2\r\n") != std::string::npos);
+}
+
 TEST_CASE("generate: the images that diffusers' pipeline makes of its inputs, on one rank and on meshes") {
   for (const Arguments& mesh :
        {Arguments{}, Arguments{"--cfg", "2", "--ring", "2"}, Arguments{"--ranks", "2", "--mesh", "exact"}})

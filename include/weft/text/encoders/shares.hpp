@@ -67,4 +67,18 @@ inline std::vector<Encoding> dealt_out(std::size_t prompts, std::span<const Enco
   return out;
 }
 
+/// Returns what a group's encodings cost it, each encoder's loading among them once.
+inline Index cost_of_group(std::span<const Encoding> encodings, std::span<const EncoderCost> encoders,
+                           int group) {
+  Index out = 0;
+  std::vector<bool> has_loaded(encoders.size());
+  for (const Encoding& one : encodings) {
+    if (one.group != group) continue;
+    const EncoderCost& cost = encoders[one.encoder];
+    out += cost.encoding + (has_loaded[one.encoder] ? 0 : cost.loading);
+    has_loaded[one.encoder] = true;
+  }
+  return out;
+}
+
 }  // namespace weft::inline v0_1::text
