@@ -138,6 +138,39 @@ TEST_CASE("linear on the device: every algorithm that the heuristic returns runs
   }
 }
 
+/// They are tried too.
+TEST_CASE("linear on the device: variants of algorithms are right where they run") {
+  Queue queue;
+  auto& products = queue.products();
+  using E = __nv_bfloat16;
+  constexpr Index rows = 2048, inputs = 1408, outputs = 6144;
+  const Rows<E> x(queue, 0, random_tensor<E>(rows, inputs)),
+      weight(queue, 0, random_tensor<E>(outputs, inputs)), bias(queue, 0, random_tensor<E>(1, outputs)),
+      out(queue, 0, rows, outputs);
+  Matmul matmul(CUDA_R_16BF, CUDA_R_16BF, rows, inputs, outputs, inputs, inputs, outputs);
+  matmul.set(CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_GELU_BIAS);
+  const void* const data = bias.view.data;
+  matmul.set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, data);
+  matmul.set(CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, static_cast<std::int32_t>(CUDA_R_16BF));
+  const Operands operands{weight.view.data, x.view.data, nullptr, out.view.data};
+  auto algorithms = matmul.candidates(products.handle(), Alignments(operands));
+  const std::size_t known = algorithms.size();
+  REQUIRE(known > 0);
+  const auto result = [&](const auto& algorithm) -> Tensor {
+    const auto status =
+        matmul.run(products.handle(), queue.stream(), products.workspace(), operands, algorithm);
+    return status == CUBLAS_STATUS_SUCCESS ? download(queue, out.view) : Tensor();
+  };
+  const Tensor first = result(algorithms.front());
+  const std::vector<double> right(first.data.begin(), first.data.end());
+  matmul.append_variants(products.handle(), algorithms);
+  if (weft::kernels::current_tier() == weft::kernels::Tier::sm90a) CHECK(algorithms.size() > known);
+  for (std::size_t i = known; i < algorithms.size(); ++i) {
+    const Tensor found = result(algorithms[i]);
+    if (!found.empty()) CHECK(relative_l2(found, right) < 4e-3);
+  }
+}
+
 /// The product is larger than the memory for products whose output still holds the residual.
 TEST_CASE("linear on the device: a residual in the output is added after an activation, in several parts") {
   Queue queue;

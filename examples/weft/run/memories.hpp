@@ -55,7 +55,7 @@ ModelsOfRanks<Model> models_in(const Memories& memories, const OwnRanks& ranks, 
     std::vector<weft::Range> blocks;
     for (const int rank : own)
       for (const weft::Range& range : portion_of(rank).blocks) blocks.push_back(range);
-    std::vector<const Model*> others;
+    typename Model::Others others;
     for (const Model& model : out.models) others.push_back(&model);
     memories.choose(place.first, memories.count);
     make(out.models, weft::Portion(weft::united(blocks), place.second), others);

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <filesystem>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -31,19 +30,7 @@ class Flux : public LoadedModel<BackendType, FluxConfig, flux::Weights<BackendTy
   using typename Base::Queue;
   using Prompt = JointPrompt;
   using Conditioning = joint::Conditioning<Backend>;
-  using Others = std::vector<const Flux*>;
-
-  /// Reads `folder`/config.json and the weights beside it, all or a portion. Weights that one of `others`
-  /// has, which came from there too, are copied from its memory.
-  explicit Flux(const std::filesystem::path& folder, const Portion& portion = {}, const Others& others = {})
-      : Base(folder, portion, Base::memories_of(others)) {}
-
-  /// Takes weights from any source. Throws InvalidArgument, before any is read, if they are not those of the
-  /// settings, or the backend cannot run the model.
-  template <WeightSource Source>
-  Flux(const FluxConfig& settings, const Source& source, const Portion& portion = {},
-       const Others& others = {})
-      : Base(settings, source, portion, Base::memories_of(others)) {}
+  using Base::Base;  // from a folder, or of any source
 
   void check(const Prompt& prompt) const { prompt.check(config().text_width, config().pooled_width); }
   Index prefix(const Prompt& prompt) const { return prompt.states.shape[0]; }

@@ -5,9 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <filesystem>
 #include <span>
-#include <vector>
 
 #include "weft/model/dit.hpp"
 #include "weft/model/hunyuan/conditioning.hpp"
@@ -19,8 +17,6 @@
 
 namespace weft::inline v0_1 {
 
-/// A model whose weights are on a backend, all of them or those of some blocks. Ranks that are threads may
-/// share it; it must outlive their engines.
 template <class BackendType>
 class HunyuanDiT : public LoadedModel<BackendType, HunyuanConfig, hunyuan::Weights<BackendType>> {
   using Base = LoadedModel<BackendType, HunyuanConfig, hunyuan::Weights<BackendType>>;
@@ -33,22 +29,7 @@ class HunyuanDiT : public LoadedModel<BackendType, HunyuanConfig, hunyuan::Weigh
   using typename Base::Queue;
   using Prompt = HunyuanPrompt;
   using Conditioning = hunyuan::Conditioning<Backend>;
-
-  using Others = std::vector<const HunyuanDiT*>;
-
-  /// Reads `folder`/config.json and the weights beside it, all or a portion. Weights that one of `others`,
-  /// models from the same folder, has are copied from its memory, on any device. Throws
-  /// InvalidArgument if the folder does not hold a model that the backend can run.
-  explicit HunyuanDiT(const std::filesystem::path& folder, const Portion& portion = {},
-                      const Others& others = {})
-      : Base(folder, portion, Base::memories_of(others)) {}
-
-  /// Reads weights from any source. Throws InvalidArgument, before any is read, if they do not match the
-  /// settings or if the backend cannot run the model.
-  template <WeightSource Source>
-  HunyuanDiT(const HunyuanConfig& settings, const Source& source, const Portion& portion = {},
-             const Others& others = {})
-      : Base(settings, source, portion, Base::memories_of(others)) {}
+  using Base::Base;  // from a folder, or of any source
 
   /// Throws InvalidArgument unless the prompt fits the model.
   void check(const Prompt& prompt) const { prompt.check(config()); }

@@ -14,7 +14,8 @@
 namespace weft::inline v0_1 {
 
 /// The base of a model whose `SettingsType` are made from config.json and have shape() and digest(), and
-/// whose `Weights` have place(loader, config), which WeightLoader calls.
+/// whose `Weights` have place(loader, config), which WeightLoader calls. Ranks that are threads may share a
+/// model, of all weights or those of some blocks; it must outlive their engines.
 template <class BackendType, class SettingsType, class Weights>
 class LoadedModel {
  public:
@@ -23,6 +24,33 @@ class LoadedModel {
   using Element = typename Backend::Element;
   using Operand = typename Backend::Operand;
   using Queue = typename Backend::Queue;
+  using Others = std::vector<const LoadedModel*>;
+
+  /// Reads `folder`/config.json and the weights beside it, all or a portion, as the next constructor does.
+  explicit LoadedModel(const std::filesystem::path& folder, const Portion& portion = {},
+                       const Others& others = {})
+      : LoadedModel(Settings(Config::read(folder / "config.json")), WeightFiles(folder), portion, others) {}
+
+  /// Takes weights from any source. Those that one of `others` has, which are of the same settings and come
+  /// from the same source, are copied from its memory, on whatever device that is. Throws InvalidArgument,
+  /// before any is read, if they are not those of the settings, or the backend cannot run the model.
+  template <WeightSource Source>
+  LoadedModel(const Settings& settings, const Source& source, const Portion& portion = {},
+              const Others& others = {})
+      : config_(settings), digest_(settings.digest()) {
+    if constexpr (requires { source.digest(); }) digest_ = digest_of(digest_, source.digest());
+    Queue queue;  // ends when all is there
+    const DitShape shape = config_.shape();
+    if (portion.slice.count > shape.most_slices() || portion.slice.count < 1)
+      reject("the model is to be cut into ", portion.slice.count, " slices, and can be cut into 1 to ",
+             shape.most_slices());
+    Backend::check(shape);
+    Backend::check(shape.of_slice(portion.slice));
+    std::vector<const WeightMemory<Backend>*> memories;
+    for (const LoadedModel* other : others) memories.push_back(&other->memory_);
+    weights_ = WeightLoader<Backend, Source>(queue, source, portion, memories)
+                   .load([this](auto& loader) { return Weights::place(loader, config_); }, memory_);
+  }
 
   const Settings& config() const { return config_; }
   DitShape shape() const { return config_.shape(); }
@@ -35,45 +63,7 @@ class LoadedModel {
   std::uint64_t digest() const { return digest_; }
 
  protected:
-  using Memories = std::vector<const WeightMemory<Backend>*>;
-
-  /// Reads `folder`/config.json and the weights beside it.
-  LoadedModel(const std::filesystem::path& folder, const Portion& portion, const Memories& others)
-      : LoadedModel(Settings(Config::read(folder / "config.json")), folder, portion, others) {}
-
-  /// Reads the weights in `folder`, for settings that were read before.
-  LoadedModel(const Settings& settings, const std::filesystem::path& folder, const Portion& portion,
-              const Memories& others)
-      : LoadedModel(settings, WeightFiles(folder), portion, others) {}
-
-  /// Loads a portion of the weights. Those that one of `others` has, which are of the
-  /// same settings and come from the same source, are copied from its memory, on whatever device that is.
-  /// Throws InvalidArgument, before any is read, if they are not those of the settings, or the backend cannot
-  /// run the model.
-  template <WeightSource Source>
-  LoadedModel(const Settings& settings, const Source& source, const Portion& portion, const Memories& others)
-      : config_(settings), digest_(settings.digest()) {
-    if constexpr (requires { source.digest(); }) digest_ = digest_of(digest_, source.digest());
-    Queue queue;  // ends when all is there
-    const DitShape shape = config_.shape();
-    if (portion.slice.count > shape.most_slices() || portion.slice.count < 1)
-      reject("the model is to be cut into ", portion.slice.count, " slices, and can be cut into 1 to ",
-             shape.most_slices());
-    Backend::check(shape);
-    Backend::check(shape.of_slice(portion.slice));
-    weights_ = WeightLoader<Backend, Source>(queue, source, portion, others)
-                   .load([this](auto& loader) { return Weights::place(loader, config_); }, memory_);
-  }
-
   const Weights& weights() const { return weights_; }
-
-  /// Returns the memories of models from which weights can be copied.
-  template <class Model>
-  static Memories memories_of(const std::vector<const Model*>& models) {
-    Memories out;
-    for (const Model* model : models) out.push_back(&model->memory_);
-    return out;
-  }
 
  private:
   Settings config_;

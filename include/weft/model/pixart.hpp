@@ -6,10 +6,8 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <filesystem>
 #include <span>
 #include <type_traits>
-#include <vector>
 
 #include "weft/model/dit.hpp"
 #include "weft/model/layers.hpp"
@@ -32,19 +30,7 @@ class PixArt : public LoadedModel<BackendType, PixArtConfig, pixart::Weights<Bac
   using typename Base::Queue;
   using Prompt = PixArtPrompt;
   using Conditioning = pixart::Conditioning<Backend>;
-  using Others = std::vector<const PixArt*>;
-
-  /// Reads `folder`/config.json and the weights beside it, all or a portion. Weights that one of `others`
-  /// has, which came from there too, are copied from its memory.
-  explicit PixArt(const std::filesystem::path& folder, const Portion& portion = {}, const Others& others = {})
-      : Base(folder, portion, Base::memories_of(others)) {}
-
-  /// Takes weights from any source. Throws InvalidArgument, before any is read, if they are not those of the
-  /// settings, or the backend cannot run the model.
-  template <WeightSource Source>
-  PixArt(const PixArtConfig& settings, const Source& source, const Portion& portion = {},
-         const Others& others = {})
-      : Base(settings, source, portion, Base::memories_of(others)) {}
+  using Base::Base;  // from a folder, or of any source
 
   void check(const Prompt& prompt) const { prompt.check(config()); }
 

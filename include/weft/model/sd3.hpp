@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <filesystem>
 #include <span>
 #include <string>
 #include <utility>
@@ -28,18 +27,7 @@ class SD3 : public LoadedModel<BackendType, SD3Config, sd3::Weights<BackendType>
   using typename Base::Queue;
   using Prompt = JointPrompt;
   using Conditioning = joint::Conditioning<Backend>;
-  using Others = std::vector<const SD3*>;
-
-  /// Reads `folder`/config.json and the weights beside it, all or a portion. Weights that one of `others`
-  /// has, which came from there too, are copied from its memory.
-  explicit SD3(const std::filesystem::path& folder, const Portion& portion = {}, const Others& others = {})
-      : Base(folder, portion, Base::memories_of(others)) {}
-
-  /// Takes weights from any source. Throws InvalidArgument, before any is read, if they are not those of the
-  /// settings, or the backend cannot run the model.
-  template <WeightSource Source>
-  SD3(const SD3Config& settings, const Source& source, const Portion& portion = {}, const Others& others = {})
-      : Base(settings, source, portion, Base::memories_of(others)) {}
+  using Base::Base;  // from a folder, or of any source
 
   void check(const Prompt& prompt) const { prompt.check(config().text_width, config().pooled_width); }
   /// Throws InvalidArgument if the image has more tokens along a side than the stored table of positions.

@@ -15,6 +15,8 @@ using Blocks = std::vector<Range>;
 
 /// The arguments a model was made with.
 struct Model {
+  using Others = std::vector<const Model*>;
+
   Blocks blocks;
   weft::TensorSlice slice;
   std::vector<Blocks> others;
@@ -30,7 +32,7 @@ command::ModelsOfRanks<Model> made(const Memories& memories, const OwnRanks& ran
   };
   return command::models_in<Model>(
       memories, ranks, portion_of,
-      [](std::deque<Model>& at, const Portion& portion, const std::vector<const Model*>& others) {
+      [](std::deque<Model>& at, const Portion& portion, const Model::Others& others) {
         Model model{portion.blocks, portion.slice, {}};
         for (const Model* other : others) model.others.push_back(other->blocks);
         at.push_front(std::move(model));

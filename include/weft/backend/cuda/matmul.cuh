@@ -86,6 +86,33 @@ class Matmul {
     return out;
   }
 
+  /// Appends the algorithms that differ from those in one bit of cuBLASLt's custom option, whose values have
+  /// no names. On sm_90a it seems to tell whether warpgroups share a tile or take turns with one each, so
+  /// that what ends a tile hides behind another's products; candidates() has the one or the other.
+  void append_variants(cublasLtHandle_t handle, std::vector<Algorithm>& algorithms) const {
+    constexpr int taking_turns = 4;
+    constexpr auto attribute = CUBLASLT_ALGO_CONFIG_CUSTOM_OPTION;
+    const std::vector<Algorithm> known = algorithms;
+    for (Algorithm variant : known) {
+      int option = 0, last = 0;
+      std::size_t written = 0;
+      check(cublasLtMatmulAlgoConfigGetAttribute(&variant.value, attribute, &option, sizeof option, &written),
+            "asking for an algorithm's option");
+      check(cublasLtMatmulAlgoCapGetAttribute(&variant.value, CUBLASLT_ALGO_CAP_CUSTOM_OPTION_MAX, &last,
+                                              sizeof last, &written),
+            "asking for an algorithm's options");
+      option ^= taking_turns;
+      cublasLtMatmulHeuristicResult_t result;
+      if (option <= last &&
+          cublasLtMatmulAlgoConfigSetAttribute(&variant.value, attribute, &option, sizeof option) ==
+              CUBLAS_STATUS_SUCCESS &&
+          cublasLtMatmulAlgoCheck(handle, description_, weight_, x_, residual_ ? residual_ : out_, out_,
+                                  &variant.value, &result) == CUBLAS_STATUS_SUCCESS &&
+          result.workspaceSize <= Products::workspace_bytes)
+        algorithms.push_back(variant);
+    }
+  }
+
  private:
   static void layout(cublasLtMatrixLayout_t& layout, cudaDataType_t type, Index rows, Index columns,
                      Index stride) {

@@ -53,7 +53,8 @@ class Trials {
   /// timing has no influence on results; nothing if none runs.
   [[nodiscard]] std::optional<Algorithm> fastest(cublasLtHandle_t handle, const Matmul& matmul,
                                                  const void* weight, bool adds) {
-    const auto candidates = matmul.candidates(handle, alignments_);
+    std::vector<Algorithm> candidates = matmul.candidates(handle, alignments_);
+    matmul.append_variants(handle, candidates);
     const auto run = [&, this](const Algorithm& algorithm, const Memory& out) {
       return matmul.run(handle, stream_, workspace_.data(),
                         {weight, x_.data(), adds ? residual_.data() : nullptr, out.data()}, algorithm);
