@@ -64,8 +64,10 @@ void run_work(const Options& given, Stages& stages, const weft::Trace* trace) {
   set_reuse(work, reuse);
   print_reuse(given, work);
   const Options options = with_mesh(given, model, work);
-  std::string memory = checked_memory(options, *model_work(model.settings(), options.dtype, work),
-                                      plan_request(options, work, model.shape()));
+  const auto counted = model_work(model.settings(), options.dtype, work);
+  check_mesh(options, model, work, counted->prefix());
+  if (options.backend == Backend::cuda) check_model_on_cuda(options, model);
+  std::string memory = checked_memory(options, *counted, plan_request(options, work, model.shape()));
   if (pipeline) {
     const std::vector<std::string> others = pipeline->checked_stages(options);
     if (options.prints()) {

@@ -126,11 +126,9 @@ class Engine {
     detail::need_shape("latents", evaluation.latents, detail::shape_of(image, prompts));
     detail::need_shape("times", evaluation.times, {prompts});
     for (const Prompt& prompt : evaluation.prompts) model.check(prompt);
-    // Without branches, cfg splits the images too.
     detail::check_image(model, image);
     const Index prefix = detail::common_prefix(model, evaluation.prompts, NoGuidance{});
-    check(mesh, model.shape(),
-          {prompts, std::max<Index>(prompts / std::max(mesh.data, 1), 1), prefix + image.tokens()});
+    check(mesh, model.shape(), {prompts, evaluation.branches(mesh.data), prefix + image.tokens()});
   }
 
   /// Generates the request's images by classifier-free guidance, or as `guidance` says. Returns their

@@ -241,8 +241,8 @@ TEST_CASE("HunyuanDiT: weights that other models have are copied from them, so t
   const weft::HunyuanConfig config(weft::Config::read(golden_folder("v12") / "config.json"));
   const Index blocks = config.blocks;
   const HunyuanDiT<Host> front(config, files, {{0, 1}});
-  auto back =
-      std::make_unique<HunyuanDiT<Host>>(config, files, std::vector<Range>{{1, blocks}}, std::vector{&front});
+  auto back = std::make_unique<HunyuanDiT<Host>>(config, files, std::vector<Range>{{1, blocks}},
+                                                 HunyuanDiT<Host>::Others{&front});
   CHECK(front.has_block(0));
   CHECK(!front.has_block(1));
   CHECK(!back->has_block(0));

@@ -16,6 +16,7 @@ namespace {
 }  // namespace
 
 int gpus_on_cuda(const Options& options) { reject_cuda(options); }
+void check_model_on_cuda(const Options& options, const ModelFolder&) { reject_cuda(options); }
 RunResult run_on_cuda(const Options& options, const ModelFolder&, Work, const Wanted&, weft::Trace*) {
   reject_cuda(options);
 }

@@ -63,6 +63,15 @@ DeviceMemory memory_on_cuda(const Options& options) {
   return memory;
 }
 
+void check_model_on_cuda(const Options& options, const ModelFolder& folder) {
+  check_devices(options);
+  model_in_dtype(options, folder.settings(), [&options, &folder]<class Model>(std::type_identity<Model>) {
+    Model::Backend::check(folder.shape());
+    const int slices = options.mesh.tensor;
+    for (int i = 0; i < slices; ++i) Model::Backend::check(folder.shape().of_slice({i, slices}));
+  });
+}
+
 RunResult run_on_cuda(const Options& options, const ModelFolder& folder, Work work, const Wanted& wanted,
                       weft::Trace* trace) {
   return model_in_dtype(options, folder.settings(),

@@ -22,6 +22,10 @@ struct DeviceMemory {
 };
 [[nodiscard]] DeviceMemory memory_on_cuda(const Options& options);
 
+/// Throws InvalidArgument unless the current device runs the model, cut into the mesh's slices, in
+/// options.dtype.
+void check_model_on_cuda(const Options& options, const ModelFolder& folder);
+
 /// Does what `run` does, in options.dtype.
 [[nodiscard]] RunResult run_on_cuda(const Options& options, const ModelFolder& folder, Work work,
                                     const Wanted& wanted, weft::Trace* trace);

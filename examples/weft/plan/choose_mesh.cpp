@@ -35,6 +35,16 @@ weft::planner::PlanRequest request_of(const weft::Evaluation<Prompt>& evaluation
       .tokens = tokens_of(shape, latents[2], latents[3]), .prompts = latents[0], .branches = 1, .steps = 1};
 }
 
+/// Returns how many branches ranks along Axis::cfg can share.
+template <class Prompt>
+weft::Index branches_of(const weft::Request<Prompt>& request, const weft::Mesh&) {
+  return request.branches();
+}
+template <class Prompt>
+weft::Index branches_of(const weft::Evaluation<Prompt>& evaluation, const weft::Mesh& mesh) {
+  return evaluation.branches(mesh.data);
+}
+
 /// Returns whether the result equals one rank's up to rounding: no patch attends to keys of an earlier step.
 bool is_exact(const weft::Mesh& mesh, weft::Index steps) {
   return mesh.patch_count() == 1 || mesh.warmup >= steps;
@@ -56,6 +66,19 @@ void check_mesh(const Options& options, const ModelFolder& model) {
   const weft::Mesh& mesh = options.mesh;
   const weft::Demand most{.prompts = mesh.data, .branches = mesh.cfg, .tokens = mesh.patch_count()};
   if (const auto fault = weft::check<Parallel>(mesh, model.shape(), most, options.world()))
+    weft::reject(weft::to_string(*fault));
+}
+
+void check_mesh(const Options& options, const ModelFolder& model, const Work& work, weft::Index prefix) {
+  const weft::planner::PlanRequest request = plan_request(options, work, model.shape());
+  const weft::Demand demand{
+      .prompts = request.prompts,
+      .branches =
+          visit_work([&options](const auto& asked) { return branches_of(asked, options.mesh); }, work),
+      .tokens = prefix + request.tokens,
+      .steps = request.steps,
+      .reuses_steps = !request.reuse.empty()};
+  if (const auto fault = weft::check<Parallel>(options.mesh, model.shape(), demand, options.world()))
     weft::reject(weft::to_string(*fault));
 }
 

@@ -13,6 +13,10 @@ namespace command {
 /// Throws InvalidArgument if the given mesh breaks a rule that needs neither the weights nor the work.
 void check_mesh(const Options& options, const ModelFolder& model);
 
+/// Throws InvalidArgument if the mesh breaks a rule for this work, whose prompts have so many tokens before
+/// the image's. The prompts may be blank: only how many there are counts.
+void check_mesh(const Options& options, const ModelFolder& model, const Work& work, weft::Index prefix);
+
 /// Returns whether there are several ranks and no degree is given.
 [[nodiscard]] bool plans_mesh(const Options& options);
 

@@ -89,6 +89,12 @@ struct Evaluation {
   Tensor
       latents;   // (prompts, channels, height, width), of a video (prompts, channels, frames, height, width)
   Tensor times;  // (prompts)
+
+  /// Returns the branches that a mesh of so many ranks along Axis::data has for those along Axis::cfg:
+  /// without guidance they share the images.
+  Index branches(int data) const {
+    return std::max(static_cast<Index>(prompts.size()) / std::max(data, 1), Index{1});
+  }
 };
 
 namespace detail {

@@ -108,6 +108,20 @@ void check_images(const Assembled& model, const Arguments& more) {
 
 }  // namespace
 
+TEST_CASE("generate: a mesh that does not fit the request is rejected before any text is encoded") {
+  const auto rejects = [](const Arguments& mesh, const std::string& text) {
+    const Run run(
+        Arguments{"--prompt", "red", "--width", "32", "--height", "32", "--resolution-binning", "off"} +
+        mesh);
+    run.rejects(text);
+    CHECK(run.outcome.out.find("encode") == std::string::npos);
+  };
+  rejects({"--pipefusion", "2", "--patches", "50"},
+          "the image is cut into 50 patches, and it has 4 tokens; use that many patches or fewer");
+  rejects({"--cfg", "2", "--guidance", "1"}, "without guidance there is 1 branch to evaluate");
+  rejects({"--data", "3"}, "the mesh has data 3, and there is 1 prompt");
+}
+
 TEST_CASE("generate: on a terminal reading, encoding, steps and decoding each have a bar") {
   const TemporaryFolder folder;
   const Outcome outcome =
