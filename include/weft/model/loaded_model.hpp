@@ -29,7 +29,7 @@ class LoadedModel {
   /// Reads `folder`/config.json and the weights beside it, all or a portion, as the next constructor does.
   explicit LoadedModel(const std::filesystem::path& folder, const Portion& portion = {},
                        const Others& others = {})
-      : LoadedModel(Settings(Config::read(folder / "config.json")), WeightFiles(folder), portion, others) {}
+      : LoadedModel(Settings(Config::read(folder / "config.json")), folder, portion, others) {}
 
   /// Takes weights from any source. Those that one of `others` has, which are of the same settings and come
   /// from the same source, are copied from its memory, on whatever device that is. Throws InvalidArgument,
@@ -66,6 +66,11 @@ class LoadedModel {
   const Weights& weights() const { return weights_; }
 
  private:
+  /// Opens the weights in `folder`, for settings that were read before.
+  LoadedModel(const Settings& settings, const std::filesystem::path& folder, const Portion& portion,
+              const Others& others)
+      : LoadedModel(settings, WeightFiles(folder), portion, others) {}
+
   Settings config_;
   std::uint64_t digest_;
   WeightMemory<Backend> memory_;
