@@ -57,6 +57,8 @@ class Pipeline {
   [[nodiscard]] Tensor generate(const ImageRequest& asked) {
     agreement_.check([&asked] { return pipeline::summary_of(asked); });
     auto generation = pipeline::generation_of(models_.folder(), models_.transformer().config(), asked);
+    pipeline::check_texts(generation, models_.transformer().config(),
+                          models_.encoders().blank(generation.texts));
     memory_.check(asked, generation);
     pipeline::set_prompts(generation, models_.transformer().config(),
                           models_.encoders().encode(generation.texts, world_, slices_, asked.encoding));

@@ -10,7 +10,9 @@
 #include "../output/stopwatch.hpp"
 #include "../plan/stage_memory.hpp"
 #include "run.hpp"
+#include "weft/backend/host.hpp"
 #include "weft/pipeline/resized.hpp"
+#include "weft/text/prompt_encoders.hpp"
 
 namespace command {
 
@@ -48,6 +50,8 @@ Pipeline::Pipeline(const Options& options, const ModelFolder& model)
       [this, &options, &asked](const auto& settings) {
         auto generation = pipeline::generation_of(folder_, settings, asked);
         check_options(options, generation.request);
+        const weft::text::PromptEncoders<weft::Host> encoders(options.model, options.max_sequence_length);
+        pipeline::check_texts(generation, settings, encoders.blank(generation.texts));
         sizes_ = generation.sizes;
         generation_ = std::move(generation);
       },

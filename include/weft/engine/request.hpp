@@ -161,12 +161,16 @@ void check_effects(const Request<Prompt>& request) {
            " steps between previews; use 1 or more, or 0 and no preview");
 }
 
+/// Throws InvalidArgument unless the guidance rescale is from 0 to 1.
+inline void check_rescale(float rescale) {
+  if (!(0 <= rescale && rescale <= 1)) reject("guidance rescale is ", rescale, " and must be from 0 to 1");
+}
+
 /// Throws InvalidArgument unless the request's settings fit the guidance.
 template <class Prompt, class G>
 void check_guidance(const Request<Prompt>& request, const G& guidance) {
   guidance.check(std::span<const Prompt>(request.prompts));
-  if (!(0 <= request.guidance_rescale && request.guidance_rescale <= 1))
-    reject("guidance rescale is ", request.guidance_rescale, " and must be from 0 to 1");
+  check_rescale(request.guidance_rescale);
   const bool has_nothing_to_rescale = request.guidance_rescale > 0 && guidance.branches() == 1;
   if constexpr (is_classifier_free<G, Prompt>) {
     if (has_nothing_to_rescale)

@@ -95,6 +95,12 @@ template <class Settings>
   out.prompt_settings = {.size = out.sizes.generated, .guidance = guidance};
   request.guidance = is_flux ? 1 : guidance;
   request.guidance_rescale = asked.guidance_rescale;
+  weft::detail::check_rescale(request.guidance_rescale);
+  if (request.guidance_rescale > 0 && !(request.guidance > 1))
+    reject("guidance rescale is ", request.guidance_rescale, ", and there is no guidance to rescale",
+           is_flux ? ": " + std::string(pipeline.name) + " has one branch"
+                   : sentence(", with guidance ", guidance),
+           "; use guidance rescale 0");
   if (request.guidance > 1) {
     out.texts = detail::negatives_of(asked);
   } else if (!asked.negatives.empty()) {
@@ -131,6 +137,15 @@ void set_prompts(Generation<Settings>& generation, const Settings& settings,
   for (std::size_t i = 0; i < encoded.size(); ++i)
     (i < negatives ? request.negatives : request.prompts)
         .push_back(prompt_of(encoded[i], settings, generation.prompt_settings));
+}
+
+/// Throws InvalidArgument unless prompts of these texts, whose numbers do not count, fit the model.
+template <class Settings>
+void check_texts(Generation<Settings> generation, const Settings& settings,
+                 const std::vector<EncodedPrompt>& texts) {
+  set_prompts(generation, settings, texts);
+  for (const auto* prompts : {&generation.request.prompts, &generation.request.negatives})
+    for (const auto& prompt : *prompts) check(prompt, settings);
 }
 
 }  // namespace weft::inline v0_1::pipeline

@@ -89,6 +89,19 @@ class PromptEncoders {
     return out;
   }
 
+  /// Returns what `encode` returns, with zeros for all numbers but those of masks. Throws InvalidArgument if
+  /// a prompt is not UTF-8 or too long.
+  [[nodiscard]] std::vector<Texts> blank(std::span<const std::string> prompts) const {
+    std::vector<Texts> out;
+    for (const std::string& prompt : prompts) {
+      const std::vector<TokenIds> tokens = tokens_of(prompt);
+      Texts& texts = out.emplace_back();
+      for (std::size_t i = 0; i < parts_.size(); ++i)
+        texts.emplace(parts_[i].name, blank_text(parts_[i].folder->config(), tokens[i]));
+    }
+    return out;
+  }
+
   /// Returns the memory that each of `ranks` ranks takes to encode these prompts by so many slices, from the
   /// encoders' own code on the counting backend: of the encoder that takes most of those that its group was
   /// dealt, or of what is exchanged. Throws InvalidArgument if a prompt is not UTF-8 or too long, or if the

@@ -108,8 +108,8 @@ void check_images(const Assembled& model, const Arguments& more) {
 
 }  // namespace
 
-TEST_CASE("generate: a mesh that does not fit the request is rejected before any text is encoded") {
-  const auto rejects = [](const Arguments& mesh, const std::string& text) {
+TEST_CASE("generate: what does not fit the request or the model is rejected before any text is encoded") {
+  const auto rejects = [](const Arguments& more, const std::string& text) {
     const Run run(
         Arguments{"--prompt", "red", "--width", "32", "--height", "32", "--resolution-binning", "off"} +
         mesh);
@@ -120,6 +120,11 @@ TEST_CASE("generate: a mesh that does not fit the request is rejected before any
           "the image is cut into 50 patches, and it has 4 tokens; use that many patches or fewer");
   rejects({"--cfg", "2", "--guidance", "1"}, "without guidance there is 1 branch to evaluate");
   rejects({"--data", "3"}, "the mesh has data 3, and there is 1 prompt");
+  rejects({"--guidance-rescale", "2"}, "guidance rescale is 2 and must be from 0 to 1");
+  rejects({"--guidance-rescale", "0.5", "--guidance", "1"},
+          "guidance rescale is 0.5, and there is no guidance to rescale, with guidance 1");
+  rejects({"--max-sequence-length", "9999"},
+          "encoder_hidden_states_t5 is (9999, 48) and the model needs (256, 48)");
 }
 
 TEST_CASE("generate: on a terminal reading, encoding, steps and decoding each have a bar") {
