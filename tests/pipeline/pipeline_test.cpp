@@ -97,6 +97,18 @@ TEST_CASE("rank 0 alone hears how far reading, encoding, steps and decoding are,
   }
 }
 
+TEST_CASE("a request that does not fit the mesh is rejected before any text is encoded") {
+  const Mesh mesh{.data = 2};
+  weft::launch(mesh.ranks(), [&](World& world) {
+    ImageRequest request = small.request("run");
+    bool encodes = false;
+    request.encoding = [&encodes](Index, Index) { encodes = true; };
+    CHECK_THROWS_WITH_AS(static_cast<void>(Pipeline(models(), mesh, world).generate(request)),
+                         Contains("the mesh has data 2, and there is 1 prompt"), weft::InvalidArgument);
+    CHECK(!encodes);
+  });
+}
+
 TEST_CASE("a pipeline is kept between requests, shows previews, and goes on after one is stopped") {
   const ImageRequest request = small.request("run");
   const Tensor image = small.image("run");
