@@ -112,7 +112,7 @@ TEST_CASE("generate: what does not fit the request or the model is rejected befo
   const auto rejects = [](const Arguments& more, const std::string& text) {
     const Run run(
         Arguments{"--prompt", "red", "--width", "32", "--height", "32", "--resolution-binning", "off"} +
-        mesh);
+        more);
     run.rejects(text);
     CHECK(run.outcome.out.find("encode") == std::string::npos);
   };
