@@ -97,14 +97,20 @@ TEST_CASE("rank 0 alone hears how far reading, encoding, steps and decoding are,
   }
 }
 
-TEST_CASE("a request that does not fit the mesh is rejected before any text is encoded") {
+TEST_CASE("what the mesh or the guidance does not allow is rejected before any text is encoded") {
   const Mesh mesh{.data = 2};
   weft::launch(mesh.ranks(), [&](World& world) {
-    ImageRequest request = small.request("run");
     bool encodes = false;
-    request.encoding = [&encodes](Index, Index) { encodes = true; };
-    CHECK_THROWS_WITH_AS(static_cast<void>(Pipeline(models(), mesh, world).generate(request)),
-                         Contains("the mesh has data 2, and there is 1 prompt"), weft::InvalidArgument);
+    const auto rejects = [&](ImageRequest request, const char* text) {
+      request.encoding = [&encodes](Index, Index) { encodes = true; };
+      CHECK_THROWS_WITH_AS(static_cast<void>(Pipeline(models(), mesh, world).generate(request)),
+                           Contains(text), weft::InvalidArgument);
+    };
+    ImageRequest request = small.request("run");
+    rejects(request, "the mesh has data 2, and there is 1 prompt");
+    request.guidance = 1;
+    request.guidance_rescale = 0.5f;
+    rejects(request, "guidance rescale is 0.5, and there is no guidance to rescale, with guidance 1; use");
     CHECK(!encodes);
   });
 }
