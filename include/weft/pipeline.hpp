@@ -41,7 +41,7 @@ class Pipeline {
   Pipeline(const Models& models, const Mesh& mesh, World& world)
       : models_(models),
         world_(world),
-        mesh_(mesh),
+        slices_(mesh.tensor),
         engine_(models.transformer(), mesh, world),
         agreement_(engine_.queue(), world_),
         decoder_(models.autoencoder(), world),
@@ -57,10 +57,9 @@ class Pipeline {
   [[nodiscard]] Tensor generate(const ImageRequest& asked) {
     agreement_.check([&asked] { return pipeline::summary_of(asked); });
     auto generation = pipeline::generation_of(models_.folder(), models_.transformer().config(), asked);
-    check(generation);
     memory_.check(asked, generation);
     pipeline::set_prompts(generation, models_.transformer().config(),
-                          models_.encoders().encode(generation.texts, world_, mesh_.tensor, asked.encoding));
+                          models_.encoders().encode(generation.texts, world_, slices_, asked.encoding));
     if (asked.stop.stop_possible() && agreement_.any(asked.stop.stop_requested()))
       throw Cancelled("cancelled before the first step");
     engine_.denoise(generation.request);
@@ -72,16 +71,9 @@ class Pipeline {
   const Engine& engine() const { return engine_; }
 
  private:
-  /// Throws InvalidArgument unless the engine can do it, with what encoders will make of the texts.
-  void check(pipeline::Generation<typename Model::Settings> generation) const {
-    const Model& model = models_.transformer();
-    pipeline::set_prompts(generation, model.config(), models_.encoders().blank(generation.texts));
-    Engine::check(model, mesh_, generation.request);
-  }
-
   const Models& models_;
   World& world_;
-  Mesh mesh_;
+  int slices_;  // of text encoders
   Engine engine_;
   Agreement<Backend, World> agreement_;
   ImageDecoder<Backend, World> decoder_;

@@ -51,7 +51,7 @@ Pipeline::Pipeline(const Options& options, const ModelFolder& model)
         auto generation = pipeline::generation_of(folder_, settings, asked);
         check_options(options, generation.request);
         const weft::text::PromptEncoders<weft::Host> encoders(options.model, options.max_sequence_length);
-        pipeline::check_texts(generation, settings, encoders.blank(generation.texts));
+        pipeline::check_encoders(encoders, settings);
         sizes_ = generation.sizes;
         generation_ = std::move(generation);
       },

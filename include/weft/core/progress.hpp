@@ -7,7 +7,7 @@
 
 namespace weft::inline v0_1 {
 
-/// Is called with how much of `all` is done, which grows up to it, in units of the work. Empty: nobody waits.
+/// Hears how much of `all` is done, which grows up to it, in units of the work. Empty: nobody waits.
 using Progress = std::function<void(Index done, Index all)>;
 
 /// Returns the progress of a part of work, `part` of whose `all` units it is. `whole` must outlive it.

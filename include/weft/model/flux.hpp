@@ -32,7 +32,7 @@ class Flux : public LoadedModel<BackendType, FluxConfig, flux::Weights<BackendTy
   using Conditioning = joint::Conditioning<Backend>;
   using Base::Base;  // from a folder, or of any source
 
-  void check(const Prompt& prompt) const { prompt.check(config().text_width, config().pooled_width); }
+  void check(const Prompt& prompt) const { prompt.check(config()); }
   Index prefix(const Prompt& prompt) const { return prompt.states.shape[0]; }
 
   /// times (steps, images) from 0 to 1000.

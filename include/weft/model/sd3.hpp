@@ -29,7 +29,7 @@ class SD3 : public LoadedModel<BackendType, SD3Config, sd3::Weights<BackendType>
   using Conditioning = joint::Conditioning<Backend>;
   using Base::Base;  // from a folder, or of any source
 
-  void check(const Prompt& prompt) const { prompt.check(config().text_width, config().pooled_width); }
+  void check(const Prompt& prompt) const { prompt.check(config()); }
   /// Throws InvalidArgument if the image has more tokens along a side than the stored table of positions.
   void check(const ImageShape& image) const {
     const Index most = config().positions;

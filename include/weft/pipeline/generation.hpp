@@ -139,13 +139,4 @@ void set_prompts(Generation<Settings>& generation, const Settings& settings,
         .push_back(prompt_of(encoded[i], settings, generation.prompt_settings));
 }
 
-/// Throws InvalidArgument unless prompts of these texts, whose numbers do not count, fit the model.
-template <class Settings>
-void check_texts(Generation<Settings> generation, const Settings& settings,
-                 const std::vector<EncodedPrompt>& texts) {
-  set_prompts(generation, settings, texts);
-  for (const auto* prompts : {&generation.request.prompts, &generation.request.negatives})
-    for (const auto& prompt : *prompts) check(prompt, settings);
-}
-
 }  // namespace weft::inline v0_1::pipeline

@@ -76,7 +76,8 @@ class MemoryCheck {
         memories_(std::move(memories)),
         work_(models.transformer().config(), planner::sample_prompt(models.transformer().config())) {}
 
-  /// Throws InvalidArgument, with what would fit, if a memory is too small for the request.
+  /// Throws InvalidArgument if the mesh breaks a rule for the request, or, with what would fit, if a memory
+  /// is too small for it.
   void check(const ImageRequest& asked, const Generation<Settings>& generation) {
     const auto& request = generation.request;
     const std::set<std::string> texts(generation.texts.begin(), generation.texts.end());
@@ -89,6 +90,7 @@ class MemoryCheck {
                     .thresholds = std::ranges::any_of(request.sampler, &SamplerStep::has_quantile),
                     .reuse = request.reuse};
     if (passed_ == size) return;
+    if (const std::optional<MeshFault> fault = fault_of(size)) reject(to_string(*fault));
     const std::vector<StageMemory> encoders =
         models_.encoders().memory(generation.texts, mesh_.ranks(), mesh_.tensor);
     if (const std::optional<Lack> lack = lack_of(size, encoders))
@@ -161,10 +163,13 @@ class MemoryCheck {
                                      .decoder = {.activations = arrays + workspace}});
   }
 
-  bool fits(const Size& size, const std::vector<StageMemory>& encoders) const {
+  std::optional<MeshFault> fault_of(const Size& size) const {
     const Demand demand{size.prompts, size.branches, work_.prefix() + tokens(size), size.steps};
-    return !weft::check<planner::AllMethods>(mesh_, work_.shape(), demand, mesh_.ranks()) &&
-           !lack_of(size, encoders);
+    return weft::check<planner::AllMethods>(mesh_, work_.shape(), demand, mesh_.ranks());
+  }
+
+  bool fits(const Size& size, const std::vector<StageMemory>& encoders) const {
+    return !fault_of(size) && !lack_of(size, encoders);
   }
 
   /// Returns the nearest request that fits, as the end of a sentence: fewer images, or smaller ones.

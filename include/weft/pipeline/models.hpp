@@ -11,6 +11,7 @@
 #include "weft/model/weight_source.hpp"
 #include "weft/pipeline/check_weights.hpp"
 #include "weft/pipeline/folder.hpp"
+#include "weft/pipeline/prompts.hpp"
 #include "weft/text/prompt_encoders.hpp"
 #include "weft/vae/autoencoder_kl.hpp"
 
@@ -54,6 +55,7 @@ class PipelineModels {
  private:
   typename Model::Settings checked_settings(const Portion& portion) const {
     const typename Model::Settings out(Config::read(folder_.transformer() / "config.json"));
+    pipeline::check_encoders(encoders_, out);
     pipeline::check_weights<Model>(folder_, out, portion, static_cast<double>(Backend::free_memory().bytes));
     return out;
   }

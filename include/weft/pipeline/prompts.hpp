@@ -117,11 +117,10 @@ inline Tensor joined(std::initializer_list<const Tensor*> vectors) {
           .guidance = settings.guidance};
 }
 
-/// Throw InvalidArgument unless the prompt fits a model of these settings.
-inline void check(const HunyuanPrompt& prompt, const HunyuanConfig& config) { prompt.check(config); }
-inline void check(const PixArtPrompt& prompt, const PixArtConfig& config) { prompt.check(config); }
-inline void check(const JointPrompt& prompt, const auto& config) {
-  prompt.check(config.text_width, config.pooled_width);
+/// Throws InvalidArgument unless a model of these settings reads what the text encoders make.
+template <class Encoders, class Settings>
+void check_encoders(const Encoders& encoders, const Settings& settings) {
+  prompt_of(encoders.blank(), settings, PromptSettings{}).check(settings);
 }
 
 }  // namespace weft::inline v0_1::pipeline

@@ -89,16 +89,12 @@ class PromptEncoders {
     return out;
   }
 
-  /// Returns what `encode` returns, with zeros for all numbers but those of masks. Throws InvalidArgument if
-  /// a prompt is not UTF-8 or too long.
-  [[nodiscard]] std::vector<Texts> blank(std::span<const std::string> prompts) const {
-    std::vector<Texts> out;
-    for (const std::string& prompt : prompts) {
-      const std::vector<TokenIds> tokens = tokens_of(prompt);
-      Texts& texts = out.emplace_back();
-      for (std::size_t i = 0; i < parts_.size(); ++i)
-        texts.emplace(parts_[i].name, blank_text(parts_[i].folder->config(), tokens[i]));
-    }
+  /// Returns what `encode` makes of the empty prompt, with zeros for all numbers but those of masks.
+  [[nodiscard]] Texts blank() const {
+    const std::vector<TokenIds> tokens = tokens_of("");
+    Texts out;
+    for (std::size_t i = 0; i < parts_.size(); ++i)
+      out.emplace(parts_[i].name, blank_text(parts_[i].folder->config(), tokens[i]));
     return out;
   }
 
