@@ -13,19 +13,18 @@ weft::Index image_count(const weft::SafeTensors& file, const char* name) {
 }
 
 /// Returns the text embeddings of joint attention.
-std::vector<weft::JointPrompt> joint_prompts_in(const weft::SafeTensors& file, weft::Index width,
-                                                weft::Index pooled_width) {
+std::vector<weft::JointPrompt> joint_prompts_in(const weft::SafeTensors& file, const auto& config) {
   const weft::Index count = image_count(file, "encoder_hidden_states");
   const weft::Tensor states = finite_tensor(file, "encoder_hidden_states");
   if (states.shape.size() != 3)
     weft::reject(file.name(), ": tensor encoder_hidden_states is ", weft::to_string(states.shape),
-                 " and must be (images, tokens, ", width, ")");
+                 " and must be (images, tokens, ", config.text_width, ")");
   const weft::Tensor pooled =
-      finite(file.tensor("pooled_projections", {count, pooled_width}), file, "pooled_projections");
+      finite(file.tensor("pooled_projections", {count, config.pooled_width}), file, "pooled_projections");
   std::vector<weft::JointPrompt> prompts;
   for (weft::Index i = 0; i < count; ++i) {
     prompts.push_back({states.at(i), pooled.at(i)});
-    prompts.back().check(width, pooled_width);
+    prompts.back().check(config);
   }
   return prompts;
 }
@@ -58,11 +57,11 @@ std::vector<weft::PixArtPrompt> prompts_in(const weft::SafeTensors& file, const 
 }
 
 std::vector<weft::JointPrompt> prompts_in(const weft::SafeTensors& file, const weft::SD3Config& config) {
-  return joint_prompts_in(file, config.text_width, config.pooled_width);
+  return joint_prompts_in(file, config);
 }
 
 std::vector<weft::JointPrompt> prompts_in(const weft::SafeTensors& file, const weft::FluxConfig& config) {
-  std::vector<weft::JointPrompt> prompts = joint_prompts_in(file, config.text_width, config.pooled_width);
+  std::vector<weft::JointPrompt> prompts = joint_prompts_in(file, config);
   if (!config.embeds_guidance || !file.find("guidance")) return prompts;
   const weft::Tensor guidance =
       finite(file.tensor("guidance", {static_cast<weft::Index>(prompts.size())}), file, "guidance");
